@@ -1,0 +1,71 @@
+/**
+ * The file system store: a runtime on disk that survives a restart, a kill, a
+ * full disk and a power cut. Requires `--allow-read` and `--allow-write` for
+ * its root directory, and nothing else.
+ *
+ * ## Format, version 1
+ *
+ * ```text
+ * <root>/runtimes/<runtime>/
+ *   runtime.json              identity, format version, snapshot of the config
+ *   config.jsonc              optional, the operator's; JSON with comments
+ *   lock, owner.json          held while a writer is open, and by whom
+ *   checkpoint.json           all state through one event; checkpoint.previous.json the one before
+ *   events/0000000000000001.jsonl   the log, in segments named by their first event
+ *   overview.json             counts, totals and a row for each worker
+ *   workers/<worker>/         worker.json, state.json, usage.json, transcript.jsonl
+ *   quarantine/               bytes that were cut off or replaced, bounded
+ * ```
+ *
+ * The log is the only truth; every other file is a projection of it that says
+ * through which event it is current. A line of the log is one JSON object,
+ * `id` first, that ends in `,"durable":D,"crc":"hhhhhhhh"}`: `crc` is the
+ * CRC-32 of the bytes before `,"crc"`, `durable` the highest event that had
+ * been synced when the line was written. The first line of a segment is a
+ * header. A transcript holds the lines of the log that add to it, as they are.
+ * File names keep `[a-z0-9_-]` of an id; every other byte is `~xx`.
+ *
+ * ## Life cycle
+ *
+ * Opening takes the lock, reads the newest checkpoint and the log behind it,
+ * and decides by a table whether a bad end is a write that was never
+ * acknowledged (kept in quarantine, cut) or damage (`store_corrupt`, nothing
+ * is changed). Appending writes all waiting commands together and syncs them
+ * once. After a failed write the file is cut back; after a failed sync the
+ * store takes nothing more until it is reopened. Closing writes a checkpoint.
+ *
+ * ## What is assumed of the disk
+ *
+ * 1. When fdatasync says so, the data is on the device.
+ * 2. Overwriting one 512-byte sector with the bytes it holds already does not
+ *    destroy it.
+ * 3. Locks lock (this is tested at every opening).
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime } from "@yoi/worker-runtime";
+ * import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * {
+ *   await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ *   const worker = await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ *   await worker.sendInput({ role: "user", content: "Please review PR 42" });
+ * }
+ * await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * const page = await runtime.worker("reviewer").transcript();
+ * assertEquals(page.items[0]?.content, "Please review PR 42");
+ * ```
+ *
+ * @module
+ */
+export { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "./src/fs/fs_store.ts";
+export type {
+  DirectoryEntry,
+  FileLock,
+  FileStat,
+  FileSystem,
+  OpenFile,
+  OpenMode,
+} from "./src/fs/file_system.ts";

@@ -1,0 +1,27 @@
+/**
+ * The memory store. It needs no permission, runs wherever `mod.ts` runs, and
+ * forgets everything with the process.
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime } from "@yoi/worker-runtime";
+ * import { MemoryRuntimeStore, MemoryStorage } from "@yoi/worker-runtime/memory-store";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const storage = new MemoryStorage();
+ * {
+ *   await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local", storage }) });
+ *   await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ * }
+ * await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local", storage }) });
+ * assertEquals(runtime.worker("reviewer").state().status, "running");
+ * ```
+ *
+ * @module
+ */
+export {
+  type MemoryRuntime,
+  MemoryRuntimeStore,
+  MemoryStorage,
+  type MemoryStoreOptions,
+} from "./src/memory/memory_store.ts";

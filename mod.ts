@@ -1,0 +1,149 @@
+/**
+ * A durable runtime store for long-lived workers (LLM agents, jobs, bots). A
+ * host program owns a {@linkcode Runtime}; the runtime owns many
+ * {@linkcode Worker}s, each named only by runtime id and worker id. It keeps
+ * who each worker is, what state it is in, everything said to it and by it,
+ * what it used, and every event that led there.
+ *
+ * This entry point is the core and needs no permission. It comes with the
+ * memory store of `./memory-store`; `./fs-store` keeps a runtime on disk and
+ * needs `--allow-read` and `--allow-write`.
+ *
+ * @example Usage
+ * ```ts
+ * import { isRuntimeError, MemoryRuntimeStore, Runtime } from "@yoi/worker-runtime";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local" }) });
+ * const worker = await runtime.createWorker({
+ *   workerId: "reviewer",
+ *   intent: { kind: "task", objective: "Review PR 42" },
+ * });
+ *
+ * // Each command is one event, and resolves when it is durable. A key makes it safe to repeat.
+ * const sent = await worker.sendInput({ role: "user", content: "Please review PR 42" }, { key: "slack:1712" });
+ * const again = await worker.sendInput({ role: "user", content: "Please review PR 42" }, { key: "slack:1712" });
+ * assertEquals(again, { ...sent, duplicate: true });
+ *
+ * // One run at a time; its signal aborts when the worker is cancelled.
+ * const run = await worker.beginRun();
+ * await worker.append([{ role: "assistant", content: "Looks good" }]);
+ * await worker.recordUsage({ model: "m-1", inputTokens: 812, outputTokens: 64 });
+ * await run.finish("completed");
+ *
+ * const page = await worker.transcript({ limit: 20 });
+ * assertEquals(page.items.map((entry) => entry.content), ["Please review PR 42", "Looks good"]);
+ * assertEquals(runtime.overview().usage.inputTokens, 812);
+ *
+ * try {
+ *   await worker.sendInput({ role: "user", content: "Late" }, { expect: { lastEventId: sent.eventId } });
+ * } catch (error) {
+ *   assert(isRuntimeError(error) && error.code === "conflict");
+ *   assertEquals(error.details.expected, sent.eventId);
+ * }
+ * ```
+ *
+ * @module
+ */
+export { type CommandOptions, type EntryInput } from "./src/core/commands.ts";
+export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
+export {
+  type AnyRuntimeError,
+  type FileSpot,
+  isRuntimeError,
+  RuntimeError,
+  type RuntimeErrorCode,
+  type RuntimeErrorDetails,
+} from "./src/core/errors.ts";
+export type {
+  CustomEvent,
+  EventBase,
+  EventEntry,
+  EventRecord,
+  RunOutcome,
+  RuntimeClosed,
+  RuntimeCreated,
+  RuntimeEvent,
+  RuntimeEventType,
+  RuntimeOpened,
+  RuntimeStopped,
+  TranscriptAppended,
+  TranscriptRole,
+  WorkerCreated,
+  WorkerEnded,
+  WorkerEventBase,
+  WorkerPurged,
+  WorkerRunEnded,
+  WorkerRunStarted,
+  WorkerStateUpdated,
+  WorkerUsageRecorded,
+} from "./src/core/events.ts";
+export {
+  parseRuntimeId,
+  parseWorkerId,
+  type RuntimeId,
+  type WorkerId,
+  type WorkerRef,
+} from "./src/core/ids.ts";
+export type { Json, JsonObject } from "./src/core/json.ts";
+export { limits } from "./src/core/limits.ts";
+export type { RuntimeOverview, WorkerRow } from "./src/core/overview.ts";
+export type { EventPage, Page, PageOptions, TranscriptEntry, TranscriptPage } from "./src/core/reading.ts";
+export type {
+  CapabilityRequest,
+  ConfigBundleRef,
+  ProfileSelector,
+  ResourceRef,
+  WorkerIntent,
+  WorkerRecord,
+  WorkerSpec,
+} from "./src/core/records.ts";
+export type { FinishOptions, FinishOutcome, Run } from "./src/core/run.ts";
+export {
+  type PruneOptions,
+  Runtime,
+  type RuntimeHealth,
+  type RuntimeOptions,
+  type WorkerListOptions,
+  type WorkerPage,
+} from "./src/core/runtime.ts";
+export type {
+  EndedRun,
+  OpenRun,
+  RuntimeState,
+  StateView,
+  WorkerState,
+  WorkerStatus,
+} from "./src/core/state.ts";
+export type {
+  AppendBatch,
+  AppendResult,
+  LoadedSnapshot,
+  LoadedStore,
+  PrunedEvents,
+  PruneEvents,
+  ReadEvents,
+  ReadTranscript,
+  RuntimeStore,
+  Snapshot,
+  SnapshotPart,
+  StoredEvents,
+  StoreHost,
+  StoreSupports,
+} from "./src/core/store.ts";
+export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
+export type { WatchOptions } from "./src/core/watch.ts";
+export type {
+  BeginRunOptions,
+  ReasonOptions,
+  Receipt,
+  TranscriptReceipt,
+  WorkerInput,
+} from "./src/core/worker.ts";
+export { Worker } from "./src/core/worker.ts";
+export {
+  type MemoryRuntime,
+  MemoryRuntimeStore,
+  MemoryStorage,
+  type MemoryStoreOptions,
+} from "./src/memory/memory_store.ts";

@@ -1,0 +1,192 @@
+/**
+ * Commands: what callers ask for, already checked for shape and cut loose from
+ * the caller's objects, so that nothing which happens to them later matters.
+ *
+ * @module
+ */
+import { invalidRequest } from "./errors.ts";
+import type { RunOutcome, TranscriptRole } from "./events.ts";
+import type { WorkerId } from "./ids.ts";
+import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
+import { fingerprint } from "./keys.ts";
+import { limits } from "./limits.ts";
+import type { WorkerRecord } from "./records.ts";
+import { fitsBytes } from "./text.ts";
+import type { UsageTotals } from "./usage.ts";
+
+/** What to do, without the options that every command takes. */
+export type CommandBody =
+  | { readonly type: "create_worker"; readonly record: WorkerRecord }
+  | { readonly type: "stop_runtime"; readonly reason: string | undefined }
+  | {
+    readonly type: "append_entries";
+    readonly workerId: WorkerId;
+    readonly as: "worker.input_accepted" | "worker.transcript_appended";
+    readonly count: number;
+    readonly entriesJson: string;
+  }
+  | { readonly type: "update_state"; readonly workerId: WorkerId; readonly patch: JsonObject }
+  | { readonly type: "begin_run"; readonly workerId: WorkerId; readonly runId: string }
+  | {
+    readonly type: "finish_run";
+    readonly workerId: WorkerId;
+    readonly runId: string;
+    readonly outcome: RunOutcome;
+    readonly reason: string | undefined;
+  }
+  | {
+    readonly type: "record_usage";
+    readonly workerId: WorkerId;
+    readonly usage: UsageTotals & { readonly model: string };
+  }
+  | {
+    readonly type: "end_worker";
+    readonly workerId: WorkerId;
+    readonly as: "worker.stopped" | "worker.cancelled";
+    readonly reason: string | undefined;
+  }
+  | { readonly type: "purge_worker"; readonly workerId: WorkerId }
+  | {
+    readonly type: "record_custom";
+    readonly workerId: WorkerId | undefined;
+    readonly name: string;
+    readonly data: Json;
+  };
+
+/** A command as it waits to be decided. */
+export interface Command {
+  /** What to do. */
+  readonly body: CommandBody;
+  /** Idempotency key and fingerprint of the content. */
+  readonly key: { readonly key: string; readonly request: string } | undefined;
+  /** The last event id that the caller believes in. */
+  readonly expectedLastEventId: number | undefined;
+}
+
+/** Options that every command takes. */
+export interface CommandOptions {
+  /**
+   * Idempotency key, 1 to 256 bytes. The same key with the same content is
+   * answered with the first receipt and `duplicate: true`; with other content
+   * it is refused with `key_reused`.
+   */
+  readonly key?: string | undefined;
+  /** Optimistic concurrency: refused with `conflict` unless this is the last event of the worker (or runtime). */
+  readonly expect?: {
+    /** The last event id that the caller has seen. */
+    readonly lastEventId: number;
+  } | undefined;
+  /** Gives the command up while it waits. Once it is being written the signal is ignored. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An entry for a transcript. */
+export interface EntryInput {
+  /** Who says it. */
+  readonly role: TranscriptRole;
+  /** What is said, kept to the letter; at most 1 MiB of UTF-8. */
+  readonly content: string;
+  /** Name of the speaker or the tool. */
+  readonly name?: string | undefined;
+  /** JSON object to keep with it; at most 64 KiB. */
+  readonly metadata?: JsonObject | undefined;
+}
+
+/** Checks the options of a command and puts the pieces together. Throws `invalid_request`. */
+export function command(
+  body: CommandBody,
+  options: CommandOptions,
+  action: string,
+  content: unknown,
+): Command {
+  const { key, expect } = options;
+  if (expect !== undefined && !(Number.isSafeInteger(expect.lastEventId) && expect.lastEventId >= 0)) {
+    throw invalidRequest(action, "expect.lastEventId: a count from 0 is needed");
+  }
+  return {
+    body,
+    key: key === undefined ? undefined : keyOf(body, key, action, content),
+    expectedLastEventId: expect?.lastEventId,
+  };
+}
+
+function keyOf(body: CommandBody, key: string, action: string, content: unknown): Command["key"] {
+  checkText(key, action, "key", limits.keyBytesMax);
+  return { key, request: fingerprint(`${body.type} ${canonicalText(content)}`) };
+}
+
+/** Throws `invalid_request` unless `text` is a well-formed string that says something in `bytesMax` bytes. */
+export function checkText(
+  text: unknown,
+  action: string,
+  name: string,
+  bytesMax: number,
+): asserts text is string {
+  if (typeof text !== "string" || !text.isWellFormed()) {
+    throw invalidRequest(action, `${name}: a well-formed string is needed`);
+  }
+  if (text.trim() === "") throw invalidRequest(action, `${name}: blank`);
+  if (!fitsBytes(text, bytesMax)) throw invalidRequest(action, `${name}: longer than ${bytesMax} bytes`);
+}
+
+/** Checks an optional reason. Throws `invalid_request`. */
+export function checkReason(reason: unknown, action: string): string | undefined {
+  if (reason === undefined) return undefined;
+  checkText(reason, action, "reason", limits.textBytesMax);
+  return reason;
+}
+
+const ANY_ROLE: ReadonlySet<unknown> = new Set(["user", "system", "assistant", "tool"]);
+const INPUT_ROLE: ReadonlySet<unknown> = new Set(["user", "system"]);
+const MEMBERS: ReadonlySet<string> = new Set(["role", "content", "name", "metadata"]);
+
+/** The JSON text of checked entries. By hand, not by schema: this is the path of every input. */
+export function entriesText(
+  entries: readonly EntryInput[],
+  as: "worker.input_accepted" | "worker.transcript_appended",
+): string {
+  const action = as === "worker.input_accepted" ? "send input" : "append to transcript";
+  if (!Array.isArray(entries)) throw invalidRequest(action, "entries: an array is needed");
+  if (entries.length === 0 || entries.length > limits.entriesMax) {
+    throw invalidRequest(action, `entries: 1 to ${limits.entriesMax} are allowed, not ${entries.length}`);
+  }
+  const roles = as === "worker.input_accepted" ? INPUT_ROLE : ANY_ROLE;
+  let text = "[";
+  for (const entry of entries) text += (text === "[" ? "" : ",") + entryText(entry, roles, action);
+  return `${text}]`;
+}
+
+function entryText(entry: EntryInput, roles: ReadonlySet<unknown>, action: string): string {
+  if (typeof entry !== "object" || entry === null) throw invalidRequest(action, "entry: an object is needed");
+  for (const member in entry) {
+    if (!MEMBERS.has(member)) throw invalidRequest(action, `entry: unknown member ${JSON.stringify(member)}`);
+  }
+  const { role, content, name, metadata } = entry;
+  if (!roles.has(role)) {
+    throw invalidRequest(action, `role: ${JSON.stringify(role)} is none of ${[...roles].join(", ")}`);
+  }
+  if (typeof content !== "string") throw invalidRequest(action, "content: a string is needed");
+  if (!content.isWellFormed()) throw invalidRequest(action, "content: a lone surrogate");
+  if (!fitsBytes(content, limits.contentBytesMax)) {
+    throw invalidRequest(action, `content: longer than ${limits.contentBytesMax} bytes`);
+  }
+  let text = `{"role":"${role}"`;
+  if (name !== undefined) {
+    checkText(name, action, "name", limits.nameBytesMax);
+    text += `,"name":${JSON.stringify(name)}`;
+  }
+  if (metadata !== undefined) {
+    text += `,"metadata":${jsonObjectText(metadata, action, "metadata", limits.metadataBytesMax)}`;
+  }
+  return `${text},"content":${JSON.stringify(content)}}`;
+}
+
+/** A caller's JSON object, checked and copied. Throws `invalid_request`. */
+export function copiedObject(value: unknown, action: string, name: string): JsonObject {
+  return JSON.parse(jsonObjectText(value, action, name, limits.dataBytesMax));
+}
+
+/** A caller's JSON value, checked and copied. Throws `invalid_request`. */
+export function copiedJson(value: unknown, action: string, name: string): Json {
+  return JSON.parse(jsonText(value, action, name, limits.dataBytesMax));
+}

@@ -1,0 +1,223 @@
+// deno-lint-ignore-file camelcase -- the table is keyed by the names of commands
+/**
+ * Decisions: a command against the state gives exactly one event, the receipt
+ * of an earlier one, or a typed error. Pure.
+ *
+ * @module
+ */
+import type { Command, CommandBody } from "./commands.ts";
+import { invalidRequest, limitExceeded, RuntimeError } from "./errors.ts";
+import type { EventHead } from "./events.ts";
+import type { WorkerId } from "./ids.ts";
+import { type Json, mergePatch } from "./json.ts";
+import type { KeyEntry } from "./keys.ts";
+import { limits } from "./limits.ts";
+import type { StateView, WorkerState } from "./state.ts";
+import { fitsBytes } from "./text.ts";
+import { checkUsageFits } from "./usage.ts";
+
+/** What a decision reads besides the state: the keys of a worker, or (undefined) of the runtime. */
+export interface DecisionView extends StateView {
+  /** What a key led to. */
+  keyEntry(scope: WorkerId | undefined, key: string): KeyEntry | undefined;
+}
+
+/** The outcome of a decision. */
+export type Decision =
+  | { readonly head: EventHead; readonly entriesJson: string }
+  | { readonly duplicate: KeyEntry };
+
+/** What event a command becomes, with the given id and time. Throws the typed error that refuses it. */
+export function decide(view: DecisionView, command: Command, id: number, at: string): Decision {
+  const { body, key } = command;
+  const workerId = scopeOf(body);
+  const worker = workerId === undefined ? undefined : knownWorker(view, workerId);
+  if (key !== undefined) {
+    const earlier = view.keyEntry(workerId, key.key);
+    if (earlier !== undefined) return { duplicate: sameRequest(earlier, key.request) };
+  }
+  if (view.runtime.status === "stopped") {
+    const { runtimeId } = view.runtime;
+    throw new RuntimeError("runtime_stopped", `Cannot ${verbs[body.type]}: runtime ${runtimeId} is stopped`, {
+      runtimeId,
+    });
+  }
+  checkExpectation(view, worker, command);
+  const head = { id, at, ...eventOf(view, worker, body), ...(key ?? {}) } as EventHead;
+  return { head, entriesJson: body.type === "append_entries" ? body.entriesJson : "" };
+}
+
+const verbs: Record<CommandBody["type"], string> = {
+  create_worker: "create worker",
+  stop_runtime: "stop runtime",
+  append_entries: "append to transcript",
+  update_state: "update state",
+  begin_run: "begin run",
+  finish_run: "finish run",
+  record_usage: "record usage",
+  end_worker: "end worker",
+  purge_worker: "purge worker",
+  record_custom: "record event",
+};
+
+/** The worker whose keys and expectation a command goes by; `undefined` for the runtime's. */
+function scopeOf(body: CommandBody): WorkerId | undefined {
+  return "workerId" in body ? body.workerId : undefined;
+}
+
+function knownWorker(view: StateView, workerId: WorkerId): WorkerState {
+  const worker = view.worker(workerId);
+  if (worker !== undefined) return worker;
+  throw workerNotFound(workerId);
+}
+
+/** The error for a worker that is not there. */
+export function workerNotFound(workerId: WorkerId): RuntimeError<"worker_not_found"> {
+  const message = `Cannot find worker ${JSON.stringify(workerId)}: the runtime has no such worker`;
+  return new RuntimeError("worker_not_found", message, { workerId });
+}
+
+function sameRequest(earlier: KeyEntry, request: string): KeyEntry {
+  if (earlier.request === request) return earlier;
+  const { key, eventId } = earlier;
+  const message = `Cannot repeat command: key ${
+    JSON.stringify(key)
+  } was used for other content in event ${eventId}`;
+  throw new RuntimeError("key_reused", message, { key, eventId });
+}
+
+function checkExpectation(view: StateView, worker: WorkerState | undefined, command: Command): void {
+  const expected = command.expectedLastEventId;
+  if (expected === undefined) return;
+  const actual = worker === undefined ? view.runtime.lastEventId : worker.lastEventId;
+  if (expected === actual) return;
+  const message = `Cannot ${
+    verbs[command.body.type]
+  }: the last event is ${actual}, not ${expected} as expected`;
+  throw new RuntimeError("conflict", message, { expected, actual });
+}
+
+type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at" | "key" | "request"> : never;
+
+function eventOf(view: StateView, worker: WorkerState | undefined, body: CommandBody): Unsealed<EventHead> {
+  switch (body.type) {
+    case "create_worker":
+      return createWorker(view, body);
+    case "stop_runtime":
+      return { type: "runtime.stopped", ...reasonOf(body) };
+    case "record_custom": {
+      const { name, data, workerId } = body;
+      return { type: "custom", ...(workerId === undefined ? {} : { workerId }), name, data };
+    }
+    default:
+      return workerEvent(view, present(worker), body);
+  }
+}
+
+type WorkerCommand = Exclude<CommandBody, { type: "create_worker" | "stop_runtime" | "record_custom" }>;
+
+function workerEvent(view: StateView, worker: WorkerState, body: WorkerCommand): Unsealed<EventHead> {
+  const { workerId } = body;
+  if (body.type === "purge_worker") {
+    if (worker.status === "running") {
+      throw invalidRequest("purge worker", `${JSON.stringify(workerId)} is running, stop or cancel it first`);
+    }
+    return { type: "worker.purged", workerId };
+  }
+  if (body.type === "finish_run") return finishRun(worker, body);
+  if (body.type === "record_usage") return recordUsage(view, worker, body);
+  mustRun(worker, verbs[body.type]);
+  switch (body.type) {
+    case "append_entries":
+      return {
+        type: body.as,
+        workerId,
+        seq: worker.transcriptLength + 1,
+        count: body.count,
+        ...runIdOf(worker),
+      };
+    case "update_state":
+      checkData(worker, body.patch);
+      return { type: "worker.state_updated", workerId, patch: body.patch };
+    case "begin_run":
+      if (worker.run !== null) throw busy(worker, worker.run.runId, "begin run");
+      return { type: "worker.run_started", workerId, runId: body.runId };
+    case "end_worker":
+      if (body.as === "worker.stopped" && worker.run !== null) {
+        throw busy(worker, worker.run.runId, "stop worker");
+      }
+      return { type: body.as, workerId, ...reasonOf(body) };
+  }
+}
+
+function createWorker(
+  view: StateView,
+  body: Extract<CommandBody, { type: "create_worker" }>,
+): Unsealed<EventHead> {
+  const { workerId } = body.record;
+  if (view.worker(workerId) !== undefined) {
+    const message = `Cannot create worker ${JSON.stringify(workerId)}: the id is in use`;
+    throw new RuntimeError("worker_exists", message, { workerId });
+  }
+  if (view.workerCount >= limits.workersMax) {
+    throw limitExceeded("create worker", "workers", limits.workersMax, view.workerCount + 1);
+  }
+  return { type: "worker.created", workerId, record: body.record };
+}
+
+function finishRun(
+  worker: WorkerState,
+  body: Extract<CommandBody, { type: "finish_run" }>,
+): Unsealed<EventHead> {
+  const { workerId, runId, outcome } = body;
+  if (worker.run?.runId !== runId) throw notRunning(worker, `finish run ${runId}`, "the run is not open");
+  return { type: "worker.run_finished", workerId, runId, outcome, ...reasonOf(body) };
+}
+
+function checkData(worker: WorkerState, patch: Json): void {
+  const text = JSON.stringify(mergePatch(worker.data, patch));
+  if (!fitsBytes(text, limits.dataBytesMax)) {
+    throw limitExceeded("update state", "data bytes", limits.dataBytesMax, text.length);
+  }
+}
+
+function mustRun(worker: WorkerState, action: string): void {
+  if (worker.status !== "running") throw notRunning(worker, action, `the worker is ${worker.status}`);
+}
+
+function notRunning(worker: WorkerState, action: string, state: string): RuntimeError<"worker_not_running"> {
+  const { workerId } = worker.record;
+  const message = `Cannot ${action} of ${JSON.stringify(workerId)}: ${state}`;
+  return new RuntimeError("worker_not_running", message, { workerId, status: worker.status });
+}
+
+function busy(worker: WorkerState, runId: string, action: string): RuntimeError<"worker_busy"> {
+  const { workerId } = worker.record;
+  const message = `Cannot ${action} of ${JSON.stringify(workerId)}: run ${runId} is open`;
+  return new RuntimeError("worker_busy", message, { workerId, runId });
+}
+
+function reasonOf(body: { readonly reason: string | undefined }): { reason?: string } {
+  return body.reason === undefined ? {} : { reason: body.reason };
+}
+
+function runIdOf(worker: WorkerState): { runId?: string } {
+  return worker.run === null ? {} : { runId: worker.run.runId };
+}
+
+function present(worker: WorkerState | undefined): WorkerState {
+  if (worker === undefined) throw new Error("Cannot decide: the worker was not looked up");
+  return worker;
+}
+
+/** Also after the worker's end: what a model call cost is owed, however late it comes back. */
+function recordUsage(
+  view: StateView,
+  worker: WorkerState,
+  body: Extract<CommandBody, { type: "record_usage" }>,
+): Unsealed<EventHead> {
+  const { workerId, usage } = body;
+  checkUsageFits(worker.usage, worker.usageByModel, usage);
+  checkUsageFits(view.runtime.usage, view.runtime.usageByModel, usage);
+  return { type: "worker.usage_recorded", workerId, ...runIdOf(worker), usage };
+}

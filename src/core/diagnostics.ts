@@ -1,0 +1,111 @@
+/**
+ * Diagnostics: what a runtime or store noticed and coped with, as data. What
+ * it could not cope with is an error instead.
+ *
+ * @module
+ */
+import type { FileSpot } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+/** The closed set of diagnostic codes. */
+export type DiagnosticCode =
+  /** The last writer did not close the store; its log was checked and taken over. */
+  | "unclean_open"
+  /** Bytes behind the last whole event were set aside: a write that was never acknowledged. */
+  | "torn_tail_cut"
+  /** A segment whose creation was never finished was set aside. */
+  | "unfinished_segment_removed"
+  /** A creation of the store itself that never finished was finished. */
+  | "unfinished_store_completed"
+  /** A temporary file that a crash left behind was removed. */
+  | "temporary_removed"
+  /** The newest checkpoint was missing or damaged; the one before it or the log served instead. */
+  | "checkpoint_unusable"
+  /** A checkpoint could not be written; the log goes on and the next one is tried later. */
+  | "checkpoint_failed"
+  /** A worker file or the overview was missing, damaged or not current, and was written anew. */
+  | "projection_rebuilt"
+  /** A projection could not be written; it is tried again. */
+  | "projection_failed"
+  /** A transcript was missing or damaged and was rebuilt from the log. */
+  | "transcript_rebuilt"
+  /** A file or directory that is none of the store's lies in its place. */
+  | "foreign_entry"
+  /** Older bytes were dropped from quarantine to keep it within its bounds. */
+  | "quarantine_dropped"
+  /** One sync took longer than a second. */
+  | "slow_sync"
+  /** A command or a sync met an error that was answered with a typed error. */
+  | "append_failed"
+  /** A run that was open when the last process ended was closed. */
+  | "run_interrupted"
+  /** The log holds events of a type that this version does not know; they are kept. */
+  | "unknown_event"
+  /** Closing could not write its last event or checkpoint; acknowledged data is safe. */
+  | "close_incomplete";
+
+/** What was noticed, before it is numbered. */
+export interface Notice extends Partial<FileSpot> {
+  /** The kind of finding. */
+  readonly code: DiagnosticCode;
+  /** How much it matters. */
+  readonly severity: "info" | "warning" | "error";
+  /** For people. */
+  readonly message: string;
+  /** The worker concerned. */
+  readonly workerId?: string;
+}
+
+/** A finding as the runtime reports it. Plain JSON. */
+export interface Diagnostic extends Notice {
+  /** 1, 2, 3 ... per open runtime. */
+  readonly id: number;
+  /** When, ISO 8601. */
+  readonly at: string;
+}
+
+/** The findings kept, and how many older ones were dropped. */
+export interface DiagnosticReport {
+  /** Oldest first. */
+  readonly items: readonly Diagnostic[];
+  /** Older findings that are no longer kept. */
+  readonly dropped: number;
+}
+
+/** A bounded list of findings, which also go to a listener. */
+export class DiagnosticLog {
+  readonly #now: () => number;
+  readonly #listener: ((diagnostic: Diagnostic) => void) | undefined;
+  readonly #items: Diagnostic[] = [];
+  #count = 0;
+
+  /** Makes an empty list. */
+  constructor(now: () => number, listener: ((diagnostic: Diagnostic) => void) | undefined) {
+    this.#now = now;
+    this.#listener = listener;
+  }
+
+  /** Adds a finding; the oldest is dropped past the bound. */
+  add(notice: Notice): void {
+    const diagnostic = { id: ++this.#count, at: new Date(this.#now()).toISOString(), ...notice };
+    this.#items.push(diagnostic);
+    if (this.#items.length > limits.diagnosticsKept) this.#items.shift();
+    this.#tell(diagnostic);
+  }
+
+  /** The findings kept. */
+  report(): DiagnosticReport {
+    return { items: [...this.#items], dropped: this.#count - this.#items.length };
+  }
+
+  #tell(diagnostic: Diagnostic): void {
+    try {
+      this.#listener?.(diagnostic);
+    } catch (error) {
+      // A listener's bug is the host's to see, and no reason to fail a commit.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}

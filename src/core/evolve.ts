@@ -1,0 +1,180 @@
+/**
+ * Folding: one event onto the state. Pure, and the same for a command just
+ * decided and for a log read back.
+ *
+ * @module
+ */
+import { RuntimeError } from "./errors.ts";
+import type { EventHead } from "./events.ts";
+import type { WorkerId } from "./ids.ts";
+import { deepFreeze, type JsonObject, mergePatch } from "./json.ts";
+import type { EndedRun, RuntimeState, StateView, WorkerState } from "./state.ts";
+import { addUsage, addUsageOf, noUsage } from "./usage.ts";
+
+/** What an event changes. */
+export interface Change {
+  /** The runtime after it. */
+  readonly runtime: RuntimeState;
+  /** Workers after it; `undefined` for one that is gone. */
+  readonly workers: readonly (readonly [WorkerId, WorkerState | undefined])[];
+}
+
+/** The state after `event`. Throws `store_corrupt` when the event cannot follow the state. */
+export function evolve(view: StateView, event: EventHead): Change {
+  const runtime = evolveRuntime(view.runtime, event);
+  if (event.type === "runtime.stopped") return { runtime, workers: stopWorkers(view, event) };
+  const workerId = "workerId" in event ? event.workerId : undefined;
+  if (workerId === undefined) return { runtime, workers: [] };
+  return { runtime, workers: [[workerId, evolveWorker(view.worker(workerId), event, workerId)]] };
+}
+
+function evolveRuntime(state: RuntimeState, event: EventHead): RuntimeState {
+  if (event.id !== state.lastEventId + 1) throw inconsistent(event, `it follows event ${state.lastEventId}`);
+  const next = { ...state, lastEventId: event.id, updatedAt: event.at };
+  switch (event.type) {
+    case "runtime.created":
+      if (event.runtimeId !== state.runtimeId) throw inconsistent(event, "it is of another runtime");
+      return { ...next, createdAt: event.at };
+    case "runtime.opened":
+      return { ...next, epoch: event.epoch };
+    case "runtime.stopped":
+      return { ...next, status: "stopped" };
+    case "worker.usage_recorded":
+      return {
+        ...next,
+        usage: addUsage(state.usage, event.usage),
+        usageByModel: addUsageOf(state.usageByModel, event.usage.model, event.usage),
+      };
+    default:
+      return next;
+  }
+}
+
+function evolveWorker(
+  state: WorkerState | undefined,
+  event: EventHead,
+  workerId: WorkerId,
+): WorkerState | undefined {
+  if (event.type === "worker.created") {
+    if (state !== undefined) throw inconsistent(event, `worker ${workerId} exists already`);
+    return createdWorker(event);
+  }
+  if (state === undefined) {
+    // A custom event may speak of a worker that is gone; nothing else may.
+    if (event.type.startsWith("worker.")) throw inconsistent(event, `there is no worker ${workerId}`);
+    return undefined;
+  }
+  switch (event.type) {
+    case "worker.input_accepted":
+    case "worker.transcript_appended":
+      if (event.seq !== state.transcriptLength + 1) {
+        throw inconsistent(event, `the transcript of ${workerId} has ${state.transcriptLength} entries`);
+      }
+      return {
+        ...state,
+        transcriptLength: state.transcriptLength + event.count,
+        updatedAt: event.at,
+        lastEventId: event.id,
+      };
+    case "worker.purged":
+      return undefined;
+    default:
+      return { ...state, ...changeOf(state, event), updatedAt: event.at, lastEventId: event.id };
+  }
+}
+
+function changeOf(state: WorkerState, event: EventHead): Partial<WorkerState> {
+  switch (event.type) {
+    case "worker.state_updated":
+      return { data: deepFreeze(mergePatch(state.data, event.patch) as JsonObject) };
+    case "worker.run_started":
+      if (state.run !== null) throw inconsistent(event, `run ${state.run.runId} is open`);
+      return { run: Object.freeze({ runId: event.runId, startedAt: event.at }) };
+    case "worker.run_finished":
+    case "worker.run_interrupted":
+      if (state.run?.runId !== event.runId) throw inconsistent(event, `run ${event.runId} is not open`);
+      return { run: null, lastRun: endedRun(state, event.at, event.outcome, event.reason) };
+    case "worker.usage_recorded":
+      return {
+        usage: addUsage(state.usage, event.usage),
+        usageByModel: addUsageOf(state.usageByModel, event.usage.model, event.usage),
+      };
+    case "worker.stopped":
+      return ended(state, "stopped", event.at, event.reason);
+    case "worker.cancelled":
+      return ended(state, "cancelled", event.at, event.reason);
+    default:
+      return {};
+  }
+}
+
+function createdWorker(event: Extract<EventHead, { type: "worker.created" }>): WorkerState {
+  return {
+    record: deepFreeze(event.record),
+    status: "running",
+    run: null,
+    lastRun: null,
+    data: Object.freeze({}),
+    transcriptLength: 0,
+    usage: noUsage,
+    usageByModel: Object.freeze({}),
+    createdAt: event.at,
+    updatedAt: event.at,
+    createdEventId: event.id,
+    lastEventId: event.id,
+  };
+}
+
+/** A worker at its end; its open run is cancelled with it. */
+function ended(
+  state: WorkerState,
+  status: WorkerState["status"],
+  at: string,
+  reason: string | undefined,
+): Partial<WorkerState> {
+  return {
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    run: null,
+    lastRun: endedRun(state, at, "cancelled", reason),
+  };
+}
+
+function endedRun(
+  state: WorkerState,
+  at: string,
+  outcome: EndedRun["outcome"],
+  reason: string | undefined,
+): EndedRun | null {
+  if (state.run === null) return state.lastRun;
+  return Object.freeze({ ...state.run, endedAt: at, outcome, ...(reason === undefined ? {} : { reason }) });
+}
+
+function stopWorkers(
+  view: StateView,
+  event: Extract<EventHead, { type: "runtime.stopped" }>,
+): [WorkerId, WorkerState][] {
+  const workers: [WorkerId, WorkerState][] = [];
+  for (const state of view.workers()) {
+    if (state.status !== "running") continue;
+    workers.push([state.record.workerId, {
+      ...state,
+      ...ended(state, "stopped", event.at, event.reason),
+      updatedAt: event.at,
+      lastEventId: event.id,
+    }]);
+  }
+  return workers;
+}
+
+function inconsistent(event: EventHead, why: string): RuntimeError<"store_corrupt"> {
+  return new RuntimeError(
+    "store_corrupt",
+    `Cannot apply event ${event.id} (${event.type}): ${why}`,
+    {
+      file: "",
+      eventIds: [event.id, event.id],
+      reason: `event ${event.id} contradicts the events before it`,
+    },
+  );
+}

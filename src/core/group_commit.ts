@@ -1,0 +1,206 @@
+/**
+ * Group commit: the commands of a turn of the event loop, and all that arrive
+ * while a commit is in flight, are decided, written and made durable
+ * together. One commit is in flight at a time.
+ *
+ * @module
+ */
+import type { Command } from "./commands.ts";
+import { decide } from "./decide.ts";
+import { limitExceeded, RuntimeError } from "./errors.ts";
+import { encodeEvent, type EventHead, type EventRecord } from "./events.ts";
+import { type KeyEntry, keyEntryOf } from "./keys.ts";
+
+import { Draft, type Ledger } from "./ledger.ts";
+import { limits } from "./limits.ts";
+import type { StateView } from "./state.ts";
+import type { AppendResult, RuntimeStore } from "./store.ts";
+import { fitsBytes } from "./text.ts";
+import { afterThisTurn } from "./turn.ts";
+
+/** What a command led to. */
+export interface Outcome extends Omit<KeyEntry, "key" | "request"> {
+  /** Whether an earlier command with the same key did it. */
+  readonly duplicate: boolean;
+}
+
+interface Waiting {
+  readonly command: Command;
+  /** UTF-16 units of JSON that the command brings, about. */
+  readonly units: number;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: unknown) => void;
+  /** Stops listening to the caller's signal. */
+  unlisten: () => void;
+  gone: boolean;
+}
+
+/** What the committer tells its runtime. */
+export interface CommitListener {
+  /** Events became durable and the ledger holds them. */
+  committed(heads: readonly EventHead[], result: AppendResult): void;
+  /** An append failed; `error` went to its callers. */
+  failed(error: unknown): void;
+}
+
+/** What an event adds to the JSON that a command brings: its head, about. */
+const HEAD_UNITS = 256;
+
+/** Decides commands in order and commits them in groups. */
+export class Committer {
+  readonly #ledger: Ledger;
+  readonly #store: RuntimeStore;
+  readonly #now: () => number;
+  readonly #listener: CommitListener;
+  #queue: Waiting[] = [];
+  #queueUnits = 0;
+  #draining: Promise<void> | undefined;
+
+  /** A committer with nothing to do. */
+  constructor(ledger: Ledger, store: RuntimeStore, now: () => number, listener: CommitListener) {
+    this.#ledger = ledger;
+    this.#store = store;
+    this.#now = now;
+    this.#listener = listener;
+  }
+
+  /** Puts a command in the queue; resolves when its event is durable. */
+  submit(command: Command, units: number, signal: AbortSignal | undefined): Promise<Outcome> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#queue.length >= limits.queueCommandsMax || this.#queueUnits + units > limits.queueUnitsMax) {
+      return Promise.reject(
+        limitExceeded("take command", "waiting commands", limits.queueCommandsMax, this.#queue.length + 1),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = { command, units, resolve, reject, unlisten: nothing, gone: false };
+      if (signal !== undefined) this.#listen(waiting, signal);
+      this.#queue.push(waiting);
+      this.#queueUnits += units;
+      this.#draining ??= this.#drain();
+    });
+  }
+
+  /** Commits events of the runtime's own, outside the queue; nothing else may be in flight. Returns them. */
+  async commitOwn(heads: (view: StateView, at: string) => EventHead[]): Promise<readonly EventHead[]> {
+    const all = heads(this.#ledger, this.#timestamp());
+    for (let index = 0; index < all.length; index += limits.batchEventsMax) {
+      const batch = all.slice(index, index + limits.batchEventsMax);
+      const draft = new Draft(this.#ledger);
+      for (const head of batch) draft.apply(head);
+      await this.#append(draft, batch, batch.map((head) => encodeEvent(head, "")));
+    }
+    return all;
+  }
+
+  /** Waits until the queue is empty. */
+  async idle(): Promise<void> {
+    while (this.#draining !== undefined) await this.#draining;
+  }
+
+  #timestamp(): string {
+    return new Date(this.#now()).toISOString();
+  }
+
+  #listen(waiting: Waiting, signal: AbortSignal): void {
+    const giveUp = () => {
+      waiting.gone = true;
+      waiting.reject(signal.reason);
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    waiting.unlisten = () => signal.removeEventListener("abort", giveUp);
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      await afterThisTurn();
+      await this.#commit(this.#take());
+    }
+    this.#draining = undefined;
+  }
+
+  /** The longest run of waiting commands that fits a batch, or a single larger one. */
+  #take(): Waiting[] {
+    let units = 0;
+    let count = 0;
+    for (const waiting of this.#queue) {
+      units += waiting.units + HEAD_UNITS;
+      if (count > 0 && (units > limits.batchUnitsMax || count >= limits.batchEventsMax)) break;
+      count++;
+    }
+    const taken = this.#queue.slice(0, count);
+    this.#queue = this.#queue.slice(count);
+    for (const waiting of taken) {
+      this.#queueUnits -= waiting.units;
+      waiting.unlisten();
+    }
+    return taken.filter((waiting) => !waiting.gone);
+  }
+
+  async #commit(taken: readonly Waiting[]): Promise<void> {
+    const draft = new Draft(this.#ledger);
+    const at = this.#timestamp();
+    const heads: EventHead[] = [];
+    const records: EventRecord[] = [];
+    const settle = taken.map((waiting) => this.#decide(draft, waiting, at, heads, records));
+    if (records.length > 0) {
+      try {
+        await this.#append(draft, heads, records);
+      } catch (error) {
+        // Also those that were refused: what they were refused for did not happen.
+        for (const { reject } of taken) reject(error);
+        this.#listener.failed(error);
+        return;
+      }
+    }
+    for (const done of settle) done();
+  }
+
+  /** Decides one command into the draft; what it returns settles the caller, once the batch is durable. */
+  #decide(
+    draft: Draft,
+    waiting: Waiting,
+    at: string,
+    heads: EventHead[],
+    records: EventRecord[],
+  ): () => void {
+    const { command, resolve, reject } = waiting;
+    try {
+      const decision = decide(draft, command, draft.runtime.lastEventId + 1, at);
+      if ("duplicate" in decision) return () => resolve({ ...decision.duplicate, duplicate: true });
+      const { head } = decision;
+      const record = encodeEvent(head, decision.entriesJson);
+      if (!fitsBytes(record.json, limits.eventBytesMax)) {
+        throw limitExceeded("write event", "event bytes", limits.eventBytesMax, record.json.length);
+      }
+      draft.apply(head);
+      heads.push(head);
+      records.push(record);
+      return () => resolve(outcomeOf(head));
+    } catch (error) {
+      return () => reject(error);
+    }
+  }
+
+  async #append(draft: Draft, heads: readonly EventHead[], events: readonly EventRecord[]): Promise<void> {
+    const expectedLastEventId = this.#ledger.runtime.lastEventId;
+    const result = await this.#store.append({ expectedLastEventId, events, touched: draft.touched });
+    draft.adopt();
+    this.#listener.committed(heads, result);
+  }
+}
+
+function nothing(): void {}
+
+/** What an event tells the caller of its command. */
+function outcomeOf(head: EventHead): Outcome {
+  const { eventId, at, seq, count, subject } = keyEntryOf({ ...head, key: "", request: "" }) ??
+    { eventId: head.id, at: head.at, seq: 0, count: 0, subject: "" };
+  return { eventId, at, seq, count, subject, duplicate: false };
+}
+
+/** Whether an error is final for the store: it takes nothing more. */
+export function isFinal(error: unknown): boolean {
+  return error instanceof RuntimeError &&
+    (error.code === "store_poisoned" || error.code === "store_vanished");
+}

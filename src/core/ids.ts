@@ -1,0 +1,69 @@
+/**
+ * Identities. A worker is named by its runtime id and worker id, and by
+ * nothing else: no path, name or socket ever stands for it.
+ *
+ * @module
+ */
+import { invalidRequest, RuntimeError } from "./errors.ts";
+import { limits } from "./limits.ts";
+import { fitsBytes } from "./text.ts";
+
+/** A runtime id: 1 to 80 bytes of well-formed UTF-8 in NFC, no control characters, not blank. */
+export type RuntimeId = string & { readonly " brand": "RuntimeId" };
+
+/** A worker id, unique in its runtime; the same form as a {@linkcode RuntimeId}. */
+export type WorkerId = string & { readonly " brand": "WorkerId" };
+
+/** The only authority on which worker is meant. */
+export interface WorkerRef {
+  /** The runtime that owns the worker. */
+  readonly runtimeId: RuntimeId;
+  /** The worker in that runtime. */
+  readonly workerId: WorkerId;
+}
+
+/** What is wrong with `id` as an identity, or `undefined`. */
+function idIssue(id: unknown): string | undefined {
+  if (typeof id !== "string") return "it must be a string";
+  if (!id.isWellFormed()) return "it holds a lone surrogate";
+  if (id.trim() === "") return "it is blank";
+  if (!fitsBytes(id, limits.idBytesMax)) return `it is longer than ${limits.idBytesMax} bytes`;
+  if (/\p{Cc}/u.test(id)) return "it holds a control character";
+  if (id.normalize("NFC") !== id) return "it is not in Unicode normal form C";
+  return undefined;
+}
+
+/** Checks a runtime id. Throws `invalid_request`. */
+export function parseRuntimeId(id: string): RuntimeId {
+  const issue = idIssue(id);
+  if (issue !== undefined) throw invalidRequest("use runtime id", issue);
+  return id as RuntimeId;
+}
+
+/** Checks a worker id. Throws `invalid_request`. */
+export function parseWorkerId(id: string): WorkerId {
+  const issue = idIssue(id);
+  if (issue !== undefined) throw invalidRequest("use worker id", issue);
+  return id as WorkerId;
+}
+
+/** The worker id of a reference, if it is one of this runtime. Throws `wrong_runtime` or `invalid_request`. */
+export function workerIdOf(
+  worker: string | { readonly runtimeId: string; readonly workerId: string },
+  runtimeId: RuntimeId,
+): WorkerId {
+  if (typeof worker === "string") return parseWorkerId(worker);
+  if (typeof worker !== "object" || worker === null) {
+    throw invalidRequest("use worker", "a worker id or a reference {runtimeId, workerId} is needed");
+  }
+  if (worker.runtimeId !== runtimeId) {
+    throw new RuntimeError(
+      "wrong_runtime",
+      `Cannot use worker ${JSON.stringify(worker.workerId)}: it belongs to runtime ${
+        JSON.stringify(worker.runtimeId)
+      }, this is ${JSON.stringify(runtimeId)}`,
+      { expected: runtimeId, actual: String(worker.runtimeId) },
+    );
+  }
+  return parseWorkerId(worker.workerId);
+}

@@ -1,0 +1,119 @@
+/**
+ * JSON values from callers: checked before they are written, because
+ * `JSON.stringify` turns NaN into null, drops undefined and throws late on
+ * the rest.
+ *
+ * @module
+ */
+import { invalidRequest } from "./errors.ts";
+import { limits } from "./limits.ts";
+import { fitsBytes } from "./text.ts";
+
+/** A JSON value (RFC 8259). */
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+
+/** A JSON object. */
+export interface JsonObject {
+  /** A member. */
+  readonly [name: string]: Json;
+}
+
+/** What is wrong with `value` as JSON, as "path: problem", or `undefined`. */
+function jsonIssue(value: unknown, path: string, depth: number): string | undefined {
+  if (depth > limits.jsonDepthMax) return `${path}: nested deeper than ${limits.jsonDepthMax}, or a cycle`;
+  switch (typeof value) {
+    case "string":
+      return value.isWellFormed() ? undefined : `${path}: a lone surrogate`;
+    case "boolean":
+      return undefined;
+    case "number":
+      return Number.isFinite(value) ? undefined : `${path}: ${value} is not a JSON number`;
+    case "object":
+      return value === null ? undefined : containerIssue(value, path, depth);
+    default:
+      return `${path}: ${typeof value} is not a JSON value`;
+  }
+}
+
+function containerIssue(value: object, path: string, depth: number): string | undefined {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const issue = jsonIssue(value[index], `${path}[${index}]`, depth + 1);
+      if (issue !== undefined) return issue;
+    }
+    return undefined;
+  }
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    return `${path}: an instance of ${value.constructor?.name ?? "a class"} is not a JSON value`;
+  }
+  for (const [name, member] of Object.entries(value)) {
+    if (!name.isWellFormed()) return `${path}: a lone surrogate in a member name`;
+    const issue = jsonIssue(member, `${path}.${name}`, depth + 1);
+    if (issue !== undefined) return issue;
+  }
+  return undefined;
+}
+
+/**
+ * The JSON text of a caller's value. Throws `invalid_request` when it is no
+ * JSON value, or takes more than `bytesMax` bytes.
+ */
+export function jsonText(value: unknown, action: string, name: string, bytesMax: number): string {
+  const issue = jsonIssue(value, name, 0);
+  if (issue !== undefined) throw invalidRequest(action, issue);
+  const text = plainLines(JSON.stringify(value));
+  if (!fitsBytes(text, bytesMax)) {
+    throw invalidRequest(action, `${name}: larger than ${bytesMax} bytes as JSON`);
+  }
+  return text;
+}
+
+/** The JSON text of a caller's object. Throws `invalid_request`. */
+export function jsonObjectText(value: unknown, action: string, name: string, bytesMax: number): string {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalidRequest(action, `${name}: a JSON object is needed`);
+  }
+  return jsonText(value, action, name, bytesMax);
+}
+
+/** Escapes the two line separators that JSON allows and line readers split at. */
+export function plainLines(text: string): string {
+  if (!text.includes("\u2028") && !text.includes("\u2029")) return text;
+  return text.replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
+}
+
+/** The same value with the members of every object sorted, as text: equal values give equal texts. */
+export function canonicalText(value: unknown): string {
+  return JSON.stringify(value, (_name, member) => {
+    if (typeof member !== "object" || member === null || Array.isArray(member)) return member;
+    const sorted = Object.entries(member).sort(([a], [b]) => a < b ? -1 : 1);
+    // fromEntries defines members, so that "__proto__" stays an ordinary name.
+    return Object.fromEntries(sorted);
+  });
+}
+
+/** Freezes a JSON value all the way down and returns it. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) deepFreeze(member);
+  }
+  return value;
+}
+
+/** Applies a JSON Merge Patch (RFC 7396): null removes a member, objects merge, all else replaces. */
+export function mergePatch(target: Json | undefined, patch: Json): Json {
+  if (!isJsonObject(patch)) return patch;
+  const result = new Map(isJsonObject(target) ? Object.entries(target) : []);
+  for (const [name, member] of Object.entries(patch)) {
+    if (member === null) result.delete(name);
+    else result.set(name, mergePatch(result.get(name), member));
+  }
+  return Object.fromEntries(result);
+}
+
+/** Whether a value is an object in the sense of JSON. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

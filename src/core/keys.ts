@@ -1,0 +1,93 @@
+/**
+ * Idempotency keys: what a keyed command led to, kept for the last
+ * `limits.keysKept` keys of a worker (and of the runtime itself), across
+ * restarts.
+ *
+ * @module
+ */
+import type { EventHead } from "./events.ts";
+import { limits } from "./limits.ts";
+
+/** What a keyed command led to: enough to answer it again. */
+export interface KeyEntry {
+  /** The key. */
+  readonly key: string;
+  /** Fingerprint of the command's content. */
+  readonly request: string;
+  /** The event it became. */
+  readonly eventId: number;
+  /** When, ISO 8601. */
+  readonly at: string;
+  /** Sequence of its first transcript entry, or 0. */
+  readonly seq: number;
+  /** Number of its transcript entries, or 0. */
+  readonly count: number;
+  /** The worker it created or the run it began, or empty. */
+  readonly subject: string;
+}
+
+/** What an event leaves in the table of keys, if its command had one. A purged worker takes its keys with it. */
+export function keyEntryOf(event: EventHead): KeyEntry | undefined {
+  if (event.key === undefined || event.request === undefined || event.type === "worker.purged") {
+    return undefined;
+  }
+  const { key, request, id: eventId, at } = event;
+  const base = { key, request, eventId, at, seq: 0, count: 0, subject: "" };
+  switch (event.type) {
+    case "worker.input_accepted":
+    case "worker.transcript_appended":
+      return { ...base, seq: event.seq, count: event.count };
+    case "worker.created":
+      return { ...base, subject: event.workerId };
+    case "worker.run_started":
+      return { ...base, subject: event.runId };
+    default:
+      return base;
+  }
+}
+
+/** The table in which the key of an event belongs: that of a worker, or (undefined) of the runtime. */
+export function keyScopeOf(event: EventHead): string | undefined {
+  return event.type === "worker.created" || !("workerId" in event) ? undefined : event.workerId;
+}
+
+/** Keys in the order of their events, the oldest forgotten first. */
+export class KeyTable {
+  readonly #entries = new Map<string, KeyEntry>();
+
+  /** What the key led to. */
+  get(key: string): KeyEntry | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** Remembers a key. */
+  add(entry: KeyEntry): void {
+    this.#entries.set(entry.key, entry);
+    if (this.#entries.size <= limits.keysKept) return;
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
+
+  /** The entries, oldest first. */
+  entries(): Iterable<KeyEntry> {
+    return this.#entries.values();
+  }
+}
+
+/**
+ * A 53-bit fingerprint of a text, as hexadecimal digits (cyrb53 by bryc,
+ * public domain). It tells a repeated command from a different one; it is no
+ * defence against somebody who wants two to look alike.
+ */
+export function fingerprint(text: string): string {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    a = Math.imul(a ^ unit, 2654435761);
+    b = Math.imul(b ^ unit, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return (4294967296 * (2097151 & b) + (a >>> 0)).toString(16);
+}

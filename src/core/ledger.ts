@@ -1,0 +1,206 @@
+/**
+ * The ledger is the durable state in memory; a draft is what a batch of
+ * commands would make of it. A draft whose batch became durable is adopted,
+ * any other is dropped: nobody ever reads what is not durable.
+ *
+ * @module
+ */
+import type { DecisionView } from "./decide.ts";
+import type { EventHead } from "./events.ts";
+import { evolve } from "./evolve.ts";
+import type { RuntimeId, WorkerId } from "./ids.ts";
+import { type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "./keys.ts";
+import { initialRuntimeState, type RuntimeState, type StateView, type WorkerState } from "./state.ts";
+
+/** The durable state of a runtime and its workers. */
+export class Ledger implements StateView {
+  #runtime: RuntimeState;
+  readonly #workers = new Map<WorkerId, WorkerState>();
+  /** Worker ids in the order of their creation, for paging. */
+  readonly #order: WorkerId[] = [];
+  readonly #keys = new Map<string | undefined, KeyTable>();
+
+  /** The state before the first event. */
+  constructor(runtimeId: RuntimeId) {
+    this.#runtime = initialRuntimeState(runtimeId);
+  }
+
+  /** The runtime. */
+  get runtime(): RuntimeState {
+    return this.#runtime;
+  }
+
+  /** The number of workers. */
+  get workerCount(): number {
+    return this.#order.length;
+  }
+
+  /** A worker. */
+  worker(workerId: WorkerId): WorkerState | undefined {
+    return this.#workers.get(workerId);
+  }
+
+  /** Workers in the order of their creation. */
+  workers(): Iterable<WorkerState> {
+    return this.#workers.values();
+  }
+
+  /** Workers created after an event, in order; found by bisection. */
+  *workersAfter(createdEventId: number): Generator<WorkerState> {
+    let low = 0;
+    let high = this.#order.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#at(middle).createdEventId <= createdEventId) low = middle + 1;
+      else high = middle;
+    }
+    for (let index = low; index < this.#order.length; index++) yield this.#at(index);
+  }
+
+  /** The keys of a worker, or (undefined) of the runtime. */
+  keys(scope: string | undefined): KeyTable | undefined {
+    return this.#keys.get(scope);
+  }
+
+  /** Puts in the state of a snapshot. */
+  restore(runtime: RuntimeState, keys: KeyTable): void {
+    this.#runtime = runtime;
+    this.#keys.set(undefined, keys);
+  }
+
+  /** Puts in a worker of a snapshot, after those created before it. */
+  restoreWorker(state: WorkerState, keys: KeyTable | undefined): void {
+    this.#setWorker(state.record.workerId, state);
+    if (keys !== undefined) this.#keys.set(state.record.workerId, keys);
+  }
+
+  /** Folds one durable event in: on replay. */
+  apply(event: EventHead): void {
+    const change = evolve(this, event);
+    this.#runtime = change.runtime;
+    for (const [workerId, state] of change.workers) this.#setWorker(workerId, state);
+    this.#addKey(keyScopeOf(event), keyEntryOf(event));
+  }
+
+  /** Takes over what a durable batch made. */
+  adopt(runtime: RuntimeState, workers: ReadonlyMap<WorkerId, WorkerState | undefined>): void {
+    this.#runtime = runtime;
+    for (const [workerId, state] of workers) this.#setWorker(workerId, state);
+  }
+
+  /** Remembers a key whose event is durable. */
+  adoptKey(scope: string | undefined, entry: KeyEntry): void {
+    this.#addKey(scope, entry);
+  }
+
+  #at(index: number): WorkerState {
+    const workerId = this.#order[index];
+    const state = workerId === undefined ? undefined : this.#workers.get(workerId);
+    if (state === undefined) throw new Error(`Cannot list workers: there is none at ${index}`);
+    return state;
+  }
+
+  #setWorker(workerId: WorkerId, state: WorkerState | undefined): void {
+    const before = this.#workers.get(workerId);
+    if (before !== undefined && before.createdEventId !== state?.createdEventId) this.#removeWorker(workerId);
+    if (state === undefined) return;
+    if (!this.#workers.has(workerId)) this.#order.push(workerId);
+    this.#workers.set(workerId, state);
+  }
+
+  #removeWorker(workerId: WorkerId): void {
+    this.#workers.delete(workerId);
+    this.#keys.delete(workerId);
+    this.#order.splice(this.#order.indexOf(workerId), 1);
+  }
+
+  #addKey(scope: string | undefined, entry: KeyEntry | undefined): void {
+    if (entry === undefined) return;
+    let table = this.#keys.get(scope);
+    if (table === undefined) this.#keys.set(scope, table = new KeyTable());
+    table.add(entry);
+  }
+}
+
+/** What a batch of commands would make of the ledger. */
+export class Draft implements DecisionView {
+  readonly #ledger: Ledger;
+  readonly #workers = new Map<WorkerId, WorkerState | undefined>();
+  readonly #keys = new Map<string | undefined, Map<string, KeyEntry>>();
+  #runtime: RuntimeState;
+  #workerCount: number;
+
+  /** A draft without changes. */
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+    this.#runtime = ledger.runtime;
+    this.#workerCount = ledger.workerCount;
+  }
+
+  /** The runtime as it would be. */
+  get runtime(): RuntimeState {
+    return this.#runtime;
+  }
+
+  /** The number of workers there would be. */
+  get workerCount(): number {
+    return this.#workerCount;
+  }
+
+  /** The workers that the draft changes. */
+  get touched(): ReadonlySet<WorkerId> {
+    return new Set(this.#workers.keys());
+  }
+
+  /** A worker as it would be. */
+  worker(workerId: WorkerId): WorkerState | undefined {
+    return this.#workers.has(workerId) ? this.#workers.get(workerId) : this.#ledger.worker(workerId);
+  }
+
+  /** All workers as they would be: those of the ledger, then new ones. */
+  *workers(): Generator<WorkerState> {
+    for (const { record: { workerId } } of this.#ledger.workers()) {
+      const state = this.worker(workerId);
+      if (state !== undefined) yield state;
+    }
+    for (const [workerId, state] of this.#workers) {
+      if (state !== undefined && this.#ledger.worker(workerId) === undefined) yield state;
+    }
+  }
+
+  /** What a key led to, in the ledger or in this batch. */
+  keyEntry(scope: WorkerId | undefined, key: string): KeyEntry | undefined {
+    return this.#keys.get(scope)?.get(key) ?? this.#ledgerKeys(scope)?.get(key);
+  }
+
+  /** Folds one more event in. */
+  apply(event: EventHead): void {
+    const change = evolve(this, event);
+    this.#runtime = change.runtime;
+    for (const [workerId, state] of change.workers) {
+      this.#workerCount += Number(state !== undefined) - Number(this.worker(workerId) !== undefined);
+      this.#workers.set(workerId, state);
+    }
+    const scope = keyScopeOf(event);
+    if (event.type === "worker.purged") this.#keys.delete(scope);
+    const entry = keyEntryOf(event);
+    if (entry === undefined) return;
+    const staged = this.#keys.get(scope) ?? new Map<string, KeyEntry>();
+    this.#keys.set(scope, staged.set(entry.key, entry));
+  }
+
+  /** Makes the ledger what the draft is; to be called once its events are durable. */
+  adopt(): void {
+    this.#ledger.adopt(this.#runtime, this.#workers);
+    for (const [scope, entries] of this.#keys) {
+      for (const entry of entries.values()) this.#ledger.adoptKey(scope, entry);
+    }
+  }
+
+  /** The keys that the ledger has for the same worker: not for an earlier one of that id. */
+  #ledgerKeys(scope: WorkerId | undefined): KeyTable | undefined {
+    const same = scope === undefined ||
+      this.worker(scope)?.createdEventId === this.#ledger.worker(scope)?.createdEventId;
+    return same ? this.#ledger.keys(scope) : undefined;
+  }
+}

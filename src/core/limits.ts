@@ -1,0 +1,74 @@
+/**
+ * Every bound of the library, in one place. Sizes are in bytes of UTF-8 unless
+ * the name says otherwise. What a file system store may tune is in its
+ * `config.jsonc`; nothing here is.
+ *
+ * @module
+ */
+
+/** The bounds, by name. A command past one of them is refused with `limit_exceeded` or `invalid_request`. */
+export const limits = {
+  /** A runtime id or worker id. */
+  idBytesMax: 80,
+  /** A short name: display name, model, capability, label, entry name, event name, run id. */
+  nameBytesMax: 256,
+  /** A longer text: objective, purpose, reason, reference. */
+  textBytesMax: 65_536,
+  /** An idempotency key. */
+  keyBytesMax: 256,
+  /** Keys kept per worker, and for the runtime itself; the oldest is forgotten first. */
+  keysKept: 1_024,
+  /** Content of one transcript entry. */
+  contentBytesMax: 1_048_576,
+  /** Metadata of one transcript entry, as JSON. */
+  metadataBytesMax: 65_536,
+  /** Entries of one `append`. */
+  entriesMax: 256,
+  /** Host-defined data of one worker, as JSON; also one patch, and the data of one custom event. */
+  dataBytesMax: 262_144,
+  /** Nesting of a JSON value. */
+  jsonDepthMax: 64,
+  /** Capabilities, workspaces, mounts or labels of one worker. */
+  listItemsMax: 256,
+  /** Models that usage is told apart by, per worker and for the runtime. */
+  modelsMax: 256,
+  /** One event as JSON. */
+  eventBytesMax: 8_388_608,
+  /** UTF-16 units of one batch of a group commit, unless it is a single larger event. */
+  batchUnitsMax: 1_048_576,
+  /** Events of one batch. */
+  batchEventsMax: 4_096,
+  /** Commands waiting to be committed. */
+  queueCommandsMax: 65_536,
+  /** UTF-16 units of JSON waiting to be committed. */
+  queueUnitsMax: 67_108_864,
+  /** Workers of one runtime. */
+  workersMax: 100_000,
+  /** Items of a page when the caller names no limit. */
+  pageItemsDefault: 50,
+  /** Items of a page at most. */
+  pageItemsMax: 1_000,
+  /** A page ends early once it holds this many bytes; it holds at least one item. */
+  pageBytesMax: 4_194_304,
+  /** What one page of filtered events reads at most; the page may then be short or empty. */
+  pageScanBytesMax: 8_388_608,
+  /** Events a watcher reads at a time. */
+  watchItemsMax: 256,
+  /** Diagnostics kept; the oldest is dropped first and the drop counted. */
+  diagnosticsKept: 256,
+} as const;
+
+/** States a relation between bounds that the code relies on. */
+function must(holds: boolean, relation: string): void {
+  if (!holds) throw new Error(`Cannot load limits: ${relation} does not hold`);
+}
+
+// Content of control characters alone takes six bytes each as JSON, and must still fit one event.
+must(
+  limits.contentBytesMax * 6 + limits.metadataBytesMax * 6 < limits.eventBytesMax,
+  "an entry fits an event",
+);
+must(limits.dataBytesMax * 6 < limits.eventBytesMax, "a patch fits an event");
+must(limits.batchUnitsMax * 3 <= limits.eventBytesMax, "a batch is no larger than the largest event");
+must(limits.pageItemsDefault <= limits.pageItemsMax, "the default page is no larger than the largest");
+must(limits.watchItemsMax <= limits.pageItemsMax, "a watcher reads pages");

@@ -1,0 +1,40 @@
+/**
+ * What an opening adds to the log: the first event of a new runtime, the new
+ * epoch, and an end for every run that the last process left open. A restored
+ * worker never pretends to be live.
+ *
+ * @module
+ */
+import type { Notice } from "./diagnostics.ts";
+import type { EventHead, WorkerRunEnded } from "./events.ts";
+import type { StateView } from "./state.ts";
+
+const REASON = "the process that ran it is gone";
+
+type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
+
+/** The events of an opening. */
+export function opening(view: StateView, at: string): EventHead[] {
+  const { runtimeId, epoch, lastEventId } = view.runtime;
+  const bodies: Unsealed<EventHead>[] = [];
+  if (lastEventId === 0) bodies.push({ type: "runtime.created", runtimeId });
+  bodies.push({ type: "runtime.opened", epoch: epoch + 1 });
+  for (const { record: { workerId }, run } of view.workers()) {
+    if (run === null) continue;
+    const { runId } = run;
+    bodies.push({ type: "worker.run_interrupted", workerId, runId, outcome: "interrupted", reason: REASON });
+  }
+  return bodies.map((body, index) => ({ id: lastEventId + 1 + index, at, ...body }) as EventHead);
+}
+
+/** What to tell of a run that an opening just ended. */
+export function interruption({ id, workerId, runId }: WorkerRunEnded): Notice {
+  const message = `Run ${runId} of ${JSON.stringify(workerId)} was open when the last process ended`;
+  return { code: "run_interrupted", severity: "info", message, workerId, eventIds: [id, id] };
+}
+
+/** What to tell of events that a newer version wrote. */
+export function unknownEvents(count: number): Notice {
+  const message = `The log holds ${count} events of types that this version does not know; they are kept`;
+  return { code: "unknown_event", severity: "warning", message };
+}

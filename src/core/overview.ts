@@ -1,0 +1,82 @@
+/**
+ * The overview: counts by status and usage totals of a runtime, and a row for
+ * each worker.
+ *
+ * @module
+ */
+import type { RuntimeId, WorkerId } from "./ids.ts";
+import type { StateView, WorkerState, WorkerStatus } from "./state.ts";
+import type { UsageByModel, UsageTotals } from "./usage.ts";
+
+/** A runtime at a glance. */
+export interface RuntimeOverview {
+  /** The runtime. */
+  readonly runtimeId: RuntimeId;
+  /** The operator's name for it. */
+  readonly displayName?: string;
+  /** `stopped` is final. */
+  readonly status: "running" | "stopped";
+  /** How many times it was opened. */
+  readonly epoch: number;
+  /** When it was created, ISO 8601. */
+  readonly createdAt: string;
+  /** When its last event happened, ISO 8601. */
+  readonly updatedAt: string;
+  /** Its last event. */
+  readonly lastEventId: number;
+  /** Number of workers: all, by status, and busy with a run. */
+  readonly workers: Readonly<Record<WorkerStatus | "total" | "busy", number>>;
+  /** What all workers used, purged ones too. */
+  readonly usage: UsageTotals;
+  /** The same by model. */
+  readonly usageByModel: UsageByModel;
+}
+
+/** A worker at a glance. */
+export interface WorkerRow {
+  /** The worker. */
+  readonly workerId: WorkerId;
+  /** Its name for people. */
+  readonly displayName?: string | undefined;
+  /** Whether it takes commands. */
+  readonly status: WorkerStatus;
+  /** The open run, or null. */
+  readonly runId: string | null;
+  /** Entries in its transcript. */
+  readonly transcriptLength: number;
+  /** What it used. */
+  readonly usage: UsageTotals;
+  /** When it was created, ISO 8601. */
+  readonly createdAt: string;
+  /** When its last event happened, ISO 8601. */
+  readonly updatedAt: string;
+  /** Its last event. */
+  readonly lastEventId: number;
+}
+
+/** The overview of a state. */
+export function overviewOf(view: StateView, displayName: string | undefined): RuntimeOverview {
+  const workers = { total: 0, busy: 0, running: 0, stopped: 0, cancelled: 0 };
+  for (const { status, run } of view.workers()) {
+    workers.total++;
+    workers[status]++;
+    if (run !== null) workers.busy++;
+  }
+  return { ...view.runtime, ...(displayName === undefined ? {} : { displayName }), workers };
+}
+
+/** The row of a worker. */
+export function workerRow(state: WorkerState): WorkerRow {
+  const { record, status, run, transcriptLength, usage, createdAt, updatedAt, lastEventId } = state;
+  return {
+    workerId: record.workerId,
+    displayName: record.displayName,
+    status,
+    runId: run?.runId ?? null,
+    transcriptLength,
+    usage,
+    createdAt,
+    updatedAt,
+    lastEventId,
+  };
+}

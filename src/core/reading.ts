@@ -1,0 +1,162 @@
+/**
+ * Bounded reads: pages of events and of transcripts, from either end. A
+ * cursor is an event id or a sequence, always exclusive.
+ *
+ * @module
+ */
+import { invalidRequest } from "./errors.ts";
+import { type EventEntry, parseEvent, type RuntimeEvent, type TranscriptAppended } from "./events.ts";
+import type { WorkerId } from "./ids.ts";
+import { limits } from "./limits.ts";
+import type { RuntimeStore } from "./store.ts";
+
+/** Where a page lies. At most one of `after` and `before`; neither gives the newest items. */
+export interface PageOptions {
+  /** Items after this event id (or sequence), oldest first. */
+  readonly after?: number | undefined;
+  /** Items before this event id (or sequence), the nearest of them, oldest first. */
+  readonly before?: number | undefined;
+  /** At most this many items, up to 1,000. @default {50} */
+  readonly limit?: number | undefined;
+}
+
+/** A page of items in time order. */
+export interface Page<Item> {
+  /** The items, oldest first. */
+  readonly items: readonly Item[];
+  /** Cursor for `after` to read on, or null at the newest item. A page may be short and still have one. */
+  readonly next: number | null;
+  /** Cursor for `before` to read back, or null at the oldest item. */
+  readonly previous: number | null;
+}
+
+/** A page of events. */
+export interface EventPage extends Page<RuntimeEvent> {
+  /** The oldest event that is still kept. */
+  readonly firstEventId: number;
+  /** The newest durable event. */
+  readonly lastEventId: number;
+}
+
+/** An entry of a transcript. */
+export interface TranscriptEntry extends EventEntry {
+  /** 1, 2, 3 ... per worker. */
+  readonly seq: number;
+  /** When it was appended, ISO 8601. */
+  readonly at: string;
+  /** The run that was open. */
+  readonly runId?: string;
+  /** The event that appended it. */
+  readonly eventId: number;
+}
+
+/** A page of a transcript. */
+export interface TranscriptPage extends Page<TranscriptEntry> {
+  /** Entries in the whole transcript. */
+  readonly length: number;
+}
+
+/** A page to read, checked. */
+export type PageRange =
+  | { readonly after: number; readonly before?: never; readonly limit: number }
+  | { readonly before: number; readonly after?: never; readonly limit: number };
+
+/** Checks where a page lies; `length` is the newest item's number. Throws `invalid_request`. */
+export function pageRange(options: PageOptions, length: number, action: string): PageRange {
+  const { after, before, limit = limits.pageItemsDefault } = options;
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > limits.pageItemsMax) {
+    throw invalidRequest(action, `limit: 1 to ${limits.pageItemsMax} is allowed, not ${limit}`);
+  }
+  for (const cursor of [after, before]) {
+    if (cursor !== undefined && !(Number.isSafeInteger(cursor) && cursor >= 0)) {
+      throw invalidRequest(action, `cursor: a count from 0 is needed, not ${cursor}`);
+    }
+  }
+  if (after === undefined) return { before: Math.min(before ?? length + 1, length + 1), limit };
+  if (before !== undefined) throw invalidRequest(action, "after and before cannot both be given");
+  return { after, limit };
+}
+
+/** A page of all events, or (filtered after parsing, which no store needs to know) of one worker's. */
+export async function readEventPage(
+  store: RuntimeStore,
+  lastEventId: number,
+  range: PageRange,
+  workerId: WorkerId | undefined,
+): Promise<EventPage> {
+  const forward = range.after !== undefined;
+  const items: RuntimeEvent[] = [];
+  let cursor = forward ? range.after : range.before;
+  let firstEventId = 1;
+  let scannedBytes = 0;
+  for (let more = true; more;) {
+    const limit = workerId === undefined ? range.limit - items.length : limits.pageItemsMax;
+    const page = await store.readEvents(forward ? { after: cursor, limit } : { before: cursor, limit });
+    firstEventId = page.firstEventId;
+    for (const text of forward ? page.events : page.events.toReversed()) {
+      const event = parseEvent(text);
+      cursor = event.id;
+      scannedBytes += text.length;
+      if (workerId === undefined || isOf(event, workerId)) items.push(event);
+      if (items.length === range.limit) break;
+    }
+    const bytesMax = workerId === undefined ? limits.pageBytesMax : limits.pageScanBytesMax;
+    const atEnd = forward ? cursor >= lastEventId : cursor <= firstEventId;
+    more = !atEnd && page.events.length > 0 && items.length < range.limit && scannedBytes < bytesMax;
+  }
+  if (!forward) items.reverse();
+  const newest = forward ? cursor : range.before - 1;
+  const oldest = forward ? range.after + 1 : cursor;
+  return {
+    items,
+    next: newest < lastEventId ? newest : null,
+    previous: oldest > firstEventId ? oldest : null,
+    firstEventId,
+    lastEventId,
+  };
+}
+
+function isOf(event: RuntimeEvent, workerId: WorkerId): boolean {
+  return "workerId" in event && event.workerId === workerId;
+}
+
+/** A page of a transcript that has `length` entries. */
+export async function readTranscriptPage(
+  store: RuntimeStore,
+  workerId: WorkerId,
+  length: number,
+  range: PageRange,
+): Promise<TranscriptPage> {
+  const items = await transcriptItems(store, workerId, length, range);
+  const first = items[0]?.seq;
+  const last = items.at(-1)?.seq;
+  const next = last ?? (range.after ?? range.before - 1);
+  const previous = first ?? (range.before ?? range.after + 1);
+  return {
+    items,
+    next: next < length ? next : null,
+    previous: previous > 1 ? Math.min(previous, length + 1) : null,
+    length,
+  };
+}
+
+async function transcriptItems(
+  store: RuntimeStore,
+  workerId: WorkerId,
+  length: number,
+  range: PageRange,
+): Promise<TranscriptEntry[]> {
+  if (length === 0 || (range.after ?? 0) >= length || range.before === 0 || range.before === 1) return [];
+  const texts = await store.readTranscript({ workerId, ...range });
+  const entries = texts.flatMap((text) => entriesOf(parseEvent(text) as TranscriptAppended));
+  const inRange = entries.filter(({ seq }) =>
+    seq <= length && (range.after !== undefined ? seq > range.after : seq < range.before)
+  );
+  return range.after !== undefined ? inRange.slice(0, range.limit) : inRange.slice(-range.limit);
+}
+
+function entriesOf(event: TranscriptAppended): TranscriptEntry[] {
+  const { at, runId, id: eventId } = event;
+  const common = runId === undefined ? { at, eventId } : { at, runId, eventId };
+  return event.entries.map((entry, index) => ({ seq: event.seq + index, ...common, ...entry }));
+}

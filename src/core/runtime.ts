@@ -1,0 +1,419 @@
+/**
+ * The runtime: opens a store, folds what it kept, takes commands, answers
+ * reads, and closes it all in good order.
+ *
+ * @module
+ */
+import { checkReason, type Command, command, type CommandOptions } from "./commands.ts";
+import { workerNotFound } from "./decide.ts";
+import { type Diagnostic, DiagnosticLog, type DiagnosticReport, type Notice } from "./diagnostics.ts";
+import { RuntimeError } from "./errors.ts";
+import { type EventHead, isKnownEvent, parseEventHead, type RuntimeEvent } from "./events.ts";
+import { Committer, isFinal, type Outcome } from "./group_commit.ts";
+import { parseWorkerId, type RuntimeId, type WorkerId, workerIdOf, type WorkerRef } from "./ids.ts";
+import type { Json } from "./json.ts";
+import { Ledger } from "./ledger.ts";
+import { limits } from "./limits.ts";
+import { overviewOf, type RuntimeOverview } from "./overview.ts";
+import { interruption, opening, unknownEvents } from "./opening.ts";
+import {
+  type EventPage,
+  type PageOptions,
+  pageRange,
+  readEventPage,
+  readTranscriptPage,
+  type TranscriptPage,
+} from "./reading.ts";
+import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
+import { OpenRuns } from "./run.ts";
+import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
+import type { WorkerState, WorkerStatus } from "./state.ts";
+import type { AppendResult, PrunedEvents, RuntimeStore } from "./store.ts";
+import { WakeUp } from "./wake.ts";
+import { watchEvents, type WatchOptions } from "./watch.ts";
+import { customBody, type ReasonOptions, type Receipt, receipt, Worker, type WorkerHost } from "./worker.ts";
+
+/** Options of {@linkcode Runtime.open}. */
+export interface RuntimeOptions {
+  /** What keeps the runtime. Taken over: closed with the runtime, and when opening fails. */
+  readonly store: RuntimeStore;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  readonly now?: (() => number) | undefined;
+  /** Makes worker and run ids. @default {crypto.randomUUID} */
+  readonly newId?: (() => string) | undefined;
+  /** Hears of every diagnostic as it is found. */
+  readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
+}
+
+/** Which workers to list. */
+export interface WorkerListOptions {
+  /** Only those of this status. */
+  readonly status?: WorkerStatus | undefined;
+  /** Begin after the worker that this event created; take it from `next` of the page before. @default {0} */
+  readonly after?: number | undefined;
+  /** At most this many, up to 1,000. @default {50} */
+  readonly limit?: number | undefined;
+}
+
+/** Options of {@linkcode Runtime.prune}. */
+export interface PruneOptions {
+  /** Give up no event after this one. @default the newest event */
+  readonly through?: number | undefined;
+  /** Only tell what would be given up. @default {true} */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** A page of workers in the order of their creation. */
+export interface WorkerPage {
+  /** Their states. */
+  readonly items: readonly WorkerState[];
+  /** Cursor for `after`, or null at the end. */
+  readonly next: number | null;
+}
+
+/** How the runtime is doing. */
+export type RuntimeHealth =
+  | {
+    /** It takes commands, or was stopped for good, or is closed. */
+    readonly status: "ok" | "stopped" | "closed";
+  }
+  | {
+    /** Its store takes nothing more until reopened. */
+    readonly status: "failed";
+    /** Why. */
+    readonly error: RuntimeError;
+  };
+
+/**
+ * A runtime of long-lived workers.
+ *
+ * A resolved command is durable as far as its store can make it (see the
+ * store's own page). Reads only ever see what is durable.
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime } from "@yoi/worker-runtime";
+ * import { MemoryRuntimeStore } from "@yoi/worker-runtime/memory-store";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local" }) });
+ * const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
+ * await worker.sendInput({ role: "user", content: "Hello" });
+ * const page = await worker.transcript({ limit: 20 });
+ * assertEquals(page.items[0]?.content, "Hello");
+ * ```
+ */
+export class Runtime implements AsyncDisposable {
+  readonly #store: RuntimeStore;
+  readonly #ledger: Ledger;
+  readonly #committer: Committer;
+  readonly #diagnostics: DiagnosticLog;
+  readonly #newId: () => string;
+  readonly #runs = new OpenRuns();
+  readonly #news = new WakeUp();
+  readonly #host: WorkerHost;
+  #saving: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #failure: RuntimeError | undefined;
+
+  private constructor(options: RuntimeOptions) {
+    const now = options.now ?? Date.now;
+    this.#store = options.store;
+    this.#newId = options.newId ?? (() => crypto.randomUUID());
+    this.#ledger = new Ledger(options.store.runtimeId);
+    this.#diagnostics = new DiagnosticLog(now, options.onDiagnostic);
+    this.#committer = new Committer(this.#ledger, options.store, now, {
+      committed: (heads, result) => this.#committed(heads, result),
+      failed: (error) => this.#failed(error),
+    });
+    this.#host = this.#workerHost();
+  }
+
+  /**
+   * Opens a runtime on a store: loads the newest snapshot, folds the events
+   * after it, and closes the runs that the last process left open. Throws what
+   * the store throws: `store_corrupt` above all. The store is closed when it fails.
+   */
+  static async open(options: RuntimeOptions): Promise<Runtime> {
+    try {
+      const runtime = new Runtime(options);
+      await runtime.#load();
+      return runtime;
+    } catch (error) {
+      await options.store.close();
+      throw error;
+    }
+  }
+
+  /** The runtime's id. */
+  get runtimeId(): RuntimeId {
+    return this.#ledger.runtime.runtimeId;
+  }
+
+  /** The newest durable event. */
+  get lastEventId(): number {
+    return this.#ledger.runtime.lastEventId;
+  }
+
+  /** How the runtime is doing. A failed one says why, and so does every command. */
+  get health(): RuntimeHealth {
+    if (this.#closing !== undefined) return { status: "closed" };
+    if (this.#failure !== undefined) return { status: "failed", error: this.#failure };
+    return { status: this.#ledger.runtime.status === "stopped" ? "stopped" : "ok" };
+  }
+
+  /**
+   * Creates a worker. Throws `worker_exists`, besides the errors of every
+   * command. With a `key`, a repetition gives the same worker.
+   */
+  async createWorker(spec: WorkerSpec, options: CommandOptions = {}): Promise<Worker> {
+    const parsed = parseWorkerSpec(spec);
+    const workerId = parseWorkerId(parsed.workerId ?? this.#newId());
+    const body = { type: "create_worker", record: workerRecord(parsed, workerId) } as const;
+    const outcome = await this.#submit(
+      command(body, options, "create worker", parsed),
+      4_096,
+      options.signal,
+    );
+    return this.#worker(parseWorkerId(outcome.subject), receipt(outcome));
+  }
+
+  /** A handle on a worker, without I/O. Throws `wrong_runtime` for a reference of another runtime, `invalid_request`. */
+  worker(worker: string | { readonly runtimeId: string; readonly workerId: string }): Worker {
+    return this.#worker(workerIdOf(worker, this.runtimeId), undefined);
+  }
+
+  /** A page of workers in the order of their creation. */
+  workers(options: WorkerListOptions = {}): WorkerPage {
+    const { after = 0, limit = limits.pageItemsDefault, status } = options;
+    pageRange({ after, limit }, 0, "list workers");
+    const items: WorkerState[] = [];
+    let cursor = after;
+    for (const state of this.#ledger.workersAfter(after)) {
+      if (items.length === limit) return { items, next: cursor };
+      cursor = state.createdEventId;
+      if (status === undefined || state.status === status) items.push({ ...state });
+    }
+    return { items, next: null };
+  }
+
+  /** Counts by status and usage totals. */
+  overview(): RuntimeOverview {
+    return overviewOf(this.#ledger, this.#store.displayName);
+  }
+
+  /** Records an event of the host's own; `data` is JSON of at most 256 KiB. */
+  async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
+    const body = customBody(undefined, name, data);
+    const content = [body.name, body.data];
+    return receipt(
+      await this.#submit(command(body, options, "record event", content), 1_024, options.signal),
+    );
+  }
+
+  /**
+   * Stops the runtime for good: its workers are stopped, open runs cancelled.
+   * Data stays readable; every later command is `runtime_stopped`.
+   */
+  async stop(options: ReasonOptions = {}): Promise<Receipt> {
+    const reason = checkReason(options.reason, "stop runtime");
+    const body = { type: "stop_runtime", reason } as const;
+    return receipt(await this.#submit(command(body, options, "stop runtime", reason), 1_024, options.signal));
+  }
+
+  /** A page of events: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
+  async events(options: PageOptions = {}): Promise<EventPage> {
+    return await this.#events(undefined, options);
+  }
+
+  /**
+   * Events as they become durable: catches up from `after`, then stays live,
+   * until `signal` aborts or the runtime closes. Throws `cursor_expired`.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
+    return this.#watch(undefined, options);
+  }
+
+  /** What was noticed and coped with since opening. Plain JSON. */
+  diagnostics(): DiagnosticReport {
+    return this.#diagnostics.report();
+  }
+
+  /**
+   * Gives up the oldest events, whole segments at a time: none after
+   * `through`, and none that a snapshot still needs. Transcripts stay, but one
+   * that is damaged later can no longer be rebuilt. Unless `dryRun`, which is
+   * the default, a `custom` event `runtime.pruned` tells of it.
+   */
+  async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
+    this.#mustBeOpen();
+    const { through = this.lastEventId, dryRun = true } = options;
+    const plan = await this.#store.prune({ through, dryRun: true });
+    if (dryRun || plan.events === 0) return plan;
+    await this.record("runtime.pruned", { ...plan });
+    return await this.#store.prune({ through, dryRun: false });
+  }
+
+  /** Waits until everything that the store writes behind the log is written. */
+  async flush(): Promise<void> {
+    this.#mustBeOpen();
+    await this.#store.flush();
+  }
+
+  /**
+   * Closes: waits for what is in flight, ends watchers, aborts the signals of
+   * open runs (the next opening records them as interrupted), closes the
+   * store. Harmless when repeated.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** Closes the runtime. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #load(): Promise<void> {
+    const notice = (found: Notice) => this.#diagnostics.add(found);
+    const loaded = await this.#store.load({ view: this.#ledger, notice });
+    if (loaded.snapshot !== undefined) restoreSnapshot(this.#ledger, loaded.snapshot);
+    let unknownCount = 0;
+    for await (const texts of loaded.events) {
+      for (const text of texts) {
+        const head = parseEventHead(text);
+        if (!isKnownEvent(head)) unknownCount++;
+        this.#ledger.apply(head);
+      }
+    }
+    if (unknownCount > 0) notice(unknownEvents(unknownCount));
+    for (const head of await this.#committer.commitOwn(opening)) {
+      if (head.type === "worker.run_interrupted") notice(interruption(head));
+    }
+  }
+
+  #committed(heads: readonly EventHead[], result: AppendResult): void {
+    for (const head of heads) this.#endRuns(head);
+    this.#news.wake();
+    if (result.snapshotDue) this.#saveSnapshot();
+  }
+
+  #endRuns(head: EventHead): void {
+    if (head.type === "runtime.stopped") this.#runs.endAll("was cancelled: the runtime was stopped");
+    if (head.type === "worker.run_finished") this.#runs.end(head.workerId, head.runId, "is over");
+    if (head.type === "worker.cancelled") {
+      const { workerId } = head;
+      const runId = this.#ledger.worker(workerId)?.lastRun?.runId;
+      if (runId !== undefined) this.#runs.end(workerId, runId, "was cancelled");
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (isFinal(error)) this.#failure = error as RuntimeError;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#diagnostics.add({ code: "append_failed", severity: "error", message });
+  }
+
+  /** Saves a snapshot beside the commits; one at a time, and a failed one is only told. */
+  #saveSnapshot(): Promise<void> {
+    return this.#saving ??= this.#store.saveSnapshot(takeSnapshot(this.#ledger))
+      .catch((error) => {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#diagnostics.add({ code: "checkpoint_failed", severity: "warning", message });
+      })
+      .finally(() => this.#saving = undefined);
+  }
+
+  async #close(): Promise<void> {
+    await this.#committer.idle();
+    this.#runs.endAll("ended: the runtime was closed");
+    this.#news.wake();
+    await this.#saving;
+    try {
+      if (this.#failure === undefined) await this.#closeInOrder();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#diagnostics.add({ code: "close_incomplete", severity: "warning", message });
+    } finally {
+      await this.#store.close();
+    }
+  }
+
+  async #closeInOrder(): Promise<void> {
+    await this.#committer.commitOwn((view, at) => [
+      { id: view.runtime.lastEventId + 1, at, type: "runtime.closed" },
+    ]);
+    await this.#saving;
+    await this.#store.saveSnapshot(takeSnapshot(this.#ledger));
+  }
+
+  #workerHost(): WorkerHost {
+    return {
+      runs: this.#runs,
+      newId: this.#newId,
+      submit: (command, units, signal) => this.#submit(command, units, signal),
+      stateOf: (workerId) => this.#stateOf(workerId),
+      transcriptOf: (workerId, options) => this.#transcript(workerId, options),
+      eventsOf: (workerId, options) => this.#events(workerId, options),
+      watchFrom: (workerId, options) => this.#watch(workerId, options),
+    };
+  }
+
+  #worker(workerId: WorkerId, creation: Receipt | undefined): Worker {
+    const ref: WorkerRef = Object.freeze({ runtimeId: this.runtimeId, workerId });
+    return new Worker(this.#host, ref, creation);
+  }
+
+  #submit(command: Command, units: number, signal: AbortSignal | undefined): Promise<Outcome> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#mustBeOpen();
+    return this.#committer.submit(command, units, signal);
+  }
+
+  #stateOf(workerId: WorkerId): WorkerState {
+    const state = this.#ledger.worker(workerId);
+    if (state === undefined) throw workerNotFound(workerId);
+    return state;
+  }
+
+  async #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
+    this.#mustBeOpen();
+    const { transcriptLength } = this.#stateOf(workerId);
+    const range = pageRange(options, transcriptLength, "read transcript");
+    return await readTranscriptPage(this.#store, workerId, transcriptLength, range);
+  }
+
+  async #events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {
+    this.#mustBeOpen();
+    if (workerId !== undefined) this.#stateOf(workerId);
+    const range = pageRange(options, this.lastEventId, "read events");
+    return await readEventPage(this.#store, this.lastEventId, range, workerId);
+  }
+
+  #watch(workerId: WorkerId | undefined, options: WatchOptions): AsyncGenerator<RuntimeEvent, void, void> {
+    const { after = this.lastEventId, signal } = options;
+    pageRange({ after }, 0, "watch");
+    const source = {
+      isClosed: () => this.#closed(),
+      news: () => this.#news.next,
+      read: (page: PageOptions) => this.#events(workerId, page),
+    };
+    return watchEvents(source, after, signal);
+  }
+
+  #closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  #mustBeOpen(): void {
+    if (!this.#closed()) return;
+    const { runtimeId } = this;
+    throw new RuntimeError(
+      "runtime_closed",
+      `Cannot use runtime ${JSON.stringify(runtimeId)}: it is closed`,
+      {
+        runtimeId,
+      },
+    );
+  }
+}

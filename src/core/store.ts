@@ -1,0 +1,164 @@
+/**
+ * The seam to a store. It is narrow: a store keeps the text of events in
+ * order and gives it back; it decides nothing about them. Validation, ids,
+ * folding, idempotency and group commit live above it, once. It is
+ * asynchronous throughout, and an append carries the last event id it
+ * follows, so that a store across a network fits behind it too.
+ *
+ * The conformance suite in `./testing` is the contract in full.
+ *
+ * @module
+ */
+import type { Notice } from "./diagnostics.ts";
+import type { EventRecord } from "./events.ts";
+import type { RuntimeId, WorkerId } from "./ids.ts";
+import type { StateView } from "./state.ts";
+
+/** What a store can do, as data: the conformance suite reads it instead of the store's name. */
+export interface StoreSupports {
+  /** What was appended is there after the process that wrote it is gone. */
+  readonly persistent: boolean;
+  /** A second store on the same place is refused with `store_locked` while this one is open. */
+  readonly exclusive: boolean;
+}
+
+/** What a store is given when a runtime takes it over. */
+export interface StoreHost {
+  /**
+   * The durable state as the runtime has folded it, always current. For
+   * projections; a store never needs it to answer.
+   */
+  readonly view: StateView;
+  /** Takes what the store notices and copes with. */
+  notice(notice: Notice): void;
+}
+
+/** What a store kept. */
+export interface LoadedStore {
+  /** The newest usable snapshot, if there is one. */
+  readonly snapshot: LoadedSnapshot | undefined;
+  /** The texts of the events after the snapshot, in order, in bounded chunks. To be read to the end once. */
+  readonly events: AsyncIterable<readonly string[]>;
+}
+
+/** A snapshot as it was saved. */
+export interface LoadedSnapshot {
+  /** The last event that it covers. */
+  readonly through: number;
+  /** The runtime's part. */
+  readonly runtimeJson: string;
+  /** A part for each worker, in the order they were given. */
+  readonly workers: Iterable<string>;
+}
+
+/** A snapshot to save. What it holds was true at one moment and does not change while it is written. */
+export interface Snapshot {
+  /** The last event that it covers. */
+  readonly through: number;
+  /** The runtime's part: one JSON object without line breaks. */
+  readonly runtimeJson: string;
+  /** A part for each worker. Texts are made as they are asked for; may be iterated once, in slices. */
+  readonly workers: Iterable<SnapshotPart>;
+}
+
+/** One worker's part of a snapshot. */
+export interface SnapshotPart {
+  /** The worker. */
+  readonly workerId: WorkerId;
+  /** One JSON object without line breaks. */
+  readonly json: string;
+}
+
+/** A batch to append: all of it or nothing. */
+export interface AppendBatch {
+  /** The id of the last event that the writer knows of; the batch starts one after it. */
+  readonly expectedLastEventId: number;
+  /** At least one event, with ids in order and no gaps. */
+  readonly events: readonly EventRecord[];
+  /** Workers whose state the batch changes. */
+  readonly touched: ReadonlySet<WorkerId>;
+}
+
+/** What an append tells besides success. */
+export interface AppendResult {
+  /** The store would like a snapshot soon, to keep the next opening short. */
+  readonly snapshotDue: boolean;
+}
+
+/** Which events to read: forward from `after`, or backward from `before`, both exclusive. */
+export interface ReadEvents {
+  /** Read the events after this id, oldest first. */
+  readonly after?: number;
+  /** Read the events before this id, and answer them oldest first all the same. */
+  readonly before?: number;
+  /** At most this many events; the page also ends at `limits.pageBytesMax`, but holds one if there is one. */
+  readonly limit: number;
+}
+
+/** A page of events. */
+export interface StoredEvents {
+  /** Texts of consecutive events, oldest first. */
+  readonly events: readonly string[];
+  /** The oldest event that is still kept; one past the last when none is. */
+  readonly firstEventId: number;
+}
+
+/** Which transcript entries to read: forward from `after`, or backward from `before`, both exclusive sequences. */
+export interface ReadTranscript extends ReadEvents {
+  /** Whose transcript. */
+  readonly workerId: WorkerId;
+}
+
+/** Which events to give up. */
+export interface PruneEvents {
+  /** None after this one. */
+  readonly through: number;
+  /** Tell what would be given up, and give up nothing. */
+  readonly dryRun: boolean;
+}
+
+/** What was, or would be, given up. */
+export interface PrunedEvents {
+  /** The oldest event that is kept then. */
+  readonly firstEventId: number;
+  /** Number of events given up. */
+  readonly events: number;
+  /** Bytes given up. */
+  readonly bytes: number;
+}
+
+/** What keeps a runtime. Made by its own factory, taken over by `Runtime.open`, closed by it. */
+export interface RuntimeStore {
+  /** The runtime that the store keeps. */
+  readonly runtimeId: RuntimeId;
+  /** Name for people, where the operator gave one. */
+  readonly displayName: string | undefined;
+  /** What the store can do. */
+  readonly supports: StoreSupports;
+  /** Gives back what is kept. Called once, before anything else. */
+  load(host: StoreHost): Promise<LoadedStore>;
+  /**
+   * Makes a batch durable; resolves when it is, as far as `supports` says.
+   * An event whose `effect` is `purged` gives up what is kept of its worker
+   * beside the log; the id may come again in the same batch.
+   * Never called again before it settled. After a rejection nothing of the
+   * batch is there, unless the code is `store_poisoned` or `store_vanished`:
+   * then it is not known, and the store takes nothing more.
+   */
+  append(batch: AppendBatch): Promise<AppendResult>;
+  /** A page of events. Throws `cursor_expired` when `after` lies before what is kept. */
+  readEvents(read: ReadEvents): Promise<StoredEvents>;
+  /** The texts of the events that hold a page of a worker's transcript, oldest first. */
+  readTranscript(read: ReadTranscript): Promise<readonly string[]>;
+  /** Keeps a snapshot. Appends may go on meanwhile. */
+  saveSnapshot(snapshot: Snapshot): Promise<void>;
+  /**
+   * Gives up whole stretches of the oldest events, as far as `through` and as
+   * far as no snapshot (nor the one before it) needs them. Only on request.
+   */
+  prune(prune: PruneEvents): Promise<PrunedEvents>;
+  /** Waits until everything that is written behind the log is written. */
+  flush(): Promise<void>;
+  /** Releases everything. Harmless when repeated. */
+  close(): Promise<void>;
+}

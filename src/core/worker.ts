@@ -1,0 +1,283 @@
+/**
+ * Worker handles: free to make, without I/O, and only as good as the
+ * reference they hold.
+ *
+ * @module
+ */
+import {
+  checkReason,
+  checkText,
+  type Command,
+  command,
+  type CommandBody,
+  type CommandOptions,
+  copiedJson,
+  copiedObject,
+  entriesText,
+  type EntryInput,
+} from "./commands.ts";
+import { invalidRequest } from "./errors.ts";
+import type { RuntimeEvent } from "./events.ts";
+import type { WorkerId, WorkerRef } from "./ids.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { limits } from "./limits.ts";
+import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
+import type { FinishOptions, FinishOutcome, OpenRuns, Run } from "./run.ts";
+import type { WorkerState } from "./state.ts";
+import type { Outcome } from "./group_commit.ts";
+import { parseUsage, type UsageReport } from "./usage.ts";
+import type { WatchOptions } from "./watch.ts";
+
+/** What a resolved command tells: its event is durable. */
+export interface Receipt {
+  /** The event that the command became. */
+  readonly eventId: number;
+  /** When, ISO 8601. */
+  readonly at: string;
+  /** Whether an earlier command with the same key did it. */
+  readonly duplicate: boolean;
+}
+
+/** Receipt of entries. */
+export interface TranscriptReceipt extends Receipt {
+  /** Sequence of the first entry. */
+  readonly firstSeq: number;
+  /** Sequence of the last entry. */
+  readonly lastSeq: number;
+}
+
+/** Options of commands that may say why. */
+export interface ReasonOptions extends CommandOptions {
+  /** Why. */
+  readonly reason?: string | undefined;
+}
+
+/** Options of {@linkcode Worker.beginRun}. */
+export interface BeginRunOptions extends CommandOptions {
+  /** Caller-chosen id; made up when absent. */
+  readonly runId?: string | undefined;
+}
+
+/** Input for a worker. */
+export interface WorkerInput extends EntryInput {
+  /** Who says it. */
+  readonly role: "user" | "system";
+}
+
+/** What a worker handle asks of its runtime. */
+export interface WorkerHost {
+  /** Signals of open runs. */
+  readonly runs: OpenRuns;
+  /** Makes ids. */
+  newId(): string;
+  /** Commits a command. */
+  submit(
+    command: Command,
+    units: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Outcome>;
+  /** The durable state. Throws `worker_not_found`. */
+  stateOf(workerId: WorkerId): WorkerState;
+  /** A page of a transcript. */
+  transcriptOf(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage>;
+  /** A page of events. */
+  eventsOf(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage>;
+  /** Events as they come. */
+  watchFrom(workerId: WorkerId | undefined, options: WatchOptions): AsyncGenerator<RuntimeEvent, void, void>;
+}
+
+/**
+ * A worker of a runtime. Every command resolves when its one event is durable.
+ *
+ * Every command may throw `invalid_request`, `worker_not_found`,
+ * `runtime_stopped`, `runtime_closed`, `conflict`, `key_reused`,
+ * `limit_exceeded`, the store's `store_io`, `no_space`, `store_poisoned` and
+ * `store_vanished`, and the reason of an aborted `signal`; what it throws
+ * besides is said with it. After a rejection the command happened completely
+ * or not at all; with a `key` it can be repeated safely.
+ */
+export class Worker {
+  /** The only authority on which worker this is. */
+  readonly ref: WorkerRef;
+  /** The receipt of its creation, on the handle that `createWorker` gave. */
+  readonly creation: Receipt | undefined;
+  readonly #host: WorkerHost;
+
+  /**
+   * For the runtime; get handles from `Runtime.worker` and `Runtime.createWorker`.
+   *
+   * @internal
+   */
+  constructor(host: WorkerHost, ref: WorkerRef, creation: Receipt | undefined) {
+    this.#host = host;
+    this.ref = ref;
+    this.creation = creation;
+  }
+
+  /** The worker's id. */
+  get workerId(): WorkerId {
+    return this.ref.workerId;
+  }
+
+  /** The durable state of this moment; a copy that does not change. Throws `worker_not_found`. */
+  state(): WorkerState {
+    return { ...this.#host.stateOf(this.workerId) };
+  }
+
+  /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */
+  async sendInput(input: WorkerInput, options: CommandOptions = {}): Promise<TranscriptReceipt> {
+    return await this.#append([input], "worker.input_accepted", options);
+  }
+
+  /**
+   * Appends 1 to 256 entries to the transcript, all or none. Throws
+   * `worker_not_running`.
+   */
+  async append(entries: readonly EntryInput[], options: CommandOptions = {}): Promise<TranscriptReceipt> {
+    return await this.#append(entries, "worker.transcript_appended", options);
+  }
+
+  /**
+   * Changes the host's own data by a JSON Merge Patch (RFC 7396): members
+   * replace, objects merge, null removes. At most 256 KiB as JSON in the end.
+   * Throws `worker_not_running`.
+   */
+  async updateState(patch: JsonObject, options: CommandOptions = {}): Promise<Receipt> {
+    const copy = copiedObject(patch, "update state", "patch");
+    return receipt(
+      await this.#submit({ type: "update_state", workerId: this.workerId, patch: copy }, options, copy),
+    );
+  }
+
+  /** Begins a run. Throws `worker_busy` when one is open, `worker_not_running`. */
+  async beginRun(options: BeginRunOptions = {}): Promise<Run> {
+    const action = "begin run";
+    if (options.runId !== undefined) checkText(options.runId, action, "runId", limits.nameBytesMax);
+    const runId = options.runId ?? this.#host.newId();
+    const content = { runId: options.runId ?? null };
+    const outcome = await this.#submit(
+      { type: "begin_run", workerId: this.workerId, runId },
+      options,
+      content,
+    );
+    return this.#run(outcome);
+  }
+
+  /** Records what work with a model took; also after the worker's end, for costs that come in late. */
+  async recordUsage(usage: UsageReport, options: CommandOptions = {}): Promise<Receipt> {
+    const parsed = parseUsage(usage);
+    return receipt(
+      await this.#submit({ type: "record_usage", workerId: this.workerId, usage: parsed }, options, parsed),
+    );
+  }
+
+  /** Records an event of the host's own about this worker; `data` is JSON of at most 256 KiB. */
+  async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
+    const body = customBody(this.workerId, name, data);
+    return receipt(await this.#submit(body, options, [body.name, body.data]));
+  }
+
+  /** Ends the worker in good order, for good. Throws `worker_busy` while a run is open, `worker_not_running`. */
+  async stop(options: ReasonOptions = {}): Promise<Receipt> {
+    return await this.#end("worker.stopped", options);
+  }
+
+  /** Ends the worker at once, for good: an open run ends cancelled, its signal aborts. Throws `worker_not_running`. */
+  async cancel(options: ReasonOptions = {}): Promise<Receipt> {
+    return await this.#end("worker.cancelled", options);
+  }
+
+  /**
+   * Gives up a stopped or cancelled worker: its state, its transcript and its
+   * keys. Its events stay in the log until that is pruned; what it used stays
+   * in the totals. Throws `invalid_request` while it runs.
+   */
+  async purge(options: CommandOptions = {}): Promise<Receipt> {
+    const { workerId } = this;
+    return receipt(await this.#submit({ type: "purge_worker", workerId }, options, null));
+  }
+
+  /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
+  async transcript(options: PageOptions = {}): Promise<TranscriptPage> {
+    return await this.#host.transcriptOf(this.workerId, options);
+  }
+
+  /** A page of the worker's events. Throws `cursor_expired`. */
+  async events(options: PageOptions = {}): Promise<EventPage> {
+    return await this.#host.eventsOf(this.workerId, options);
+  }
+
+  /** The worker's events as they become durable; see `Runtime.watch`. */
+  watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
+    return this.#host.watchFrom(this.workerId, options);
+  }
+
+  async #append(
+    entries: readonly EntryInput[],
+    as: "worker.input_accepted" | "worker.transcript_appended",
+    options: CommandOptions,
+  ): Promise<TranscriptReceipt> {
+    const entriesJson = entriesText(entries, as);
+    const { workerId } = this;
+    const body = { type: "append_entries", workerId, as, count: entries.length, entriesJson } as const;
+    const outcome = await this.#submit(body, options, entries, entriesJson.length);
+    return { ...receipt(outcome), firstSeq: outcome.seq, lastSeq: outcome.seq + outcome.count - 1 };
+  }
+
+  async #end(as: "worker.stopped" | "worker.cancelled", options: ReasonOptions): Promise<Receipt> {
+    const reason = checkReason(options.reason, as === "worker.stopped" ? "stop worker" : "cancel worker");
+    const content = [as, reason ?? null];
+    return receipt(
+      await this.#submit({ type: "end_worker", workerId: this.workerId, as, reason }, options, content),
+    );
+  }
+
+  #submit(
+    body: CommandBody,
+    options: CommandOptions,
+    content: unknown,
+    units = 1_024,
+  ): Promise<Outcome> {
+    return this.#host.submit(command(body, options, body.type, content), units, options.signal);
+  }
+
+  #run(outcome: Outcome): Run {
+    const { subject: runId } = outcome;
+    const { workerId } = this;
+    const host = this.#host;
+    const open = host.stateOf(workerId).run?.runId === runId;
+    return {
+      ...receipt(outcome),
+      runId,
+      signal: host.runs.signalOf(workerId, runId, open),
+      finish: (how, options) => this.#finish(runId, how, options),
+    };
+  }
+
+  async #finish(runId: string, outcome: FinishOutcome, options: FinishOptions = {}): Promise<Receipt> {
+    if (!["completed", "failed", "cancelled"].includes(outcome)) {
+      throw invalidRequest(
+        "finish run",
+        `outcome: ${JSON.stringify(outcome)} is none of completed, failed, cancelled`,
+      );
+    }
+    const reason = checkReason(options.reason, "finish run");
+    const body = { type: "finish_run", workerId: this.workerId, runId, outcome, reason } as const;
+    return receipt(await this.#submit(body, options, [runId, outcome, reason ?? null]));
+  }
+}
+
+/** The receipt in an outcome. */
+export function receipt({ eventId, at, duplicate }: Outcome): Receipt {
+  return { eventId, at, duplicate };
+}
+
+/** The body of a host's own event, checked. Throws `invalid_request`. */
+export function customBody(
+  workerId: WorkerId | undefined,
+  name: string,
+  data: Json,
+): { type: "record_custom"; workerId: WorkerId | undefined; name: string; data: Json } {
+  checkText(name, "record event", "name", limits.nameBytesMax);
+  return { type: "record_custom", workerId, name, data: copiedJson(data, "record event", "data") };
+}

@@ -1,0 +1,189 @@
+/**
+ * Checkpoints: all state through one event, in one file, so that opening
+ * costs the checkpoint and a bounded tail of the log, never the history. The
+ * one before is kept as a second chance. One line for the runtime, then one
+ * for each worker; together one JSON object, sealed.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { z } from "zod";
+import { isJsonObject, type JsonObject } from "../core/json.ts";
+import type { LoadedSnapshot } from "../core/store.ts";
+import { Slices } from "../core/turn.ts";
+import { readBytes, withFile, writeNew } from "./disk.ts";
+import { corrupt, guarded } from "./faults.ts";
+import type { FileSystem } from "./file_system.ts";
+import { FORMAT_VERSION } from "./layout.ts";
+import { scanLines } from "./line_scanner.ts";
+import type { LogPosition } from "./log_recovery.ts";
+import { checkSeal, parseObject } from "./sealed.ts";
+
+const FORMAT = "worker-runtime/checkpoint";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** The longest line: a worker with all its keys. */
+const LINE_BYTES_MAX = 67_108_864;
+const CHUNK_BYTES = 262_144;
+
+/** What a checkpoint says of one worker. */
+export interface CheckpointRow {
+  /** The worker. */
+  readonly workerId: string;
+  /** The event that created it. */
+  readonly createdEventId: number;
+  /** Bytes of its transcript that are right and synced; `undefined` when it must be rebuilt. */
+  readonly transcriptBytes: number | undefined;
+  /** Entries in them. */
+  readonly transcriptLength: number;
+  /** The runtime's snapshot of it, as text. */
+  readonly snapshot: string;
+}
+
+/** A checkpoint to write. */
+export interface CheckpointContent {
+  /** The runtime. */
+  readonly runtimeId: string;
+  /** The last event that it covers. */
+  readonly through: number;
+  /** Where that event is. */
+  readonly position: LogPosition;
+  /** The runtime's own snapshot, as text. */
+  readonly runtimeJson: string;
+  /** The workers, made as they are asked for. */
+  readonly rows: Iterable<CheckpointRow>;
+}
+
+/** A checkpoint as it was read. */
+export interface Checkpoint {
+  /** Where its last event is. */
+  readonly position: LogPosition;
+  /** For the runtime. */
+  readonly snapshot: LoadedSnapshot;
+  /** For the store: what it says of each worker. */
+  readonly rows: readonly CheckpointRow[];
+  /** Bytes of the file. */
+  readonly bytes: number;
+}
+
+/** Writes a checkpoint into a file that must not exist, synced; returns its size. */
+export async function writeCheckpoint(
+  fs: FileSystem,
+  path: string,
+  content: CheckpointContent,
+): Promise<number> {
+  return await writeNew(fs, path, encoded(content), { durable: true });
+}
+
+/** The bytes of a checkpoint, in slices that leave the event loop its turns. */
+async function* encoded(content: CheckpointContent): AsyncGenerator<Uint8Array> {
+  const slices = new Slices();
+  let crc = 0;
+  let text = "";
+  for (const piece of texts(content)) {
+    text += piece;
+    await slices.pause();
+    if (text.length < CHUNK_BYTES) continue;
+    const bytes = encoder.encode(text);
+    crc = crc32(bytes, crc);
+    yield bytes;
+    text = "";
+  }
+  const last = encoder.encode(text);
+  yield last;
+  yield encoder.encode(`,"crc":"${crc32(last, crc).toString(16).padStart(8, "0")}"}\n`);
+}
+
+function* texts(content: CheckpointContent): Generator<string> {
+  const { runtimeId, through, position, runtimeJson } = content;
+  const head = JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, runtimeId, through, position });
+  yield `${head.slice(0, -1)},"runtime":${runtimeJson},"workers":[`;
+  let comma = "\n";
+  for (const { workerId, createdEventId, transcriptBytes, transcriptLength, snapshot } of content.rows) {
+    const row = JSON.stringify({ workerId, createdEventId, transcriptBytes, transcriptLength });
+    yield `${comma}${row.slice(0, -1)},"snapshot":${snapshot}}`;
+    comma = ",\n";
+  }
+  yield "\n]";
+}
+
+/** Reads a checkpoint; `undefined` when there is none. Throws `store_corrupt`, `store_version`. */
+export function readCheckpoint(
+  fs: FileSystem,
+  path: string,
+  runtimeId: string,
+  name: string,
+): Checkpoint | undefined {
+  return guarded("read", path, () => {
+    const stat = fs.stat(path);
+    if (stat === undefined) return undefined;
+    if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
+    checkSum(fs, path, name, stat.size);
+    return parsed(fs, path, runtimeId, name, stat.size);
+  });
+}
+
+/** Bytes of the end of the file from `,"crc"` on. */
+const TRAILER_BYTES = 19;
+
+function checkSum(fs: FileSystem, path: string, name: string, size: number): void {
+  withFile(fs, path, "read", (file) => {
+    const end = size - TRAILER_BYTES;
+    let crc = 0;
+    for (let at = 0; at < end; at += CHUNK_BYTES) {
+      crc = crc32(readBytes(file, at, Math.min(CHUNK_BYTES, end - at)), crc);
+    }
+    const expected = `,"crc":"${crc.toString(16).padStart(8, "0")}"}\n`;
+    const trailer = new TextDecoder().decode(readBytes(file, Math.max(0, end), TRAILER_BYTES));
+    if (end < 0 || trailer !== expected) {
+      throw corrupt(name, "its checksum does not match", { byteOffset: 0 });
+    }
+  });
+}
+
+const headSchema = z.looseObject({
+  through: z.int().min(1),
+  position: z.object({ segment: z.int().min(1), offset: z.int().min(1), lineOffset: z.int().min(0) }),
+  runtime: z.looseObject({}),
+});
+
+function parsed(fs: FileSystem, path: string, runtimeId: string, name: string, size: number): Checkpoint {
+  const [head, ...lines] = withFile(fs, path, "read", (file) => {
+    const texts: string[] = [];
+    for (const { bytes, start, end } of scanLines(file, 0, size, LINE_BYTES_MAX)) {
+      texts.push(decoder.decode(bytes.subarray(start, end)));
+    }
+    return texts;
+  });
+  const content = checkSeal(parseObject(`${head}]}`, name), { format: FORMAT, runtimeId }, name);
+  const { success, data, error } = headSchema.safeParse(content);
+  if (!success) throw corrupt(name, "it lacks its members", { cause: error });
+  const rows = lines.slice(0, -1).map((line) => parseRow(line, name));
+  const snapshot = {
+    through: data.through,
+    runtimeJson: JSON.stringify(data.runtime),
+    workers: rows.map((row) => row.snapshot),
+  };
+  return { position: data.position, snapshot, rows, bytes: size };
+}
+
+const SNAPSHOT = ',"snapshot":';
+
+/** A row: its own members are parsed here, the snapshot behind them is left to the runtime. */
+function parseRow(line: string, name: string): CheckpointRow {
+  const text = line.endsWith(",") ? line.slice(0, -1) : line;
+  const at = text.indexOf(SNAPSHOT);
+  const row: JsonObject = parseObject(`${text.slice(0, at)}}`, name);
+  const { workerId, createdEventId, transcriptBytes, transcriptLength } = row;
+  const isRow = isJsonObject(row) && typeof workerId === "string" && typeof createdEventId === "number" &&
+    typeof transcriptLength === "number" &&
+    (transcriptBytes === undefined || typeof transcriptBytes === "number");
+  if (at === -1 || !isRow) throw corrupt(name, "a row of it lacks its members");
+  return {
+    workerId,
+    createdEventId,
+    transcriptBytes,
+    transcriptLength,
+    snapshot: text.slice(at + SNAPSHOT.length, -1),
+  };
+}

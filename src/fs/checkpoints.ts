@@ -1,0 +1,86 @@
+/**
+ * The two checkpoint files: which one to begin with, and how a new one takes
+ * its place.
+ *
+ * @module
+ */
+import type { Notice } from "../core/diagnostics.ts";
+import { RuntimeError } from "../core/errors.ts";
+import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { removeQuietly } from "./disk.ts";
+import { guardedAsync } from "./faults.ts";
+import type { FileSystem } from "./file_system.ts";
+import { type RuntimeLayout, TEMPORARY_SUFFIX } from "./layout.ts";
+
+const CURRENT = "checkpoint.json";
+const PREVIOUS = "checkpoint.previous.json";
+
+/** The checkpoints of a runtime. */
+export class Checkpoints {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #notice: (notice: Notice) => void;
+  /** Whether the current file is good: a bad one must not take the place of the one before. */
+  #currentIsGood = false;
+
+  /** The checkpoints in the directory of a runtime. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, notice: (notice: Notice) => void) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#notice = notice;
+  }
+
+  /** The newest usable checkpoint, or `undefined`. Throws `store_version`. */
+  load(): Checkpoint | undefined {
+    const current = this.#tryRead(this.#layout.checkpoint, CURRENT);
+    this.#currentIsGood = current !== undefined;
+    if (current !== undefined) return current;
+    const previous = this.#tryRead(this.#layout.previousCheckpoint, PREVIOUS);
+    if (previous !== undefined) {
+      this.#tell(PREVIOUS, "the newest checkpoint is not usable; the one before it serves");
+    }
+    return previous;
+  }
+
+  /** The last event that the older checkpoint covers; 0 without one. */
+  previousThrough(): number {
+    return this.#tryRead(this.#layout.previousCheckpoint, PREVIOUS)?.snapshot.through ?? 0;
+  }
+
+  /** Writes a checkpoint; the current one becomes the one before. Returns its size. */
+  async save(content: CheckpointContent): Promise<number> {
+    const { checkpoint, previousCheckpoint, directory } = this.#layout;
+    const temporary = `${checkpoint}${TEMPORARY_SUFFIX}`;
+    return await guardedAsync("write checkpoint", checkpoint, async () => {
+      try {
+        this.#fs.remove(temporary);
+        const bytes = await writeCheckpoint(this.#fs, temporary, content);
+        if (this.#currentIsGood) await this.#fs.rename(checkpoint, previousCheckpoint);
+        this.#currentIsGood = false;
+        await this.#fs.rename(temporary, checkpoint);
+        await this.#fs.syncDirectory(directory);
+        this.#currentIsGood = true;
+        return bytes;
+      } catch (error) {
+        removeQuietly(this.#fs, temporary);
+        throw error;
+      }
+    });
+  }
+
+  #tryRead(path: string, name: string): Checkpoint | undefined {
+    try {
+      return readCheckpoint(this.#fs, path, this.#runtimeId, name);
+    } catch (error) {
+      if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
+      this.#tell(name, error.message);
+      return undefined;
+    }
+  }
+
+  #tell(file: string, message: string): void {
+    this.#notice({ code: "checkpoint_unusable", severity: "warning", message, file });
+  }
+}

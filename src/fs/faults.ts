@@ -1,0 +1,92 @@
+/**
+ * What the platform's errors mean. Classified by `code` first and by class
+ * second: a full disk and a failing one are plain errors in Deno.
+ *
+ * @module
+ */
+import { isRuntimeError, RuntimeError } from "../core/errors.ts";
+
+const NO_SPACE: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
+const DENIED: ReadonlySet<unknown> = new Set(["EACCES", "EPERM", "EROFS"]);
+
+/** The system's code of an error, such as `ENOSPC`, or an empty string. */
+export function systemCode(error: unknown): string {
+  const code = error instanceof Error ? Reflect.get(error, "code") : undefined;
+  return typeof code === "string" ? code : "";
+}
+
+/** Whether an error says that a file or directory is not there. */
+export function isNotFound(error: unknown): boolean {
+  return systemCode(error) === "ENOENT" || (error instanceof Error && error.name === "NotFound");
+}
+
+/** Whether an error says that a name exists already. */
+export function isExisting(error: unknown): boolean {
+  return systemCode(error) === "EEXIST" || (error instanceof Error && error.name === "AlreadyExists");
+}
+
+/** The typed error for what the platform threw while doing `operation` on `path`. */
+export function storeFault(error: unknown, operation: string, path: string): RuntimeError {
+  if (isRuntimeError(error)) return error as RuntimeError;
+  const cause = { cause: error };
+  const code = systemCode(error);
+  const why = error instanceof Error ? error.message : String(error);
+  const message = `Cannot ${operation} ${JSON.stringify(path)}: ${why}`;
+  if (error instanceof Error && error.name === "NotCapable") return missingFlag(error, operation, path);
+  if (NO_SPACE.has(code)) {
+    return new RuntimeError("no_space", message, { operation, path, systemCode: code }, cause);
+  }
+  if (DENIED.has(code)) {
+    return new RuntimeError("store_permission", message, { operation, path, flag: "" }, cause);
+  }
+  return new RuntimeError("store_io", message, { operation, path, systemCode: code }, cause);
+}
+
+function missingFlag(error: Error, operation: string, path: string): RuntimeError<"store_permission"> {
+  const flag = /\ball access\b/.test(error.message)
+    ? "--allow-all"
+    : /\bwrite access\b|--allow-write/.test(error.message)
+    ? "--allow-write"
+    : "--allow-read";
+  const message = `Cannot ${operation} ${JSON.stringify(path)}: run again with ${flag} for this directory`;
+  return new RuntimeError("store_permission", message, { operation, path, flag }, { cause: error });
+}
+
+/** Runs `work`; what the platform throws comes out as a typed error. */
+export function guarded<T>(operation: string, path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storeFault(error, operation, path);
+  }
+}
+
+/** {@linkcode guarded} for work that waits. */
+export async function guardedAsync<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storeFault(error, operation, path);
+  }
+}
+
+/** A `store_corrupt` error. */
+export function corrupt(
+  file: string,
+  reason: string,
+  where: {
+    readonly byteOffset?: number;
+    readonly eventIds?: readonly [number, number];
+    readonly cause?: unknown;
+  } = {},
+): RuntimeError<"store_corrupt"> {
+  const { cause, ...spot } = where;
+  const at = spot.byteOffset === undefined ? "" : ` at byte ${spot.byteOffset}`;
+  const message = `Cannot read ${JSON.stringify(file)}${at}: ${reason}`;
+  return new RuntimeError(
+    "store_corrupt",
+    message,
+    { file, reason, ...spot },
+    cause === undefined ? {} : { cause },
+  );
+}

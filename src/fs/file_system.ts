@@ -1,0 +1,95 @@
+/**
+ * The one seam to the disk. Everything that the file system store asks of an
+ * operating system goes through {@linkcode FileSystem}, so that a simulated
+ * disk with power cuts can stand in its place.
+ *
+ * Calls that touch only the page cache are synchronous: they take
+ * microseconds, a promise costs more than the work. Calls that wait for the
+ * device return promises; `syncDataNow` is the one exception, for a device
+ * that answers faster than a thread pool.
+ *
+ * Errors are those of the platform, unchanged: the store classifies them by
+ * `code` (`ENOSPC`, `EIO`, `ENOENT`, ...) in `faults.ts`.
+ *
+ * @module
+ */
+
+/** What `stat` tells of a path or an open file. */
+export interface FileStat {
+  /** What the path is; a symbolic link is never followed. */
+  readonly kind: "file" | "directory" | "link" | "other";
+  /** Size in bytes. */
+  readonly size: number;
+  /** Hard links to the file; 0 once it was unlinked. */
+  readonly links: number;
+}
+
+/**
+ * How a file is opened: `read` an existing file, `update` an existing file
+ * (read and write), or `create` a file that must not exist (read and write,
+ * mode 0600). Never in append mode: the writer knows its offset.
+ */
+export type OpenMode = "read" | "update" | "create";
+
+/** An open file. Positions are byte offsets; there is no file cursor. */
+export interface OpenFile {
+  /** Reads up to `target.length` bytes; 0 at the end of the file. May read short. */
+  read(target: Uint8Array, position: number): number;
+  /** Writes up to `bytes.length` bytes. May write short. */
+  write(bytes: Uint8Array, position: number): number;
+  /** Cuts or extends the file to `size` bytes. */
+  truncate(size: number): void;
+  /** Size and links of the open file, wherever its name went. */
+  stat(): FileStat;
+  /** fdatasync on this thread: contents and size are on the device when it returns. */
+  syncDataNow(): void;
+  /** fdatasync off this thread. */
+  syncData(): Promise<void>;
+  /** fsync off this thread: `syncData` and all other metadata of the file. */
+  sync(): Promise<void>;
+  /** Closes the file. Does not sync. */
+  close(): void;
+}
+
+/** An exclusive lock held on a file until it is released or the process ends. */
+export interface FileLock {
+  /** Unlocks, then closes. Harmless when repeated. */
+  release(): void;
+}
+
+/** A name in a directory. */
+export interface DirectoryEntry {
+  /** The last component of the path. */
+  readonly name: string;
+  /** What the name is; a symbolic link is never followed. */
+  readonly kind: FileStat["kind"];
+}
+
+/** What the store asks of an operating system. Paths are absolute. */
+export interface FileSystem {
+  /** Whether a directory can be synced (not on Windows). */
+  readonly supports: { readonly directorySync: boolean };
+  /** Opens a file. */
+  open(path: string, mode: OpenMode): OpenFile;
+  /** What the path is, or `undefined` when it does not exist. */
+  stat(path: string): FileStat | undefined;
+  /** The names in a directory, in no certain order. */
+  list(path: string): DirectoryEntry[];
+  /** Makes a directory and those above it, as far as they are missing, with the platform's default mode. */
+  ensureDirectory(path: string): Promise<void>;
+  /** Makes one directory with mode 0700; `false` when the name exists already. */
+  makeDirectory(path: string): boolean;
+  /** Removes a file; `false` when it does not exist. */
+  remove(path: string): boolean;
+  /** Removes an empty directory; `false` when it does not exist. */
+  removeDirectory(path: string): boolean;
+  /** Renames a file, replacing the target atomically. */
+  rename(from: string, to: string): Promise<void>;
+  /** Makes the names in a directory durable. Does nothing where `supports.directorySync` is false. */
+  syncDirectory(path: string): Promise<void>;
+  /**
+   * Takes the exclusive lock on a file, creating the file when absent;
+   * `undefined` when another handle, in this process or another, holds it.
+   */
+  lock(path: string): FileLock | undefined;
+}

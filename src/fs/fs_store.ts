@@ -1,0 +1,458 @@
+/**
+ * The file system store: the seam to the runtime on one side, the parts that
+ * know the files on the other.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Notice } from "../core/diagnostics.ts";
+import { RuntimeError } from "../core/errors.ts";
+import type { EventRecord } from "../core/events.ts";
+import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
+import type { StateView } from "../core/state.ts";
+import type {
+  AppendBatch,
+  AppendResult,
+  LoadedStore,
+  PrunedEvents,
+  PruneEvents,
+  ReadEvents,
+  ReadTranscript,
+  RuntimeStore,
+  Snapshot,
+  StoredEvents,
+  StoreHost,
+  StoreSupports,
+} from "../core/store.ts";
+import { Slices } from "../core/turn.ts";
+import type { CheckpointRow } from "./checkpoint.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import type { StoreConfig } from "./config.ts";
+import { DenoFileSystem } from "./deno_file_system.ts";
+import { guarded, storeFault } from "./faults.ts";
+import type { FileLock, FileSystem } from "./file_system.ts";
+import { IdleTimer } from "./idle_timer.ts";
+import { type RuntimeLayout, runtimeLayout, segmentPath } from "./layout.ts";
+import { replayLine } from "./log_loading.ts";
+import { LogPages } from "./log_pages.ts";
+import { type LogEnd, type LogStart, readLog } from "./log_recovery.ts";
+import { LogWriter } from "./log_writer.ts";
+import { Projections } from "./projections.ts";
+import { removeWorker } from "./purging.ts";
+import { Quarantine } from "./quarantine.ts";
+import { listSegments } from "./segments.ts";
+import { openPlace } from "./store_opening.ts";
+import { mendTail } from "./tail_mending.ts";
+import { rebuildTranscript } from "./transcript_rebuild.ts";
+import { type TranscriptLength, Transcripts } from "./transcripts.ts";
+
+/** Options of {@linkcode FsRuntimeStore.open}. */
+export interface FsStoreOptions {
+  /** Directory below which all runtimes of a host lie. */
+  readonly root: string;
+  /** The runtime to keep: 1 to 80 bytes of UTF-8. */
+  readonly runtimeId: string;
+  /** Whether to create the store when there is none. Never overwrites. @default {true} */
+  readonly create?: boolean | undefined;
+}
+
+/** What {@linkcode FsRuntimeStore.open} may be given besides, for tests and for other disks. */
+export interface FsStoreEnvironment {
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  readonly now?: (() => number) | undefined;
+}
+
+const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
+/** Events given to the runtime at a time while the log is replayed. */
+const REPLAY_EVENTS = 1_024;
+/** Files synced at a time for a checkpoint. */
+const PARALLEL_SYNCS = 16;
+
+/** A {@linkcode RuntimeStore} in a directory. */
+export class FsRuntimeStore implements RuntimeStore {
+  /** The runtime that the store keeps. */
+  readonly runtimeId: RuntimeId;
+  /** What the store can do. */
+  readonly supports: StoreSupports = supports;
+  /** The directory of this runtime. */
+  readonly directory: string;
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #config: StoreConfig;
+  readonly #lock: FileLock;
+  readonly #pages: LogPages;
+  readonly #transcripts: Transcripts;
+  readonly #quarantine: Quarantine;
+  readonly #checkpoints: Checkpoints;
+  readonly #timer: IdleTimer;
+  #notices: Notice[];
+  #host: StoreHost | undefined;
+  #writer: LogWriter | undefined;
+  #projections: Projections | undefined;
+  /** The last event whose effects on transcripts are taken in. */
+  #appliedEventId = 0;
+  #bytesSinceCheckpoint = 0;
+  #checkpointBytes = 0;
+  #flushing: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    fs: FileSystem,
+    layout: RuntimeLayout,
+    runtimeId: RuntimeId,
+    place: { readonly lock: FileLock; readonly config: StoreConfig; readonly notices: readonly Notice[] },
+  ) {
+    const notice = (found: Notice) => this.#notice(found);
+    this.runtimeId = runtimeId;
+    this.directory = layout.directory;
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#config = place.config;
+    this.#lock = place.lock;
+    this.#notices = [...place.notices];
+    this.#pages = new LogPages(fs, layout, runtimeId);
+    this.#quarantine = new Quarantine(fs, layout, place.config.limits, notice);
+    this.#checkpoints = new Checkpoints(fs, layout, runtimeId, notice);
+    this.#transcripts = new Transcripts(fs, layout, runtimeId, {
+      notice,
+      quarantine: async (path) => void await this.#quarantine.keep(path),
+      rebuild: (owner, path) => rebuildTranscript(fs, layout, owner, path, this.#durableLog()),
+    });
+    this.#timer = new IdleTimer(() => this.#flushQuietly());
+  }
+
+  /**
+   * Opens the store of a runtime below `root`, creating it unless `create` is
+   * false, and holds it alone until closed.
+   *
+   * Requires `--allow-read` and `--allow-write` for `root`.
+   *
+   * Throws `store_locked` when it is open elsewhere, `store_missing`,
+   * `store_corrupt`, `store_version`, `store_permission` with the flag to add,
+   * `no_space`, `store_io`, and `invalid_request` for a bad id or config.
+   */
+  static async open(options: FsStoreOptions, environment: FsStoreEnvironment = {}): Promise<FsRuntimeStore> {
+    const fs = environment.fileSystem ?? new DenoFileSystem();
+    const now = environment.now ?? Date.now;
+    const runtimeId = parseRuntimeId(options.runtimeId);
+    const layout = runtimeLayout(options.root, runtimeId);
+    const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
+    const { root, create = true } = options;
+    const place = await openPlace(fs, layout, { root, runtimeId, create, owner });
+    return new FsRuntimeStore(fs, layout, runtimeId, place);
+  }
+
+  /** The operator's name of the runtime, from `config.jsonc`. */
+  get displayName(): string | undefined {
+    return this.#config.displayName;
+  }
+
+  /** Gives back the newest checkpoint and the events after it, and mends the end of the log. */
+  async load(host: StoreHost): Promise<LoadedStore> {
+    this.#mustBeOpen();
+    if (this.#host !== undefined) throw new TypeError("Cannot load store: it was loaded already");
+    this.#host = host;
+    for (const found of this.#notices.splice(0)) host.notice(found);
+    this.#projections = this.#newProjections(host.view);
+    const checkpoint = this.#checkpoints.load();
+    for (const row of checkpoint?.rows ?? []) this.#restoreTranscript(row);
+    this.#checkpointBytes = checkpoint?.bytes ?? 0;
+    const start = { through: checkpoint?.snapshot.through ?? 0, position: checkpoint?.position };
+    return await Promise.resolve({ snapshot: checkpoint?.snapshot, events: this.#replay(start) });
+  }
+
+  /** Appends a batch to the log; resolves when it is durable. */
+  async append(batch: AppendBatch): Promise<AppendResult> {
+    const writer = this.#loadedWriter();
+    if (batch.expectedLastEventId !== writer.lastEventId) throw fenced(batch, writer.lastEventId);
+    const lines = await writer.append(batch.events);
+    for (const [index, record] of batch.events.entries()) this.#applyRecord(record, lines[index]);
+    this.#projections?.touch(batch.touched);
+    this.#timer.touch();
+    await this.#keepTranscriptsBounded();
+    return { snapshotDue: this.#checkpointIsDue() };
+  }
+
+  /** A page of events. */
+  async readEvents(read: ReadEvents): Promise<StoredEvents> {
+    this.#loadedWriter();
+    return await Promise.resolve(this.#pages.read(this.#durableLog(), read));
+  }
+
+  /** The events that hold a page of a transcript. */
+  async readTranscript(read: ReadTranscript): Promise<readonly string[]> {
+    this.#loadedWriter();
+    return await this.#transcripts.read(read);
+  }
+
+  /** Writes a checkpoint. */
+  async saveSnapshot(snapshot: Snapshot): Promise<void> {
+    const writer = this.#loadedWriter();
+    if (snapshot.through !== writer.lastEventId) {
+      throw new TypeError(
+        `Cannot save snapshot: it is of event ${snapshot.through}, not ${writer.lastEventId}`,
+      );
+    }
+    // Both of this moment; what follows may take its time.
+    const { position } = writer;
+    const lengths = this.#transcripts.lengths();
+    const bytesBefore = this.#bytesSinceCheckpoint;
+    await writer.syncNow();
+    await this.#syncTranscripts();
+    const { through, runtimeJson } = snapshot;
+    const rows = checkpointRows(snapshot, lengths);
+    this.#checkpointBytes = await this.#checkpoints.save({
+      runtimeId: this.runtimeId,
+      through,
+      position,
+      runtimeJson,
+      rows,
+    });
+    this.#bytesSinceCheckpoint -= bytesBefore;
+  }
+
+  /** Gives up whole segments that neither checkpoint needs. */
+  async prune(prune: PruneEvents): Promise<PrunedEvents> {
+    const writer = this.#loadedWriter();
+    const through = Math.min(prune.through, this.#checkpoints.previousThrough());
+    const { segments } = writer;
+    const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
+    const firstEventId = segments[gone.length] ?? 1;
+    const paths = gone.map((segment) => segmentPath(this.#layout, segment));
+    const bytes = paths.reduce(
+      (sum, path) => sum + guarded("stat", path, () => this.#fs.stat(path)?.size ?? 0),
+      0,
+    );
+    const pruned = { firstEventId, events: firstEventId - (segments[0] ?? 1), bytes };
+    if (prune.dryRun || gone.length === 0) return pruned;
+    writer.forget(new Set(gone));
+    this.#pages.close();
+    for (const path of paths) guarded("remove", path, () => this.#fs.remove(path));
+    await this.#fs.syncDirectory(this.#layout.events);
+    return pruned;
+  }
+
+  /** Waits until transcripts and projections are written. */
+  async flush(): Promise<void> {
+    this.#loadedWriter();
+    await this.#flush();
+  }
+
+  /** Writes what is behind, and lets the place go. Harmless when repeated. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async *#replay(start: LogStart): AsyncGenerator<readonly string[]> {
+    const { firstEventIds: segments, foreign, temporary } = listSegments(this.#fs, this.#layout);
+    this.#tellStrays(foreign, temporary);
+    const lines = readLog(this.#fs, this.#layout, this.runtimeId, segments, start);
+    const slices = new Slices();
+    let texts: string[] = [];
+    for (;;) {
+      const step = lines.next();
+      if (step.done) {
+        yield texts;
+        await this.#begin(step.value, segments, start);
+        return;
+      }
+      const { text, purged } = replayLine(step.value, this.#transcripts);
+      texts.push(text);
+      if (purged !== undefined) this.#removeWorker(purged);
+      if (texts.length < REPLAY_EVENTS) continue;
+      yield texts;
+      texts = [];
+      this.#appliedEventId = step.value.id;
+      await this.#keepTranscriptsBounded();
+      await slices.pause();
+    }
+  }
+
+  /** Begins to write where the log ends. An end that is in doubt is mended first, and left behind in its segment. */
+  async #begin(end: LogEnd, segments: readonly number[], start: LogStart): Promise<void> {
+    const isClean = end.tail === undefined && end.bytesRead === 0 && end.segment === segments.at(-1);
+    const wasUsed = end.lastEventId > 0;
+    await mendTail(this.#fs, this.#layout, end, this.#quarantine, (found) => this.#notice(found));
+    const kept = end.tail?.row.verdict === "remove_segment"
+      ? segments.filter((id) => id !== end.segment)
+      : segments;
+    const { durability, limits: { segmentBytes } } = this.#config;
+    const writer = new LogWriter(this.#fs, this.#layout, this.runtimeId, { ...end, segments: kept }, {
+      durability,
+      segmentBytes,
+      notice: (found) => this.#notice(found),
+    });
+    if (!isClean) await writer.startSegment();
+    if (!wasUsed) this.#projections?.begin();
+    if (!isClean && wasUsed) this.#notice(uncleanOpening(start.through, end.lastEventId));
+    this.#appliedEventId = end.lastEventId;
+    this.#bytesSinceCheckpoint = end.bytesRead;
+    this.#writer = writer;
+    this.#timer.touch();
+  }
+
+  #tellStrays(foreign: readonly string[], temporary: readonly string[]): void {
+    for (const name of temporary) this.#fs.remove(join(this.#layout.events, name));
+    for (const name of foreign) {
+      const message = `${JSON.stringify(`events/${name}`)} is none of the store's files`;
+      this.#notice({ code: "foreign_entry", severity: "warning", message, file: `events/${name}` });
+    }
+  }
+
+  #restoreTranscript(row: CheckpointRow): void {
+    const { workerId, createdEventId, transcriptBytes, transcriptLength } = row;
+    this.#transcripts.restore(workerId as WorkerId, createdEventId, transcriptBytes, transcriptLength);
+  }
+
+  #applyRecord(record: EventRecord, line: Uint8Array | undefined): void {
+    this.#appliedEventId = record.id;
+    this.#bytesSinceCheckpoint += line?.length ?? 0;
+    const { workerId, effect, id, count } = record;
+    if (workerId === undefined || line === undefined) return;
+    if (effect === "created") this.#transcripts.create(workerId, id);
+    else if (effect === "transcript") this.#transcripts.add(workerId, line, count);
+    else if (effect === "purged") {
+      this.#transcripts.forget(workerId);
+      this.#removeWorker(workerId);
+    }
+  }
+
+  #removeWorker(workerId: WorkerId): void {
+    this.#projections?.forget(workerId);
+    try {
+      for (const name of removeWorker(this.#fs, this.#layout, workerId)) {
+        const message = `${JSON.stringify(name)} of purged worker ${
+          JSON.stringify(workerId)
+        } is none of the store's files`;
+        this.#notice({ code: "foreign_entry", severity: "warning", message, workerId });
+      }
+    } catch (error) {
+      const { message } = storeFault(error, "purge", this.#layout.workers);
+      this.#notice({ code: "projection_failed", severity: "warning", message, workerId });
+    }
+  }
+
+  /** What may be read: events whose effects on transcripts are taken in too. */
+  #durableLog(): { segments: readonly number[]; lastEventId: number; offset: number } {
+    const writer = this.#loadedWriter();
+    return { segments: writer.segments, lastEventId: this.#appliedEventId, offset: writer.position.offset };
+  }
+
+  #checkpointIsDue(): boolean {
+    return this.#bytesSinceCheckpoint >
+      Math.max(this.#config.limits.checkpointBytes, 4 * this.#checkpointBytes);
+  }
+
+  /** Lines for transcripts are kept in memory up to a bound; past it they are written. */
+  async #keepTranscriptsBounded(): Promise<void> {
+    if (this.#transcripts.pendingBytes > this.#config.limits.transcriptBufferBytes) {
+      await this.#flushTranscripts();
+    }
+  }
+
+  async #flushTranscripts(): Promise<void> {
+    const slices = new Slices();
+    for (const workerId of this.#transcripts.dirty()) {
+      this.#transcripts.flush(workerId);
+      await slices.pause();
+    }
+  }
+
+  async #syncTranscripts(): Promise<void> {
+    await this.#flushTranscripts();
+    const unsynced = this.#transcripts.unsynced();
+    for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
+      const group = unsynced.slice(index, index + PARALLEL_SYNCS);
+      await Promise.all(group.map((workerId) => this.#transcripts.sync(workerId)));
+    }
+    if (unsynced.length > 0) await this.#fs.syncDirectory(this.#layout.workers);
+  }
+
+  /** One flush at a time; one that was asked for meanwhile comes after it. */
+  async #flush(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    const flushing = this.#flushTranscripts().then(() => this.#projections?.flush());
+    this.#flushing = flushing;
+    await flushing.finally(() => this.#flushing = undefined);
+  }
+
+  #flushQuietly(): void {
+    if (this.#closing !== undefined || this.#projections?.idle !== false) return;
+    this.#flush().catch((error) => {
+      const { message } = storeFault(error, "flush", this.#layout.directory);
+      this.#notice({ code: "projection_failed", severity: "warning", message });
+    });
+  }
+
+  async #close(): Promise<void> {
+    this.#timer.stop();
+    try {
+      if (this.#writer !== undefined && this.#writer.failure === undefined) await this.#flush();
+    } catch (error) {
+      const { message } = storeFault(error, "flush", this.#layout.directory);
+      this.#notice({ code: "projection_failed", severity: "warning", message });
+    } finally {
+      await this.#flushing?.catch(() => {});
+      this.#transcripts.close();
+      this.#pages.close();
+      this.#writer?.close();
+      this.#lock.release();
+    }
+  }
+
+  #newProjections(view: StateView): Projections {
+    return new Projections(this.#fs, this.#layout, this.runtimeId, {
+      view,
+      displayName: this.displayName,
+      notice: (found) => this.#notice(found),
+      quarantine: async (path) => void await this.#quarantine.keep(path),
+    });
+  }
+
+  #notice(found: Notice): void {
+    if (this.#host === undefined) this.#notices.push(found);
+    else this.#host.notice(found);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing === undefined) return;
+    const message = `Cannot use store of runtime ${JSON.stringify(this.runtimeId)}: it is closed`;
+    throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });
+  }
+
+  #loadedWriter(): LogWriter {
+    this.#mustBeOpen();
+    if (this.#writer === undefined) {
+      throw new TypeError("Cannot use store: it must be loaded, and read to the end, first");
+    }
+    return this.#writer;
+  }
+}
+
+function* checkpointRows(
+  snapshot: Snapshot,
+  lengths: ReadonlyMap<string, TranscriptLength>,
+): Generator<CheckpointRow> {
+  for (const { workerId, json } of snapshot.workers) {
+    const length = lengths.get(workerId);
+    if (length === undefined) {
+      throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
+    }
+    yield { workerId, ...length, snapshot: json };
+  }
+}
+
+function fenced(batch: AppendBatch, actual: number): RuntimeError<"conflict"> {
+  const expected = batch.expectedLastEventId;
+  const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
+  return new RuntimeError("conflict", message, { expected, actual });
+}
+
+function uncleanOpening(through: number, lastEventId: number): Notice {
+  const message = `The last writer did not close this store; events ${
+    through + 1
+  } to ${lastEventId} were replayed`;
+  return { code: "unclean_open", severity: "info", message, eventIds: [through + 1, lastEventId] };
+}

@@ -1,0 +1,108 @@
+/**
+ * Where everything lies: the paths below the root directory.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { encodeName } from "./names.ts";
+
+/** Version of the on-disk format. */
+export const FORMAT_VERSION = 1;
+
+/** The paths of one runtime. */
+export interface RuntimeLayout {
+  /** The runtime's directory; file names in errors and diagnostics are relative to it. */
+  readonly directory: string;
+  /** Identity, format version and config snapshot. */
+  readonly identity: string;
+  /** The operator's config, JSON with comments. */
+  readonly config: string;
+  /** Locked while a writer has the runtime open. */
+  readonly lock: string;
+  /** Who holds the lock. */
+  readonly owner: string;
+  /** The newest checkpoint. */
+  readonly checkpoint: string;
+  /** The one before it. */
+  readonly previousCheckpoint: string;
+  /** The segments of the log. */
+  readonly events: string;
+  /** Counts, totals and a row for each worker. */
+  readonly overview: string;
+  /** A directory for each worker. */
+  readonly workers: string;
+  /** Bytes that were cut off or replaced. */
+  readonly quarantine: string;
+}
+
+/** The directory that holds the runtimes of a root. */
+export function runtimesDirectory(root: string): string {
+  return join(root, "runtimes");
+}
+
+/** The paths of a runtime below a root directory. */
+export function runtimeLayout(root: string, runtimeId: string): RuntimeLayout {
+  const directory = join(runtimesDirectory(root), encodeName(runtimeId));
+  return {
+    directory,
+    identity: join(directory, "runtime.json"),
+    config: join(directory, "config.jsonc"),
+    lock: join(directory, "lock"),
+    owner: join(directory, "owner.json"),
+    checkpoint: join(directory, "checkpoint.json"),
+    previousCheckpoint: join(directory, "checkpoint.previous.json"),
+    events: join(directory, "events"),
+    overview: join(directory, "overview.json"),
+    workers: join(directory, "workers"),
+    quarantine: join(directory, "quarantine"),
+  };
+}
+
+/** The paths of one worker. */
+export interface WorkerLayout {
+  /** The worker's directory. */
+  readonly directory: string;
+  /** Who it is. */
+  readonly record: string;
+  /** What state it is in. */
+  readonly state: string;
+  /** What it used. */
+  readonly usage: string;
+  /** What was said to it and by it. */
+  readonly transcript: string;
+}
+
+/** The paths of a worker. */
+export function workerLayout(layout: RuntimeLayout, workerId: string): WorkerLayout {
+  const directory = join(layout.workers, encodeName(workerId));
+  return {
+    directory,
+    record: join(directory, "worker.json"),
+    state: join(directory, "state.json"),
+    usage: join(directory, "usage.json"),
+    transcript: join(directory, "transcript.jsonl"),
+  };
+}
+
+const SEGMENT_NAME = /^([0-9]{16})\.jsonl$/;
+
+/** The path of the segment that begins with an event. */
+export function segmentPath(layout: RuntimeLayout, firstEventId: number): string {
+  return join(layout.events, `${String(firstEventId).padStart(16, "0")}.jsonl`);
+}
+
+/** The first event of the segment of this name, or `undefined` when it is no segment's name. */
+export function segmentFirstEventId(name: string): number | undefined {
+  const digits = SEGMENT_NAME.exec(name)?.[1];
+  const id = Number(digits);
+  return digits !== undefined && Number.isSafeInteger(id) && id > 0 ? id : undefined;
+}
+
+/** Suffix of files that are being written, to be renamed when they are whole. */
+export const TEMPORARY_SUFFIX = ".tmp";
+
+/** A path as it is named in errors and diagnostics: relative to the runtime's directory, with slashes. */
+export function nameOf(layout: RuntimeLayout, path: string): string {
+  if (!path.startsWith(layout.directory)) return path;
+  return path.slice(layout.directory.length + 1).replaceAll("\\", "/");
+}

@@ -1,0 +1,44 @@
+/**
+ * Memory for encoded lines. Lines are encoded once and handed out as they
+ * are, to the log and to the transcript; what was handed out is never
+ * overwritten.
+ *
+ * @module
+ */
+import { encodeLines } from "./lines.ts";
+
+const BLOCK_BYTES = 1_048_576;
+
+/** Lines encoded in one piece. */
+export interface EncodedLines {
+  /** All of them. */
+  readonly bytes: Uint8Array;
+  /** Each of them, with its newline. */
+  readonly lines: Uint8Array[];
+}
+
+/** Encodes lines into blocks of memory. */
+export class LineBuffer {
+  #block: Uint8Array = new Uint8Array(0);
+  #used = 0;
+
+  /** Encodes the texts of lines, with their checksums. */
+  encode(texts: readonly string[]): EncodedLines {
+    const text = texts.length === 1 ? texts[0] ?? "" : texts.join("");
+    let ends = encodeLines(text, this.#block, this.#used);
+    if (ends === undefined) {
+      this.#block = new Uint8Array(Math.max(BLOCK_BYTES, text.length * 3));
+      this.#used = 0;
+      ends = encodeLines(text, this.#block, 0) ?? [];
+    }
+    let start = this.#used;
+    const lines = ends.map((end) => {
+      const line = this.#block.subarray(start, end);
+      start = end;
+      return line;
+    });
+    const bytes = this.#block.subarray(this.#used, start);
+    this.#used = start;
+    return { bytes, lines };
+  }
+}

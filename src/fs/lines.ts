@@ -1,0 +1,185 @@
+/**
+ * The line codec, shared by the log, the transcripts and the sealed files: one
+ * JSON object whose last member is the CRC-32 (IEEE 802.3, as zlib computes
+ * it) of all bytes before `,"crc"`. A line of the log also says, in `durable`,
+ * the highest event id that had been synced when it was written.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+
+/** Bytes of `,"crc":"hhhhhhhh"}`. */
+const TRAILER_BYTES = 18;
+const NEWLINE = 0x0a;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const hexDigits = encoder.encode("0123456789abcdef");
+const trailerHead = encoder.encode(',"crc":"');
+const trailerTail = encoder.encode('"}');
+const durableHead = encoder.encode(',"durable":');
+const idHead = encoder.encode('{"id":');
+const seqHead = encoder.encode(',"seq":');
+const countHead = encoder.encode(',"count":');
+const workerHead = encoder.encode(',"workerId":');
+const transcriptTypes = ["worker.input_accepted", "worker.transcript_appended"]
+  .map((type) => encoder.encode(`","type":"${type}",`));
+/** Bytes of `,"at":"` and of the time behind it. */
+const AT_BYTES = 7 + 24;
+
+/** The text of a line for the log, with a place for its checksum; see {@linkcode encodeLines}. */
+export function logLine(json: string, durable: number): string {
+  return `${json.slice(0, -1)},"durable":${durable},"crc":"00000000"}\n`;
+}
+
+/** The text of a line or file without `durable`, with a place for its checksum. */
+export function sealedLine(json: string): string {
+  return `${json.slice(0, -1)},"crc":"00000000"}\n`;
+}
+
+/**
+ * Encodes lines into `target` from `start` and fills in their checksums.
+ * Returns where each line ends; nothing when they do not fit.
+ */
+export function encodeLines(text: string, target: Uint8Array, start: number): number[] | undefined {
+  const { read, written } = encoder.encodeInto(text, start === 0 ? target : target.subarray(start));
+  if (read < text.length) return undefined;
+  const ends: number[] = [];
+  const end = start + written;
+  for (let from = start; from < end;) {
+    const lineEnd = target.indexOf(NEWLINE, from) + 1;
+    fillChecksum(target, from, lineEnd - 1);
+    ends.push(lineEnd);
+    from = lineEnd;
+  }
+  return ends;
+}
+
+/** Bytes of one sealed JSON object, with its newline. */
+export function sealedBytes(json: string): Uint8Array {
+  const bytes = encoder.encode(sealedLine(json));
+  fillChecksum(bytes, 0, bytes.length - 1);
+  return bytes;
+}
+
+function fillChecksum(bytes: Uint8Array, start: number, end: number): void {
+  let crc = crc32(bytes.subarray(start, end - TRAILER_BYTES));
+  for (let place = end - 3; place >= end - 10; place--) {
+    bytes[place] = hexDigits[crc & 15] ?? 0;
+    crc >>>= 4;
+  }
+}
+
+/** Whether the bytes from `start` to `end` (without a newline) are one whole line with the right checksum. */
+export function isIntact(bytes: Uint8Array, start: number, end: number): boolean {
+  const trailer = end - TRAILER_BYTES;
+  if (trailer <= start || !matches(bytes, trailer, trailerHead) || !matches(bytes, end - 2, trailerTail)) {
+    return false;
+  }
+  let crc = crc32(bytes.subarray(start, trailer));
+  for (let place = end - 3; place >= end - 10; place--) {
+    if (bytes[place] !== hexDigits[crc & 15]) return false;
+    crc >>>= 4;
+  }
+  return true;
+}
+
+/** What an intact line of the log says of itself. */
+export interface LineMarks {
+  /** The event's id; 0 for a header. */
+  readonly id: number;
+  /** The highest event id that was synced before. */
+  readonly durable: number;
+}
+
+/** The marks of an intact line of the log, or `undefined` when it is no line of a log. */
+export function lineMarks(bytes: Uint8Array, start: number, end: number): LineMarks | undefined {
+  const trailer = end - TRAILER_BYTES;
+  let digits = trailer;
+  while (digits > start && isDigit(bytes[digits - 1])) digits--;
+  if (digits === trailer || !matches(bytes, digits - durableHead.length, durableHead)) return undefined;
+  const durable = numberAt(bytes, digits);
+  return { id: matches(bytes, start, idHead) ? numberAt(bytes, start + idHead.length) : 0, durable };
+}
+
+/** The event id at the start of a line, or 0. Does not check the line. */
+export function idOf(bytes: Uint8Array, start: number): number {
+  return matches(bytes, start, idHead) ? numberAt(bytes, start + idHead.length) : 0;
+}
+
+/** The text of the event in an intact line of the log: the line without `durable` and `crc`. */
+export function eventText(bytes: Uint8Array, start: number, end: number): string {
+  let cut = end - TRAILER_BYTES - 1;
+  while (isDigit(bytes[cut])) cut--;
+  return `${decoder.decode(bytes.subarray(start, cut + 1 - durableHead.length))}}`;
+}
+
+/** The text of the JSON object in an intact sealed line: the line without `crc`. */
+export function sealedText(bytes: Uint8Array, start: number, end: number): string {
+  return `${decoder.decode(bytes.subarray(start, end - TRAILER_BYTES))}}`;
+}
+
+/** What a transcript line says of its entries. */
+export interface TranscriptMarks {
+  /** The JSON text of the worker's id, quotes and all. */
+  readonly workerIdJson: string;
+  /** Sequence of the first entry. */
+  readonly seq: number;
+  /** Number of entries. */
+  readonly count: number;
+}
+
+/** The marks of a line that adds to a transcript; `undefined` for any other line. Does not check the line. */
+export function transcriptMarks(bytes: Uint8Array, start: number, end: number): TranscriptMarks | undefined {
+  if (!matches(bytes, start, idHead)) return undefined;
+  let at = start + idHead.length;
+  while (isDigit(bytes[at])) at++;
+  at += AT_BYTES;
+  const type = transcriptTypes.find((type) => matches(bytes, at, type));
+  if (type === undefined) return undefined;
+  at += type.length - 1;
+  if (!matches(bytes, at, workerHead)) return undefined;
+  const idFrom = at + workerHead.length;
+  const idEnd = stringEnd(bytes, idFrom, end);
+  if (!matches(bytes, idEnd, seqHead)) return undefined;
+  const seq = numberAt(bytes, idEnd + seqHead.length);
+  let countAt = idEnd + seqHead.length;
+  while (isDigit(bytes[countAt])) countAt++;
+  if (!matches(bytes, countAt, countHead)) return undefined;
+  const count = numberAt(bytes, countAt + countHead.length);
+  return { workerIdJson: decoder.decode(bytes.subarray(idFrom, idEnd)), seq, count };
+}
+
+/** Where the JSON string that begins at `start` ends, past its closing quote. */
+function stringEnd(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = start + 1; at < end; at++) {
+    if (bytes[at] === BACKSLASH) at++;
+    else if (bytes[at] === QUOTE) return at + 1;
+  }
+  return end;
+}
+
+/** The sequence of the first entry of a transcript line, or 0. Does not check the line. */
+export function seqOf(bytes: Uint8Array, start: number, end: number): number {
+  return transcriptMarks(bytes, start, end)?.seq ?? 0;
+}
+
+function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
+  if (at < 0) return false;
+  for (let index = 0; index < pattern.length; index++) {
+    if (bytes[at + index] !== pattern[index]) return false;
+  }
+  return true;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+function numberAt(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (let place = at; isDigit(bytes[place]); place++) value = value * 10 + (bytes[place] ?? 0) - 0x30;
+  return value;
+}

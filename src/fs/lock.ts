@@ -1,0 +1,77 @@
+/**
+ * One writer: an operating system lock on `lock`, held while the store is
+ * open, and `owner.json` beside it for the error message of the next comer.
+ * The lock goes with its process, so it is never stale; the file is never
+ * renamed or removed, because the lock is on the inode.
+ *
+ * @module
+ */
+import { RuntimeError } from "../core/errors.ts";
+import { readSmallFile, replaceFile } from "./disk.ts";
+import { guarded } from "./faults.ts";
+import type { FileLock, FileSystem } from "./file_system.ts";
+import type { RuntimeLayout } from "./layout.ts";
+
+/** Who holds the lock. */
+export interface Owner {
+  /** Process id. */
+  readonly pid: number;
+  /** When it opened the store, ISO 8601. */
+  readonly openedAt: string;
+  /** Random id of this opening. */
+  readonly instanceId: string;
+}
+
+/** Pauses between tries: after a kill some systems release a lock with a delay. */
+const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
+
+/** Takes the lock and says who has it. Throws `store_locked`, or `store_io` where locks do not lock. */
+export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<FileLock> {
+  const lock = await tryLock(fs, layout.lock);
+  if (lock === undefined) throw lockedError(fs, layout);
+  try {
+    testLock(fs, layout.lock);
+    const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
+    await replaceFile(fs, layout.owner, [bytes], { durable: false });
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function tryLock(fs: FileSystem, path: string): Promise<FileLock | undefined> {
+  for (const pauseMs of PAUSES_MS) {
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    const lock = guarded("lock", path, () => fs.lock(path));
+    if (lock !== undefined) return lock;
+  }
+  return undefined;
+}
+
+/** A second handle must be refused; on some shared file systems it is not. */
+function testLock(fs: FileSystem, path: string): void {
+  const second = guarded("lock", path, () => fs.lock(path));
+  if (second === undefined) return;
+  second.release();
+  const message = `Cannot lock ${JSON.stringify(path)}: this file system grants one lock twice, ` +
+    `so two processes could write the same store`;
+  throw new RuntimeError("store_io", message, { operation: "lock", path, systemCode: "" });
+}
+
+function lockedError(fs: FileSystem, layout: RuntimeLayout): RuntimeError<"store_locked"> {
+  const owner = ownerText(fs, layout.owner);
+  const message = `Cannot open store ${JSON.stringify(layout.directory)}: ${owner} has it open`;
+  return new RuntimeError("store_locked", message, { path: layout.directory, owner });
+}
+
+function ownerText(fs: FileSystem, path: string): string {
+  try {
+    const bytes = readSmallFile(fs, path, 4_096);
+    const { pid, openedAt } = JSON.parse(new TextDecoder().decode(bytes));
+    return `process ${pid} (since ${openedAt})`;
+  } catch {
+    // The owner is for the message only; without it the lock still counts.
+    return "another process";
+  }
+}

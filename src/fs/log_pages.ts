@@ -1,0 +1,111 @@
+/**
+ * Pages of events out of the segments of the log.
+ *
+ * @module
+ */
+import { RuntimeError } from "../core/errors.ts";
+import type { ReadEvents, StoredEvents } from "../core/store.ts";
+import { corrupt, guarded } from "./faults.ts";
+import type { FileSystem } from "./file_system.ts";
+import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
+import { DamagedLine, readLinePage } from "./line_pages.ts";
+import { idOf } from "./lines.ts";
+import { OpenFiles } from "./open_files.ts";
+import { TORN_BYTES_MAX } from "./recovery_table.ts";
+import { segmentHeader } from "./segments.ts";
+import type { SortedLines } from "./sorted_lines.ts";
+
+/** What there is to read: the log as far as it is durable. */
+export interface DurableLog {
+  /** First event ids of the segments, in order. */
+  readonly segments: readonly number[];
+  /** The last durable event. */
+  readonly lastEventId: number;
+  /** Offset behind it in the last segment. */
+  readonly offset: number;
+}
+
+const OPEN_MAX = 8;
+
+/** Reads pages of events. */
+export class LogPages {
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #files: OpenFiles;
+
+  /** A reader of the log of a runtime. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string) {
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#files = new OpenFiles(fs, "read", OPEN_MAX);
+  }
+
+  /** A page of events. Throws `cursor_expired`, `store_corrupt`. */
+  read(log: DurableLog, read: ReadEvents): StoredEvents {
+    const firstEventId = log.segments[0] ?? 1;
+    if (read.after !== undefined && read.after < firstEventId - 1) throw expired(read.after, firstEventId);
+    const before = Math.min(read.before ?? Infinity, log.lastEventId + 1);
+    const keep = read.after === undefined ? "last" : "first";
+    const from = read.after === undefined ? Math.max(firstEventId, before - read.limit) : read.after + 1;
+    const to = read.after === undefined ? before : Math.min(from + read.limit, log.lastEventId + 1);
+    return { events: from < to ? this.#lines(log, from, to, keep) : [], firstEventId };
+  }
+
+  /** Closes its files. */
+  close(): void {
+    this.#files.closeAll();
+  }
+
+  /** Lines from the one segment that holds the side where the page begins; the rest comes with the next page. */
+  #lines(log: DurableLog, from: number, to: number, keep: "first" | "last"): string[] {
+    const edge = keep === "first" ? from : to - 1;
+    const index = log.segments.findLastIndex((segment) => segment <= edge);
+    const segment = log.segments[index] ?? 1;
+    const next = log.segments[index + 1] ?? log.lastEventId + 1;
+    const path = segmentPath(this.#layout, segment);
+    const range = { from: Math.max(from, segment), to: Math.min(to, next), keep };
+    return guarded("read", path, () => this.#page(log, segment, next, path, range));
+  }
+
+  #page(
+    log: DurableLog,
+    segment: number,
+    next: number,
+    path: string,
+    range: { readonly from: number; readonly to: number; readonly keep: "first" | "last" },
+  ): string[] {
+    try {
+      const texts = readLinePage(this.#sorted(log, segment, next, path), range);
+      if (texts.length === 0) throw new DamagedLine(0);
+      return texts;
+    } catch (error) {
+      if (!(error instanceof DamagedLine)) throw error;
+      const eventIds: readonly [number, number] = [range.from, range.to - 1];
+      const { byteOffset } = error;
+      throw corrupt(nameOf(this.#layout, path), "a line of the log is damaged", {
+        byteOffset,
+        eventIds,
+        cause: error,
+      });
+    }
+  }
+
+  #sorted(log: DurableLog, segment: number, next: number, path: string): SortedLines {
+    const file = this.#files.get(path);
+    const isLast = segment === log.segments.at(-1);
+    return {
+      file,
+      start: segmentHeader(this.#runtimeId, segment).length,
+      end: isLast ? log.offset : file.stat().size,
+      first: segment,
+      next,
+      lineBytesMax: TORN_BYTES_MAX,
+      numberOf: idOf,
+    };
+  }
+}
+
+function expired(after: number, firstEventId: number): RuntimeError<"cursor_expired"> {
+  const message = `Cannot read events after ${after}: the oldest that is kept is ${firstEventId}`;
+  return new RuntimeError("cursor_expired", message, { after, firstEventId });
+}

@@ -1,0 +1,292 @@
+/**
+ * The writer of the log. Its states:
+ *
+ * - *good*: offset and last event are known, all before them is synced (or,
+ *   with durability `written`, is with the operating system).
+ * - *a write failed*: the file is cut back to the last good offset and the cut
+ *   is synced; the batch is refused and the next one may succeed.
+ * - *failed for good*: a sync failed (what is on the device is not known, and
+ *   a second sync would claim success), a cut failed, or the file was removed
+ *   or written by somebody else. Every later append is refused with the same
+ *   error; reopening begins a new segment.
+ *
+ * @module
+ */
+import type { Notice } from "../core/diagnostics.ts";
+import { RuntimeError } from "../core/errors.ts";
+import type { EventRecord } from "../core/events.ts";
+import { removeQuietly, writeAll } from "./disk.ts";
+import { guarded, isExisting, storeFault } from "./faults.ts";
+import type { FileStat, FileSystem, OpenFile } from "./file_system.ts";
+import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
+import { LineBuffer } from "./line_buffer.ts";
+import { logLine } from "./lines.ts";
+import type { LogPosition } from "./log_recovery.ts";
+import { segmentHeader } from "./segments.ts";
+import { SyncClock } from "./sync_clock.ts";
+
+/** Unsynced bytes that durability `written` allows, so that a torn tail stays within one write. */
+const UNSYNCED_BYTES_MAX = 1_048_576;
+
+/** Where a writer begins. */
+export interface WriterStart {
+  /** First event ids of all segments, in order. */
+  readonly segments: readonly number[];
+  /** The last event. */
+  readonly lastEventId: number;
+  /** Offset behind it in the last segment. */
+  readonly offset: number;
+  /** Offset of its line; 0 when the last segment holds none. */
+  readonly lineOffset: number;
+}
+
+/** What the writer is told besides. */
+export interface WriterOptions {
+  /** Whether an append waits for the device. */
+  readonly durability: "synced" | "written";
+  /** A segment is closed once it is longer. */
+  readonly segmentBytes: number;
+  /** Takes what is noticed. */
+  readonly notice: (notice: Notice) => void;
+}
+
+/** Appends batches of events to the log. */
+export class LogWriter {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #options: WriterOptions;
+  readonly #segments: number[];
+  readonly #lines = new LineBuffer();
+  readonly #clock: SyncClock;
+  #file: OpenFile | undefined;
+  #lastEventId: number;
+  #syncedEventId: number;
+  #offset: number;
+  #lineOffset: number;
+  #unsyncedBytes = 0;
+  #failure: RuntimeError | undefined;
+
+  /** A writer on a log that was recovered. */
+  constructor(
+    fs: FileSystem,
+    layout: RuntimeLayout,
+    runtimeId: string,
+    start: WriterStart,
+    options: WriterOptions,
+  ) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#options = options;
+    this.#segments = [...start.segments];
+    this.#lastEventId = this.#syncedEventId = start.lastEventId;
+    this.#offset = start.offset;
+    this.#lineOffset = start.lineOffset;
+    this.#clock = new SyncClock((durationMs) => this.#slowSync(durationMs));
+  }
+
+  /** First event ids of the segments, in order. */
+  get segments(): readonly number[] {
+    return this.#segments;
+  }
+
+  /** The last event that was appended. */
+  get lastEventId(): number {
+    return this.#lastEventId;
+  }
+
+  /** Why nothing more can be appended. */
+  get failure(): RuntimeError | undefined {
+    return this.#failure;
+  }
+
+  /** Where the last event is. */
+  get position(): LogPosition {
+    return { segment: this.#segment, offset: this.#offset, lineOffset: this.#lineOffset };
+  }
+
+  get #segment(): number {
+    return this.#segments.at(-1) ?? 1;
+  }
+
+  get #path(): string {
+    return segmentPath(this.#layout, this.#segment);
+  }
+
+  /**
+   * Appends events; resolves when they are durable. Returns their lines, in
+   * order, in memory that nobody overwrites.
+   */
+  async append(events: readonly EventRecord[]): Promise<Uint8Array[]> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#offset >= this.#options.segmentBytes) await this.startSegment();
+    const file = this.#openFile();
+    const { bytes, lines } = this.#lines.encode(events.map(({ json }) => logLine(json, this.#syncedEventId)));
+    this.#write(file, bytes);
+    await this.#sync(file, bytes.length);
+    this.#checkFile(file, this.#offset + bytes.length);
+    this.#offset += bytes.length;
+    this.#lineOffset = this.#offset - (lines.at(-1)?.length ?? 0);
+    this.#lastEventId += events.length;
+    if (this.#unsyncedBytes === 0) this.#syncedEventId = this.#lastEventId;
+    return lines;
+  }
+
+  /** Begins a new segment behind the last event. The header is synced before anything is written behind it. */
+  async startSegment(): Promise<void> {
+    const firstEventId = this.#lastEventId + 1;
+    const path = segmentPath(this.#layout, firstEventId);
+    const header = segmentHeader(this.#runtimeId, firstEventId);
+    await this.syncNow();
+    const file = guarded("create segment", path, () => this.#create(path, header));
+    await this.#syncCreated(file, path);
+    this.#file?.close();
+    this.#file = file;
+    if (this.#segment !== firstEventId) this.#segments.push(firstEventId);
+    this.#offset = header.length;
+    this.#lineOffset = 0;
+  }
+
+  /** Syncs what durability `written` left to the operating system. */
+  async syncNow(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#unsyncedBytes === 0) return;
+    await this.#syncFile(this.#openFile());
+  }
+
+  /** Forgets segments that were removed. */
+  forget(segments: ReadonlySet<number>): void {
+    const kept = this.#segments.filter((segment) => !segments.has(segment));
+    this.#segments.splice(0, this.#segments.length, ...kept);
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  /** Creates a segment with its header. One that an earlier try of ours left holds no event and is written over. */
+  #create(path: string, header: Uint8Array): OpenFile {
+    const file = this.#createFile(path, header.length);
+    try {
+      writeAll(file, header, 0);
+      return file;
+    } catch (error) {
+      file.close();
+      removeQuietly(this.#fs, path);
+      throw error;
+    }
+  }
+
+  #createFile(path: string, headerBytes: number): OpenFile {
+    try {
+      return this.#fs.open(path, "create");
+    } catch (error) {
+      if (!isExisting(error)) throw error;
+      const size = this.#fs.stat(path)?.size ?? 0;
+      if (size > headerBytes) {
+        throw this.#fail(this.#vanished("a segment appeared that this store did not write"));
+      }
+      const file = this.#fs.open(path, "update");
+      file.truncate(0);
+      return file;
+    }
+  }
+
+  /** A failed sync is final here too: a second one would claim success. */
+  async #syncCreated(file: OpenFile, path: string): Promise<void> {
+    try {
+      await file.sync();
+      await this.#fs.syncDirectory(this.#layout.events);
+    } catch (error) {
+      file.close();
+      throw this.#fail(
+        this.#poison(`${nameOf(this.#layout, path)} could not be synced at its creation`, error),
+      );
+    }
+  }
+
+  #openFile(): OpenFile {
+    return this.#file ??= guarded("open", this.#path, () => this.#fs.open(this.#path, "update"));
+  }
+
+  #write(file: OpenFile, bytes: Uint8Array): void {
+    try {
+      writeAll(file, bytes, this.#offset);
+    } catch (error) {
+      this.#cutBack(file);
+      throw storeFault(error, "write", this.#path);
+    }
+  }
+
+  /** After a failed write: back to the last good offset, durably, or nothing more is taken. */
+  #cutBack(file: OpenFile): void {
+    try {
+      file.truncate(this.#offset);
+      file.syncDataNow();
+    } catch (error) {
+      throw this.#fail(this.#poison("a write failed, and so did cutting it off again", error));
+    }
+  }
+
+  async #sync(file: OpenFile, length: number): Promise<void> {
+    this.#unsyncedBytes += length;
+    if (this.#options.durability === "written" && this.#unsyncedBytes < UNSYNCED_BYTES_MAX) return;
+    await this.#syncFile(file);
+  }
+
+  async #syncFile(file: OpenFile): Promise<void> {
+    try {
+      await this.#clock.sync(file);
+      this.#unsyncedBytes = 0;
+    } catch (error) {
+      throw this.#fail(this.#poison("a sync failed, so what is on the device is not known", error));
+    }
+  }
+
+  /** Once per commit: the file is still linked and as long as it should be. */
+  #checkFile(file: OpenFile, size: number): void {
+    const stat = this.#statOf(file);
+    if (stat.links === 0) throw this.#fail(this.#vanished("the file was removed or replaced"));
+    if (stat.size !== size) {
+      throw this.#fail(
+        this.#vanished(`the file has ${stat.size} bytes, not ${size}: somebody else writes it`),
+      );
+    }
+  }
+
+  #statOf(file: OpenFile): FileStat {
+    try {
+      return file.stat();
+    } catch (error) {
+      throw this.#fail(this.#poison("the file could not be checked after a write", error));
+    }
+  }
+
+  #fail(error: RuntimeError): RuntimeError {
+    return this.#failure ??= error;
+  }
+
+  #poison(reason: string, error: unknown): RuntimeError<"store_poisoned"> {
+    const file = nameOf(this.#layout, this.#path);
+    const cause = storeFault(error, "write", this.#path);
+    const message = `Cannot write ${JSON.stringify(file)}: ${reason}; reopen the store`;
+    return new RuntimeError("store_poisoned", message, { file, reason }, { cause });
+  }
+
+  #vanished(reason: string): RuntimeError<"store_vanished"> {
+    const file = nameOf(this.#layout, this.#path);
+    return new RuntimeError("store_vanished", `Cannot write ${JSON.stringify(file)}: ${reason}`, {
+      file,
+      reason,
+    });
+  }
+
+  #slowSync(durationMs: number): void {
+    const message = `A sync of the log took ${Math.round(durationMs)} ms`;
+    const file = nameOf(this.#layout, this.#path);
+    this.#options.notice({ code: "slow_sync", severity: "warning", message, file });
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * Projections for people and tools: `worker.json`, `state.json` and
+ * `usage.json` of each worker, and `overview.json`. Written rarely, when the
+ * runtime is idle, flushed or closed; never needed to open or to answer. A
+ * file that is missing, damaged or not current is set aside, told and written
+ * anew.
+ *
+ * They are replaced atomically and not synced: after a power cut a bad one is
+ * found by its checksum.
+ *
+ * @module
+ */
+import type { Notice } from "../core/diagnostics.ts";
+import { isRuntimeError } from "../core/errors.ts";
+import type { WorkerId } from "../core/ids.ts";
+import { overviewOf, workerRow } from "../core/overview.ts";
+import type { StateView, WorkerState } from "../core/state.ts";
+import { Slices } from "../core/turn.ts";
+import { mustBeDirectory, readSmallFile, replaceFile } from "./disk.ts";
+import { storeFault } from "./faults.ts";
+import type { FileSystem } from "./file_system.ts";
+import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
+import { seal, unseal } from "./sealed.ts";
+
+/** The largest projection of a worker that is read: its data at its worst escaping, and the rest. */
+const PROJECTION_BYTES_MAX = 16_777_216;
+/** Files written at a time. */
+const PARALLEL = 8;
+
+/** What projections ask of the store. */
+export interface ProjectionHost {
+  /** The durable state. */
+  readonly view: StateView;
+  /** The operator's name of the runtime. */
+  readonly displayName: string | undefined;
+  /** Takes what is noticed. */
+  notice(notice: Notice): void;
+  /** Keeps a damaged file. */
+  quarantine(path: string): Promise<void>;
+}
+
+/** A projection file. */
+interface Projection {
+  readonly path: string;
+  readonly format: string;
+  /** The event through which it is current. */
+  readonly through: number;
+  /** What it holds besides its seal and `through`. */
+  readonly body: object;
+}
+
+/** Writes and checks the projections of a runtime. */
+export class Projections {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #host: ProjectionHost;
+  readonly #dirty = new Set<WorkerId>();
+  #overviewDirty = false;
+  #checked = false;
+  /** Workers whose record is known to be on disk, by the event that created them. */
+  readonly #recorded = new Map<WorkerId, number>();
+
+  /** The projections below the directory of a runtime. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: ProjectionHost) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#host = host;
+  }
+
+  /** The store is new: there is nothing to check. */
+  begin(): void {
+    this.#checked = true;
+  }
+
+  /** Whether there is nothing to write or to check. */
+  get idle(): boolean {
+    return this.#checked && this.#dirty.size === 0 && !this.#overviewDirty;
+  }
+
+  /** The state of these workers changed. */
+  touch(workerIds: Iterable<WorkerId>): void {
+    for (const workerId of workerIds) this.#dirty.add(workerId);
+    this.#overviewDirty = true;
+  }
+
+  /** A worker is gone. */
+  forget(workerId: WorkerId): void {
+    this.#dirty.delete(workerId);
+    this.#recorded.delete(workerId);
+  }
+
+  /** Writes what changed; the first time, checks what is there too. */
+  async flush(): Promise<void> {
+    if (!this.#checked) await this.#check();
+    const slices = new Slices();
+    const dirty = [...this.#dirty];
+    for (let index = 0; index < dirty.length; index += PARALLEL) {
+      await Promise.all(dirty.slice(index, index + PARALLEL).map((workerId) => this.#writeWorker(workerId)));
+      await slices.pause();
+    }
+    if (this.#overviewDirty) await this.#writeOverview();
+  }
+
+  async #writeWorker(workerId: WorkerId): Promise<void> {
+    this.#dirty.delete(workerId);
+    const state = this.#host.view.worker(workerId);
+    if (state === undefined) return;
+    try {
+      const { directory } = workerLayout(this.#layout, workerId);
+      if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
+      for (const projection of this.#ofWorker(state)) {
+        if (projection.format.endsWith("/worker") && this.#recorded.get(workerId) === state.createdEventId) {
+          continue;
+        }
+        await this.#write(projection);
+      }
+      this.#recorded.set(workerId, state.createdEventId);
+    } catch (error) {
+      this.#failed(error, workerId);
+    }
+  }
+
+  async #writeOverview(): Promise<void> {
+    this.#overviewDirty = false;
+    try {
+      await this.#write(this.#overview());
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #write(projection: Projection): Promise<void> {
+    const { path, format, through, body } = projection;
+    const bytes = seal({ format, runtimeId: this.#runtimeId }, { through, ...body });
+    await replaceFile(this.#fs, path, [bytes], { durable: false });
+  }
+
+  #failed(error: unknown, workerId?: WorkerId): void {
+    const { message } = storeFault(error, "write", this.#layout.workers);
+    const notice: Notice = { code: "projection_failed", severity: "warning", message };
+    this.#host.notice(workerId === undefined ? notice : { ...notice, workerId });
+  }
+
+  #ofWorker(state: WorkerState): Projection[] {
+    const { record, usage, usageByModel, ...rest } = state;
+    const { workerId } = record;
+    const paths = workerLayout(this.#layout, workerId);
+    const { createdAt, createdEventId, lastEventId } = state;
+    return [
+      {
+        path: paths.record,
+        format: "worker-runtime/worker",
+        through: createdEventId,
+        body: { workerId, createdAt, record },
+      },
+      {
+        path: paths.state,
+        format: "worker-runtime/worker-state",
+        through: lastEventId,
+        body: { workerId, state: rest },
+      },
+      {
+        path: paths.usage,
+        format: "worker-runtime/worker-usage",
+        through: lastEventId,
+        body: { workerId, usage, usageByModel },
+      },
+    ];
+  }
+
+  #overview(): Projection {
+    const { view, displayName } = this.#host;
+    return {
+      path: this.#layout.overview,
+      format: "worker-runtime/overview",
+      through: view.runtime.lastEventId,
+      body: { overview: overviewOf(view, displayName), rows: [...view.workers()].map(workerRow) },
+    };
+  }
+
+  /** Holds every projection against the state; those that do not hold are written anew. */
+  async #check(): Promise<void> {
+    this.#checked = true;
+    const slices = new Slices();
+    for (const state of [...this.#host.view.workers()]) {
+      const { workerId } = state.record;
+      if (this.#dirty.has(workerId)) continue;
+      const issues = await Promise.all(this.#ofWorker(state).map((projection) => this.#issueOf(projection)));
+      if (issues.some((issue) => issue !== undefined)) this.#dirty.add(workerId);
+      else this.#recorded.set(workerId, state.createdEventId);
+      await slices.pause();
+    }
+    // The opening itself changed the overview; what is left to find is damage.
+    await this.#issueOf({ ...this.#overview(), through: 0 });
+    this.#overviewDirty = true;
+  }
+
+  /** What is wrong with a projection, told and set aside; `through` 0 stands for any. */
+  async #issueOf(projection: Projection): Promise<string | undefined> {
+    const { path, format, through } = projection;
+    const issue = this.#look(path, format, through);
+    if (issue === undefined) return undefined;
+    if (issue !== "missing" && issue !== "not current") await this.#setAside(path);
+    const file = nameOf(this.#layout, path);
+    const message = `Projection ${JSON.stringify(file)} is written anew: it is ${issue}`;
+    this.#host.notice({ code: "projection_rebuilt", severity: "info", message, file });
+    return issue;
+  }
+
+  #look(path: string, format: string, through: number): string | undefined {
+    try {
+      const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX * 16);
+      if (bytes === undefined) return "missing";
+      const content = unseal(bytes, { format, runtimeId: this.#runtimeId }, path);
+      return through === 0 || content.through === through ? undefined : "not current";
+    } catch (error) {
+      return isRuntimeError(error) ? `damaged (${error.message})` : String(error);
+    }
+  }
+
+  async #setAside(path: string): Promise<void> {
+    try {
+      await this.#host.quarantine(path);
+      this.#fs.remove(path);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+}

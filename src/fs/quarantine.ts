@@ -1,0 +1,94 @@
+/**
+ * The quarantine: bytes that are cut off or replaced are kept here first,
+ * bounded in number and size. Identical bytes are kept once.
+ *
+ * @module
+ */
+import { basename, join } from "@std/path";
+import { crc32 } from "node:zlib";
+import type { Notice } from "../core/diagnostics.ts";
+import { makeDirectory, readBytes, withFile, writeNew } from "./disk.ts";
+import { guardedAsync } from "./faults.ts";
+import type { FileSystem } from "./file_system.ts";
+import type { RuntimeLayout } from "./layout.ts";
+
+/** Bounds of the quarantine. */
+export interface QuarantineLimits {
+  /** Bytes in all. */
+  readonly quarantineBytes: number;
+  /** Files in all. */
+  readonly quarantineFiles: number;
+}
+
+/** Bytes copied at a time; what is longer is kept in parts of this size. */
+const PART_BYTES = 8_388_608;
+
+/** Keeps what is cut off or replaced. */
+export class Quarantine {
+  readonly #fs: FileSystem;
+  readonly #directory: string;
+  readonly #limits: QuarantineLimits;
+  readonly #notice: (notice: Notice) => void;
+
+  /** A quarantine in the directory of a runtime. */
+  constructor(
+    fs: FileSystem,
+    layout: RuntimeLayout,
+    limits: QuarantineLimits,
+    notice: (notice: Notice) => void,
+  ) {
+    this.#fs = fs;
+    this.#directory = layout.quarantine;
+    this.#limits = limits;
+    this.#notice = notice;
+  }
+
+  /** Keeps the bytes of a file from `start` to its end, durably; returns the name of the last file made. */
+  async keep(path: string, start = 0): Promise<string> {
+    return await guardedAsync("keep in quarantine", path, async () => {
+      const { size } = this.#fs.stat(path) ?? { size: 0 };
+      let name = "";
+      for (let from = start; from < size; from += PART_BYTES) {
+        const length = Math.min(PART_BYTES, size - from);
+        const bytes = withFile(this.#fs, path, "read", (file) => readBytes(file, from, length));
+        name = await this.#keepBytes(basename(path), from, bytes);
+      }
+      return name;
+    });
+  }
+
+  async #keepBytes(label: string, from: number, bytes: Uint8Array): Promise<string> {
+    await makeDirectory(this.#fs, this.#directory);
+    const suffix = `${label}-${from}-${crc32(bytes).toString(16).padStart(8, "0")}.bin`;
+    const kept = this.#list();
+    const same = kept.find((entry) => entry.name.endsWith(`-${suffix}`) && entry.size === bytes.length);
+    if (same !== undefined) return same.name;
+    this.#makeRoom(kept, bytes.length);
+    const number = Math.max(0, ...kept.map((entry) => parseInt(entry.name, 10) || 0)) + 1;
+    const name = `${String(number).padStart(6, "0")}-${suffix}`;
+    await writeNew(this.#fs, join(this.#directory, name), [bytes], { durable: true });
+    await this.#fs.syncDirectory(this.#directory);
+    return name;
+  }
+
+  /** What is kept, oldest first. */
+  #list(): { readonly name: string; readonly size: number }[] {
+    return this.#fs.list(this.#directory)
+      .filter((entry) => entry.kind === "file")
+      .map(({ name }) => ({ name, size: this.#fs.stat(join(this.#directory, name))?.size ?? 0 }))
+      .sort((a, b) => a.name < b.name ? -1 : 1);
+  }
+
+  #makeRoom(kept: readonly { readonly name: string; readonly size: number }[], bytes: number): void {
+    const { quarantineBytes, quarantineFiles } = this.#limits;
+    let [files, total] = [kept.length, kept.reduce((sum, entry) => sum + entry.size, bytes)];
+    for (const { name, size } of kept) {
+      if (files < quarantineFiles && total <= quarantineBytes) return;
+      this.#fs.remove(join(this.#directory, name));
+      files--;
+      total -= size;
+      const message = `Quarantine is full: dropped ${JSON.stringify(name)} (${size} bytes)`;
+      this.#notice({ code: "quarantine_dropped", severity: "warning", message, file: `quarantine/${name}` });
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Sealed files: one JSON object that names its format, version and runtime,
+ * and ends in its own checksum. All state outside the log is kept so.
+ *
+ * @module
+ */
+import { RuntimeError } from "../core/errors.ts";
+import { isJsonObject, type JsonObject, plainLines } from "../core/json.ts";
+import { corrupt } from "./faults.ts";
+import { FORMAT_VERSION } from "./layout.ts";
+import { isIntact, sealedBytes, sealedText } from "./lines.ts";
+
+/** What a sealed file is, told in the file itself. */
+export interface Seal {
+  /** The kind of file, such as `worker-runtime/checkpoint`. */
+  readonly format: string;
+  /** The runtime it belongs to. */
+  readonly runtimeId: string;
+}
+
+/** The bytes of a sealed file. */
+export function seal(seal: Seal, body: object): Uint8Array {
+  const { format, runtimeId } = seal;
+  return sealedBytes(plainLines(JSON.stringify({ format, version: FORMAT_VERSION, runtimeId, ...body })));
+}
+
+/**
+ * The content of a sealed file. Throws `store_corrupt` when it is damaged or
+ * of another kind or runtime, `store_version` when a newer version wrote it.
+ */
+export function unseal(bytes: Uint8Array, seal: Seal, file: string): JsonObject {
+  const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length;
+  if (!isIntact(bytes, 0, end)) throw corrupt(file, "its checksum does not match", { byteOffset: 0 });
+  return checkSeal(parseObject(sealedText(bytes, 0, end), file), seal, file);
+}
+
+/** Checks the members of a seal in a parsed object. */
+export function checkSeal(content: JsonObject, seal: Seal, file: string): JsonObject {
+  if (content.format !== seal.format) throw corrupt(file, `it is no ${seal.format} file`);
+  const { version } = content;
+  if (typeof version !== "number" || version < 1) throw corrupt(file, "it names no format version");
+  if (version > FORMAT_VERSION) {
+    const message = `Cannot read ${
+      JSON.stringify(file)
+    }: format version ${version} is newer than ${FORMAT_VERSION}`;
+    throw new RuntimeError("store_version", message, { file, found: version, supported: FORMAT_VERSION });
+  }
+  if (content.runtimeId !== seal.runtimeId) {
+    throw corrupt(file, `it belongs to runtime ${JSON.stringify(content.runtimeId)}`);
+  }
+  return content;
+}
+
+/** Parses a JSON object. Throws `store_corrupt`. */
+export function parseObject(text: string, file: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw corrupt(file, "it is no JSON", { cause });
+  }
+  if (!isJsonObject(value)) throw corrupt(file, "it is no JSON object");
+  return value;
+}

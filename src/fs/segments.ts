@@ -1,0 +1,81 @@
+/**
+ * Segments: the files of the log, each named by its first event id. The first
+ * line is a header, which is synced before the first event is written behind
+ * it.
+ *
+ * @module
+ */
+import { corrupt, guarded } from "./faults.ts";
+import type { FileSystem } from "./file_system.ts";
+import { FORMAT_VERSION, type RuntimeLayout, segmentFirstEventId, TEMPORARY_SUFFIX } from "./layout.ts";
+import { encodeLines, eventText, isIntact, logLine } from "./lines.ts";
+import { plainLines } from "../core/json.ts";
+import { checkSeal, parseObject } from "./sealed.ts";
+
+const FORMAT = "worker-runtime/events";
+
+/** The bytes of a segment's header. They depend on nothing but the runtime and the first event. */
+export function segmentHeader(runtimeId: string, firstEventId: number): Uint8Array {
+  const previousEventId = firstEventId - 1;
+  const header = { format: FORMAT, version: FORMAT_VERSION, runtimeId, firstEventId, previousEventId };
+  const line = logLine(plainLines(JSON.stringify(header)), previousEventId);
+  const bytes = new Uint8Array(line.length * 3);
+  const ends = encodeLines(line, bytes, 0);
+  return bytes.slice(0, ends?.[0]);
+}
+
+/**
+ * Whether `line` (without its newline) is the header of the segment. Throws
+ * `store_version` for a newer format, `store_corrupt` for an intact header of
+ * something else.
+ */
+export function isSegmentHeader(
+  line: Uint8Array,
+  runtimeId: string,
+  firstEventId: number,
+  file: string,
+): boolean {
+  if (!isIntact(line, 0, line.length)) return false;
+  const header = checkSeal(
+    parseObject(eventText(line, 0, line.length), file),
+    { format: FORMAT, runtimeId },
+    file,
+  );
+  if (header.firstEventId !== firstEventId || header.previousEventId !== firstEventId - 1) {
+    throw corrupt(file, `its header says that it begins with event ${header.firstEventId}`, {
+      byteOffset: 0,
+    });
+  }
+  return true;
+}
+
+/** What lies in the directory of the log. */
+export interface SegmentListing {
+  /** First event ids of the segments, in order. */
+  readonly firstEventIds: readonly number[];
+  /** Names that are no segments. */
+  readonly foreign: readonly string[];
+  /** Temporary files that a crash left. */
+  readonly temporary: readonly string[];
+}
+
+/** Lists the segments. Throws `store_missing`-like faults as `store_corrupt` when the directory is gone. */
+export function listSegments(fs: FileSystem, layout: RuntimeLayout): SegmentListing {
+  const entries = guarded("list", layout.events, () => {
+    if (fs.stat(layout.events)?.kind !== "directory") {
+      throw corrupt("events", "the directory of the log is missing");
+    }
+    return fs.list(layout.events);
+  });
+  const firstEventIds: number[] = [];
+  const foreign: string[] = [];
+  const temporary: string[] = [];
+  for (const { name, kind } of entries) {
+    const id = segmentFirstEventId(name);
+    if (id !== undefined && kind === "file") firstEventIds.push(id);
+    else if (id !== undefined) throw corrupt(`events/${name}`, `it is a ${kind}, not a file`);
+    else if (name.endsWith(TEMPORARY_SUFFIX)) temporary.push(name);
+    else foreign.push(name);
+  }
+  return { firstEventIds: firstEventIds.sort((a, b) => a - b), foreign, temporary };
+}

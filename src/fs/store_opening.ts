@@ -1,0 +1,156 @@
+/**
+ * Opening a store's place on disk: finds it or creates it, under the lock.
+ *
+ * A new store is made so that `runtime.json` comes last: whoever finds it
+ * finds a whole store. A directory that has events, a checkpoint or workers
+ * but no `runtime.json` is not an empty store, and never becomes one.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Notice } from "../core/diagnostics.ts";
+import { RuntimeError } from "../core/errors.ts";
+import { readConfig, type StoreConfig } from "./config.ts";
+import { makeDirectory, mustBeDirectory, removeQuietly, writeNew } from "./disk.ts";
+import { guarded, guardedAsync } from "./faults.ts";
+import type { FileLock, FileSystem } from "./file_system.ts";
+import { createIdentity, readIdentity, type StoreIdentity, updateConfigSnapshot } from "./identity.ts";
+import { type RuntimeLayout, runtimesDirectory, segmentPath } from "./layout.ts";
+import { type Owner, takeLock } from "./lock.ts";
+import { listSegments, segmentHeader } from "./segments.ts";
+
+/** A place that was opened. */
+export interface OpenedPlace {
+  /** Held until closing. */
+  readonly lock: FileLock;
+  /** The operator's config. */
+  readonly config: StoreConfig;
+  /** What was noticed. */
+  readonly notices: readonly Notice[];
+}
+
+/** What opening needs to know. */
+export interface PlaceOptions {
+  /** Root directory. */
+  readonly root: string;
+  /** The runtime. */
+  readonly runtimeId: string;
+  /** Whether to create what is not there. */
+  readonly create: boolean;
+  /** Who opens. */
+  readonly owner: Owner;
+}
+
+/** Finds or creates the place of a runtime and locks it. */
+export async function openPlace(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  options: PlaceOptions,
+): Promise<OpenedPlace> {
+  await makeWay(fs, layout, options);
+  const lock = await takeLock(fs, layout, options.owner);
+  try {
+    const notices: Notice[] = [];
+    const config = readConfig(fs, layout.config);
+    const identity = readIdentityOrTorn(fs, layout, options.runtimeId, notices) ??
+      await createStore(fs, layout, options, config, notices);
+    await updateConfigSnapshot(fs, layout, options.runtimeId, identity, config);
+    sweep(fs, layout, notices);
+    return { lock, config, notices };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Makes the directories down to the runtime's, or says that there is no store. */
+async function makeWay(fs: FileSystem, layout: RuntimeLayout, options: PlaceOptions): Promise<void> {
+  const { root, create } = options;
+  if (create) await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
+  for (const directory of [runtimesDirectory(root), layout.directory]) {
+    if (create) await makeDirectory(fs, directory);
+    const kind = guarded("stat", directory, () => {
+      mustBeDirectory(fs, directory);
+      return fs.stat(directory)?.kind;
+    });
+    if (kind === undefined) throw missing(layout, "there is no such runtime");
+  }
+}
+
+/** The identity; `undefined` when the store was never finished: no `runtime.json`, or a torn one, and nothing else. */
+function readIdentityOrTorn(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  runtimeId: string,
+  notices: Notice[],
+): StoreIdentity | undefined {
+  try {
+    return readIdentity(fs, layout, runtimeId);
+  } catch (error) {
+    if (
+      !(error instanceof RuntimeError) || error.code !== "store_corrupt" || hasContent(fs, layout, runtimeId)
+    ) {
+      throw error;
+    }
+    guarded("remove", layout.identity, () => fs.remove(layout.identity));
+    notices.push(completed("runtime.json was torn"));
+    return undefined;
+  }
+}
+
+async function createStore(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  options: PlaceOptions,
+  config: StoreConfig,
+  notices: Notice[],
+): Promise<StoreIdentity> {
+  if (hasContent(fs, layout, options.runtimeId)) throw missing(layout, "it has content, but no runtime.json");
+  if (!options.create) throw missing(layout, "there is no runtime.json");
+  return await guardedAsync("create store", layout.directory, async () => {
+    const first = segmentPath(layout, 1);
+    await makeDirectory(fs, layout.events);
+    await makeDirectory(fs, layout.workers);
+    if (fs.remove(first)) notices.push(completed("a segment without events was there"));
+    await writeNew(fs, first, [segmentHeader(options.runtimeId, 1)], { durable: true });
+    await fs.syncDirectory(layout.events);
+    const identity = { createdAt: options.owner.openedAt, config: JSON.parse(JSON.stringify(config)) };
+    await createIdentity(fs, layout, options.runtimeId, identity);
+    return identity;
+  });
+}
+
+/** Whether the directory holds anything that an unfinished creation cannot have left. */
+function hasContent(fs: FileSystem, layout: RuntimeLayout, runtimeId: string): boolean {
+  return guarded("look into", layout.directory, () => {
+    if (fs.stat(layout.checkpoint) !== undefined || fs.stat(layout.previousCheckpoint) !== undefined) {
+      return true;
+    }
+    if (fs.stat(layout.workers)?.kind === "directory" && fs.list(layout.workers).length > 0) return true;
+    if (fs.stat(layout.events) === undefined) return false;
+    const { firstEventIds } = listSegments(fs, layout);
+    const size = fs.stat(segmentPath(layout, 1))?.size ?? 0;
+    return firstEventIds.some((id) => id !== 1) || size > segmentHeader(runtimeId, 1).length;
+  });
+}
+
+/** Removes temporary files that a crash left in the runtime's own directory. */
+function sweep(fs: FileSystem, layout: RuntimeLayout, notices: Notice[]): void {
+  for (const name of ["checkpoint.json.tmp", "overview.json.tmp", "runtime.json.tmp", "owner.json.tmp"]) {
+    const path = join(layout.directory, name);
+    if (guarded("stat", path, () => fs.stat(path)) === undefined) continue;
+    removeQuietly(fs, path);
+    const message = `Removed ${JSON.stringify(name)}, which was never finished`;
+    notices.push({ code: "temporary_removed", severity: "info", message, file: name });
+  }
+}
+
+function missing(layout: RuntimeLayout, why: string): RuntimeError<"store_missing"> {
+  const path = layout.directory;
+  return new RuntimeError("store_missing", `Cannot open store ${JSON.stringify(path)}: ${why}`, { path });
+}
+
+function completed(why: string): Notice {
+  const message = `The creation of this store had not finished (${why}); it is finished now`;
+  return { code: "unfinished_store_completed", severity: "warning", message };
+}

@@ -1,0 +1,55 @@
+/**
+ * Mending the end of the log after the last writer did not close it.
+ *
+ * - Bytes behind the last good line are kept in quarantine, then cut; a
+ *   segment whose creation never finished is kept, then removed.
+ * - Lines that no later line says were synced may be in the page cache only: a
+ *   failed sync leaves them there, marked clean. They are written again, the
+ *   same bytes in the same place, and synced, before anything builds on them
+ *   (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+ *
+ * @module
+ */
+import type { Notice } from "../core/diagnostics.ts";
+import { readBytes, withFileAsync, writeAll } from "./disk.ts";
+import { guardedAsync } from "./faults.ts";
+import type { FileSystem } from "./file_system.ts";
+import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
+import type { LogEnd, Tail } from "./log_recovery.ts";
+import type { Quarantine } from "./quarantine.ts";
+
+/** Does what the end of the log asks for. Can be repeated after a crash in the middle. */
+export async function mendTail(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  end: LogEnd,
+  quarantine: Quarantine,
+  notice: (notice: Notice) => void,
+): Promise<void> {
+  const path = segmentPath(layout, end.segment);
+  const { tail } = end;
+  if (tail !== undefined) {
+    const kept = tail.bytes > 0 ? await quarantine.keep(path, tail.offset) : "";
+    notice(tailNotice(tail, nameOf(layout, path), kept));
+  }
+  await guardedAsync("mend", path, async () => {
+    if (tail?.row.verdict === "remove_segment") {
+      fs.remove(path);
+      return await fs.syncDirectory(layout.events);
+    }
+    if (tail === undefined && end.doubtOffset === end.offset) return;
+    await withFileAsync(fs, path, "update", async (file) => {
+      if (tail !== undefined) file.truncate(end.offset);
+      writeAll(file, readBytes(file, end.doubtOffset, end.offset - end.doubtOffset), end.doubtOffset);
+      await file.syncData();
+    });
+  });
+}
+
+function tailNotice(tail: Tail, file: string, kept: string): Notice {
+  const { row, bytes, offset, k } = tail;
+  const code = row.verdict === "cut" ? "torn_tail_cut" : "unfinished_segment_removed";
+  const where = kept === "" ? "" : `, kept as ${JSON.stringify(`quarantine/${kept}`)}`;
+  const message = `Cut ${bytes} bytes off ${JSON.stringify(file)}${where}: ${row.reason}`;
+  return { code, severity: "warning", message, file, byteOffset: offset, eventIds: [k, k] };
+}

@@ -1,0 +1,125 @@
+/**
+ * One transcript on disk: a header, then lines of the log that add to it, as
+ * they are in the log. Synchronous throughout, so that nothing comes between
+ * a look and a write.
+ *
+ * @module
+ */
+import { plainLines } from "../core/json.ts";
+import { readBytes, writeAll } from "./disk.ts";
+import type { OpenFile } from "./file_system.ts";
+import { FORMAT_VERSION } from "./layout.ts";
+import { DamagedLine, type LineRange, readLinePage } from "./line_pages.ts";
+import { isIntact, sealedBytes, seqOf, transcriptMarks } from "./lines.ts";
+import { TORN_BYTES_MAX } from "./recovery_table.ts";
+import type { SortedLines } from "./sorted_lines.ts";
+
+const NEWLINE = 0x0a;
+const TAIL_BYTES = 4_096;
+
+/** Whose transcript it is: a worker id may be used again after a purge. */
+export interface TranscriptOwner {
+  /** The runtime. */
+  readonly runtimeId: string;
+  /** The worker. */
+  readonly workerId: string;
+  /** The event that created the worker. */
+  readonly createdEventId: number;
+}
+
+/** The header of a transcript. */
+export function transcriptHeader(owner: TranscriptOwner): Uint8Array {
+  const { runtimeId, workerId, createdEventId } = owner;
+  const format = "worker-runtime/transcript";
+  const header = { format, version: FORMAT_VERSION, runtimeId, workerId, createdEventId };
+  return sealedBytes(plainLines(JSON.stringify(header)));
+}
+
+/**
+ * Throws {@linkcode DamagedLine} unless the file is the owner's and its first
+ * `bytes` bytes end with the line of entry `entries`.
+ */
+export function checkTranscript(
+  file: OpenFile,
+  owner: TranscriptOwner,
+  bytes: number,
+  entries: number,
+): void {
+  const header = transcriptHeader(owner);
+  const found = readBytes(file, 0, header.length);
+  if (found.length < header.length || found.some((byte, index) => byte !== header[index])) {
+    throw new DamagedLine(0);
+  }
+  if (entries === 0) {
+    if (bytes !== header.length) throw new DamagedLine(header.length);
+    return;
+  }
+  const last = lastLine(file, header.length, bytes);
+  const marks = transcriptMarks(last.bytes, 0, last.bytes.length);
+  if (marks === undefined || marks.seq + marks.count - 1 !== entries) throw new DamagedLine(last.offset);
+}
+
+/** The last line before `end`, checked. */
+function lastLine(
+  file: OpenFile,
+  start: number,
+  end: number,
+): { readonly bytes: Uint8Array; readonly offset: number } {
+  for (let length = TAIL_BYTES;; length *= 4) {
+    const from = Math.max(start, end - length);
+    const bytes = readBytes(file, from, end - from);
+    if (bytes.length < end - from || bytes.at(-1) !== NEWLINE) throw new DamagedLine(from);
+    const newline = bytes.subarray(0, bytes.length - 1).lastIndexOf(NEWLINE);
+    if (newline === -1 && from > start) continue;
+    const line = bytes.subarray(newline + 1, bytes.length - 1);
+    const offset = from + newline + 1;
+    if (!isIntact(line, 0, line.length)) throw new DamagedLine(offset);
+    return { bytes: line, offset };
+  }
+}
+
+/** Writes lines behind the first `bytes` bytes; returns the new length. */
+export function appendLines(file: OpenFile, lines: readonly Uint8Array[], bytes: number): number {
+  let position = bytes;
+  for (const chunk of joined(lines)) {
+    writeAll(file, chunk, position);
+    position += chunk.length;
+  }
+  return position;
+}
+
+/** Lines in fewer, larger pieces: one write costs about as much as copying 64 KiB. */
+function* joined(lines: readonly Uint8Array[]): Generator<Uint8Array> {
+  const total = lines.reduce((sum, line) => sum + line.length, 0);
+  if (lines.length === 1 || total > TORN_BYTES_MAX) {
+    yield* lines;
+    return;
+  }
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const line of lines) {
+    bytes.set(line, at);
+    at += line.length;
+  }
+  yield bytes;
+}
+
+/** The texts of the events that hold entries of a page. Throws {@linkcode DamagedLine}. */
+export function readTranscriptLines(
+  file: OpenFile,
+  owner: TranscriptOwner,
+  bytes: number,
+  entries: number,
+  range: LineRange,
+): string[] {
+  const lines: SortedLines = {
+    file,
+    start: transcriptHeader(owner).length,
+    end: bytes,
+    first: 1,
+    next: entries + 1,
+    lineBytesMax: TORN_BYTES_MAX,
+    numberOf: seqOf,
+  };
+  return readLinePage(lines, range);
+}

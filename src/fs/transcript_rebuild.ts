@@ -1,0 +1,111 @@
+/**
+ * Writes a transcript anew from the log.
+ *
+ * @module
+ */
+import { plainLines } from "../core/json.ts";
+import { Slices } from "../core/turn.ts";
+import { replaceFile } from "./disk.ts";
+import { corrupt } from "./faults.ts";
+import type { FileSystem, OpenFile } from "./file_system.ts";
+import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
+import { scanLines } from "./line_scanner.ts";
+import { idOf, isIntact, transcriptMarks } from "./lines.ts";
+import type { DurableLog } from "./log_pages.ts";
+import { TORN_BYTES_MAX } from "./recovery_table.ts";
+import { segmentHeader } from "./segments.ts";
+import { transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
+
+/** What was written. */
+export interface RebuiltTranscript {
+  /** Bytes of the file. */
+  readonly bytes: number;
+  /** Entries in it. */
+  readonly entries: number;
+}
+
+/**
+ * Rebuilds a transcript from the events that the log holds at the time of
+ * the call. Throws `store_corrupt` when the log does not reach back to the
+ * worker's creation, or is damaged itself.
+ */
+export async function rebuildTranscript(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  owner: TranscriptOwner,
+  path: string,
+  log: DurableLog,
+): Promise<RebuiltTranscript> {
+  const firstKept = log.segments[0] ?? 1;
+  if (owner.createdEventId < firstKept) {
+    throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be rebuilt from was pruned", {
+      eventIds: [owner.createdEventId, firstKept - 1],
+    });
+  }
+  let entries = 0;
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield transcriptHeader(owner);
+    for await (const { line, count } of transcriptLines(fs, layout, owner, log)) {
+      entries += count;
+      yield line;
+    }
+  }
+  const bytes = await replaceFile(fs, path, chunks(), { durable: true });
+  return { bytes, entries };
+}
+
+interface FoundLine {
+  readonly line: Uint8Array;
+  readonly count: number;
+}
+
+async function* transcriptLines(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  owner: TranscriptOwner,
+  log: DurableLog,
+): AsyncGenerator<FoundLine> {
+  const segments = [...log.segments];
+  const { lastEventId, offset } = log;
+  const first = segments.findLastIndex((segment) => segment <= owner.createdEventId);
+  for (const segment of segments.slice(first)) {
+    const path = segmentPath(layout, segment);
+    const file = fs.open(path, "read");
+    try {
+      const end = segment === segments.at(-1) ? offset : file.stat().size;
+      yield* linesOf(file, nameOf(layout, path), segment, end, owner, lastEventId);
+    } finally {
+      file.close();
+    }
+  }
+}
+
+async function* linesOf(
+  file: OpenFile,
+  name: string,
+  segment: number,
+  end: number,
+  owner: TranscriptOwner,
+  lastEventId: number,
+): AsyncGenerator<FoundLine> {
+  const workerIdJson = workerIdText(owner.workerId);
+  const slices = new Slices();
+  const start = segmentHeader(owner.runtimeId, segment).length;
+  for (
+    const { bytes, start: from, end: to, offset, terminated } of scanLines(file, start, end, TORN_BYTES_MAX)
+  ) {
+    await slices.pause();
+    if (!terminated || !isIntact(bytes, from, to)) {
+      throw corrupt(name, "a line of the log is damaged", { byteOffset: offset });
+    }
+    const id = idOf(bytes, from);
+    if (id <= owner.createdEventId || id > lastEventId) continue;
+    const marks = transcriptMarks(bytes, from, to);
+    if (marks?.workerIdJson === workerIdJson) yield { line: bytes.slice(from, to + 1), count: marks.count };
+  }
+}
+
+/** A worker id as it stands in the log. */
+function workerIdText(workerId: string): string {
+  return plainLines(JSON.stringify(workerId));
+}

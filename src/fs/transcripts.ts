@@ -1,0 +1,389 @@
+/**
+ * The transcripts of all workers: written behind the commit, flushed before
+ * they are read, and healed from the log.
+ *
+ * For each worker the store knows how many bytes of the file are right (and
+ * were synced by the checkpoint), and which lines come behind them. At the
+ * first touch after opening, the file is held against that: whatever else
+ * lies behind those bytes is cut, because its lines are in the log and are
+ * waiting to be written again. A file that does not reach or does not match
+ * is rebuilt from the log, from the event that created its worker on.
+ *
+ * @module
+ */
+import type { Notice } from "../core/diagnostics.ts";
+import type { RuntimeError } from "../core/errors.ts";
+import type { WorkerId } from "../core/ids.ts";
+import type { ReadTranscript } from "../core/store.ts";
+import type { CheckpointRow } from "./checkpoint.ts";
+import { corrupt, isNotFound, storeFault } from "./faults.ts";
+import { mustBeDirectory } from "./disk.ts";
+import type { FileSystem } from "./file_system.ts";
+import { nameOf, type RuntimeLayout, type WorkerLayout, workerLayout } from "./layout.ts";
+import { DamagedLine } from "./line_pages.ts";
+import { eventText, transcriptMarks } from "./lines.ts";
+import { OpenFiles } from "./open_files.ts";
+import {
+  appendLines,
+  checkTranscript,
+  readTranscriptLines,
+  transcriptHeader,
+  type TranscriptOwner,
+} from "./transcript_file.ts";
+
+const OPEN_MAX = 64;
+/** What one transcript may keep in memory while its disk is full. */
+const WAITING_BYTES_MAX = 16_777_216;
+
+/** What is known of one transcript. */
+interface Transcript {
+  /** Whose it is. */
+  readonly owner: TranscriptOwner;
+  /** Bytes of the file that are right; `undefined` when it must be rebuilt. */
+  bytes: number | undefined;
+  /** Entries in those bytes. */
+  entries: number;
+  /** Lines to be written behind them. */
+  pending: Uint8Array[];
+  /** Bytes of those lines. */
+  pendingBytes: number;
+  /** Entries in those lines. */
+  pendingEntries: number;
+  /** Whether the file was held against `bytes`. */
+  checked: boolean;
+  /** Whether the file has bytes that were not synced. */
+  unsynced: boolean;
+  /** The rebuilding under way. */
+  rebuilding: Promise<void> | undefined;
+}
+
+/** What a checkpoint says of a transcript. */
+export type TranscriptLength = Pick<CheckpointRow, "createdEventId" | "transcriptBytes" | "transcriptLength">;
+
+/** What transcripts ask of the store. */
+export interface TranscriptHost {
+  /** Takes what is noticed. */
+  notice(notice: Notice): void;
+  /** Keeps a damaged file. */
+  quarantine(path: string): Promise<void>;
+  /** Writes the transcript of a worker anew from the log, atomically. */
+  rebuild(
+    owner: TranscriptOwner,
+    path: string,
+  ): Promise<{ readonly bytes: number; readonly entries: number }>;
+}
+
+/** The transcripts of a runtime. */
+export class Transcripts {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #host: TranscriptHost;
+  readonly #files: OpenFiles;
+  readonly #known = new Map<WorkerId, Transcript>();
+  readonly #dirty = new Set<WorkerId>();
+  #pendingBytes = 0;
+
+  /** Transcripts below the directory of a runtime. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: TranscriptHost) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#host = host;
+    this.#files = new OpenFiles(fs, "update", OPEN_MAX);
+  }
+
+  /** Bytes that wait to be written. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Puts in what a checkpoint says of a transcript; `bytes` is `undefined` when it must be rebuilt. */
+  restore(workerId: WorkerId, createdEventId: number, bytes: number | undefined, entries: number): void {
+    this.#known.set(workerId, this.#transcript(workerId, createdEventId, bytes, entries));
+  }
+
+  /** A worker came to be, perhaps under an id that was used before. */
+  create(workerId: WorkerId, createdEventId: number): void {
+    const transcript = this.#transcript(workerId, createdEventId, 0, 0);
+    // A rebuilding for the worker that had the id before would write over ours: it has to end first.
+    const before = this.#known.get(workerId)?.rebuilding;
+    transcript.rebuilding = before?.catch(() => {}).finally(() => {
+      transcript.rebuilding = undefined;
+    });
+    this.forget(workerId);
+    this.#known.set(workerId, transcript);
+  }
+
+  /** Adds a line of the log; the bytes must stay as they are until they are flushed. */
+  add(workerId: WorkerId, line: Uint8Array, count: number): void {
+    const transcript = this.#known.get(workerId);
+    if (transcript === undefined) {
+      throw new Error(`Cannot add to transcript: worker ${workerId} is not known`);
+    }
+    transcript.pending.push(line);
+    transcript.pendingBytes += line.length;
+    transcript.pendingEntries += count;
+    this.#pendingBytes += line.length;
+    this.#dirty.add(workerId);
+  }
+
+  /** The lengths of all transcripts with all that waits: what a checkpoint of this moment says of them. */
+  lengths(): Map<string, TranscriptLength> {
+    return new Map([...this.#known].map(([workerId, transcript]) => [workerId, lengthOf(transcript)]));
+  }
+
+  /** The workers whose lines wait. */
+  dirty(): WorkerId[] {
+    return [...this.#dirty];
+  }
+
+  /**
+   * Writes what waits for one worker. On a full disk it goes on waiting, and
+   * is read from memory; after any other failure it is dropped, to be rebuilt
+   * from the log.
+   */
+  flush(workerId: WorkerId): void {
+    const transcript = this.#known.get(workerId);
+    if (transcript === undefined || transcript.pending.length === 0 || transcript.rebuilding !== undefined) {
+      return;
+    }
+    const path = this.#paths(workerId).transcript;
+    try {
+      if (transcript.bytes === undefined) return this.#dropPending(transcript);
+      this.#check(transcript, path);
+      transcript.unsynced = true;
+      transcript.bytes = appendLines(this.#files.get(path), transcript.pending, transcript.bytes);
+      this.#dropPending(transcript);
+    } catch (error) {
+      const fault = storeFault(error, "write", path);
+      if (fault.code === "no_space" && transcript.pendingBytes < WAITING_BYTES_MAX) {
+        this.#wait(transcript, path, fault);
+      } else this.#damaged(transcript, path, error);
+    }
+  }
+
+  /** Workers whose files have bytes that were not synced. */
+  unsynced(): WorkerId[] {
+    return [...this.#known].filter(([, { unsynced }]) => unsynced).map(([workerId]) => workerId);
+  }
+
+  /** Syncs a transcript, and the names above it if it is new. A failed sync is not repeated: the file is rebuilt. */
+  async sync(workerId: WorkerId): Promise<void> {
+    const transcript = this.#known.get(workerId);
+    if (transcript === undefined || !transcript.unsynced) return;
+    const { transcript: path, directory } = this.#paths(workerId);
+    transcript.unsynced = false;
+    const file = this.#fs.open(path, "update");
+    try {
+      await file.sync();
+      await this.#fs.syncDirectory(directory);
+    } catch (error) {
+      this.#damaged(transcript, path, error);
+      throw storeFault(error, "sync", path);
+    } finally {
+      file.close();
+    }
+  }
+
+  /** A page. Throws `store_corrupt` when the transcript is damaged and the log cannot heal it. */
+  async read(read: ReadTranscript): Promise<string[]> {
+    const transcript = this.#known.get(read.workerId);
+    if (transcript === undefined) return [];
+    await this.settled(read.workerId);
+    this.flush(read.workerId);
+    const path = this.#paths(read.workerId).transcript;
+    try {
+      return this.#page(transcript, path, read);
+    } catch (error) {
+      if (!(error instanceof DamagedLine) && !isNotFound(error)) throw storeFault(error, "read", path);
+      this.#damaged(transcript, path, error);
+      await this.#rebuild(transcript, path);
+      return this.#page(transcript, path, read);
+    }
+  }
+
+  /** Waits for a rebuilding under way. */
+  async settled(workerId: WorkerId): Promise<void> {
+    await this.#known.get(workerId)?.rebuilding;
+  }
+
+  /** Forgets a worker; its file is the caller's to remove. */
+  forget(workerId: WorkerId): void {
+    const transcript = this.#known.get(workerId);
+    if (transcript === undefined) return;
+    this.#dropPending(transcript);
+    this.#known.delete(workerId);
+    this.#files.close(this.#paths(workerId).transcript);
+  }
+
+  /** Closes all files, without writing. */
+  close(): void {
+    this.#files.closeAll();
+  }
+
+  #transcript(
+    workerId: WorkerId,
+    createdEventId: number,
+    bytes: number | undefined,
+    entries: number,
+  ): Transcript {
+    return {
+      owner: { runtimeId: this.#runtimeId, workerId, createdEventId },
+      bytes,
+      entries,
+      pending: [],
+      pendingBytes: 0,
+      pendingEntries: 0,
+      checked: false,
+      unsynced: false,
+      rebuilding: undefined,
+    };
+  }
+
+  #paths(workerId: string): WorkerLayout {
+    return workerLayout(this.#layout, workerId);
+  }
+
+  /** At the first touch: makes the file what it should be, or throws. */
+  #check(transcript: Transcript, path: string): void {
+    if (transcript.checked) return;
+    if (transcript.bytes === 0) this.#begin(transcript, path);
+    else this.#cut(transcript, path, transcript.bytes ?? 0);
+    transcript.checked = true;
+  }
+
+  /** A transcript that has nothing durable yet: whatever lies there is an unfinished beginning, or a purged worker's. */
+  #begin(transcript: Transcript, path: string): void {
+    const { directory } = this.#paths(transcript.owner.workerId);
+    if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
+    this.#files.close(path);
+    this.#fs.remove(path);
+    const file = this.#fs.open(path, "create");
+    try {
+      transcript.bytes = appendLines(file, [transcriptHeader(transcript.owner)], 0);
+      transcript.unsynced = true;
+    } finally {
+      file.close();
+    }
+  }
+
+  #cut(transcript: Transcript, path: string, bytes: number): void {
+    mustBeDirectory(this.#fs, this.#paths(transcript.owner.workerId).directory);
+    if (this.#fs.stat(path)?.kind === "link") {
+      throw corrupt(nameOf(this.#layout, path), "it is a link, not a file");
+    }
+    const file = this.#files.get(path);
+    const { size } = file.stat();
+    if (size < bytes) throw new DamagedLine(size);
+    checkTranscript(file, transcript.owner, bytes, transcript.entries);
+    if (size > bytes) {
+      file.truncate(bytes);
+      transcript.unsynced = true;
+    }
+  }
+
+  #page(transcript: Transcript, path: string, read: ReadTranscript): string[] {
+    const length = transcript.entries + transcript.pendingEntries;
+    const before = Math.min(read.before ?? Infinity, length + 1);
+    const from = read.after === undefined ? Math.max(1, before - read.limit) : read.after + 1;
+    const to = read.after === undefined ? before : Math.min(from + read.limit, length + 1);
+    if (from >= to) return [];
+    if (transcript.bytes === undefined) throw new DamagedLine(0);
+    const waiting = pendingTexts(transcript, from, to);
+    if (from > transcript.entries) return waiting;
+    this.#check(transcript, path);
+    const range = { from, to, keep: read.after === undefined ? "last" : "first" } as const;
+    const file = this.#files.get(path);
+    return [
+      ...readTranscriptLines(file, transcript.owner, transcript.bytes, transcript.entries, range),
+      ...waiting,
+    ];
+  }
+
+  /** Leaves lines waiting for space; the file ends where it was right. */
+  #wait(transcript: Transcript, path: string, fault: RuntimeError): void {
+    const { bytes, owner: { workerId } } = transcript;
+    if (transcript.checked && bytes !== undefined) this.#files.get(path).truncate(bytes);
+    const file = nameOf(this.#layout, path);
+    this.#host.notice({
+      code: "projection_failed",
+      severity: "warning",
+      message: fault.message,
+      workerId,
+      file,
+    });
+  }
+
+  /** Forgets waiting lines: they are in the file, or it is to be rebuilt. Their entries count all the same. */
+  #dropPending(transcript: Transcript): void {
+    transcript.entries += transcript.pendingEntries;
+    this.#pendingBytes -= transcript.pendingBytes;
+    transcript.pending = [];
+    transcript.pendingBytes = transcript.pendingEntries = 0;
+    this.#dirty.delete(transcript.owner.workerId as WorkerId);
+  }
+
+  #damaged(transcript: Transcript, path: string, error: unknown): void {
+    transcript.bytes = undefined;
+    transcript.checked = false;
+    transcript.unsynced = false;
+    this.#dropPending(transcript);
+    this.#files.close(path);
+    const byteOffset = error instanceof DamagedLine ? { byteOffset: error.byteOffset } : {};
+    const why = error instanceof DamagedLine
+      ? "it is damaged"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    this.#host.notice({
+      code: "transcript_rebuilt",
+      severity: "warning",
+      message: `Transcript of ${JSON.stringify(transcript.owner.workerId)} is rebuilt from the log: ${why}`,
+      workerId: transcript.owner.workerId,
+      file: nameOf(this.#layout, path),
+      ...byteOffset,
+    });
+  }
+
+  /** One rebuilding at a time; lines that come meanwhile are behind what it reads, or in it and dropped. */
+  #rebuild(transcript: Transcript, path: string): Promise<void> {
+    return transcript.rebuilding ??= this.#rebuildNow(transcript, path).finally(() => {
+      transcript.rebuilding = undefined;
+    });
+  }
+
+  async #rebuildNow(transcript: Transcript, path: string): Promise<void> {
+    const { directory } = this.#paths(transcript.owner.workerId);
+    if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
+    await this.#host.quarantine(path);
+    this.#dropPending(transcript);
+    const { bytes, entries } = await this.#host.rebuild(transcript.owner, path);
+    transcript.bytes = bytes;
+    transcript.entries = entries;
+    transcript.checked = true;
+  }
+}
+
+function lengthOf(transcript: Transcript): TranscriptLength {
+  const { bytes, owner, pending, pendingBytes } = transcript;
+  const header = bytes === 0 && pending.length > 0 ? transcriptHeader(owner).length : 0;
+  return {
+    createdEventId: owner.createdEventId,
+    transcriptBytes: bytes === undefined ? undefined : bytes + header + pendingBytes,
+    transcriptLength: transcript.entries + transcript.pendingEntries,
+  };
+}
+
+/** The texts of waiting lines that hold entries of a page. */
+function pendingTexts(transcript: Transcript, from: number, to: number): string[] {
+  const texts: string[] = [];
+  let seq = transcript.entries + 1;
+  for (const line of transcript.pending) {
+    if (seq >= to) break;
+    const count = transcriptMarks(line, 0, line.length)?.count ?? 1;
+    if (seq + count > from) texts.push(eventText(line, 0, line.length - 1));
+    seq += count;
+  }
+  return texts;
+}

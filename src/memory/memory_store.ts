@@ -1,0 +1,216 @@
+/**
+ * The memory store: the seam, kept in arrays. It needs no permission and
+ * forgets everything with the process, unless its storage is handed to
+ * another store of the same process.
+ *
+ * @module
+ */
+import { RuntimeError } from "../core/errors.ts";
+import type { EventRecord } from "../core/events.ts";
+import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
+import { limits } from "../core/limits.ts";
+import type {
+  AppendBatch,
+  AppendResult,
+  LoadedStore,
+  PrunedEvents,
+  PruneEvents,
+  ReadEvents,
+  ReadTranscript,
+  RuntimeStore,
+  Snapshot,
+  StoredEvents,
+  StoreSupports,
+} from "../core/store.ts";
+
+/** Options of {@linkcode MemoryRuntimeStore}. */
+export interface MemoryStoreOptions {
+  /** The runtime to keep: 1 to 80 bytes of UTF-8. */
+  readonly runtimeId: string;
+  /** Where to keep it, to have it again after closing. @default new storage */
+  readonly storage?: MemoryStorage | undefined;
+}
+
+/** What memory stores keep; outlives them. */
+export class MemoryStorage {
+  /** Runtimes by id. For {@linkcode MemoryRuntimeStore}. */
+  readonly runtimes: Map<RuntimeId, MemoryRuntime> = new Map();
+}
+
+/** What a memory store keeps of one runtime. */
+export interface MemoryRuntime {
+  /** The texts of all events; the event with id 1 first. */
+  readonly events: string[];
+  /** Transcript events by worker, in order. */
+  readonly transcripts: Map<WorkerId, EventRecord[]>;
+  /** Whether a store has it open. */
+  open: boolean;
+}
+
+const supports: StoreSupports = Object.freeze({ persistent: false, exclusive: true });
+
+/** A {@linkcode RuntimeStore} in memory. */
+export class MemoryRuntimeStore implements RuntimeStore {
+  /** The runtime that the store keeps. */
+  readonly runtimeId: RuntimeId;
+  /** A memory store has no operator who names it. */
+  readonly displayName: undefined;
+  /** What the store can do. */
+  readonly supports: StoreSupports = supports;
+  readonly #kept: MemoryRuntime;
+  #closed = false;
+
+  /**
+   * Opens a store. Throws `invalid_request`, and `store_locked` when another
+   * store has the runtime of this storage open.
+   */
+  constructor(options: MemoryStoreOptions) {
+    this.runtimeId = parseRuntimeId(options.runtimeId);
+    const { runtimes } = options.storage ?? new MemoryStorage();
+    this.#kept = runtimes.get(this.runtimeId) ?? { events: [], transcripts: new Map(), open: false };
+    if (this.#kept.open) throw lockedError(this.runtimeId);
+    this.#kept.open = true;
+    runtimes.set(this.runtimeId, this.#kept);
+  }
+
+  /** Gives back all events, without a snapshot. */
+  load(): Promise<LoadedStore> {
+    return this.#attempt(() => ({ snapshot: undefined, events: chunks(this.#kept.events) }));
+  }
+
+  /** Keeps a batch. */
+  append(batch: AppendBatch): Promise<AppendResult> {
+    return this.#attempt(() => {
+      if (batch.expectedLastEventId !== this.#kept.events.length) throw this.#fenced(batch);
+      for (const record of batch.events) this.#keep(record);
+      return { snapshotDue: false };
+    });
+  }
+
+  /** A page of events. */
+  readEvents(read: ReadEvents): Promise<StoredEvents> {
+    return this.#attempt(() => {
+      const { events } = this.#kept;
+      const [start, end] = span(read, events.length);
+      return { events: bounded(events.slice(start, end), (text) => text.length, read), firstEventId: 1 };
+    });
+  }
+
+  /** The events that hold a page of a transcript. */
+  readTranscript(read: ReadTranscript): Promise<readonly string[]> {
+    return this.#attempt(() => {
+      const records = this.#kept.transcripts.get(read.workerId) ?? [];
+      const lastSeq = lastSeqOf(records.at(-1));
+      const [start, end] = span(read, lastSeq);
+      const page = records.slice(indexOf(records, start + 1), indexOf(records, end) + 1);
+      return bounded(page, (record) => record.json.length, read).map((record) => record.json);
+    });
+  }
+
+  /** Does nothing: a memory store is never slow to open. */
+  saveSnapshot(_snapshot: Snapshot): Promise<void> {
+    return this.#attempt(() => undefined);
+  }
+
+  /** Gives up nothing: without snapshots every event is needed. */
+  prune(_prune: PruneEvents): Promise<PrunedEvents> {
+    return this.#attempt(() => ({ firstEventId: 1, events: 0, bytes: 0 }));
+  }
+
+  /** Nothing is ever written behind. */
+  flush(): Promise<void> {
+    return this.#attempt(() => undefined);
+  }
+
+  /** Lets the storage go; it keeps what it has. */
+  close(): Promise<void> {
+    if (!this.#closed) this.#kept.open = false;
+    this.#closed = true;
+    return Promise.resolve();
+  }
+
+  #keep(record: EventRecord): void {
+    const { workerId, effect } = record;
+    this.#kept.events.push(record.json);
+    if (workerId === undefined || effect === "none") return;
+    if (effect === "transcript") this.#transcript(workerId).push(record);
+    else this.#kept.transcripts.delete(workerId);
+  }
+
+  #transcript(workerId: WorkerId): EventRecord[] {
+    let records = this.#kept.transcripts.get(workerId);
+    if (records === undefined) this.#kept.transcripts.set(workerId, records = []);
+    return records;
+  }
+
+  #fenced(batch: AppendBatch): RuntimeError<"conflict"> {
+    const [expected, actual] = [batch.expectedLastEventId, this.#kept.events.length];
+    const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
+    return new RuntimeError("conflict", message, { expected, actual });
+  }
+
+  #attempt<T>(work: () => T): Promise<T> {
+    try {
+      if (this.#closed) {
+        const message = `Cannot use store of runtime ${JSON.stringify(this.runtimeId)}: it is closed`;
+        throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });
+      }
+      return Promise.resolve(work());
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+}
+
+/** Indexes of a page among `length` numbered items: from, and up to but not including. */
+function span(read: ReadEvents, length: number): [start: number, end: number] {
+  if (read.after !== undefined) return [read.after, Math.min(read.after + read.limit, length)];
+  const end = Math.min((read.before ?? length + 1) - 1, length);
+  return [Math.max(0, end - read.limit), Math.max(0, end)];
+}
+
+/** As many items as fit a page, from the side where the cursor is; at least one. */
+function bounded<Item>(
+  items: readonly Item[],
+  sizeOf: (item: Item) => number,
+  read: ReadEvents,
+): readonly Item[] {
+  const nearest = read.after === undefined ? items.toReversed() : items;
+  let bytes = 0;
+  let count = 0;
+  for (const item of nearest) {
+    bytes += sizeOf(item);
+    if (count > 0 && bytes > limits.pageBytesMax) break;
+    count++;
+  }
+  return read.after === undefined ? items.slice(items.length - count) : items.slice(0, count);
+}
+
+/** Index of the record that holds an entry, by bisection. */
+function indexOf(records: readonly EventRecord[], seq: number): number {
+  let low = 0;
+  let high = records.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (lastSeqOf(records[middle]) < seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function lastSeqOf(record: EventRecord | undefined): number {
+  return record === undefined ? 0 : record.seq + record.count - 1;
+}
+
+async function* chunks(events: readonly string[]): AsyncGenerator<readonly string[]> {
+  for (let index = 0; index < events.length; index += limits.batchEventsMax) {
+    yield await Promise.resolve(events.slice(index, index + limits.batchEventsMax));
+  }
+}
+
+function lockedError(runtimeId: RuntimeId): RuntimeError<"store_locked"> {
+  const message = `Cannot open store of runtime ${
+    JSON.stringify(runtimeId)
+  }: this process has it open already`;
+  return new RuntimeError("store_locked", message, { path: "memory", owner: "this process" });
+}
