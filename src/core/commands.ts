@@ -163,7 +163,7 @@ function entryText(entry: EntryInput, roles: ReadonlySet<unknown>, action: strin
   }
   const { role, content, name, metadata } = entry;
   if (!roles.has(role)) {
-    throw invalidRequest(action, `role: ${JSON.stringify(role)} is none of ${[...roles].join(", ")}`);
+    throw invalidRequest(action, `role: ${shown(role)} is none of ${[...roles].join(", ")}`);
   }
   if (typeof content !== "string") throw invalidRequest(action, "content: a string is needed");
   if (!content.isWellFormed()) throw invalidRequest(action, "content: a lone surrogate");
@@ -179,6 +179,11 @@ function entryText(entry: EntryInput, roles: ReadonlySet<unknown>, action: strin
     text += `,"metadata":${jsonObjectText(metadata, action, "metadata", limits.metadataBytesMax)}`;
   }
   return `${text},"content":${JSON.stringify(content)}}`;
+}
+
+/** A wrong value as a message shows it. */
+export function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : typeof value;
 }
 
 /** A caller's JSON object, checked and copied. Throws `invalid_request`. */

@@ -13,7 +13,7 @@ import { type Json, mergePatch } from "./json.ts";
 import type { KeyEntry } from "./keys.ts";
 import { limits } from "./limits.ts";
 import type { StateView, WorkerState } from "./state.ts";
-import { fitsBytes } from "./text.ts";
+import { byteLength, fitsBytes } from "./text.ts";
 import { checkUsageFits } from "./usage.ts";
 
 /** What a decision reads besides the state: the keys of a worker, or (undefined) of the runtime. */
@@ -43,8 +43,9 @@ export function decide(view: DecisionView, command: Command, id: number, at: str
     });
   }
   checkExpectation(view, worker, command);
-  const head = { id, at, ...eventOf(view, worker, body), ...(key ?? {}) } as EventHead;
-  return { head, entriesJson: body.type === "append_entries" ? body.entriesJson : "" };
+  const head = eventOf(view, worker, body, { id, at });
+  const entriesJson = body.type === "append_entries" ? body.entriesJson : "";
+  return { head: key === undefined ? head : { ...head, ...key }, entriesJson };
 }
 
 const verbs: Record<CommandBody["type"], string> = {
@@ -97,63 +98,71 @@ function checkExpectation(view: StateView, worker: WorkerState | undefined, comm
   throw new RuntimeError("conflict", message, { expected, actual });
 }
 
-type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at" | "key" | "request"> : never;
+/** What every event begins with. */
+interface Seal {
+  readonly id: number;
+  readonly at: string;
+}
 
-function eventOf(view: StateView, worker: WorkerState | undefined, body: CommandBody): Unsealed<EventHead> {
+function eventOf(view: StateView, worker: WorkerState | undefined, body: CommandBody, seal: Seal): EventHead {
   switch (body.type) {
     case "create_worker":
-      return createWorker(view, body);
+      return createWorker(view, body, seal);
     case "stop_runtime":
-      return { type: "runtime.stopped", ...reasonOf(body) };
+      return { ...seal, type: "runtime.stopped", ...reasonOf(body) };
     case "record_custom": {
       const { name, data, workerId } = body;
-      return { type: "custom", ...(workerId === undefined ? {} : { workerId }), name, data };
+      return { ...seal, type: "custom", ...(workerId === undefined ? {} : { workerId }), name, data };
     }
     default:
-      return workerEvent(view, present(worker), body);
+      return workerEvent(view, present(worker), body, seal);
   }
 }
 
 type WorkerCommand = Exclude<CommandBody, { type: "create_worker" | "stop_runtime" | "record_custom" }>;
 
-function workerEvent(view: StateView, worker: WorkerState, body: WorkerCommand): Unsealed<EventHead> {
-  const { workerId } = body;
-  if (body.type === "purge_worker") {
-    if (worker.status === "running") {
-      throw invalidRequest("purge worker", `${JSON.stringify(workerId)} is running, stop or cancel it first`);
-    }
-    return { type: "worker.purged", workerId };
-  }
-  if (body.type === "finish_run") return finishRun(worker, body);
-  if (body.type === "record_usage") return recordUsage(view, worker, body);
-  mustRun(worker, verbs[body.type]);
+function workerEvent(view: StateView, worker: WorkerState, body: WorkerCommand, seal: Seal): EventHead {
   switch (body.type) {
-    case "append_entries":
-      return {
-        type: body.as,
-        workerId,
-        seq: worker.transcriptLength + 1,
-        count: body.count,
-        ...runIdOf(worker),
-      };
+    case "purge_worker":
+      return purge(worker, seal);
+    case "finish_run":
+      return finishRun(worker, body, seal);
+    case "record_usage":
+      return recordUsage(view, worker, body, seal);
+    default:
+      mustRun(worker, verbs[body.type]);
+      return runningWorkerEvent(worker, body, seal);
+  }
+}
+
+type RunningWorkerCommand = Exclude<WorkerCommand, { type: "purge_worker" | "finish_run" | "record_usage" }>;
+
+function runningWorkerEvent(worker: WorkerState, body: RunningWorkerCommand, seal: Seal): EventHead {
+  const { workerId } = body;
+  switch (body.type) {
+    case "append_entries": {
+      const head = { ...seal, type: body.as, workerId, seq: worker.transcriptLength + 1, count: body.count };
+      return worker.run === null ? head : { ...head, runId: worker.run.runId };
+    }
     case "update_state":
       checkData(worker, body.patch);
-      return { type: "worker.state_updated", workerId, patch: body.patch };
+      return { ...seal, type: "worker.state_updated", workerId, patch: body.patch };
     case "begin_run":
       if (worker.run !== null) throw busy(worker, worker.run.runId, "begin run");
-      return { type: "worker.run_started", workerId, runId: body.runId };
+      return { ...seal, type: "worker.run_started", workerId, runId: body.runId };
     case "end_worker":
       if (body.as === "worker.stopped" && worker.run !== null) {
         throw busy(worker, worker.run.runId, "stop worker");
       }
-      return { type: body.as, workerId, ...reasonOf(body) };
+      return { ...seal, type: body.as, workerId, ...reasonOf(body) };
   }
 }
 
 function createWorker(
   view: StateView,
   body: Extract<CommandBody, { type: "create_worker" }>,
-): Unsealed<EventHead> {
+  seal: Seal,
+): EventHead {
   const { workerId } = body.record;
   if (view.worker(workerId) !== undefined) {
     const message = `Cannot create worker ${JSON.stringify(workerId)}: the id is in use`;
@@ -162,22 +171,44 @@ function createWorker(
   if (view.workerCount >= limits.workersMax) {
     throw limitExceeded("create worker", "workers", limits.workersMax, view.workerCount + 1);
   }
-  return { type: "worker.created", workerId, record: body.record };
+  return { ...seal, type: "worker.created", workerId, record: body.record };
+}
+
+function purge(worker: WorkerState, seal: Seal): EventHead {
+  const { workerId } = worker.record;
+  if (worker.status === "running") {
+    throw invalidRequest("purge worker", `${JSON.stringify(workerId)} is running, stop or cancel it first`);
+  }
+  return { ...seal, type: "worker.purged", workerId };
 }
 
 function finishRun(
   worker: WorkerState,
   body: Extract<CommandBody, { type: "finish_run" }>,
-): Unsealed<EventHead> {
+  seal: Seal,
+): EventHead {
   const { workerId, runId, outcome } = body;
   if (worker.run?.runId !== runId) throw notRunning(worker, `finish run ${runId}`, "the run is not open");
-  return { type: "worker.run_finished", workerId, runId, outcome, ...reasonOf(body) };
+  return { ...seal, type: "worker.run_finished", workerId, runId, outcome, ...reasonOf(body) };
+}
+
+/** Also after the worker's end: what a model call cost is owed, however late it comes back. */
+function recordUsage(
+  view: StateView,
+  worker: WorkerState,
+  body: Extract<CommandBody, { type: "record_usage" }>,
+  seal: Seal,
+): EventHead {
+  const { workerId, usage } = body;
+  checkUsageFits(worker.usage, worker.usageByModel, usage);
+  checkUsageFits(view.runtime.usage, view.runtime.usageByModel, usage);
+  return { ...seal, type: "worker.usage_recorded", workerId, ...runIdOf(worker), usage };
 }
 
 function checkData(worker: WorkerState, patch: Json): void {
   const text = JSON.stringify(mergePatch(worker.data, patch));
   if (!fitsBytes(text, limits.dataBytesMax)) {
-    throw limitExceeded("update state", "data bytes", limits.dataBytesMax, text.length);
+    throw limitExceeded("update state", "data bytes", limits.dataBytesMax, byteLength(text));
   }
 }
 
@@ -208,16 +239,4 @@ function runIdOf(worker: WorkerState): { runId?: string } {
 function present(worker: WorkerState | undefined): WorkerState {
   if (worker === undefined) throw new Error("Cannot decide: the worker was not looked up");
   return worker;
-}
-
-/** Also after the worker's end: what a model call cost is owed, however late it comes back. */
-function recordUsage(
-  view: StateView,
-  worker: WorkerState,
-  body: Extract<CommandBody, { type: "record_usage" }>,
-): Unsealed<EventHead> {
-  const { workerId, usage } = body;
-  checkUsageFits(worker.usage, worker.usageByModel, usage);
-  checkUsageFits(view.runtime.usage, view.runtime.usageByModel, usage);
-  return { type: "worker.usage_recorded", workerId, ...runIdOf(worker), usage };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { RuntimeError } from "./errors.ts";
-import type { EventHead } from "./events.ts";
+import { type EventHead, isKnownEvent } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { deepFreeze, type JsonObject, mergePatch } from "./json.ts";
 import type { EndedRun, RuntimeState, StateView, WorkerState } from "./state.ts";
@@ -60,8 +60,10 @@ function evolveWorker(
     return createdWorker(event);
   }
   if (state === undefined) {
-    // A custom event may speak of a worker that is gone; nothing else may.
-    if (event.type.startsWith("worker.")) throw inconsistent(event, `there is no worker ${workerId}`);
+    // A custom event may speak of a worker that is gone, and nobody knows what an unknown one may; nothing else may.
+    if (isKnownEvent(event) && event.type !== "custom") {
+      throw inconsistent(event, `there is no worker ${workerId}`);
+    }
     return undefined;
   }
   switch (event.type) {

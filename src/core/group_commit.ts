@@ -7,15 +7,15 @@
  */
 import type { Command } from "./commands.ts";
 import { decide } from "./decide.ts";
-import { limitExceeded, RuntimeError } from "./errors.ts";
+import { isRuntimeError, limitExceeded, type RuntimeError } from "./errors.ts";
 import { encodeEvent, type EventHead, type EventRecord } from "./events.ts";
-import { type KeyEntry, keyEntryOf } from "./keys.ts";
+import { effectOf, type KeyEntry } from "./keys.ts";
 
 import { Draft, type Ledger } from "./ledger.ts";
 import { limits } from "./limits.ts";
 import type { StateView } from "./state.ts";
 import type { AppendResult, RuntimeStore } from "./store.ts";
-import { fitsBytes } from "./text.ts";
+import { byteLength, fitsBytes } from "./text.ts";
 import { afterThisTurn } from "./turn.ts";
 
 /** What a command led to. */
@@ -55,6 +55,7 @@ export class Committer {
   #queue: Waiting[] = [];
   #queueUnits = 0;
   #draining: Promise<void> | undefined;
+  #failure: RuntimeError | undefined;
 
   /** A committer with nothing to do. */
   constructor(ledger: Ledger, store: RuntimeStore, now: () => number, listener: CommitListener) {
@@ -67,11 +68,8 @@ export class Committer {
   /** Puts a command in the queue; resolves when its event is durable. */
   submit(command: Command, units: number, signal: AbortSignal | undefined): Promise<Outcome> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#queue.length >= limits.queueCommandsMax || this.#queueUnits + units > limits.queueUnitsMax) {
-      return Promise.reject(
-        limitExceeded("take command", "waiting commands", limits.queueCommandsMax, this.#queue.length + 1),
-      );
-    }
+    const refusal = this.#failure ?? this.#overflow(units);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { command, units, resolve, reject, unlisten: nothing, gone: false };
       if (signal !== undefined) this.#listen(waiting, signal);
@@ -96,6 +94,17 @@ export class Committer {
   /** Waits until the queue is empty. */
   async idle(): Promise<void> {
     while (this.#draining !== undefined) await this.#draining;
+  }
+
+  #overflow(units: number): RuntimeError | undefined {
+    const commands = this.#queue.length + 1;
+    if (commands > limits.queueCommandsMax) {
+      return limitExceeded("take command", "waiting commands", limits.queueCommandsMax, commands);
+    }
+    const total = this.#queueUnits + units;
+    // One command alone always fits: what it brings was checked already.
+    if (total <= limits.queueUnitsMax || commands === 1) return undefined;
+    return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
   }
 
   #timestamp(): string {
@@ -138,22 +147,32 @@ export class Committer {
   }
 
   async #commit(taken: readonly Waiting[]): Promise<void> {
+    try {
+      if (this.#failure !== undefined) throw this.#failure;
+      for (const settle of await this.#commitAll(taken)) settle();
+    } catch (error) {
+      // Also those that were refused: what they were refused for did not happen.
+      for (const { reject } of taken) reject(error);
+      this.#fail(error);
+    }
+  }
+
+  /** Decides and appends; gives back what tells each caller how it went. */
+  async #commitAll(taken: readonly Waiting[]): Promise<readonly (() => void)[]> {
     const draft = new Draft(this.#ledger);
     const at = this.#timestamp();
     const heads: EventHead[] = [];
     const records: EventRecord[] = [];
     const settle = taken.map((waiting) => this.#decide(draft, waiting, at, heads, records));
-    if (records.length > 0) {
-      try {
-        await this.#append(draft, heads, records);
-      } catch (error) {
-        // Also those that were refused: what they were refused for did not happen.
-        for (const { reject } of taken) reject(error);
-        this.#listener.failed(error);
-        return;
-      }
-    }
-    for (const done of settle) done();
+    if (records.length > 0) await this.#append(draft, heads, records);
+    return settle;
+  }
+
+  /** A final failure ends the commands that wait, too; it is told once. */
+  #fail(error: unknown): void {
+    if (error === this.#failure) return;
+    if (isFinal(error)) this.#failure = error;
+    this.#listener.failed(error);
   }
 
   /** Decides one command into the draft; what it returns settles the caller, once the batch is durable. */
@@ -171,7 +190,7 @@ export class Committer {
       const { head } = decision;
       const record = encodeEvent(head, decision.entriesJson);
       if (!fitsBytes(record.json, limits.eventBytesMax)) {
-        throw limitExceeded("write event", "event bytes", limits.eventBytesMax, record.json.length);
+        throw limitExceeded("write event", "event bytes", limits.eventBytesMax, byteLength(record.json));
       }
       draft.apply(head);
       heads.push(head);
@@ -194,13 +213,13 @@ function nothing(): void {}
 
 /** What an event tells the caller of its command. */
 function outcomeOf(head: EventHead): Outcome {
-  const { eventId, at, seq, count, subject } = keyEntryOf({ ...head, key: "", request: "" }) ??
-    { eventId: head.id, at: head.at, seq: 0, count: 0, subject: "" };
+  const { id: eventId, at } = head;
+  const { seq, count, subject } = effectOf(head);
   return { eventId, at, seq, count, subject, duplicate: false };
 }
 
 /** Whether an error is final for the store: it takes nothing more. */
-export function isFinal(error: unknown): boolean {
-  return error instanceof RuntimeError &&
+export function isFinal(error: unknown): error is RuntimeError<"store_poisoned" | "store_vanished"> {
+  return isRuntimeError(error) &&
     (error.code === "store_poisoned" || error.code === "store_vanished");
 }

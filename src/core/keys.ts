@@ -26,24 +26,31 @@ export interface KeyEntry {
   readonly subject: string;
 }
 
-/** What an event leaves in the table of keys, if its command had one. A purged worker takes its keys with it. */
-export function keyEntryOf(event: EventHead): KeyEntry | undefined {
-  if (event.key === undefined || event.request === undefined || event.type === "worker.purged") {
-    return undefined;
-  }
-  const { key, request, id: eventId, at } = event;
-  const base = { key, request, eventId, at, seq: 0, count: 0, subject: "" };
+/** What an event led to. */
+export type KeyEffect = Pick<KeyEntry, "seq" | "count" | "subject">;
+
+const noEffect: KeyEffect = Object.freeze({ seq: 0, count: 0, subject: "" });
+
+/** What an event led to: entries, a worker, or a run. */
+export function effectOf(event: EventHead): KeyEffect {
   switch (event.type) {
     case "worker.input_accepted":
     case "worker.transcript_appended":
-      return { ...base, seq: event.seq, count: event.count };
+      return { seq: event.seq, count: event.count, subject: "" };
     case "worker.created":
-      return { ...base, subject: event.workerId };
+      return { seq: 0, count: 0, subject: event.workerId };
     case "worker.run_started":
-      return { ...base, subject: event.runId };
+      return { seq: 0, count: 0, subject: event.runId };
     default:
-      return base;
+      return noEffect;
   }
+}
+
+/** What an event leaves in the table of keys, if its command had one. A purged worker takes its keys with it. */
+export function keyEntryOf(event: EventHead): KeyEntry | undefined {
+  const { key, request, id: eventId, at } = event;
+  if (key === undefined || request === undefined || event.type === "worker.purged") return undefined;
+  return { key, request, eventId, at, ...effectOf(event) };
 }
 
 /** The table in which the key of an event belongs: that of a worker, or (undefined) of the runtime. */

@@ -179,6 +179,8 @@ export class Draft implements DecisionView {
     this.#runtime = change.runtime;
     for (const [workerId, state] of change.workers) {
       this.#workerCount += Number(state !== undefined) - Number(this.worker(workerId) !== undefined);
+      // A new one goes to the end: the order of the map is the order of creation.
+      if (event.type === "worker.created") this.#workers.delete(workerId);
       this.#workers.set(workerId, state);
     }
     const scope = keyScopeOf(event);

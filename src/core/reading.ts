@@ -79,7 +79,7 @@ export function pageRange(options: PageOptions, length: number, action: string):
 
 /** A page of all events, or (filtered after parsing, which no store needs to know) of one worker's. */
 export async function readEventPage(
-  store: RuntimeStore,
+  store: Pick<RuntimeStore, "readEvents">,
   lastEventId: number,
   range: PageRange,
   workerId: WorkerId | undefined,
@@ -95,6 +95,8 @@ export async function readEventPage(
     firstEventId = page.firstEventId;
     for (const text of forward ? page.events : page.events.toReversed()) {
       const event = parseEvent(text);
+      // A store may know of events a moment before the state does.
+      if (event.id > lastEventId) break;
       cursor = event.id;
       scannedBytes += text.length;
       if (workerId === undefined || isOf(event, workerId)) items.push(event);
@@ -105,8 +107,8 @@ export async function readEventPage(
     more = !atEnd && page.events.length > 0 && items.length < range.limit && scannedBytes < bytesMax;
   }
   if (!forward) items.reverse();
-  const newest = forward ? cursor : range.before - 1;
-  const oldest = forward ? range.after + 1 : cursor;
+  const newest = forward ? cursor : Math.max(range.before - 1, firstEventId - 1);
+  const oldest = forward ? Math.min(range.after, lastEventId) + 1 : cursor;
   return {
     items,
     next: newest < lastEventId ? newest : null,
@@ -122,26 +124,26 @@ function isOf(event: RuntimeEvent, workerId: WorkerId): boolean {
 
 /** A page of a transcript that has `length` entries. */
 export async function readTranscriptPage(
-  store: RuntimeStore,
+  store: Pick<RuntimeStore, "readTranscript">,
   workerId: WorkerId,
   length: number,
   range: PageRange,
 ): Promise<TranscriptPage> {
   const items = await transcriptItems(store, workerId, length, range);
-  const first = items[0]?.seq;
-  const last = items.at(-1)?.seq;
-  const next = last ?? (range.after ?? range.before - 1);
-  const previous = first ?? (range.before ?? range.after + 1);
+  const newest = items.at(-1)?.seq ??
+    (range.after === undefined ? Math.max(range.before - 1, 0) : range.after);
+  const oldest = items[0]?.seq ??
+    (range.after === undefined ? range.before : Math.min(range.after, length) + 1);
   return {
     items,
-    next: next < length ? next : null,
-    previous: previous > 1 ? Math.min(previous, length + 1) : null,
+    next: newest < length ? newest : null,
+    previous: oldest > 1 && length > 0 ? oldest : null,
     length,
   };
 }
 
 async function transcriptItems(
-  store: RuntimeStore,
+  store: Pick<RuntimeStore, "readTranscript">,
   workerId: WorkerId,
   length: number,
   range: PageRange,

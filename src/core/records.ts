@@ -4,8 +4,9 @@
  * @module
  */
 import { z } from "zod";
+import { invalidRequest } from "./errors.ts";
 import type { WorkerId } from "./ids.ts";
-import { deepFreeze } from "./json.ts";
+import { deepFreeze, isJsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import { nameSchema, parseShape, textOfWorkSchema } from "./schema.ts";
 
@@ -144,6 +145,10 @@ const specSchema = z.strictObject({
 
 /** Checks what a caller says about a new worker. Throws `invalid_request`. */
 export function parseWorkerSpec(spec: WorkerSpec): WorkerSpec {
+  // The schema would drop it without a word.
+  if (isJsonObject(spec?.labels) && Object.hasOwn(spec.labels, "__proto__")) {
+    throw invalidRequest("create worker", "labels: __proto__ is no name for a label");
+  }
   return parseShape<WorkerSpec>(specSchema, spec, "create worker");
 }
 

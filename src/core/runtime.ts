@@ -31,7 +31,15 @@ import type { WorkerState, WorkerStatus } from "./state.ts";
 import type { AppendResult, PrunedEvents, RuntimeStore } from "./store.ts";
 import { WakeUp } from "./wake.ts";
 import { watchEvents, type WatchOptions } from "./watch.ts";
-import { customBody, type ReasonOptions, type Receipt, receipt, Worker, type WorkerHost } from "./worker.ts";
+import {
+  customBody,
+  type ReasonOptions,
+  type Receipt,
+  receipt,
+  unitsOf,
+  Worker,
+  type WorkerHost,
+} from "./worker.ts";
 
 /** Options of {@linkcode Runtime.open}. */
 export interface RuntimeOptions {
@@ -111,6 +119,7 @@ export class Runtime implements AsyncDisposable {
   readonly #newId: () => string;
   readonly #runs = new OpenRuns();
   readonly #news = new WakeUp();
+  readonly #reads = new Set<Promise<unknown>>();
   readonly #host: WorkerHost;
   #saving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -140,7 +149,8 @@ export class Runtime implements AsyncDisposable {
       await runtime.#load();
       return runtime;
     } catch (error) {
-      await options.store.close();
+      // What closing throws would hide why it failed.
+      await options.store.close().catch(() => {});
       throw error;
     }
   }
@@ -172,7 +182,6 @@ export class Runtime implements AsyncDisposable {
     const body = { type: "create_worker", record: workerRecord(parsed, workerId) } as const;
     const outcome = await this.#submit(
       command(body, options, "create worker", parsed),
-      4_096,
       options.signal,
     );
     return this.#worker(parseWorkerId(outcome.subject), receipt(outcome));
@@ -207,7 +216,7 @@ export class Runtime implements AsyncDisposable {
     const body = customBody(undefined, name, data);
     const content = [body.name, body.data];
     return receipt(
-      await this.#submit(command(body, options, "record event", content), 1_024, options.signal),
+      await this.#submit(command(body, options, "record event", content), options.signal),
     );
   }
 
@@ -218,7 +227,9 @@ export class Runtime implements AsyncDisposable {
   async stop(options: ReasonOptions = {}): Promise<Receipt> {
     const reason = checkReason(options.reason, "stop runtime");
     const body = { type: "stop_runtime", reason } as const;
-    return receipt(await this.#submit(command(body, options, "stop runtime", reason), 1_024, options.signal));
+    return receipt(
+      await this.#submit(command(body, options, "stop runtime", reason ?? null), options.signal),
+    );
   }
 
   /** A page of events: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
@@ -309,7 +320,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   #failed(error: unknown): void {
-    if (isFinal(error)) this.#failure = error as RuntimeError;
+    if (isFinal(error)) this.#failure = error;
     const message = error instanceof Error ? error.message : String(error);
     this.#diagnostics.add({ code: "append_failed", severity: "error", message });
   }
@@ -328,6 +339,7 @@ export class Runtime implements AsyncDisposable {
     await this.#committer.idle();
     this.#runs.endAll("ended: the runtime was closed");
     this.#news.wake();
+    await Promise.allSettled(this.#reads);
     await this.#saving;
     try {
       if (this.#failure === undefined) await this.#closeInOrder();
@@ -351,10 +363,14 @@ export class Runtime implements AsyncDisposable {
     return {
       runs: this.#runs,
       newId: this.#newId,
-      submit: (command, units, signal) => this.#submit(command, units, signal),
+      submit: (command, units, signal) => this.#submit(command, signal, units),
       stateOf: (workerId) => this.#stateOf(workerId),
+      isOpenRun: (workerId, runId) => this.#ledger.worker(workerId)?.run?.runId === runId,
       transcriptOf: (workerId, options) => this.#transcript(workerId, options),
-      eventsOf: (workerId, options) => this.#events(workerId, options),
+      eventsOf: (workerId, options) => {
+        this.#stateOf(workerId);
+        return this.#events(workerId, options);
+      },
       watchFrom: (workerId, options) => this.#watch(workerId, options),
     };
   }
@@ -364,8 +380,11 @@ export class Runtime implements AsyncDisposable {
     return new Worker(this.#host, ref, creation);
   }
 
-  #submit(command: Command, units: number, signal: AbortSignal | undefined): Promise<Outcome> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+  #submit(
+    command: Command,
+    signal: AbortSignal | undefined,
+    units = unitsOf(command.body),
+  ): Promise<Outcome> {
     this.#mustBeOpen();
     return this.#committer.submit(command, units, signal);
   }
@@ -376,24 +395,35 @@ export class Runtime implements AsyncDisposable {
     return state;
   }
 
-  async #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
+  #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
     this.#mustBeOpen();
     const { transcriptLength } = this.#stateOf(workerId);
     const range = pageRange(options, transcriptLength, "read transcript");
-    return await readTranscriptPage(this.#store, workerId, transcriptLength, range);
+    return this.#reading(readTranscriptPage(this.#store, workerId, transcriptLength, range));
   }
 
-  async #events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {
+  #events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {
     this.#mustBeOpen();
-    if (workerId !== undefined) this.#stateOf(workerId);
     const range = pageRange(options, this.lastEventId, "read events");
-    return await readEventPage(this.#store, this.lastEventId, range, workerId);
+    return this.#reading(readEventPage(this.#store, this.lastEventId, range, workerId));
+  }
+
+  /** Closing waits for reads that are under way. */
+  async #reading<T>(read: Promise<T>): Promise<T> {
+    this.#reads.add(read);
+    try {
+      return await read;
+    } finally {
+      this.#reads.delete(read);
+    }
   }
 
   #watch(workerId: WorkerId | undefined, options: WatchOptions): AsyncGenerator<RuntimeEvent, void, void> {
     const { after = this.lastEventId, signal } = options;
     pageRange({ after }, 0, "watch");
     const source = {
+      // Only at the beginning: a watch outlives a purge, which is its worker's last event.
+      begin: () => void (workerId === undefined || this.#stateOf(workerId)),
       isClosed: () => this.#closed(),
       news: () => this.#news.next,
       read: (page: PageOptions) => this.#events(workerId, page),

@@ -65,6 +65,9 @@ export function restoreSnapshot(ledger: Ledger, snapshot: LoadedSnapshot): void 
   ledger.restore(state, keyTable(keys) ?? new KeyTable());
   for (const text of snapshot.workers) {
     const worker = parsePart<WorkerState>(text);
+    if (typeof worker.state.record?.workerId !== "string") {
+      throw corruptSnapshot("a worker of it has no record");
+    }
     ledger.restoreWorker(worker.state, keyTable(worker.keys));
   }
 }

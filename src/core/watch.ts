@@ -19,6 +19,8 @@ export interface WatchOptions {
 
 /** What a watch reads from. */
 export interface WatchSource {
+  /** Throws when there is nothing to watch. */
+  begin(): void;
   /** Whether the runtime was closed. */
   isClosed(): boolean;
   /** Resolves when there is news: events or the closing. */
@@ -34,6 +36,7 @@ export async function* watchEvents(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<RuntimeEvent, void, void> {
   let cursor = after;
+  source.begin();
   while (!signal?.aborted && !source.isClosed()) {
     const news = source.news();
     const page = await source.read({ after: cursor, limit: limits.watchItemsMax });

@@ -15,6 +15,7 @@ import {
   copiedObject,
   entriesText,
   type EntryInput,
+  shown,
 } from "./commands.ts";
 import { invalidRequest } from "./errors.ts";
 import type { RuntimeEvent } from "./events.ts";
@@ -78,10 +79,12 @@ export interface WorkerHost {
   ): Promise<Outcome>;
   /** The durable state. Throws `worker_not_found`. */
   stateOf(workerId: WorkerId): WorkerState;
+  /** Whether this is the worker's open run. */
+  isOpenRun(workerId: WorkerId, runId: string): boolean;
   /** A page of a transcript. */
   transcriptOf(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage>;
   /** A page of events. */
-  eventsOf(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage>;
+  eventsOf(workerId: WorkerId, options: PageOptions): Promise<EventPage>;
   /** Events as they come. */
   watchFrom(workerId: WorkerId | undefined, options: WatchOptions): AsyncGenerator<RuntimeEvent, void, void>;
 }
@@ -220,7 +223,7 @@ export class Worker {
     const entriesJson = entriesText(entries, as);
     const { workerId } = this;
     const body = { type: "append_entries", workerId, as, count: entries.length, entriesJson } as const;
-    const outcome = await this.#submit(body, options, entries, entriesJson.length);
+    const outcome = await this.#submit(body, options, [as, entries], entriesJson.length);
     return { ...receipt(outcome), firstSeq: outcome.seq, lastSeq: outcome.seq + outcome.count - 1 };
   }
 
@@ -236,7 +239,7 @@ export class Worker {
     body: CommandBody,
     options: CommandOptions,
     content: unknown,
-    units = 1_024,
+    units: number = unitsOf(body),
   ): Promise<Outcome> {
     return this.#host.submit(command(body, options, body.type, content), units, options.signal);
   }
@@ -245,7 +248,7 @@ export class Worker {
     const { subject: runId } = outcome;
     const { workerId } = this;
     const host = this.#host;
-    const open = host.stateOf(workerId).run?.runId === runId;
+    const open = host.isOpenRun(workerId, runId);
     return {
       ...receipt(outcome),
       runId,
@@ -258,13 +261,18 @@ export class Worker {
     if (!["completed", "failed", "cancelled"].includes(outcome)) {
       throw invalidRequest(
         "finish run",
-        `outcome: ${JSON.stringify(outcome)} is none of completed, failed, cancelled`,
+        `outcome: ${shown(outcome)} is none of completed, failed, cancelled`,
       );
     }
     const reason = checkReason(options.reason, "finish run");
     const body = { type: "finish_run", workerId: this.workerId, runId, outcome, reason } as const;
     return receipt(await this.#submit(body, options, [runId, outcome, reason ?? null]));
   }
+}
+
+/** UTF-16 units of JSON that a command brings, about. */
+export function unitsOf(body: CommandBody): number {
+  return JSON.stringify(body).length;
 }
 
 /** The receipt in an outcome. */

@@ -13,7 +13,7 @@ import type { LoadedSnapshot } from "../core/store.ts";
 import { Slices } from "../core/turn.ts";
 import { readBytes, withFile, writeNew } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
-import type { FileSystem } from "./file_system.ts";
+import type { FileSystem, OpenFile } from "./file_system.ts";
 import { FORMAT_VERSION } from "./layout.ts";
 import { scanLines } from "./line_scanner.ts";
 import type { LogPosition } from "./log_recovery.ts";
@@ -118,27 +118,29 @@ export function readCheckpoint(
     const stat = fs.stat(path);
     if (stat === undefined) return undefined;
     if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
-    checkSum(fs, path, name, stat.size);
-    return parsed(fs, path, runtimeId, name, stat.size);
+    // One file for both looks: a reader beside a writer may find another of that name a moment later.
+    return withFile(fs, path, "read", (file) => {
+      const { size } = file.stat();
+      checkSum(file, name, size);
+      return parsed(file, runtimeId, name, size);
+    });
   });
 }
 
 /** Bytes of the end of the file from `,"crc"` on. */
 const TRAILER_BYTES = 19;
 
-function checkSum(fs: FileSystem, path: string, name: string, size: number): void {
-  withFile(fs, path, "read", (file) => {
-    const end = size - TRAILER_BYTES;
-    let crc = 0;
-    for (let at = 0; at < end; at += CHUNK_BYTES) {
-      crc = crc32(readBytes(file, at, Math.min(CHUNK_BYTES, end - at)), crc);
-    }
-    const expected = `,"crc":"${crc.toString(16).padStart(8, "0")}"}\n`;
-    const trailer = new TextDecoder().decode(readBytes(file, Math.max(0, end), TRAILER_BYTES));
-    if (end < 0 || trailer !== expected) {
-      throw corrupt(name, "its checksum does not match", { byteOffset: 0 });
-    }
-  });
+function checkSum(file: OpenFile, name: string, size: number): void {
+  const end = size - TRAILER_BYTES;
+  let crc = 0;
+  for (let at = 0; at < end; at += CHUNK_BYTES) {
+    crc = crc32(readBytes(file, at, Math.min(CHUNK_BYTES, end - at)), crc);
+  }
+  const expected = `,"crc":"${crc.toString(16).padStart(8, "0")}"}\n`;
+  const trailer = new TextDecoder().decode(readBytes(file, Math.max(0, end), TRAILER_BYTES));
+  if (end < 0 || trailer !== expected) {
+    throw corrupt(name, "its checksum does not match", { byteOffset: 0 });
+  }
 }
 
 const headSchema = z.looseObject({
@@ -147,14 +149,12 @@ const headSchema = z.looseObject({
   runtime: z.looseObject({}),
 });
 
-function parsed(fs: FileSystem, path: string, runtimeId: string, name: string, size: number): Checkpoint {
-  const [head, ...lines] = withFile(fs, path, "read", (file) => {
-    const texts: string[] = [];
-    for (const { bytes, start, end } of scanLines(file, 0, size, LINE_BYTES_MAX)) {
-      texts.push(decoder.decode(bytes.subarray(start, end)));
-    }
-    return texts;
-  });
+function parsed(file: OpenFile, runtimeId: string, name: string, size: number): Checkpoint {
+  const texts: string[] = [];
+  for (const { bytes, start, end } of scanLines(file, 0, size, LINE_BYTES_MAX)) {
+    texts.push(decoder.decode(bytes.subarray(start, end)));
+  }
+  const [head, ...lines] = texts;
   const content = checkSeal(parseObject(`${head}]}`, name), { format: FORMAT, runtimeId }, name);
   const { success, data, error } = headSchema.safeParse(content);
   if (!success) throw corrupt(name, "it lacks its members", { cause: error });

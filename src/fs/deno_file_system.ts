@@ -44,6 +44,15 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error ? Reflect.get(error, "code") : undefined;
 }
 
+/** Whether there is something at a path, or it is not for us to know. */
+function isThere(path: string): boolean {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined || dirname(path) === path;
+  } catch {
+    return true;
+  }
+}
+
 class DenoFile implements OpenFile {
   readonly #fd: number;
 
@@ -121,9 +130,19 @@ export class DenoFileSystem implements FileSystem {
   }
 
   async ensureDirectory(path: string): Promise<void> {
+    const missing: string[] = [];
+    for (let level = path; !isThere(level); level = dirname(level)) missing.push(level);
     await ensureDir(path);
-    // Its own name should last too, but what lies above it may be none of our business.
-    await this.syncDirectory(dirname(path)).catch(() => {});
+    for (const level of missing) await this.#syncIfAllowed(dirname(level));
+  }
+
+  /** What lies above the root may be none of our business; then its durability is not either. */
+  async #syncIfAllowed(path: string): Promise<void> {
+    try {
+      await this.syncDirectory(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    }
   }
 
   makeDirectory(path: string): boolean {

@@ -92,8 +92,8 @@ export async function replaceFile(
   const temporary = `${path}${TEMPORARY_SUFFIX}`;
   return await guardedAsync("replace", path, async () => {
     fs.remove(temporary);
+    const size = await writeNew(fs, temporary, chunks, options);
     try {
-      const size = await writeNew(fs, temporary, chunks, options);
       await fs.rename(temporary, path);
       if (options.durable) await fs.syncDirectory(dirname(path));
       return size;
@@ -104,22 +104,28 @@ export async function replaceFile(
   });
 }
 
-/** Writes a file that must not exist yet; returns its size. */
+/** Writes a file that must not exist yet, and leaves none when that fails; returns its size. */
 export async function writeNew(
   fs: FileSystem,
   path: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   options: ReplaceOptions,
 ): Promise<number> {
-  return await withFileAsync(fs, path, "create", async (file) => {
+  const file = fs.open(path, "create");
+  try {
     let size = 0;
     for await (const chunk of chunks) {
       writeAll(file, chunk, size);
       size += chunk.length;
     }
     if (options.durable) await file.sync();
+    file.close();
     return size;
-  });
+  } catch (error) {
+    file.close();
+    removeQuietly(fs, path);
+    throw error;
+  }
 }
 
 /** Removes a file that is of no more use; if that fails it is swept at the next opening. */

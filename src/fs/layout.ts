@@ -42,7 +42,11 @@ export function runtimesDirectory(root: string): string {
 
 /** The paths of a runtime below a root directory. */
 export function runtimeLayout(root: string, runtimeId: string): RuntimeLayout {
-  const directory = join(runtimesDirectory(root), encodeName(runtimeId));
+  return layoutIn(join(runtimesDirectory(root), encodeName(runtimeId)));
+}
+
+/** The paths of a runtime in its own directory, wherever that lies. */
+export function layoutIn(directory: string): RuntimeLayout {
   return {
     directory,
     identity: join(directory, "runtime.json"),

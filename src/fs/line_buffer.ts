@@ -7,7 +7,8 @@
  */
 import { encodeLines } from "./lines.ts";
 
-const BLOCK_BYTES = 1_048_576;
+const BLOCK_BYTES_MIN = 16_384;
+const BLOCK_BYTES_MAX = 1_048_576;
 
 /** Lines encoded in one piece. */
 export interface EncodedLines {
@@ -27,7 +28,8 @@ export class LineBuffer {
     const text = texts.length === 1 ? texts[0] ?? "" : texts.join("");
     let ends = encodeLines(text, this.#block, this.#used);
     if (ends === undefined) {
-      this.#block = new Uint8Array(Math.max(BLOCK_BYTES, text.length * 3));
+      const size = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, this.#block.length * 2));
+      this.#block = new Uint8Array(Math.max(size, text.length * 3));
       this.#used = 0;
       ends = encodeLines(text, this.#block, 0) ?? [];
     }

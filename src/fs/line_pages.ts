@@ -33,14 +33,25 @@ export interface LineRange {
   readonly keep: "first" | "last";
 }
 
-/** The texts of the lines of a page. At least one line; else no more than `limits.pageBytesMax`. */
-export function readLinePage(lines: SortedLines, range: LineRange): string[] {
+/** Lines of a page. */
+export interface LinePage {
+  /** The events in the lines, as text. */
+  readonly texts: readonly string[];
+  /** Bytes of the lines. */
+  readonly bytes: number;
+  /** Whether the page ended at its size, before it had all that was asked for. */
+  readonly cut: boolean;
+}
+
+/** The lines of a page. At least one; else no more than `limits.pageBytesMax`. */
+export function readLinePage(lines: SortedLines, range: LineRange): LinePage {
   let { from } = range;
   for (;;) {
     const offset = findLine(lines, from);
     if (offset === undefined) throw new DamagedLine(lines.start);
-    const page = readOn(lines, offset, range.to, (range.to - from) * averageBytes(lines));
-    if (!page.cut || range.keep === "first" || from >= range.to - 1) return page.texts;
+    const page = readOn(lines, offset, from, range.to);
+    if (range.keep === "first") return page;
+    if (!page.cut || from >= range.to - 1) return { ...page, cut: from > range.from };
     // Too much for a page that must end at `to`: begin nearer to it.
     from = Math.ceil((from + range.to) / 2);
   }
@@ -50,29 +61,35 @@ function averageBytes(lines: SortedLines): number {
   return Math.ceil((lines.end - lines.start) / Math.max(1, lines.next - lines.first));
 }
 
-/** Lines from `offset` on, up to the number `to` or the size of a page. */
-function readOn(
-  lines: SortedLines,
-  offset: number,
-  to: number,
-  guessBytes: number,
-): { texts: string[]; cut: boolean } {
+/**
+ * Lines from `offset` on, the first of which holds the number `from`, up to
+ * the number `to` or the size of a page.
+ */
+function readOn(lines: SortedLines, offset: number, from: number, to: number): LinePage {
   const texts: string[] = [];
   let position = offset;
   let total = 0;
-  let step = Math.min(guessBytes + 1_024, limits.pageBytesMax);
+  const sequence = new Sequence(from);
+  let step = Math.min((to - from) * averageBytes(lines) + 1_024, limits.pageBytesMax);
   while (position < lines.end) {
     const bytes = new Uint8Array(Math.min(step, lines.end - position));
     const filled = readFull(lines.file, bytes, position);
     let start = 0;
     for (;;) {
+      // This was the last line wanted: what comes next, damaged or not, is another page's.
+      if (sequence.next >= to) return { texts, bytes: total, cut: false };
       const newline = bytes.indexOf(NEWLINE, start);
       if (newline === -1 || newline >= filled) break;
       const number = lines.numberOf(bytes, start, newline);
       if (number === 0 || !isIntact(bytes, start, newline)) throw new DamagedLine(position + start);
-      if (number >= to) return { texts, cut: false };
-      total += newline + 1 - start;
-      if (texts.length > 0 && total > limits.pageBytesMax) return { texts, cut: true };
+      if (!sequence.take(number, lines.countOf(bytes, start, newline))) {
+        throw new DamagedLine(position + start);
+      }
+      const lineBytes = newline + 1 - start;
+      if (texts.length > 0 && total + lineBytes > limits.pageBytesMax) {
+        return { texts, bytes: total, cut: true };
+      }
+      total += lineBytes;
       texts.push(eventText(bytes, start, newline));
       start = newline + 1;
     }
@@ -81,5 +98,30 @@ function readOn(
     position += start;
     step = start === 0 ? step * 4 : Math.max(step, 65_536);
   }
-  return { texts, cut: false };
+  if (sequence.next < Math.min(to, lines.next)) throw new DamagedLine(position);
+  return { texts, bytes: total, cut: false };
+}
+
+/**
+ * The numbers of lines read one after the other. Lines that were lost,
+ * doubled, moved or put in are intact each by itself: only their numbers tell.
+ */
+class Sequence {
+  /** The number after those of the last line; 0 before the first. */
+  next = 0;
+  readonly #from: number;
+
+  /** Begins with the line that holds the number `from`. */
+  constructor(from: number) {
+    this.#from = from;
+  }
+
+  /** Takes a line; `false` when it is not the one that must come next. */
+  take(number: number, count: number): boolean {
+    const isNext = this.next === 0
+      ? number <= this.#from && this.#from < number + count
+      : number === this.next;
+    this.next = number + count;
+    return isNext;
+  }
 }

@@ -121,18 +121,34 @@ export function sealedText(bytes: Uint8Array, start: number, end: number): strin
   return `${decoder.decode(bytes.subarray(start, end - TRAILER_BYTES))}}`;
 }
 
-/** What a transcript line says of its entries. */
-export interface TranscriptMarks {
-  /** The JSON text of the worker's id, quotes and all. */
-  readonly workerIdJson: string;
+/** Where a transcript line names its worker, and what it says of its entries. */
+export interface TranscriptSpan {
+  /** Where the JSON text of the worker's id begins, quotes and all. */
+  readonly workerFrom: number;
+  /** Where it ends. */
+  readonly workerEnd: number;
   /** Sequence of the first entry. */
   readonly seq: number;
   /** Number of entries. */
   readonly count: number;
 }
 
-/** The marks of a line that adds to a transcript; `undefined` for any other line. Does not check the line. */
+/** What a transcript line says of its entries. */
+export interface TranscriptMarks extends Pick<TranscriptSpan, "seq" | "count"> {
+  /** The JSON text of the worker's id, quotes and all. */
+  readonly workerIdJson: string;
+}
+
+/** The marks of an intact line that adds to a transcript; `undefined` for any other line. */
 export function transcriptMarks(bytes: Uint8Array, start: number, end: number): TranscriptMarks | undefined {
+  const span = transcriptSpan(bytes, start, end);
+  if (span === undefined) return undefined;
+  const { workerFrom, workerEnd, seq, count } = span;
+  return { workerIdJson: decoder.decode(bytes.subarray(workerFrom, workerEnd)), seq, count };
+}
+
+/** The span of a line that adds to a transcript; `undefined` for any other line. Does not check the line. */
+export function transcriptSpan(bytes: Uint8Array, start: number, end: number): TranscriptSpan | undefined {
   if (!matches(bytes, start, idHead)) return undefined;
   let at = start + idHead.length;
   while (isDigit(bytes[at])) at++;
@@ -141,15 +157,15 @@ export function transcriptMarks(bytes: Uint8Array, start: number, end: number): 
   if (type === undefined) return undefined;
   at += type.length - 1;
   if (!matches(bytes, at, workerHead)) return undefined;
-  const idFrom = at + workerHead.length;
-  const idEnd = stringEnd(bytes, idFrom, end);
-  if (!matches(bytes, idEnd, seqHead)) return undefined;
-  const seq = numberAt(bytes, idEnd + seqHead.length);
-  let countAt = idEnd + seqHead.length;
+  const workerFrom = at + workerHead.length;
+  const workerEnd = stringEnd(bytes, workerFrom, end);
+  if (!matches(bytes, workerEnd, seqHead)) return undefined;
+  const seq = numberAt(bytes, workerEnd + seqHead.length);
+  let countAt = workerEnd + seqHead.length;
   while (isDigit(bytes[countAt])) countAt++;
   if (!matches(bytes, countAt, countHead)) return undefined;
   const count = numberAt(bytes, countAt + countHead.length);
-  return { workerIdJson: decoder.decode(bytes.subarray(idFrom, idEnd)), seq, count };
+  return { workerFrom, workerEnd, seq, count };
 }
 
 /** Where the JSON string that begins at `start` ends, past its closing quote. */
@@ -163,7 +179,7 @@ function stringEnd(bytes: Uint8Array, start: number, end: number): number {
 
 /** The sequence of the first entry of a transcript line, or 0. Does not check the line. */
 export function seqOf(bytes: Uint8Array, start: number, end: number): number {
-  return transcriptMarks(bytes, start, end)?.seq ?? 0;
+  return transcriptSpan(bytes, start, end)?.seq ?? 0;
 }
 
 function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {

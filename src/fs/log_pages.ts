@@ -4,11 +4,12 @@
  * @module
  */
 import { RuntimeError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import type { ReadEvents, StoredEvents } from "../core/store.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
-import { DamagedLine, readLinePage } from "./line_pages.ts";
+import { DamagedLine, type LinePage, readLinePage } from "./line_pages.ts";
 import { idOf } from "./lines.ts";
 import { OpenFiles } from "./open_files.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
@@ -48,7 +49,7 @@ export class LogPages {
     const keep = read.after === undefined ? "last" : "first";
     const from = read.after === undefined ? Math.max(firstEventId, before - read.limit) : read.after + 1;
     const to = read.after === undefined ? before : Math.min(from + read.limit, log.lastEventId + 1);
-    return { events: from < to ? this.#lines(log, from, to, keep) : [], firstEventId };
+    return { events: this.#events(log, from, to, keep), firstEventId };
   }
 
   /** Closes its files. */
@@ -56,8 +57,24 @@ export class LogPages {
     this.#files.closeAll();
   }
 
-  /** Lines from the one segment that holds the side where the page begins; the rest comes with the next page. */
-  #lines(log: DurableLog, from: number, to: number, keep: "first" | "last"): string[] {
+  /** Events of a page, over as many segments as it takes. */
+  #events(log: DurableLog, from: number, to: number, keep: "first" | "last"): string[] {
+    const pages: (readonly string[])[] = [];
+    let [low, high, bytes] = [from, to, 0];
+    while (low < high) {
+      const page = this.#lines(log, low, high, keep);
+      bytes += page.bytes;
+      if (pages.length > 0 && bytes > limits.pageBytesMax) break;
+      pages.push(page.texts);
+      if (page.cut) break;
+      if (keep === "first") low += page.texts.length;
+      else high -= page.texts.length;
+    }
+    return (keep === "first" ? pages : pages.reverse()).flat();
+  }
+
+  /** Events of the one segment that holds the side where the page begins. */
+  #lines(log: DurableLog, from: number, to: number, keep: "first" | "last"): LinePage {
     const edge = keep === "first" ? from : to - 1;
     const index = log.segments.findLastIndex((segment) => segment <= edge);
     const segment = log.segments[index] ?? 1;
@@ -73,11 +90,11 @@ export class LogPages {
     next: number,
     path: string,
     range: { readonly from: number; readonly to: number; readonly keep: "first" | "last" },
-  ): string[] {
+  ): LinePage {
     try {
-      const texts = readLinePage(this.#sorted(log, segment, next, path), range);
-      if (texts.length === 0) throw new DamagedLine(0);
-      return texts;
+      const page = readLinePage(this.#sorted(log, segment, next, path), range);
+      if (page.texts.length === 0) throw new DamagedLine(0);
+      return page;
     } catch (error) {
       if (!(error instanceof DamagedLine)) throw error;
       const eventIds: readonly [number, number] = [range.from, range.to - 1];
@@ -101,6 +118,7 @@ export class LogPages {
       next,
       lineBytesMax: TORN_BYTES_MAX,
       numberOf: idOf,
+      countOf: () => 1,
     };
   }
 }

@@ -277,6 +277,15 @@ class LogReader {
       bytesBehind: size - offset,
       headerBytes: offset === 0 ? segmentHeader(this.#runtimeId, segment).length : 0,
     });
+    if (later[0] === k) {
+      throw corrupt(
+        nameOf(this.#layout, path),
+        "something lies behind its last event, though the log goes on",
+        {
+          byteOffset: offset,
+        },
+      );
+    }
     if (row.verdict !== "corrupt") return { row, segment, offset, bytes: size - offset, k };
     throw corrupt(nameOf(this.#layout, path), `event ${k} is damaged: ${row.reason}`, {
       byteOffset: offset,

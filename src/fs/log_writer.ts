@@ -122,6 +122,7 @@ export class LogWriter {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#offset >= this.#options.segmentBytes) await this.startSegment();
     const file = this.#openFile();
+    this.#checkFile(file, this.#offset);
     const { bytes, lines } = this.#lines.encode(events.map(({ json }) => logLine(json, this.#syncedEventId)));
     this.#write(file, bytes);
     await this.#sync(file, bytes.length);
@@ -246,7 +247,7 @@ export class LogWriter {
     }
   }
 
-  /** Once per commit: the file is still linked and as long as it should be. */
+  /** Before and after a write: the file is still linked and as long as it should be. */
   #checkFile(file: OpenFile, size: number): void {
     const stat = this.#statOf(file);
     if (stat.links === 0) throw this.#fail(this.#vanished("the file was removed or replaced"));
@@ -261,7 +262,7 @@ export class LogWriter {
     try {
       return file.stat();
     } catch (error) {
-      throw this.#fail(this.#poison("the file could not be checked after a write", error));
+      throw this.#fail(this.#poison("the file could not be checked", error));
     }
   }
 

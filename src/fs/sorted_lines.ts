@@ -29,6 +29,8 @@ export interface SortedLines {
   readonly lineBytesMax: number;
   /** The number of the line at a place in a buffer; 0 when it is none. */
   numberOf(bytes: Uint8Array, start: number, end: number): number;
+  /** How many numbers the line at a place in a buffer takes up: the next one follows on from it. */
+  countOf(bytes: Uint8Array, start: number, end: number): number;
 }
 
 interface Place {

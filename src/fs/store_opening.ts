@@ -11,7 +11,7 @@ import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
 import { RuntimeError } from "../core/errors.ts";
 import { readConfig, type StoreConfig } from "./config.ts";
-import { makeDirectory, mustBeDirectory, removeQuietly, writeNew } from "./disk.ts";
+import { makeDirectory, mustBeDirectory, removeQuietly, withFileAsync, writeNew } from "./disk.ts";
 import { guarded, guardedAsync } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { createIdentity, readIdentity, type StoreIdentity, updateConfigSnapshot } from "./identity.ts";
@@ -55,6 +55,7 @@ export async function openPlace(
     const identity = readIdentityOrTorn(fs, layout, options.runtimeId, notices) ??
       await createStore(fs, layout, options, config, notices);
     await updateConfigSnapshot(fs, layout, options.runtimeId, identity, config);
+    await settle(fs, layout, options.root);
     sweep(fs, layout, notices);
     return { lock, config, notices };
   } catch (error) {
@@ -131,6 +132,20 @@ function hasContent(fs: FileSystem, layout: RuntimeLayout, runtimeId: string): b
     const { firstEventIds } = listSegments(fs, layout);
     const size = fs.stat(segmentPath(layout, 1))?.size ?? 0;
     return firstEventIds.some((id) => id !== 1) || size > segmentHeader(runtimeId, 1).length;
+  });
+}
+
+/**
+ * What this opening found may be in the page cache only, if the process that
+ * wrote it was killed before it synced: it must last before anything does
+ * that builds on it.
+ */
+async function settle(fs: FileSystem, layout: RuntimeLayout, root: string): Promise<void> {
+  await guardedAsync("sync", layout.directory, async () => {
+    await withFileAsync(fs, layout.identity, "update", (file) => file.sync());
+    for (const directory of [layout.events, layout.directory, runtimesDirectory(root), root]) {
+      if (fs.stat(directory) !== undefined) await fs.syncDirectory(directory);
+    }
   });
 }
 

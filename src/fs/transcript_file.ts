@@ -10,11 +10,19 @@ import { readBytes, writeAll } from "./disk.ts";
 import type { OpenFile } from "./file_system.ts";
 import { FORMAT_VERSION } from "./layout.ts";
 import { DamagedLine, type LineRange, readLinePage } from "./line_pages.ts";
-import { isIntact, sealedBytes, seqOf, transcriptMarks } from "./lines.ts";
+import {
+  idOf,
+  isIntact,
+  sealedBytes,
+  transcriptMarks,
+  type TranscriptSpan,
+  transcriptSpan,
+} from "./lines.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
 import type { SortedLines } from "./sorted_lines.ts";
 
 const NEWLINE = 0x0a;
+const encoder = new TextEncoder();
 const TAIL_BYTES = 4_096;
 
 /** Whose transcript it is: a worker id may be used again after a purge. */
@@ -111,7 +119,8 @@ export function readTranscriptLines(
   bytes: number,
   entries: number,
   range: LineRange,
-): string[] {
+): readonly string[] {
+  const worker = encoder.encode(plainLines(JSON.stringify(owner.workerId)));
   const lines: SortedLines = {
     file,
     start: transcriptHeader(owner).length,
@@ -119,7 +128,24 @@ export function readTranscriptLines(
     first: 1,
     next: entries + 1,
     lineBytesMax: TORN_BYTES_MAX,
-    numberOf: seqOf,
+    numberOf: (bytes, start, end) => ownSpan(bytes, start, end, owner.createdEventId, worker)?.seq ?? 0,
+    countOf: (bytes, start, end) => transcriptSpan(bytes, start, end)?.count ?? 0,
   };
-  return readLinePage(lines, range);
+  return readLinePage(lines, range).texts;
+}
+
+/** What a line says of its entries, if it is one of this worker: not of another, nor of an earlier one of the same id. */
+function ownSpan(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  createdEventId: number,
+  worker: Uint8Array,
+): TranscriptSpan | undefined {
+  const span = transcriptSpan(bytes, start, end);
+  if (span === undefined || idOf(bytes, start) <= createdEventId) return undefined;
+  const { workerFrom, workerEnd } = span;
+  const isOwn = workerEnd - workerFrom === worker.length &&
+    worker.every((byte, index) => byte === bytes[workerFrom + index]);
+  return isOwn ? span : undefined;
 }

@@ -9,6 +9,7 @@ import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
+import { byteLength } from "../core/text.ts";
 import type {
   AppendBatch,
   AppendResult,
@@ -41,8 +42,8 @@ export class MemoryStorage {
 export interface MemoryRuntime {
   /** The texts of all events; the event with id 1 first. */
   readonly events: string[];
-  /** Transcript events by worker, in order. */
-  readonly transcripts: Map<WorkerId, EventRecord[]>;
+  /** By worker, in order: event id and last sequence of each event that adds to its transcript. */
+  readonly transcripts: Map<WorkerId, { readonly eventIds: number[]; readonly lastSeqs: number[] }>;
   /** Whether a store has it open. */
   open: boolean;
 }
@@ -92,18 +93,19 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return this.#attempt(() => {
       const { events } = this.#kept;
       const [start, end] = span(read, events.length);
-      return { events: bounded(events.slice(start, end), (text) => text.length, read), firstEventId: 1 };
+      return { events: bounded(events.slice(start, end), read), firstEventId: 1 };
     });
   }
 
   /** The events that hold a page of a transcript. */
   readTranscript(read: ReadTranscript): Promise<readonly string[]> {
     return this.#attempt(() => {
-      const records = this.#kept.transcripts.get(read.workerId) ?? [];
-      const lastSeq = lastSeqOf(records.at(-1));
-      const [start, end] = span(read, lastSeq);
-      const page = records.slice(indexOf(records, start + 1), indexOf(records, end) + 1);
-      return bounded(page, (record) => record.json.length, read).map((record) => record.json);
+      const { eventIds, lastSeqs } = this.#kept.transcripts.get(read.workerId) ??
+        { eventIds: [], lastSeqs: [] };
+      const [start, end] = span(read, lastSeqs.at(-1) ?? 0);
+      if (start >= end) return [];
+      const page = eventIds.slice(indexOf(lastSeqs, start + 1), indexOf(lastSeqs, end) + 1);
+      return bounded(page.map((id) => this.#kept.events[id - 1] ?? ""), read);
     });
   }
 
@@ -129,18 +131,15 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return Promise.resolve();
   }
 
-  #keep(record: EventRecord): void {
-    const { workerId, effect } = record;
-    this.#kept.events.push(record.json);
+  #keep({ id, workerId, effect, seq, count, json }: EventRecord): void {
+    const { events, transcripts } = this.#kept;
+    events.push(json);
     if (workerId === undefined || effect === "none") return;
-    if (effect === "transcript") this.#transcript(workerId).push(record);
-    else this.#kept.transcripts.delete(workerId);
-  }
-
-  #transcript(workerId: WorkerId): EventRecord[] {
-    let records = this.#kept.transcripts.get(workerId);
-    if (records === undefined) this.#kept.transcripts.set(workerId, records = []);
-    return records;
+    if (effect !== "transcript") return void transcripts.delete(workerId);
+    let transcript = transcripts.get(workerId);
+    if (transcript === undefined) transcripts.set(workerId, transcript = { eventIds: [], lastSeqs: [] });
+    transcript.eventIds.push(id);
+    transcript.lastSeqs.push(seq + count - 1);
   }
 
   #fenced(batch: AppendBatch): RuntimeError<"conflict"> {
@@ -169,37 +168,29 @@ function span(read: ReadEvents, length: number): [start: number, end: number] {
   return [Math.max(0, end - read.limit), Math.max(0, end)];
 }
 
-/** As many items as fit a page, from the side where the cursor is; at least one. */
-function bounded<Item>(
-  items: readonly Item[],
-  sizeOf: (item: Item) => number,
-  read: ReadEvents,
-): readonly Item[] {
-  const nearest = read.after === undefined ? items.toReversed() : items;
+/** As many texts as fit a page, from the side where the cursor is; at least one. */
+function bounded(texts: readonly string[], read: ReadEvents): readonly string[] {
+  const nearest = read.after === undefined ? texts.toReversed() : texts;
   let bytes = 0;
   let count = 0;
-  for (const item of nearest) {
-    bytes += sizeOf(item);
+  for (const text of nearest) {
+    bytes += byteLength(text);
     if (count > 0 && bytes > limits.pageBytesMax) break;
     count++;
   }
-  return read.after === undefined ? items.slice(items.length - count) : items.slice(0, count);
+  return read.after === undefined ? texts.slice(texts.length - count) : texts.slice(0, count);
 }
 
-/** Index of the record that holds an entry, by bisection. */
-function indexOf(records: readonly EventRecord[], seq: number): number {
+/** Index of the event that holds an entry, by bisection. */
+function indexOf(lastSeqs: readonly number[], seq: number): number {
   let low = 0;
-  let high = records.length;
+  let high = lastSeqs.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (lastSeqOf(records[middle]) < seq) low = middle + 1;
+    if ((lastSeqs[middle] ?? 0) < seq) low = middle + 1;
     else high = middle;
   }
   return low;
-}
-
-function lastSeqOf(record: EventRecord | undefined): number {
-  return record === undefined ? 0 : record.seq + record.count - 1;
 }
 
 async function* chunks(events: readonly string[]): AsyncGenerator<readonly string[]> {

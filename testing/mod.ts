@@ -1,0 +1,29 @@
+/**
+ * The conformance suite for stores: the contract of `RuntimeStore` in full, as
+ * tests. It checks a store at its seam, and again through a whole runtime on
+ * it. It runs wherever `mod.ts` runs that has `node:assert`, and needs no
+ * permission of its own.
+ *
+ * What a store can do is read from its `supports`; no store is known by name.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { testRuntimeStore } from "@yoi/worker-runtime/testing";
+ * import { MemoryRuntimeStore, MemoryStorage } from "@yoi/worker-runtime/memory-store";
+ *
+ * testRuntimeStore({
+ *   name: "memory",
+ *   test: (name, fn) => Deno.test(name, fn),
+ *   open: (runtimeId) => {
+ *     const storage = new MemoryStorage();
+ *     return {
+ *       open: () => Promise.resolve(new MemoryRuntimeStore({ runtimeId, storage })),
+ *       remove: () => Promise.resolve(storage.runtimes.clear()),
+ *     };
+ *   },
+ * });
+ * ```
+ *
+ * @module
+ */
+export { type RuntimeStoreSuite, type StorePlace, testRuntimeStore } from "./suite.ts";

@@ -1,0 +1,90 @@
+/**
+ * Random histories, one command at a time and many at once, with reopenings
+ * and restarts in between: the runtime must answer what the model says.
+ *
+ * @module
+ */
+import { deepEqual, equal } from "./assert.ts";
+import { isRuntimeError } from "../src/core/errors.ts";
+import type { Runtime } from "../src/core/runtime.ts";
+import type { Receipt } from "../src/core/worker.ts";
+import { allEntries, allEvents, allWorkers } from "./dump.ts";
+import { type Expected, Model, type Step } from "./model.ts";
+import { randomStep, type Runs, take } from "./model_steps.ts";
+import type { Group, Place } from "./place.ts";
+import { Random } from "./random.ts";
+
+/** The tests of this many histories. */
+export function modelTests(histories: number): Group {
+  return (test) => {
+    for (let seed = 1; seed <= histories; seed++) {
+      test(`a runtime does what the model does, history ${seed}`, (place) => history(place, seed));
+    }
+  };
+}
+
+async function history(place: Place, seed: number): Promise<void> {
+  const random = new Random(seed);
+  const model = new Model();
+  let runtime = await place.runtime();
+  model.opened();
+  for (let round = 0; round < 40; round++) {
+    const steps = Array.from({ length: 1 + random.below(12) }, () => randomStep(random));
+    if (random.below(2) === 0) await inTurns(runtime, model, steps);
+    else await atOnce(runtime, model, steps);
+    if (random.below(6) > 0) continue;
+    await compare(runtime, model);
+    const how = random.pick(["reopen", "restart"] as const);
+    if (how === "reopen") model.closed();
+    runtime = await place[how](runtime);
+    model.opened();
+    await compare(runtime, model);
+  }
+  await compare(runtime, model);
+}
+
+async function inTurns(runtime: Runtime, model: Model, steps: readonly Step[]): Promise<void> {
+  const runs: Runs = new Map();
+  for (const step of steps) {
+    const runId = runs.get(step.workerId)?.runId;
+    if (step.command === "finish" && runId === undefined) continue;
+    const expected = model.take(runId === undefined ? step : { ...step, runId });
+    deepEqual(await answer(take(runtime, step, runs)), expected, JSON.stringify(step));
+  }
+}
+
+/** Runs are left out: who ends one has waited for its beginning. */
+async function atOnce(runtime: Runtime, model: Model, steps: readonly Step[]): Promise<void> {
+  const some = steps.filter(({ command }) => command !== "begin" && command !== "finish");
+  const expected = some.map((step) => model.take(step));
+  const answers = await Promise.all(some.map((step) => answer(take(runtime, step, new Map()))));
+  deepEqual(answers, expected, JSON.stringify(some));
+}
+
+async function answer(work: Promise<Receipt | undefined>): Promise<Expected> {
+  try {
+    const receipt = await work;
+    return { eventId: receipt?.eventId ?? 0, duplicate: receipt?.duplicate ?? false };
+  } catch (error) {
+    if (!isRuntimeError(error)) throw error;
+    return { code: error.code };
+  }
+}
+
+async function compare(runtime: Runtime, model: Model): Promise<void> {
+  equal(runtime.lastEventId, model.lastEventId);
+  equal(runtime.overview().usage.inputTokens, model.tokens);
+  deepEqual(allWorkers(runtime).map(({ record }) => record.workerId), [...model.workers.keys()]);
+  for (const [workerId, expected] of model.workers) {
+    const worker = runtime.worker(workerId);
+    const { status, run, lastRun, data, usage, transcriptLength } = worker.state();
+    deepEqual({ ...data }, expected.data);
+    deepEqual(
+      [status, run?.runId ?? null, lastRun?.outcome, usage.inputTokens, transcriptLength],
+      [expected.status, expected.run, expected.lastOutcome, expected.tokens, expected.contents.length],
+    );
+    deepEqual((await allEntries(worker)).map(({ content }) => content), expected.contents);
+  }
+  const ids = (await allEvents(runtime)).map(({ id }) => id);
+  deepEqual(ids, Array.from({ length: model.lastEventId }, (_, index) => index + 1));
+}

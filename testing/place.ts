@@ -1,0 +1,97 @@
+/**
+ * What a test works with: a place, the runtimes that it opened there, and the
+ * assertion that something is refused.
+ *
+ * @module
+ */
+import { equal, fail, ok } from "./assert.ts";
+import { type AnyRuntimeError, isRuntimeError, type RuntimeErrorCode } from "../src/core/errors.ts";
+import { Runtime, type RuntimeOptions } from "../src/core/runtime.ts";
+import type { RuntimeStore } from "../src/core/store.ts";
+import type { StorePlace } from "./suite.ts";
+
+/** Registers a test, on a place for the runtime "local" unless it names another. */
+export type Register = (title: string, body: (place: Place) => Promise<void>, runtimeId?: string) => void;
+
+/** A part of the suite. */
+export type Group = (test: Register) => void;
+
+/** A place that closes what was opened on it. */
+export class Place {
+  /** The runtime whose stores are here. */
+  readonly runtimeId: string;
+  readonly #place: StorePlace;
+  readonly #stores = new Set<RuntimeStore>();
+  readonly #storeOf = new Map<Runtime, RuntimeStore>();
+
+  /** A place on which nothing is open. */
+  constructor(runtimeId: string, place: StorePlace) {
+    this.runtimeId = runtimeId;
+    this.#place = place;
+  }
+
+  /** Opens a store. */
+  async store(): Promise<RuntimeStore> {
+    const store = await this.#place.open();
+    this.#stores.add(store);
+    return store;
+  }
+
+  /** Opens a runtime on a new store. */
+  async runtime(options: Omit<RuntimeOptions, "store"> = {}): Promise<Runtime> {
+    const store = await this.store();
+    const runtime = await Runtime.open({ ...options, store });
+    this.#storeOf.set(runtime, store);
+    return runtime;
+  }
+
+  /** The runtime that was opened last. */
+  get newest(): Runtime {
+    const runtime = [...this.#storeOf.keys()].at(-1);
+    ok(runtime !== undefined, "a runtime was opened");
+    return runtime;
+  }
+
+  /** Closes a runtime in good order and opens it again. */
+  async reopen(runtime: Runtime): Promise<Runtime> {
+    await runtime.close();
+    return await this.runtime();
+  }
+
+  /** Takes the store away from a runtime, as a crash would, and opens a runtime on what is left. */
+  async restart(runtime: Runtime): Promise<Runtime> {
+    await this.#storeOf.get(runtime)?.close();
+    return await this.runtime();
+  }
+
+  /** Closes everything and removes the place. */
+  async remove(): Promise<void> {
+    for (const runtime of this.#storeOf.keys()) await runtime.close();
+    for (const store of this.#stores) await store.close();
+    await this.#place.remove();
+  }
+}
+
+/** Asserts that `work` is refused with `code`; gives the error. */
+export async function refused<Code extends RuntimeErrorCode>(
+  work: Promise<unknown> | (() => unknown),
+  code: Code,
+): Promise<Extract<AnyRuntimeError, { code: Code }>> {
+  try {
+    await (typeof work === "function" ? work() : work);
+  } catch (error) {
+    if (!isRuntimeError(error)) throw error;
+    equal(error.code, code, `the code of "${error.message}"`);
+    ok(/^Cannot .+: .+/s.test(error.message), `the form of "${error.message}"`);
+    return error as Extract<AnyRuntimeError, { code: Code }>;
+  }
+  fail(`nothing was refused, ${code} was expected`);
+}
+
+/** Asserts that `work` writes no event, and gives what it answers. */
+export async function writesNothing<T>(runtime: Runtime, work: () => Promise<T>): Promise<T> {
+  const before = runtime.lastEventId;
+  const answer = await work();
+  equal(runtime.lastEventId, before, "no event was written");
+  return answer;
+}

@@ -1,0 +1,153 @@
+/**
+ * Watching: catches up, goes on live, ends quietly.
+ *
+ * @module
+ */
+import { deepEqual, equal } from "./assert.ts";
+import type { RuntimeEvent } from "../src/core/events.ts";
+import type { Runtime } from "../src/core/runtime.ts";
+import type { WatchOptions } from "../src/core/watch.ts";
+import type { Worker } from "../src/core/worker.ts";
+import { type Place, refused, type Register } from "./place.ts";
+
+/** Registers the tests. */
+export function watchTests(test: Register): void {
+  test("watch() catches up from a cursor", async (place) => {
+    const runtime = await start(place);
+    deepEqual(await idsOf(runtime, 4, { after: 0 }), [1, 2, 3, 4]);
+    deepEqual(await idsOf(runtime, 2, { after: 2 }), [3, 4]);
+  });
+
+  test("watch() goes on live, and begins at the newest unless told", async (place) => {
+    const runtime = await start(place);
+    const live = idsOf(runtime, 3, {});
+    const both = idsOf(runtime, 5, { after: 2 });
+    for (let count = 0; count < 3; count++) await runtime.record("note", count);
+    deepEqual(await live, [5, 6, 7]);
+    deepEqual(await both, [3, 4, 5, 6, 7]);
+  });
+
+  test("watch() gives every event once, in order, while many are written", async (place) => {
+    const runtime = await start(place);
+    const watchers = [0, 3, 4].map((after) => idsOf(runtime, 1_004 - after, { after }));
+    for (let batch = 0; batch < 10; batch++) {
+      await Promise.all(Array.from({ length: 100 }, (_, index) => runtime.record("note", index)));
+    }
+    for (const ids of await Promise.all(watchers)) {
+      deepEqual(ids, Array.from({ length: ids.length }, (_, index) => 1_004 - ids.length + index + 1));
+    }
+  });
+
+  test("watch() leaves its reader the time it takes", async (place) => {
+    const runtime = await start(place);
+    const events = runtime.watch({ after: 4 });
+    await Promise.all(Array.from({ length: 600 }, (_, index) => runtime.record("note", index)));
+    for (let id = 5; id <= 604; id++) {
+      equal((await events.next()).value?.id, id);
+      if (id % 100 === 0) await runtime.flush();
+    }
+    await events.return();
+  });
+
+  test("watch() of a worker gives its events alone", async (place) => {
+    const runtime = await start(place);
+    const [a, b] = [runtime.worker("a"), runtime.worker("b")];
+    const watching = idsOf(a, 3, { after: 0 });
+    await b.record("note", 1);
+    await a.record("note", 2);
+    await b.record("note", 3);
+    await a.record("note", 4);
+    deepEqual(await watching, [3, 6, 8]);
+  });
+
+  test("watch() of no worker is worker_not_found", async (place) => {
+    const runtime = await start(place);
+    await refused(runtime.worker("nobody").watch().next(), "worker_not_found");
+  });
+
+  for (const [what, after] of [["waits", undefined], ["catches up", 0]] as const) {
+    test(`watch() ends quietly when its signal aborts while it ${what}`, async (place) => {
+      const runtime = await start(place);
+      const controller = new AbortController();
+      const events = runtime.watch({ after, signal: controller.signal });
+      const next = events.next();
+      controller.abort(new Error("enough"));
+      await next;
+      deepEqual(await events.next(), { done: true, value: undefined });
+    });
+
+    test(`watch() ends quietly when the runtime closes while it ${what}`, async (place) => {
+      const runtime = await start(place);
+      const events = runtime.watch({ after });
+      const next = events.next();
+      await runtime.close();
+      await next;
+      deepEqual(await events.next(), { done: true, value: undefined });
+    });
+  }
+
+  test("watch() with an aborted signal gives nothing", async (place) => {
+    const runtime = await start(place);
+    const events = runtime.watch({ after: 0, signal: AbortSignal.abort() });
+    deepEqual(await events.next(), { done: true, value: undefined });
+  });
+
+  test("watch() of many ends when the runtime closes", async (place) => {
+    const runtime = await start(place);
+    const watchers = [runtime, runtime.worker("a"), runtime.worker("b"), runtime].map(async (source) => {
+      const types: string[] = [];
+      for await (const event of source.watch()) types.push(event.type);
+      return types;
+    });
+    await runtime.record("note", null);
+    await runtime.close();
+    for (const types of await Promise.all(watchers)) equal(types.includes("worker.created"), false);
+  });
+
+  test("watch() goes on across a reopen from a cursor", async (place) => {
+    let runtime = await start(place);
+    const seen = await idsOf(runtime, 3, { after: 0 });
+    for (const how of ["reopen", "restart"] as const) {
+      await runtime.record("note", how);
+      runtime = await place[how](runtime);
+    }
+    const rest = await idsOf(runtime, 6, { after: seen.at(-1) });
+    deepEqual([...seen, ...rest], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test("watch() sees no event before it is in the state", async (place) => {
+    const runtime = await start(place);
+    const watching = (async () => {
+      for await (const event of runtime.watch()) {
+        equal(event.id <= runtime.lastEventId, true);
+        if (event.id === 54) return;
+      }
+    })();
+    for (let count = 0; count < 50; count++) {
+      await runtime.worker("a").append([{ role: "assistant", content: `${count}` }]);
+    }
+    await watching;
+  });
+
+  test("watch() that is left early leaves nothing behind", async (place) => {
+    const runtime = await start(place);
+    for await (const _ of runtime.watch({ after: 0 })) break;
+    await using events = runtime.watch({ after: 0 });
+    equal((await events.next()).done, false);
+  });
+}
+
+async function start(place: Place): Promise<Runtime> {
+  const runtime = await place.runtime();
+  for (const workerId of ["a", "b"]) await runtime.createWorker({ workerId, intent: { kind: "assistant" } });
+  return runtime;
+}
+
+/** The ids of the first events that a watch gives. */
+async function idsOf(source: Runtime | Worker, count: number, options: WatchOptions): Promise<number[]> {
+  const events: RuntimeEvent[] = [];
+  for await (const event of source.watch(options)) {
+    if (events.push(event) === count) break;
+  }
+  return events.map(({ id }) => id);
+}

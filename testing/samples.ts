@@ -1,0 +1,75 @@
+/**
+ * What the tests feed to stores: ids and texts that were trouble somewhere.
+ *
+ * @module
+ */
+
+/** Ids that something could take for something else: a file system, a query language, an object. */
+export const oddIds: readonly string[] = [
+  "a",
+  "A",
+  "a/b",
+  "a\\b",
+  ".",
+  "..",
+  "../a",
+  "a.",
+  " a",
+  "~",
+  "~61",
+  "%61",
+  "con",
+  "CON",
+  "nul",
+  "aux.txt",
+  "com1",
+  "a:b",
+  "*?<>|\"'`;--",
+  "-rf",
+  "$HOME",
+  "worker.json",
+  "__proto__",
+  "constructor",
+  "日本語の作業者",
+  "\u00E9",
+  "ß",
+  "ſ",
+  "🦊",
+  "👩‍👩‍👧‍👦",
+  "\u202Eabc",
+  "a\u2028b",
+  "x".repeat(80),
+  "X".repeat(80),
+  "字".repeat(26),
+];
+
+/** Contents to be kept to the letter. */
+export const oddContents: Readonly<Record<string, string>> = {
+  "an empty text": "",
+  "spaces alone": "  \t ",
+  "line breaks of all kinds": "a\nb\rc\r\nd\u2028e\u2029f\u0085g\vh\f",
+  "a lone carriage return": "\r",
+  "a trailing line break": "a\n",
+  "NUL and other controls": "\0\u0001\u001F\u007F\u0080",
+  "a byte order mark": "\uFEFFa\uFEFF",
+  "quotes and backslashes": '"\\"\\\\u0041\\',
+  "JSON of an event": '{"id":1,"entries":[],"crc":"00000000"}\n',
+  "the member before entries": 'x,"entries":[{"role":"user","content":"y"}],"crc":"deadbeef"}',
+  "composed and decomposed letters": "é e\u0301 Å \u212B",
+  "characters beyond the first plane": "𝄞🦊👩‍👩‍👧‍👦\u{10FFFF}",
+  "noncharacters": "\uFFFE\uFFFF\u{1FFFE}",
+  "1 MiB of one byte each": "x".repeat(1_048_576),
+  "1 MiB of four bytes each": "🦊".repeat(262_144),
+  "1 MiB of control characters": "\u0001".repeat(1_048_576),
+};
+
+/** JSON values that do not survive everywhere. */
+export const oddJson: Readonly<Record<string, string>> = {
+  "an empty object": "{}",
+  "the member __proto__": '{"__proto__":{"polluted":true},"constructor":{"prototype":1}}',
+  "members like indexes": '{"2":1,"1":2,"a":3}',
+  "numbers at the edges":
+    '{"a":1.7976931348623157e308,"b":5e-324,"c":9007199254740993,"d":-1e-7,"e":0.30000000000000004}',
+  "an empty name": '{"":{"":[[],{},"",0,false,null]}}',
+  "line separators": '{"\\u2028":"\\u2029","\\r":"\\n"}',
+};

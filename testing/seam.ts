@@ -1,0 +1,154 @@
+/**
+ * A writer at the seam: what a runtime does for its store, without a runtime.
+ *
+ * @module
+ */
+import { encodeEvent, type EventHead, type EventRecord, parseEventHead } from "../src/core/events.ts";
+import { parseWorkerId, type WorkerId } from "../src/core/ids.ts";
+import { Draft, Ledger } from "../src/core/ledger.ts";
+import type { Notice } from "../src/core/diagnostics.ts";
+import { workerRecord } from "../src/core/records.ts";
+import { restoreSnapshot, takeSnapshot } from "../src/core/snapshots.ts";
+import type { AppendResult, RuntimeStore } from "../src/core/store.ts";
+import type { Place } from "./place.ts";
+
+type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
+
+/** An event to write; contents make it one of a transcript. */
+export type Draftable = Unsealed<EventHead> | { workerId: WorkerId; contents: readonly string[] };
+
+const AT = "2026-01-02T03:04:05.678Z";
+
+/** A store that was loaded, with the state that its events make. */
+export class Seam {
+  /** The store. */
+  readonly store: RuntimeStore;
+  /** The state. */
+  readonly ledger: Ledger;
+  /** What the store noticed. */
+  readonly notices: Notice[] = [];
+  /** The texts that load gave, after its snapshot. */
+  readonly loaded: string[] = [];
+  /** What the snapshot covered; 0 without one. */
+  through = 0;
+  /** The texts that were appended. */
+  readonly texts: string[] = [];
+
+  private constructor(store: RuntimeStore) {
+    this.store = store;
+    this.ledger = new Ledger(store.runtimeId);
+  }
+
+  /** Opens and loads a store. */
+  static async open(place: Place): Promise<Seam> {
+    const seam = new Seam(await place.store());
+    const { store, ledger, notices } = seam;
+    const { snapshot, events } = await store.load({ view: ledger, notice: (notice) => notices.push(notice) });
+    if (snapshot !== undefined) restoreSnapshot(ledger, snapshot);
+    seam.through = snapshot?.through ?? 0;
+    for await (const texts of events) {
+      seam.loaded.push(...texts);
+      for (const text of texts) ledger.apply(parseEventHead(text));
+    }
+    return seam;
+  }
+
+  /** Opens a store and writes the first events of a runtime with some workers. */
+  static async start(place: Place, ...workers: string[]): Promise<Seam> {
+    const seam = await Seam.open(place);
+    await seam.append({ type: "runtime.created", runtimeId: seam.store.runtimeId }, {
+      type: "runtime.opened",
+      epoch: 1,
+    });
+    if (workers.length > 0) await seam.append(...workers.map(created));
+    return seam;
+  }
+
+  /** The last event. */
+  get last(): number {
+    return this.ledger.runtime.lastEventId;
+  }
+
+  /** Appends a batch. */
+  async append(...events: Draftable[]): Promise<AppendResult> {
+    return await this.appendAs(this.last, ...events);
+  }
+
+  /** Appends a batch under an expectation of its own. */
+  async appendAs(expectedLastEventId: number, ...events: Draftable[]): Promise<AppendResult> {
+    const draft = new Draft(this.ledger);
+    const records = events.map((event) => record(draft, event));
+    const { touched } = draft;
+    const result = await this.store.append({ expectedLastEventId, events: records, touched });
+    draft.adopt();
+    this.texts.push(...records.map((each) => each.json));
+    return result;
+  }
+
+  /** Saves a snapshot of the state. */
+  async save(): Promise<void> {
+    await this.store.saveSnapshot(takeSnapshot(this.ledger));
+  }
+
+  /** The texts of all events that are kept, in as many pages as it takes. */
+  async log(): Promise<string[]> {
+    const { firstEventId } = await this.store.readEvents({ limit: 1 });
+    const texts: string[] = [];
+    for (let more = true; more;) {
+      const after = firstEventId - 1 + texts.length;
+      const { events } = await this.store.readEvents({ after, limit: 1_000 });
+      texts.push(...events);
+      more = events.length > 0;
+    }
+    return texts;
+  }
+
+  /** Closes the store and loads the next one on the place. */
+  async reopen(place: Place): Promise<Seam> {
+    await this.store.close();
+    return await Seam.open(place);
+  }
+}
+
+/** The creation of a worker. */
+export function created(id: string): Draftable {
+  const workerId = parseWorkerId(id);
+  const spec = { intent: { kind: "assistant" } } as const;
+  return { type: "worker.created", workerId, record: workerRecord(spec, workerId) };
+}
+
+/** An addition to a worker's transcript. */
+export function said(id: string, ...contents: string[]): Draftable {
+  return { workerId: parseWorkerId(id), contents };
+}
+
+/** An event that concerns nobody. */
+export function custom(data: string): Draftable {
+  return { type: "custom", name: "note", data };
+}
+
+function record(draft: Draft, event: Draftable): EventRecord {
+  const id = draft.runtime.lastEventId + 1;
+  if ("contents" in event) return entriesRecord(draft, id, event.workerId, event.contents);
+  const head = { id, at: AT, ...event } as EventHead;
+  draft.apply(head);
+  return encodeEvent(head, "");
+}
+
+function entriesRecord(
+  draft: Draft,
+  id: number,
+  workerId: WorkerId,
+  contents: readonly string[],
+): EventRecord {
+  const head: EventHead = {
+    id,
+    at: AT,
+    type: "worker.transcript_appended",
+    workerId,
+    seq: (draft.worker(workerId)?.transcriptLength ?? 0) + 1,
+    count: contents.length,
+  };
+  draft.apply(head);
+  return encodeEvent(head, JSON.stringify(contents.map((content) => ({ role: "assistant", content }))));
+}

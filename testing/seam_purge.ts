@@ -1,0 +1,80 @@
+/**
+ * Purging at the seam: an event of that effect gives up a worker's transcript.
+ *
+ * @module
+ */
+import { deepEqual } from "./assert.ts";
+import { parseWorkerId } from "../src/core/ids.ts";
+import type { Place, Register } from "./place.ts";
+import { created, type Draftable, said, Seam } from "./seam.ts";
+
+const a = parseWorkerId("a");
+const b = parseWorkerId("b");
+const purged: readonly Draftable[] = [
+  { type: "worker.cancelled", workerId: a },
+  { type: "worker.purged", workerId: a },
+];
+
+/** Registers the tests. */
+export function seamPurgeTests(test: Register): void {
+  test("append() of a purge gives up a worker's transcript and nothing else", async (place) => {
+    const seam = await Seam.start(place, "a", "b");
+    await seam.append(said("a", "one"), said("b", "two"));
+    await seam.append(...purged);
+    await holds(place, seam, [], [seam.texts[5]]);
+  });
+
+  test("append() of a purge takes entries of the same batch along", async (place) => {
+    const seam = await Seam.start(place, "a", "b");
+    await seam.append(said("a", "one"), said("b", "two"), ...purged, said("b", "three"));
+    await holds(place, seam, [], [seam.texts[5], seam.texts[8]]);
+  });
+
+  test("append() of a purge of a worker without a transcript is harmless", async (place) => {
+    const seam = await Seam.start(place, "a", "b");
+    await seam.append(...purged);
+    await holds(place, seam, [], []);
+  });
+
+  for (const [what, inOneBatch] of [["later", false], ["in the same batch", true]] as const) {
+    test(`append() of a purge leaves the id to another worker, ${what}`, async (place) => {
+      const seam = await Seam.start(place, "a", "b");
+      await seam.append(said("a", "old 1"), said("a", "old 2"), said("a", "old 3"));
+      await seam.store.readTranscript({ workerId: a, limit: 1 });
+      const events = [...purged, created("a"), said("a", "new 1"), said("b", "other"), said("a", "new 2")];
+      if (inOneBatch) await seam.append(...events);
+      else for (const event of events) await seam.append(event);
+      await holds(place, seam, [seam.texts[10], seam.texts[12]], [seam.texts[11]]);
+    });
+  }
+
+  test("append() of purges time and again leaves the newest worker's transcript", async (place) => {
+    let seam = await Seam.start(place, "a", "b");
+    for (let round = 1; round <= 4; round++) {
+      await seam.append(said("a", `${round}.1`), said("a", `${round}.2`));
+      await seam.save();
+      await seam.append(...purged, created("a"), said("a", `${round}.3`));
+      await seam.append(...purged, created("a"));
+      seam = await seam.reopen(place);
+    }
+    await seam.append(said("a", "last"));
+    await holds(place, seam, seam.texts, []);
+  });
+}
+
+/** Asserts what the transcripts of a and b are, now and after a reopen; the log keeps everything. */
+async function holds(
+  place: Place,
+  seam: Seam,
+  ofA: readonly (string | undefined)[],
+  ofB: readonly (string | undefined)[],
+): Promise<void> {
+  const log = await seam.log();
+  deepEqual(log.slice(-seam.texts.length), seam.texts);
+  for (const next of [() => Promise.resolve(seam), () => seam.reopen(place)]) {
+    const each = await next();
+    deepEqual(await each.store.readTranscript({ workerId: a, after: 0, limit: 9 }), ofA);
+    deepEqual(await each.store.readTranscript({ workerId: b, limit: 9 }), ofB);
+    deepEqual(await each.log(), log);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Snapshots at the seam: whatever a store does with them, the state it loads
+ * is the fold of all events.
+ *
+ * @module
+ */
+import { deepEqual, equal, ok } from "./assert.ts";
+import type { Ledger } from "../src/core/ledger.ts";
+import { takeSnapshot } from "../src/core/snapshots.ts";
+import type { Snapshot } from "../src/core/store.ts";
+import type { Register } from "./place.ts";
+import { created, custom, said, Seam } from "./seam.ts";
+
+/** Registers the tests. */
+export function seamSnapshotTests(test: Register): void {
+  test("saveSnapshot() leaves the loaded state what it was", async (place) => {
+    const seam = await Seam.start(place, "a", "b");
+    await seam.append(said("a", "one"), said("b", "two", "three"));
+    await seam.save();
+    const again = await seam.reopen(place);
+    deepEqual(stateOf(again.ledger), stateOf(seam.ledger));
+    deepEqual(again.loaded, seam.texts.slice(again.through));
+  });
+
+  test("saveSnapshot() is followed by the events after it", async (place) => {
+    const seam = await Seam.start(place, "a");
+    await seam.save();
+    await seam.append(said("a", "one"), created("b"));
+    await seam.append(said("b", "two"));
+    const again = await seam.reopen(place);
+    deepEqual(stateOf(again.ledger), stateOf(seam.ledger));
+    deepEqual(again.loaded, seam.texts.slice(again.through));
+  });
+
+  test("saveSnapshot() may be called time and again", async (place) => {
+    let seam = await Seam.start(place, "a");
+    for (let count = 1; count <= 6; count++) {
+      await seam.append(said("a", `line ${count}`));
+      await seam.save();
+      if (count % 2 === 0) seam = await seam.reopen(place);
+    }
+    equal(seam.ledger.worker(idOf(seam.ledger))?.transcriptLength, 6);
+  });
+
+  test("saveSnapshot() lets appends go on", async (place) => {
+    const seam = await Seam.start(place, ...Array.from({ length: 200 }, (_, index) => `w${index}`));
+    const saving = seam.save();
+    for (let count = 0; count < 10; count++) {
+      await seam.append(custom(`note ${count}`), said("w7", "meanwhile"));
+    }
+    await saving;
+    const again = await seam.reopen(place);
+    deepEqual(stateOf(again.ledger), stateOf(seam.ledger));
+    deepEqual(again.loaded, seam.texts.slice(again.through));
+  });
+
+  test("saveSnapshot() of a state without workers is allowed", async (place) => {
+    const seam = await Seam.start(place);
+    await seam.save();
+    equal((await seam.reopen(place)).last, 2);
+  });
+
+  test("saveSnapshot() that fails in the middle changes nothing", async (place) => {
+    const seam = await Seam.start(place, "a", "b");
+    await seam.save();
+    await seam.append(said("a", "one"));
+    await seam.store.saveSnapshot(broken(takeSnapshot(seam.ledger))).catch(() => {});
+    await seam.append(said("a", "two"));
+    const again = await seam.reopen(place);
+    deepEqual(stateOf(again.ledger), stateOf(seam.ledger));
+  });
+
+  test("load() gives a snapshot as it was saved, if it gives one", async (place) => {
+    const seam = await Seam.start(place, "a", "日本語", "b");
+    await seam.append(said("a", "one"));
+    const saved = takeSnapshot(seam.ledger);
+    const parts = [...takeSnapshot(seam.ledger).workers];
+    await seam.store.saveSnapshot(saved);
+    await seam.store.close();
+    const { snapshot } = await (await place.store()).load({ view: seam.ledger, notice: () => {} });
+    if (snapshot === undefined) return;
+    deepEqual([snapshot.through, snapshot.runtimeJson], [saved.through, saved.runtimeJson]);
+    deepEqual([...snapshot.workers], parts.map((part) => part.json));
+    ok(parts.length === 3);
+  });
+}
+
+function* failing(
+  parts: Snapshot["workers"],
+): Generator<Snapshot["workers"] extends Iterable<infer P> ? P : never> {
+  for (const part of parts) {
+    yield part;
+    throw new Error("no further");
+  }
+}
+
+function broken(snapshot: Snapshot): Snapshot {
+  return { ...snapshot, workers: failing(snapshot.workers) };
+}
+
+function idOf(ledger: Ledger): Parameters<Ledger["worker"]>[0] {
+  const [state] = ledger.workers();
+  ok(state !== undefined);
+  return state.record.workerId;
+}
+
+function stateOf(ledger: Ledger): unknown {
+  return [ledger.runtime, [...ledger.workers()]];
+}

@@ -1,0 +1,89 @@
+/**
+ * What the suite takes, and the order of its parts.
+ *
+ * @module
+ */
+import type { RuntimeStore } from "../src/core/store.ts";
+import { type Group, Place } from "./place.ts";
+import { commandTraits } from "./command_traits.ts";
+import { modelTests } from "./model_tests.ts";
+import { readTraits } from "./read_traits.ts";
+import { contentTests } from "./runtime_content.ts";
+import { endTests } from "./runtime_end.ts";
+import { keyTests } from "./runtime_keys.ts";
+import { lifeTests } from "./runtime_life.ts";
+import { pageTests } from "./runtime_pages.ts";
+import { refusalTests } from "./runtime_refusals.ts";
+import { runTests } from "./runtime_runs.ts";
+import { stateTests } from "./runtime_state.ts";
+import { watchTests } from "./runtime_watch.ts";
+import { workerTests } from "./runtime_workers.ts";
+import { seamAppendTests } from "./seam_append.ts";
+import { seamEventTests } from "./seam_events.ts";
+import { seamLifeTests } from "./seam_life.ts";
+import { seamPruneTests } from "./seam_prune.ts";
+import { seamPurgeTests } from "./seam_purge.ts";
+import { seamSnapshotTests } from "./seam_snapshots.ts";
+import { seamTranscriptTests } from "./seam_transcripts.ts";
+
+/** Where one test has its stores: a directory, a database, a variable. */
+export interface StorePlace {
+  /**
+   * Opens a store of the runtime on this place; the next one, once the last
+   * was closed, finds what that one kept.
+   */
+  open(): Promise<RuntimeStore>;
+  /** Removes the place and all it holds. The suite has closed its stores by then. */
+  remove(): Promise<void>;
+}
+
+/** What {@linkcode testRuntimeStore} needs to know. */
+export interface RuntimeStoreSuite {
+  /** Begins the name of every test. */
+  readonly name: string;
+  /** Registers a test: `Deno.test`, or `test` of `node:test`. */
+  readonly test: (name: string, fn: () => Promise<void>) => void;
+  /** Makes a new place, empty, for stores of the runtime with this id. */
+  readonly open: (runtimeId: string) => StorePlace | Promise<StorePlace>;
+  /** Random histories to try against the model. @default {50} */
+  readonly histories?: number | undefined;
+}
+
+const groups: readonly Group[] = [
+  seamLifeTests,
+  seamAppendTests,
+  seamEventTests,
+  seamTranscriptTests,
+  seamSnapshotTests,
+  seamPurgeTests,
+  seamPruneTests,
+  commandTraits,
+  readTraits,
+  lifeTests,
+  workerTests,
+  stateTests,
+  runTests,
+  keyTests,
+  pageTests,
+  contentTests,
+  refusalTests,
+  endTests,
+  watchTests,
+];
+
+/** Registers the tests that a store must pass. */
+export function testRuntimeStore(suite: RuntimeStoreSuite): void {
+  const { name, test, open, histories = 50 } = suite;
+  for (const group of [...groups, modelTests(histories)]) {
+    group((title, body, runtimeId = "local") =>
+      test(`${name}: ${title}`, async () => {
+        const place = new Place(runtimeId, await open(runtimeId));
+        try {
+          await body(place);
+        } finally {
+          await place.remove();
+        }
+      })
+    );
+  }
+}

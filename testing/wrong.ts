@@ -1,0 +1,188 @@
+/**
+ * Arguments that must be refused, by what is wrong about them.
+ *
+ * @module
+ */
+import { limits } from "../src/core/limits.ts";
+
+type Samples = Readonly<Record<string, unknown>>;
+
+class Point {
+  readonly x = 1;
+}
+
+function cycle(): unknown {
+  const object: Record<string, unknown> = {};
+  object.self = object;
+  return object;
+}
+
+function nested(depth: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < depth; level++) value = [value];
+  return value;
+}
+
+/** Values that are no JSON. */
+export const json: Samples = {
+  "NaN": NaN,
+  "infinity within a list": [1, -Infinity],
+  "undefined": undefined,
+  "undefined within an object": { a: undefined },
+  "a hole in a list": [1, , 3],
+  "a BigInt": { a: 1n },
+  "a function": () => {},
+  "a symbol": [Symbol("s")],
+  "a Date": new Date(0),
+  "a Map": new Map([[1, 2]]),
+  "bytes": new Uint8Array([1]),
+  "an instance of a class": { at: new Point() },
+  "an object with toJSON": { toJSON: (): number => 1 },
+  "a cycle": cycle(),
+  "nesting past the bound": nested(limits.jsonDepthMax + 1),
+  "a lone surrogate": "a\uD800b",
+  "a lone surrogate in a member name": { "\uDFFF": 1 },
+};
+
+/** Values that are no JSON objects. */
+export const objects: Samples = {
+  "null as an object": null,
+  "a list as an object": [],
+  "a text as an object": "{}",
+  "an object past the bound": { a: "x".repeat(limits.dataBytesMax) },
+};
+
+/** No names. */
+export const names: Samples = {
+  "an empty name": "",
+  "a blank name": " \n\t",
+  "a name past the bound": "x".repeat(limits.nameBytesMax + 1),
+  "a name past the bound in bytes only": "字".repeat(limits.nameBytesMax / 3 + 1),
+  "a name with a lone surrogate": "\uD83D",
+  "a number as a name": 7,
+};
+
+/** No reasons. */
+export const texts: Samples = {
+  "a blank reason": " ",
+  "a reason past the bound": "x".repeat(limits.textBytesMax + 1),
+  "a reason with a lone surrogate": "\uDE00",
+  "a number as a reason": 7,
+};
+
+/** No ids. */
+export const ids: Samples = {
+  "an empty id": "",
+  "a blank id": " \u3000",
+  "an id past the bound": "x".repeat(81),
+  "an id past the bound in bytes only": "字".repeat(27),
+  "an id with a line break": "a\nb",
+  "an id with NUL": "a\0",
+  "an id with a C1 control": "a\u0085",
+  "an id that is not in normal form C": "e\u0301",
+  "an id with a lone surrogate": "\uD800",
+  "a number as an id": 7,
+};
+
+/** No references. */
+export const refs: Samples = {
+  "null": null,
+  "undefined": undefined,
+  "a reference without a worker id": { runtimeId: "local" },
+  "a reference with a blank worker id": { runtimeId: "local", workerId: " " },
+};
+
+const intent = { kind: "assistant" };
+
+/** No specs. */
+export const specs: Samples = {
+  "no spec": undefined,
+  "a spec without an intent": {},
+  "an unknown member": { intent, name: "x" },
+  "an unknown intent": { intent: { kind: "butler" } },
+  "an unknown member of the intent": { intent: { kind: "assistant", objective: "x" } },
+  "a task without an objective": { intent: { kind: "task" } },
+  "a blank objective": { intent: { kind: "task", objective: " \n" } },
+  "a blank role": { intent: { kind: "role", role: "" } },
+  "an objective past the bound": { intent: { kind: "task", objective: "x".repeat(limits.textBytesMax + 1) } },
+  "a lone surrogate in a purpose": { intent: { kind: "assistant", purpose: "\uD800" } },
+  "a blank display name": { intent, displayName: " " },
+  "a profile without a name": { intent, profile: { kind: "named" } },
+  "a default profile with a name": { intent, profile: { kind: "runtime_default", name: "x" } },
+  "a bundle without an id": { intent, configBundle: { digest: "x" } },
+  "a capability that is no object": { intent, capabilities: ["net"] },
+  "capabilities past the bound": {
+    intent,
+    capabilities: Array.from({ length: limits.listItemsMax + 1 }, (_, index) => ({ name: `c${index}` })),
+  },
+  "a mount without a reference": { intent, mounts: [{ name: "x" }] },
+  "a label that is no text": { intent, labels: { a: 1 } },
+  "a label with a blank name": { intent, labels: { " ": "x" } },
+  "labels past the bound": {
+    intent,
+    labels: Object.fromEntries(
+      Array.from({ length: limits.listItemsMax + 1 }, (_, index) => [`l${index}`, "x"]),
+    ),
+  },
+};
+
+/** No entries. */
+export const entries: Samples = {
+  "null as an entry": null,
+  "a text as an entry": "hello",
+  "an entry without a role": { content: "x" },
+  "an unknown role": { role: "robot", content: "x" },
+  "a BigInt as a role": { role: 1n, content: "x" },
+  "an entry without content": { role: "user" },
+  "content that is no text": { role: "user", content: ["x"] },
+  "content with a lone surrogate": { role: "user", content: "a\uD800" },
+  "content past the bound": { role: "user", content: "x".repeat(limits.contentBytesMax + 1) },
+  "content past the bound in bytes only": {
+    role: "user",
+    content: "字".repeat(limits.contentBytesMax / 3 + 1),
+  },
+  "an unknown member": { role: "user", content: "x", contents: "y" },
+  "a blank entry name": { role: "user", content: "x", name: "" },
+  "metadata past the bound": {
+    role: "user",
+    content: "x",
+    metadata: { a: "x".repeat(limits.metadataBytesMax) },
+  },
+};
+
+/** No input: what no entry is either, and entries of others. */
+export const inputs: Samples = {
+  ...entries,
+  "input of an assistant": { role: "assistant", content: "x" },
+  "input of a tool": { role: "tool", content: "x" },
+};
+
+/** No lists of entries. */
+export const lists: Samples = {
+  "no entries": [],
+  "entries past the bound": Array.from(
+    { length: limits.entriesMax + 1 },
+    () => ({ role: "user", content: "x" }),
+  ),
+  "an entry that is not in a list": { role: "user", content: "x" },
+  "null for entries": null,
+};
+
+/** No usage. */
+export const usage: Samples = {
+  "usage without a model": { inputTokens: 1 },
+  "a blank model": { model: " " },
+  "a negative amount": { model: "m", inputTokens: -1 },
+  "a fraction of a token": { model: "m", outputTokens: 0.5 },
+  "NaN as an amount": { model: "m", costMicroUsd: NaN },
+  "an amount past exact integers": { model: "m", durationMs: Number.MAX_SAFE_INTEGER + 1 },
+  "an amount as text": { model: "m", requests: "1" },
+  "an unknown amount": { model: "m", tokens: 1 },
+};
+
+/** No pages of workers. */
+export const pages: Samples = {
+  "a page of none": { limit: 0 },
+  "a page past the bound": { limit: limits.pageItemsMax + 1 },
+  "a negative cursor": { after: -1 },
+};

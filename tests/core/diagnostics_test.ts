@@ -1,0 +1,73 @@
+// Diagnostics: numbered, bounded, told to a listener.
+
+import { assertEquals } from "@std/assert";
+import { type Diagnostic, DiagnosticLog, type Notice } from "../../src/core/diagnostics.ts";
+import { limits } from "../../src/core/limits.ts";
+
+const notice: Notice = { code: "slow_sync", severity: "warning", message: "A sync took long" };
+
+Deno.test("DiagnosticLog numbers and dates what it is told", () => {
+  let now = Date.parse("2026-01-02T03:04:05.678Z");
+  const log = new DiagnosticLog(() => now++, undefined);
+  log.add({ ...notice, file: "events/1.jsonl", byteOffset: 7, eventIds: [1, 2], workerId: "a" });
+  log.add(notice);
+  assertEquals(log.report(), {
+    items: [
+      {
+        id: 1,
+        at: "2026-01-02T03:04:05.678Z",
+        ...notice,
+        file: "events/1.jsonl",
+        byteOffset: 7,
+        eventIds: [1, 2],
+        workerId: "a",
+      },
+      { id: 2, at: "2026-01-02T03:04:05.679Z", ...notice },
+    ],
+    dropped: 0,
+  });
+});
+
+Deno.test("DiagnosticLog drops the oldest past the bound and counts the drop", () => {
+  const heard: Diagnostic[] = [];
+  const log = new DiagnosticLog(() => 0, (diagnostic) => heard.push(diagnostic));
+  for (let count = 0; count < limits.diagnosticsKept + 5; count++) log.add(notice);
+  const { items, dropped } = log.report();
+  assertEquals([items.length, dropped, items[0]?.id, items.at(-1)?.id], [
+    limits.diagnosticsKept,
+    5,
+    6,
+    limits.diagnosticsKept + 5,
+  ]);
+  assertEquals(
+    heard.map(({ id }) => id),
+    Array.from({ length: limits.diagnosticsKept + 5 }, (_, n) => n + 1),
+  );
+});
+
+Deno.test("DiagnosticLog gives a copy", () => {
+  const log = new DiagnosticLog(() => 0, undefined);
+  const before = log.report();
+  log.add(notice);
+  assertEquals([before.items.length, log.report().items.length], [0, 1]);
+});
+
+Deno.test("DiagnosticLog lets a listener's bug go to the host, not to the caller", async () => {
+  const bug = new Error("bug");
+  const seen = Promise.withResolvers<unknown>();
+  const onError = (event: ErrorEvent): void => {
+    event.preventDefault();
+    seen.resolve(event.error);
+  };
+  globalThis.addEventListener("error", onError);
+  try {
+    const log = new DiagnosticLog(() => 0, () => {
+      throw bug;
+    });
+    log.add(notice);
+    assertEquals(log.report().items.length, 1);
+    assertEquals(await seen.promise, bug);
+  } finally {
+    globalThis.removeEventListener("error", onError);
+  }
+});

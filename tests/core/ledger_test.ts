@@ -1,0 +1,91 @@
+// The ledger and its drafts.
+
+import { assertEquals } from "@std/assert";
+import { Draft, type Ledger } from "../../src/core/ledger.ts";
+import { a, b, born, created, type Event, ledgerOf, numbered, said } from "./given.ts";
+import { parseWorkerId } from "../../src/core/ids.ts";
+
+const stopped: Event = { type: "worker.stopped", workerId: a };
+const purged: Event = { type: "worker.purged", workerId: a };
+
+function draftOf(ledger: Ledger, ...events: Event[]): Draft {
+  const draft = new Draft(ledger);
+  for (const event of numbered(events, ledger.runtime.lastEventId + 1)) draft.apply(event);
+  return draft;
+}
+
+function dump(ledger: Ledger): unknown {
+  return [ledger.runtime, ledger.workerCount, [...ledger.workers()], [...ledger.workersAfter(0)]];
+}
+
+Deno.test("Draft leaves its ledger alone until it is adopted", () => {
+  const ledger = ledgerOf(...born);
+  const before = dump(ledger);
+  const draft = draftOf(ledger, said(a, 1), created(parseWorkerId("c")), { type: "runtime.stopped" });
+  assertEquals(dump(ledger), before);
+  assertEquals([draft.workerCount, ledger.workerCount], [3, 2]);
+  assertEquals([...draft.workers()].map(({ status }) => status), ["stopped", "stopped", "stopped"]);
+  assertEquals([...draft.touched].toSorted(), ["a", "b", "c"]);
+  draft.adopt();
+  assertEquals(ledger.workerCount, 3);
+  assertEquals(ledger.runtime.status, "stopped");
+});
+
+const batches: Readonly<Record<string, Event[]>> = {
+  "new workers": [created(parseWorkerId("d")), created(parseWorkerId("c"))],
+  "a purge": [stopped, purged],
+  "a purge and a new worker of that id": [stopped, purged, created(a)],
+  "a purge, another worker, and a new one of the purged id": [
+    stopped,
+    purged,
+    created(parseWorkerId("c")),
+    created(a),
+  ],
+  "a worker that comes and goes": [stopped, purged, created(a), stopped, purged],
+  "a worker that comes and goes and comes": [
+    stopped,
+    purged,
+    created(a),
+    said(a, 1),
+    stopped,
+    purged,
+    created(a),
+  ],
+};
+
+for (const [what, events] of Object.entries(batches)) {
+  Deno.test(`adopt() of ${what} gives the ledger that replay gives`, () => {
+    const live = ledgerOf(...born);
+    const draft = draftOf(live, ...events);
+    const replayed = ledgerOf(...born, ...events);
+    assertEquals(draft.workerCount, replayed.workerCount);
+    draft.adopt();
+    assertEquals(dump(live), dump(replayed));
+  });
+}
+
+Deno.test("workersAfter() begins behind any event", () => {
+  const ledger = ledgerOf(...born, said(a, 1), created(parseWorkerId("c")));
+  const after = (id: number): string[] => [...ledger.workersAfter(id)].map(({ record }) => record.workerId);
+  assertEquals([0, 2, 3, 4, 5, 6, 9].map(after), [
+    ["a", "b", "c"],
+    ["a", "b", "c"],
+    ["b", "c"],
+    ["c"],
+    ["c"],
+    [],
+    [],
+  ]);
+});
+
+Deno.test("Draft finds keys of its own, of the ledger, and none of a purged worker", () => {
+  const keyed = (event: Event, key: string): Event => ({ ...event, key, request: key }) as Event;
+  const ledger = ledgerOf(...born, keyed(said(a, 1), "old"));
+  const draft = draftOf(ledger, keyed(said(a, 2), "new"));
+  assertEquals([draft.keyEntry(a, "old")?.eventId, draft.keyEntry(a, "new")?.seq], [5, 2]);
+  assertEquals([draft.keyEntry(b, "old"), draft.keyEntry(undefined, "old")], [undefined, undefined]);
+  const gone = draftOf(ledger, keyed(said(a, 2), "new"), stopped, purged, created(a));
+  assertEquals([gone.keyEntry(a, "old"), gone.keyEntry(a, "new")], [undefined, undefined]);
+  gone.adopt();
+  assertEquals(ledger.keys(a)?.get("old"), undefined);
+});

@@ -1,0 +1,48 @@
+// Bounds and what the code takes for granted about them.
+
+import { assert, assertEquals } from "@std/assert";
+import { encodeEvent } from "../../src/core/events.ts";
+import { limits } from "../../src/core/limits.ts";
+import { byteLength, fitsBytes } from "../../src/core/text.ts";
+import { entriesText } from "../../src/core/commands.ts";
+import { a, AT } from "./given.ts";
+
+Deno.test("limits are positive integers that cannot be changed by accident", () => {
+  for (const [name, limit] of Object.entries(limits)) assert(Number.isSafeInteger(limit) && limit > 0, name);
+});
+
+Deno.test("limits let the largest entry into an event", () => {
+  const content = "\u0001".repeat(limits.contentBytesMax);
+  const metadata = { m: "\u2028".repeat(Math.floor((limits.metadataBytesMax - 8) / 6)) };
+  const name = "\u0001".repeat(limits.nameBytesMax);
+  const entries = entriesText([{ role: "tool", name, content, metadata }], "worker.transcript_appended");
+  const head = {
+    id: 2 ** 53 - 1,
+    at: AT,
+    type: "worker.transcript_appended",
+    workerId: a,
+    seq: 1,
+    count: 1,
+  } as const;
+  const { json } = encodeEvent({ ...head, key: "\u0001".repeat(limits.keyBytesMax), request: "f" }, entries);
+  assert(byteLength(json) < limits.eventBytesMax);
+});
+
+Deno.test("limits hold together", () => {
+  assert(limits.contentBytesMax * 6 + limits.metadataBytesMax * 6 < limits.eventBytesMax);
+  assert(limits.batchUnitsMax * 3 <= limits.eventBytesMax);
+  assert(limits.watchItemsMax <= limits.pageItemsMax);
+  assert(limits.batchEventsMax <= limits.queueCommandsMax);
+  assert(limits.batchUnitsMax <= limits.queueUnitsMax);
+  assert(limits.pageBytesMax <= limits.pageScanBytesMax);
+  assert(limits.metadataBytesMax <= limits.contentBytesMax);
+});
+
+Deno.test("fitsBytes() agrees with byteLength()", () => {
+  for (const text of ["a", "é", "字", "🦊", "a字🦊", "x".repeat(100)]) {
+    const bytes = byteLength(text);
+    const bounds = [bytes - 1, bytes, bytes + 1, bytes * 3];
+    assertEquals(bounds.map((max) => fitsBytes(text, max)), [false, true, true, true]);
+  }
+  assertEquals(byteLength("a字🦊"), 8);
+});

@@ -1,0 +1,218 @@
+// Opening and closing a runtime on a store that fails, lags or hangs.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { MemoryStorage, Runtime, RuntimeError, type RuntimeErrorCode } from "../../mod.ts";
+import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
+
+function failure<Code extends "store_poisoned" | "store_vanished">(code: Code): RuntimeError<Code> {
+  const details = { file: "events/1.jsonl", reason: "a sync failed" };
+  return new RuntimeError(code, "Cannot append: a sync failed", details as never);
+}
+
+Deno.test("Runtime.open() closes the store when loading fails", async () => {
+  const error = new Error("no");
+  const store = new ScriptedStore({ load: () => Promise.reject(error) });
+  assertEquals(await assertRejects(() => Runtime.open({ store })), error);
+  assertEquals(store.closings, 1);
+});
+
+Deno.test("Runtime.open() closes the store when an event cannot be folded", async () => {
+  const store = new ScriptedStore({
+    load: () => Promise.resolve({ snapshot: undefined, events: texts('{"id":7,"at":"t","type":"custom"}') }),
+  });
+  const error = await assertRejects(() => Runtime.open({ store }), RuntimeError) as RuntimeError;
+  assertEquals([error.code, store.closings], ["store_corrupt", 1]);
+});
+
+Deno.test("Runtime.open() closes the store when the opening cannot be written", async () => {
+  const error = failure("store_poisoned");
+  const store = new ScriptedStore({ append: () => Promise.reject(error) });
+  assertEquals(await assertRejects(() => Runtime.open({ store })), error);
+  assertEquals(store.closings, 1);
+});
+
+Deno.test("Runtime.open() throws why it failed, also when closing the store fails too", async () => {
+  const error = new Error("first");
+  const store = new ScriptedStore({
+    load: () => Promise.reject(error),
+    close: () => Promise.reject(new Error("second")),
+  });
+  assertEquals(await assertRejects(() => Runtime.open({ store })), error);
+});
+
+Deno.test("Runtime.open() keeps events of unknown types and tells of them", async () => {
+  const lines = [
+    '{"id":1,"at":"t","type":"runtime.created","runtimeId":"local"}',
+    '{"id":2,"at":"t","type":"runtime.moved","to":"x"}',
+  ];
+  const store = new ScriptedStore({
+    load: () => Promise.resolve({ snapshot: undefined, events: texts(...lines) }),
+    append: () => Promise.resolve({ snapshotDue: false }),
+  });
+  await using runtime = await Runtime.open({ store });
+  assertEquals(runtime.lastEventId, 3);
+  assertEquals(runtime.diagnostics().items.map(({ code }) => code), ["unknown_event"]);
+});
+
+Deno.test("overview() tells the name that the operator gave", async () => {
+  await using runtime = await Runtime.open({ store: new ScriptedStore() });
+  assertEquals(runtime.overview().displayName, "Scripted");
+});
+
+for (const code of ["store_poisoned", "store_vanished"] as const) {
+  Deno.test(`${code} is sticky: all later commands fail with it, reads go on`, async () => {
+    const error = failure(code);
+    const store = new ScriptedStore();
+    const runtime = await Runtime.open({ store });
+    const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+    store.script.append = () => Promise.reject(error);
+    assertEquals(await assertRejects(() => runtime.record("n", null)), error);
+    delete store.script.append;
+    const batches = store.batches.length;
+    for (
+      const work of [() => runtime.record("n", null), () => worker.updateState({}), () => runtime.stop()]
+    ) {
+      assertEquals(await assertRejects(work), error);
+    }
+    assertEquals(store.batches.length, batches);
+    assertEquals(runtime.health, { status: "failed", error });
+    assertEquals((await worker.events()).items.length, 1);
+    assertEquals(runtime.diagnostics().items.map((item) => item.code), ["append_failed"]);
+    await runtime.close();
+    assertEquals([store.batches.length, store.closings], [batches, 1]);
+    assertEquals(runtime.health, { status: "closed" });
+  });
+
+  Deno.test(`${code} also ends the commands that wait behind it, without another append`, async () => {
+    const gate = new Gate();
+    const error = failure(code);
+    const store = new ScriptedStore();
+    await using runtime = await Runtime.open({ store });
+    store.script.append = async () => {
+      await gate.passed;
+      throw error;
+    };
+    const first = runtime.record("first", null);
+    await turns();
+    const rest = [runtime.record("second", null), runtime.record("third", null)];
+    const batches = store.batches.length;
+    gate.open();
+    for (const work of [first, ...rest]) assertEquals(await assertRejects(() => work), error);
+    assertEquals(store.batches.length, batches);
+  });
+}
+
+for (const code of ["store_io", "no_space"] as const satisfies readonly RuntimeErrorCode[]) {
+  Deno.test(`${code} concerns its own batch alone`, async () => {
+    const details = { operation: "write", path: "x", systemCode: "EIO" };
+    const store = new ScriptedStore();
+    await using runtime = await Runtime.open({ store });
+    store.script.append = () => Promise.reject(new RuntimeError(code, "Cannot append: no", details));
+    const error = await assertRejects(
+      () => runtime.record("n", 1, { key: "k" }),
+      RuntimeError,
+    ) as RuntimeError;
+    assertEquals(error.code, code);
+    assertEquals(runtime.health, { status: "ok" });
+    delete store.script.append;
+    assertEquals((await runtime.record("n", 1, { key: "k" })).duplicate, false);
+  });
+}
+
+Deno.test("a snapshot is saved when the store asks for it, one at a time", async () => {
+  const gate = new Gate();
+  const saved: number[] = [];
+  const store = new ScriptedStore({
+    append: async (_batch, keep) => ({ ...await keep(), snapshotDue: true }),
+    saveSnapshot: async ({ through }) => {
+      saved.push(through);
+      await gate.passed;
+    },
+  });
+  const runtime = await Runtime.open({ store });
+  for (let count = 0; count < 5; count++) await runtime.record("n", count);
+  assertEquals(saved, [2]);
+  gate.open();
+  await turns();
+  await runtime.record("n", 5);
+  assertEquals(saved, [2, 8]);
+  await runtime.close();
+  assertEquals(saved.at(-1), 9);
+});
+
+Deno.test("a snapshot that fails is told and tried again", async () => {
+  let tries = 0;
+  const store = new ScriptedStore({
+    append: async (_batch, keep) => ({ ...await keep(), snapshotDue: true }),
+    saveSnapshot: () => ++tries < 2 ? Promise.reject(new Error("full")) : Promise.resolve(),
+  });
+  await using runtime = await Runtime.open({ store });
+  await turns();
+  await runtime.record("n", null);
+  assert(tries >= 2);
+  assertEquals(runtime.diagnostics().items.map(({ code, message }) => [code, message]), [[
+    "checkpoint_failed",
+    "full",
+  ]]);
+});
+
+Deno.test("close() waits for what is in flight and then closes the store, once", async () => {
+  const gate = new Gate();
+  const store = new ScriptedStore();
+  const runtime = await Runtime.open({ store });
+  store.script.append = async (_batch, keep) => {
+    await gate.passed;
+    return await keep();
+  };
+  const order: string[] = [];
+  const work = runtime.record("n", null).then(() => order.push("record"));
+  const closing = [runtime.close(), runtime.close()].map((close) => close.then(() => order.push("close")));
+  await turns();
+  assertEquals([order, store.closings], [[], 0]);
+  gate.open();
+  await Promise.all([work, ...closing]);
+  await runtime[Symbol.asyncDispose]();
+  assertEquals([order, store.closings], [["record", "close", "close"], 1]);
+});
+
+Deno.test("close() waits for reads that are in flight", async () => {
+  const gate = new Gate();
+  const store = new ScriptedStore({
+    readEvents: async (_read, page) => {
+      await gate.passed;
+      return await page();
+    },
+  });
+  const runtime = await Runtime.open({ store });
+  const reading = runtime.events();
+  await turns();
+  const closing = runtime.close();
+  await turns();
+  gate.open();
+  await closing;
+  assertEquals((await reading).items.length, 2);
+});
+
+Deno.test("close() that cannot write its last event tells so, and closes the store", async () => {
+  const store = new ScriptedStore();
+  const runtime = await Runtime.open({ store });
+  store.script.append = () => Promise.reject(new Error("full"));
+  await runtime.close();
+  assertEquals(runtime.diagnostics().items.map(({ code }) => code), ["close_incomplete"]);
+  assertEquals(store.closings, 1);
+});
+
+Deno.test("close() that failed in writing leaves all that was acknowledged", async () => {
+  const storage = new MemoryStorage();
+  const store = new ScriptedStore({}, storage);
+  const runtime = await Runtime.open({ store });
+  await runtime.record("n", null);
+  store.script.append = () => Promise.reject(new Error("full"));
+  await runtime.close();
+  await using again = await Runtime.open({ store: new ScriptedStore({}, storage) });
+  assertEquals(again.lastEventId, 4);
+});
+
+async function* texts(...lines: string[]): AsyncGenerator<readonly string[]> {
+  yield await Promise.resolve(lines);
+}

@@ -1,0 +1,108 @@
+// A store that does what a test tells it: a memory store behind a script for its appends and its closing.
+
+import type { EventRecord } from "../../src/core/events.ts";
+import type { RuntimeId } from "../../src/core/ids.ts";
+import type {
+  AppendBatch,
+  AppendResult,
+  LoadedStore,
+  PrunedEvents,
+  PruneEvents,
+  ReadEvents,
+  ReadTranscript,
+  RuntimeStore,
+  Snapshot,
+  StoredEvents,
+  StoreHost,
+  StoreSupports,
+} from "../../src/core/store.ts";
+import { MemoryRuntimeStore, MemoryStorage } from "../../src/memory/memory_store.ts";
+
+/** What a test may put in the place of what the memory store does. */
+export interface Script {
+  append?(batch: AppendBatch, keep: () => Promise<AppendResult>): Promise<AppendResult>;
+  load?(host: StoreHost, load: () => Promise<LoadedStore>): Promise<LoadedStore>;
+  readEvents?(read: ReadEvents, page: () => Promise<StoredEvents>): Promise<StoredEvents>;
+  saveSnapshot?(snapshot: Snapshot): Promise<void>;
+  close?(): Promise<void>;
+}
+
+export class ScriptedStore implements RuntimeStore {
+  readonly displayName: string | undefined = "Scripted";
+  /** The batches that were appended, or tried to. */
+  readonly batches: (readonly EventRecord[])[] = [];
+  /** How often it was closed. */
+  closings = 0;
+  /** What to do otherwise than a memory store. */
+  script: Script;
+  readonly #memory: MemoryRuntimeStore;
+
+  constructor(script: Script = {}, storage: MemoryStorage = new MemoryStorage()) {
+    this.script = script;
+    this.#memory = new MemoryRuntimeStore({ runtimeId: "local", storage });
+  }
+
+  get runtimeId(): RuntimeId {
+    return this.#memory.runtimeId;
+  }
+
+  get supports(): StoreSupports {
+    return this.#memory.supports;
+  }
+
+  load(host: StoreHost): Promise<LoadedStore> {
+    const load = (): Promise<LoadedStore> => this.#memory.load();
+    return this.script.load?.(host, load) ?? load();
+  }
+
+  append(batch: AppendBatch): Promise<AppendResult> {
+    this.batches.push(batch.events);
+    const keep = (): Promise<AppendResult> => this.#memory.append(batch);
+    return this.script.append?.(batch, keep) ?? keep();
+  }
+
+  readEvents(read: ReadEvents): Promise<StoredEvents> {
+    const page = (): Promise<StoredEvents> => this.#memory.readEvents(read);
+    return this.script.readEvents?.(read, page) ?? page();
+  }
+
+  readTranscript(read: ReadTranscript): Promise<readonly string[]> {
+    return this.#memory.readTranscript(read);
+  }
+
+  saveSnapshot(snapshot: Snapshot): Promise<void> {
+    return this.script.saveSnapshot?.(snapshot) ?? Promise.resolve();
+  }
+
+  prune(prune: PruneEvents): Promise<PrunedEvents> {
+    return this.#memory.prune(prune);
+  }
+
+  flush(): Promise<void> {
+    return this.#memory.flush();
+  }
+
+  async close(): Promise<void> {
+    this.closings++;
+    await this.script.close?.();
+    await this.#memory.close();
+  }
+}
+
+/** A gate: what waits for it goes on when it is opened. */
+export class Gate {
+  readonly #gate = Promise.withResolvers<void>();
+
+  get passed(): Promise<void> {
+    return this.#gate.promise;
+  }
+
+  open(): void {
+    this.#gate.resolve();
+  }
+}
+
+/** Some turns of the event loop: long enough for all that needs no further help. */
+export async function turns(count = 5): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+}

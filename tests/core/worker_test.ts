@@ -1,0 +1,64 @@
+// Worker handles where several commands on them meet.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { MemoryRuntimeStore, Runtime, RuntimeError, type Worker } from "../../mod.ts";
+
+async function start(): Promise<[Runtime, Worker]> {
+  const runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local" }) });
+  return [runtime, await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } })];
+}
+
+Deno.test("beginRun() resolves also when the worker is cancelled and purged right behind it", async () => {
+  const [runtime, worker] = await start();
+  await using _ = runtime;
+  const [run] = await Promise.all([worker.beginRun({ runId: "r" }), worker.cancel(), worker.purge()]);
+  assertEquals(run.runId, "r");
+  assert(run.signal.aborted);
+});
+
+Deno.test("a handle outlives the purge of its worker and works for the next one of that id", async () => {
+  const [runtime, worker] = await start();
+  await using _ = runtime;
+  await worker.stop();
+  await worker.purge();
+  await assertRejects(() => worker.updateState({}), RuntimeError);
+  await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+  await worker.updateState({ x: 1 });
+  assertEquals(worker.state().data, { x: 1 });
+});
+
+Deno.test("createWorker() keeps a label whose name is __proto__, or refuses it", async () => {
+  const [runtime] = await start();
+  await using _ = runtime;
+  const labels = JSON.parse('{"__proto__":"x","a":"y"}');
+  try {
+    const worker = await runtime.createWorker({ intent: { kind: "assistant" }, labels });
+    assertEquals(Object.keys(worker.state().record.labels).toSorted(), ["__proto__", "a"]);
+  } catch (error) {
+    assert(error instanceof RuntimeError && error.code === "invalid_request");
+  }
+});
+
+Deno.test("watch() of a worker that is purged gives its last event and ends", async () => {
+  const [runtime, worker] = await start();
+  await using _ = runtime;
+  const types: string[] = [];
+  const watching = (async () => {
+    for await (const event of worker.watch({ after: 0 })) {
+      if (types.push(event.type) === 3) break;
+    }
+  })();
+  await worker.stop();
+  await worker.purge();
+  await watching;
+  assertEquals(types, ["worker.created", "worker.stopped", "worker.purged"]);
+});
+
+Deno.test("a closed runtime says runtime_closed, whatever its store came to", async () => {
+  const [runtime, worker] = await start();
+  await runtime.close();
+  for (const work of [() => worker.updateState({}), () => worker.transcript(), () => runtime.flush()]) {
+    const error = await assertRejects(async () => await work(), RuntimeError) as RuntimeError;
+    assertEquals(error.code, "runtime_closed");
+  }
+});

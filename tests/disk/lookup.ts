@@ -1,0 +1,83 @@
+/**
+ * Finding names: through directories and symbolic links, with the errors and
+ * the permission checks of a POSIX system. The user is the owner of all files.
+ *
+ * @module
+ */
+import type { DiskOperation } from "./calls.ts";
+import { diskError } from "./errors.ts";
+import type { Machine } from "./machine.ts";
+import type { DirectoryNode, Node } from "./nodes.ts";
+import { linkTarget, partsOf } from "./path.ts";
+
+const LINKS_MAX = 40;
+
+/** Owner permission bits. */
+export const MAY_READ = 0o400;
+/** Owner permission to write a file, or to change the names in a directory. */
+export const MAY_WRITE = 0o200;
+/** Owner permission to pass through a directory. */
+export const MAY_SEARCH = 0o100;
+
+/** Where a path leads. */
+export interface Place {
+  /** The directory that holds the name. */
+  readonly directory: DirectoryNode;
+  readonly name: string;
+  /** What is there; `undefined` for a free name. */
+  readonly node: Node | undefined;
+  /** All directories passed on the way, from the root. */
+  readonly passed: readonly DirectoryNode[];
+}
+
+/** What a lookup is for: its errors tell. */
+export interface Purpose {
+  readonly operation: DiskOperation;
+  /** Whether a link at the end of the path is followed. */
+  readonly follow?: boolean;
+}
+
+/** Finds the place that a path means. Throws ENOENT, ENOTDIR, ELOOP or EACCES. */
+export function locate(machine: Machine, path: string, purpose: Purpose): Place {
+  const fail = (code: "ENOENT" | "ENOTDIR" | "ELOOP") => diskError(code, purpose.operation, path);
+  let parts = partsOf(path);
+  let passed: DirectoryNode[] = [];
+  let directory = machine.root;
+  let links = 0;
+  for (let depth = 0; depth < parts.length; depth++) {
+    require(directory, MAY_SEARCH, purpose.operation, path);
+    passed.push(directory);
+    const name = parts[depth] ?? "";
+    const node = directory.entries.get(name);
+    const last = depth === parts.length - 1;
+    if (last && !(node?.kind === "link" && purpose.follow)) return { directory, name, node, passed };
+    if (node === undefined) throw fail("ENOENT");
+    if (node.kind === "file") throw fail("ENOTDIR");
+    if (node.kind === "directory") {
+      directory = node;
+      continue;
+    }
+    if (++links > LINKS_MAX) throw fail("ELOOP");
+    parts = [...linkTarget(parts.slice(0, depth + 1), node.image.target), ...parts.slice(depth + 1)];
+    [depth, directory, passed] = [-1, machine.root, []];
+  }
+  return { directory, name: "", node: directory, passed };
+}
+
+/** Throws EACCES unless the node has the permission. */
+export function require(
+  node: { readonly mode: number },
+  permission: number,
+  operation: DiskOperation,
+  path: string,
+): void {
+  if ((node.mode & permission) !== permission) throw diskError("EACCES", operation, path);
+}
+
+/** The directory at a path. Throws ENOENT, ENOTDIR, ELOOP or EACCES. */
+export function directoryAt(machine: Machine, path: string, operation: DiskOperation): DirectoryNode {
+  const { node } = locate(machine, path, { operation, follow: true });
+  if (node === undefined) throw diskError("ENOENT", operation, path);
+  if (node.kind !== "directory") throw diskError("ENOTDIR", operation, path);
+  return node;
+}

@@ -1,0 +1,106 @@
+/**
+ * The machine behind the disk: the page cache and the medium, which processes
+ * share, and the power, which they lose together.
+ *
+ * @module
+ */
+import type { FileNode } from "./file_node.ts";
+import { DirectoryImage, type Image } from "./image.ts";
+import { type DirectoryOperation, Journal, type NameChange } from "./journal.ts";
+import { DirectoryNode, viewOfDirectory } from "./nodes.ts";
+import type { DiskProcess } from "./process.ts";
+import { type Sector, SECTOR_BYTES, sectorCount } from "./sector.ts";
+
+/** Settings that outlive a power cut. */
+export interface Hardware {
+  /** Bytes that fit: whole sectors of files, and one sector for each name. */
+  capacityBytes: number;
+  /** Whether directories can be synced; if not, a file sync makes all earlier names certain, as NTFS does. */
+  readonly directorySync: boolean;
+}
+
+/** A running machine. */
+export class Machine {
+  readonly root: DirectoryNode;
+  readonly journal: Journal = new Journal();
+  readonly hardware: Hardware;
+  /** Who holds the lock on a file. */
+  readonly locks: Map<FileNode, DiskProcess> = new Map();
+  readonly processes: Set<DiskProcess> = new Set();
+  powered = true;
+  /** What the last removed or cut file held: it may show up in space that is assigned anew. */
+  stale: readonly Sector[] = [];
+  #sequence: number;
+
+  constructor(hardware: Hardware, root: DirectoryNode = new DirectoryNode(), sequence = 0) {
+    this.hardware = hardware;
+    this.root = root;
+    this.#sequence = sequence;
+  }
+
+  /** The number of the last change. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** A number for a change, above all before. */
+  nextSequence(): number {
+    return ++this.#sequence;
+  }
+
+  /** Changes names in the page cache, to be made certain by a directory sync. */
+  change(changes: readonly NameChange[]): DirectoryOperation {
+    for (const { directory, name, after } of changes) {
+      if (after === undefined) directory.entries.delete(name);
+      else directory.entries.set(name, after);
+    }
+    for (const { before } of changes) {
+      if (before?.kind !== "file" || changes.some((change) => change.after === before)) continue;
+      before.links = 0;
+      this.discard(before.cache);
+    }
+    return this.journal.record(this.nextSequence(), changes);
+  }
+
+  /** Notes bytes whose space is free for other files. */
+  discard(sectors: readonly Sector[]): void {
+    if (sectors.length > 0) this.stale = sectors.slice();
+  }
+
+  /** A sync of a file succeeded; it began at `sequence`. */
+  commitFile(file: FileNode, sequence: number): void {
+    file.commit(sequence);
+    if (!this.hardware.directorySync) this.journal.commit(sequence);
+  }
+
+  /** Bytes that are taken. */
+  usedBytes(): number {
+    const removed = new Set<FileNode>();
+    for (const process of this.processes) {
+      for (const node of process.openFiles()) {
+        if (node.links === 0) removed.add(node);
+      }
+    }
+    const held = [...removed].reduce((sum, node) => sum + node.cache.length, 0);
+    return (sectorsIn(viewOfDirectory(this.root)) + held) * SECTOR_BYTES;
+  }
+
+  /** Whether a new name fits. */
+  hasRoomForName(): boolean {
+    return this.hardware.capacityBytes === Infinity ||
+      this.usedBytes() + SECTOR_BYTES <= this.hardware.capacityBytes;
+  }
+
+  /** How large this file can become, at most `size`. */
+  sizeThatFits(file: FileNode, size: number): number {
+    if (this.hardware.capacityBytes === Infinity || sectorCount(size) <= file.cache.length) return size;
+    const freeSectors = Math.floor((this.hardware.capacityBytes - this.usedBytes()) / SECTOR_BYTES);
+    return Math.min(size, (file.cache.length + Math.max(0, freeSectors)) * SECTOR_BYTES);
+  }
+}
+
+function sectorsIn(image: Image): number {
+  if (image.kind === "file") return 1 + image.sectors.length;
+  if (!(image instanceof DirectoryImage)) return 1;
+  return [...image.entries.values()].reduce((sum, entry) => sum + sectorsIn(entry), 1);
+}

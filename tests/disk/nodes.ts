@@ -1,0 +1,85 @@
+/**
+ * What names stand for while the machine runs. A directory made from an image
+ * turns its entries into nodes only when it is looked into, so that a disk
+ * costs nothing until it is used.
+ *
+ * @module
+ */
+import { FileNode } from "./file_node.ts";
+import { DIRECTORY_MODE, DirectoryImage, type Image, type LinkImage } from "./image.ts";
+import type { DirectoryOperation } from "./journal.ts";
+
+/** Whatever a name can stand for. */
+export type Node = FileNode | LinkNode | DirectoryNode;
+
+/** A symbolic link. */
+export class LinkNode {
+  readonly kind = "link";
+  readonly image: LinkImage;
+
+  constructor(image: LinkImage) {
+    this.image = image;
+  }
+}
+
+/** A directory, as the page cache has it. */
+export class DirectoryNode {
+  readonly kind = "directory";
+  /** The operation that made it, while that may still be undone. */
+  madeBy: DirectoryOperation | undefined;
+  /** The directory in which it was made, since the machine started. */
+  madeIn: DirectoryNode | undefined;
+  #mode: number;
+  #image: DirectoryImage | undefined;
+  #entries: Map<string, Node> | undefined;
+
+  constructor(image: DirectoryImage = new DirectoryImage(new Map(), DIRECTORY_MODE)) {
+    this.#image = image;
+    this.#mode = image.mode;
+  }
+
+  get mode(): number {
+    return this.#mode;
+  }
+
+  set mode(mode: number) {
+    this.#entries = this.entries;
+    this.#mode = mode;
+  }
+
+  /** What it was made of, if nobody has looked into it since. */
+  get untouched(): DirectoryImage | undefined {
+    return this.#image;
+  }
+
+  /** The names, free to change. */
+  get entries(): Map<string, Node> {
+    if (this.#entries !== undefined) return this.#entries;
+    const entries = new Map<string, Node>();
+    for (const [name, image] of this.#image?.entries ?? []) entries.set(name, nodeOf(image));
+    this.#image = undefined;
+    return this.#entries = entries;
+  }
+}
+
+/** A node for what is on the medium. */
+export function nodeOf(image: Image): Node {
+  if (image.kind === "file") return new FileNode(image);
+  return image.kind === "link" ? new LinkNode(image) : new DirectoryNode(image);
+}
+
+/** The node as the page cache has it. */
+export function viewOf(node: Node): Image {
+  if (node.kind === "file") return node.view();
+  if (node.kind === "link") return node.image;
+  return viewOfDirectory(node);
+}
+
+/** The directory and all below it as the page cache has them. */
+export function viewOfDirectory(node: DirectoryNode): DirectoryImage {
+  if (node.untouched !== undefined) return node.untouched;
+  return new DirectoryImage(
+    new Map([...node.entries].map(([name, inner]) => [name, viewOf(inner)])),
+    node.mode,
+  );
+}

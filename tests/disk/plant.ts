@@ -1,0 +1,77 @@
+/**
+ * The tester's hand on the medium: files, links and permissions put there
+ * behind the back of every process, certain at once, seen by no hook.
+ *
+ * @module
+ */
+import { FileNode } from "./file_node.ts";
+import { FileImage, LinkImage } from "./image.ts";
+import { locate, type Place } from "./lookup.ts";
+import type { Machine } from "./machine.ts";
+import { DirectoryNode, LinkNode, type Node } from "./nodes.ts";
+import { partsOf } from "./path.ts";
+
+/** Changes a medium from outside. */
+export class Planter {
+  readonly #machine: Machine;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  /** Puts a file there, with the directories above it, in place of whatever was there: a new file, not a change. */
+  file(path: string, bytes: Uint8Array): void {
+    this.#put(path, new FileNode(FileImage.of(bytes)));
+  }
+
+  /** Puts an empty directory there, with those above it. */
+  directory(path: string): void {
+    this.#put(path, new DirectoryNode());
+  }
+
+  /** Puts a symbolic link there. */
+  link(path: string, target: string): void {
+    this.#put(path, new LinkNode(new LinkImage(target)));
+  }
+
+  /** Takes a name away, with all below it. */
+  nothing(path: string): void {
+    const { directory, name, node } = this.#place(path);
+    if (node?.kind === "file") node.links = 0;
+    this.#settle(directory);
+    directory.entries.delete(name);
+  }
+
+  /** Sets the permission bits of the owner: `0o000` denies everything, `0o500` writes only. */
+  mode(path: string, mode: number): void {
+    const { node } = this.#place(path);
+    if (node === undefined || node.kind === "link") {
+      throw new TypeError(`Cannot set mode: no file at ${path}`);
+    }
+    node.mode = mode;
+  }
+
+  #put(path: string, node: Node): void {
+    const parents = partsOf(path).slice(0, -1);
+    for (let depth = 1; depth <= parents.length; depth++) {
+      const place = this.#place(`/${parents.slice(0, depth).join("/")}`);
+      if (place.node === undefined) this.#set(place, new DirectoryNode());
+    }
+    this.#set(this.#place(path), node);
+  }
+
+  #set({ directory, name, node: replaced }: Place, node: Node): void {
+    if (replaced?.kind === "file") replaced.links = 0;
+    this.#settle(directory);
+    directory.entries.set(name, node);
+  }
+
+  /** A planted name must not be undone with an operation before it. */
+  #settle(directory: DirectoryNode): void {
+    this.#machine.journal.commit(this.#machine.sequence, directory);
+  }
+
+  #place(path: string): Place {
+    return locate(this.#machine, path, { operation: "stat" });
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What of a file may or may not have reached the medium: the states it went
+ * through since the last sync, and those that a failed sync forgot.
+ *
+ * @module
+ */
+import type { Sector } from "./sector.ts";
+
+/** A state that a sector had; `undefined` for space that was assigned but never written. */
+export type Content = Sector | undefined;
+
+/** A state, and when the page cache took it on. */
+export interface Version<T> {
+  readonly sequence: number;
+  readonly content: T;
+}
+
+/** What may or may not have reached the medium. */
+export interface Unsettled {
+  /** Sector contents since the last sync, oldest first. */
+  readonly dirty: Map<number, Version<Content>[]>;
+  /** Sizes since the last sync, oldest first. */
+  sizes: Version<number>[];
+  /** Sector contents that a failed sync dropped, beginning with what was there before. */
+  readonly lost: Map<number, Content[]>;
+  /** Sizes that a failed sync dropped. */
+  lostSizes: number[];
+}
+
+/** No doubts, to which some can be added. */
+export function nothingUnsettled(): Unsettled {
+  return { dirty: new Map(), sizes: [], lost: new Map(), lostSizes: [] };
+}
+
+/** Whether there are no doubts. */
+export function isNothing({ dirty, sizes, lost, lostSizes }: Unsettled): boolean {
+  return dirty.size + sizes.length + lost.size + lostSizes.length === 0;
+}
+
+/** The same doubts, to go their own way. */
+export function copyOf({ dirty, sizes, lost, lostSizes }: Unsettled): Unsettled {
+  return {
+    dirty: new Map([...dirty].map(([index, versions]) => [index, [...versions]])),
+    sizes: [...sizes],
+    lost: new Map(lost),
+    lostSizes: [...lostSizes],
+  };
+}
+
+/** The size that a sync makes certain: a sync that writes data also writes the size needed to find it. */
+export function sizeToSettle({ dirty, sizes, lostSizes }: Unsettled, sequence: number): number | undefined {
+  const size = sizes.findLast((version) => version.sequence <= sequence)?.content;
+  if (size !== undefined || lostSizes.length === 0) return size;
+  const writes = [...dirty.values()].some(([oldest]) => oldest !== undefined && oldest.sequence <= sequence);
+  return writes ? lostSizes.at(-1) : undefined;
+}
+
+/** Takes the versions up to `sequence` out of the map and hands them over. */
+export function takeUpTo(
+  dirty: Map<number, Version<Content>[]>,
+  sequence: number,
+  take: (index: number, contents: Content[]) => void,
+): void {
+  for (const [index, versions] of dirty) {
+    const left = versions.filter((version) => version.sequence > sequence);
+    if (left.length === 0) dirty.delete(index);
+    else dirty.set(index, left);
+    if (left.length === versions.length) continue;
+    take(index, versions.slice(0, versions.length - left.length).map((version) => version.content));
+  }
+}
