@@ -7,7 +7,7 @@
 import { RuntimeError } from "./errors.ts";
 import { type EventHead, isKnownEvent } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
-import { deepFreeze, type JsonObject, mergePatch } from "./json.ts";
+import { type JsonObject, mergePatch } from "./json.ts";
 import type { EndedRun, RuntimeState, StateView, WorkerState } from "./state.ts";
 import { addUsage, addUsageOf, noUsage } from "./usage.ts";
 
@@ -88,7 +88,7 @@ function evolveWorker(
 function changeOf(state: WorkerState, event: EventHead): Partial<WorkerState> {
   switch (event.type) {
     case "worker.state_updated":
-      return { data: deepFreeze(mergePatch(state.data, event.patch) as JsonObject) };
+      return { data: mergePatch(state.data, event.patch) as JsonObject };
     case "worker.run_started":
       if (state.run !== null) throw inconsistent(event, `run ${state.run.runId} is open`);
       return { run: Object.freeze({ runId: event.runId, startedAt: event.at }) };
@@ -112,7 +112,7 @@ function changeOf(state: WorkerState, event: EventHead): Partial<WorkerState> {
 
 function createdWorker(event: Extract<EventHead, { type: "worker.created" }>): WorkerState {
   return {
-    record: deepFreeze(event.record),
+    record: event.record,
     status: "running",
     run: null,
     lastRun: null,

@@ -5,7 +5,7 @@
  * @module
  */
 import type { RuntimeId, WorkerId } from "./ids.ts";
-import type { StateView, WorkerState, WorkerStatus } from "./state.ts";
+import { readable, type StateView, type WorkerState, type WorkerStatus } from "./state.ts";
 import type { UsageByModel, UsageTotals } from "./usage.ts";
 
 /** A runtime at a glance. */
@@ -62,7 +62,7 @@ export function overviewOf(view: StateView, displayName: string | undefined): Ru
     workers[status]++;
     if (run !== null) workers.busy++;
   }
-  return { ...view.runtime, ...(displayName === undefined ? {} : { displayName }), workers };
+  return { ...readable(view.runtime), ...(displayName === undefined ? {} : { displayName }), workers };
 }
 
 /** The row of a worker. */

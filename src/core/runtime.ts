@@ -27,7 +27,7 @@ import {
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { OpenRuns } from "./run.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
-import type { WorkerState, WorkerStatus } from "./state.ts";
+import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import type { AppendResult, PrunedEvents, RuntimeStore } from "./store.ts";
 import { WakeUp } from "./wake.ts";
 import { watchEvents, type WatchOptions } from "./watch.ts";
@@ -201,7 +201,7 @@ export class Runtime implements AsyncDisposable {
     for (const state of this.#ledger.workersAfter(after)) {
       if (items.length === limit) return { items, next: cursor };
       cursor = state.createdEventId;
-      if (status === undefined || state.status === status) items.push({ ...state });
+      if (status === undefined || state.status === status) items.push(readable(state));
     }
     return { items, next: null };
   }

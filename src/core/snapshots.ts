@@ -5,7 +5,7 @@
  * @module
  */
 import { RuntimeError } from "./errors.ts";
-import { deepFreeze, plainLines } from "./json.ts";
+import { plainLines } from "./json.ts";
 import { type KeyEntry, KeyTable } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { RuntimeState, WorkerState } from "./state.ts";
@@ -82,7 +82,7 @@ function parsePart<State>(text: string): { state: State; keys: KeyRow[] } {
   if (typeof part?.state !== "object" || part.state === null || !Array.isArray(part.keys)) {
     throw corruptSnapshot("a part of it holds no state");
   }
-  return { state: deepFreeze(part.state), keys: part.keys };
+  return { state: part.state, keys: part.keys };
 }
 
 function keyTable(rows: readonly KeyRow[]): KeyTable | undefined {

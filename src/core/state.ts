@@ -7,7 +7,7 @@
  */
 import type { RunOutcome } from "./events.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
-import type { JsonObject } from "./json.ts";
+import { deepFreeze, type JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import { noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
 
@@ -92,6 +92,12 @@ export interface StateView {
   readonly workerCount: number;
   /** Workers in the order of their creation. */
   workers(): Iterable<WorkerState>;
+}
+
+/** A state as callers get it: a copy, whose parts are frozen at the first look, so that nobody can change ours. */
+export function readable<State extends WorkerState | RuntimeState>(state: State): State {
+  for (const part of Object.values(state)) deepFreeze(part);
+  return { ...state };
 }
 
 /** The state before the first event. */

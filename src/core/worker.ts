@@ -24,7 +24,7 @@ import type { Json, JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
 import type { FinishOptions, FinishOutcome, OpenRuns, Run } from "./run.ts";
-import type { WorkerState } from "./state.ts";
+import { readable, type WorkerState } from "./state.ts";
 import type { Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
@@ -124,7 +124,7 @@ export class Worker {
 
   /** The durable state of this moment; a copy that does not change. Throws `worker_not_found`. */
   state(): WorkerState {
-    return { ...this.#host.stateOf(this.workerId) };
+    return readable(this.#host.stateOf(this.workerId));
   }
 
   /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */

@@ -1,6 +1,6 @@
 // Folding: what each event changes, and which events cannot follow.
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../src/core/errors.ts";
 import type { EventHead } from "../../src/core/events.ts";
 import { noUsage } from "../../src/core/usage.ts";
@@ -100,14 +100,12 @@ Deno.test("evolve() of usage adds up by worker, by model and for the runtime", (
   assertEquals(stateOfA(used("m", 1), used("n", 2)).usageByModel.n?.inputTokens, 2);
 });
 
-Deno.test("evolve() of a patch merges it and freezes the result", () => {
+Deno.test("evolve() of a patch merges it", () => {
   const { data } = stateOfA(
     { type: "worker.state_updated", workerId: a, patch: { x: { y: [1] } } },
     { type: "worker.state_updated", workerId: a, patch: { x: { z: 2 } } },
   );
   assertEquals(data, { x: { y: [1], z: 2 } });
-  const frozen = [data, data.x, (data.x as { y: unknown }).y];
-  assert(frozen.every(Object.isFrozen));
 });
 
 Deno.test("evolve() changes no state that it was given", () => {

@@ -62,3 +62,15 @@ Deno.test("a closed runtime says runtime_closed, whatever its store came to", as
     assertEquals(error.code, "runtime_closed");
   }
 });
+
+Deno.test("state() gives a copy whose parts nobody can change", async () => {
+  const [runtime, worker] = await start();
+  await using _ = runtime;
+  await worker.updateState({ x: { y: [1] } });
+  const state = worker.state();
+  const { data, record, usage, usageByModel } = state;
+  const parts = [data, data.x, (data.x as { y: unknown }).y, record, record.labels, usage, usageByModel];
+  assert(parts.every(Object.isFrozen));
+  Object.assign(state, { status: "cancelled" });
+  assertEquals(worker.state().status, "running");
+});
