@@ -106,8 +106,11 @@ class DenoLock implements FileLock {
     this.#file = undefined;
     if (file === undefined) return;
     // Unlock first: a child between fork and exec may still share the handle.
-    file.unlockSync();
-    file.close();
+    try {
+      file.unlockSync();
+    } finally {
+      file.close();
+    }
   }
 }
 

@@ -42,7 +42,7 @@ export function withFile<T>(fs: FileSystem, path: string, mode: OpenMode, work: 
   try {
     return work(file);
   } finally {
-    file.close();
+    closeQuietly(file);
   }
 }
 
@@ -57,7 +57,7 @@ export async function withFileAsync<T>(
   try {
     return await work(file);
   } finally {
-    file.close();
+    closeQuietly(file);
   }
 }
 
@@ -119,12 +119,24 @@ export async function writeNew(
       size += chunk.length;
     }
     if (options.durable) await file.sync();
-    file.close();
+    closeQuietly(file);
     return size;
   } catch (error) {
-    file.close();
+    closeQuietly(file);
     removeQuietly(fs, path);
     throw error;
+  }
+}
+
+/**
+ * Closes a file. What had to be durable was synced before, and the handle is gone even when closing fails: to
+ * repeat it could close a file that somebody else has opened since.
+ */
+export function closeQuietly(file: OpenFile): void {
+  try {
+    file.close();
+  } catch {
+    // There is nothing that could be done about it.
   }
 }
 

@@ -17,6 +17,7 @@ export function systemCode(error: unknown): string {
 
 /** Whether an error says that a file or directory is not there. */
 export function isNotFound(error: unknown): boolean {
+  if (isRuntimeError(error)) return error.code === "store_io" && error.details.systemCode === "ENOENT";
   return systemCode(error) === "ENOENT" || (error instanceof Error && error.name === "NotFound");
 }
 

@@ -69,6 +69,8 @@ const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: tru
 const REPLAY_EVENTS = 1_024;
 /** Files synced at a time for a checkpoint. */
 const PARALLEL_SYNCS = 16;
+/** How many times the buffer for transcripts may be exceeded before appends wait for it. */
+const PRESSING = 4;
 
 /** A {@linkcode RuntimeStore} in a directory. */
 export class FsRuntimeStore implements RuntimeStore {
@@ -96,6 +98,7 @@ export class FsRuntimeStore implements RuntimeStore {
   #bytesSinceCheckpoint = 0;
   #checkpointBytes = 0;
   #flushing: Promise<void> | undefined;
+  #relieving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -264,10 +267,15 @@ export class FsRuntimeStore implements RuntimeStore {
       if (texts.length < REPLAY_EVENTS) continue;
       yield texts;
       texts = [];
-      this.#appliedEventId = step.value.id;
-      await this.#keepTranscriptsBounded();
+      await this.#keepReplayBounded();
       await slices.pause();
     }
+  }
+
+  /** While the log is replayed, writing transcripts waits for later as long as it can. */
+  async #keepReplayBounded(): Promise<void> {
+    const { transcriptBufferBytes } = this.#config.limits;
+    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#flushTranscripts();
   }
 
   /** Begins to write where the log ends. An end that is in doubt is mended first, and left behind in its segment. */
@@ -345,11 +353,16 @@ export class FsRuntimeStore implements RuntimeStore {
       Math.max(this.#config.limits.checkpointBytes, 4 * this.#checkpointBytes);
   }
 
-  /** Lines for transcripts are kept in memory up to a bound; past it they are written. */
+  /**
+   * Lines for transcripts are kept in memory up to a bound; past it they are
+   * written beside what goes on, and far past it nothing goes on before.
+   */
   async #keepTranscriptsBounded(): Promise<void> {
-    if (this.#transcripts.pendingBytes > this.#config.limits.transcriptBufferBytes) {
-      await this.#flushTranscripts();
-    }
+    const { pendingBytes } = this.#transcripts;
+    const { transcriptBufferBytes } = this.#config.limits;
+    if (pendingBytes <= transcriptBufferBytes) return;
+    const relieving = this.#relieving ??= this.#flushTranscripts().finally(() => this.#relieving = undefined);
+    if (pendingBytes > PRESSING * transcriptBufferBytes) await relieving;
   }
 
   async #flushTranscripts(): Promise<void> {
@@ -395,6 +408,7 @@ export class FsRuntimeStore implements RuntimeStore {
       this.#notice({ code: "projection_failed", severity: "warning", message });
     } finally {
       await this.#flushing?.catch(() => {});
+      await this.#relieving;
       this.#transcripts.close();
       this.#pages.close();
       this.#writer?.close();

@@ -27,8 +27,9 @@ const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
 
 /** Takes the lock and says who has it. Throws `store_locked`, or `store_io` where locks do not lock. */
 export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<FileLock> {
-  const lock = await tryLock(fs, layout.lock);
-  if (lock === undefined) throw lockedError(fs, layout);
+  const held = await tryLock(fs, layout.lock);
+  if (held === undefined) throw lockedError(fs, layout);
+  const lock = { release: () => releaseQuietly(held) };
   try {
     testLock(fs, layout.lock);
     const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
@@ -53,10 +54,19 @@ async function tryLock(fs: FileSystem, path: string): Promise<FileLock | undefin
 function testLock(fs: FileSystem, path: string): void {
   const second = guarded("lock", path, () => fs.lock(path));
   if (second === undefined) return;
-  second.release();
+  releaseQuietly(second);
   const message = `Cannot lock ${JSON.stringify(path)}: this file system grants one lock twice, ` +
     `so two processes could write the same store`;
   throw new RuntimeError("store_io", message, { operation: "lock", path, systemCode: "" });
+}
+
+/** The lock goes with its handle, which is gone even when unlocking fails. */
+function releaseQuietly(lock: FileLock): void {
+  try {
+    lock.release();
+  } catch {
+    // There is nothing that could be done about it.
+  }
 }
 
 function lockedError(fs: FileSystem, layout: RuntimeLayout): RuntimeError<"store_locked"> {

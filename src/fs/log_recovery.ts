@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { withFile } from "./disk.ts";
-import { corrupt, guarded } from "./faults.ts";
+import { closeQuietly, withFile } from "./disk.ts";
+import { corrupt, guarded, storeFault } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { type Line, scanLines } from "./line_scanner.ts";
@@ -182,8 +182,10 @@ class LogReader {
       const offset = yield* this.#readLines(file, from, size);
       const isLast = index === this.#segments.length - 1;
       return offset < size || isLast ? this.#end(index, segment, offset, size) : undefined;
+    } catch (error) {
+      throw storeFault(error, "read", path);
     } finally {
-      file.close();
+      closeQuietly(file);
     }
   }
 

@@ -15,7 +15,7 @@
 import type { Notice } from "../core/diagnostics.ts";
 import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
-import { removeQuietly, writeAll } from "./disk.ts";
+import { closeQuietly, removeQuietly, writeAll } from "./disk.ts";
 import { guarded, isExisting, storeFault } from "./faults.ts";
 import type { FileStat, FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
@@ -142,7 +142,7 @@ export class LogWriter {
     await this.syncNow();
     const file = guarded("create segment", path, () => this.#create(path, header));
     await this.#syncCreated(file, path);
-    this.#file?.close();
+    this.close();
     this.#file = file;
     if (this.#segment !== firstEventId) this.#segments.push(firstEventId);
     this.#offset = header.length;
@@ -164,7 +164,7 @@ export class LogWriter {
 
   /** Closes the file. */
   close(): void {
-    this.#file?.close();
+    if (this.#file !== undefined) closeQuietly(this.#file);
     this.#file = undefined;
   }
 
@@ -175,7 +175,7 @@ export class LogWriter {
       writeAll(file, header, 0);
       return file;
     } catch (error) {
-      file.close();
+      closeQuietly(file);
       removeQuietly(this.#fs, path);
       throw error;
     }
@@ -202,7 +202,7 @@ export class LogWriter {
       await file.sync();
       await this.#fs.syncDirectory(this.#layout.events);
     } catch (error) {
-      file.close();
+      closeQuietly(file);
       throw this.#fail(
         this.#poison(`${nameOf(this.#layout, path)} could not be synced at its creation`, error),
       );

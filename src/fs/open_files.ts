@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { closeQuietly } from "./disk.ts";
 import { guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 
@@ -39,13 +40,14 @@ export class OpenFiles {
 
   /** Closes the file of a path, if it is open. */
   close(path: string): void {
-    this.#open.get(path)?.close();
+    const file = this.#open.get(path);
     this.#open.delete(path);
+    if (file !== undefined) closeQuietly(file);
   }
 
   /** Closes all. */
   closeAll(): void {
-    for (const file of this.#open.values()) file.close();
+    for (const file of this.#open.values()) closeQuietly(file);
     this.#open.clear();
   }
 }

@@ -11,7 +11,6 @@
  * @module
  */
 import type { Notice } from "../core/diagnostics.ts";
-import { isRuntimeError } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
 import { overviewOf, workerRow } from "../core/overview.ts";
 import type { StateView, WorkerState } from "../core/state.ts";
@@ -22,8 +21,8 @@ import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 
-/** The largest projection of a worker that is read: its data at its worst escaping, and the rest. */
-const PROJECTION_BYTES_MAX = 16_777_216;
+/** The largest projection that is read: an overview of all workers that there may be. */
+const PROJECTION_BYTES_MAX = 268_435_456;
 /** Files written at a time. */
 const PARALLEL = 8;
 
@@ -184,39 +183,49 @@ export class Projections {
   async #check(): Promise<void> {
     this.#checked = true;
     const slices = new Slices();
+    const lagging: string[] = [];
     for (const state of [...this.#host.view.workers()]) {
       const { workerId } = state.record;
       if (this.#dirty.has(workerId)) continue;
-      const issues = await Promise.all(this.#ofWorker(state).map((projection) => this.#issueOf(projection)));
-      if (issues.some((issue) => issue !== undefined)) this.#dirty.add(workerId);
+      const bad = await this.#bad(this.#ofWorker(state), lagging);
+      if (bad) this.#dirty.add(workerId);
       else this.#recorded.set(workerId, state.createdEventId);
       await slices.pause();
     }
     // The opening itself changed the overview; what is left to find is damage.
-    await this.#issueOf({ ...this.#overview(), through: 0 });
+    await this.#bad([{ ...this.#overview(), through: 0 }], lagging);
     this.#overviewDirty = true;
+    if (lagging.length > 0) this.#host.notice(laggingNotice(lagging));
   }
 
-  /** What is wrong with a projection, told and set aside; `through` 0 stands for any. */
-  async #issueOf(projection: Projection): Promise<string | undefined> {
-    const { path, format, through } = projection;
-    const issue = this.#look(path, format, through);
-    if (issue === undefined) return undefined;
-    if (issue !== "missing" && issue !== "not current") await this.#setAside(path);
-    const file = nameOf(this.#layout, path);
-    const message = `Projection ${JSON.stringify(file)} is written anew: it is ${issue}`;
-    this.#host.notice({ code: "projection_rebuilt", severity: "info", message, file });
-    return issue;
+  /** Whether any of the projections does not hold. A damaged one is told and set aside at once. */
+  async #bad(projections: readonly Projection[], lagging: string[]): Promise<boolean> {
+    let bad = false;
+    for (const { path, format, through } of projections) {
+      const issue = this.#look(path, format, through);
+      if (issue === undefined) continue;
+      bad = true;
+      const file = nameOf(this.#layout, path);
+      if (issue === "lags") {
+        lagging.push(file);
+        continue;
+      }
+      await this.#setAside(path);
+      const message = `Projection ${JSON.stringify(file)} is written anew: it is damaged (${issue})`;
+      this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
+    }
+    return bad;
   }
 
+  /** What is wrong with a projection: `lags` when it is missing or not current; `through` 0 stands for any. */
   #look(path: string, format: string, through: number): string | undefined {
     try {
-      const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX * 16);
-      if (bytes === undefined) return "missing";
+      const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX);
+      if (bytes === undefined) return "lags";
       const content = unseal(bytes, { format, runtimeId: this.#runtimeId }, path);
-      return through === 0 || content.through === through ? undefined : "not current";
+      return through === 0 || content.through === through ? undefined : "lags";
     } catch (error) {
-      return isRuntimeError(error) ? `damaged (${error.message})` : String(error);
+      return error instanceof Error ? error.message : String(error);
     }
   }
 
@@ -228,4 +237,12 @@ export class Projections {
       this.#failed(error);
     }
   }
+}
+
+/** One notice for all that merely lag: after a kill, every worker may. */
+function laggingNotice(files: readonly string[]): Notice {
+  const [file = ""] = files;
+  const others = files.length > 1 ? ` and ${files.length - 1} more` : "";
+  const message = `Projection ${JSON.stringify(file)}${others} is written anew: missing or not current`;
+  return { code: "projection_rebuilt", severity: "info", message, file };
 }

@@ -5,7 +5,7 @@
  */
 import { plainLines } from "../core/json.ts";
 import { Slices } from "../core/turn.ts";
-import { replaceFile } from "./disk.ts";
+import { closeQuietly, replaceFile } from "./disk.ts";
 import { corrupt } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
@@ -75,7 +75,7 @@ async function* transcriptLines(
       const end = segment === segments.at(-1) ? offset : file.stat().size;
       yield* linesOf(file, nameOf(layout, path), segment, end, owner, lastEventId);
     } finally {
-      file.close();
+      closeQuietly(file);
     }
   }
 }

@@ -16,8 +16,8 @@ import type { RuntimeError } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
 import type { ReadTranscript } from "../core/store.ts";
 import type { CheckpointRow } from "./checkpoint.ts";
-import { corrupt, isNotFound, storeFault } from "./faults.ts";
-import { mustBeDirectory } from "./disk.ts";
+import { corrupt, guarded, guardedAsync, isNotFound, storeFault } from "./faults.ts";
+import { closeQuietly, mustBeDirectory } from "./disk.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, type WorkerLayout, workerLayout } from "./layout.ts";
 import { DamagedLine } from "./line_pages.ts";
@@ -53,6 +53,8 @@ interface Transcript {
   checked: boolean;
   /** Whether the file has bytes that were not synced. */
   unsynced: boolean;
+  /** Why the lines could not be written so far. */
+  fault: RuntimeError | undefined;
   /** The rebuilding under way. */
   rebuilding: Promise<void> | undefined;
 }
@@ -155,12 +157,23 @@ export class Transcripts {
       transcript.unsynced = true;
       transcript.bytes = appendLines(this.#files.get(path), transcript.pending, transcript.bytes);
       this.#dropPending(transcript);
+      transcript.fault = undefined;
     } catch (error) {
       const fault = storeFault(error, "write", path);
-      if (fault.code === "no_space" && transcript.pendingBytes < WAITING_BYTES_MAX) {
-        this.#wait(transcript, path, fault);
-      } else this.#damaged(transcript, path, error);
+      const isDamage = error instanceof DamagedLine || isNotFound(error) || fault.code === "store_corrupt";
+      if (isDamage || transcript.pendingBytes >= WAITING_BYTES_MAX) this.#damaged(transcript, path, error);
+      else this.#wait(transcript, path, fault);
     }
+  }
+
+  /** Why a file lacks bytes that these lengths count: its lines still wait to be written. */
+  faultBehind(lengths: ReadonlyMap<string, TranscriptLength>): RuntimeError | undefined {
+    for (const [workerId, { createdEventId, transcriptBytes = 0 }] of lengths) {
+      const transcript = this.#known.get(workerId as WorkerId);
+      if (transcript?.owner.createdEventId !== createdEventId) continue;
+      if ((transcript.bytes ?? Infinity) < transcriptBytes) return transcript.fault;
+    }
+    return undefined;
   }
 
   /** Workers whose files have bytes that were not synced. */
@@ -173,8 +186,8 @@ export class Transcripts {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || !transcript.unsynced) return;
     const { transcript: path, directory } = this.#paths(workerId);
+    const file = guarded("open", path, () => this.#fs.open(path, "update"));
     transcript.unsynced = false;
-    const file = this.#fs.open(path, "update");
     try {
       await file.sync();
       await this.#fs.syncDirectory(directory);
@@ -182,7 +195,7 @@ export class Transcripts {
       this.#damaged(transcript, path, error);
       throw storeFault(error, "sync", path);
     } finally {
-      file.close();
+      closeQuietly(file);
     }
   }
 
@@ -197,9 +210,10 @@ export class Transcripts {
       return this.#page(transcript, path, read);
     } catch (error) {
       if (!(error instanceof DamagedLine) && !isNotFound(error)) throw storeFault(error, "read", path);
-      this.#damaged(transcript, path, error);
-      await this.#rebuild(transcript, path);
-      return this.#page(transcript, path, read);
+      // Another reader may have found it first: then its rebuilding is ours too.
+      if (transcript.rebuilding === undefined) this.#damaged(transcript, path, error);
+      await guardedAsync("rebuild", path, () => this.#rebuild(transcript, path));
+      return guarded("read", path, () => this.#page(transcript, path, read));
     }
   }
 
@@ -237,6 +251,7 @@ export class Transcripts {
       pendingEntries: 0,
       checked: false,
       unsynced: false,
+      fault: undefined,
       rebuilding: undefined,
     };
   }
@@ -264,7 +279,7 @@ export class Transcripts {
       transcript.bytes = appendLines(file, [transcriptHeader(transcript.owner)], 0);
       transcript.unsynced = true;
     } finally {
-      file.close();
+      closeQuietly(file);
     }
   }
 
@@ -301,10 +316,16 @@ export class Transcripts {
     ];
   }
 
-  /** Leaves lines waiting for space; the file ends where it was right. */
+  /** Leaves lines waiting until they can be written; the file ends where it was right, or is cut before that. */
   #wait(transcript: Transcript, path: string, fault: RuntimeError): void {
     const { bytes, owner: { workerId } } = transcript;
-    if (transcript.checked && bytes !== undefined) this.#files.get(path).truncate(bytes);
+    transcript.fault = fault;
+    try {
+      if (transcript.checked && bytes !== undefined) this.#files.get(path).truncate(bytes);
+    } catch {
+      transcript.checked = false;
+      this.#files.close(path);
+    }
     const file = nameOf(this.#layout, path);
     this.#host.notice({
       code: "projection_failed",
