@@ -41,6 +41,12 @@
  *    destroy it.
  * 3. Locks lock (this is tested at every opening).
  *
+ * ## For the people who run it
+ *
+ * {@linkcode openReadOnly}, {@linkcode verify} and {@linkcode exportRuntime}
+ * take no lock and change nothing; {@linkcode backup}, {@linkcode repair} and
+ * {@linkcode importRuntime} write. `./cli` is the same as a command.
+ *
  * @example Usage
  * ```ts
  * import { Runtime } from "@yoi/worker-runtime";
@@ -69,3 +75,20 @@ export type {
   OpenFile,
   OpenMode,
 } from "./src/fs/file_system.ts";
+export { backup, type BackupOptions, type BackupReport } from "./src/fs/operate/backup.ts";
+export { exportRuntime, type ExportOptions } from "./src/fs/operate/export.ts";
+export type { Finding, FindingCode, FindingSeverity, Verdict } from "./src/fs/operate/finding.ts";
+export { importRuntime, type ImportOptions, type ImportReport } from "./src/fs/operate/import.ts";
+export { type ListedRuntime, listRuntimes, type RuntimeListing } from "./src/fs/operate/list.ts";
+export type { PendingTail } from "./src/fs/operate/log_follower.ts";
+export type { OperationOptions, OperationProgress, StoreLocation } from "./src/fs/operate/options.ts";
+export { repair, type RepairOptions, type RepairReport } from "./src/fs/operate/repair.ts";
+export type { RepairStep } from "./src/fs/operate/repair_plan.ts";
+export { verify, type VerifyOptions, type VerifyReport } from "./src/fs/operate/verify.ts";
+export {
+  type FollowOptions,
+  openReadOnly,
+  type ReadEnvironment,
+  ReadOnlyRuntime,
+  type WorkerName,
+} from "./src/fs/operate/view.ts";

@@ -128,16 +128,16 @@ export class Worker {
   }
 
   /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */
-  async sendInput(input: WorkerInput, options: CommandOptions = {}): Promise<TranscriptReceipt> {
-    return await this.#append([input], "worker.input_accepted", options);
+  sendInput(input: WorkerInput, options: CommandOptions = {}): Promise<TranscriptReceipt> {
+    return this.#append([input], "worker.input_accepted", options);
   }
 
   /**
    * Appends 1 to 256 entries to the transcript, all or none. Throws
    * `worker_not_running`.
    */
-  async append(entries: readonly EntryInput[], options: CommandOptions = {}): Promise<TranscriptReceipt> {
-    return await this.#append(entries, "worker.transcript_appended", options);
+  append(entries: readonly EntryInput[], options: CommandOptions = {}): Promise<TranscriptReceipt> {
+    return this.#append(entries, "worker.transcript_appended", options);
   }
 
   /**

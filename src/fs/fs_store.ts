@@ -29,7 +29,8 @@ import type { CheckpointRow } from "./checkpoint.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
 import { DenoFileSystem } from "./deno_file_system.ts";
-import { guarded, storeFault } from "./faults.ts";
+import { removeQuietly } from "./disk.ts";
+import { guarded, guardedAsync, storeFault } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath } from "./layout.ts";
@@ -41,9 +42,16 @@ import { Projections } from "./projections.ts";
 import { removeWorker } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { listSegments } from "./segments.ts";
+import { backup } from "./operate/backup.ts";
+import { exportRuntime } from "./operate/export.ts";
+import { importRuntime } from "./operate/import.ts";
+import { listRuntimes } from "./operate/list.ts";
+import { repair } from "./operate/repair.ts";
+import { verify } from "./operate/verify.ts";
+import { openReadOnly } from "./operate/view.ts";
 import { openPlace } from "./store_opening.ts";
 import { mendTail } from "./tail_mending.ts";
-import { rebuildTranscript } from "./transcript_rebuild.ts";
+import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
 import { type TranscriptLength, Transcripts } from "./transcripts.ts";
 
 /** Options of {@linkcode FsRuntimeStore.open}. */
@@ -99,6 +107,8 @@ export class FsRuntimeStore implements RuntimeStore {
   #checkpointBytes = 0;
   #flushing: Promise<void> | undefined;
   #relieving: Promise<void> | undefined;
+  /** Whether names in the directory of workers were not synced. */
+  #namesUnsynced = false;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -121,6 +131,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
       notice,
       quarantine: async (path) => void await this.#quarantine.keep(path),
+      mustReachBack: (owner, path) => mustReachBack(layout, owner, path, this.#durableLog()),
       rebuild: (owner, path) => rebuildTranscript(fs, layout, owner, path, this.#durableLog()),
     });
     this.#timer = new IdleTimer(() => this.#flushQuietly());
@@ -146,6 +157,21 @@ export class FsRuntimeStore implements RuntimeStore {
     const place = await openPlace(fs, layout, { root, runtimeId, create, owner });
     return new FsRuntimeStore(fs, layout, runtimeId, place);
   }
+
+  /** {@linkcode listRuntimes} */
+  static readonly list: typeof listRuntimes = (...args) => listRuntimes(...args);
+  /** {@linkcode openReadOnly} */
+  static readonly openReadOnly: typeof openReadOnly = (...args) => openReadOnly(...args);
+  /** {@linkcode verify} */
+  static readonly verify: typeof verify = (...args) => verify(...args);
+  /** {@linkcode repair} */
+  static readonly repair: typeof repair = (...args) => repair(...args);
+  /** {@linkcode backup} */
+  static readonly backup: typeof backup = (...args) => backup(...args);
+  /** {@linkcode exportRuntime} */
+  static readonly exportRuntime: typeof exportRuntime = (...args) => exportRuntime(...args);
+  /** {@linkcode importRuntime} */
+  static readonly importRuntime: typeof importRuntime = (...args) => importRuntime(...args);
 
   /** The operator's name of the runtime, from `config.jsonc`. */
   get displayName(): string | undefined {
@@ -204,6 +230,8 @@ export class FsRuntimeStore implements RuntimeStore {
     const bytesBefore = this.#bytesSinceCheckpoint;
     await writer.syncNow();
     await this.#syncTranscripts();
+    const fault = this.#transcripts.faultBehind(lengths);
+    if (fault !== undefined) throw fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, lengths);
     this.#checkpointBytes = await this.#checkpoints.save({
@@ -219,10 +247,12 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Gives up whole segments that neither checkpoint needs. */
   async prune(prune: PruneEvents): Promise<PrunedEvents> {
     const writer = this.#loadedWriter();
-    const through = Math.min(prune.through, this.#checkpoints.previousThrough());
+    // The older checkpoint begins at its own last event, so the segment of that one stays.
+    const through = Math.min(prune.through, this.#checkpoints.previousThrough() - 1);
     const { segments } = writer;
     const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
     const firstEventId = segments[gone.length] ?? 1;
+    const { events } = this.#layout;
     const paths = gone.map((segment) => segmentPath(this.#layout, segment));
     const bytes = paths.reduce(
       (sum, path) => sum + guarded("stat", path, () => this.#fs.stat(path)?.size ?? 0),
@@ -232,8 +262,11 @@ export class FsRuntimeStore implements RuntimeStore {
     if (prune.dryRun || gone.length === 0) return pruned;
     writer.forget(new Set(gone));
     this.#pages.close();
-    for (const path of paths) guarded("remove", path, () => this.#fs.remove(path));
-    await this.#fs.syncDirectory(this.#layout.events);
+    // Oldest first, each name gone for certain before the next one, so that no crash leaves a gap.
+    for (const path of paths) {
+      guarded("remove", path, () => this.#fs.remove(path));
+      await guardedAsync("sync", events, () => this.#fs.syncDirectory(events));
+    }
     return pruned;
   }
 
@@ -302,7 +335,7 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   #tellStrays(foreign: readonly string[], temporary: readonly string[]): void {
-    for (const name of temporary) this.#fs.remove(join(this.#layout.events, name));
+    for (const name of temporary) removeQuietly(this.#fs, join(this.#layout.events, name));
     for (const name of foreign) {
       const message = `${JSON.stringify(`events/${name}`)} is none of the store's files`;
       this.#notice({ code: "foreign_entry", severity: "warning", message, file: `events/${name}` });
@@ -376,11 +409,18 @@ export class FsRuntimeStore implements RuntimeStore {
   async #syncTranscripts(): Promise<void> {
     await this.#flushTranscripts();
     const unsynced = this.#transcripts.unsynced();
+    if (unsynced.length > 0) this.#namesUnsynced = true;
     for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
       const group = unsynced.slice(index, index + PARALLEL_SYNCS);
       await Promise.all(group.map((workerId) => this.#transcripts.sync(workerId)));
     }
-    if (unsynced.length > 0) await this.#fs.syncDirectory(this.#layout.workers);
+    if (!this.#namesUnsynced) return;
+    const { workers } = this.#layout;
+    this.#namesUnsynced = false;
+    await guardedAsync("sync", workers, () => this.#fs.syncDirectory(workers)).catch((error) => {
+      this.#namesUnsynced = true;
+      throw error;
+    });
   }
 
   /** One flush at a time; one that was asked for meanwhile comes after it. */

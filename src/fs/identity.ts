@@ -70,16 +70,17 @@ export async function createIdentity(
   await fs.syncDirectory(dirname(layout.identity));
 }
 
-/** Keeps the config snapshot current; the identity itself stays. */
+/** Keeps the config snapshot current; the identity itself stays. With `isInDoubt` it is written anew in any case. */
 export async function updateConfigSnapshot(
   fs: FileSystem,
   layout: RuntimeLayout,
   runtimeId: string,
   identity: StoreIdentity,
   config: StoreConfig,
+  isInDoubt: boolean,
 ): Promise<void> {
   const snapshot = JSON.parse(JSON.stringify(config));
-  if (JSON.stringify(identity.config) === JSON.stringify(snapshot)) return;
+  if (!isInDoubt && JSON.stringify(identity.config) === JSON.stringify(snapshot)) return;
   const bytes = seal(sealOf(runtimeId), { createdAt: identity.createdAt, config: snapshot });
   await replaceFile(fs, layout.identity, [bytes], { durable: true });
 }

@@ -54,7 +54,11 @@ export async function openPlace(
     const config = readConfig(fs, layout.config);
     const identity = readIdentityOrTorn(fs, layout, options.runtimeId, notices) ??
       await createStore(fs, layout, options, config, notices);
-    await updateConfigSnapshot(fs, layout, options.runtimeId, identity, config);
+    // Never a link to somewhere else; one that was removed is filled again from the log.
+    await makeDirectory(fs, layout.workers);
+    // Before the first event, the sync of it may have failed, and a second one would only claim success.
+    const isInDoubt = !hasContent(fs, layout, options.runtimeId);
+    await updateConfigSnapshot(fs, layout, options.runtimeId, identity, config, isInDoubt);
     await settle(fs, layout, options.root);
     sweep(fs, layout, notices);
     return { lock, config, notices };

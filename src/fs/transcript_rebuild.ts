@@ -36,12 +36,7 @@ export async function rebuildTranscript(
   path: string,
   log: DurableLog,
 ): Promise<RebuiltTranscript> {
-  const firstKept = log.segments[0] ?? 1;
-  if (owner.createdEventId < firstKept) {
-    throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be rebuilt from was pruned", {
-      eventIds: [owner.createdEventId, firstKept - 1],
-    });
-  }
+  mustReachBack(layout, owner, path, log);
   let entries = 0;
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield transcriptHeader(owner);
@@ -52,6 +47,20 @@ export async function rebuildTranscript(
   }
   const bytes = await replaceFile(fs, path, chunks(), { durable: true });
   return { bytes, entries };
+}
+
+/** Throws `store_corrupt` when the log was pruned behind the worker's creation, so that nothing can be rebuilt. */
+export function mustReachBack(
+  layout: RuntimeLayout,
+  owner: TranscriptOwner,
+  path: string,
+  log: DurableLog,
+): void {
+  const firstKept = log.segments[0] ?? 1;
+  if (owner.createdEventId >= firstKept) return;
+  throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be rebuilt from was pruned", {
+    eventIds: [owner.createdEventId, firstKept - 1],
+  });
 }
 
 interface FoundLine {

@@ -12,7 +12,7 @@
  * @module
  */
 import type { Notice } from "../core/diagnostics.ts";
-import type { RuntimeError } from "../core/errors.ts";
+import { RuntimeError } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
 import type { ReadTranscript } from "../core/store.ts";
 import type { CheckpointRow } from "./checkpoint.ts";
@@ -68,6 +68,8 @@ export interface TranscriptHost {
   notice(notice: Notice): void;
   /** Keeps a damaged file. */
   quarantine(path: string): Promise<void>;
+  /** Throws `store_corrupt` when the log does not reach back to the worker's creation. */
+  mustReachBack?(owner: TranscriptOwner, path: string): void;
   /** Writes the transcript of a worker anew from the log, atomically. */
   rebuild(
     owner: TranscriptOwner,
@@ -141,9 +143,9 @@ export class Transcripts {
   }
 
   /**
-   * Writes what waits for one worker. On a full disk it goes on waiting, and
-   * is read from memory; after any other failure it is dropped, to be rebuilt
-   * from the log.
+   * Writes what waits for one worker. When that fails it goes on waiting, and
+   * is read from memory, up to a bound; if the file is damaged, or past the
+   * bound, it is dropped, to be rebuilt from the log.
    */
   flush(workerId: WorkerId): void {
     const transcript = this.#known.get(workerId);
@@ -203,6 +205,18 @@ export class Transcripts {
   async read(read: ReadTranscript): Promise<string[]> {
     const transcript = this.#known.get(read.workerId);
     if (transcript === undefined) return [];
+    try {
+      return await this.#healed(transcript, read);
+    } catch (error) {
+      if (this.#known.get(read.workerId) === transcript) throw error;
+      // Purged meanwhile: what was found then is nobody's damage.
+      const { workerId } = read;
+      const message = `Cannot read transcript of ${JSON.stringify(workerId)}: the worker was purged`;
+      throw new RuntimeError("worker_not_found", message, { workerId });
+    }
+  }
+
+  async #healed(transcript: Transcript, read: ReadTranscript): Promise<string[]> {
     await this.settled(read.workerId);
     this.flush(read.workerId);
     const path = this.#paths(read.workerId).transcript;
@@ -210,6 +224,8 @@ export class Transcripts {
       return this.#page(transcript, path, read);
     } catch (error) {
       if (!(error instanceof DamagedLine) && !isNotFound(error)) throw storeFault(error, "read", path);
+      // What cannot be rebuilt is left as it is: its other pages can be read still.
+      if (transcript.bytes !== undefined) this.#host.mustReachBack?.(transcript.owner, path);
       // Another reader may have found it first: then its rebuilding is ours too.
       if (transcript.rebuilding === undefined) this.#damaged(transcript, path, error);
       await guardedAsync("rebuild", path, () => this.#rebuild(transcript, path));

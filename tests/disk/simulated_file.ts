@@ -146,10 +146,12 @@ export class SimulatedLock implements FileLock {
 
   release(): void {
     if (!this.#held) return;
-    this.#process.run({ operation: "release", path: this.#path }, () => {
+    // The lock goes with the handle, which is closed even where unlocking fails.
+    const forget = () => {
       this.#held = false;
       this.#process.machine.locks.delete(this.#file);
-    });
+    };
+    this.#process.run({ operation: "release", path: this.#path }, forget, forget);
   }
 }
 

@@ -1,0 +1,289 @@
+/**
+ * Backup: a copy of a store that is a store itself, taken while a writer may
+ * be at work. What is there already is not written again: a segment that has
+ * the same bytes, and the beginnings of the last segment and of transcripts.
+ *
+ * The order makes it consistent: first the checkpoint is read, then
+ * transcripts and the log are copied, which only ever grow; the checkpoint is
+ * written when all that it counts on is synced, and in a new copy
+ * `runtime.json` comes last.
+ *
+ * @module
+ */
+import { invalidRequest, RuntimeError } from "../../core/errors.ts";
+import type { RuntimeId } from "../../core/ids.ts";
+import type { Checkpoint, CheckpointRow } from "../checkpoint.ts";
+import { readCheckpoint } from "../checkpoint.ts";
+import { DenoFileSystem } from "../deno_file_system.ts";
+import { makeDirectory, readSmallFile, replaceFile } from "../disk.ts";
+import { corrupt, guarded, guardedAsync } from "../faults.ts";
+import type { FileLock, FileSystem } from "../file_system.ts";
+import { nameOf, runtimeLayout, runtimesDirectory, segmentPath, workerLayout } from "../layout.ts";
+import { takeLock } from "../lock.ts";
+import { transcriptHeader } from "../transcript_file.ts";
+import { copyFile, isPrefix } from "./copy_file.ts";
+import { LogFollower } from "./log_follower.ts";
+import { logLines } from "./log_lines.ts";
+import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import { verifyPlace, type VerifyReport } from "./verify.ts";
+
+/** Bytes at the end of a transcript that are compared: verifying the copy looks at all of them. */
+const SAMPLE_BYTES = 4_096;
+
+/** Options of {@linkcode backup}. */
+export interface BackupOptions extends OperationOptions {
+  /** Root directory of the copy. A copy of the same runtime that is there already is brought up to date. */
+  readonly to: string;
+  /** Whether to verify the whole copy afterwards. @default {true} */
+  readonly verify?: boolean | undefined;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
+
+/** What was copied. */
+export interface BackupReport {
+  /** The runtime. */
+  readonly runtimeId: RuntimeId;
+  /** The directory of the copy. */
+  readonly directory: string;
+  /** The last event in it. */
+  readonly lastEventId: number;
+  /** Bytes written. */
+  readonly copiedBytes: number;
+  /** Bytes that were there already, and are the same. */
+  readonly keptBytes: number;
+  /** Segments of the log: those written, and those that were there. */
+  readonly segments: { readonly copied: number; readonly kept: number };
+  /** What verifying the copy found, unless it was not asked for. */
+  readonly verified: VerifyReport | undefined;
+}
+
+/**
+ * Copies a store to another root, or brings an older copy up to date.
+ * Requires `--allow-read` of both and `--allow-write` of `to`; the source is
+ * not touched. Throws `store_corrupt` when the source is damaged or the copy
+ * went its own way (somebody opened it as a store and wrote to it): then
+ * nothing that was there is changed.
+ */
+export async function backup(location: StoreLocation, options: BackupOptions): Promise<BackupReport> {
+  const fs = options.fileSystem ?? new DenoFileSystem();
+  const place = findPlace(fs, location);
+  const target = { ...place, layout: runtimeLayout(options.to, place.runtimeId) };
+  if (target.layout.directory === place.layout.directory) {
+    throw invalidRequest("back up", "the copy must lie elsewhere");
+  }
+  const follower = new LogFollower(place, () => {});
+  const checkpoint = readNewest(place);
+  await follower.begin();
+  if (follower.damage !== undefined) throw follower.damage;
+  const meter = new Meter(options);
+  const lock = await makeTarget(target, options.to);
+  try {
+    const copy = new BackupCopy(place, target, follower, meter);
+    await copy.run(checkpoint);
+    lock.release();
+    const verified = options.verify === false ? undefined : await verifyPlace(target, options);
+    const { copiedBytes, keptBytes, copiedSegments: copied, keptSegments: kept } = copy;
+    const { runtimeId } = place;
+    const { directory } = target.layout;
+    const { lastEventId } = follower;
+    return {
+      runtimeId,
+      directory,
+      lastEventId,
+      copiedBytes,
+      keptBytes,
+      segments: { copied, kept },
+      verified,
+    };
+  } finally {
+    lock.release();
+  }
+}
+
+/** The newest checkpoint with its bytes; the file may be replaced while it is read. */
+function readNewest(place: FoundPlace): { checkpoint: Checkpoint; bytes: Uint8Array } | undefined {
+  const { fs, layout, runtimeId } = place;
+  for (const path of [layout.checkpoint, layout.previousCheckpoint, layout.checkpoint]) {
+    try {
+      const checkpoint = readCheckpoint(fs, path, runtimeId, nameOf(layout, path));
+      const bytes = readSmallFile(fs, path, Number.MAX_SAFE_INTEGER);
+      const again = readCheckpoint(fs, path, runtimeId, nameOf(layout, path));
+      if (checkpoint === undefined || bytes === undefined || again === undefined) continue;
+      if (again.snapshot.through === checkpoint.snapshot.through && bytes.length === checkpoint.bytes) {
+        return { checkpoint, bytes };
+      }
+    } catch (error) {
+      if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
+    }
+  }
+  return undefined;
+}
+
+async function makeTarget({ fs, layout }: FoundPlace, root: string): Promise<FileLock> {
+  await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
+  await makeDirectory(fs, runtimesDirectory(root));
+  await makeDirectory(fs, layout.directory);
+  const owner = { pid: Deno.pid, openedAt: new Date().toISOString(), instanceId: crypto.randomUUID() };
+  const lock = await takeLock(fs, layout, owner);
+  try {
+    await makeDirectory(fs, layout.events);
+    await makeDirectory(fs, layout.workers);
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+class BackupCopy {
+  readonly #from: FoundPlace;
+  readonly #to: FoundPlace;
+  readonly #follower: LogFollower;
+  readonly #meter: Meter;
+  copiedBytes = 0;
+  keptBytes = 0;
+  copiedSegments = 0;
+  keptSegments = 0;
+
+  constructor(from: FoundPlace, to: FoundPlace, follower: LogFollower, meter: Meter) {
+    this.#from = from;
+    this.#to = to;
+    this.#follower = follower;
+    this.#meter = meter;
+  }
+
+  async run(newest: { checkpoint: Checkpoint; bytes: Uint8Array } | undefined): Promise<void> {
+    const { layout: from } = this.#from;
+    const { fs, layout: to } = this.#to;
+    await this.#check();
+    if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
+    await this.#segments();
+    await fs.syncDirectory(to.events);
+    await fs.syncDirectory(to.workers);
+    if (newest !== undefined) await this.#small(to.checkpoint, newest.bytes);
+    for (const name of ["config", "identity"] as const) {
+      const bytes = readSmallFile(this.#from.fs, from[name], 65_536);
+      if (bytes !== undefined) await this.#small(to[name], bytes);
+    }
+  }
+
+  /** Goes through the log of the source: nothing damaged may take the place of a good copy. */
+  async #check(): Promise<void> {
+    const { segments, lastEventId } = this.#follower;
+    this.#meter.stage("check", sizeOf(this.#from, segments), "bytes");
+    const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
+    for await (const _line of logLines(this.#from, stretch, this.#meter)) continue;
+    this.#mustContinue();
+  }
+
+  /** The copy must be an earlier state of the source. */
+  #mustContinue(): void {
+    const { fs, layout } = this.#to;
+    const { segments, position } = this.#follower;
+    for (const segment of this.#copied()) {
+      const path = segmentPath(layout, segment);
+      if (segments.includes(segment) || segment < (segments[0] ?? 1)) continue;
+      throw wentItsOwnWay(nameOf(layout, path));
+    }
+    const last = this.#copied().at(-1);
+    if (last !== undefined && last < (segments[0] ?? 1)) {
+      throw corrupt(
+        "events",
+        "events between this copy and the source were pruned; begin a new copy elsewhere",
+      );
+    }
+    for (const segment of segments) {
+      const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(layout, segment)];
+      const size = guarded("stat", copy, () => fs.stat(copy)?.size);
+      if (size === undefined) continue;
+      const sourceSize = segment === position?.segment
+        ? position.offset
+        : this.#from.fs.stat(source)?.size ?? 0;
+      const isEarlier = size <= sourceSize && isPrefix(this.#from.fs, copy, source, size);
+      if (!isEarlier) throw wentItsOwnWay(nameOf(layout, copy));
+    }
+  }
+
+  #copied(): readonly number[] {
+    const { fs, layout } = this.#to;
+    const names = guarded("list", layout.events, () => fs.list(layout.events));
+    return names.map(({ name }) => Number.parseInt(name, 10)).filter((id) => id > 0).sort((a, b) => a - b);
+  }
+
+  async #segments(): Promise<void> {
+    const { segments, position } = this.#follower;
+    const wanted = segments.filter((segment) => segment <= (position?.segment ?? 1));
+    this.#meter.stage("log", sizeOf(this.#from, wanted), "bytes");
+    for (const segment of wanted) {
+      const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(this.#to.layout, segment)];
+      const isLast = segment === position?.segment;
+      const size = isLast ? position?.offset ?? 0 : this.#from.fs.stat(source)?.size ?? 0;
+      const have = this.#to.fs.stat(copy)?.size;
+      if (have === size) {
+        this.keptBytes += size;
+        this.keptSegments++;
+      } else {
+        await copyFile(this.#from.fs, source, copy, size, { durable: true, meter: this.#meter });
+        this.copiedBytes += size;
+        this.copiedSegments++;
+      }
+    }
+  }
+
+  /** Copies what the checkpoint counts of each transcript. One that is not there any more was purged since. */
+  async #transcripts(rows: readonly CheckpointRow[]): Promise<void> {
+    this.#meter.stage("transcripts", rows.length, "workers");
+    const { runtimeId } = this.#from;
+    // One that a power cut takes from the copy is rebuilt from the log, unless that was pruned.
+    const isPruned = (this.#follower.segments[0] ?? 1) > 1;
+    for (const { workerId, createdEventId, transcriptBytes } of rows) {
+      this.#meter.add(1);
+      const owner = { runtimeId, workerId, createdEventId };
+      if (transcriptBytes === undefined || transcriptBytes === 0) continue;
+      const source = workerLayout(this.#from.layout, workerId).transcript;
+      const { directory, transcript: copy } = workerLayout(this.#to.layout, workerId);
+      if (!hasHeader(this.#from, source, transcriptHeader(owner), transcriptBytes)) continue;
+      const have = this.#to.fs.stat(copy)?.size ?? -1;
+      if (have === transcriptBytes && isPrefix(this.#from.fs, copy, source, have, SAMPLE_BYTES)) {
+        this.keptBytes += have;
+        continue;
+      }
+      guarded("make directory", directory, () => this.#to.fs.makeDirectory(directory));
+      await copyFile(this.#from.fs, source, copy, transcriptBytes, { durable: isPruned });
+      this.copiedBytes += transcriptBytes;
+    }
+  }
+
+  async #small(path: string, bytes: Uint8Array): Promise<void> {
+    const found = readSmallFile(this.#to.fs, path, Number.MAX_SAFE_INTEGER);
+    if (found?.length === bytes.length && found.every((byte, index) => byte === bytes[index])) {
+      this.keptBytes += bytes.length;
+      return;
+    }
+    await replaceFile(this.#to.fs, path, [bytes], { durable: true });
+    this.copiedBytes += bytes.length;
+  }
+}
+
+function hasHeader({ fs }: FoundPlace, path: string, header: Uint8Array, size: number): boolean {
+  const stat = guarded("stat", path, () => fs.stat(path));
+  if (stat?.kind !== "file" || stat.size < size) return false;
+  const file = guarded("open", path, () => fs.open(path, "read"));
+  try {
+    const found = new Uint8Array(header.length);
+    file.read(found, 0);
+    return found.every((byte, index) => byte === header[index]);
+  } finally {
+    file.close();
+  }
+}
+
+function sizeOf({ fs, layout }: FoundPlace, segments: readonly number[]): number {
+  return segments.reduce((sum, segment) => sum + (fs.stat(segmentPath(layout, segment))?.size ?? 0), 0);
+}
+
+function wentItsOwnWay(file: string): RuntimeError {
+  const reason = "the copy holds events that the source does not have; begin a new copy elsewhere";
+  return corrupt(file, reason);
+}

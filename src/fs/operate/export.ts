@@ -1,0 +1,211 @@
+/**
+ * Export: all of a runtime, or one worker, as one stream of JSON lines. Takes
+ * no lock; what a writer adds meanwhile is not in it.
+ *
+ * @module
+ */
+import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
+import { plainLines } from "../../core/json.ts";
+import { takeSnapshot } from "../../core/snapshots.ts";
+import { DenoFileSystem } from "../deno_file_system.ts";
+import { readSmallFile } from "../disk.ts";
+import { corrupt, guarded } from "../faults.ts";
+import type { FileSystem } from "../file_system.ts";
+import { readIdentity } from "../identity.ts";
+import { nameOf, segmentPath, workerLayout } from "../layout.ts";
+import { scanLines } from "../line_scanner.ts";
+import { eventText, idOf, isIntact } from "../lines.ts";
+import { TORN_BYTES_MAX } from "../recovery_table.ts";
+import { transcriptHeader } from "../transcript_file.ts";
+import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
+import { LogFollower } from "./log_follower.ts";
+import { logLines } from "./log_lines.ts";
+import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import type { WorkerName } from "./view.ts";
+
+/** Options of {@linkcode exportRuntime}. */
+export interface ExportOptions extends OperationOptions {
+  /**
+   * Only this worker. The stream is then that of a runtime which holds only
+   * this worker: its events are numbered anew, and each keeps its number in
+   * `originalId`. It can be imported as a runtime of its own.
+   */
+  readonly worker?: WorkerName | undefined;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
+
+/**
+ * All of a runtime, or one worker, as a stream of JSON lines (the format is
+ * in the first line). Requires `--allow-read` of the store. An import of the
+ * stream, exported again, gives the same stream. Throws `store_corrupt` when
+ * the log is damaged, `worker_not_found`, and `cursor_expired` for a worker
+ * whose first events were pruned.
+ */
+export async function* exportRuntime(
+  location: StoreLocation,
+  options: ExportOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  const fs = options.fileSystem ?? new DenoFileSystem();
+  const place = findPlace(fs, location);
+  const follower = new LogFollower(place, () => {});
+  await follower.begin();
+  if (follower.damage !== undefined) throw follower.damage;
+  const { worker } = options;
+  const meter = new Meter(options);
+  meter.stage("export", sizeOf(place, follower), "bytes");
+  const lines = worker === undefined
+    ? allLines(place, follower, meter)
+    : workerLines(place, follower, workerIdOf(worker, place.runtimeId), meter);
+  yield* encodeStream(lines);
+}
+
+function sizeOf({ fs, layout }: FoundPlace, { segments }: LogFollower): number {
+  return segments.reduce((sum, segment) => {
+    const path = segmentPath(layout, segment);
+    return sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0);
+  }, 0);
+}
+
+function header(place: FoundPlace, firstEventId: number, lastEventId: number): ExportHeader {
+  const { fs, layout, runtimeId } = place;
+  const createdAt = createdAtOf(place);
+  const config = readSmallFile(fs, layout.config, 65_536);
+  return {
+    format: EXPORT_FORMAT,
+    version: EXPORT_VERSION,
+    runtimeId,
+    createdAt,
+    firstEventId,
+    lastEventId,
+    ...(config === undefined ? {} : { config: new TextDecoder().decode(config) }),
+  };
+}
+
+function createdAtOf({ fs, layout, runtimeId }: FoundPlace): string {
+  try {
+    return readIdentity(fs, layout, runtimeId)?.createdAt ?? "";
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    return "";
+  }
+}
+
+async function* allLines(
+  place: FoundPlace,
+  follower: LogFollower,
+  meter: Meter,
+): AsyncGenerator<string, void, void> {
+  const { segments, lastEventId } = follower;
+  const firstEventId = segments[0] ?? 1;
+  yield plainLines(JSON.stringify(header(place, firstEventId, lastEventId)));
+  if (firstEventId > 1) yield* prunedLines(place, follower, firstEventId);
+  const stretch = { segments, after: firstEventId - 1, through: lastEventId };
+  for await (const { bytes, start, end } of logLines(place, stretch, meter)) {
+    yield eventText(bytes, start, end);
+  }
+}
+
+/** What stands for the events that were pruned: the state at the end, whichever checkpoint it was read from. */
+function* prunedLines(
+  place: FoundPlace,
+  { ledger }: LogFollower,
+  firstEventId: number,
+): Generator<string, void, void> {
+  const { through, runtimeJson, workers } = takeSnapshot(ledger);
+  yield `{"snapshot":{"through":${through},"runtime":${runtimeJson}}}`;
+  for (const { workerId, json } of workers) {
+    const createdEventId = ledger.worker(workerId)?.createdEventId ?? 0;
+    yield `{"snapshotWorker":{"createdEventId":${createdEventId},"part":${json}}}`;
+  }
+  for (const { record: { workerId }, createdEventId } of ledger.workers()) {
+    if (createdEventId < firstEventId) yield* oldTranscript(place, workerId, createdEventId, firstEventId);
+  }
+}
+
+function* oldTranscript(
+  { fs, layout, runtimeId }: FoundPlace,
+  workerId: WorkerId,
+  createdEventId: number,
+  firstEventId: number,
+): Generator<string, void, void> {
+  const path = workerLayout(layout, workerId).transcript;
+  if (guarded("stat", path, () => fs.stat(path)) === undefined) return;
+  const file = guarded("open", path, () => fs.open(path, "read"));
+  try {
+    const start = transcriptHeader({ runtimeId, workerId, createdEventId }).length;
+    for (const line of scanLines(file, start, file.stat().size, TORN_BYTES_MAX)) {
+      if (idOf(line.bytes, line.start) >= firstEventId) return;
+      if (!line.terminated || !isIntact(line.bytes, line.start, line.end)) {
+        throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be read from was pruned", {
+          byteOffset: line.offset,
+        });
+      }
+      yield `{"transcriptEvent":${eventText(line.bytes, line.start, line.end)}}`;
+    }
+  } finally {
+    file.close();
+  }
+}
+
+async function* workerLines(
+  place: FoundPlace,
+  follower: LogFollower,
+  workerId: WorkerId,
+  meter: Meter,
+): AsyncGenerator<string, void, void> {
+  const { segments, lastEventId, ledger } = follower;
+  const state = ledger.worker(workerId);
+  if (state === undefined) {
+    const message = `Cannot export worker ${JSON.stringify(workerId)}: there is no such worker`;
+    throw new RuntimeError("worker_not_found", message, { workerId });
+  }
+  const { createdEventId, createdAt } = state;
+  const firstEventId = segments[0] ?? 1;
+  if (createdEventId < firstEventId) throw prunedWorker(workerId, createdEventId, firstEventId);
+  const stretch = { segments, after: createdEventId - 1, through: lastEventId };
+  // The number of events stands in the first line: count first, then write.
+  let count = 1;
+  for await (const _text of eventsOfWorker(place, stretch, workerId)) count++;
+  const { config: _config, ...head } = header(place, 1, count);
+  yield plainLines(JSON.stringify({ ...head, createdAt, workerId }));
+  yield runtimeCreated(place.runtimeId, createdAt);
+  let id = 1;
+  for await (const text of eventsOfWorker(place, stretch, workerId, meter)) yield renumbered(text, ++id);
+}
+
+/** The event that a runtime begins with. */
+function runtimeCreated(runtimeId: RuntimeId, at: string): string {
+  return plainLines(JSON.stringify({ id: 1, at, type: "runtime.created", runtimeId }));
+}
+
+async function* eventsOfWorker(
+  place: FoundPlace,
+  stretch: { readonly segments: readonly number[]; readonly after: number; readonly through: number },
+  workerId: WorkerId,
+  meter?: Meter,
+): AsyncGenerator<string, void, void> {
+  const mark = plainLines(JSON.stringify(workerId));
+  for await (const { bytes, start, end } of logLines(place, stretch, meter)) {
+    const text = eventText(bytes, start, end);
+    const isOurs = text.includes(mark) && JSON.parse(text).workerId === workerId;
+    if (isOurs || text.includes('"type":"runtime.stopped"')) yield text;
+  }
+}
+
+const ORIGINAL = /,"originalId":\d+\}$/;
+
+/** An event under a new number, with the number that it had first at its end. */
+function renumbered(text: string, id: number): string {
+  const comma = text.indexOf(",");
+  const original = ORIGINAL.test(text) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;
+  return `{"id":${id}${text.slice(comma, -1)}${original}}`;
+}
+
+function prunedWorker(workerId: WorkerId, createdEventId: number, firstEventId: number): RuntimeError {
+  const message = `Cannot export worker ${
+    JSON.stringify(workerId)
+  }: its first events were pruned; export the whole runtime`;
+  return new RuntimeError("cursor_expired", message, { after: createdEventId - 1, firstEventId });
+}

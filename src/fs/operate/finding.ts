@@ -1,0 +1,115 @@
+/**
+ * Findings: what verification saw, as typed rows, and what they amount to.
+ *
+ * @module
+ */
+import type { FileSpot } from "../../core/errors.ts";
+
+/** The closed set of findings. */
+export type FindingCode =
+  /** `runtime.json` is missing or damaged. */
+  | "identity_damaged"
+  /** `config.jsonc` is not what it should be; opening is refused until it is. */
+  | "config_invalid"
+  /** A line of the log is damaged, and the events in it are lost. */
+  | "log_damaged"
+  /** Events are missing between two segments, or before the first. */
+  | "log_gap"
+  /** An event contradicts the events before it. */
+  | "log_inconsistent"
+  /** The log ends before what a checkpoint covers: an older copy. */
+  | "log_behind_checkpoint"
+  /** Bytes at the end of the log that were never acknowledged. */
+  | "torn_tail"
+  /** A segment whose creation never finished. */
+  | "unfinished_segment"
+  /** A write is in progress at the end of the log. */
+  | "tail_pending"
+  /** Events of types that this version does not know. */
+  | "event_unknown"
+  /** A checkpoint is damaged. */
+  | "checkpoint_damaged"
+  /** A checkpoint does not say what the log says. */
+  | "checkpoint_mismatch"
+  /** A transcript is missing. */
+  | "transcript_missing"
+  /** A transcript does not hold what the log says, or is somebody else's. */
+  | "transcript_damaged"
+  /** A transcript is not written as far as the log goes. */
+  | "transcript_behind"
+  /** A projection is missing. */
+  | "projection_missing"
+  /** A projection is damaged. */
+  | "projection_damaged"
+  /** A projection is not current. */
+  | "projection_behind"
+  /** A projection does not say what the log says. */
+  | "projection_mismatch"
+  /** Something that is none of the store's files. */
+  | "foreign_entry"
+  /** A temporary file that a crash, or a writer at work, left. */
+  | "temporary_left"
+  /** Bytes that were cut off or replaced earlier are kept. */
+  | "quarantine_kept";
+
+/**
+ * How much a finding matters. `info`: nothing is wrong. `pending`: a writer
+ * is at it, or was when it ended; opening sees to it as a matter of course.
+ * `healable`: mended without loss, by the next opening or by `repair`.
+ * `damaged`: acknowledged data is lost, or opening is refused.
+ */
+export type FindingSeverity = "info" | "pending" | "healable" | "damaged";
+
+/** Something that verification saw. Plain JSON. */
+export interface Finding extends Partial<FileSpot> {
+  /** What it is. */
+  readonly code: FindingCode;
+  /** How much it matters. */
+  readonly severity: FindingSeverity;
+  /** For people. */
+  readonly message: string;
+  /** The worker concerned. */
+  readonly workerId?: string;
+}
+
+/** What all findings amount to. */
+export type Verdict = "clean" | "healable" | "damaged";
+
+/** Findings kept; further ones are counted. */
+export const FINDINGS_MAX = 1_000;
+
+/** Pending findings kept of each code. */
+const PENDING_KEPT = 3;
+
+/** A bounded list of findings. */
+export class Findings {
+  /** The findings kept, in the order they were made. */
+  readonly items: Finding[] = [];
+  /** Findings by code, those that are not kept too. */
+  readonly counts: Partial<Record<FindingCode, number>> = {};
+  /** Findings that are not kept. */
+  dropped = 0;
+  #verdict: Verdict = "clean";
+
+  /** What they amount to. */
+  get verdict(): Verdict {
+    return this.#verdict;
+  }
+
+  /** Adds a finding. */
+  add(finding: Finding): void {
+    this.counts[finding.code] = (this.counts[finding.code] ?? 0) + 1;
+    const { severity } = finding;
+    if (severity === "damaged") this.#verdict = "damaged";
+    else if (severity === "healable" && this.#verdict === "clean") this.#verdict = "healable";
+    // What a writer at work leaves undone can be any number of files, and is no news.
+    const isNoise = severity === "pending" && (this.counts[finding.code] ?? 0) > PENDING_KEPT;
+    // Damage is kept before all else.
+    if (isNoise) this.dropped++;
+    else if (
+      this.items.length < FINDINGS_MAX || severity === "damaged" && this.items.length < 2 * FINDINGS_MAX
+    ) {
+      this.items.push(finding);
+    } else this.dropped++;
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The lines of the log between two events, in order, for operations that go
+ * through all of it: no state is folded here, only that every line is whole
+ * and in its place.
+ *
+ * @module
+ */
+import { Slices } from "../../core/turn.ts";
+import { corrupt, guarded } from "../faults.ts";
+import type { FileSystem, OpenFile } from "../file_system.ts";
+import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
+import { type Line, scanLines } from "../line_scanner.ts";
+import { idOf, isIntact } from "../lines.ts";
+import { TORN_BYTES_MAX } from "../recovery_table.ts";
+import { segmentHeader } from "../segments.ts";
+import type { FoundPlace, Meter } from "./options.ts";
+
+/** A stretch of the log. */
+export interface LogStretch {
+  /** First event ids of the segments, in order. */
+  readonly segments: readonly number[];
+  /** Begin after this event. */
+  readonly after: number;
+  /** The last event wanted. */
+  readonly through: number;
+}
+
+/** A line of the log, in a buffer that the next step may overwrite. */
+export interface EventLine extends Line {
+  /** The event's id. */
+  readonly id: number;
+}
+
+/** The lines of a stretch of the log. Throws `store_corrupt` at the first line that is damaged or missing. */
+export async function* logLines(
+  place: FoundPlace,
+  stretch: LogStretch,
+  meter?: Meter,
+): AsyncGenerator<EventLine, void, void> {
+  const { segments, after, through } = stretch;
+  const first = segments.findLastIndex((segment) => segment <= after + 1);
+  let expected = segments[Math.max(0, first)] ?? 1;
+  for (const segment of segments.slice(Math.max(0, first))) {
+    if (segment > through) return;
+    if (segment !== expected) {
+      throw corrupt("events", `events ${expected} to ${segment - 1} are missing`, {
+        eventIds: [expected, segment - 1],
+      });
+    }
+    expected = yield* linesOfSegment(place, segment, stretch, meter);
+  }
+  if (expected <= through) {
+    throw corrupt("events", `events ${expected} to ${through} are missing`, {
+      eventIds: [expected, through],
+    });
+  }
+}
+
+async function* linesOfSegment(
+  { fs, layout, runtimeId }: FoundPlace,
+  segment: number,
+  { after, through }: LogStretch,
+  meter: Meter | undefined,
+): AsyncGenerator<EventLine, number, void> {
+  const path = segmentPath(layout, segment);
+  const file = openSegment(fs, path);
+  const slices = new Slices();
+  let expected = segment;
+  let counted = 0;
+  try {
+    const start = segmentHeader(runtimeId, segment).length;
+    for (const line of scanLines(file, start, file.stat().size, TORN_BYTES_MAX)) {
+      const id = checkedId(line, expected, layout, path);
+      expected = id + 1;
+      if (id > after) yield { ...line, id };
+      if (id === through) break;
+      if (line.endOffset - counted < 262_144) continue;
+      meter?.add(line.endOffset - counted);
+      counted = line.endOffset;
+      await slices.pause();
+    }
+    meter?.add(Math.max(0, file.stat().size - counted));
+    return expected;
+  } finally {
+    file.close();
+  }
+}
+
+function openSegment(fs: FileSystem, path: string): OpenFile {
+  return guarded("open", path, () => fs.open(path, "read"));
+}
+
+function checkedId(line: Line, expected: number, layout: RuntimeLayout, path: string): number {
+  const { bytes, start, end, terminated, offset } = line;
+  const id = terminated && isIntact(bytes, start, end) ? idOf(bytes, start) : 0;
+  if (id === expected) return id;
+  throw corrupt(nameOf(layout, path), `the line of event ${expected} is damaged`, {
+    byteOffset: offset,
+    eventIds: [expected, expected],
+  });
+}

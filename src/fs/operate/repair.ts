@@ -1,0 +1,150 @@
+/**
+ * Repair: what is to be done about the findings of a verification, and the
+ * doing of it. Tells by default, and acts only when asked to.
+ *
+ * What the next opening mends by itself is left to an opening. What it
+ * refuses is mended here only as far as nothing is lost; to give up
+ * acknowledged events (`salvage`) has to be asked for by name. All bytes that
+ * are taken away are kept below `salvage/` in the directory of the runtime,
+ * which is never cleared by itself.
+ *
+ * @module
+ */
+import { basename, dirname } from "@std/path";
+import { invalidRequest, RuntimeError } from "../../core/errors.ts";
+import type { RuntimeId } from "../../core/ids.ts";
+import type { JsonObject } from "../../core/json.ts";
+import { Runtime } from "../../core/runtime.ts";
+import { DenoFileSystem } from "../deno_file_system.ts";
+import type { FileSystem } from "../file_system.ts";
+import { FsRuntimeStore } from "../fs_store.ts";
+import { encodeName } from "../names.ts";
+import { takeLock } from "../lock.ts";
+import { findPlace, type FoundPlace, type OperationOptions, rootOf, type StoreLocation } from "./options.ts";
+import { planRepair, type RepairStep } from "./repair_plan.ts";
+import { Salvage } from "./salvage.ts";
+import { verifyPlace, type VerifyReport } from "./verify.ts";
+
+/** Options of {@linkcode repair}. */
+export interface RepairOptions extends OperationOptions {
+  /** Do it; otherwise only tell. @default {false} */
+  readonly apply?: boolean | undefined;
+  /** Also give up acknowledged events that are damaged, and all behind them. @default {false} */
+  readonly salvage?: boolean | undefined;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  readonly now?: (() => number) | undefined;
+}
+
+/** What a repair did, or would do. */
+export interface RepairReport {
+  /** The runtime. */
+  readonly runtimeId: RuntimeId;
+  /** What verification found before. */
+  readonly before: VerifyReport;
+  /** What is to be done, in order; empty for a clean store. */
+  readonly steps: readonly RepairStep[];
+  /** First and last event that are lost with it; null when none is. */
+  readonly lost: readonly [first: number, last: number] | null;
+  /** Whether the steps were done. */
+  readonly applied: boolean;
+  /** What verification found afterwards; absent when nothing was done. */
+  readonly after?: VerifyReport;
+}
+
+/**
+ * Repairs a store, or tells what that would do. Telling takes `--allow-read`
+ * alone; doing takes the lock and `--allow-write`. Repeating it is harmless:
+ * on a clean store there is nothing to do. Throws `store_locked`, and
+ * `store_corrupt` when only salvaging helps and it was not asked for.
+ */
+export async function repair(location: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
+  const fs = options.fileSystem ?? new DenoFileSystem();
+  const place = findPlace(fs, location);
+  const before = await verifyPlace(place, options);
+  const { steps, lost } = planRepair(place, before);
+  const report = { runtimeId: place.runtimeId, before, steps, lost };
+  if (options.apply !== true || steps.length === 0) return { ...report, applied: false };
+  mustBeInPlace(place, location);
+  const stuck = steps.find(({ action }) => action === "restore_backup" || action === "correct_config");
+  if (stuck !== undefined) throw refused(place, stuck.message);
+  if (lost !== null && options.salvage !== true) {
+    throw refused(place, `events ${lost[0]} to ${lost[1]} would be lost; ask for salvage to accept that`);
+  }
+  await salvage(place, steps, options);
+  if (
+    before.counts.identity_damaged !== undefined || steps.some(({ action }) => action === "open_and_close")
+  ) {
+    await openAndClose(place, location, before, lost, options);
+  }
+  const after = await verifyPlace(place, options);
+  return { ...report, applied: true, after };
+}
+
+/** Opening needs the directory to be where its root would have it. */
+function mustBeInPlace({ layout, runtimeId }: FoundPlace, location: StoreLocation): void {
+  if ("root" in location) return;
+  const { directory } = layout;
+  if (basename(directory) === encodeName(runtimeId) && basename(dirname(directory)) === "runtimes") return;
+  const issue = `the directory must be named runtimes/${encodeName(runtimeId)}; move it there first`;
+  throw invalidRequest(`change ${JSON.stringify(directory)}`, issue);
+}
+
+function refused({ layout }: FoundPlace, reason: string): RuntimeError<"store_corrupt"> {
+  const file = layout.directory;
+  return new RuntimeError("store_corrupt", `Cannot repair ${JSON.stringify(file)}: ${reason}`, {
+    file,
+    reason,
+  });
+}
+
+/** Does what an opening would refuse, or would not do, under the lock. */
+async function salvage(
+  place: FoundPlace,
+  steps: readonly RepairStep[],
+  options: RepairOptions,
+): Promise<void> {
+  const now = options.now ?? Date.now;
+  const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
+  const lock = await takeLock(place.fs, place.layout, owner);
+  try {
+    const work = new Salvage(place, now);
+    for (const step of steps) {
+      options.signal?.throwIfAborted();
+      await work.run(step);
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+/** Lets an opening mend the rest; damaged transcripts are read, which rebuilds them. */
+async function openAndClose(
+  place: FoundPlace,
+  location: StoreLocation,
+  before: VerifyReport,
+  lost: readonly [number, number] | null,
+  options: RepairOptions,
+): Promise<void> {
+  const { fs: fileSystem, runtimeId } = place;
+  const { now } = options;
+  const store = await FsRuntimeStore.open({ root: rootOf(location), runtimeId, create: false }, {
+    fileSystem,
+    now,
+  });
+  const runtime = await Runtime.open({ store, now });
+  try {
+    if (lost !== null) {
+      const data: JsonObject = { firstLostEventId: lost[0], lastLostEventId: lost[1], keptIn: "salvage" };
+      await runtime.record("runtime.salvaged", data);
+    }
+    for (const { code, workerId } of before.findings) {
+      if (workerId === undefined || !code.startsWith("transcript_")) continue;
+      await runtime.worker(workerId).transcript({ limit: 1, after: 0 }).catch(() => {});
+    }
+    await runtime.flush();
+  } finally {
+    await runtime.close();
+  }
+}

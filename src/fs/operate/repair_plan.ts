@@ -1,0 +1,150 @@
+/**
+ * What is to be done about findings: decided from the report alone.
+ *
+ * @module
+ */
+import { isRuntimeError } from "../../core/errors.ts";
+import { readCheckpoint } from "../checkpoint.ts";
+import { nameOf } from "../layout.ts";
+import type { Finding } from "./finding.ts";
+import type { FoundPlace } from "./options.ts";
+import type { VerifyReport } from "./verify.ts";
+
+/** A step of a repair. */
+export interface RepairStep {
+  /** What kind of step. */
+  readonly action:
+    /** Open the store and close it: mends ends, transcripts and projections. */
+    | "open_and_close"
+    /** Write `runtime.json` anew. */
+    | "rebuild_identity"
+    /** Set a checkpoint aside, so that an opening reads the log instead. */
+    | "set_checkpoint_aside"
+    /** Cut the log before the first damaged event. */
+    | "cut_log"
+    /** Nothing here can help: a backup can. */
+    | "restore_backup"
+    /** The operator has to correct `config.jsonc`. */
+    | "correct_config";
+  /** For people. */
+  readonly message: string;
+  /** The file concerned. */
+  readonly file?: string;
+  /** The first event concerned. */
+  readonly eventId?: number;
+}
+
+/** A plan. */
+export interface RepairPlan {
+  /** The steps, in order. */
+  readonly steps: readonly RepairStep[];
+  /** Events that are lost with it. */
+  readonly lost: readonly [first: number, last: number] | null;
+}
+
+const LOG_DAMAGE: ReadonlySet<string> = new Set(["log_damaged", "log_gap", "log_inconsistent"]);
+
+/** Plans a repair. */
+export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan {
+  const steps: RepairStep[] = [];
+  const { counts, findings } = report;
+  if (counts.config_invalid !== undefined) {
+    steps.push({
+      action: "correct_config",
+      message: messageOf(findings, "config_invalid"),
+      file: "config.jsonc",
+    });
+  }
+  if (counts.identity_damaged !== undefined) {
+    const message = "runtime.json is written anew from what the log says";
+    steps.push({ action: "rebuild_identity", message, file: "runtime.json" });
+  }
+  const cutAt = firstDamaged(report);
+  const covered = counts.log_behind_checkpoint !== undefined;
+  if (cutAt !== undefined) steps.push(...cutSteps(place, report, cutAt));
+  if (cutAt !== undefined || covered || counts.checkpoint_mismatch || counts.checkpoint_damaged) {
+    steps.push(...asideSteps(place, report, cutAt));
+  }
+  if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
+  const isStuck = steps.some(({ action }) => action === "restore_backup" || action === "correct_config");
+  if (!isStuck && (report.verdict === "healable" || steps.length > 0)) {
+    const message =
+      "the store is opened and closed, which mends its end, its transcripts and its projections";
+    steps.push({ action: "open_and_close", message });
+  }
+  const last = Math.max(report.lastEventId, ...findings.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
+  const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
+  return { steps, lost: from === undefined || from > last ? null : [from, last] };
+}
+
+function messageOf(findings: readonly Finding[], code: string): string {
+  return findings.find((finding) => finding.code === code)?.message ?? "";
+}
+
+/** The first event that the log does not have whole. */
+function firstDamaged({ findings, firstEventId }: VerifyReport): number | undefined {
+  const damaged = findings.filter(({ code }) => LOG_DAMAGE.has(code));
+  if (damaged.length === 0) return undefined;
+  return Math.min(...damaged.map(({ eventIds, file }) => eventIds?.[0] ?? startOf(file) ?? firstEventId));
+}
+
+/** The first event of the segment that a finding is about. */
+function startOf(file: string | undefined): number | undefined {
+  const id = Number.parseInt(file?.slice("events/".length) ?? "", 10);
+  return Number.isSafeInteger(id) ? id : undefined;
+}
+
+function cutSteps(place: FoundPlace, report: VerifyReport, cutAt: number): RepairStep[] {
+  const isFounded = report.firstEventId === 1 ||
+    throughs(place).some((through) => through < cutAt && through > 0);
+  if (cutAt <= report.firstEventId && report.firstEventId > 1 || cutAt <= 1 || !isFounded) {
+    const message = `nothing whole lies before event ${cutAt}; restore a backup, or import an export`;
+    return [{ action: "restore_backup", message, eventId: cutAt }];
+  }
+  const message = `the log is cut before event ${cutAt}; what is cut off is kept in salvage/`;
+  return [{ action: "cut_log", message, eventId: cutAt }];
+}
+
+/** Checkpoints that cannot serve (any more) are set aside. */
+function asideSteps(place: FoundPlace, report: VerifyReport, cutAt: number | undefined): RepairStep[] {
+  const { layout } = place;
+  const limit = cutAt ?? report.lastEventId + 1;
+  const wrong = new Set(
+    report.findings.filter(({ code }) => code === "checkpoint_mismatch").map(({ eventIds }) => eventIds?.[0]),
+  );
+  const steps: RepairStep[] = [];
+  for (const path of [layout.checkpoint, layout.previousCheckpoint]) {
+    const through = throughOf(place, path);
+    if (through === undefined || through !== "damaged" && through < limit && !wrong.has(through)) continue;
+    const file = nameOf(layout, path);
+    const why = through === "damaged" ? "is damaged" : `does not fit the log (it covers event ${through})`;
+    steps.push({ action: "set_checkpoint_aside", message: `${file} ${why}; it is moved to salvage/`, file });
+  }
+  return steps;
+}
+
+function lostTranscripts(findings: readonly Finding[]): RepairStep[] {
+  const lost = findings.filter(({ code, severity }) =>
+    severity === "damaged" && code.startsWith("transcript_")
+  );
+  if (lost.length === 0) return [];
+  const message =
+    `${lost.length} transcripts are damaged, and the log they could be rebuilt from was pruned; ` +
+    `restore a backup`;
+  return [{ action: "restore_backup", message }];
+}
+
+function throughs(place: FoundPlace): number[] {
+  const { checkpoint, previousCheckpoint } = place.layout;
+  return [checkpoint, previousCheckpoint].map((path) => throughOf(place, path))
+    .filter((through) => typeof through === "number");
+}
+
+function throughOf({ fs, layout, runtimeId }: FoundPlace, path: string): number | "damaged" | undefined {
+  try {
+    return readCheckpoint(fs, path, runtimeId, nameOf(layout, path))?.snapshot.through;
+  } catch (error) {
+    if (isRuntimeError(error) && error.code === "store_corrupt") return "damaged";
+    throw error;
+  }
+}

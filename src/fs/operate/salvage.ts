@@ -1,0 +1,150 @@
+/**
+ * The steps of a repair that an opening does not do. Whole files are moved to
+ * `salvage/`, which takes no space and so works on a full disk; only the cut
+ * inside a segment has to copy what it cuts off, before it cuts.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "@std/path";
+import { RuntimeError } from "../../core/errors.ts";
+import { parseEventHead } from "../../core/events.ts";
+import { defaultConfig } from "../config.ts";
+import { makeDirectory, readBytes, withFile, withFileAsync, writeNew } from "../disk.ts";
+import { guarded, guardedAsync, isExisting } from "../faults.ts";
+import { createIdentity } from "../identity.ts";
+import { segmentPath } from "../layout.ts";
+import { scanLines } from "../line_scanner.ts";
+import { eventText, idOf, isIntact } from "../lines.ts";
+import { TORN_BYTES_MAX } from "../recovery_table.ts";
+import { listSegments, segmentHeader } from "../segments.ts";
+import type { FoundPlace } from "./options.ts";
+import type { RepairStep } from "./repair_plan.ts";
+
+/** Files that the salvage may hold; past it, somebody has to look and move them away. */
+const SALVAGE_FILES_MAX = 256;
+const PART_BYTES = 1_048_576;
+
+/** Does the steps of a repair. */
+export class Salvage {
+  readonly #place: FoundPlace;
+  readonly #directory: string;
+  readonly #now: () => number;
+
+  /** For a store whose lock is held. */
+  constructor(place: FoundPlace, now: () => number) {
+    this.#place = place;
+    this.#directory = join(place.layout.directory, "salvage");
+    this.#now = now;
+  }
+
+  /** Does a step; those that are an opening's are left to it. */
+  async run(step: RepairStep): Promise<void> {
+    const { layout } = this.#place;
+    if (step.action === "rebuild_identity") await this.#identity();
+    if (step.action === "set_checkpoint_aside" && step.file !== undefined) {
+      await this.#move(join(layout.directory, step.file));
+    }
+    if (step.action === "cut_log" && step.eventId !== undefined) await this.#cut(step.eventId);
+  }
+
+  async #identity(): Promise<void> {
+    const { fs, layout, runtimeId } = this.#place;
+    if (fs.stat(layout.identity) !== undefined) await this.#move(layout.identity);
+    const config = JSON.parse(JSON.stringify(defaultConfig));
+    await createIdentity(fs, layout, runtimeId, { createdAt: this.#createdAt(), config });
+  }
+
+  /** When the first event happened, as far as the log still tells. */
+  #createdAt(): string {
+    const { fs, layout, runtimeId } = this.#place;
+    const [first = 1] = listSegments(fs, layout).firstEventIds;
+    const path = segmentPath(layout, first);
+    const text = guarded("read", path, () =>
+      withFile(fs, path, "read", (file) => {
+        const start = segmentHeader(runtimeId, first).length;
+        const { value } = scanLines(file, start, file.stat().size, TORN_BYTES_MAX).next();
+        const isWhole = value?.terminated === true && isIntact(value.bytes, value.start, value.end);
+        return isWhole ? eventText(value.bytes, value.start, value.end) : undefined;
+      }));
+    return text === undefined ? new Date(this.#now()).toISOString() : parseEventHead(text).at;
+  }
+
+  /** Cuts the log before an event: later segments are moved away whole, the rest of its own is kept, then cut. */
+  async #cut(eventId: number): Promise<void> {
+    const { fs, layout } = this.#place;
+    const { firstEventIds } = listSegments(fs, layout);
+    for (const segment of firstEventIds.toReversed()) {
+      if (segment >= eventId) await this.#move(segmentPath(layout, segment));
+    }
+    const own = firstEventIds.findLast((segment) => segment < eventId);
+    if (own !== undefined) await this.#cutSegment(own, eventId);
+    await fs.syncDirectory(layout.events);
+  }
+
+  async #cutSegment(segment: number, eventId: number): Promise<void> {
+    const { fs, layout, runtimeId } = this.#place;
+    const path = segmentPath(layout, segment);
+    await guardedAsync("cut", path, () =>
+      withFileAsync(fs, path, "update", async (file) => {
+        const { size } = file.stat();
+        let offset = segmentHeader(runtimeId, segment).length;
+        let expected = segment;
+        for (const line of scanLines(file, offset, size, TORN_BYTES_MAX)) {
+          const isGood = line.terminated && isIntact(line.bytes, line.start, line.end) &&
+            idOf(line.bytes, line.start) === expected;
+          if (!isGood || expected === eventId) break;
+          expected++;
+          offset = line.endOffset;
+        }
+        if (offset >= size) return;
+        await this.#keep(`${basename(path)}-${offset}`, function* () {
+          for (let at = offset; at < size; at += PART_BYTES) {
+            yield readBytes(file, at, Math.min(PART_BYTES, size - at));
+          }
+        });
+        file.truncate(offset);
+        await file.syncData();
+      }));
+  }
+
+  /** Keeps bytes in a new file. */
+  async #keep(label: string, chunks: () => Iterable<Uint8Array>): Promise<void> {
+    const { fs } = this.#place;
+    await writeNew(fs, await this.#free(label), chunks(), { durable: true });
+    await fs.syncDirectory(this.#directory);
+  }
+
+  /** Moves a file away: nothing is written, nothing is lost. */
+  async #move(path: string): Promise<void> {
+    const { fs } = this.#place;
+    const target = await this.#free(basename(path));
+    await guardedAsync("move", path, async () => {
+      await fs.rename(path, target);
+      await fs.syncDirectory(this.#directory);
+      await fs.syncDirectory(dirname(path));
+    });
+  }
+
+  /** A path that is free, numbered so that nothing kept before is ever overwritten. */
+  async #free(label: string): Promise<string> {
+    const { fs } = this.#place;
+    try {
+      await makeDirectory(fs, this.#directory);
+    } catch (error) {
+      if (!isExisting(error)) throw error;
+    }
+    const names = guarded("list", this.#directory, () => fs.list(this.#directory)).map(({ name }) => name);
+    if (names.length >= SALVAGE_FILES_MAX) {
+      const message =
+        `Cannot repair: ${JSON.stringify(this.#directory)} holds ${names.length} files of earlier ` +
+        `repairs; move them away first`;
+      throw new RuntimeError("limit_exceeded", message, {
+        limit: "salvage files",
+        max: SALVAGE_FILES_MAX,
+        actual: names.length,
+      });
+    }
+    const number = Math.max(0, ...names.map((name) => Number.parseInt(name, 10) || 0)) + 1;
+    return join(this.#directory, `${String(number).padStart(6, "0")}-${label}`);
+  }
+}

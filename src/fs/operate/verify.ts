@@ -1,0 +1,163 @@
+/**
+ * Verification of a store: every line of the log, and every other file
+ * against the fold of the log. Reads only, takes no lock, works beside a
+ * writer, and holds no more in memory than the state itself.
+ *
+ * @module
+ */
+import { isRuntimeError, type RuntimeErrorCode } from "../../core/errors.ts";
+import type { RuntimeId } from "../../core/ids.ts";
+import { readConfig } from "../config.ts";
+import { DenoFileSystem } from "../deno_file_system.ts";
+import { corrupt, guarded } from "../faults.ts";
+import type { FileSystem } from "../file_system.ts";
+import { readIdentity } from "../identity.ts";
+import { segmentPath } from "../layout.ts";
+import { listSegments } from "../segments.ts";
+import { Expected } from "./expected.ts";
+import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
+import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import { readCheckpoints } from "./verify_checkpoints.ts";
+import { verifyFiles } from "./verify_files.ts";
+import { verifyLog } from "./verify_log.ts";
+
+/** What verification found. Plain JSON. */
+export interface VerifyReport {
+  /** The runtime. */
+  readonly runtimeId: RuntimeId;
+  /** Its directory. */
+  readonly directory: string;
+  /** What the findings amount to. */
+  readonly verdict: Verdict;
+  /** Whether the last writer closed the store in good order; not so while one has it open. */
+  readonly closed: boolean;
+  /** The oldest event that is kept. */
+  readonly firstEventId: number;
+  /** The last event. */
+  readonly lastEventId: number;
+  /** Events whose lines are whole. */
+  readonly events: number;
+  /** Workers. */
+  readonly workers: number;
+  /** Bytes of the log that were read. */
+  readonly logBytes: number;
+  /** Bytes of other files that were read. */
+  readonly fileBytes: number;
+  /** What was found, in order; at most a thousand, and damage before all else. */
+  readonly findings: readonly Finding[];
+  /** Findings that are not listed. */
+  readonly dropped: number;
+  /** Findings by code. */
+  readonly counts: Readonly<Partial<Record<FindingCode, number>>>;
+}
+
+/** Options of {@linkcode verify}. */
+export interface VerifyOptions extends OperationOptions {
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
+
+/**
+ * Verifies a store. Changes nothing, and needs `--allow-read` of the store
+ * alone. What is wrong is in the report; throws `store_missing`,
+ * `store_version`, `store_permission`, `store_io`.
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime } from "@yoi/worker-runtime";
+ * import { FsRuntimeStore, verify } from "@yoi/worker-runtime/fs-store";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * const runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * await runtime.close();
+ * const { verdict, findings } = await verify({ root, runtimeId: "local" });
+ * assertEquals([verdict, findings], ["clean", []]);
+ * ```
+ */
+export async function verify(location: StoreLocation, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const fs = options.fileSystem ?? new DenoFileSystem();
+  return await verifyPlace(findPlace(fs, location), options);
+}
+
+/** {@linkcode verify} on a place that was found. */
+export async function verifyPlace(place: FoundPlace, options: OperationOptions): Promise<VerifyReport> {
+  const { layout, runtimeId } = place;
+  const findings = new Findings();
+  const meter = new Meter(options);
+  checkIdentity(place, findings);
+  const checkpoints = readCheckpoints(place, findings);
+  const segments = segmentsOf(place, findings);
+  meter.stage("log", sizeOf(place, segments), "bytes");
+  const expected = new Expected(runtimeId);
+  const log = await verifyLog({ place, checkpoints, segments, findings, expected, meter });
+  if (expected.unknownCount > 0) {
+    const message =
+      `${expected.unknownCount} events are of types that this version does not know; they are kept`;
+    findings.add({ code: "event_unknown", severity: "info", message });
+  }
+  const firstEventId = segments[0] ?? 1;
+  const fileBytes = log.folded ? await verifyFiles({ place, expected, firstEventId, findings, meter }) : 0;
+  return {
+    runtimeId,
+    directory: layout.directory,
+    verdict: findings.verdict,
+    closed: log.folded && expected.closed,
+    firstEventId,
+    lastEventId: log.lastEventId,
+    events: log.events,
+    workers: expected.ledger.workerCount,
+    logBytes: log.bytes,
+    fileBytes,
+    findings: findings.items,
+    dropped: findings.dropped,
+    counts: findings.counts,
+  };
+}
+
+function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings): void {
+  const identity = issueOf(["store_corrupt"], () => {
+    if (readIdentity(fs, layout, runtimeId) === undefined) throw corrupt("runtime.json", "it is missing");
+  });
+  if (identity !== undefined) {
+    findings.add({ code: "identity_damaged", severity: "damaged", message: identity, file: "runtime.json" });
+  }
+  const config = issueOf(["invalid_request", "store_corrupt"], () => void readConfig(fs, layout.config));
+  if (config !== undefined) {
+    findings.add({ code: "config_invalid", severity: "damaged", message: config, file: "config.jsonc" });
+  }
+}
+
+/** The message of an error with one of these codes, if `work` throws one. */
+function issueOf(codes: readonly RuntimeErrorCode[], work: () => void): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    if (isRuntimeError(error) && codes.includes(error.code)) return error.message;
+    throw error;
+  }
+}
+
+function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly number[] {
+  try {
+    const { firstEventIds, foreign } = listSegments(fs, layout);
+    for (const name of foreign) {
+      const message = `${JSON.stringify(name)} is none of the store's files`;
+      findings.add({ code: "foreign_entry", severity: "info", message, file: `events/${name}` });
+    }
+    return firstEventIds;
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    findings.add({ code: "log_gap", severity: "damaged", message: error.message, file: "events" });
+    return [];
+  }
+}
+
+function sizeOf({ fs, layout }: FoundPlace, segments: readonly number[]): number {
+  const sizes = segments.map((segment) => {
+    const path = segmentPath(layout, segment);
+    return guarded("stat", path, () => fs.stat(path)?.size ?? 0);
+  });
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,174 @@
+/**
+ * Pages of a transcript for a reader without the lock: from the transcript's
+ * own file as far as that goes, and from the log where it does not.
+ *
+ * @module
+ */
+import type { Notice } from "../../core/diagnostics.ts";
+import { parseEventHead, type TranscriptAppended } from "../../core/events.ts";
+import { plainLines } from "../../core/json.ts";
+import { limits } from "../../core/limits.ts";
+import type { ReadTranscript } from "../../core/store.ts";
+import { readBytes, withFile } from "../disk.ts";
+import { corrupt, guarded, isNotFound, systemCode } from "../faults.ts";
+import type { OpenFile } from "../file_system.ts";
+import { nameOf, workerLayout } from "../layout.ts";
+import { DamagedLine } from "../line_pages.ts";
+import { eventText, isIntact, transcriptMarks } from "../lines.ts";
+import { readTranscriptLines, transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
+import { logLines } from "./log_lines.ts";
+import type { FoundPlace } from "./options.ts";
+
+const NEWLINE = 0x0a;
+const TAIL_BYTES = 4_096;
+
+/** What a reader knows of the log. */
+export interface ReadLog {
+  /** First event ids of the segments. */
+  readonly segments: readonly number[];
+  /** The last event to read. */
+  readonly lastEventId: number;
+  /** The last event that the checkpoint covers: transcripts are on disk at least as far. */
+  readonly checkpointThrough: number;
+}
+
+/** What is asked for. */
+export interface TranscriptQuery {
+  /** Whose transcript. */
+  readonly owner: TranscriptOwner;
+  /** Entries in it. */
+  readonly length: number;
+  /** Which of them. */
+  readonly read: ReadTranscript;
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly keep: "first" | "last";
+}
+
+/** The texts of the events that hold a page of a transcript, oldest first. Throws `store_corrupt`. */
+export async function transcriptTexts(
+  place: FoundPlace,
+  log: ReadLog,
+  { owner, length, read }: TranscriptQuery,
+  notice: (notice: Notice) => void,
+): Promise<readonly string[]> {
+  const range = rangeOf(read, length);
+  if (range.from >= range.to) return [];
+  const inFile = pageOfFile(place, log, owner, range, notice);
+  if (inFile.entries >= range.to - 1 && inFile.texts.length > 0) return inFile.texts;
+  if (range.keep === "first" && lastSeq(inFile.texts) < inFile.entries && inFile.texts.length > 0) {
+    return inFile.texts;
+  }
+  const after = inFile.damaged ? owner.createdEventId : Math.max(owner.createdEventId, log.checkpointThrough);
+  mustReach(place, owner, log, after);
+  const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
+  return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
+}
+
+function rangeOf(read: ReadTranscript, length: number): Range {
+  if (read.after !== undefined) {
+    const from = read.after + 1;
+    return { from, to: Math.min(from + read.limit, length + 1), keep: "first" };
+  }
+  const to = Math.min(read.before ?? Infinity, length + 1);
+  return { from: Math.max(1, to - read.limit), to, keep: "last" };
+}
+
+function lastSeq(texts: readonly string[]): number {
+  const last = texts.at(-1);
+  if (last === undefined) return 0;
+  const { seq, count } = parseEventHead(last) as TranscriptAppended;
+  return seq + count - 1;
+}
+
+/** What the file has of a page; a file that cannot serve is told of, and has nothing. */
+function pageOfFile(
+  { fs, layout }: FoundPlace,
+  log: ReadLog,
+  owner: TranscriptOwner,
+  range: Range,
+  notice: (notice: Notice) => void,
+): { readonly texts: readonly string[]; readonly entries: number; readonly damaged: boolean } {
+  const path = workerLayout(layout, owner.workerId).transcript;
+  try {
+    return guarded("read", path, () =>
+      withFile(fs, path, "read", (file) => {
+        const { bytes, entries } = endOfFile(file, owner);
+        const to = Math.min(range.to, entries + 1);
+        if (range.from >= to) return { texts: [], entries, damaged: false };
+        const texts = readTranscriptLines(file, owner, bytes, entries, { ...range, to });
+        return { texts, entries, damaged: false };
+      }));
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause ?? error : error;
+    const isMissing = isNotFound(cause) || systemCode(cause) === "ENOTDIR";
+    if (!isMissing && !(cause instanceof DamagedLine)) throw error;
+    // Of a worker that no checkpoint knows, nothing need be on disk yet.
+    if (isMissing && owner.createdEventId > log.checkpointThrough) {
+      return { texts: [], entries: 0, damaged: true };
+    }
+    const what = isMissing ? "is missing" : "is damaged";
+    const message = `Transcript of ${JSON.stringify(owner.workerId)} ${what}; it is read from the log`;
+    const file = nameOf(layout, path);
+    notice({ code: "transcript_rebuilt", severity: "warning", message, workerId: owner.workerId, file });
+    return { texts: [], entries: 0, damaged: true };
+  }
+}
+
+/** Where the last whole line of a transcript ends. Throws {@linkcode DamagedLine} for the file of somebody else. */
+function endOfFile(file: OpenFile, owner: TranscriptOwner): { bytes: number; entries: number } {
+  const header = transcriptHeader(owner);
+  const found = readBytes(file, 0, header.length);
+  if (found.length < header.length || found.some((byte, index) => byte !== header[index])) {
+    throw new DamagedLine(0);
+  }
+  const { size } = file.stat();
+  for (let length = TAIL_BYTES;; length *= 4) {
+    const from = Math.max(header.length, size - length);
+    const bytes = readBytes(file, from, size - from);
+    const newline = bytes.lastIndexOf(NEWLINE);
+    const before = newline <= 0 ? -1 : bytes.lastIndexOf(NEWLINE, newline - 1);
+    if (from === header.length && newline === -1) return { bytes: header.length, entries: 0 };
+    if (before === -1 && from > header.length) continue;
+    if (!isIntact(bytes, before + 1, newline)) throw new DamagedLine(from + before + 1);
+    const marks = transcriptMarks(bytes, before + 1, newline);
+    if (marks === undefined) throw new DamagedLine(from + before + 1);
+    return { bytes: from + newline + 1, entries: marks.seq + marks.count - 1 };
+  }
+}
+
+function mustReach({ layout }: FoundPlace, owner: TranscriptOwner, log: ReadLog, after: number): void {
+  const firstKept = log.segments[0] ?? 1;
+  if (after + 1 >= firstKept) return;
+  const path = nameOf(layout, workerLayout(layout, owner.workerId).transcript);
+  throw corrupt(path, "it is missing or damaged, and the log it could be read from was pruned", {
+    eventIds: [owner.createdEventId, firstKept - 1],
+  });
+}
+
+async function fromLog(
+  place: FoundPlace,
+  log: ReadLog,
+  owner: TranscriptOwner,
+  range: Range,
+  after: number,
+): Promise<string[]> {
+  const workerIdJson = plainLines(JSON.stringify(owner.workerId));
+  const texts: string[] = [];
+  let total = 0;
+  const stretch = { segments: log.segments, after, through: log.lastEventId };
+  for await (const { bytes, start, end } of logLines(place, stretch)) {
+    const marks = transcriptMarks(bytes, start, end);
+    if (marks?.workerIdJson !== workerIdJson || marks.seq + marks.count <= range.from) continue;
+    if (marks.seq >= range.to) break;
+    const isFull = texts.length > 0 && total + end - start > limits.pageBytesMax;
+    if (isFull && range.keep === "first") break;
+    texts.push(eventText(bytes, start, end));
+    total += end - start;
+    while (total > limits.pageBytesMax && texts.length > 1) total -= texts.shift()?.length ?? 0;
+  }
+  return texts;
+}

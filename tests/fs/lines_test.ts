@@ -1,0 +1,138 @@
+// The codec of lines: what it says of a line, and that it sees every change of one.
+
+import { assert, assertEquals } from "@std/assert";
+import { crc32 } from "node:zlib";
+import {
+  encodeLines,
+  eventText,
+  idOf,
+  isIntact,
+  lineMarks,
+  logLine,
+  sealedBytes,
+  sealedText,
+  seqOf,
+  transcriptMarks,
+} from "../../src/fs/lines.ts";
+import { AT, eventJson, lineOf, saidJson } from "./log_lines.ts";
+
+const decoder = new TextDecoder();
+
+/** A line without its newline. */
+function bare(json: string, durable: number): Uint8Array {
+  return lineOf(json, durable).subarray(0, -1);
+}
+
+Deno.test("isIntact() is false after any flip of any bit of a line", () => {
+  const line = bare(saidJson(7, "日本", 3, 'é"\\\u2028'), 6);
+  assert(isIntact(line, 0, line.length));
+  for (let bit = 0; bit < line.length * 8; bit++) {
+    const damaged = line.slice();
+    damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    assert(!isIntact(damaged, 0, damaged.length), `bit ${bit} was flipped unseen`);
+  }
+});
+
+Deno.test("isIntact() is false for a line cut short, stretched or shifted", () => {
+  const line = bare(eventJson(1), 0);
+  for (let end = 0; end < line.length; end++) assert(!isIntact(line, 0, end), `cut at ${end}`);
+  for (let start = 1; start < line.length; start++) assert(!isIntact(line, start, line.length));
+  const longer = new Uint8Array(line.length + 1);
+  longer.set(line);
+  assert(!isIntact(longer, 0, longer.length));
+});
+
+Deno.test("isIntact() takes only lower case digits, and finds a line in the middle of other bytes", () => {
+  // A checksum with a letter in it, so that the case shows.
+  const data = Array.from({ length: 50 }, (_, index) => index)
+    .find((data) => /"crc":"[^"]*[a-f]/.test(decoder.decode(lineOf(eventJson(1, data), 0))));
+  const line = bare(eventJson(1, data), 0);
+  const upper = new TextEncoder().encode(
+    decoder.decode(line).replace(/"crc":"(.*)"/, (_, crc) => `"crc":"${crc.toUpperCase()}"`),
+  );
+  assert(!isIntact(upper, 0, upper.length));
+  const around = new Uint8Array(line.length + 20).fill(0x7d);
+  around.set(line, 10);
+  assert(isIntact(around, 10, 10 + line.length));
+});
+
+Deno.test("encodeLines() ends a line with the CRC-32 that zlib computes of the bytes before it", () => {
+  const text = decoder.decode(lineOf(eventJson(1, "é"), 0));
+  const at = text.indexOf(',"crc"');
+  const crc = crc32(new TextEncoder().encode(text.slice(0, at))).toString(16).padStart(8, "0");
+  assertEquals(text.slice(at), `,"crc":"${crc}"}\n`);
+  assertEquals(JSON.parse(text), { ...JSON.parse(eventJson(1, "é")), durable: 0, crc });
+});
+
+Deno.test("encodeLines() tells where each line ends, and gives nothing when they do not fit", () => {
+  const texts = [logLine(eventJson(1, "日本"), 0), logLine(eventJson(2), 0), logLine(eventJson(3), 0)];
+  const all = texts.map((text) => new TextEncoder().encode(text).length);
+  const [first = 0, second = 0, third = 0] = all;
+  const target = new Uint8Array(5 + first + second + third);
+  assertEquals(encodeLines(texts.join(""), target, 5), [
+    5 + first,
+    5 + first + second,
+    5 + first + second + third,
+  ]);
+  assert(isIntact(target, 5, 5 + first - 1));
+  assert(isIntact(target, 5 + first + second, target.length - 1));
+  assertEquals(encodeLines(texts.join(""), target, 6), undefined);
+});
+
+Deno.test("lineMarks() gives id and durable of an event, and id 0 for a header", () => {
+  const event = bare(eventJson(123_456, "x"), 123_400);
+  assertEquals(lineMarks(event, 0, event.length), { id: 123_456, durable: 123_400 });
+  const header = bare('{"format":"f","n":1}', 9);
+  assertEquals(lineMarks(header, 0, header.length), { id: 0, durable: 9 });
+  const sealed = sealedBytes('{"id":5,"at":"x"}');
+  assertEquals(lineMarks(sealed, 0, sealed.length - 1), undefined);
+});
+
+Deno.test("lineMarks() is not deceived by content that looks like the end of a line", () => {
+  const data = '","durable":999,"crc":"00000000"}';
+  const line = bare(eventJson(5, data), 4);
+  assertEquals(lineMarks(line, 0, line.length), { id: 5, durable: 4 });
+  assertEquals(JSON.parse(eventText(line, 0, line.length)).data, data);
+});
+
+Deno.test("eventText() gives the event without what the line adds, to the letter", () => {
+  for (const data of ["", "é日本🦊", "\u2028\u2029", "\n\r\0", '"\\', "\uFEFF", 1, null, { durable: 3 }]) {
+    const json = eventJson(9, data);
+    const line = bare(json, 8);
+    assertEquals(eventText(line, 0, line.length), json);
+  }
+});
+
+Deno.test("sealedText() gives what sealedBytes() was given", () => {
+  const json = '{"format":"f","text":"日本"}';
+  const bytes = sealedBytes(json);
+  assertEquals(bytes.at(-1), 0x0a);
+  assertEquals(sealedText(bytes, 0, bytes.length - 1), json);
+});
+
+Deno.test("transcriptMarks() finds worker, sequence and count whatever the worker is called", () => {
+  const odd = ["a", '"', "\\", '\\"', '","seq":9,"count":9', "日本語🦊", "\u2028", ',"workerId":"b"', "}"];
+  for (const workerId of odd) {
+    const line = bare(saidJson(31, workerId, 12, "content", 3), 30);
+    const marks = transcriptMarks(line, 0, line.length);
+    assertEquals(marks, { workerIdJson: JSON.stringify(workerId), seq: 12, count: 3 });
+    assertEquals(seqOf(line, 0, line.length), 12);
+    assertEquals(idOf(line, 0), 31);
+  }
+});
+
+Deno.test("transcriptMarks() gives nothing for lines that add to no transcript", () => {
+  const others = [
+    eventJson(1),
+    JSON.stringify({ id: 2, at: AT, type: "worker.created", workerId: "a", seq: 1, count: 1 }),
+    JSON.stringify({ id: 3, at: AT, type: "worker.transcript_appended2", workerId: "a", seq: 1, count: 1 }),
+    JSON.stringify({ at: AT, type: "worker.transcript_appended", workerId: "a", seq: 1, count: 1 }),
+    JSON.stringify({ id: 4, at: AT, type: "worker.transcript_appended", workerId: "a" }),
+  ];
+  for (const json of others) {
+    const line = bare(json, 0);
+    assertEquals([json, transcriptMarks(line, 0, line.length)], [json, undefined]);
+    assertEquals(seqOf(line, 0, line.length), 0);
+  }
+  assertEquals(idOf(bare('{"format":1}', 0), 0), 0);
+});

@@ -1,0 +1,207 @@
+// Stores on the real disk for tests: a temporary directory, what is opened in it, and a hand on its files.
+
+import { assert, assertEquals, fail } from "@std/assert";
+import { dirname, join } from "@std/path";
+import {
+  type AnyRuntimeError,
+  type DiagnosticCode,
+  isRuntimeError,
+  Runtime,
+  type RuntimeErrorCode,
+  type RuntimeOptions,
+} from "../../mod.ts";
+import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
+import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
+
+const encoder = new TextEncoder();
+
+function isGranted(name: "read" | "write" | "run"): boolean {
+  return Deno.permissions.querySync({ name }).state === "granted";
+}
+
+const files = isGranted("read") && isGranted("write");
+/** Options of a test that reads and writes files, and may do nothing else. */
+export const onFiles: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
+  permissions: { read: true, write: true },
+  ignore: !files,
+};
+/** Options of a test that also starts processes. */
+export const withProcesses: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
+  permissions: "inherit",
+  ignore: !files || !isGranted("run"),
+};
+
+/** A test with a place of its own on the real disk. */
+export function diskTest(
+  name: string,
+  body: (place: TestPlace) => void | Promise<void>,
+  options: Pick<Deno.TestDefinition, "permissions" | "ignore"> = onFiles,
+): void {
+  Deno.test({
+    name,
+    ...options,
+    fn: async () => {
+      await using place = new TestPlace();
+      await body(place);
+    },
+  });
+}
+
+/** A temporary directory with the runtime "local" in it. */
+export class TestPlace implements AsyncDisposable {
+  /** The root directory of the store. */
+  readonly root: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "worker-runtime-test-" }));
+  /** Paths of the runtime. */
+  readonly layout: RuntimeLayout = runtimeLayout(this.root, "local");
+  readonly #opened: (() => Promise<void>)[] = [];
+
+  /** Opens the runtime. */
+  async open(options: Partial<RuntimeOptions> = {}, environment: FsStoreEnvironment = {}): Promise<Runtime> {
+    const store = await FsRuntimeStore.open({ root: this.root, runtimeId: "local" }, environment);
+    const runtime = await Runtime.open({ store, ...options });
+    this.#opened.push(() => runtime.close());
+    return runtime;
+  }
+
+  /** Opens the store alone. */
+  async openStore(options: Partial<FsStoreOptions> = {}): Promise<FsRuntimeStore> {
+    const store = await FsRuntimeStore.open({ root: this.root, runtimeId: "local", ...options });
+    this.#opened.push(() => store.close());
+    return store;
+  }
+
+  /** The path of a file of the runtime. */
+  path(name: string): string {
+    return join(this.layout.directory, name);
+  }
+
+  /** The path of a segment. */
+  segment(firstEventId: number): string {
+    return segmentPath(this.layout, firstEventId);
+  }
+
+  /** The path of a worker's transcript. */
+  transcript(workerId: string): string {
+    return workerLayout(this.layout, workerId).transcript;
+  }
+
+  /** Puts the operator's config there. */
+  configure(config: unknown): void {
+    Deno.mkdirSync(this.layout.directory, { recursive: true });
+    Deno.writeTextFileSync(this.layout.config, JSON.stringify(config));
+  }
+
+  /** Ends a runtime as a kill of its process would: what is on disk now is what the next one finds. */
+  async kill(runtime: Runtime): Promise<void> {
+    const copy = `${this.root}.killed`;
+    copyTree(this.root, copy);
+    await runtime.close();
+    Deno.removeSync(this.root, { recursive: true });
+    Deno.renameSync(copy, this.root);
+  }
+
+  /** Names in a directory of the runtime, sorted; none when it is not there. */
+  names(directory: string): string[] {
+    try {
+      return [...Deno.readDirSync(this.path(directory))].map(({ name }) => name).sort();
+    } catch {
+      return [];
+    }
+  }
+
+  /** Closes all and removes the directory. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#opened) await close();
+    Deno.removeSync(this.root, { recursive: true });
+  }
+}
+
+function copyTree(from: string, to: string): void {
+  Deno.mkdirSync(to, { mode: 0o700 });
+  for (const { name, isDirectory } of Deno.readDirSync(from)) {
+    if (isDirectory) copyTree(join(from, name), join(to, name));
+    else Deno.copyFileSync(join(from, name), join(to, name));
+  }
+}
+
+/** Flips one bit of a file. */
+export function flipBit(path: string, offset: number, mask = 1): void {
+  const bytes = Deno.readFileSync(path);
+  const at = offset < 0 ? bytes.length + offset : offset;
+  assert(at < bytes.length, `byte ${at} is in the file`);
+  bytes[at] = (bytes[at] ?? 0) ^ mask;
+  Deno.writeFileSync(path, bytes);
+}
+
+/** Adds bytes to the end of a file. */
+export function appendTo(path: string, bytes: Uint8Array | string): void {
+  Deno.writeFileSync(path, typeof bytes === "string" ? encoder.encode(bytes) : bytes, { append: true });
+}
+
+/** Files below a directory and what they hold, as text. */
+export function treeOf(directory: string, below = ""): Map<string, string> {
+  const tree = new Map<string, string>();
+  for (const { name, isDirectory } of Deno.readDirSync(join(directory, below))) {
+    const path = below === "" ? name : `${below}/${name}`;
+    if (isDirectory) { for (const [inner, text] of treeOf(directory, path)) tree.set(inner, text); }
+    else tree.set(path, Deno.readTextFileSync(join(directory, path)));
+  }
+  return tree;
+}
+
+/** Asserts that `work` is refused with `code`; gives the error. */
+export async function refused<Code extends RuntimeErrorCode>(
+  code: Code,
+  work: () => unknown,
+): Promise<Extract<AnyRuntimeError, { code: Code }>> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isRuntimeError(error)) throw error;
+    assertEquals(error.code, code, error.message);
+    return error as Extract<AnyRuntimeError, { code: Code }>;
+  }
+  fail(`nothing was refused, ${code} was expected`);
+}
+
+/** The codes of a runtime's diagnostics, in order. */
+export function codesOf(runtime: Runtime): DiagnosticCode[] {
+  return runtime.diagnostics().items.map(({ code }) => code);
+}
+
+/** The only diagnostic of this code. */
+export function diagnosticOf(
+  runtime: Runtime,
+  code: DiagnosticCode,
+): ReturnType<Runtime["diagnostics"]>["items"][number] {
+  const found = runtime.diagnostics().items.filter((item) => item.code === code);
+  const [first] = found;
+  assert(first !== undefined && found.length === 1, `one ${code} among ${codesOf(runtime).join(", ")}`);
+  return first;
+}
+
+/** The contents of a whole transcript. */
+export async function contentsOf(runtime: Runtime, workerId: string): Promise<string[]> {
+  const contents: string[] = [];
+  let after = 0;
+  for (;;) {
+    const page = await runtime.worker(workerId).transcript({ after, limit: 1_000 });
+    contents.push(...page.items.map(({ content }) => content));
+    if (page.next === null) return contents;
+    after = page.next;
+  }
+}
+
+/** Creates a worker and says these things to it. */
+export async function speak(runtime: Runtime, workerId: string, contents: readonly string[]): Promise<void> {
+  if (!runtime.workers({ limit: 1_000 }).items.some(({ record }) => record.workerId === workerId)) {
+    await runtime.createWorker({ workerId, intent: { kind: "assistant" } });
+  }
+  const worker = runtime.worker(workerId);
+  await Promise.all(contents.map((content) => worker.sendInput({ role: "user", content })));
+}
+
+/** The path of a file beside this one. */
+export function beside(name: string): string {
+  return join(dirname(import.meta.dirname ?? ""), "fs", name);
+}

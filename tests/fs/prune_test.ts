@@ -1,0 +1,130 @@
+// Pruning: only on request, only what no checkpoint needs, and told in the log.
+
+import { assert, assertEquals } from "@std/assert";
+import type { CustomEvent, Runtime } from "../../mod.ts";
+import { codesOf, contentsOf, diskTest, flipBit, refused, speak, type TestPlace } from "./place.ts";
+
+const contents = Array.from({ length: 30 }, (_, index) => `${index} ${"x".repeat(500)}`);
+
+/** A store with many segments and two checkpoints behind most of them. */
+async function filled(place: TestPlace): Promise<Runtime> {
+  place.configure({ limits: { segmentBytes: 4_096 } });
+  const runtime = await place.open();
+  for (const content of contents) await speak(runtime, "a", [content]);
+  await runtime.close();
+  await (await place.open()).close();
+  return await place.open();
+}
+
+diskTest("prune() tells by default what it would give up, and gives up nothing", async (place) => {
+  const runtime = await filled(place);
+  const before = place.names("events");
+  assert(before.length > 4);
+  const { lastEventId } = runtime;
+  const plan = await runtime.prune();
+  assert(plan.events > 20 && plan.bytes > 10_000, JSON.stringify(plan));
+  assertEquals(plan.firstEventId, plan.events + 1);
+  assertEquals(place.names("events"), before);
+  assertEquals(runtime.lastEventId, lastEventId);
+});
+
+diskTest("prune() gives up whole segments, tells it in the log first, and expires cursors", async (place) => {
+  const runtime = await filled(place);
+  const before = place.names("events");
+  const plan = await runtime.prune();
+  const pruned = await runtime.prune({ dryRun: false });
+  assertEquals(pruned, plan);
+  const left = place.names("events");
+  assertEquals(left, before.slice(before.length - left.length));
+  assertEquals(Number.parseInt(left[0] ?? "", 10), plan.firstEventId);
+  const page = await runtime.events({ limit: 1 });
+  const event = page.items[0] as CustomEvent;
+  assertEquals([event.type, event.name, event.data], ["custom", "runtime.pruned", { ...plan }]);
+  assertEquals(page.firstEventId, plan.firstEventId);
+  const error = await refused("cursor_expired", () => runtime.events({ after: 0 }));
+  assertEquals(error.details, { after: 0, firstEventId: plan.firstEventId });
+  await refused("cursor_expired", () => runtime.watch({ after: plan.firstEventId - 2 }).next());
+  const kept = await runtime.events({ after: plan.firstEventId - 1, limit: 1_000 });
+  assertEquals(kept.items[0]?.id, plan.firstEventId);
+  assertEquals(kept.items.at(-1)?.id, runtime.lastEventId);
+  const oldest = await runtime.events({ before: plan.firstEventId, limit: 5 });
+  assertEquals([oldest.items, oldest.previous], [[], null]);
+});
+
+diskTest("prune() leaves transcripts and state as they are, also after reopening", async (place) => {
+  const runtime = await filled(place);
+  const state = runtime.worker("a").state();
+  const { firstEventId } = await runtime.prune({ dryRun: false });
+  assertEquals(await contentsOf(runtime, "a"), contents);
+  await runtime.close();
+  const again = await place.open();
+  assertEquals(codesOf(again), []);
+  assertEquals(await contentsOf(again, "a"), contents);
+  assertEquals(again.worker("a").state(), state);
+  assertEquals((await again.events()).firstEventId, firstEventId);
+});
+
+diskTest(
+  "prune() gives up nothing past `through`, nor what the checkpoint before the newest needs",
+  async (place) => {
+    const runtime = await filled(place);
+    const [, second = ""] = place.names("events");
+    const through = Number.parseInt(second, 10);
+    assertEquals((await runtime.prune({ through: 0 })).events, 0);
+    assertEquals((await runtime.prune({ through: through - 2 })).events, 0);
+    assertEquals((await runtime.prune({ through, dryRun: false })).events, through - 1);
+    await runtime.prune({ dryRun: false });
+    const previous = JSON.parse(Deno.readTextFileSync(place.layout.previousCheckpoint)).through;
+    assert(Number.parseInt(place.names("events")[0] ?? "", 10) <= previous + 1);
+    await runtime.close();
+    // Even with the newest checkpoint damaged the store opens.
+    flipBit(place.layout.checkpoint, 30);
+    assertEquals(await contentsOf(await place.open(), "a"), contents);
+  },
+);
+
+diskTest("prune() of a store without a checkpoint gives up nothing", async (place) => {
+  place.configure({ limits: { segmentBytes: 4_096 } });
+  const runtime = await place.open();
+  for (const content of contents) await speak(runtime, "a", [content]);
+  assert(place.names("events").length > 3);
+  const { lastEventId } = runtime;
+  assertEquals((await runtime.prune({ dryRun: false })).events, 0);
+  assertEquals(runtime.lastEventId, lastEventId, "nothing was given up, nothing is told");
+});
+
+diskTest(
+  "transcript() throws store_corrupt for a damaged transcript whose log was pruned, and tells which events",
+  async (place) => {
+    const runtime = await filled(place);
+    await speak(runtime, "b", ["mine"]);
+    const { firstEventId } = await runtime.prune({ dryRun: false });
+    await runtime.close();
+    flipBit(place.transcript("a"), 3_000);
+    const again = await place.open();
+    const { details } = await refused("store_corrupt", () => contentsOf(again, "a"));
+    assertEquals(details.file, "workers/a/transcript.jsonl");
+    assertEquals(details.eventIds, [3, firstEventId - 1]);
+    assertEquals(await contentsOf(again, "b"), ["mine"]);
+  },
+);
+
+diskTest(
+  "transcript() of a damaged transcript whose log was pruned stays readable where it is not damaged",
+  async (place) => {
+    const runtime = await filled(place);
+    await runtime.prune({ dryRun: false });
+    await runtime.close();
+    flipBit(place.transcript("a"), 3_000);
+    const newest = async (opened: Runtime): Promise<string[]> =>
+      (await opened.worker("a").transcript({ limit: 2 })).items.map(({ content }) => content);
+    const again = await place.open();
+    assertEquals(await newest(again), contents.slice(-2), "before the damage was found");
+    await refused("store_corrupt", () => contentsOf(again, "a"));
+    assertEquals(await newest(again), contents.slice(-2), "after the damage was found");
+    await speak(again, "a", ["more"]);
+    assertEquals(await newest(again), [...contents.slice(-1), "more"]);
+    await again.close();
+    assertEquals(await newest(await place.open()), [...contents.slice(-1), "more"]);
+  },
+);

@@ -1,0 +1,42 @@
+// A writer of the log on a simulated disk.
+
+import type { Notice } from "../../src/core/diagnostics.ts";
+import { LogWriter } from "../../src/fs/log_writer.ts";
+import { segmentPath } from "../../src/fs/layout.ts";
+import type { CallHook, DiskOperation, ErrorCode, SimulatedDisk } from "../disk/mod.ts";
+import { linesOf, segmentOf } from "./log_lines.ts";
+import { diskOf, layout } from "./recovery.ts";
+
+export const path: string = segmentPath(layout, 1);
+export const begin: Uint8Array<ArrayBuffer> = segmentOf(1, linesOf(1, 2));
+
+export interface Setup {
+  readonly disk: SimulatedDisk;
+  readonly writer: LogWriter;
+  readonly notices: Notice[];
+}
+
+/** A writer behind event 2. */
+export function setup(options: { segmentBytes?: number; durability?: "synced" | "written" } = {}): Setup {
+  const disk = diskOf({ 1: begin });
+  const notices: Notice[] = [];
+  const lineOffset = begin.length - linesOf(2, 2).length;
+  const start = { segments: [1], lastEventId: 2, offset: begin.length, lineOffset };
+  const { segmentBytes = 1_000_000, durability = "synced" } = options;
+  const writer = new LogWriter(disk, layout, "local", start, {
+    segmentBytes,
+    durability,
+    notice: (found) => notices.push(found),
+  });
+  return { disk, writer, notices };
+}
+
+export function failing(operations: readonly DiskOperation[], code: ErrorCode, applied = false): CallHook {
+  return ({ operation }) => operations.includes(operation) ? { kind: "error", code, applied } : undefined;
+}
+
+export function bytesOf(disk: SimulatedDisk, file: string = path): Uint8Array {
+  return disk.peek(file) ?? new Uint8Array();
+}
+
+export const syncs: readonly DiskOperation[] = ["syncData", "syncDataNow", "sync"];
