@@ -268,6 +268,7 @@ export class Runtime implements AsyncDisposable {
   /** Waits until everything that the store writes behind the log is written. */
   async flush(): Promise<void> {
     this.#mustBeOpen();
+    await this.#saving;
     await this.#store.flush();
   }
 

@@ -53,6 +53,7 @@ import { openPlace } from "./store_opening.ts";
 import { mendTail } from "./tail_mending.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
 import { type TranscriptLength, Transcripts } from "./transcripts.ts";
+import type { PlacedLine } from "./waiting_lines.ts";
 
 /** Options of {@linkcode FsRuntimeStore.open}. */
 export interface FsStoreOptions {
@@ -296,7 +297,7 @@ export class FsRuntimeStore implements RuntimeStore {
       }
       const { text, purged } = replayLine(step.value, this.#transcripts);
       texts.push(text);
-      if (purged !== undefined) this.#removeWorker(purged);
+      if (purged !== undefined) this.#removeWorker(purged, step.value.id);
       if (texts.length < REPLAY_EVENTS) continue;
       yield texts;
       texts = [];
@@ -347,21 +348,22 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#transcripts.restore(workerId as WorkerId, createdEventId, transcriptBytes, transcriptLength);
   }
 
-  #applyRecord(record: EventRecord, line: Uint8Array | undefined): void {
+  #applyRecord(record: EventRecord, line: PlacedLine | undefined): void {
     this.#appliedEventId = record.id;
-    this.#bytesSinceCheckpoint += line?.length ?? 0;
     const { workerId, effect, id, count } = record;
-    if (workerId === undefined || line === undefined) return;
+    if (line === undefined) return;
+    this.#bytesSinceCheckpoint += line.end - line.start;
+    if (workerId === undefined) return;
     if (effect === "created") this.#transcripts.create(workerId, id);
     else if (effect === "transcript") this.#transcripts.add(workerId, line, count);
     else if (effect === "purged") {
       this.#transcripts.forget(workerId);
-      this.#removeWorker(workerId);
+      this.#removeWorker(workerId, id);
     }
   }
 
-  #removeWorker(workerId: WorkerId): void {
-    this.#projections?.forget(workerId);
+  #removeWorker(workerId: WorkerId, purgedEventId: number): void {
+    this.#projections?.forget(workerId, purgedEventId);
     try {
       for (const name of removeWorker(this.#fs, this.#layout, workerId)) {
         const message = `${JSON.stringify(name)} of purged worker ${

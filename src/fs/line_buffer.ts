@@ -6,6 +6,7 @@
  * @module
  */
 import { encodeLines } from "./lines.ts";
+import type { PlacedLine } from "./waiting_lines.ts";
 
 const BLOCK_BYTES_MIN = 16_384;
 const BLOCK_BYTES_MAX = 1_048_576;
@@ -14,8 +15,8 @@ const BLOCK_BYTES_MAX = 1_048_576;
 export interface EncodedLines {
   /** All of them. */
   readonly bytes: Uint8Array;
-  /** Each of them, with its newline. */
-  readonly lines: Uint8Array[];
+  /** Where each of them is. */
+  readonly lines: readonly PlacedLine[];
 }
 
 /** Encodes lines into blocks of memory. */
@@ -33,14 +34,15 @@ export class LineBuffer {
       this.#used = 0;
       ends = encodeLines(text, this.#block, 0) ?? [];
     }
-    let start = this.#used;
+    const block = this.#block;
+    const first = this.#used;
+    let start = first;
     const lines = ends.map((end) => {
-      const line = this.#block.subarray(start, end);
+      const line = { block, start, end };
       start = end;
       return line;
     });
-    const bytes = this.#block.subarray(this.#used, start);
     this.#used = start;
-    return { bytes, lines };
+    return { bytes: block.subarray(first, start), lines };
   }
 }

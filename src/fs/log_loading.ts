@@ -23,7 +23,8 @@ export function replayLine(line: LoggedLine, transcripts: Transcripts): Replayed
   const text = eventText(bytes, start, end);
   const marks = transcriptMarks(bytes, start, end);
   if (marks !== undefined) {
-    transcripts.add(JSON.parse(marks.workerIdJson), bytes.slice(start, end + 1), marks.count);
+    const block = bytes.slice(start, end + 1);
+    transcripts.add(JSON.parse(marks.workerIdJson), { block, start: 0, end: block.length }, marks.count);
     return { text, purged: undefined };
   }
   // The type comes third, behind an id and a time that hold no quotes.

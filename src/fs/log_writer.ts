@@ -24,6 +24,7 @@ import { logLine } from "./lines.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { segmentHeader } from "./segments.ts";
 import { SyncClock } from "./sync_clock.ts";
+import type { PlacedLine } from "./waiting_lines.ts";
 
 /** Unsynced bytes that durability `written` allows, so that a torn tail stays within one write. */
 const UNSYNCED_BYTES_MAX = 1_048_576;
@@ -118,17 +119,16 @@ export class LogWriter {
    * Appends events; resolves when they are durable. Returns their lines, in
    * order, in memory that nobody overwrites.
    */
-  async append(events: readonly EventRecord[]): Promise<Uint8Array[]> {
+  async append(events: readonly EventRecord[]): Promise<readonly PlacedLine[]> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#offset >= this.#options.segmentBytes) await this.startSegment();
     const file = this.#openFile();
-    this.#checkFile(file, this.#offset);
+    this.#checkFile(file);
     const { bytes, lines } = this.#lines.encode(events.map(({ json }) => logLine(json, this.#syncedEventId)));
     this.#write(file, bytes);
     await this.#sync(file, bytes.length);
-    this.#checkFile(file, this.#offset + bytes.length);
+    this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);
     this.#offset += bytes.length;
-    this.#lineOffset = this.#offset - (lines.at(-1)?.length ?? 0);
     this.#lastEventId += events.length;
     if (this.#unsyncedBytes === 0) this.#syncedEventId = this.#lastEventId;
     return lines;
@@ -247,14 +247,17 @@ export class LogWriter {
     }
   }
 
-  /** Before and after a write: the file is still linked and as long as it should be. */
-  #checkFile(file: OpenFile, size: number): void {
+  /**
+   * Once per commit, before anything is written: the file is still linked and
+   * as long as this writer left it. What others did to it is told, and not
+   * written over.
+   */
+  #checkFile(file: OpenFile): void {
     const stat = this.#statOf(file);
     if (stat.links === 0) throw this.#fail(this.#vanished("the file was removed or replaced"));
-    if (stat.size !== size) {
-      throw this.#fail(
-        this.#vanished(`the file has ${stat.size} bytes, not ${size}: somebody else writes it`),
-      );
+    if (stat.size !== this.#offset) {
+      const reason = `the file has ${stat.size} bytes, not ${this.#offset}: somebody else writes it`;
+      throw this.#fail(this.#vanished(reason));
     }
   }
 

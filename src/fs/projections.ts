@@ -15,7 +15,7 @@ import type { WorkerId } from "../core/ids.ts";
 import { overviewOf, workerRow } from "../core/overview.ts";
 import type { StateView, WorkerState } from "../core/state.ts";
 import { Slices } from "../core/turn.ts";
-import { mustBeDirectory, readSmallFile, replaceFile } from "./disk.ts";
+import { mustBeDirectory, readSmallFile, removeQuietly, replaceFile } from "./disk.ts";
 import { storeFault } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
@@ -59,6 +59,8 @@ export class Projections {
   #checked = false;
   /** Workers whose record is known to be on disk, by the event that created them. */
   readonly #recorded = new Map<WorkerId, number>();
+  /** Workers purged since the last flush began, by the event that did it. */
+  readonly #purgedBy = new Map<WorkerId, number>();
 
   /** The projections below the directory of a runtime. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: ProjectionHost) {
@@ -84,14 +86,16 @@ export class Projections {
     this.#overviewDirty = true;
   }
 
-  /** A worker is gone. */
-  forget(workerId: WorkerId): void {
+  /** A worker was purged by an event, which a flush under way must not undo. */
+  forget(workerId: WorkerId, purgedEventId: number): void {
+    this.#purgedBy.set(workerId, purgedEventId);
     this.#dirty.delete(workerId);
     this.#recorded.delete(workerId);
   }
 
   /** Writes what changed; the first time, checks what is there too. */
   async flush(): Promise<void> {
+    this.#forgetPurges();
     if (!this.#checked) await this.#check();
     const slices = new Slices();
     const dirty = [...this.#dirty];
@@ -105,7 +109,7 @@ export class Projections {
   async #writeWorker(workerId: WorkerId): Promise<void> {
     this.#dirty.delete(workerId);
     const state = this.#host.view.worker(workerId);
-    if (state === undefined) return;
+    if (state === undefined || this.#isPurged(state)) return;
     try {
       const { directory } = workerLayout(this.#layout, workerId);
       if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
@@ -114,10 +118,24 @@ export class Projections {
           continue;
         }
         await this.#write(projection);
+        if (this.#isPurged(state)) return removeQuietly(this.#fs, projection.path);
       }
       this.#recorded.set(workerId, state.createdEventId);
     } catch (error) {
-      this.#failed(error, workerId);
+      if (!this.#isPurged(state)) this.#failed(error, workerId);
+    }
+  }
+
+  /** Whether the worker was purged, though the state that was read does not know it yet. */
+  #isPurged({ record, createdEventId }: WorkerState): boolean {
+    return createdEventId < (this.#purgedBy.get(record.workerId) ?? 0);
+  }
+
+  /** Forgets purges that the state knows of by now. */
+  #forgetPurges(): void {
+    for (const [workerId, purgedEventId] of this.#purgedBy) {
+      const state = this.#host.view.worker(workerId);
+      if (state === undefined || state.createdEventId > purgedEventId) this.#purgedBy.delete(workerId);
     }
   }
 
@@ -186,7 +204,7 @@ export class Projections {
     const lagging: string[] = [];
     for (const state of [...this.#host.view.workers()]) {
       const { workerId } = state.record;
-      if (this.#dirty.has(workerId)) continue;
+      if (this.#dirty.has(workerId) || this.#isPurged(state)) continue;
       const bad = await this.#bad(this.#ofWorker(state), lagging);
       if (bad) this.#dirty.add(workerId);
       else this.#recorded.set(workerId, state.createdEventId);

@@ -60,9 +60,11 @@ export class Quarantine {
   async #keepBytes(label: string, from: number, bytes: Uint8Array): Promise<string> {
     await makeDirectory(this.#fs, this.#directory);
     const suffix = `${label}-${from}-${crc32(bytes).toString(16).padStart(8, "0")}.bin`;
-    const kept = this.#list();
-    const same = kept.find((entry) => entry.name.endsWith(`-${suffix}`) && entry.size === bytes.length);
-    if (same !== undefined) return same.name;
+    // A copy that an earlier try made is made anew: a crash may have left less of it than its name says.
+    const isSame = ({ name }: { readonly name: string }) => name.endsWith(`-${suffix}`);
+    const listed = this.#list();
+    for (const { name } of listed.filter(isSame)) this.#fs.remove(join(this.#directory, name));
+    const kept = listed.filter((entry) => !isSame(entry));
     this.#makeRoom(kept, bytes.length);
     const number = Math.max(0, ...kept.map((entry) => parseInt(entry.name, 10) || 0)) + 1;
     const name = `${String(number).padStart(6, "0")}-${suffix}`;

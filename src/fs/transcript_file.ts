@@ -24,6 +24,7 @@ import type { SortedLines } from "./sorted_lines.ts";
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
 const TAIL_BYTES = 4_096;
+const PIECE_BYTES = 65_536;
 
 /** Whose transcript it is: a worker id may be used again after a purge. */
 export interface TranscriptOwner {
@@ -86,30 +87,32 @@ function lastLine(
   }
 }
 
-/** Writes lines behind the first `bytes` bytes; returns the new length. */
-export function appendLines(file: OpenFile, lines: readonly Uint8Array[], bytes: number): number {
-  let position = bytes;
-  for (const chunk of joined(lines)) {
-    writeAll(file, chunk, position);
-    position += chunk.length;
+/** Writes bytes behind the first `position` bytes; returns the new length. */
+export function appendLines(file: OpenFile, lines: Iterable<Uint8Array>, position: number): number {
+  let end = position;
+  for (const piece of pieces(lines)) {
+    writeAll(file, piece, end);
+    end += piece.length;
   }
-  return position;
+  return end;
 }
 
 /** Lines in fewer, larger pieces: one write costs about as much as copying 64 KiB. */
-function* joined(lines: readonly Uint8Array[]): Generator<Uint8Array> {
-  const total = lines.reduce((sum, line) => sum + line.length, 0);
-  if (lines.length === 1 || total > TORN_BYTES_MAX) {
-    yield* lines;
-    return;
-  }
-  const bytes = new Uint8Array(total);
-  let at = 0;
+function* pieces(lines: Iterable<Uint8Array>): Generator<Uint8Array> {
+  const piece = new Uint8Array(PIECE_BYTES);
+  let filled = 0;
   for (const line of lines) {
-    bytes.set(line, at);
-    at += line.length;
+    if (filled + line.length > PIECE_BYTES) {
+      yield piece.subarray(0, filled);
+      filled = 0;
+    }
+    if (line.length > PIECE_BYTES) yield line;
+    else {
+      piece.set(line, filled);
+      filled += line.length;
+    }
   }
-  yield bytes;
+  if (filled > 0) yield piece.subarray(0, filled);
 }
 
 /** The texts of the events that hold entries of a page. Throws {@linkcode DamagedLine}. */

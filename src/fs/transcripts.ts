@@ -30,8 +30,9 @@ import {
   transcriptHeader,
   type TranscriptOwner,
 } from "./transcript_file.ts";
+import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
 
-const OPEN_MAX = 64;
+const OPEN_MAX = 256;
 /** What one transcript may keep in memory while its disk is full. */
 const WAITING_BYTES_MAX = 16_777_216;
 
@@ -44,11 +45,7 @@ interface Transcript {
   /** Entries in those bytes. */
   entries: number;
   /** Lines to be written behind them. */
-  pending: Uint8Array[];
-  /** Bytes of those lines. */
-  pendingBytes: number;
-  /** Entries in those lines. */
-  pendingEntries: number;
+  waiting: WaitingLines;
   /** Whether the file was held against `bytes`. */
   checked: boolean;
   /** Whether the file has bytes that were not synced. */
@@ -120,15 +117,13 @@ export class Transcripts {
   }
 
   /** Adds a line of the log; the bytes must stay as they are until they are flushed. */
-  add(workerId: WorkerId, line: Uint8Array, count: number): void {
+  add(workerId: WorkerId, line: PlacedLine, count: number): void {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined) {
       throw new Error(`Cannot add to transcript: worker ${workerId} is not known`);
     }
-    transcript.pending.push(line);
-    transcript.pendingBytes += line.length;
-    transcript.pendingEntries += count;
-    this.#pendingBytes += line.length;
+    transcript.waiting.add(line, count);
+    this.#pendingBytes += line.end - line.start;
     this.#dirty.add(workerId);
   }
 
@@ -149,7 +144,7 @@ export class Transcripts {
    */
   flush(workerId: WorkerId): void {
     const transcript = this.#known.get(workerId);
-    if (transcript === undefined || transcript.pending.length === 0 || transcript.rebuilding !== undefined) {
+    if (transcript === undefined || transcript.waiting.length === 0 || transcript.rebuilding !== undefined) {
       return;
     }
     const path = this.#paths(workerId).transcript;
@@ -157,13 +152,13 @@ export class Transcripts {
       if (transcript.bytes === undefined) return this.#dropPending(transcript);
       this.#check(transcript, path);
       transcript.unsynced = true;
-      transcript.bytes = appendLines(this.#files.get(path), transcript.pending, transcript.bytes);
+      transcript.bytes = appendLines(this.#files.get(path), transcript.waiting, transcript.bytes);
       this.#dropPending(transcript);
       transcript.fault = undefined;
     } catch (error) {
       const fault = storeFault(error, "write", path);
       const isDamage = error instanceof DamagedLine || isNotFound(error) || fault.code === "store_corrupt";
-      if (isDamage || transcript.pendingBytes >= WAITING_BYTES_MAX) this.#damaged(transcript, path, error);
+      if (isDamage || transcript.waiting.bytes >= WAITING_BYTES_MAX) this.#damaged(transcript, path, error);
       else this.#wait(transcript, path, fault);
     }
   }
@@ -194,6 +189,8 @@ export class Transcripts {
       await file.sync();
       await this.#fs.syncDirectory(directory);
     } catch (error) {
+      // Purged meanwhile: there is nothing to sync any more.
+      if (this.#known.get(workerId) !== transcript) return;
       this.#damaged(transcript, path, error);
       throw storeFault(error, "sync", path);
     } finally {
@@ -262,9 +259,7 @@ export class Transcripts {
       owner: { runtimeId: this.#runtimeId, workerId, createdEventId },
       bytes,
       entries,
-      pending: [],
-      pendingBytes: 0,
-      pendingEntries: 0,
+      waiting: new WaitingLines(),
       checked: false,
       unsynced: false,
       fault: undefined,
@@ -315,7 +310,7 @@ export class Transcripts {
   }
 
   #page(transcript: Transcript, path: string, read: ReadTranscript): string[] {
-    const length = transcript.entries + transcript.pendingEntries;
+    const length = transcript.entries + transcript.waiting.entries;
     const before = Math.min(read.before ?? Infinity, length + 1);
     const from = read.after === undefined ? Math.max(1, before - read.limit) : read.after + 1;
     const to = read.after === undefined ? before : Math.min(from + read.limit, length + 1);
@@ -354,10 +349,9 @@ export class Transcripts {
 
   /** Forgets waiting lines: they are in the file, or it is to be rebuilt. Their entries count all the same. */
   #dropPending(transcript: Transcript): void {
-    transcript.entries += transcript.pendingEntries;
-    this.#pendingBytes -= transcript.pendingBytes;
-    transcript.pending = [];
-    transcript.pendingBytes = transcript.pendingEntries = 0;
+    transcript.entries += transcript.waiting.entries;
+    this.#pendingBytes -= transcript.waiting.bytes;
+    transcript.waiting = new WaitingLines();
     this.#dirty.delete(transcript.owner.workerId as WorkerId);
   }
 
@@ -403,12 +397,12 @@ export class Transcripts {
 }
 
 function lengthOf(transcript: Transcript): TranscriptLength {
-  const { bytes, owner, pending, pendingBytes } = transcript;
-  const header = bytes === 0 && pending.length > 0 ? transcriptHeader(owner).length : 0;
+  const { bytes, owner, waiting } = transcript;
+  const header = bytes === 0 && waiting.length > 0 ? transcriptHeader(owner).length : 0;
   return {
     createdEventId: owner.createdEventId,
-    transcriptBytes: bytes === undefined ? undefined : bytes + header + pendingBytes,
-    transcriptLength: transcript.entries + transcript.pendingEntries,
+    transcriptBytes: bytes === undefined ? undefined : bytes + header + waiting.bytes,
+    transcriptLength: transcript.entries + transcript.waiting.entries,
   };
 }
 
@@ -416,7 +410,7 @@ function lengthOf(transcript: Transcript): TranscriptLength {
 function pendingTexts(transcript: Transcript, from: number, to: number): string[] {
   const texts: string[] = [];
   let seq = transcript.entries + 1;
-  for (const line of transcript.pending) {
+  for (const line of transcript.waiting) {
     if (seq >= to) break;
     const count = transcriptMarks(line, 0, line.length)?.count ?? 1;
     if (seq + count > from) texts.push(eventText(line, 0, line.length - 1));

@@ -18,6 +18,7 @@ import { logLine } from "../lines.ts";
 import { LogWriter } from "../log_writer.ts";
 import { Projections } from "../projections.ts";
 import { Transcripts } from "../transcripts.ts";
+import type { PlacedLine } from "../waiting_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
 
 /** Where it is written; nowhere when the stream is only checked. */
@@ -201,7 +202,7 @@ export class ImportedStore {
     this.#restored = true;
   }
 
-  #take(transcripts: Transcripts, record: EventRecord, line: Uint8Array | undefined): void {
+  #take(transcripts: Transcripts, record: EventRecord, line: PlacedLine | undefined): void {
     const { workerId, effect, id, count } = record;
     if (workerId === undefined || line === undefined) return;
     // Of what a snapshot covers, only the transcripts of its own workers are of interest.

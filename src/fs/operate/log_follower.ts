@@ -12,7 +12,7 @@
  */
 import { crc32 } from "node:zlib";
 import type { Notice } from "../../core/diagnostics.ts";
-import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { isRuntimeError, type RuntimeError } from "../../core/errors.ts";
 import { isKnownEvent, parseEventHead } from "../../core/events.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
@@ -202,15 +202,20 @@ export class LogFollower {
   #isSettled(): boolean {
     const { fs, layout } = this.#place;
     const { segment } = this.#held.at(-1)?.position ?? { segment: 1 };
-    return withFile(
-      fs,
-      segmentPath(layout, segment),
+    const path = segmentPath(layout, segment);
+    return guarded(
       "read",
-      (file) =>
-        this.#held.every(({ position: { lineOffset, offset }, crc }) => {
-          const bytes = readBytes(file, lineOffset, offset - lineOffset - 1);
-          return crc32(bytes) === crc;
-        }),
+      path,
+      () =>
+        withFile(
+          fs,
+          path,
+          "read",
+          (file) =>
+            this.#held.every(({ position: { lineOffset, offset }, crc }) =>
+              crc32(readBytes(file, lineOffset, offset - lineOffset - 1)) === crc
+            ),
+        ),
     );
   }
 }

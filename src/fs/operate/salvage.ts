@@ -97,7 +97,7 @@ export class Salvage {
           offset = line.endOffset;
         }
         if (offset >= size) return;
-        await this.#keep(`${basename(path)}-${offset}`, function* () {
+        await this.#keep(`${basename(path)}-${offset}`, function* (): Generator<Uint8Array> {
           for (let at = offset; at < size; at += PART_BYTES) {
             yield readBytes(file, at, Math.min(PART_BYTES, size - at));
           }
