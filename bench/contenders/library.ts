@@ -1,0 +1,90 @@
+/**
+ * This library, on any of its stores.
+ *
+ * @module
+ */
+import { type EventPage, Runtime, type RuntimeEvent, type RuntimeStore, type Worker } from "../../mod.ts";
+import type { Entry, LibraryExtras, Store, StoredEvent } from "./contender.ts";
+import { CheckpointOnDemand } from "./checkpoint_on_demand.ts";
+
+class LibraryStore implements Store {
+  readonly extras: LibraryExtras;
+  readonly #runtime: Runtime;
+  readonly #workers: Worker[] = [];
+
+  constructor(runtime: Runtime, onDemand: CheckpointOnDemand) {
+    this.#runtime = runtime;
+    this.extras = {
+      checkpoint: () => onDemand.checkpoint(),
+      get checkpointsDue(): number {
+        return onDemand.due;
+      },
+      watch: (signal) => idsOf(runtime.watch({ signal })),
+      listWorkers: (after, limit) => runtime.workers({ after, limit }).next,
+    };
+  }
+
+  async createWorkers(count: number): Promise<void> {
+    const existing = this.#runtime.overview().workers.total;
+    const missing = Array.from({ length: Math.max(0, count - existing) }, (_, index) => existing + index);
+    await Promise.all(
+      missing.map((worker) =>
+        this.#runtime.createWorker({ workerId: workerId(worker), intent: { kind: "assistant" } })
+      ),
+    );
+  }
+
+  async input(worker: number, content: string): Promise<number> {
+    const { eventId } = await this.#worker(worker).sendInput({ role: "user", content });
+    return eventId;
+  }
+
+  length(worker: number): Promise<number> {
+    return Promise.resolve(this.#worker(worker).state().transcriptLength);
+  }
+
+  async newestPage(worker: number, limit: number): Promise<readonly Entry[]> {
+    return (await this.#worker(worker).transcript({ limit })).items;
+  }
+
+  async pageAfter(worker: number, seq: number, limit: number): Promise<readonly Entry[]> {
+    return (await this.#worker(worker).transcript({ after: seq, limit })).items;
+  }
+
+  async eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]> {
+    return eventsOf(await this.#runtime.events({ after: id, limit }));
+  }
+
+  async flush(): Promise<void> {
+    await this.#runtime.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.#runtime.close();
+  }
+
+  #worker(worker: number): Worker {
+    return this.#workers[worker] ??= this.#runtime.worker(workerId(worker));
+  }
+}
+
+function workerId(worker: number): string {
+  return `worker-${worker}`;
+}
+
+function eventsOf(page: EventPage): StoredEvent[] {
+  return page.items.map((event) => {
+    const content = "entries" in event ? event.entries[0]?.content ?? "" : "";
+    return { id: event.id, at: event.at, type: event.type, content };
+  });
+}
+
+async function* idsOf(events: AsyncIterable<RuntimeEvent>): AsyncGenerator<number> {
+  for await (const { id } of events) yield id;
+}
+
+/** Opens a runtime on a store of this library. */
+export async function openLibrary(store: RuntimeStore): Promise<Store> {
+  const onDemand = new CheckpointOnDemand(store);
+  return new LibraryStore(await Runtime.open({ store: onDemand.store }), onDemand);
+}
