@@ -108,6 +108,8 @@ export class FsRuntimeStore implements RuntimeStore {
   #checkpointBytes = 0;
   #flushing: Promise<void> | undefined;
   #relieving: Promise<void> | undefined;
+  /** Purged workers whose files could not be removed so far. */
+  readonly #unremoved = new Map<WorkerId, { readonly purgedEventId: number; readonly fault: RuntimeError }>();
   /** Whether names in the directory of workers were not synced. */
   #namesUnsynced = false;
   #closing: Promise<void> | undefined;
@@ -230,8 +232,11 @@ export class FsRuntimeStore implements RuntimeStore {
     const lengths = this.#transcripts.lengths();
     const bytesBefore = this.#bytesSinceCheckpoint;
     await writer.syncNow();
+    this.#removeLeftovers();
     await this.#syncTranscripts();
-    const fault = this.#transcripts.faultBehind(lengths);
+    // A purge that is covered is never seen again: what it left must be gone before.
+    const [left] = this.#unremoved.values();
+    const fault = left?.fault ?? this.#transcripts.faultBehind(lengths);
     if (fault !== undefined) throw fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, lengths);
@@ -364,6 +369,8 @@ export class FsRuntimeStore implements RuntimeStore {
 
   #removeWorker(workerId: WorkerId, purgedEventId: number): void {
     this.#projections?.forget(workerId, purgedEventId);
+    this.#namesUnsynced = true;
+    this.#unremoved.delete(workerId);
     try {
       for (const name of removeWorker(this.#fs, this.#layout, workerId)) {
         const message = `${JSON.stringify(name)} of purged worker ${
@@ -372,8 +379,17 @@ export class FsRuntimeStore implements RuntimeStore {
         this.#notice({ code: "foreign_entry", severity: "warning", message, workerId });
       }
     } catch (error) {
-      const { message } = storeFault(error, "purge", this.#layout.workers);
-      this.#notice({ code: "projection_failed", severity: "warning", message, workerId });
+      const fault = storeFault(error, "purge", this.#layout.workers);
+      this.#unremoved.set(workerId, { purgedEventId, fault });
+      this.#notice({ code: "projection_failed", severity: "warning", message: fault.message, workerId });
+    }
+  }
+
+  /** Tries again to remove what could not be removed; a worker that has the id by now writes over it. */
+  #removeLeftovers(): void {
+    for (const [workerId, { purgedEventId }] of [...this.#unremoved]) {
+      if (this.#transcripts.has(workerId)) this.#unremoved.delete(workerId);
+      else this.#removeWorker(workerId, purgedEventId);
     }
   }
 
@@ -428,6 +444,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** One flush at a time; one that was asked for meanwhile comes after it. */
   async #flush(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
+    this.#removeLeftovers();
     const flushing = this.#flushTranscripts().then(() => this.#projections?.flush());
     this.#flushing = flushing;
     await flushing.finally(() => this.#flushing = undefined);

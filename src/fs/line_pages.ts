@@ -5,11 +5,15 @@
  * @module
  */
 import { limits } from "../core/limits.ts";
-import { readFull } from "./disk.ts";
+import { readBytes, readFull } from "./disk.ts";
 import { eventText, isIntact } from "./lines.ts";
 import { findLine, type SortedLines } from "./sorted_lines.ts";
 
 const NEWLINE = 0x0a;
+/** How far a line may lie from where it should, besides two lines of average size. */
+const NEAR_SLACK_BYTES = 1_024;
+/** The most that one read around a page is worth. */
+const NEAR_BYTES_MAX = 524_288;
 
 /** Thrown inside the store when a line on the way is damaged: healed where it can be, a typed error where not. */
 export class DamagedLine extends Error {
@@ -45,6 +49,53 @@ export interface LinePage {
 
 /** The lines of a page. At least one; else no more than `limits.pageBytesMax`. */
 export function readLinePage(lines: SortedLines, range: LineRange): LinePage {
+  return readNear(lines, range) ?? readFound(lines, range);
+}
+
+/**
+ * One read around the place where the page should be. Lines are of about one
+ * size more often than not; where they are not, or where anything is wrong,
+ * `undefined`: the long way finds out.
+ */
+function readNear(lines: SortedLines, { from, to }: LineRange): LinePage | undefined {
+  const average = averageBytes(lines);
+  const slack = 2 * average + NEAR_SLACK_BYTES;
+  const guess = lines.start + (from - lines.first) * average;
+  const start = Math.max(lines.start, 1, Math.min(guess, lines.end - (to - from) * average) - slack);
+  const end = Math.min(lines.end, start + (to - from) * average + 2 * slack);
+  if (end - start > NEAR_BYTES_MAX) return undefined;
+  // From the byte before: if that is a newline, a line starts exactly at `start`.
+  const bytes = readBytes(lines.file, start - 1, end - start + 1);
+  return linesIn(lines, bytes, bytes.indexOf(NEWLINE) + 1, from, to);
+}
+
+/** The lines of a page out of a buffer; `undefined` unless it holds all of them, whole. */
+function linesIn(
+  lines: SortedLines,
+  bytes: Uint8Array,
+  first: number,
+  from: number,
+  to: number,
+): LinePage | undefined {
+  const texts: string[] = [];
+  const sequence = new Sequence(from);
+  let total = 0;
+  for (let start = first; sequence.next < to;) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const number = newline === -1 ? 0 : lines.numberOf(bytes, start, newline);
+    if (number === 0) return undefined;
+    const count = lines.countOf(bytes, start, newline);
+    if (number + count > from) {
+      if (!isIntact(bytes, start, newline) || !sequence.take(number, count)) return undefined;
+      texts.push(eventText(bytes, start, newline));
+      total += newline + 1 - start;
+    }
+    start = newline + 1;
+  }
+  return { texts, bytes: total, cut: false };
+}
+
+function readFound(lines: SortedLines, range: LineRange): LinePage {
   let { from } = range;
   for (;;) {
     const offset = findLine(lines, from);

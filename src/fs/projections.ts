@@ -122,7 +122,9 @@ export class Projections {
       }
       this.#recorded.set(workerId, state.createdEventId);
     } catch (error) {
-      if (!this.#isPurged(state)) this.#failed(error, workerId);
+      if (this.#isPurged(state)) return;
+      this.#dirty.add(workerId);
+      this.#failed(error, workerId);
     }
   }
 
@@ -144,6 +146,7 @@ export class Projections {
     try {
       await this.#write(this.#overview());
     } catch (error) {
+      this.#overviewDirty = true;
       this.#failed(error);
     }
   }

@@ -123,7 +123,7 @@ export function readTranscriptLines(
   entries: number,
   range: LineRange,
 ): readonly string[] {
-  const worker = encoder.encode(plainLines(JSON.stringify(owner.workerId)));
+  const spanAt = ownSpans(owner);
   const lines: SortedLines = {
     file,
     start: transcriptHeader(owner).length,
@@ -131,10 +131,24 @@ export function readTranscriptLines(
     first: 1,
     next: entries + 1,
     lineBytesMax: TORN_BYTES_MAX,
-    numberOf: (bytes, start, end) => ownSpan(bytes, start, end, owner.createdEventId, worker)?.seq ?? 0,
-    countOf: (bytes, start, end) => transcriptSpan(bytes, start, end)?.count ?? 0,
+    numberOf: (bytes, start, end) => spanAt(bytes, start, end)?.seq ?? 0,
+    countOf: (bytes, start, end) => spanAt(bytes, start, end)?.count ?? 0,
   };
   return readLinePage(lines, range).texts;
+}
+
+/** {@linkcode ownSpan}, remembering the last line: it is asked for its number and then for its count. */
+function ownSpans(
+  owner: TranscriptOwner,
+): (bytes: Uint8Array, start: number, end: number) => TranscriptSpan | undefined {
+  const worker = encoder.encode(plainLines(JSON.stringify(owner.workerId)));
+  let last: { readonly bytes: Uint8Array; readonly start: number; readonly span: TranscriptSpan | undefined };
+  return (bytes, start, end) => {
+    if (last?.bytes !== bytes || last.start !== start) {
+      last = { bytes, start, span: ownSpan(bytes, start, end, owner.createdEventId, worker) };
+    }
+    return last.span;
+  };
 }
 
 /** What a line says of its entries, if it is one of this worker: not of another, nor of an earlier one of the same id. */

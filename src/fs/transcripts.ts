@@ -32,7 +32,7 @@ import {
 } from "./transcript_file.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
 
-const OPEN_MAX = 256;
+const OPEN_MAX = 512;
 /** What one transcript may keep in memory while its disk is full. */
 const WAITING_BYTES_MAX = 16_777_216;
 
@@ -233,6 +233,11 @@ export class Transcripts {
   /** Waits for a rebuilding under way. */
   async settled(workerId: WorkerId): Promise<void> {
     await this.#known.get(workerId)?.rebuilding;
+  }
+
+  /** Whether a worker is known. */
+  has(workerId: WorkerId): boolean {
+    return this.#known.has(workerId);
   }
 
   /** Forgets a worker; its file is the caller's to remove. */

@@ -5,10 +5,12 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import { type EventHead, isKnownEvent, isTranscriptEvent } from "../../core/events.ts";
+import { type EventHead, isKnownEvent, isTranscriptEvent, parseEventHead } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
+import { isJsonObject } from "../../core/json.ts";
+import { eventText, transcriptSpan } from "../lines.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { eventHead } from "./event_head.ts";
 import { transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
@@ -39,6 +41,8 @@ export class Expected {
   unknownCount = 0;
   /** Whether the last event is a good end: `runtime.closed`. */
   closed = false;
+  /** The first event that is kept, as the prunings of the log tell it. */
+  prunedTo = 1;
   readonly #runtimeId: RuntimeId;
 
   /** The state before event 1. */
@@ -77,7 +81,18 @@ export class Expected {
     else this.#follow(head);
   }
 
+  /** Looks for a pruning in a line that is not folded. */
+  notePruning(bytes: Uint8Array, start: number, end: number): void {
+    if (transcriptSpan(bytes, start, end) !== undefined) return;
+    const text = eventText(bytes, start, end);
+    if (text.includes('"runtime.pruned"')) this.#follow(parseEventHead(text));
+  }
+
   #follow(head: EventHead): void {
+    if (head.type === "custom" && head.name === "runtime.pruned" && isJsonObject(head.data)) {
+      this.prunedTo = Math.max(this.prunedTo, Number(head.data.firstEventId) || 1);
+    }
+    if (head.type === "custom") return;
     if (head.type === "worker.purged") this.transcripts.delete(head.workerId);
     if (head.type !== "worker.created") return;
     const owner = { runtimeId: this.#runtimeId, workerId: head.workerId, createdEventId: head.id };

@@ -80,6 +80,10 @@ class LogVerifier {
       await this.#segment(segment, index === segments.length - 1);
     }
     this.#unreached();
+    this.#unexplained();
+    if (!this.#folded && this.#check.findings.verdict !== "damaged") {
+      this.#damage("log_gap", "events", "the log was pruned, and no checkpoint says what it began with");
+    }
     return { lastEventId: this.#id, events: this.#events, bytes: this.#bytes, folded: this.#folded };
   }
 
@@ -101,7 +105,8 @@ class LogVerifier {
     this.#id = segment - 1;
     this.#folded = false;
     const reached = this.#checkpoints.find(({ snapshot }) => snapshot.through === segment - 1);
-    if (isPruned) return reached && this.#reach(reached);
+    // What is missing at the front is told once the log was read.
+    if (missing === 1) return reached && this.#reach(reached);
     const message = `events ${missing} to ${segment - 1} are missing`;
     this.#check.findings.add({
       code: "log_gap",
@@ -177,6 +182,7 @@ class LogVerifier {
       this.#events++;
       this.#bytes += endOffset - offset;
       if (this.#folded) this.#fold(bytes, start, end);
+      else this.#check.expected.notePruning(bytes, start, end);
       const next = this.#checkpoints[0];
       if (next !== undefined && next.snapshot.through <= marks.id) this.#reach(next);
       if (endOffset - told < 131_072) continue;
@@ -229,7 +235,7 @@ class LogVerifier {
     isLast: boolean,
   ): Promise<number> {
     const k = this.#id + 1;
-    if (isLast && await this.#heals(file, offset, size)) return size;
+    if (isLast && await this.#heals(file, offset)) return size;
     const next = this.#nextGood(file, offset, size);
     const later = this.#check.segments.filter((first) => first > segment);
     const row = judgeTail({
@@ -255,14 +261,13 @@ class LogVerifier {
     return next.offset;
   }
 
-  /** Whether the bad line at the end was a write in progress: it grew or went away. */
-  async #heals(file: OpenFile, offset: number, size: number): Promise<boolean> {
+  /** Whether the bad line at the end was a write in progress: it is whole now. */
+  async #heals(file: OpenFile, offset: number): Promise<boolean> {
     for (const pauseMs of SETTLE_PAUSES_MS) {
       await sleep(pauseMs);
-      const now = file.stat().size;
-      const { value: line } = scanLines(file, offset, now, TORN_BYTES_MAX).next();
+      const { value: line } = scanLines(file, offset, file.stat().size, TORN_BYTES_MAX).next();
       const isWhole = line?.terminated === true && isIntact(line.bytes, line.start, line.end);
-      if (now === size && !isWhole) continue;
+      if (!isWhole || lineMarks(line.bytes, line.start, line.end)?.id !== this.#id + 1) continue;
       const message = "a writer is at the end of the log; what it adds now was not verified";
       this.#check.findings.add({ code: "tail_pending", severity: "pending", message, byteOffset: offset });
       return true;
@@ -286,6 +291,21 @@ class LogVerifier {
       if (found.id > 0 && (found.durable > this.#id || line.offset > witnessEnd)) break;
     }
     return found;
+  }
+
+  /** A log that does not begin with event 1 was pruned, and then an event tells of it. */
+  #unexplained(): void {
+    const [first = 1] = this.#check.segments;
+    if (first <= Math.max(1, this.#check.expected.prunedTo)) return;
+    const message = `events 1 to ${first - 1} are missing, and no event tells that they were pruned`;
+    const eventIds: readonly [number, number] = [1, first - 1];
+    this.#check.findings.add({
+      code: "log_gap",
+      severity: "damaged",
+      message,
+      file: this.#name(first),
+      eventIds,
+    });
   }
 
   #unreached(): void {
