@@ -60,7 +60,8 @@ export function readLinePage(lines: SortedLines, range: LineRange): LinePage {
 function readNear(lines: SortedLines, { from, to }: LineRange): LinePage | undefined {
   const average = averageBytes(lines);
   const slack = 2 * average + NEAR_SLACK_BYTES;
-  const guess = lines.start + (from - lines.first) * average;
+  const share = (from - lines.first) / (lines.next - lines.first);
+  const guess = lines.start + Math.floor((lines.end - lines.start) * share);
   const start = Math.max(lines.start, 1, Math.min(guess, lines.end - (to - from) * average) - slack);
   const end = Math.min(lines.end, start + (to - from) * average + 2 * slack);
   if (end - start > NEAR_BYTES_MAX) return undefined;
