@@ -76,9 +76,9 @@ export type {
   OpenMode,
 } from "./src/fs/file_system.ts";
 export { backup, type BackupOptions, type BackupReport } from "./src/fs/operate/backup.ts";
-export { exportRuntime, type ExportOptions } from "./src/fs/operate/export.ts";
+export { type ExportOptions, exportRuntime } from "./src/fs/operate/export.ts";
 export type { Finding, FindingCode, FindingSeverity, Verdict } from "./src/fs/operate/finding.ts";
-export { importRuntime, type ImportOptions, type ImportReport } from "./src/fs/operate/import.ts";
+export { type ImportOptions, type ImportReport, importRuntime } from "./src/fs/operate/import.ts";
 export { type ListedRuntime, listRuntimes, type RuntimeListing } from "./src/fs/operate/list.ts";
 export type { PendingTail } from "./src/fs/operate/log_follower.ts";
 export type { OperationOptions, OperationProgress, StoreLocation } from "./src/fs/operate/options.ts";

@@ -49,6 +49,17 @@ export class Checkpoints {
     return this.#tryRead(this.#layout.previousCheckpoint, PREVIOUS)?.snapshot.through ?? 0;
   }
 
+  /** The first event from which a transcript must be rebuilt, going by either checkpoint; `Infinity` when all are whole. */
+  firstToRebuild(): number {
+    const { checkpoint, previousCheckpoint } = this.#layout;
+    const rows = [this.#tryRead(checkpoint, CURRENT), this.#tryRead(previousCheckpoint, PREVIOUS)]
+      .flatMap((read) => read?.rows ?? []);
+    return rows.reduce(
+      (first, row) => row.transcriptBytes === undefined ? Math.min(first, row.createdEventId) : first,
+      Infinity,
+    );
+  }
+
   /** Writes a checkpoint; the current one becomes the one before. Returns its size. */
   async save(content: CheckpointContent): Promise<number> {
     const { checkpoint, previousCheckpoint, directory } = this.#layout;

@@ -135,7 +135,8 @@ export class FsRuntimeStore implements RuntimeStore {
       notice,
       quarantine: async (path) => void await this.#quarantine.keep(path),
       mustReachBack: (owner, path) => mustReachBack(layout, owner, path, this.#durableLog()),
-      rebuild: (owner, path) => rebuildTranscript(fs, layout, owner, path, this.#durableLog()),
+      rebuild: (owner, path, synced) =>
+        rebuildTranscript(fs, layout, owner, path, this.#durableLog(), synced),
     });
     this.#timer = new IdleTimer(() => this.#flushQuietly());
   }
@@ -254,7 +255,7 @@ export class FsRuntimeStore implements RuntimeStore {
   async prune(prune: PruneEvents): Promise<PrunedEvents> {
     const writer = this.#loadedWriter();
     // The older checkpoint begins at its own last event, so the segment of that one stays.
-    const through = Math.min(prune.through, this.#checkpoints.previousThrough() - 1);
+    const through = Math.min(prune.through, this.#checkpoints.previousThrough() - 1, this.#lastUnneeded());
     const { segments } = writer;
     const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
     const firstEventId = segments[gone.length] ?? 1;
@@ -274,6 +275,11 @@ export class FsRuntimeStore implements RuntimeStore {
       await guardedAsync("sync", events, () => this.#fs.syncDirectory(events));
     }
     return pruned;
+  }
+
+  /** The last event from which no transcript must be rebuilt. */
+  #lastUnneeded(): number {
+    return Math.min(this.#checkpoints.firstToRebuild(), ...this.#transcripts.toRebuild().values()) - 1;
   }
 
   /** Waits until transcripts and projections are written. */
@@ -424,7 +430,16 @@ export class FsRuntimeStore implements RuntimeStore {
     }
   }
 
+  /** A checkpoint is no place to leave a transcript unmended: what it is rebuilt from may be pruned behind it. */
+  async #rebuildTranscripts(): Promise<void> {
+    for (const workerId of this.#transcripts.toRebuild().keys()) {
+      // One that cannot be rebuilt is told when it is read, and keeps the log it needs from being pruned.
+      await this.#transcripts.rebuild(workerId).catch(() => {});
+    }
+  }
+
   async #syncTranscripts(): Promise<void> {
+    await this.#rebuildTranscripts();
     await this.#flushTranscripts();
     const unsynced = this.#transcripts.unsynced();
     if (unsynced.length > 0) this.#namesUnsynced = true;

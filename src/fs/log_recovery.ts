@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isRuntimeError } from "../core/errors.ts";
 import { closeQuietly, withFile } from "./disk.ts";
 import { corrupt, guarded, storeFault } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
@@ -198,10 +199,18 @@ class LogReader {
 
   #checkHeader(file: OpenFile, path: string, segment: number): boolean {
     const expected = segmentHeader(this.#runtimeId, segment).length;
-    const { value: line } = scanLines(file, 0, file.stat().size, expected * 4).next();
+    const { size } = file.stat();
+    const { value: line } = scanLines(file, 0, size, expected * 4).next();
     if (line === undefined || !line.terminated) return false;
     const bytes = line.bytes.subarray(line.start, line.end);
-    return isSegmentHeader(bytes, this.#runtimeId, segment, nameOf(this.#layout, path));
+    try {
+      return isSegmentHeader(bytes, this.#runtimeId, segment, nameOf(this.#layout, path));
+    } catch (error) {
+      // Space that was assigned and never written may hold a line of a file that was removed.
+      const isUnfinished = size <= expected && isRuntimeError(error) && error.code === "store_corrupt";
+      if (isUnfinished) return false;
+      throw error;
+    }
   }
 
   /** The line that the checkpoint names must be there, whole: else this is not the log that it was taken of. */

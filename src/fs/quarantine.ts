@@ -65,7 +65,8 @@ export class Quarantine {
     const listed = this.#list();
     for (const { name } of listed.filter(isSame)) this.#fs.remove(join(this.#directory, name));
     const kept = listed.filter((entry) => !isSame(entry));
-    this.#makeRoom(kept, bytes.length);
+    // What is dropped must not come back beside the new copy.
+    if (this.#makeRoom(kept, bytes.length) > 0) await this.#fs.syncDirectory(this.#directory);
     const number = Math.max(0, ...kept.map((entry) => parseInt(entry.name, 10) || 0)) + 1;
     const name = `${String(number).padStart(6, "0")}-${suffix}`;
     await writeNew(this.#fs, join(this.#directory, name), [bytes], { durable: true });
@@ -81,16 +82,18 @@ export class Quarantine {
       .sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
-  #makeRoom(kept: readonly { readonly name: string; readonly size: number }[], bytes: number): void {
+  /** Drops the oldest files until there is room; returns how many. */
+  #makeRoom(kept: readonly { readonly name: string; readonly size: number }[], bytes: number): number {
     const { quarantineBytes, quarantineFiles } = this.#limits;
     let [files, total] = [kept.length, kept.reduce((sum, entry) => sum + entry.size, bytes)];
     for (const { name, size } of kept) {
-      if (files < quarantineFiles && total <= quarantineBytes) return;
+      if (files < quarantineFiles && total <= quarantineBytes) break;
       this.#fs.remove(join(this.#directory, name));
       files--;
       total -= size;
       const message = `Quarantine is full: dropped ${JSON.stringify(name)} (${size} bytes)`;
       this.#notice({ code: "quarantine_dropped", severity: "warning", message, file: `quarantine/${name}` });
     }
+    return kept.length - files;
   }
 }

@@ -10,13 +10,14 @@ import { corrupt } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { scanLines } from "./line_scanner.ts";
+import { DamagedLine } from "./line_pages.ts";
 import { idOf, isIntact, transcriptMarks } from "./lines.ts";
 import type { DurableLog } from "./log_pages.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
 import { segmentHeader } from "./segments.ts";
-import { transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
+import { checkTranscript, transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
 
-/** What was written. */
+/** A transcript that is whole, or the whole part of one. */
 export interface RebuiltTranscript {
   /** Bytes of the file. */
   readonly bytes: number;
@@ -26,8 +27,9 @@ export interface RebuiltTranscript {
 
 /**
  * Rebuilds a transcript from the events that the log holds at the time of
- * the call. Throws `store_corrupt` when the log does not reach back to the
- * worker's creation, or is damaged itself.
+ * the call. Where the log was pruned behind the worker's creation, what was
+ * `synced` of the file is taken over first. Throws `store_corrupt` when that
+ * is damaged or not known, or the log is damaged itself.
  */
 export async function rebuildTranscript(
   fs: FileSystem,
@@ -35,12 +37,20 @@ export async function rebuildTranscript(
   owner: TranscriptOwner,
   path: string,
   log: DurableLog,
+  synced: RebuiltTranscript | undefined,
 ): Promise<RebuiltTranscript> {
-  mustReachBack(layout, owner, path, log);
+  if (synced === undefined) mustReachBack(layout, owner, path, log);
+  const isPruned = owner.createdEventId < (log.segments[0] ?? 1);
   let entries = 0;
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield transcriptHeader(owner);
-    for await (const { line, count } of transcriptLines(fs, layout, owner, log)) {
+    if (isPruned && synced !== undefined && synced.entries > 0) {
+      yield* syncedLines(fs, layout, owner, path, log, synced);
+      entries = synced.entries;
+    }
+    for await (const { line, seq, count } of transcriptLines(fs, layout, owner, log)) {
+      if (seq <= entries) continue;
+      if (seq > entries + 1) throw corrupt(nameOf(layout, path), `entry ${entries + 1} is not in the log`);
       entries += count;
       yield line;
     }
@@ -63,8 +73,36 @@ export function mustReachBack(
   });
 }
 
+/** The lines of the part of the file that was synced, each of them checked. */
+function* syncedLines(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  owner: TranscriptOwner,
+  path: string,
+  log: DurableLog,
+  { bytes: end, entries }: RebuiltTranscript,
+): Generator<Uint8Array> {
+  const file = fs.open(path, "read");
+  try {
+    checkTranscript(file, owner, end, entries);
+    const start = transcriptHeader(owner).length;
+    for (
+      const { bytes, start: from, end: to, offset, terminated } of scanLines(file, start, end, TORN_BYTES_MAX)
+    ) {
+      if (!terminated || !isIntact(bytes, from, to)) throw new DamagedLine(offset);
+      yield bytes.slice(from, to + 1);
+    }
+  } catch (error) {
+    if (error instanceof DamagedLine) mustReachBack(layout, owner, path, log);
+    throw error;
+  } finally {
+    closeQuietly(file);
+  }
+}
+
 interface FoundLine {
   readonly line: Uint8Array;
+  readonly seq: number;
   readonly count: number;
 }
 
@@ -77,7 +115,7 @@ async function* transcriptLines(
   const segments = [...log.segments];
   const { lastEventId, offset } = log;
   const first = segments.findLastIndex((segment) => segment <= owner.createdEventId);
-  for (const segment of segments.slice(first)) {
+  for (const segment of segments.slice(Math.max(0, first))) {
     const path = segmentPath(layout, segment);
     const file = fs.open(path, "read");
     try {
@@ -110,7 +148,9 @@ async function* linesOf(
     const id = idOf(bytes, from);
     if (id <= owner.createdEventId || id > lastEventId) continue;
     const marks = transcriptMarks(bytes, from, to);
-    if (marks?.workerIdJson === workerIdJson) yield { line: bytes.slice(from, to + 1), count: marks.count };
+    if (marks?.workerIdJson === workerIdJson) {
+      yield { line: bytes.slice(from, to + 1), seq: marks.seq, count: marks.count };
+    }
   }
 }
 

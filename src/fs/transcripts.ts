@@ -30,6 +30,7 @@ import {
   transcriptHeader,
   type TranscriptOwner,
 } from "./transcript_file.ts";
+import type { RebuiltTranscript } from "./transcript_rebuild.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
 
 const OPEN_MAX = 512;
@@ -50,6 +51,8 @@ interface Transcript {
   checked: boolean;
   /** Whether the file has bytes that were not synced. */
   unsynced: boolean;
+  /** How much of the file was right and synced at last; `undefined` when that is not known. */
+  synced: RebuiltTranscript | undefined;
   /** Why the lines could not be written so far. */
   fault: RuntimeError | undefined;
   /** The rebuilding under way. */
@@ -67,11 +70,12 @@ export interface TranscriptHost {
   quarantine(path: string): Promise<void>;
   /** Throws `store_corrupt` when the log does not reach back to the worker's creation. */
   mustReachBack?(owner: TranscriptOwner, path: string): void;
-  /** Writes the transcript of a worker anew from the log, atomically. */
+  /** Writes the transcript of a worker anew, atomically: from the log, behind what was synced where that was pruned. */
   rebuild(
     owner: TranscriptOwner,
     path: string,
-  ): Promise<{ readonly bytes: number; readonly entries: number }>;
+    synced: RebuiltTranscript | undefined,
+  ): Promise<RebuiltTranscript>;
 }
 
 /** The transcripts of a runtime. */
@@ -185,9 +189,11 @@ export class Transcripts {
     const { transcript: path, directory } = this.#paths(workerId);
     const file = guarded("open", path, () => this.#fs.open(path, "update"));
     transcript.unsynced = false;
+    const { bytes, entries } = transcript;
     try {
       await file.sync();
       await this.#fs.syncDirectory(directory);
+      if (bytes !== undefined) transcript.synced = { bytes, entries };
     } catch (error) {
       // Purged meanwhile: there is nothing to sync any more.
       if (this.#known.get(workerId) !== transcript) return;
@@ -230,6 +236,23 @@ export class Transcripts {
     }
   }
 
+  /** Workers whose transcripts must be rebuilt from the log, by the event that created them. */
+  toRebuild(): Map<WorkerId, number> {
+    const wanted = new Map<WorkerId, number>();
+    for (const [workerId, { bytes, owner }] of this.#known) {
+      if (bytes === undefined) wanted.set(workerId, owner.createdEventId);
+    }
+    return wanted;
+  }
+
+  /** Rebuilds a transcript that must be. Throws when the log cannot give it. */
+  async rebuild(workerId: WorkerId): Promise<void> {
+    const transcript = this.#known.get(workerId);
+    if (transcript === undefined || transcript.bytes !== undefined) return;
+    const path = this.#paths(workerId).transcript;
+    await guardedAsync("rebuild", path, () => this.#rebuild(transcript, path));
+  }
+
   /** Waits for a rebuilding under way. */
   async settled(workerId: WorkerId): Promise<void> {
     await this.#known.get(workerId)?.rebuilding;
@@ -267,6 +290,7 @@ export class Transcripts {
       waiting: new WaitingLines(),
       checked: false,
       unsynced: false,
+      synced: bytes === undefined ? undefined : { bytes, entries },
       fault: undefined,
       rebuilding: undefined,
     };
@@ -394,9 +418,10 @@ export class Transcripts {
     if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
     await this.#host.quarantine(path);
     this.#dropPending(transcript);
-    const { bytes, entries } = await this.#host.rebuild(transcript.owner, path);
-    transcript.bytes = bytes;
-    transcript.entries = entries;
+    const rebuilt = await this.#host.rebuild(transcript.owner, path, transcript.synced);
+    transcript.synced = rebuilt;
+    transcript.bytes = rebuilt.bytes;
+    transcript.entries = rebuilt.entries;
     transcript.checked = true;
   }
 }

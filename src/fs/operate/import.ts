@@ -13,8 +13,8 @@ import { readConfig } from "../config.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
 import { makeDirectory, writeNew } from "../disk.ts";
 import { guardedAsync } from "../faults.ts";
-import type { FileSystem } from "../file_system.ts";
-import { createIdentity } from "../identity.ts";
+import type { FileLock, FileSystem } from "../file_system.ts";
+import { updateConfigSnapshot } from "../identity.ts";
 import { type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../layout.ts";
 import { takeLock } from "../lock.ts";
 import {
@@ -24,7 +24,7 @@ import {
   EXPORT_VERSION,
   type ExportHeader,
 } from "./export_format.ts";
-import { ImportedStore } from "./imported_store.ts";
+import { ImportedStore, type ImportTarget } from "./imported_store.ts";
 import { Meter, type OperationOptions } from "./options.ts";
 import { removeTree } from "./remove_tree.ts";
 
@@ -79,9 +79,9 @@ export async function importRuntime(
     await take(lines, store, meter);
     await store.finish();
     if (place !== undefined) {
-      const config = JSON.parse(JSON.stringify(place.config));
       const createdAt = header.createdAt === "" ? new Date(0).toISOString() : header.createdAt;
-      await createIdentity(fs, layout, runtimeId, { createdAt, config });
+      // Renamed into its place when it is whole: whoever finds it finds a whole store.
+      await updateConfigSnapshot(fs, layout, runtimeId, { createdAt, config: {} }, place.target.config, true);
     }
     const { events, lastEventId, workers } = store;
     return { runtimeId, directory: layout.directory, events, lastEventId, workers };
@@ -121,9 +121,7 @@ async function begin(
   layout: RuntimeLayout,
   runtimeId: RuntimeId,
   header: ExportHeader,
-): Promise<
-  { target: ConstructorParameters<typeof ImportedStore>[0]; lock: { release(): void }; config: object }
-> {
+): Promise<{ readonly target: ImportTarget; readonly lock: FileLock }> {
   await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
   await makeDirectory(fs, runtimesDirectory(root));
   const { directory } = layout;
@@ -146,7 +144,7 @@ async function begin(
       await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
     }
     const config = readConfig(fs, layout.config);
-    return { target: { fs, layout, config }, lock, config };
+    return { target: { fs, layout, config }, lock };
   } catch (error) {
     lock.release();
     await removeTree(fs, directory);

@@ -103,7 +103,7 @@ export class LogFollower {
       } catch (error) {
         if (!isRuntimeError(error) || !mayPass(error)) throw error;
         this.damage = error as RuntimeError;
-        if (pauseMs < 0) return;
+        if (pauseMs < 0) return this.#releaseBeforeDamage();
       }
       await sleep(pauseMs);
     }
@@ -188,6 +188,16 @@ export class LogFollower {
       count++;
     }
     if (count > 0) this.#held.splice(0, count);
+  }
+
+  /** Damage is only called so where it had been acknowledged, and so had all whole lines before it. */
+  #releaseBeforeDamage(): void {
+    try {
+      this.#release(Infinity);
+    } catch (error) {
+      // The damage is in a line that was held back itself; it has been told.
+      if (!isRuntimeError(error)) throw error;
+    }
   }
 
   /** The end of the log: what is held back is taken in if it stays. */

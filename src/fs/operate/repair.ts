@@ -11,9 +11,10 @@
  * @module
  */
 import { basename, dirname } from "@std/path";
-import { invalidRequest, RuntimeError } from "../../core/errors.ts";
+import { invalidRequest, isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import type { JsonObject } from "../../core/json.ts";
+import { limits } from "../../core/limits.ts";
 import { Runtime } from "../../core/runtime.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
 import type { FileSystem } from "../file_system.ts";
@@ -141,10 +142,23 @@ async function openAndClose(
     }
     for (const { code, workerId } of before.findings) {
       if (workerId === undefined || !code.startsWith("transcript_")) continue;
-      await runtime.worker(workerId).transcript({ limit: 1, after: 0 }).catch(() => {});
+      await readThrough(runtime, workerId);
     }
     await runtime.flush();
   } finally {
     await runtime.close();
+  }
+}
+
+/** Reads all of a transcript: where it is damaged, the store rebuilds it. A worker that is gone needs nothing. */
+async function readThrough(runtime: Runtime, workerId: string): Promise<void> {
+  for (let after: number | null = 0; after !== null;) {
+    try {
+      const page = await runtime.worker(workerId).transcript({ after, limit: limits.pageItemsMax });
+      after = page.next;
+    } catch (error) {
+      if (isRuntimeError(error) && error.code === "worker_not_found") return;
+      throw error;
+    }
   }
 }

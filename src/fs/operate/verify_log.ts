@@ -100,8 +100,6 @@ class LogVerifier {
         `it begins with event ${segment}, which is there already`,
       );
     }
-    const isPruned = missing === 1 &&
-      this.#checkpoints.some(({ snapshot }) => snapshot.through >= segment - 1);
     this.#id = segment - 1;
     this.#folded = false;
     const reached = this.#checkpoints.find(({ snapshot }) => snapshot.through === segment - 1);

@@ -1,0 +1,105 @@
+/**
+ * `events`: what happened, and what happens.
+ *
+ * @module
+ */
+import type { RuntimeEvent } from "../../mod.ts";
+import type { ReadOnlyRuntime } from "../../fs_store.ts";
+import type { Io } from "../io.ts";
+import { oneLine, tone } from "../style.ts";
+import { table } from "../table.ts";
+import { amount, counted, dollars, time } from "../units.ts";
+import type { PagedOptions } from "./transcript.ts";
+import { printJson, withView } from "./view.ts";
+
+/** Options of `events`. */
+export interface EventsOptions extends PagedOptions {
+  /** Only events of this worker. */
+  readonly worker?: string | undefined;
+  /** Whether to go on with new events. */
+  readonly follow?: boolean | undefined;
+}
+
+/** Runs `events`. */
+export async function eventsCommand(io: Io, directory: string, options: EventsOptions): Promise<number> {
+  return await withView(io, directory, options, async (view) => {
+    const { limit, after, before, worker } = options;
+    if (worker !== undefined) view.worker(worker);
+    const page = await view.events({ limit: Math.max(1, limit), after, before, worker });
+    if (options.follow) return await follow(io, view, limit === 0 ? [] : page.items, page.next, options);
+    if (options.json) return printJson(io, page);
+    if (page.items.length === 0) io.out(tone(io, "faint", "no events in this page\n"));
+    else io.out(table(io, COLUMNS, page.items.map(rowOf)));
+    if (page.previous !== null) io.out(tone(io, "faint", `older events: --before ${page.previous}\n`));
+    if (page.next !== null) io.out(tone(io, "faint", `newer events: --after ${page.next}\n`));
+  });
+}
+
+const COLUMNS = [
+  { name: "EVENT", align: "right" },
+  { name: "TIME", optional: true },
+  { name: "TYPE" },
+  { name: "WORKER", flexible: true },
+  { name: "WHAT", flexible: true },
+] as const;
+
+async function follow(
+  io: Io,
+  view: ReadOnlyRuntime,
+  first: readonly RuntimeEvent[],
+  next: number | null,
+  options: EventsOptions,
+): Promise<void> {
+  const print = (event: RuntimeEvent): void => {
+    const [id = "", at = "", type = "", worker = "", what = ""] = rowOf(event);
+    const line = `${id.padStart(8)}  ${at}  ${type.padEnd(26)}  ${worker}${what === "" ? "" : `  ${what}`}`;
+    io.out(`${options.json ? JSON.stringify(event) : line.slice(0, Math.max(40, io.columns))}\n`);
+  };
+  for (const event of first) print(event);
+  const after = next ?? Math.max(view.lastEventId, options.after ?? 0);
+  for await (const event of view.follow({ after, worker: options.worker, signal: io.signal })) print(event);
+}
+
+function rowOf(event: RuntimeEvent): string[] {
+  const worker = "workerId" in event && event.workerId !== undefined ? oneLine(event.workerId) : "";
+  return [
+    String(event.id),
+    time(event.at),
+    oneLine(event.type),
+    worker,
+    oneLine(summary(event)).slice(0, 200),
+  ];
+}
+
+function summary(event: RuntimeEvent): string {
+  switch (event.type) {
+    case "runtime.opened":
+      return `epoch ${event.epoch}`;
+    case "worker.created":
+      return event.record.displayName ?? event.record.intent.kind;
+    case "worker.input_accepted":
+    case "worker.transcript_appended":
+      return `${event.entries[0]?.role}: ${event.entries[0]?.content.slice(0, 200)}${
+        event.count > 1 ? ` (${counted(event.count, "entry").replace("entrys", "entries")})` : ""
+      }`;
+    case "worker.state_updated":
+      return JSON.stringify(event.patch);
+    case "worker.run_started":
+      return event.runId;
+    case "worker.run_finished":
+    case "worker.run_interrupted":
+      return `${event.outcome} ${event.runId}${event.reason === undefined ? "" : `: ${event.reason}`}`;
+    case "worker.usage_recorded":
+      return `${event.usage.model}: ${amount(event.usage.inputTokens)} in, ${
+        amount(event.usage.outputTokens)
+      } out, ${dollars(event.usage.costMicroUsd)}`;
+    case "worker.stopped":
+    case "worker.cancelled":
+    case "runtime.stopped":
+      return event.reason ?? "";
+    case "custom":
+      return `${event.name} ${JSON.stringify(event.data)}`;
+    default:
+      return "";
+  }
+}

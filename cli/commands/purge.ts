@@ -1,0 +1,89 @@
+/**
+ * `purge`: give up workers that have ended.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { openReadOnly } from "../../fs_store.ts";
+import { invalidRequest } from "../../src/core/errors.ts";
+import { layoutIn, workerLayout } from "../../src/fs/layout.ts";
+import { exitCodes } from "../failure.ts";
+import type { Io } from "../io.ts";
+import { disk, locate } from "../place.ts";
+import { oneLine } from "../style.ts";
+import { table } from "../table.ts";
+import { bytes, whole } from "../units.ts";
+import { printJson, type StoreOptions } from "./view.ts";
+import { openToWrite } from "./writing.ts";
+
+/** Runs `purge`. */
+export async function purgeCommand(
+  io: Io,
+  directory: string,
+  workers: readonly string[],
+  options: StoreOptions & { readonly apply?: boolean | undefined },
+): Promise<number> {
+  const plan = await planOf(directory, workers, options);
+  const applied = options.apply === true;
+  if (applied) {
+    const runtime = await openToWrite(locate(directory, options.runtime));
+    try {
+      for (const workerId of workers) await runtime.worker(workerId).purge();
+    } finally {
+      await runtime.close();
+    }
+  }
+  if (options.json) {
+    printJson(io, { workers: plan, applied });
+    return exitCodes.ok;
+  }
+  const columns = [
+    { name: "WORKER", flexible: true },
+    { name: "STATUS" },
+    { name: "ENTRIES", align: "right" as const },
+    { name: "FILES", align: "right" as const },
+  ];
+  io.out(
+    table(
+      io,
+      columns,
+      plan.map((row) => [oneLine(row.workerId), row.status, whole(row.entries), bytes(row.bytes)]),
+    ),
+  );
+  io.out(
+    applied
+      ? 'Purged. An event "worker.purged" tells of each; the log keeps what it held until it is pruned.\n'
+      : "Nothing was changed. Run again with --apply to purge them; their events stay in the log until it is pruned.\n",
+  );
+  return exitCodes.ok;
+}
+
+interface PurgeRow {
+  readonly workerId: string;
+  readonly status: string;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** What would go; all workers are checked before the first one is purged. */
+async function planOf(
+  directory: string,
+  workers: readonly string[],
+  options: StoreOptions,
+): Promise<PurgeRow[]> {
+  await using view = await openReadOnly(locate(directory, options.runtime));
+  const layout = layoutIn(view.directory);
+  return workers.map((workerId) => {
+    const { status, transcriptLength: entries } = view.worker(workerId);
+    if (status === "running") {
+      throw invalidRequest(
+        `purge ${JSON.stringify(workerId)}`,
+        "it is running; its host has to stop or cancel it first",
+      );
+    }
+    const path = workerLayout(layout, workerId).directory;
+    const names = disk.stat(path)?.kind === "directory" ? disk.list(path) : [];
+    const bytes = names.reduce((sum, { name }) => sum + (disk.stat(join(path, name))?.size ?? 0), 0);
+    return { workerId, status, entries, bytes };
+  });
+}

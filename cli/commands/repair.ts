@@ -1,0 +1,50 @@
+/**
+ * `repair`: what to do about damage.
+ *
+ * @module
+ */
+import { repair, type RepairReport } from "../../fs_store.ts";
+import type { Io } from "../io.ts";
+import { locate } from "../place.ts";
+import { withProgress } from "../progress.ts";
+import { tone, visible } from "../style.ts";
+import { exitCodeOf, findingsTable } from "./verify.ts";
+import { printJson, type StoreOptions } from "./view.ts";
+
+/** Options of `repair`. */
+export interface RepairCommandOptions extends StoreOptions {
+  /** Whether to do it. */
+  readonly apply?: boolean | undefined;
+  /** Whether events may be given up. */
+  readonly salvage?: boolean | undefined;
+}
+
+/** Runs `repair`. */
+export async function repairCommand(
+  io: Io,
+  directory: string,
+  options: RepairCommandOptions,
+): Promise<number> {
+  const location = locate(directory, options.runtime);
+  const { apply, salvage } = options;
+  const report = await withProgress(
+    io,
+    options.json === true,
+    (progress) => repair(location, { ...progress, apply, salvage }),
+  );
+  if (options.json) printJson(io, report);
+  else io.out(shown(io, report));
+  return exitCodeOf((report.after ?? report.before).verdict);
+}
+
+function shown(io: Io, { before, steps, lost, applied, after }: RepairReport): string {
+  if (steps.length === 0) return `${findingsTable(io, before)}There is nothing to repair.\n`;
+  let text = findingsTable(io, before);
+  text += `${tone(io, "strong", applied ? "Done:" : "To be done:")}\n`;
+  for (const [index, { message }] of steps.entries()) text += `  ${index + 1}. ${visible(message)}\n`;
+  if (lost !== null) text += `${tone(io, "bad", `Lost: events ${lost[0]} to ${lost[1]}`)}\n`;
+  const flags = lost === null ? "--apply" : "--apply --salvage";
+  if (!applied) text += `\nNothing was changed. Run again with ${flags} to do it.\n`;
+  if (after !== undefined) text += `\nVerified again: ${after.verdict}.\n${findingsTable(io, after)}`;
+  return text;
+}

@@ -1,0 +1,69 @@
+/**
+ * `show`: one worker.
+ *
+ * @module
+ */
+import type { WorkerState } from "../../mod.ts";
+import type { Io } from "../io.ts";
+import { oneLine, tone, visible } from "../style.ts";
+import { pairs } from "../table.ts";
+import { ago, time, whole } from "../units.ts";
+import { intentOf } from "./inspect.ts";
+import { modelTable } from "./usage.ts";
+import { printJson, type StoreOptions, withView } from "./view.ts";
+
+/** Runs `show`. */
+export async function showCommand(
+  io: Io,
+  directory: string,
+  workerId: string,
+  options: StoreOptions,
+): Promise<number> {
+  return await withView(io, directory, options, async (view) => {
+    const state = view.worker(workerId);
+    if (options.json) return await Promise.resolve(printJson(io, { runtimeId: view.runtimeId, ...state }));
+    io.out(`${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", view.directory)}\n`);
+    io.out(pairs(io, facts(io, state)));
+    if (Object.keys(state.data).length > 0) {
+      io.out(`\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`);
+    }
+    if (state.usage.requests > 0) io.out(`\n${modelTable(io, state.usageByModel)}`);
+  });
+}
+
+function facts(io: Io, state: WorkerState): [string, string][] {
+  const { record, status, reason, run, lastRun, transcriptLength, createdAt, updatedAt, lastEventId } = state;
+  const { displayName, intent, profile, configBundle, capabilities, workspaces, mounts, labels } = record;
+  const entries: [string, string][] = [];
+  const add = (name: string, value: string | undefined): void => {
+    if (value !== undefined && value !== "") entries.push([name, oneLine(value)]);
+  };
+  add("name", displayName);
+  add(intent.kind, intentOf(intent));
+  add("status", reason === undefined ? status : `${status}: ${reason}`);
+  add(
+    "run",
+    run === null ? "idle" : `${run.runId}, since ${time(run.startedAt)} (${ago(run.startedAt, io.now())})`,
+  );
+  if (lastRun !== null) {
+    add(
+      "last run",
+      `${lastRun.runId}, ${lastRun.outcome} ${time(lastRun.endedAt)}${
+        lastRun.reason === undefined ? "" : `: ${lastRun.reason}`
+      }`,
+    );
+  }
+  add(
+    "profile",
+    profile.kind === "runtime_default" ? "the runtime's default" : `${profile.name} (${profile.kind})`,
+  );
+  add("config", configBundle && `${configBundle.id} ${configBundle.digest ?? ""}`);
+  add("capabilities", capabilities.map(({ name }) => name).join(", "));
+  add("workspaces", workspaces.map(({ name, reference }) => `${name} = ${reference}`).join(", "));
+  add("mounts", mounts.map(({ name, reference }) => `${name} = ${reference}`).join(", "));
+  add("labels", Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", "));
+  add("transcript", `${whole(transcriptLength)} entries`);
+  add("created", `${time(createdAt)} (event ${whole(state.createdEventId)})`);
+  add("last event", `${time(updatedAt)}, ${ago(updatedAt, io.now())} (event ${whole(lastEventId)})`);
+  return entries;
+}

@@ -1,0 +1,74 @@
+/**
+ * `transcript`: what was said to a worker and by it.
+ *
+ * @module
+ */
+import type { TranscriptEntry } from "../../mod.ts";
+import type { ReadOnlyRuntime } from "../../fs_store.ts";
+import type { Io } from "../io.ts";
+import { oneLine, type Tone, tone, visible } from "../style.ts";
+import { time, whole } from "../units.ts";
+import { printJson, type StoreOptions, withView } from "./view.ts";
+
+/** Options of commands that show a page. */
+export interface PagedOptions extends StoreOptions {
+  /** Items of a page. */
+  readonly limit: number;
+  /** Begin after this number. */
+  readonly after?: number | undefined;
+  /** End before this number. */
+  readonly before?: number | undefined;
+}
+
+/** Runs `transcript`. */
+export async function transcriptCommand(
+  io: Io,
+  directory: string,
+  workerId: string,
+  options: PagedOptions & { readonly all?: boolean | undefined },
+): Promise<number> {
+  return await withView(io, directory, options, async (view) => {
+    if (options.all) return await printAll(io, view, workerId, options.json === true);
+    const { limit, after, before } = options;
+    const page = await view.transcript(workerId, { limit, after, before });
+    if (options.json) return printJson(io, page);
+    if (page.previous !== null) {
+      io.out(tone(io, "faint", `... older entries: --before ${page.previous}\n\n`));
+    }
+    for (const entry of page.items) io.out(shown(io, entry));
+    if (page.length === 0) io.out(tone(io, "faint", "nothing was said\n"));
+    if (page.next !== null) io.out(tone(io, "faint", `... newer entries: --after ${page.next}\n`));
+  });
+}
+
+async function printAll(io: Io, view: ReadOnlyRuntime, workerId: string, json: boolean): Promise<void> {
+  for (let after: number | null = 0; after !== null;) {
+    const page: Awaited<ReturnType<ReadOnlyRuntime["transcript"]>> = await view.transcript(workerId, {
+      after,
+      limit: 500,
+    });
+    for (const entry of page.items) io.out(json ? `${JSON.stringify(entry)}\n` : shown(io, entry));
+    after = page.next;
+  }
+}
+
+const ROLE_TONES: Readonly<Record<string, Tone>> = {
+  user: "good",
+  system: "warn",
+  assistant: "name",
+  tool: "faint",
+};
+
+function shown(io: Io, entry: TranscriptEntry): string {
+  const { seq, role, name, at, runId, content, metadata } = entry;
+  const who = name === undefined ? role : `${role} ${oneLine(name)}`;
+  const run = runId === undefined ? "" : `  run ${oneLine(runId)}`;
+  const head = `${tone(io, ROLE_TONES[role] ?? "strong", who)}  ${
+    tone(io, "faint", `#${whole(seq)}  ${time(at)}${run}`)
+  }\n`;
+  const lines = visible(content).replace(/\n+$/, "").split("\n").map((line) =>
+    line === "" ? "\n" : `  ${line}\n`
+  ).join("");
+  const extra = metadata === undefined ? "" : tone(io, "faint", `  ${oneLine(JSON.stringify(metadata))}\n`);
+  return `${head}${lines}${extra}\n`;
+}

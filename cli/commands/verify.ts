@@ -1,0 +1,74 @@
+/**
+ * `verify`: is anything damaged?
+ *
+ * @module
+ */
+import { type Finding, type Verdict, verify, type VerifyReport } from "../../fs_store.ts";
+import { exitCodes } from "../failure.ts";
+import type { Io } from "../io.ts";
+import { locate } from "../place.ts";
+import { withProgress } from "../progress.ts";
+import { type Tone, tone, visible } from "../style.ts";
+import { table } from "../table.ts";
+import { bytes, counted, duration, whole } from "../units.ts";
+import { printJson, type StoreOptions } from "./view.ts";
+
+/** Runs `verify`. */
+export async function verifyCommand(io: Io, directory: string, options: StoreOptions): Promise<number> {
+  const location = locate(directory, options.runtime);
+  const startedAt = io.now();
+  const report = await withProgress(io, options.json === true, (progress) => verify(location, progress));
+  if (options.json) printJson(io, report);
+  else {
+    io.out(findingsTable(io, report));
+    io.out(summary(io, report, io.now() - startedAt));
+  }
+  return exitCodeOf(report.verdict);
+}
+
+/** The exit code of a verdict. */
+export function exitCodeOf(verdict: Verdict): number {
+  return verdict === "clean" ? exitCodes.ok : exitCodes[verdict];
+}
+
+const SEVERITY_TONES: Readonly<Record<Finding["severity"], Tone>> = {
+  info: "faint",
+  pending: "name",
+  healable: "warn",
+  damaged: "bad",
+};
+
+/** Findings as a table; nothing when there are none. */
+export function findingsTable(io: Io, { findings, dropped }: VerifyReport): string {
+  if (findings.length === 0) return "";
+  const rows = findings.map(({ severity, code, file = "", byteOffset, message }) => [
+    tone(io, SEVERITY_TONES[severity], severity),
+    code,
+    byteOffset === undefined ? visible(file) : `${visible(file)} @${byteOffset}`,
+    visible(message),
+  ]);
+  const columns = [{ name: "SEVERITY" }, { name: "FINDING" }, { name: "WHERE", flexible: true }, {
+    name: "WHAT",
+    flexible: true,
+  }];
+  const more = dropped === 0
+    ? ""
+    : tone(io, "faint", `... and ${whole(dropped)} more; --json counts them by code\n`);
+  return `${table(io, columns, rows)}${more}\n`;
+}
+
+const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {
+  clean: ["good", "clean"],
+  healable: ["warn", 'healable: nothing is lost; the next opening, or "repair --apply", mends it'],
+  damaged: ["bad", 'damaged: see above; "repair" tells what can be done'],
+};
+
+function summary(io: Io, report: VerifyReport, ms: number): string {
+  const [kind, text] = VERDICTS[report.verdict];
+  const read = report.logBytes + report.fileBytes;
+  const speed = read < 50_000_000 ? "" : ` (${bytes(read / ms * 1_000)}/s)`;
+  const state = report.closed ? "closed in good order" : "open, or not closed";
+  return `${tone(io, "strong", report.runtimeId)} is ${tone(io, kind, text)}\n` +
+    `  ${counted(report.events, "event")}, ${counted(report.workers, "worker")}, ${state}; ` +
+    `${bytes(read)} read in ${duration(ms)}${speed}\n`;
+}

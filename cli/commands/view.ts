@@ -1,0 +1,46 @@
+/**
+ * What the reading commands share.
+ *
+ * @module
+ */
+import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { exitCodes } from "../failure.ts";
+import type { Io } from "../io.ts";
+import { locate } from "../place.ts";
+import { tone, visible } from "../style.ts";
+
+/** Options that every command on a store takes. */
+export interface StoreOptions {
+  /** Which runtime. */
+  readonly runtime?: string | undefined;
+  /** Whether to print JSON. */
+  readonly json?: boolean | undefined;
+}
+
+/** Opens the store of a command to read, and closes it behind the work. What is damaged is told. */
+export async function withView(
+  io: Io,
+  directory: string,
+  options: StoreOptions,
+  work: (view: ReadOnlyRuntime) => Promise<void>,
+): Promise<number> {
+  await using view = await openReadOnly(locate(directory, options.runtime));
+  await work(view);
+  if (options.json !== true) tellNotices(io, view);
+  return view.damage === undefined ? exitCodes.ok : exitCodes.damaged;
+}
+
+function tellNotices(io: Io, view: ReadOnlyRuntime): void {
+  for (const { message, severity } of view.diagnostics().items) {
+    if (severity !== "info") io.err(`${tone(io, "warn", "note:")} ${visible(message)}\n`);
+  }
+  const { damage, lastEventId } = view;
+  if (damage === undefined) return;
+  io.err(`${tone(io, "bad", "damaged:")} ${visible(damage.message)}\n`);
+  io.err(`  the log was read through event ${lastEventId}; the command "verify" shows all damage\n`);
+}
+
+/** Prints a value as JSON. */
+export function printJson(io: Io, value: unknown): void {
+  io.out(`${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,44 @@
+/**
+ * The command for the people who run it: look into a store, verify and repair
+ * it, take it elsewhere, free space.
+ *
+ * ```sh
+ * deno run --allow-read=DIR jsr:@yoi/worker-runtime/cli inspect DIR
+ * ```
+ *
+ * DIR is the root directory of a host, or the directory of one runtime.
+ *
+ * | command                                            | permissions besides `--allow-read=DIR` |
+ * | -------------------------------------------------- | -------------------------------------- |
+ * | `inspect`, `show`, `transcript`, `events`, `usage` |                                        |
+ * | `verify`, `export`                                 |                                        |
+ * | `report -o FILE`                                   | `--allow-write=FILE`                   |
+ * | `backup DIR TO`                                    | `--allow-read=TO --allow-write=TO`     |
+ * | `import FILE TO`                                   | `--allow-read=TO --allow-write=TO`     |
+ * | `repair`, `prune`, `purge` with `--apply`          | `--allow-write=DIR`                    |
+ *
+ * Reading commands take no lock, work while a program has the store open, and
+ * never change a byte. What changes a store tells by default what it would
+ * do, and does it with `--apply`. Every command takes `--json`.
+ *
+ * Exit codes: 0 all is well, 1 the command could not do what it was asked, 2
+ * something is to be mended and can be without loss, 3 acknowledged data is
+ * damaged or opening is refused.
+ *
+ * @module
+ */
+import { type Io, processIo } from "./io.ts";
+import { runProgram } from "./program.ts";
+
+export type { Io } from "./io.ts";
+
+/** Runs the command; resolves to its exit code. */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  return await runProgram(args, io);
+}
+
+if (import.meta.main) {
+  const ending = new AbortController();
+  Deno.addSignalListener("SIGINT", () => ending.abort());
+  Deno.exit(await main(Deno.args, processIo(ending.signal)));
+}

@@ -1,0 +1,40 @@
+/**
+ * Which store a command is about: DIR is the root of a host, or the directory
+ * of one runtime.
+ *
+ * @module
+ */
+import { invalidRequest } from "../src/core/errors.ts";
+import { DenoFileSystem } from "../src/fs/deno_file_system.ts";
+import { guarded } from "../src/fs/faults.ts";
+import { layoutIn } from "../src/fs/layout.ts";
+import { listRuntimes, type RuntimeListing, type StoreLocation } from "../fs_store.ts";
+
+/** The disk of all commands. */
+export const disk: DenoFileSystem = new DenoFileSystem();
+
+/** Whether a directory is that of one runtime. */
+export function isRuntimeDirectory(directory: string): boolean {
+  const { identity, events } = layoutIn(directory);
+  return guarded(
+    "read",
+    directory,
+    () => disk.stat(identity) !== undefined || disk.stat(events)?.kind === "directory",
+  );
+}
+
+/** The store that DIR and `--runtime` name. Throws when that is none, or not only one. */
+export function locate(directory: string, runtimeId: string | undefined): StoreLocation {
+  if (isRuntimeDirectory(directory)) return { directory };
+  if (runtimeId !== undefined) return { root: directory, runtimeId };
+  const { runtimes } = listRuntimes(directory);
+  const [only] = runtimes;
+  if (only !== undefined && runtimes.length === 1) return { root: directory, runtimeId: only.runtimeId };
+  throw invalidRequest(`use ${JSON.stringify(directory)}`, several(runtimes));
+}
+
+function several(runtimes: RuntimeListing["runtimes"]): string {
+  if (runtimes.length === 0) return "there is no runtime in it";
+  const names = runtimes.slice(0, 10).map(({ runtimeId }) => JSON.stringify(runtimeId)).join(", ");
+  return `it holds ${runtimes.length} runtimes; choose one with --runtime: ${names}`;
+}

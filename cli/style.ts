@@ -1,0 +1,43 @@
+/**
+ * Colours: only on a terminal, never with NO_COLOR. And what keeps the words
+ * of workers from steering the terminal.
+ *
+ * @module
+ */
+import { styleText } from "node:util";
+import type { Io } from "./io.ts";
+
+/** What a text is, which decides its colour. */
+export type Tone = "strong" | "faint" | "good" | "warn" | "bad" | "name";
+
+const FORMATS: Readonly<Record<Tone, Parameters<typeof styleText>[0]>> = {
+  strong: "bold",
+  faint: "dim",
+  good: "green",
+  warn: "yellow",
+  bad: "red",
+  name: "cyan",
+};
+
+/** The text in its colour, where there are colours. */
+export function tone(io: Pick<Io, "color">, kind: Tone, text: string): string {
+  return io.color ? styleText(FORMATS[kind], text, { validateStream: false }) : text;
+}
+
+// deno-lint-ignore no-control-regex -- control characters are what this is about
+const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+
+/** The text with everything that could steer a terminal made visible. Tabs and line breaks stay. */
+export function visible(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(CONTROLS, (char) => {
+    const code = char.charCodeAt(0);
+    return code < 0x20
+      ? String.fromCharCode(0x2400 + code)
+      : `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
+  });
+}
+
+/** {@linkcode visible} on one line. */
+export function oneLine(text: string): string {
+  return visible(text).replace(/\s+/g, " ").trim();
+}

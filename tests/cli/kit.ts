@@ -1,0 +1,93 @@
+/**
+ * What the tests of the command and of the operations share: the command as a
+ * process, a directory as one value, and damage.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+
+const entry = new URL("../../cli/mod.ts", import.meta.url).pathname;
+
+/** What the command did. */
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  // deno-lint-ignore no-explicit-any -- the tests look into it
+  readonly json: any;
+}
+
+/** Runs the command as a process of its own, with only these permissions. */
+export async function cli(permissions: readonly string[], ...args: readonly string[]): Promise<Ran> {
+  const all = ["run", "--no-prompt", "--no-check", ...permissions, entry, ...args];
+  const env = { DENO_NO_UPDATE_CHECK: "1" };
+  const command = new Deno.Command(Deno.execPath(), { args: all, env, stdin: "null" });
+  const { code, stdout, stderr } = await command.output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  const json = args.includes("--json") && out?.startsWith("{") ? JSON.parse(out) : undefined;
+  return { code, out: out ?? "", err: err ?? "", json };
+}
+
+/** Runs the command with `--allow-read` of one directory alone. */
+export async function reading(directory: string, ...args: readonly string[]): Promise<Ran> {
+  return await cli([`--allow-read=${directory}`], ...args);
+}
+
+/** Runs `work` on a new directory, which is removed behind it. */
+export async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "worker-runtime-cli-" });
+  try {
+    await work(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Every file below a directory, with size, time of change and content, as text to compare. */
+export function snapshot(directory: string, prefix = ""): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const { name, isDirectory } of Deno.readDirSync(directory)) {
+    const path = join(directory, name);
+    if (isDirectory) {
+      for (const [inner, content] of snapshot(path, `${prefix}${name}/`)) files.set(inner, content);
+      continue;
+    }
+    const { size, mtime } = Deno.statSync(path);
+    const content = new TextDecoder("latin1").decode(Deno.readFileSync(path));
+    files.set(`${prefix}${name}`, `${size} ${mtime?.getTime()} ${content}`);
+  }
+  return files;
+}
+
+/** Changes a byte of a file in the middle of a text that it holds. */
+export function flip(path: string, text: string): void {
+  const bytes = Deno.readFileSync(path);
+  const at = new TextDecoder("latin1").decode(bytes).indexOf(text);
+  if (at === -1) throw new Error(`${path} does not hold ${text}`);
+  bytes[at + text.length - 1] = (bytes[at + text.length - 1] ?? 0) ^ 1;
+  Deno.writeFileSync(path, bytes);
+}
+
+/** Adds bytes at the end of a file. */
+export function append(path: string, text: string): void {
+  Deno.writeTextFileSync(path, text, { append: true });
+}
+
+/** Paths of the segments of a runtime's log, in order. */
+export function segments(directory: string): string[] {
+  const names = [...Deno.readDirSync(join(directory, "events"))].map(({ name }) => name).sort();
+  return names.map((name) => join(directory, "events", name));
+}
+
+/** All of a stream of bytes, as text. */
+export async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk.slice());
+  return await new Blob(chunks as BlobPart[]).text();
+}
+
+/** Text as a stream of bytes, in pieces of an odd size. */
+export async function* streamOf(text: string): AsyncGenerator<Uint8Array> {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length; at += 1_009) yield await Promise.resolve(bytes.slice(at, at + 1_009));
+}

@@ -1,0 +1,102 @@
+/**
+ * Stores for the tests of the command and of the operations: made with a
+ * clock and ids of their own, so that each comes out the same every time.
+ *
+ * @module
+ */
+import { FsRuntimeStore } from "../../fs_store.ts";
+import { Runtime, type RuntimeOptions } from "../../mod.ts";
+import type { FileSystem } from "../../src/fs/file_system.ts";
+
+/** A clock that goes on by a fixed step each time it is asked. */
+export function steadyClock(start: string, stepMs: number): () => number {
+  let at = Date.parse(start) - stepMs;
+  return () => at += stepMs;
+}
+
+/** Ids that count. */
+export function countingIds(): () => string {
+  let count = 0;
+  return () => `id-${++count}`;
+}
+
+/** How a store is made. */
+export interface StoreSetup {
+  readonly root: string;
+  readonly runtimeId?: string;
+  readonly fileSystem?: FileSystem | undefined;
+  readonly now?: () => number;
+}
+
+/** Opens a runtime on a store below `root`. */
+export async function openRuntime(setup: StoreSetup): Promise<Runtime> {
+  const { root, runtimeId = "local", fileSystem, now = steadyClock("2026-07-29T10:00:00.000Z", 3_600_000) } =
+    setup;
+  const store = await FsRuntimeStore.open({ root, runtimeId }, { fileSystem, now });
+  const options: RuntimeOptions = { store, now, newId: countingIds() };
+  return await Runtime.open(options);
+}
+
+/** Fills a runtime with every type of event but the last ones of its life. */
+export async function everyEvent(runtime: Runtime): Promise<void> {
+  const reviewer = await runtime.createWorker({
+    workerId: "reviewer",
+    displayName: "Reviewer <script>alert(1)</script>",
+    intent: { kind: "task", objective: "Review PR 42" },
+    profile: { kind: "named", name: "careful" },
+    configBundle: { id: "bundle-1", digest: "sha256:00ff" },
+    capabilities: [{ name: "git", reason: "to read the diff" }],
+    workspaces: [{ name: "repo", reference: "file:///srv/repo" }],
+    mounts: [{ name: "cache", reference: "volume:cache" }],
+    labels: { team: "core" },
+  }, { key: "create:reviewer" });
+  await reviewer.sendInput({ role: "user", content: "Please review PR 42" }, { key: "slack:1712" });
+  const run = await reviewer.beginRun();
+  await reviewer.append([
+    { role: "assistant", content: 'Looks good.\n<script>document.title = "owned"</script>' },
+    { role: "tool", name: "git", content: "diff --git a/x b/x", metadata: { exitCode: 0 } },
+  ]);
+  const usage = {
+    inputTokens: 812,
+    outputTokens: 64,
+    cachedTokens: 100,
+    costMicroUsd: 12_345,
+    durationMs: 1_850,
+  };
+  await reviewer.recordUsage({ model: "m-large", ...usage });
+  await reviewer.recordUsage({ model: "m-small", inputTokens: 90, outputTokens: 8, costMicroUsd: 310 });
+  await reviewer.updateState({ verdict: "approve", files: 3 });
+  await run.finish("completed");
+  await reviewer.record("review.posted", { url: "https://example.org/pr/42" });
+  const helper = await runtime.createWorker({ intent: { kind: "assistant", purpose: "Answers questions" } });
+  await helper.sendInput({ role: "user", content: "日本語でもいいですか\u2028はい" });
+  await helper.beginRun();
+  await helper.cancel({ reason: "not needed" });
+  const role = await runtime.createWorker({ workerId: "Ops/1", intent: { kind: "role", role: "operator" } });
+  await role.stop({ reason: "shift is over" });
+  const gone = await runtime.createWorker({ workerId: "gone", intent: { kind: "assistant" } });
+  await gone.append([{ role: "system", content: "soon gone" }]);
+  await gone.stop();
+  await gone.purge();
+  await runtime.record("host.note", { text: "half way", n: 0.5 });
+}
+
+/** A store with every type of event: opened three times, once after a crash, and stopped for good in the end. */
+export async function everyEventStore(setup: StoreSetup): Promise<void> {
+  const now = setup.now ?? steadyClock("2026-07-29T10:00:00.000Z", 3_600_000);
+  const first = await openRuntime({ ...setup, now });
+  await everyEvent(first);
+  await first.close();
+  const { root, runtimeId = "local", fileSystem } = setup;
+  const store = await FsRuntimeStore.open({ root, runtimeId }, { fileSystem, now });
+  const crashed = await Runtime.open({ store, now, newId: countingIds() });
+  await crashed.worker("reviewer").beginRun({ runId: "left-open" });
+  // Closing the store under the runtime is what a crash looks like: no last event, no checkpoint.
+  await store.close();
+  const third = await openRuntime({ ...setup, now });
+  await third.worker("reviewer").sendInput({ role: "system", content: "You were interrupted" });
+  await third.close();
+  const last = await openRuntime({ ...setup, now });
+  await last.stop({ reason: "the project is over" });
+  await last.close();
+}

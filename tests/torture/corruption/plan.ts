@@ -1,0 +1,37 @@
+/**
+ * Which mutations are tried, and what is counted.
+ *
+ * @module
+ */
+import type { Ending } from "../kit/base_store.ts";
+import type { PageSizes } from "../kit/readings.ts";
+
+/** Pages small enough that a store of this size has several. */
+export const PAGE_SIZES: PageSizes = { events: 64, entries: 7 };
+
+/** Mutations of one file, or a part of them. */
+export interface Portion {
+  /** Which base store. */
+  readonly ending: Ending;
+  /** The file. */
+  readonly file: string;
+  /** This part of so many. */
+  readonly part: number;
+  readonly parts: number;
+  /** One in so many mutations of single bytes is tried, and four times as many of the others. */
+  readonly oneIn: number;
+  /** Which of them. */
+  readonly seed: number;
+  /** The one case to try. */
+  readonly only?: string;
+}
+
+/** Cases by "ending|kind|place|outcome". */
+export type Tally = Readonly<Record<string, number>>;
+
+/** Whether a mutation is tried. */
+export function isChosen({ oneIn, seed }: Portion, mutation: string, index: number): boolean {
+  const isOfBytes = mutation.startsWith("flip") || mutation.startsWith("cut");
+  const every = isOfBytes ? oneIn : Math.max(1, Math.floor(oneIn / 4));
+  return (Math.imul(index + seed, 0x9e3779b1) >>> 0) % 1_000_003 % every === 0;
+}

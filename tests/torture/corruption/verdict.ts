@@ -1,0 +1,215 @@
+/**
+ * Judges what became of a damaged store.
+ *
+ * @module
+ */
+import { isRuntimeError, type RuntimeEvent } from "../../../mod.ts";
+import type { SimulatedDisk } from "../../disk/mod.ts";
+import { transcriptsOf } from "../kit/fold.ts";
+import { openOn } from "../kit/opened.ts";
+import { namesFile, type PageSizes, readAll, type Readings } from "../kit/readings.ts";
+import { BrokenOracle } from "../suite.ts";
+import { type Baseline, comparedFiles, type Visit, visit } from "./baseline.ts";
+import { damagedDisk, equalBytes, kindOf } from "./damage.ts";
+import type { Mutation } from "./mutations.ts";
+
+/**
+ * `refused`: the store did not open. `told`: a diagnostic or the error of a
+ * reading. `harmless`: nothing was told, and every answer is right. `shorter`:
+ * the last batch of a log that was not closed is gone, as if it had never
+ * been acknowledged.
+ */
+export type Outcome = "refused" | "told" | "harmless" | "shorter";
+
+/** A damaged file. */
+export interface Case {
+  /** What the failure is called. */
+  readonly name: string;
+  /** The file. */
+  readonly file: string;
+  /** What happened to it. */
+  readonly mutation: Mutation;
+  /** Whether to open the store once more behind it. */
+  readonly again: boolean;
+}
+
+/** Runs a case; `undefined` when the file knows no such mutation. */
+export async function judge(
+  baseline: Baseline,
+  { name, file, mutation, again }: Case,
+  sizes: PageSizes,
+): Promise<Outcome | undefined> {
+  const disk = damagedDisk(baseline.base, baseline.files, file, mutation);
+  if (disk === undefined) return undefined;
+  const broken = (oracle: string, why: string, cause?: unknown): BrokenOracle =>
+    new BrokenOracle(oracle, name, why, { cause });
+  const before = comparedFiles(disk);
+  const found = await visitOrError(disk, baseline, sizes);
+  if ("error" in found) {
+    if (!namesFile(found.error)) throw broken("I1", "it was refused without a typed error", found.error);
+    if (file.startsWith("workers/")) throw broken("I9", "one worker's file hides all", found.error);
+    mustBeUnchanged(before, comparedFiles(disk), broken);
+    return "refused";
+  }
+  if (checkReadings(baseline, file, mutation, found, broken)) {
+    const cut = found.diagnostics.some(({ code, file: named }) => code === "torn_tail_cut" && named === file);
+    if (!cut && /^(?:flip|zeros)/.test(mutation)) throw broken("I1", "the end was cut off, and nothing told");
+    return "shorter";
+  }
+  const told = wasTold(baseline, file, found);
+  checkDisk(baseline, file, mutation, comparedFiles(disk), told, broken);
+  if (again) await checkSecond(baseline, file, disk, sizes, broken);
+  return told ? "told" : "harmless";
+}
+
+type Broken = (oracle: string, why: string, cause?: unknown) => BrokenOracle;
+
+async function visitOrError(
+  disk: SimulatedDisk,
+  { base }: Baseline,
+  sizes: PageSizes,
+): Promise<Visit | { readonly error: unknown }> {
+  try {
+    return await visit(disk, base.workerIds, sizes);
+  } catch (error) {
+    return { error };
+  }
+}
+
+function mustBeUnchanged(
+  before: ReadonlyMap<string, Uint8Array>,
+  after: ReadonlyMap<string, Uint8Array>,
+  broken: Broken,
+): void {
+  for (const [name, bytes] of before) {
+    const now = after.get(name);
+    if (now === undefined || !equalBytes(now, bytes)) {
+      throw broken("I8", `${name} was changed by a refused opening`);
+    }
+  }
+}
+
+/** Holds every part against the baseline; true when the end of the log is gone in the one way that may be. */
+function checkReadings(
+  baseline: Baseline,
+  file: string,
+  mutation: Mutation,
+  { readings }: Visit,
+  broken: Broken,
+): boolean {
+  checkFold(readings, broken);
+  if (readings.get("workers")?.text !== baseline.readings.get("workers")?.text) {
+    if (mayBeShorter(baseline, file, mutation) && isPrefix(readings, baseline.events)) return true;
+    throw broken("I1", "the states of the workers are not what they were");
+  }
+  for (const [part, { text, error }] of readings) {
+    if (error === undefined && text === baseline.readings.get(part)?.text) continue;
+    if (error === undefined) throw broken("I1", `${part} is answered wrongly`);
+    if (!namesFile(error)) throw broken("I1", `${part} is refused without a typed error`, error);
+    if (!concerns(file, part)) throw broken("I9", `${part} is refused, and has nothing to do with it`, error);
+  }
+  return false;
+}
+
+/** I5: what the transcripts say is what the events say. */
+function checkFold(readings: Readings, broken: Broken): void {
+  const text = readings.get("events")?.text;
+  if (text === undefined) return;
+  for (const [workerId, entries] of transcriptsOf(JSON.parse(text))) {
+    for (const part of [`transcript ${workerId}`, `back ${workerId}`]) {
+      const found = readings.get(part)?.text;
+      if (found !== undefined && found !== JSON.stringify(entries)) {
+        throw broken("I5", `${part} is not what the events amount to`);
+      }
+    }
+  }
+}
+
+/** Whether damage to the file may hide the part: its worker's transcript, or events of the log. */
+function concerns(file: string, part: string): boolean {
+  if (file.startsWith("events")) return part === "events";
+  return /^workers\/.*transcript/.test(file) &&
+    part.endsWith(file.split("/")[1] === "~42eta~2f2" ? "Beta/2" : file.split("/")[1] ?? "");
+}
+
+/** Only the last batch of a log that nobody closed may go, or an end that holds it. */
+function mayBeShorter(baseline: Baseline, file: string, mutation: Mutation): boolean {
+  if (baseline.ending !== "killed" || kindOf(file, baseline.files) !== "last segment") return false;
+  const [kind, at = "0"] = mutation.split(" ");
+  if (kind === "flip") return Number(at) >= baseline.lastBatchOffset;
+  if (kind === "zeros") return Number(at) + 512 > baseline.lastBatchOffset;
+  return true;
+}
+
+/** I2: the events are those that were, as far as they go, and then those of the opening. */
+function isPrefix(readings: Readings, sound: readonly RuntimeEvent[]): boolean {
+  const events: RuntimeEvent[] = JSON.parse(readings.get("events")?.text ?? "[]");
+  const same = events.findIndex((event, index) => JSON.stringify(event) !== JSON.stringify(sound[index]));
+  return same > 0 &&
+    events.slice(same).every(({ type }) => type === "runtime.opened" || type === "worker.run_interrupted");
+}
+
+/** Whether anything was told beyond what is told of the undamaged store. */
+function wasTold(baseline: Baseline, file: string, { readings, diagnostics }: Visit): boolean {
+  for (const { error } of readings.values()) {
+    if (isRuntimeError(error)) return true;
+  }
+  const usual = new Set(baseline.diagnostics.map(({ code, file }) => `${code} ${file}`));
+  const others = diagnostics.filter((found) => !usual.has(`${found.code} ${found.file}`));
+  return others.some((found) => found.file === file || found.file === undefined) ||
+    diagnostics.some((found) => found.file === file && found.message.includes("damaged"));
+}
+
+/** I8 and I5: afterwards the disk is as it would have been; only told damage to the log stays. */
+function checkDisk(
+  baseline: Baseline,
+  file: string,
+  mutation: Mutation,
+  after: ReadonlyMap<string, Uint8Array>,
+  told: boolean,
+  broken: Broken,
+): void {
+  for (const [name, bytes] of baseline.after) {
+    const now = after.get(name);
+    if (now !== undefined && equalBytes(now, bytes)) continue;
+    // The newline at the end of a sealed file is for people.
+    if (name === file && now !== undefined && equalBytes(now, bytes.subarray(0, -1))) continue;
+    // Nothing writes the log anew: what is put in between its lines, and never read, stays there.
+    if (name === file && (told || mutation === "denied" || file.startsWith("events/"))) continue;
+    // An end that was mended, or a checkpoint that was lost: the log goes on in a new segment.
+    // A transcript that could not be written is noted in the checkpoint as one to be rebuilt.
+    const elsewhere = told || file.startsWith("checkpoint");
+    if (elsewhere && (name.startsWith("checkpoint") || goesOn(baseline, name, now))) continue;
+    if (mutation === "directory" && name.startsWith(file.slice(0, file.lastIndexOf("/") + 1))) continue;
+    if (name === "runtime.json" && file === "config.jsonc") continue;
+    if (name.startsWith("overview") && file === "config.jsonc") continue;
+    throw broken("I5", `${name} is not what it should be afterwards`);
+  }
+}
+
+/** Whether a segment of the log still holds what it held. */
+function goesOn({ files }: Baseline, name: string, now: Uint8Array | undefined): boolean {
+  const before = files.get(name);
+  if (!name.startsWith("events/") || now === undefined) return false;
+  return before === undefined || equalBytes(now.subarray(0, before.length), before);
+}
+
+async function checkSecond(
+  baseline: Baseline,
+  file: string,
+  disk: SimulatedDisk,
+  sizes: PageSizes,
+  broken: Broken,
+): Promise<void> {
+  const { runtime } = await openOn(disk);
+  try {
+    for (const [part, { text, error }] of await readAll(runtime, baseline.base.workerIds, sizes)) {
+      if (error !== undefined && concerns(file, part) && namesFile(error)) continue;
+      if (text !== baseline.second.get(part)?.text) {
+        throw broken("I4", `${part} is wrong at the second opening`, error);
+      }
+    }
+  } finally {
+    await runtime.close();
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * The places in the store that call the file system: those that are written
+ * in the source, and those from which a call came.
+ *
+ * @module
+ */
+import type { DiskOperation } from "../../disk/mod.ts";
+
+const CALL =
+  /(?<![\w#])(?:this\.#fs|fs|file|this\.#files\.get\(path\))\.(open|stat|list|ensureDirectory|makeDirectory|remove|removeDirectory|rename|syncDirectory|lock|read|write|truncate|syncDataNow|syncData|sync|close)\(/g;
+
+/** Files of the store that do not call the file system but are it, or say what it is. */
+const OTHERS: ReadonlySet<string> = new Set(["deno_file_system.ts", "file_system.ts"]);
+
+/** A place in the source, such as `disk.ts:16 write`. */
+export type Site = string;
+
+/** All calls that are written in the source. */
+export function writtenSites(): Site[] {
+  const directory = new URL("../../../src/fs/", import.meta.url);
+  const sites = new Set<Site>();
+  for (const { name } of Deno.readDirSync(directory)) {
+    if (!name.endsWith(".ts") || OTHERS.has(name)) continue;
+    Deno.readTextFileSync(new URL(name, directory)).split("\n").forEach((line, index) => {
+      if (/^\s*(\*|\/\/)/.test(line)) return;
+      for (const [, operation] of line.matchAll(CALL)) sites.add(`${name}:${index + 1} ${operation}`);
+    });
+  }
+  return [...sites].sort();
+}
+
+/** The place from which a call comes, and the place that this was called from. Slow. */
+export function callingSites(operation: DiskOperation): { readonly site: Site; readonly path: string } {
+  const frames = (new Error().stack ?? "").matchAll(/src\/fs\/([\w.]+):(\d+):\d+/g);
+  const [first, second] = [...frames].map(([, file, line]) => `${file}:${line}`);
+  const name = operation === "fileStat" ? "stat" : operation;
+  return { site: `${first} ${name}`, path: `${name} ${first} < ${second ?? "outside"}` };
+}

@@ -1,0 +1,205 @@
+/**
+ * Fails at every call of the file system, in every way, once and for ever.
+ * Afterwards every command was answered, the disk is sound again, and the
+ * store holds what it promised.
+ *
+ * @module
+ */
+import {
+  type CallHook,
+  chooseRandomly,
+  type DiskCall,
+  type ErrorCode,
+  faultAt,
+  hooks,
+  isChange,
+  isSync,
+  isTransfer,
+  keepAll,
+  loseAll,
+  Random,
+  type SimulatedDisk,
+} from "../../disk/mod.ts";
+import { HOME } from "../kit/opened.ts";
+import { checkOpens, checkWhole } from "../oracle.ts";
+import { Finding } from "../script/history.ts";
+import { count, isChosen, type Job, type JobSuite, see, type Tally, tryCase } from "../script/parallel.ts";
+import { checkProjections } from "../script/projections.ts";
+import type { Session } from "../script/session.ts";
+import { play, settled, stillClock, Unhandled } from "../script/stage.ts";
+import type { Budget, SuiteReport } from "../suite.ts";
+import { type Workload, workloads } from "../workloads.ts";
+import { callingSites, writtenSites } from "./sites.ts";
+
+type Kind = ErrorCode | "short" | "applied";
+
+/** Only one call fails; each one from there on; or one and a second one so many calls later. */
+type Extent = "once" | "sticky" | "and-1" | "and-2" | "and-3";
+
+/** Tried at every call. */
+const ALWAYS: readonly Kind[] = ["EIO", "ENOSPC", "short"];
+/** Of the others, and of calls that fail but have their effect, a part is tried: all at a share of 4. */
+const OTHERS: readonly Kind[] = ["EDQUOT", "EACCES", "EROFS", "EMFILE", "EBUSY", "applied"];
+const OTHERS_SHARE = 0.1;
+/** Second faults, which hit the code that answers the first ones. */
+const SECONDS: readonly Extent[] = ["and-1", "and-2", "and-3"];
+const SECONDS_SHARE = 0.34;
+/** Jobs that the calls of one workload are cut into. */
+const PARTS = 6;
+/** One in so many cases is held against all oracles; the others are opened and read. */
+const WHOLE_EACH = 4;
+
+/** The suite. */
+export const faults: JobSuite = {
+  name: "faults",
+  title: "fails at every call of the file system",
+  jobs: (budget) => Promise.resolve(jobsOf(budget)),
+  work,
+  report,
+};
+
+function jobsOf({ share, seed, only = "" }: Budget): Job[] {
+  return workloads.flatMap(({ name }) =>
+    Array.from({ length: PARTS }, (_, part) => ({ workload: name, part, share, seed, only }))
+  ).filter(({ workload, part }) => only === "" || only.startsWith(`${workload}/`) && part === 0);
+}
+
+async function work(job: Job, tally: Tally): Promise<void> {
+  using _clock = stillClock();
+  using unhandled = new Unhandled();
+  const { share = 1, seed = 1, only = "", part = 0 } = job;
+  const workload = workloads.find(({ name }) => name === job.workload);
+  if (workload === undefined) throw new Error(`Cannot fail: there is no workload ${job.workload}`);
+  const calls: DiskCall[] = [];
+  const sound = await tryCase(tally, `${workload.name}/sound`, async () => {
+    calls.push(...await callsOf(workload, tally));
+  });
+  if (!sound) return;
+  if (part === 0) count(tally, "workloads");
+  for (const call of calls) {
+    if (call.index % PARTS !== part && only === "") continue;
+    if (part === 0 || only === "") count(tally, "calls");
+    for (const [kind, extent, part] of faultsFor(call)) {
+      const caseName = `${workload.name}/${call.index}/${kind}/${extent}`;
+      const chosen = Number(share) * part;
+      if (only === "" ? !isChosen(caseName, chosen, Number(seed)) : only !== caseName) continue;
+      const whole = only !== "" || isChosen(`whole ${caseName}`, 1 / WHOLE_EACH, Number(seed));
+      const ok = await tryCase(tally, caseName, async () => {
+        await fail(workload, call, kind, extent, whole, tally);
+        unhandled.check();
+      });
+      if (!ok && tally.failure !== undefined) return;
+      count(tally, "cases");
+    }
+  }
+}
+
+/** The calls of a workload on a sound disk; notes where they come from. */
+async function callsOf(workload: Workload, tally: Tally): Promise<DiskCall[]> {
+  const calls: DiskCall[] = [];
+  await play(workload, {
+    hook: (disk) => (call) => {
+      calls.push(call);
+      checkLocked(disk, call);
+      see(tally, "paths", callingSites(call.operation).path);
+      return undefined;
+    },
+  });
+  return calls;
+}
+
+/** I10: nothing in the store's place is changed by somebody who does not hold the lock. */
+function checkLocked(disk: SimulatedDisk, call: DiskCall): void {
+  const isOurs = isChange(call) && call.operation !== "lock" && call.operation !== "open" &&
+    call.operation !== "ensureDirectory" && call.operation !== "makeDirectory";
+  if (!isOurs) return;
+  const lock = disk.attach().lock(`${HOME}/lock`);
+  if (lock === undefined) return;
+  lock.release();
+  throw new Finding("I10", `${call.operation} of ${call.path} without the lock`);
+}
+
+/** The faults of a call, each with the part of them that is tried. */
+function faultsFor(call: DiskCall): [Kind, Extent, number][] {
+  const kinds = [...ALWAYS, ...OTHERS].filter((kind) =>
+    kind === "short" ? isTransfer(call) : kind !== "applied" || canFailApplied(call)
+  );
+  const single = kinds.flatMap((kind): [Kind, Extent, number][] => {
+    const part = ALWAYS.includes(kind) ? 1 : OTHERS_SHARE;
+    return [[kind, "once", part], [kind, "sticky", part]];
+  });
+  return [...single, ...SECONDS.map((extent): [Kind, Extent, number] => ["EIO", extent, SECONDS_SHARE])];
+}
+
+/** Notes the places at which calls fail; of a disk that fails for good, the first few. */
+function noted(hook: CallHook, tally: Tally): CallHook {
+  let left = 6;
+  return (call) => {
+    const fault = hook(call);
+    if (fault !== undefined && left-- > 0) see(tally, "sites", callingSites(call.operation).site);
+    return fault;
+  };
+}
+
+/** The disk is sound again, and so are the projections after the next flush. */
+async function checkFlush(session: Session): Promise<void> {
+  const refused = session.refusals.length;
+  await session.tell((runtime) => runtime.flush());
+  if (session.refusals.length > refused) {
+    throw new Finding("I5", `flush was refused: ${session.refusals.at(-1)}`);
+  }
+  checkProjections(session.disk, session.history);
+}
+
+/** Whether the call may fail and have its effect all the same. A handle would be lost by it. */
+function canFailApplied(call: DiskCall): boolean {
+  return isSync(call) || (isChange(call) && call.operation !== "lock" && call.operation !== "open");
+}
+
+async function fail(
+  workload: Workload,
+  { index }: DiskCall,
+  kind: Kind,
+  extent: Extent,
+  whole: boolean,
+  tally: Tally,
+): Promise<void> {
+  const fault = kind === "short"
+    ? { kind: "short" } as const
+    : { kind: "error", code: kind === "applied" ? "EIO" : kind, applied: kind === "applied" } as const;
+  const second = Number(/^and-(\d)$/.exec(extent)?.[1] ?? 0);
+  const first = faultAt(index, fault, extent === "sticky" ? "sticky" : "once");
+  const both = second === 0 ? first : hooks(first, faultAt(index + second, fault));
+  const { disk, history, session } = await play(workload, { hook: () => noted(both, tally) });
+  if (kind === "short" && session.refusals.length > 0) {
+    throw new Finding("I7", `a short call was answered with ${session.refusals}`);
+  }
+  const written = workload.durability === "written";
+  const mark = history.mark();
+  const anyhow = chooseRandomly(new Random(index));
+  for (const choose of [loseAll, keepAll, anyhow]) {
+    await checkOpens(disk.crash(choose), history.at(mark, written));
+  }
+  if (whole && session.runtime?.health.status === "ok") await checkFlush(session);
+  const sound = disk.kill();
+  await settled(whole ? checkWhole(sound, history, written) : checkOpens(sound, history));
+}
+
+function report(tally: Tally, { share, only }: Budget): SuiteReport {
+  const written = writtenSites();
+  const hit = new Set(tally.seen.sites);
+  const missed = written.filter((site) => !hit.has(site));
+  const all = only === undefined;
+  const isFull = all && share >= 1;
+  return {
+    counts: [
+      { what: "workloads", count: tally.counts.workloads ?? 0, target: all ? 12 : 0 },
+      { what: "cases", count: tally.counts.cases ?? 0, target: all ? Math.floor(20_000 * share) : 1 },
+      { what: "call sites", count: written.length - missed.length, target: isFull ? written.length : 0 },
+    ],
+    notes: [
+      `${tally.counts.calls ?? 0} calls in the scripts, by ${tally.seen.paths?.length ?? 0} distinct ways`,
+      ...(missed.length > 0 && isFull ? [`call sites missed: ${missed.join(", ")}`] : []),
+    ],
+  };
+}

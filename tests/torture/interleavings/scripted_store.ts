@@ -1,0 +1,104 @@
+/**
+ * A store in memory whose appends take as long as a scheduler wants, and fail
+ * as a script wants.
+ *
+ * @module
+ */
+import {
+  type AppendBatch,
+  type AppendResult,
+  type LoadedStore,
+  parseRuntimeId,
+  type PrunedEvents,
+  RuntimeError,
+  type RuntimeId,
+  type RuntimeStore,
+  type StoredEvents,
+  type StoreSupports,
+} from "../../../mod.ts";
+
+/** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
+export type Ending = "good" | "refused" | "final";
+
+/** The store. */
+export class ScriptedStore implements RuntimeStore {
+  readonly runtimeId: RuntimeId = parseRuntimeId("t");
+  readonly displayName: string | undefined = undefined;
+  readonly supports: StoreSupports = { persistent: false, exclusive: false };
+  /** Texts of all events that became durable. */
+  readonly events: string[] = [];
+  /** Sizes of the batches that became durable. */
+  readonly batches: number[] = [];
+  /** Whether a second append came before the first had settled. */
+  overlapped = false;
+  /** Whether it was closed while an append was under way. */
+  closedEarly = false;
+  readonly #endings: Ending[];
+  readonly #wait: () => Promise<void>;
+  #busy = false;
+  #first = true;
+
+  /** A store whose appends, after that of the opening, end like this, and well when the script is over. */
+  constructor(endings: readonly Ending[], wait: () => Promise<void>) {
+    this.#endings = [...endings];
+    this.#wait = wait;
+  }
+
+  load(): Promise<LoadedStore> {
+    return Promise.resolve({ snapshot: undefined, events: nothing() });
+  }
+
+  async append({ expectedLastEventId, events }: AppendBatch): Promise<AppendResult> {
+    if (this.#busy) this.overlapped = true;
+    if (expectedLastEventId !== this.events.length) throw new Error("The batch does not follow");
+    this.#busy = true;
+    try {
+      const ending = this.#first ? "good" : this.#endings.shift() ?? "good";
+      if (!this.#first) await this.#wait();
+      this.#first = false;
+      if (ending !== "good") throw failure(ending);
+      this.events.push(...events.map(({ json }) => json));
+      this.batches.push(events.length);
+      return { snapshotDue: false };
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  readEvents(): Promise<StoredEvents> {
+    return Promise.resolve({ events: this.events, firstEventId: 1 });
+  }
+
+  readTranscript(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
+  async saveSnapshot(): Promise<void> {
+    await this.#wait();
+  }
+
+  prune(): Promise<PrunedEvents> {
+    return Promise.resolve({ firstEventId: 1, events: 0, bytes: 0 });
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    if (this.#busy) this.closedEarly = true;
+    return Promise.resolve();
+  }
+}
+
+async function* nothing(): AsyncGenerator<readonly string[]> {}
+
+function failure(ending: "refused" | "final"): RuntimeError {
+  return ending === "refused"
+    ? new RuntimeError("store_io", "Cannot write: scripted", {
+      operation: "write",
+      path: "",
+      systemCode: "EIO",
+    })
+    : new RuntimeError("store_poisoned", "Cannot write: scripted", { file: "", reason: "scripted" });
+}

@@ -1,0 +1,30 @@
+/**
+ * Letting a scheduler run until something is done.
+ *
+ * @module
+ */
+import type * as fc from "fast-check";
+import { setImmediate } from "node:timers";
+
+/** Turns of the event loop without anything to schedule, after which nothing will come any more. */
+const IDLE_TURNS_MAX = 2_000;
+
+/** Runs what is scheduled, in the scheduler's order, until `promise` settles. Throws when it never does. */
+export async function settled<T>(scheduler: fc.Scheduler, promise: Promise<T>): Promise<T> {
+  let done = false;
+  const watched = promise.finally(() => done = true);
+  watched.catch(() => {});
+  for (let idle = 0; !done && idle < IDLE_TURNS_MAX; idle++) {
+    await new Promise<void>((resolve) => setImmediate(() => resolve()));
+    if (scheduler.count() === 0) continue;
+    await scheduler.waitOne();
+    idle = 0;
+  }
+  if (!done) throw new Error("It never ends");
+  return await watched;
+}
+
+/** Throws unless it holds. */
+export function need(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}

@@ -1,0 +1,94 @@
+/**
+ * Small stores that hold one of everything, for suites that damage them.
+ *
+ * @module
+ */
+import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
+import { HOME, openOn, smallConfig } from "./opened.ts";
+import type { Runtime } from "../../../mod.ts";
+
+/** A store to damage. */
+export interface BaseStore {
+  /** The disk that holds it. */
+  readonly image: DirectoryImage;
+  /** The same store some time before. */
+  readonly older: ReadonlyMap<string, Uint8Array>;
+  /** Its workers. */
+  readonly workerIds: readonly string[];
+  /** First event of the last batch that was acknowledged. */
+  readonly lastBatchFirst: number;
+}
+
+/** The workers of a base store; the second is in use again after a purge. */
+export const workerIds: readonly string[] = ["alpha", "Beta/2", "gamma"];
+
+/** How the last writer of a base store ended. */
+export type Ending = "closed" | "killed";
+
+/** Makes a store that was closed in good order, or whose writer was killed behind its last batch. */
+export async function baseStore(ending: Ending): Promise<BaseStore> {
+  const disk = new SimulatedDisk();
+  disk.plant.file(`${HOME}/config.jsonc`, smallConfig());
+  const first = (await openOn(disk)).runtime;
+  await early(first);
+  await first.close();
+  const second = (await openOn(disk)).runtime;
+  await late(second, 3);
+  await second.flush();
+  const older = disk.dump();
+  await second.close();
+  const third = (await openOn(disk)).runtime;
+  await late(third, 8);
+  for (const content of ["almost", "there"]) {
+    await third.worker("alpha").sendInput({ role: "user", content });
+  }
+  await third.flush();
+  const [receipt] = await lastBatch(third);
+  const lastBatchFirst = receipt?.eventId ?? 0;
+  if (ending === "closed") await third.close();
+  const image = disk.image();
+  await third.close();
+  return { image, older, workerIds, lastBatchFirst };
+}
+
+/** Workers, one of them purged and created again, one ended, runs, usage, keys, data, events of the host. */
+async function early(runtime: Runtime): Promise<void> {
+  for (const workerId of workerIds) {
+    await runtime.createWorker({ workerId, intent: { kind: "task", objective: `work of ${workerId}` } });
+  }
+  const beta = runtime.worker("Beta/2");
+  await beta.sendInput({ role: "user", content: "to be forgotten" });
+  await beta.cancel({ reason: "test" });
+  await beta.purge();
+  await runtime.createWorker({ workerId: "Beta/2", intent: { kind: "assistant" } }, { key: "again" });
+  for (const workerId of workerIds) {
+    const worker = runtime.worker(workerId);
+    const run = await worker.beginRun();
+    await worker.append([{ role: "assistant", content: "one ☂" }, { role: "tool", content: "two" }]);
+    await worker.recordUsage({ model: "m-1", inputTokens: 7, costMicroUsd: 3 });
+    await run.finish("completed");
+  }
+  await runtime.record("host.event", { answer: 42 });
+}
+
+/** Rounds of talk with every worker, in lines of equal and of different lengths. */
+async function late(runtime: Runtime, rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (const workerId of workerIds.slice(0, 2)) {
+      const worker = runtime.worker(workerId);
+      await worker.sendInput({ role: "user", content: `line ${round % 10}` }, { key: `k${round}-${rounds}` });
+      await worker.append([{ role: "assistant", content: "x".repeat(round * 7) }]);
+      await worker.updateState({ round });
+    }
+    await runtime.worker("gamma").recordUsage({ model: `m-${round % 2}`, outputTokens: round });
+  }
+}
+
+/** One batch of several events; the last thing that was acknowledged. */
+async function lastBatch(runtime: Runtime): Promise<readonly { readonly eventId: number }[]> {
+  return await Promise.all([
+    runtime.worker("alpha").sendInput({ role: "user", content: "last words of alpha" }, { key: "last" }),
+    runtime.worker("gamma").recordUsage({ model: "m-1", inputTokens: 1 }),
+    runtime.worker("Beta/2").sendInput({ role: "system", content: "last words of beta" }),
+  ]);
+}

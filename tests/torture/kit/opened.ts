@@ -1,0 +1,57 @@
+/**
+ * A runtime on a disk, opened the same way by every suite: its clock and its
+ * ids are given, its diagnostics are kept.
+ *
+ * @module
+ */
+import { type Diagnostic, Runtime } from "../../../mod.ts";
+import { FsRuntimeStore } from "../../../fs_store.ts";
+import type { FileSystem } from "../../../src/fs/file_system.ts";
+
+/** Where the stores of simulated disks lie. */
+export const ROOT = "/r";
+/** The directory of their runtime. */
+export const HOME = "/r/runtimes/t";
+/** The time at which all of this happens, unless a suite turns the clock. */
+export const EPOCH_MS = 1_800_000_000_000;
+
+/** How to open. */
+export interface OpenOptions {
+  /** Root directory. @default {ROOT} */
+  readonly root?: string;
+  /** The clock. @default one that stands still */
+  readonly now?: () => number;
+  /** Whether to create what is not there. @default {true} */
+  readonly create?: boolean;
+}
+
+/** A runtime that was opened. */
+export interface Opened {
+  /** The runtime. */
+  readonly runtime: Runtime;
+  /** Everything it told, from the start. */
+  readonly diagnostics: Diagnostic[];
+}
+
+/** Opens the runtime `t` on a disk. */
+export async function openOn(fileSystem: FileSystem, options: OpenOptions = {}): Promise<Opened> {
+  const { root = ROOT, now = () => EPOCH_MS, create = true } = options;
+  const diagnostics: Diagnostic[] = [];
+  let ids = 0;
+  const store = await FsRuntimeStore.open({ root, runtimeId: "t", create }, { fileSystem, now });
+  const runtime = await Runtime.open({
+    store,
+    now,
+    newId: () => `id-${++ids}`,
+    onDiagnostic: (diagnostic) => diagnostics.push(diagnostic),
+  });
+  return { runtime, diagnostics };
+}
+
+/** An operator's config with small limits, so that a small log has several segments and checkpoints. */
+export function smallConfig(segmentBytes = 4_096, checkpointBytes = 4_096): Uint8Array {
+  const limits = { segmentBytes, checkpointBytes };
+  return new TextEncoder().encode(
+    `// small\n${JSON.stringify({ displayName: "Torture", limits }, null, 2)}\n`,
+  );
+}

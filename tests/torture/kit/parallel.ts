@@ -1,0 +1,98 @@
+/**
+ * Work on every core: a suite cuts its cases into portions, each is done in
+ * one of a few Deno Workers. A portion that does not end is found by a
+ * watchdog, also when it never gives its thread back.
+ *
+ * @module
+ */
+import { BrokenOracle } from "../suite.ts";
+
+/** A worker that says nothing for so long hangs. */
+const SILENCE_MS_MAX = 60_000;
+
+/** What a worker says. */
+export type Message<Result> =
+  | { readonly kind: "begin"; readonly caseName: string }
+  | { readonly kind: "done"; readonly result: Result }
+  | {
+    readonly kind: "broken";
+    readonly oracle: string;
+    readonly caseName: string;
+    readonly why: string;
+    readonly stack: string;
+  };
+
+/** How many workers there are. */
+export function workerCount(): number {
+  return Math.max(1, Math.min(8, navigator.hardwareConcurrency));
+}
+
+/** Gives the portions to workers that run `module`; results come in the order of the portions. */
+export async function inParallel<Portion, Result>(
+  module: URL,
+  portions: readonly Portion[],
+  progress?: (done: number, of: number) => void,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  let next = 0;
+  let done = 0;
+  const lane = async (): Promise<void> => {
+    using hand = new Hand<Portion, Result>(module);
+    while (next < portions.length) {
+      const index = next++;
+      results[index] = await hand.give(portions[index] as Portion);
+      progress?.(++done, portions.length);
+    }
+  };
+  const lanes = Array.from({ length: Math.min(workerCount(), portions.length) }, lane);
+  try {
+    await Promise.all(lanes);
+  } finally {
+    next = portions.length;
+    await Promise.allSettled(lanes);
+  }
+  return results;
+}
+
+/** One worker. */
+class Hand<Portion, Result> {
+  readonly #worker: Worker;
+  #caseName = "before the first case";
+
+  constructor(module: URL) {
+    this.#worker = new Worker(module, { type: "module" });
+  }
+
+  give(portion: Portion): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const settle = (act: () => void): void => {
+        clearTimeout(timer);
+        act();
+      };
+      const watch = (): void => {
+        clearTimeout(timer);
+        timer = setTimeout(
+          () => settle(() => reject(new BrokenOracle("I7", this.#caseName, "nothing happens any more"))),
+          SILENCE_MS_MAX,
+        );
+      };
+      this.#worker.onmessage = ({ data }: MessageEvent<Message<Result>>) => {
+        if (data.kind === "done") return settle(() => resolve(data.result));
+        this.#caseName = data.caseName;
+        if (data.kind === "begin") return watch();
+        settle(() => reject(new BrokenOracle(data.oracle, data.caseName, `${data.why}\n${data.stack}`)));
+      };
+      this.#worker.onerror = (event) => {
+        event.preventDefault();
+        settle(() => reject(new BrokenOracle("I7", this.#caseName, `nobody caught ${event.message}`)));
+      };
+      watch();
+      this.#worker.postMessage(portion);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker.terminate();
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Runs the reliability suites:
+ *
+ *     deno task torture [--suite NAME,NAME] [--share X] [--seed N] [--only CASE] [--json FILE]
+ *
+ * `--share` says how much of the full targets to run (1 is all), `--only`
+ * replays one case. Exits with 1 when an oracle breaks or a count stays below
+ * its target.
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console
+import { isGood, remarksOf, type SuiteResult, tableOf } from "./report.ts";
+import { BrokenOracle, type Budget, type Suite } from "./suite.ts";
+import { suites } from "./suites.ts";
+
+const options = optionsOf(Deno.args);
+const chosen = suitesNamed(options.get("suite"));
+const seed = Number(options.get("seed") ?? 1);
+const only = options.get("only");
+const share = only === undefined ? Number(options.get("share") ?? 1) : 1;
+
+const results: SuiteResult[] = [];
+const startedAt = Date.now();
+for (const suite of chosen) results.push(await resultOf(suite));
+console.log(`\n${tableOf(results)}\n`);
+for (const remark of remarksOf(results)) console.log(remark);
+console.log(`${((Date.now() - startedAt) / 1_000).toFixed(0)} s in all, share ${share}, seed ${seed}`);
+const file = options.get("json");
+if (file !== undefined) {
+  Deno.writeTextFileSync(file, `${JSON.stringify({ share, seed, results }, null, 2)}\n`);
+}
+Deno.exit(results.every(isGood) ? 0 : 1);
+
+async function resultOf(suite: Suite): Promise<SuiteResult> {
+  const began = Date.now();
+  const { name, title } = suite;
+  const seconds = (): number => (Date.now() - began) / 1_000;
+  try {
+    const report = await suite.run(budgetFor(suite));
+    return { suite: name, title, seconds: seconds(), report };
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    const replay = error instanceof BrokenOracle
+      ? `deno task torture --suite ${name} --seed ${seed} --only ${JSON.stringify(error.caseName)}`
+      : `deno task torture --suite ${name} --seed ${seed} --share ${share}`;
+    if (!(error instanceof BrokenOracle)) console.error(error);
+    return { suite: name, title, seconds: seconds(), failure, replay };
+  }
+}
+
+function budgetFor({ name }: Suite): Budget {
+  let shownAt = 0;
+  const progress = (done: number, of: number) => {
+    if (!Deno.stderr.isTerminal() || Date.now() - shownAt < 200) return;
+    shownAt = Date.now();
+    Deno.stderr.writeSync(new TextEncoder().encode(`\r${name} ${done} of ${of}   `));
+  };
+  return only === undefined ? { share, seed, progress } : { share, seed, only, progress };
+}
+
+function suitesNamed(names: string | undefined): readonly Suite[] {
+  if (names === undefined) return suites;
+  return names.split(",").map((wanted) => {
+    const suite = suites.find(({ name }) => name === wanted);
+    if (suite !== undefined) return suite;
+    console.error(`There is no suite ${wanted}; there are ${suites.map(({ name }) => name).join(", ")}`);
+    Deno.exit(2);
+  });
+}
+
+function optionsOf(args: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (let index = 0; index < args.length; index += 2) {
+    const name = /^--(suite|share|seed|only|json)$/.exec(args[index] ?? "")?.[1];
+    const value = args[index + 1];
+    if (name === undefined || value === undefined) {
+      console.error(
+        "Usage: deno task torture [--suite NAMES] [--share X] [--seed N] [--only CASE] [--json FILE]",
+      );
+      Deno.exit(2);
+    }
+    found.set(name, value);
+  }
+  return found;
+}

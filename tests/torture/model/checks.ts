@@ -1,0 +1,103 @@
+/**
+ * Holds what a runtime answers against the reference.
+ *
+ * @module
+ */
+import type { Runtime, WorkerState } from "../../../mod.ts";
+import type { Random } from "../../disk/mod.ts";
+import { transcript } from "../kit/readings.ts";
+import type { Reference, ReferenceWorker } from "./reference.ts";
+
+/** What is wrong with the overview or the state of a worker, if anything is. */
+export function checkState(runtime: Runtime, reference: Reference): string | undefined {
+  const overview = runtime.overview();
+  const status = reference.stopped ? "stopped" : "running";
+  const busy = [...reference.workers.values()].filter(({ run }) => run !== null).length;
+  const wanted = [reference.lastEventId, reference.epoch, status, reference.workers.size, busy];
+  const found = [
+    overview.lastEventId,
+    overview.epoch,
+    overview.status,
+    overview.workers.total,
+    overview.workers.busy,
+  ];
+  if (`${found}` !== `${wanted}`) return `overview: ${found} is not ${wanted}`;
+  const tokens = tokensOf(overview.usageByModel);
+  if (tokens !== sumsOf(reference.tokens)) return `usage: ${tokens} is not ${sumsOf(reference.tokens)}`;
+  return checkWorkers(runtime, reference);
+}
+
+function checkWorkers(runtime: Runtime, reference: Reference): string | undefined {
+  const wanted = [...reference.workers];
+  const found: WorkerState[] = [];
+  for (let after: number | null = 0; after !== null;) {
+    const page: ReturnType<Runtime["workers"]> = runtime.workers({ after, limit: 7 });
+    found.push(...page.items);
+    after = page.next;
+  }
+  if (found.length !== wanted.length) return `${found.length} workers, not ${wanted.length}`;
+  for (const [index, [workerId, worker]] of wanted.entries()) {
+    const state = found[index];
+    const [one, other] = [state && stateText(state), workerText(workerId, worker)];
+    if (one !== other) return `worker ${workerId}: ${one} is not ${other}`;
+  }
+  return undefined;
+}
+
+function stateText(state: WorkerState): string {
+  const { record, status, run, lastRun, data, transcriptLength, usageByModel, createdEventId, lastEventId } =
+    state;
+  return JSON.stringify([
+    record.workerId,
+    status,
+    run?.runId ?? null,
+    lastRun?.outcome ?? null,
+    Object.entries(data).sort(),
+    transcriptLength,
+    tokensOf(usageByModel),
+    createdEventId,
+    lastEventId,
+  ]);
+}
+
+function workerText(workerId: string, worker: ReferenceWorker): string {
+  return JSON.stringify([
+    workerId,
+    worker.status,
+    worker.run,
+    worker.outcome ?? null,
+    [...worker.data].sort(),
+    worker.contents.length,
+    sumsOf(worker.tokens),
+    worker.createdEventId,
+    worker.lastEventId,
+  ]);
+}
+
+function tokensOf(byModel: Readonly<Record<string, { readonly inputTokens: number }>>): string {
+  return sumsOf(new Map(Object.entries(byModel).map(([model, { inputTokens }]) => [model, inputTokens])));
+}
+
+function sumsOf(sums: ReadonlyMap<string, number>): string {
+  return JSON.stringify([...sums].sort());
+}
+
+/** What is wrong with the transcripts: of all workers, or of a few at random. */
+export async function checkTranscripts(
+  runtime: Runtime,
+  reference: Reference,
+  some: Random | undefined,
+): Promise<string | undefined> {
+  const all = [...reference.workers];
+  const chosen = some === undefined || all.length === 0 ? all : [some.pick(all), some.pick(all)];
+  for (const [workerId, { contents }] of chosen) {
+    const entries = await transcript(runtime, workerId, some === undefined ? 50 : 1 + some.below(60));
+    const found = entries.map((entry) => Reflect.get(Object(entry), "content"));
+    if (JSON.stringify(found) !== JSON.stringify(contents)) {
+      return `transcript of ${workerId}: ${found.length} entries ${found.slice(-3)}, not ${contents.length} ${
+        contents.slice(-3)
+      }`;
+    }
+  }
+  return undefined;
+}

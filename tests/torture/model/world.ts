@@ -1,0 +1,306 @@
+/**
+ * A runtime on a simulated disk, and the reference beside it: commands in
+ * groups, faults in between, crashes, and what is found afterwards.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { isRuntimeError, type Run, type Runtime, type RuntimeEvent } from "../../../mod.ts";
+import { chooseRandomly, type Random, SimulatedDisk } from "../../disk/mod.ts";
+import { HOME, openOn, smallConfig } from "../kit/opened.ts";
+import { BrokenOracle } from "../suite.ts";
+import { checkState, checkTranscripts } from "./checks.ts";
+import { give, isEventOf, randomCommand } from "./commands.ts";
+import { armed } from "./trouble.ts";
+import { type Command, Reference } from "./reference.ts";
+
+/** What a seed is made of. */
+export interface Scenario {
+  /** Ids of workers. */
+  readonly workerIds: readonly string[];
+  /** Commands given together, at most. */
+  readonly groupMax: number;
+  /** Chance that something goes wrong with the disk during a group. */
+  readonly faultChance: number;
+  /** Whether answers wait for the device; if not, there are no power cuts. */
+  readonly synced: boolean;
+}
+
+/** What happened to a command. */
+interface Result {
+  readonly command: Command;
+  readonly abort: boolean;
+  readonly value: { readonly eventId: number; readonly duplicate: boolean } | undefined;
+  readonly error: unknown;
+}
+
+/** Counts over a seed. */
+export interface Figures {
+  commands: number;
+  crashes: number;
+  reopenings: number;
+  refusedByDisk: number;
+}
+
+/** The world of one seed. */
+export class World {
+  readonly figures: Figures = { commands: 0, crashes: 0, reopenings: 0, refusedByDisk: 0 };
+  readonly #random: Random;
+  readonly #scenario: Scenario;
+  readonly #name: string;
+  readonly #reference = new Reference();
+  #disk: SimulatedDisk;
+  #runtime: Runtime | undefined;
+  #runs = new Map<string, Run>();
+  #clockMs = 1_700_000_000_000;
+
+  constructor(random: Random, scenario: Scenario, name: string) {
+    this.#random = random;
+    this.#scenario = scenario;
+    this.#name = name;
+    const latency = (): Promise<void> =>
+      random.chance(0.2) ? new Promise((resolve) => setImmediate(resolve)) : Promise.resolve();
+    this.#disk = new SimulatedDisk({ latency });
+    const config = new TextDecoder().decode(smallConfig(4_096 << random.below(5), 4_096 << random.below(4)));
+    const durability = scenario.synced ? "synced" : "written";
+    this.#disk.plant.file(
+      `${HOME}/config.jsonc`,
+      new TextEncoder().encode(config.replace("{", `{ "durability": ${JSON.stringify(durability)},`)),
+    );
+  }
+
+  /** Fails the seed. */
+  broken(oracle: string, why: string, cause?: unknown): BrokenOracle {
+    return new BrokenOracle(oracle, this.#name, why, { cause });
+  }
+
+  /** What the runtime told last. */
+  told(): string {
+    const items = this.#runtime?.diagnostics().items ?? [];
+    return items.slice(-5).map(({ code, message }) => `${code} (${message})`).join("; ");
+  }
+
+  /** Opens for the first time. */
+  async begin(): Promise<void> {
+    await this.#open([]);
+  }
+
+  /** One round: a group of commands, and now and then a reopening, a crash, a turn of the clock. */
+  async round(): Promise<void> {
+    const random = this.#random;
+    if (random.chance(0.1)) this.#clockMs += Math.floor((random.below(2_000) - 900) ** 3 / 1_000);
+    if (!this.#disk.alive) return await this.#crashAndReopen([]);
+    if (random.chance(0.02)) return await this.#reopen();
+    if (random.chance(0.02)) return await this.#crashAndReopen([]);
+    if (random.chance(0.03)) await this.#runtime?.flush();
+    if (random.chance(0.03)) await this.#prune();
+    await this.#group();
+  }
+
+  /** The last look: everything, after a close and another opening. */
+  async end(): Promise<void> {
+    await this.#reopen();
+    await this.#check(true);
+    await this.#runtime?.close();
+  }
+
+  async #group(): Promise<void> {
+    const random = this.#random;
+    const runtime = this.#mustBeOpen();
+    const trouble = random.chance(this.#scenario.faultChance)
+      ? armed(random, this.#disk, this.#scenario.synced)
+      : undefined;
+    const size = 1 + random.below(this.#scenario.groupMax);
+    const results = await Promise.all(Array.from({ length: size }, () => this.#give(runtime)));
+    this.figures.commands += size;
+    trouble?.disarm();
+    if (!this.#disk.alive) return await this.#crashAndReopen(results);
+    if (runtime.health.status === "failed") return await this.#crashAndReopen(results);
+    this.#settle(results);
+    if (random.chance(0.1)) await this.#check(false);
+  }
+
+  async #give(runtime: Runtime): Promise<Result> {
+    const random = this.#random;
+    const command = randomCommand(random, this.#reference, this.#scenario.workerIds, this.#runs);
+    const abort = random.chance(0.02);
+    const controller = abort ? new AbortController() : undefined;
+    if (abort && random.chance(0.5)) controller?.abort(new Error("given up"));
+    const promise = give(runtime, command, this.#runs, controller?.signal);
+    controller?.abort(new Error("given up"));
+    try {
+      return { command, abort, value: await promise, error: undefined };
+    } catch (error) {
+      return { command, abort, value: undefined, error };
+    }
+  }
+
+  /** The group was answered, or refused by the disk as a whole. */
+  #settle(results: readonly Result[]): void {
+    const given = results.filter((result) => !this.#wasGivenUp(result));
+    const refused = given.find(({ error }) => isDiskError(error));
+    if (refused !== undefined) {
+      // No event of the group is there, and no caller may think otherwise.
+      const other = given.find(({ error }) => !isDiskError(error) && isAboutEvents(error));
+      if (other !== undefined) {
+        throw this.broken("I1", "a batch was refused, and one of its commands answered", other.error);
+      }
+      this.figures.refusedByDisk++;
+      if (this.#mustBeOpen().lastEventId !== this.#reference.lastEventId) {
+        throw this.broken("I3", "a refused batch left events");
+      }
+      return;
+    }
+    for (const result of given) this.#hold(result);
+  }
+
+  #wasGivenUp({ abort, error }: Result): boolean {
+    if (!abort) return false;
+    if (error instanceof Error && error.message === "given up") return true;
+    // Refused before it was queued.
+    if (isRuntimeError(error)) return true;
+    throw this.broken("I7", "a command that was given up was answered", error);
+  }
+
+  #hold({ command, value, error }: Result): void {
+    const wanted = this.#reference.take(command);
+    const text = JSON.stringify({ command, wanted, value, error: String(error) });
+    if ("code" in wanted) {
+      if (!isRuntimeError(error) || error.code !== wanted.code) {
+        throw this.broken("I3", `not refused so: ${text}`, error);
+      }
+      return;
+    }
+    if (value === undefined) throw this.broken("I1", `not done: ${text}`, error);
+    if (value.eventId !== wanted.eventId || value.duplicate !== wanted.duplicate) {
+      throw this.broken("I3", text);
+    }
+    if ("firstSeq" in value && value.firstSeq !== wanted.firstSeq) throw this.broken("I3", text);
+  }
+
+  async #reopen(): Promise<void> {
+    const runtime = this.#mustBeOpen();
+    await runtime.close();
+    // A call that was to end in a kill may come to its end only now.
+    if (!this.#disk.alive) return await this.#crashAndReopen([]);
+    const incomplete = runtime.diagnostics().items.find(({ code }) => code === "close_incomplete");
+    if (incomplete !== undefined) {
+      throw this.broken("I7", `a sound disk, and ${incomplete.message}; ${this.told()}`);
+    }
+    this.#reference.pass();
+    await this.#open([]);
+  }
+
+  /** The process or the power goes; or the store gave up. What was under way is there up to some command, or not. */
+  async #crashAndReopen(results: readonly Result[]): Promise<void> {
+    const random = this.#random;
+    const old = this.#disk;
+    if (old.alive && (this.#runtime?.health.status !== "failed" || random.chance(0.5))) old.kill();
+    // The power may go as well, now that nobody writes.
+    const cut = this.#scenario.synced && (random.chance(0.5) || !poweredOn(old));
+    this.#disk = cut ? old.crash(chooseRandomly(random, random.pick([0.1, 0.5, 0.9]))) : old.attach();
+    await this.#runtime?.close().catch(() => {});
+    this.#runtime = undefined;
+    this.figures.crashes++;
+    await this.#open(results);
+  }
+
+  async #open(results: readonly Result[]): Promise<void> {
+    this.figures.reopenings++;
+    this.#runs = new Map();
+    let opened: Awaited<ReturnType<typeof openOn>>;
+    try {
+      opened = await openOn(this.#disk, { now: () => this.#clockMs });
+    } catch (error) {
+      throw this.broken("I1", `it does not open any more: ${error}`, error);
+    }
+    this.#runtime = opened.runtime;
+    await this.#find(results);
+    await this.#check(false);
+  }
+
+  /** I2, I3: what is new in the log is a beginning of what was asked for, and then the opening. */
+  async #find(results: readonly Result[]): Promise<void> {
+    const events = await this.#newEvents();
+    let at = 0;
+    for (const { command, abort, value, error } of results) {
+      const verdict = this.#reference.foresee(command);
+      const event = events[at];
+      if (abort || "code" in verdict || verdict.duplicate) continue;
+      if (event === undefined || !isEventOf(event, command, verdict.firstSeq)) {
+        if (value !== undefined) {
+          throw this.broken("I1", `acknowledged, and gone: ${JSON.stringify(command)}`, error);
+        }
+        break;
+      }
+      this.#reference.take(command);
+      at++;
+    }
+    // A close that was under way.
+    if (events[at]?.type === "runtime.closed") {
+      this.#reference.pass();
+      at++;
+    }
+    const types = this.#reference.open();
+    const found = events.slice(at).map(({ type }) => type);
+    if (JSON.stringify(found) !== JSON.stringify(types)) {
+      throw this.broken(
+        "I3",
+        `behind the last known event there is ${JSON.stringify(events.slice(at))}, not ${types}`,
+      );
+    }
+  }
+
+  async #newEvents(): Promise<RuntimeEvent[]> {
+    const events: RuntimeEvent[] = [];
+    for (let after: number | null = this.#reference.lastEventId; after !== null;) {
+      const page: Awaited<ReturnType<Runtime["events"]>> = await this.#mustBeOpen().events({
+        after,
+        limit: 1_000,
+      });
+      events.push(...page.items);
+      after = page.next;
+    }
+    return events;
+  }
+
+  async #prune(): Promise<void> {
+    const runtime = this.#mustBeOpen();
+    if (this.#reference.stopped) return;
+    const pruned = await runtime.prune({ dryRun: false });
+    if (pruned.events > 0) this.#reference.pass();
+    const { firstEventId } = await runtime.events({ limit: 1 });
+    if (firstEventId !== pruned.firstEventId) {
+      throw this.broken("I3", `pruned to ${pruned.firstEventId}, not ${firstEventId}`);
+    }
+  }
+
+  async #check(all: boolean): Promise<void> {
+    const runtime = this.#mustBeOpen();
+    const wrong = checkState(runtime, this.#reference) ??
+      await checkTranscripts(runtime, this.#reference, all ? undefined : this.#random);
+    if (wrong !== undefined) throw this.broken("I5", wrong);
+  }
+
+  #mustBeOpen(): Runtime {
+    if (this.#runtime === undefined) throw new Error("Cannot go on: the runtime is not open");
+    return this.#runtime;
+  }
+}
+
+function isDiskError(error: unknown): boolean {
+  return isRuntimeError(error) && /^(?:store_|no_space)/.test(error.code);
+}
+
+/** Whether a command came as far as the log: refusals before it are of no account. */
+function isAboutEvents(error: unknown): boolean {
+  return error === undefined;
+}
+
+function poweredOn(disk: SimulatedDisk): boolean {
+  try {
+    return disk.attach().alive;
+  } catch {
+    return false;
+  }
+}

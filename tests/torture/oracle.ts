@@ -1,0 +1,161 @@
+/**
+ * What must hold of a store on a disk, whatever happened to it: the oracles
+ * I1 to I8, in two depths. Both throw a {@linkcode Finding}.
+ *
+ * @module
+ */
+import { isRuntimeError, type Runtime } from "../../mod.ts";
+import { overviewOf } from "../../src/core/overview.ts";
+import type { SimulatedDisk } from "../disk/mod.ts";
+import { HOME } from "./kit/opened.ts";
+import { checkKept, filesOf } from "./script/kept.ts";
+import { foldOf, stableText, transcriptsOf } from "./script/fold.ts";
+import { Finding, type History } from "./script/history.ts";
+import { checkProjections } from "./script/projections.ts";
+import { Session } from "./script/session.ts";
+
+/** Diagnostics of an opening behind a close in good order: any of these would be a lie. */
+const UNCLEAN: ReadonlySet<string> = new Set([
+  "unclean_open",
+  "torn_tail_cut",
+  "unfinished_segment_removed",
+  "unfinished_store_completed",
+  "checkpoint_unusable",
+  "transcript_rebuilt",
+  "projection_rebuilt",
+]);
+
+/** Opens the store; what it reads is held against the history, which goes on from there. */
+export async function opened(disk: SimulatedDisk, history: History): Promise<Session> {
+  const session = new Session(disk, history);
+  try {
+    const runtime = await session.openOrThrow();
+    const live = runtime.workers({ limit: 1_000 }).items.find(({ run }) => run !== null);
+    if (live !== undefined) throw new Finding("I5", `${live.record.workerId} pretends to be live`);
+    return session;
+  } catch (error) {
+    if (error instanceof Finding) throw error;
+    const what = isRuntimeError(error) ? `refused with ${error.code}` : "untyped error";
+    throw new Finding("I1", `${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}
+
+/** The store opens and holds what it must (I1, I2, I3). The disk is of no use afterwards. Tells what was noticed. */
+export async function checkOpens(disk: SimulatedDisk, history: History): Promise<Session["diagnostics"]> {
+  const { runtime, diagnostics } = await opened(disk, history);
+  const found = [...diagnostics];
+  disk.cutPower();
+  await runtime?.close().catch(() => {});
+  return found;
+}
+
+/**
+ * {@linkcode checkOpens}, and all of it can be read, written, closed and opened again (I4, I5, I8). With
+ * `written`, answers do not wait for the device.
+ */
+export async function checkWhole(
+  disk: SimulatedDisk,
+  history: History,
+  written = false,
+): Promise<Session["diagnostics"]> {
+  const before = filesOf(disk, `${HOME}/events/`);
+  const session = await opened(disk, history);
+  checkKept(before, disk, history.mark().prunable);
+  const found = [...session.diagnostics];
+  const runtime = session.runtime;
+  if (runtime === undefined) throw new Finding("I1", "the store did not open");
+  await checkReads(runtime, history);
+  await checkKeys(session, history);
+  await useIt(session);
+  await session.tell((runtime) => runtime.flush());
+  checkProjections(disk, history);
+  // What was read at the opening is on the device by now, whatever happened before.
+  await checkOpens(disk.crash(), history.at(history.mark(), written));
+  await session.close();
+  if (session.refusals.length > 0) throw new Finding("I7", `refused on a sound disk: ${session.refusals}`);
+  checkProjections(disk, history);
+  await checkSecondChance(disk, history);
+  await checkAgain(disk, history);
+  return found;
+}
+
+/** Without its newest checkpoint, a store opens with the one before it. */
+async function checkSecondChance(disk: SimulatedDisk, history: History): Promise<void> {
+  if (disk.peek(`${HOME}/checkpoint.previous.json`) === undefined) return;
+  const spoiled = disk.fork();
+  spoiled.plant.nothing(`${HOME}/checkpoint.json`);
+  await checkOpens(spoiled, history.at(history.mark()));
+}
+
+async function checkReads(runtime: Runtime, history: History): Promise<void> {
+  const fold = foldOf(history.texts);
+  same("I5", "overview", runtime.overview(), overviewOf(fold, undefined));
+  same("I5", "workers", runtime.workers({ limit: 1_000 }).items, [...fold.workers()]);
+  const transcripts = transcriptsOf(history.texts);
+  for (const { record: { workerId } } of fold.workers()) {
+    const { items } = await runtime.worker(workerId).transcript({ after: 0, limit: 1_000 });
+    same("I1", `transcript of ${workerId}`, items, transcripts.get(workerId));
+  }
+  const last = await runtime.events({ limit: 1 });
+  const { firstEventId } = last;
+  if (firstEventId > history.mark().prunable + 1) {
+    throw new Finding("I1", `event ${firstEventId} is the first kept`);
+  }
+  const events: unknown[] = [];
+  for (let after: number | null = firstEventId - 1; after !== null;) {
+    const page: Awaited<ReturnType<Runtime["events"]>> = await runtime.events({ after, limit: 1_000 });
+    events.push(...page.items);
+    after = page.next;
+  }
+  same("I1", "events", events, history.texts.slice(firstEventId - 1).map((text) => JSON.parse(text)));
+}
+
+/** A command whose event is certain is not done a second time. */
+async function checkKeys({ runtime }: Session, history: History): Promise<void> {
+  const fold = foldOf(history.texts);
+  const event = (id: number): string => history.texts[id - 1] ?? "";
+  for (const { workerId, key, content, eventId } of history.keyed.slice(-3)) {
+    const worker = fold.worker(runtime?.worker(workerId).workerId ?? runtimeIsGone());
+    // A purged worker takes its keys with it, and the event may be another one's: that of an append that failed.
+    if (worker === undefined || worker.createdEventId > eventId || !event(eventId).includes(`"${key}"`)) {
+      continue;
+    }
+    const again = await runtime?.worker(workerId).sendInput({ role: "user", content }, { key });
+    if (again?.duplicate !== true || again.eventId !== eventId) {
+      throw new Finding("I3", `key ${key} was done again: ${JSON.stringify(again)}`);
+    }
+  }
+}
+
+function runtimeIsGone(): never {
+  throw new Finding("I7", "the runtime is gone");
+}
+
+/** It takes commands: for each worker that runs, and a new one. */
+async function useIt(session: Session): Promise<void> {
+  const workers = session.runtime?.workers({ limit: 1_000, status: "running" }).items ?? [];
+  if (session.runtime?.health.status === "stopped") return;
+  for (const { record: { workerId } } of workers) {
+    await session.ask(workerId, (worker) => worker.sendInput({ role: "user", content: "still there?" }));
+  }
+  await session.tell((runtime) => runtime.createWorker({ intent: { kind: "assistant" } }));
+}
+
+/** Opened once more, it is the same, and knows that it was closed. */
+async function checkAgain(disk: SimulatedDisk, history: History): Promise<void> {
+  const count = history.texts.length;
+  const session = await opened(disk, history);
+  if (session.runtime !== undefined) await checkReads(session.runtime, history);
+  await session.tell((runtime) => runtime.flush());
+  const lies = session.diagnostics.filter(({ code }) => UNCLEAN.has(code));
+  if (lies.length > 0) {
+    throw new Finding("I4", `after a close, it opens with ${lies[0]?.code}: ${lies[0]?.message}`);
+  }
+  await session.close();
+  if (history.texts.length < count + 2) throw new Finding("I4", "an opening and a close left no events");
+}
+
+function same(oracle: string, what: string, found: unknown, wanted: unknown): void {
+  const [one, other] = [stableText(found), stableText(wanted)];
+  if (one !== other) throw new Finding(oracle, `${what}: ${one}\n is not ${other}`);
+}

@@ -1,0 +1,67 @@
+/**
+ * Copies of the source, in which bugs can be planted.
+ *
+ * @module
+ */
+import type { Mutant } from "./mutants.ts";
+import type { Verdict } from "./probe.ts";
+
+const ROOT = new URL("../../../", import.meta.url);
+/** What the suites need of the repository. */
+const PARTS = ["deno.json", "mod.ts", "fs_store.ts", "memory_store.ts", "src", "testing", "tests"];
+/** A run that takes longer hangs. */
+const TIMEOUT_MS = 300_000;
+
+/** How often the text of a mutant occurs in the source: it should be once. */
+export function occurrences({ file, find }: Mutant): number {
+  return Deno.readTextFileSync(new URL(`src/${file}`, ROOT)).split(find).length - 1;
+}
+
+/** A copy of the source in a temporary directory, removed when disposed of. */
+export class SourceCopy implements Disposable {
+  readonly #directory: string;
+
+  constructor() {
+    this.#directory = Deno.makeTempDirSync({ prefix: "worker-runtime-planted-" });
+    for (const part of PARTS) copy(new URL(part, ROOT).pathname, `${this.#directory}/${part}`);
+  }
+
+  /** Plants a bug, if there is one to plant, and asks the suites. Afterwards the copy is as it was. */
+  async judge(mutant: Mutant | undefined): Promise<Verdict> {
+    if (mutant === undefined) return await this.#probe([]);
+    const path = `${this.#directory}/src/${mutant.file}`;
+    const sound = Deno.readTextFileSync(path);
+    Deno.writeTextFileSync(path, sound.replace(mutant.find, () => mutant.replace));
+    try {
+      return await this.#probe(mutant.first ?? []);
+    } finally {
+      Deno.writeTextFileSync(path, sound);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.#directory, { recursive: true });
+  }
+
+  async #probe(first: readonly string[]): Promise<Verdict> {
+    const args = ["run", "-A", "--no-check", "tests/torture/planted/probe.ts", first.join(",")];
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const command = new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: this.#directory,
+      signal,
+      stdout: "piped",
+    });
+    const { code, stdout } = await command.output();
+    const line = new TextDecoder().decode(stdout).trimEnd().split("\n").at(-1) ?? "";
+    if (signal.aborted) return { suite: "probe", oracle: "I7", why: "it hung" };
+    if (code !== 0) throw new Error(`Cannot judge: the probe ended with ${code}`);
+    return JSON.parse(line);
+  }
+}
+
+function copy(from: string, to: string): void {
+  if (Deno.statSync(from).isFile) return Deno.copyFileSync(from, to);
+  Deno.mkdirSync(to);
+  for (const { name } of Deno.readDirSync(from)) copy(`${from}/${name}`, `${to}/${name}`);
+}

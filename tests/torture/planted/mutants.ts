@@ -1,0 +1,314 @@
+/**
+ * Bugs to plant: each is a small change of the store's source that a suite
+ * must notice. A text that is not found any more is an error: the list follows
+ * the code.
+ *
+ * @module
+ */
+
+/** A bug to plant. */
+export interface Mutant {
+  /** What is wrong then. */
+  readonly name: string;
+  /** The file, below `src/`. */
+  readonly file: string;
+  /** The text to replace, which must be there exactly once. */
+  readonly find: string;
+  /** What to put in its place. */
+  readonly replace: string;
+  /** Suites that are asked first; then all others. */
+  readonly first?: readonly string[];
+}
+
+/** All of them. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: "nothing is synced",
+    file: "fs/sync_clock.ts",
+    find: "if (this.#averageMs < INLINE_MS_MAX) file.syncDataNow();",
+    replace: "if (this.#averageMs < INLINE_MS_MAX) void file;",
+    first: ["programs"],
+  },
+  {
+    name: "a command resolves before its event is durable",
+    file: "core/group_commit.ts",
+    find: "    if (records.length > 0) {\n      try {",
+    replace: "    for (const done of settle) done();\n    if (records.length > 0) {\n      try {",
+    first: ["faults"],
+  },
+  {
+    name: "the name of a new segment is not synced",
+    file: "fs/log_writer.ts",
+    find: "      await file.sync();\n      await this.#fs.syncDirectory(this.#layout.events);",
+    replace: "      await file.sync();",
+    first: ["programs"],
+  },
+  {
+    name: "the header of a segment is not synced before events follow",
+    file: "fs/log_writer.ts",
+    find: "      await file.sync();\n      await this.#fs.syncDirectory(this.#layout.events);",
+    replace: "      await this.#fs.syncDirectory(this.#layout.events);",
+    first: ["crash-states"],
+  },
+  {
+    name: "checksums are not compared",
+    file: "fs/lines.ts",
+    find: "    if (bytes[place] !== hexDigits[crc & 15]) return false;",
+    replace: "    if (bytes[place] === 0) return false;",
+    first: ["crash-states"],
+  },
+  {
+    name: "a failed sync is tried again",
+    file: "fs/log_writer.ts",
+    find: "      await this.#clock.sync(file);\n      this.#unsyncedBytes = 0;",
+    replace:
+      "      await this.#clock.sync(file).catch(() => this.#clock.sync(file));\n      this.#unsyncedBytes = 0;",
+    first: ["faults"],
+  },
+  {
+    name: "the writer goes on behind an end in doubt",
+    file: "fs/fs_store.ts",
+    find: "    if (!isClean) await writer.startSegment();",
+    replace: "",
+    first: ["crash-states"],
+  },
+  {
+    name: "a torn tail is not cut",
+    file: "fs/tail_mending.ts",
+    find: "      if (tail !== undefined) file.truncate(end.offset);",
+    replace: "",
+    first: ["crash-states"],
+  },
+  {
+    name: "a torn tail is cut without a copy in quarantine",
+    file: "fs/tail_mending.ts",
+    find: '    const kept = tail.bytes > 0 ? await quarantine.keep(path, tail.offset) : "";',
+    replace: '    const kept = "";\n    void quarantine;',
+    first: ["crash-states"],
+  },
+  {
+    name: "a copy in quarantine is not synced before the cut",
+    file: "fs/quarantine.ts",
+    find: "[bytes], { durable: true });",
+    replace: "[bytes], { durable: false });",
+    first: ["crash-states", "recovery-crashes"],
+  },
+  {
+    name: "quarantine has no bounds",
+    file: "fs/quarantine.ts",
+    find: "      if (files < quarantineFiles && total <= quarantineBytes) break;",
+    replace: "      if (quarantineBytes > 0) break;",
+    first: ["crash-states", "recovery-crashes"],
+  },
+  {
+    name: "lines in doubt are not written again",
+    file: "fs/tail_mending.ts",
+    find:
+      "      writeAll(file, readBytes(file, end.doubtOffset, end.offset - end.doubtOffset), end.doubtOffset);",
+    replace: "      void [writeAll, readBytes];",
+    first: ["faults"],
+  },
+  {
+    name: "a short write counts as a whole one",
+    file: "fs/disk.ts",
+    find: "    written += count;",
+    replace: "    written = bytes.length;",
+    first: ["faults"],
+  },
+  {
+    name: "a failed write is not cut off",
+    file: "fs/log_writer.ts",
+    find: "      this.#cutBack(file);\n",
+    replace: "",
+    first: ["faults"],
+  },
+  {
+    name: "the cut of a failed write is not synced",
+    file: "fs/log_writer.ts",
+    find: "      file.truncate(this.#offset);\n      file.syncDataNow();",
+    replace: "      file.truncate(this.#offset);",
+    first: ["faults"],
+  },
+  {
+    name: "a line says that its own batch was synced",
+    file: "fs/log_writer.ts",
+    find: "({ json }) => logLine(json, this.#syncedEventId)",
+    replace: "({ json, id }) => logLine(json, id - 1)",
+    first: ["crash-states"],
+  },
+  {
+    name: "a line says nothing of what was synced",
+    file: "fs/log_writer.ts",
+    find: "({ json }) => logLine(json, this.#syncedEventId)",
+    replace: "({ json }) => logLine(json, 0)",
+    first: ["corruption"],
+  },
+  {
+    name: "the file is not checked after a write",
+    file: "fs/log_writer.ts",
+    find: "    const stat = this.#statOf(file);\n",
+    replace: "    const stat = { ...this.#statOf(file), size, links: 1 };\n",
+    first: ["faults"],
+  },
+  {
+    name: "the lock is let go while the store is still writing",
+    file: "fs/fs_store.ts",
+    find: "    this.#timer.stop();\n    try {",
+    replace: "    this.#timer.stop();\n    this.#lock.release();\n    try {",
+    first: ["faults"],
+  },
+  {
+    name: "a projection that lags is accepted",
+    file: "fs/projections.ts",
+    find: '      return through === 0 || content.through === through ? undefined : "lags";',
+    replace: '      return content.through === undefined ? "lags" : undefined;',
+    first: ["crash-states"],
+  },
+  {
+    name: "a projection that could not be written is forgotten",
+    file: "fs/projections.ts",
+    find: "      this.#dirty.add(workerId);\n      this.#failed(error, workerId);",
+    replace: "      this.#failed(error, workerId);",
+    first: ["faults"],
+  },
+  {
+    name: "a checkpoint counts transcripts that are not synced",
+    file: "fs/fs_store.ts",
+    find: "    await this.#syncTranscripts();\n    // A purge",
+    replace: "    await this.#flushTranscripts();\n    // A purge",
+    first: ["crash-states"],
+  },
+  {
+    name: "a checkpoint counts lines that a full disk keeps waiting",
+    file: "fs/fs_store.ts",
+    find: "left?.fault ?? this.#transcripts.faultBehind(lengths)",
+    replace: "left?.fault",
+    first: ["faults"],
+  },
+  {
+    name: "a checkpoint forgets the entries that wait",
+    file: "fs/transcripts.ts",
+    find: "    transcriptLength: transcript.entries + transcript.pendingEntries,",
+    replace: "    transcriptLength: transcript.entries,",
+    first: ["programs"],
+  },
+  {
+    name: "a checkpoint points behind later events",
+    file: "fs/fs_store.ts",
+    find: "      through,\n      position,",
+    replace: "      through,\n      position: writer.position,",
+    first: ["crash-states"],
+  },
+  {
+    name: "a checkpoint takes its name before it is synced",
+    file: "fs/checkpoint.ts",
+    find: "encoded(content), { durable: true }",
+    replace: "encoded(content), { durable: false }",
+    first: ["crash-states"],
+  },
+  {
+    name: "the checksum of a checkpoint is not compared",
+    file: "fs/checkpoint.ts",
+    find: "    if (end < 0 || trailer !== expected) {",
+    replace: "    if (end < 0 || trailer.length !== expected.length) {",
+    first: ["crash-states"],
+  },
+  {
+    name: "a damaged checkpoint takes the place of the one before",
+    file: "fs/checkpoints.ts",
+    find: "        if (this.#currentIsGood) await",
+    replace: "        if (this.#fs.stat(checkpoint) !== undefined) await",
+    first: ["crash-states"],
+  },
+  {
+    name: "pruning takes what the older checkpoint needs",
+    file: "fs/fs_store.ts",
+    find: "this.#checkpoints.previousThrough() - 1",
+    replace: "writer.lastEventId",
+    first: ["programs"],
+  },
+  {
+    name: "pruning removes the newest segment first",
+    file: "fs/fs_store.ts",
+    find: '    for (const path of paths) {\n      guarded("remove"',
+    replace: '    for (const path of paths.toReversed()) {\n      guarded("remove"',
+    first: ["crash-states"],
+  },
+  {
+    name: "a purge leaves the worker's files",
+    file: "fs/fs_store.ts",
+    find: "of removeWorker(this.#fs, this.#layout, workerId)) {",
+    replace: "of [removeWorker.name].slice(1)) {",
+    first: ["crash-states"],
+  },
+  {
+    name: "a checkpoint covers a purge that a crash can undo",
+    file: "fs/fs_store.ts",
+    find: "    this.#namesUnsynced = true;\n    this.#unremoved",
+    replace: "    this.#unremoved",
+    first: ["crash-states"],
+  },
+  {
+    name: "what an opening finds is not made durable",
+    file: "fs/store_opening.ts",
+    find: "    await settle(fs, layout, options.root);\n",
+    replace: "    void settle;\n",
+    first: ["crash-states"],
+  },
+  {
+    name: "keys are forgotten by a checkpoint",
+    file: "core/snapshots.ts",
+    find: "    if (entry.eventId <= through) {",
+    replace: "    if (entry.eventId <= 0) {",
+    first: ["programs"],
+  },
+  {
+    name: "a run goes on after its process is gone",
+    file: "core/opening.ts",
+    find: "    if (run === null) continue;",
+    replace: "    if (run === null || epoch > 0) continue;",
+    first: ["programs"],
+  },
+  {
+    name: "a batch that failed is remembered as done",
+    file: "core/group_commit.ts",
+    find: "        for (const { reject } of taken) reject(error);",
+    replace: "        draft.adopt();\n        for (const { reject } of taken) reject(error);",
+    first: ["faults"],
+  },
+  {
+    name: "an event may carry any id",
+    file: "fs/log_recovery.ts",
+    find: "marks.id !== cursor.id + 1 || marks.durable >= marks.id",
+    replace: "marks.durable >= marks.id",
+    first: ["corruption"],
+  },
+  {
+    name: "damage that a later line disproves is cut off as torn",
+    file: "fs/recovery_table.ts",
+    find: "    applies: ({ k, durableBehind }) => durableBehind >= k,",
+    replace: "    applies: ({ k, durableBehind }) => durableBehind < 0 && k < 0,",
+    first: ["corruption"],
+  },
+  {
+    name: "damage that a checkpoint disproves is cut off as torn",
+    file: "fs/recovery_table.ts",
+    find: "    applies: ({ k, checkpointThrough }) => checkpointThrough >= k,",
+    replace: "    applies: ({ k, checkpointThrough }) => checkpointThrough < 0 && k < 0,",
+    first: ["corruption"],
+  },
+  {
+    name: "pages are read without a look at checksums",
+    file: "fs/line_pages.ts",
+    find: "number === 0 || !isIntact(bytes, start, newline)",
+    replace: "number === 0 || isIntact(bytes, start, start)",
+    first: ["corruption"],
+  },
+  {
+    name: "the file of another runtime is accepted",
+    file: "fs/sealed.ts",
+    find: "  if (content.runtimeId !== seal.runtimeId) {",
+    replace: "  if (content.runtimeId === undefined) {",
+    first: ["corruption"],
+  },
+];

@@ -1,0 +1,61 @@
+/**
+ * Runs suites with small budgets until one of them notices a bug, and says
+ * which: one line of JSON. Started in a copy of the source in which a bug was
+ * planted.
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console
+import { BrokenOracle, type Suite } from "../suite.ts";
+import { suites } from "../suites.ts";
+
+/** What the first suite said that noticed something. */
+export interface Verdict {
+  /** The suite; absent when none noticed anything. */
+  readonly suite?: string;
+  /** The oracle that broke, or `count` for a count below its target. */
+  readonly oracle?: string;
+  /** The case and the reason. */
+  readonly why?: string;
+}
+
+/** Shares that take a few seconds each. */
+const SHARES: Readonly<Record<string, number>> = {
+  "faults": 0.06,
+  "crash-states": 0.02,
+  "programs": 0.05,
+  "recovery-crashes": 0.05,
+  "corruption": 0.02,
+  "model": 0.02,
+};
+const OTHER_SHARE = 0.01;
+
+async function verdictOf(suite: Suite): Promise<Verdict | undefined> {
+  const { name } = suite;
+  try {
+    const { counts } = await suite.run({ share: SHARES[name] ?? OTHER_SHARE, seed: 1 });
+    const low = counts.find(({ count, target }) => count < target);
+    return low && { suite: name, oracle: "count", why: `${low.what}: ${low.count} of ${low.target}` };
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split("\n")[0] ?? "" : String(error);
+    return { suite: name, oracle: error instanceof BrokenOracle ? error.oracle : "error", why };
+  }
+}
+
+if (import.meta.main) {
+  const first = (Deno.args[0] ?? "").split(",");
+  const simulated = suites.filter(({ real }) => !real);
+  const order = [
+    ...simulated.filter(({ name }) => first.includes(name)),
+    ...simulated.filter(({ name }) => !first.includes(name)),
+  ];
+  let verdict: Verdict = {};
+  for (const suite of order) {
+    const found = await verdictOf(suite);
+    if (found === undefined) continue;
+    verdict = found;
+    break;
+  }
+  console.log(JSON.stringify(verdict));
+  Deno.exit(0);
+}

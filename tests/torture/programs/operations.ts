@@ -1,0 +1,101 @@
+/**
+ * The ten operations that programs are made of.
+ *
+ * @module
+ */
+import type { Run } from "../../../mod.ts";
+import type { Session } from "../script/session.ts";
+
+/** A program while it runs. */
+export interface ProgramState {
+  /** The run that is open. */
+  run: Run | undefined;
+  /** Steps taken so far; makes texts differ. */
+  step: number;
+}
+
+/** An operation; one that does not fit the state of things is refused by the runtime, and changes nothing. */
+export interface Operation {
+  readonly name: string;
+  readonly run: (session: Session, state: ProgramState) => Promise<unknown>;
+}
+
+/** The operations. */
+export const operations: readonly Operation[] = [
+  {
+    name: "create",
+    run: (session, { step }) =>
+      session.tell((runtime) =>
+        runtime.createWorker({ workerId: `n${step}`, intent: { kind: "assistant" } }, {
+          key: `create-${step}`,
+        })
+      ),
+  },
+  { name: "input", run: (session, { step }) => session.keyed("a", `k-${step}`, `input ${step}`) },
+  {
+    name: "batch",
+    run: (session, { step }) =>
+      Promise.all(["a", "b", "a"].map((workerId, index) =>
+        session.ask(workerId, (worker) =>
+          worker.append([
+            { role: "assistant", content: `${step}.${index} ${"y".repeat(200)}` },
+            { role: "tool", content: "" },
+          ]))
+      )),
+  },
+  {
+    name: "state",
+    run: (session, { step }) => session.ask("a", (worker) => worker.updateState({ step, gone: null })),
+  },
+  {
+    name: "run",
+    run: async (session, state) => {
+      const { run } = state;
+      state.run = undefined;
+      if (run !== undefined) await session.tell(() => run.finish("completed"));
+      else state.run = await session.ask("b", (worker) => worker.beginRun());
+    },
+  },
+  {
+    name: "usage",
+    run: (session, { step }) =>
+      session.ask("b", (worker) => worker.recordUsage({ model: `m-${step}`, requests: 2 })),
+  },
+  { name: "cancel", run: (session) => session.ask("a", (worker) => worker.cancel({ reason: "enough" })) },
+  {
+    name: "purge",
+    run: async (session) => {
+      if (await session.ask("c", (worker) => worker.purge()) !== undefined) return;
+      await session.tell((runtime) => runtime.createWorker({ workerId: "c", intent: { kind: "assistant" } }));
+      await session.ask("c", (worker) => worker.sendInput({ role: "user", content: "again" }));
+      await session.ask("c", (worker) => worker.stop());
+    },
+  },
+  { name: "reopen", run: (session) => session.reopen() },
+  {
+    name: "rotate",
+    run: async (session) => {
+      for (let line = 0; line < 2; line++) {
+        await session.ask("b", (worker) => worker.sendInput({ role: "user", content: "z".repeat(2_500) }));
+      }
+      await session.tell((runtime) => runtime.flush());
+      await session.tell((runtime) => runtime.prune({ dryRun: false }));
+    },
+  },
+];
+
+/** All programs of one to `length` operations. */
+export function programs(length: number): (readonly Operation[])[] {
+  let longest: (readonly Operation[])[] = [[]];
+  const all: (readonly Operation[])[] = [];
+  for (let size = 1; size <= length; size++) {
+    longest = longest.flatMap((program) => operations.map((operation) => [...program, operation]));
+    all.push(...longest);
+  }
+  return all;
+}
+
+/** The name of a program, by which it is found again. */
+export function nameOf(program: readonly Operation[]): string {
+  return program.map(({ name }) => name).join("-");
+}

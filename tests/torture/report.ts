@@ -1,0 +1,62 @@
+/**
+ * What suites found, as a table for people and as JSON.
+ *
+ * @module
+ */
+import type { SuiteReport } from "./suite.ts";
+
+/** What came of a suite. */
+export interface SuiteResult {
+  readonly suite: string;
+  readonly title: string;
+  readonly seconds: number;
+  /** What it counted; absent when it failed. */
+  readonly report?: SuiteReport;
+  /** Why it failed. */
+  readonly failure?: string;
+  /** How to see it fail again. */
+  readonly replay?: string;
+}
+
+/** Whether all oracles held and all targets were met. */
+export function isGood({ report, failure }: SuiteResult): boolean {
+  return failure === undefined && report !== undefined &&
+    report.counts.every(({ count, target }) => count >= target);
+}
+
+/** A table of all counts. */
+export function tableOf(results: readonly SuiteResult[]): string {
+  const rows = [["suite", "what", "count", "target", "seconds", "ok"], ...results.flatMap(rowsOf)];
+  const widths = rows.reduce<number[]>(
+    (widest, row) => row.map((cell, column) => Math.max(widest[column] ?? 0, cell.length)),
+    [],
+  );
+  const lines = rows.map((row) =>
+    row.map((cell, column) =>
+      column < 2 || column === 5 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
+    ).join("  ").trimEnd()
+  );
+  return lines.join("\n");
+}
+
+function rowsOf({ suite, seconds, report, failure }: SuiteResult): string[][] {
+  if (report === undefined) {
+    return [[suite, "", "", "", seconds.toFixed(1), failure === undefined ? "" : "FAILED"]];
+  }
+  return report.counts.map(({ what, count, target }, index) => [
+    index === 0 ? suite : "",
+    what,
+    count.toLocaleString("en"),
+    target.toLocaleString("en"),
+    index === 0 ? seconds.toFixed(1) : "",
+    count >= target ? "ok" : "BELOW TARGET",
+  ]);
+}
+
+/** Notes and failures, for people. */
+export function remarksOf(results: readonly SuiteResult[]): string[] {
+  return results.flatMap(({ suite, report, failure, replay }) => [
+    ...(report?.notes ?? []).map((note) => `${suite}: ${note}`),
+    ...(failure === undefined ? [] : [`\n${suite} FAILED: ${failure}\nreplay: ${replay}`]),
+  ]);
+}

@@ -1,0 +1,207 @@
+/**
+ * The stores that scripts begin with, each with its history.
+ *
+ * @module
+ */
+import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
+import { HOME } from "../kit/opened.ts";
+import { checkOpens } from "../oracle.ts";
+import { segmentHeader } from "../../../src/fs/segments.ts";
+import { History, type Mark } from "./history.ts";
+import { Session } from "./session.ts";
+
+/** A store to begin with. */
+export interface Base {
+  readonly image: DirectoryImage;
+  readonly history: History;
+}
+
+/** All of them. */
+export interface Bases {
+  /** An empty disk. */
+  readonly nothing: Base;
+  /** Two workers, closed in good order. */
+  readonly closed: Base;
+  /** The same, its writer killed in the middle of a run. */
+  readonly killed: Base;
+  /** Closed once; the next writer was killed after its transcripts were written. */
+  readonly flushed: Base;
+  /** Several segments and two checkpoints, with something to prune. */
+  readonly long: Base;
+  /** Power was cut in the middle of a batch. */
+  readonly torn: Base;
+  /** The same, and an opening was killed between the copy of the torn end and its cut. */
+  readonly halfCut: Base;
+  /** Killed behind the creation of a segment. */
+  readonly begunSegment: Base;
+  /** Killed in the middle of the creation of a segment. */
+  readonly emptySegment: Base;
+  /** Every projection is damaged. */
+  readonly damaged: Base;
+  /** The log was pruned, and the newest checkpoint is damaged; foreign and temporary files lie about. */
+  readonly lostCheckpoint: Base;
+  /** A torn end, a damaged transcript, and no room in quarantine. */
+  readonly fullQuarantine: Base;
+  /** A store whose creation stopped half-way. */
+  readonly unfinished: Base;
+}
+
+/** The operator's config of all scripts. */
+export function configOf(limits: Readonly<Record<string, number>>, durability: string): Uint8Array {
+  const all = { segmentBytes: 4_096, checkpointBytes: 4_096, ...limits };
+  return new TextEncoder().encode(JSON.stringify({ durability, limits: all }));
+}
+
+let made: Promise<Bases> | undefined;
+
+/** Makes the bases, once. */
+export function bases(): Promise<Bases> {
+  return made ??= makeBases();
+}
+
+async function makeBases(): Promise<Bases> {
+  const closed = await baseOf(undefined, async (session) => {
+    await beginning(session);
+    await session.close();
+  });
+  const killed = await baseOf(undefined, beginning);
+  const long = await baseOf(closed, async (session) => {
+    for (let turn = 0; turn < 3; turn++) {
+      await session.open();
+      for (let line = 0; line < 6; line++) await say(session, line % 2 === 0 ? "a" : "b", 900);
+      await session.close();
+    }
+  });
+  const pruned = await baseOf(long, async (session) => {
+    await session.open();
+    await session.tell((runtime) => runtime.prune({ dryRun: false }));
+    await session.close();
+  });
+  const nothing = { image: new SimulatedDisk().image(), history: new History() };
+  const torn = await tornBase(closed);
+  return {
+    nothing,
+    closed,
+    killed,
+    flushed: await baseOf(closed, async (session) => {
+      await session.open();
+      for (const workerId of ["a", "b", "a"]) await say(session, workerId, 50);
+      await session.tell((runtime) => runtime.flush());
+    }),
+    long,
+    torn,
+    halfCut: await baseOf(torn, async (session) => {
+      session.disk.onCall = ({ operation, path }) =>
+        operation === "truncate" && path.includes("/events/") ? { kind: "kill", when: "before" } : undefined;
+      await session.open();
+    }),
+    begunSegment: planted(killed, (disk) => beginSegment(disk, killed.history.texts.length + 1, true)),
+    emptySegment: planted(killed, (disk) => beginSegment(disk, killed.history.texts.length + 1, false)),
+    damaged: planted(long, (disk) => damageProjections(disk)),
+    lostCheckpoint: planted(pruned, (disk) => loseCheckpoint(disk)),
+    fullQuarantine: planted(torn, (disk) => fillQuarantine(disk)),
+    unfinished: planted(nothing, (disk) => beginCreation(disk)),
+  };
+}
+
+/** A store that a script made, out of another one or out of nothing. */
+export async function baseOf(
+  from: Base | undefined,
+  script: (session: Session) => Promise<void>,
+): Promise<Base> {
+  const history = from?.history.at(from.history.mark()) ?? new History();
+  const disk = new SimulatedDisk(from === undefined ? {} : { contents: from.image });
+  disk.plant.file(`${HOME}/config.jsonc`, configOf({}, "synced"));
+  const session = new Session(disk, history);
+  await script(session);
+  return { image: disk.image(), history: history.at(history.mark()) };
+}
+
+/** Has a worker told so much. */
+export async function say(session: Session, workerId: string, length: number): Promise<void> {
+  await session.ask(workerId, (worker) => worker.sendInput({ role: "user", content: "x".repeat(length) }));
+}
+
+async function beginning(session: Session): Promise<void> {
+  await session.open();
+  for (const workerId of ["a", "b"]) {
+    await session.tell((runtime) => runtime.createWorker({ workerId, intent: { kind: "assistant" } }));
+    await say(session, workerId, 30);
+  }
+  await session.keyed("a", "first", "said once");
+  await session.ask("b", (worker) => worker.recordUsage({ model: "m-0", outputTokens: 5 }));
+  await session.tell((runtime) => runtime.flush());
+  await session.ask("a", (worker) => worker.beginRun({ runId: "run-0" }));
+}
+
+/** The power goes while a batch is written, and leaves a part of it behind a hole. */
+async function tornBase(from: Base): Promise<Base> {
+  const history = from.history.at(from.history.mark());
+  const disk = new SimulatedDisk({ contents: from.image });
+  const session = new Session(disk, history);
+  await session.open();
+  let moment: { readonly disk: SimulatedDisk; readonly mark: Mark } | undefined;
+  disk.onCall = ({ operation, path }) => {
+    const isSync = operation === "syncDataNow" || operation === "syncData";
+    if (isSync && path.includes("/events/")) moment ??= { disk: disk.fork(), mark: history.mark() };
+    return undefined;
+  };
+  await Promise.all([1, 2, 3, 4].map(() => say(session, "a", 400)));
+  for (const state of moment?.disk.crashStates() ?? []) {
+    const left = history.at(moment?.mark ?? history.mark());
+    const notices = await checkOpens(state.disk.fork(), left.at(left.mark()));
+    if (notices.some(({ code }) => code === "torn_tail_cut")) {
+      return { image: state.disk.image(), history: left };
+    }
+  }
+  throw new Error("Cannot make a torn base: no power cut leaves one");
+}
+
+function planted(from: Base, plant: (disk: SimulatedDisk) => void): Base {
+  const disk = new SimulatedDisk({ contents: from.image });
+  plant(disk);
+  return { image: disk.image(), history: from.history };
+}
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** Puts other bytes in the middle of a file. */
+function spoil(disk: SimulatedDisk, name: string): void {
+  const bytes = disk.peek(`${HOME}/${name}`) ?? new Uint8Array(3);
+  bytes.fill(0x23, Math.floor(bytes.length / 2), Math.floor(bytes.length / 2) + 3);
+  disk.plant.file(`${HOME}/${name}`, bytes);
+}
+
+function damageProjections(disk: SimulatedDisk): void {
+  for (const name of ["overview.json", "workers/a/state.json", "workers/b/usage.json"]) spoil(disk, name);
+  spoil(disk, "workers/a/transcript.jsonl");
+  disk.plant.file(`${HOME}/workers/b/transcript.jsonl`, bytesOf("{}\n"));
+  disk.plant.nothing(`${HOME}/workers/b/worker.json`);
+}
+
+function loseCheckpoint(disk: SimulatedDisk): void {
+  spoil(disk, "checkpoint.json");
+  disk.plant.file(`${HOME}/checkpoint.json.tmp`, bytesOf("{"));
+  disk.plant.file(`${HOME}/events/0000000000000099.jsonl.tmp`, bytesOf("{"));
+  disk.plant.file(`${HOME}/events/notes.txt`, bytesOf("not the store's"));
+}
+
+function fillQuarantine(disk: SimulatedDisk): void {
+  for (let number = 1; number <= 4; number++) {
+    disk.plant.file(`${HOME}/quarantine/00000${number}-old-0-00000000.bin`, bytesOf(`old ${number}`));
+  }
+  spoil(disk, "workers/a/transcript.jsonl");
+}
+
+function beginSegment(disk: SimulatedDisk, firstEventId: number, whole: boolean): void {
+  const name = `${String(firstEventId).padStart(16, "0")}.jsonl`;
+  const header = segmentHeader("t", firstEventId);
+  disk.plant.file(`${HOME}/events/${name}`, whole ? header : header.subarray(0, 0));
+}
+
+function beginCreation(disk: SimulatedDisk): void {
+  disk.plant.directory(`${HOME}/events`);
+  disk.plant.directory(`${HOME}/workers`);
+  disk.plant.file(`${HOME}/events/0000000000000001.jsonl`, bytesOf('{"format":'));
+  disk.plant.file(`${HOME}/runtime.json`, bytesOf('{"format'));
+}

@@ -1,0 +1,156 @@
+/**
+ * What a runtime was asked to keep, and how far it was promised: the witness
+ * against which everything that is read later is held.
+ *
+ * An event is *certain* once an append of it was acknowledged, or once it was
+ * read at an opening. Events of an append that is under way, or that failed
+ * for good, are in *doubt*: each prefix of them may be there.
+ *
+ * @module
+ */
+import type { EventRecord } from "../../../src/core/events.ts";
+
+/** What an oracle found, before the case has a name. */
+export class Finding extends Error {
+  override readonly name = "Finding";
+  /** The oracle, such as `I1`. */
+  readonly oracle: string;
+
+  constructor(oracle: string, why: string, options?: ErrorOptions) {
+    super(why, options);
+    this.oracle = oracle;
+  }
+}
+
+/** A command with a key whose event is certain. */
+export interface KeyedCommand {
+  readonly workerId: string;
+  readonly key: string;
+  readonly content: string;
+  readonly eventId: number;
+}
+
+/** How far a history was at one moment. */
+export interface Mark {
+  /** The number of events that were certain. */
+  readonly certain: number;
+  /** Those that may follow them. */
+  readonly doubt: readonly string[];
+  /** Events up to this one may have been given up on request. */
+  readonly prunable: number;
+  /** Events up to this one survive a power cut even where an answer does not wait for the device. */
+  readonly synced: number;
+}
+
+/** What was issued and what was promised. */
+export class History {
+  /** Texts of the events that are certain; event 1 first. */
+  readonly texts: string[] = [];
+  /** Snapshots that were saved, by the last event they cover. */
+  readonly snapshots: Map<number, string> = new Map();
+  /** Commands with keys whose events are certain. */
+  readonly keyed: KeyedCommand[] = [];
+  /** Hears when an opening has read everything. */
+  onLoaded: (() => void) | undefined;
+  #doubt: readonly string[] = [];
+  #prunable = 0;
+  #synced = 0;
+
+  /** How far it is now. */
+  mark(): Mark {
+    return {
+      certain: this.texts.length,
+      doubt: this.#doubt,
+      prunable: this.#prunable,
+      synced: this.#synced,
+    };
+  }
+
+  /** The history as it was, to go its own way. With `written`, only what was synced is certain. */
+  at(mark: Mark, written = false): History {
+    const certain = written ? Math.min(mark.synced, mark.certain) : mark.certain;
+    const copy = new History();
+    copy.texts.push(...this.texts.slice(0, certain));
+    copy.#doubt = [...this.texts.slice(certain, mark.certain), ...mark.doubt];
+    copy.#prunable = mark.prunable;
+    copy.#synced = Math.min(mark.synced, certain);
+    for (const [through, text] of this.snapshots) copy.snapshots.set(through, text);
+    copy.keyed.push(...this.keyed.filter(({ eventId }) => eventId <= certain));
+    return copy;
+  }
+
+  /** A batch is on its way. */
+  issue(events: readonly EventRecord[]): void {
+    const first = events[0]?.id ?? 0;
+    if (first !== this.texts.length + 1) {
+      throw new Finding("I3", `event ${first} was issued after event ${this.texts.length}`);
+    }
+    this.#doubt = events.map(({ json }) => json);
+  }
+
+  /** The batch on its way was acknowledged. */
+  acknowledge(): void {
+    this.texts.push(...this.#doubt);
+    this.#doubt = [];
+  }
+
+  /** The batch on its way was refused; unless for good, nothing of it is there. */
+  refuse(forGood: boolean): void {
+    if (!forGood) this.#doubt = [];
+  }
+
+  /** The caller of a command was told that its event is durable. */
+  promise(eventId: number): void {
+    if (eventId > this.texts.length) {
+      throw new Finding("I1", `event ${eventId} was promised before event ${this.texts.length} was durable`);
+    }
+  }
+
+  /** A snapshot is being saved. */
+  snapshot(through: number, text: string): void {
+    this.snapshots.set(through, text);
+  }
+
+  /** Everything through this event is on the device, whatever the durability. */
+  sync(through: number): void {
+    this.#synced = Math.max(this.#synced, through);
+  }
+
+  /** Pruning through this event was asked for. */
+  prune(through: number): void {
+    this.#prunable = Math.max(this.#prunable, through);
+  }
+
+  /** An opening read a snapshot and these events behind it: holds them against what was promised. */
+  loaded(
+    snapshot: { readonly through: number; readonly text: string } | undefined,
+    read: readonly string[],
+  ): void {
+    const through = snapshot?.through ?? 0;
+    this.#checkSnapshot(snapshot);
+    const last = through + read.length;
+    if (last < this.texts.length) {
+      throw new Finding("I1", `events ${last + 1} to ${this.texts.length} are missing`);
+    }
+    const all = [...this.texts, ...this.#doubt];
+    if (last > all.length) {
+      throw new Finding("I3", `there are ${last} events, but only ${all.length} were issued`);
+    }
+    for (const [index, text] of read.entries()) {
+      const id = through + 1 + index;
+      if (text === all[id - 1]) continue;
+      throw new Finding(id <= this.texts.length ? "I1" : "I3", `event ${id} is ${text}, not ${all[id - 1]}`);
+    }
+    this.texts.push(...all.slice(this.texts.length, last));
+    this.#doubt = [];
+    this.onLoaded?.();
+  }
+
+  #checkSnapshot(snapshot: { readonly through: number; readonly text: string } | undefined): void {
+    if (snapshot === undefined) return;
+    const { through, text } = snapshot;
+    const saved = this.snapshots.get(through);
+    if (saved === undefined) throw new Finding("I3", `a snapshot through ${through} was never saved`);
+    if (saved !== text) throw new Finding("I1", `the snapshot through ${through} is not as it was saved`);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * A host in a script: opens a runtime on a simulated disk, gives it commands,
+ * and opens it again when it failed. Every answer is held against the
+ * history, every refusal must be a typed error.
+ *
+ * @module
+ */
+import { type Diagnostic, isRuntimeError, Runtime, Worker } from "../../../mod.ts";
+import { FsRuntimeStore } from "../../../fs_store.ts";
+import type { SimulatedDisk } from "../../disk/mod.ts";
+import { ROOT } from "../kit/opened.ts";
+import { transcriptsOf } from "./fold.ts";
+import { Finding, type History } from "./history.ts";
+import { WitnessedStore } from "./witnessed_store.ts";
+
+/** Time at which scripts happen; each look at the clock is one millisecond later. */
+const EPOCH_MS = 1_800_000_000_000;
+
+/** Refusals that no fault of the disk explains. */
+const NEVER: ReadonlySet<string> = new Set([
+  "store_corrupt",
+  "store_missing",
+  "store_version",
+  "store_vanished",
+  "store_locked",
+  "wrong_runtime",
+]);
+
+/** How often a script opens again what failed. */
+const REOPENINGS_MAX = 2;
+
+/** A host at work. */
+export class Session {
+  readonly history: History;
+  /** Everything that was noticed. */
+  readonly diagnostics: Diagnostic[] = [];
+  /** Codes of commands that were refused. */
+  readonly refusals: string[] = [];
+  disk: SimulatedDisk;
+  #runtime: Runtime | undefined;
+  #reopenings = 0;
+  /** The reopening under way: commands given at once wait for one. */
+  #reopening: Promise<void> | undefined;
+  #ids = 0;
+  #now = EPOCH_MS;
+
+  constructor(disk: SimulatedDisk, history: History) {
+    this.disk = disk;
+    this.history = history;
+  }
+
+  /** The open runtime, or `undefined`. */
+  get runtime(): Runtime | undefined {
+    return this.#runtime;
+  }
+
+  /** Opens the runtime; throws what opening throws. */
+  async openOrThrow(): Promise<Runtime> {
+    const now = () => ++this.#now;
+    const store = await FsRuntimeStore.open({ root: ROOT, runtimeId: "t" }, { fileSystem: this.disk, now });
+    return this.#runtime = await Runtime.open({
+      store: new WitnessedStore(store, this.history),
+      now,
+      newId: () => `id-${this.history.texts.length}-${++this.#ids}`,
+      onDiagnostic: (diagnostic) => this.diagnostics.push(diagnostic),
+    });
+  }
+
+  /** Opens the runtime; `false` when it was refused. */
+  async open(): Promise<boolean> {
+    this.#runtime = undefined;
+    return await this.#settle(() => this.openOrThrow()) !== undefined;
+  }
+
+  /** Closes the runtime. */
+  async close(): Promise<void> {
+    const runtime = this.#runtime;
+    this.#runtime = undefined;
+    if (runtime !== undefined) await this.#settle(() => runtime.close());
+  }
+
+  /** Closes and opens. */
+  async reopen(): Promise<void> {
+    await this.close();
+    await this.open();
+  }
+
+  /** Gives the runtime a command; `undefined` when it was refused. */
+  async tell<T>(command: (runtime: Runtime) => Promise<T>): Promise<T | undefined> {
+    const runtime = await this.#ready();
+    if (runtime === undefined) return undefined;
+    const answer = await this.#settle(() => command(runtime));
+    const receipt: unknown = answer instanceof Worker ? answer.creation : answer;
+    if (isReceipt(receipt)) this.history.promise(receipt.eventId);
+    return answer;
+  }
+
+  /** Gives a worker a command; `undefined` when it was refused. */
+  async ask<T>(workerId: string, command: (worker: Worker) => Promise<T>): Promise<T | undefined> {
+    return await this.tell((runtime) => command(runtime.worker(workerId)));
+  }
+
+  /** Sends input with a key, and remembers it. */
+  async keyed(workerId: string, key: string, content: string): Promise<void> {
+    const sent = await this.ask(workerId, (worker) => worker.sendInput({ role: "user", content }, { key }));
+    if (sent !== undefined) this.history.keyed.push({ workerId, key, content, eventId: sent.eventId });
+  }
+
+  /** Reads a whole transcript and holds it against the history. */
+  async read(workerId: string): Promise<void> {
+    const page = await this.ask(workerId, (worker) => worker.transcript({ after: 0, limit: 1_000 }));
+    if (page === undefined || page.next !== null) return;
+    const expected = transcriptsOf(this.history.texts).get(workerId) ?? [];
+    const [found, wanted] = [JSON.stringify(page.items), JSON.stringify(expected)];
+    if (found !== wanted) throw new Finding("I1", `the transcript of ${workerId} is ${found}, not ${wanted}`);
+  }
+
+  /** Size of the newest segment of the log. */
+  lastSegmentBytes(): number {
+    const names = [...this.disk.dump().keys()].filter((path) => /\/events\/\d+\.jsonl$/.test(path)).sort();
+    return this.disk.peek(names.at(-1) ?? "")?.length ?? 0;
+  }
+
+  async #ready(): Promise<Runtime | undefined> {
+    if (this.#runtime !== undefined && this.#runtime.health.status !== "failed") return this.#runtime;
+    if (this.#reopening === undefined) {
+      if (this.#reopenings >= REOPENINGS_MAX) return undefined;
+      this.#reopenings++;
+      this.#reopening = this.reopen().finally(() => this.#reopening = undefined);
+    }
+    await this.#reopening;
+    return this.#runtime;
+  }
+
+  async #settle<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Finding) throw error;
+      if (!this.disk.alive) return undefined;
+      if (!isRuntimeError(error)) throw new Finding("I7", `an untyped error: ${error}`, { cause: error });
+      if (NEVER.has(error.code)) throw new Finding("I1", `${error.code}: ${error.message}`, { cause: error });
+      this.refusals.push(error.code);
+      return undefined;
+    }
+  }
+}
+
+function isReceipt(value: unknown): value is { readonly eventId: number } {
+  return typeof value === "object" && value !== null && "eventId" in value &&
+    typeof value.eventId === "number";
+}

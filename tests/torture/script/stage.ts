@@ -1,0 +1,100 @@
+/**
+ * Plays a workload on a disk of its own, in a world that repeats itself: the
+ * clock that syncs are measured with stands still unless the script wants a
+ * slow device.
+ *
+ * @module
+ */
+import { type CallHook, hooks, SimulatedDisk, type Trace } from "../../disk/mod.ts";
+import { HOME } from "../kit/opened.ts";
+import type { Workload } from "../workloads.ts";
+import { bases, configOf } from "./bases.ts";
+import { Finding, type History } from "./history.ts";
+import { Session } from "./session.ts";
+
+/** Time after which a script counts as hanging. */
+const HANG_MS = 20_000;
+
+/** A workload that was played. */
+export interface Played {
+  readonly disk: SimulatedDisk;
+  readonly history: History;
+  readonly session: Session;
+}
+
+/** How to play. */
+export interface Staging {
+  /** Sees every call, and may spoil it. Made for the disk and the history of this play. */
+  readonly hook?: (disk: SimulatedDisk, history: History) => CallHook;
+  readonly trace?: Trace;
+  /** Varies the lengths of what is said. @default {100} */
+  readonly size?: number;
+}
+
+/** Plays a workload to its end. */
+export async function play(workload: Workload, staging: Staging = {}): Promise<Played> {
+  const base = (await bases())[workload.base];
+  const history = base.history.at(base.history.mark());
+  const disk = new SimulatedDisk({ contents: base.image, trace: staging.trace });
+  disk.plant.file(`${HOME}/config.jsonc`, configOf(workload.limits ?? {}, workload.durability ?? "synced"));
+  const hook = staging.hook?.(disk, history) ?? (() => undefined);
+  disk.onCall = workload.slow ? hooks(slowDevice, hook) : hook;
+  const session = new Session(disk, history);
+  await settled(workload.run(session, staging.size ?? 100));
+  disk.onCall = undefined;
+  return { disk, history, session };
+}
+
+/** I7: fails when the work does not end. */
+export async function settled<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const hanging = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Finding("I7", `nothing happened for ${HANG_MS} ms`)), HANG_MS);
+  });
+  try {
+    return await Promise.race([work, hanging]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const slowDevice: CallHook = ({ operation }) => {
+  if (operation === "syncDataNow" || operation === "syncData") clock.nowMs += 2;
+  return undefined;
+};
+
+const clock = { nowMs: 0 };
+
+/** Stops `performance.now` in this thread while the returned object lives. */
+export function stillClock(): Disposable {
+  const real = performance.now;
+  performance.now = () => clock.nowMs;
+  return {
+    [Symbol.dispose](): void {
+      performance.now = real;
+    },
+  };
+}
+
+/** I7: counts rejections that nobody took while the returned object lives. */
+export class Unhandled implements Disposable {
+  readonly reasons: unknown[] = [];
+
+  constructor() {
+    globalThis.addEventListener("unhandledrejection", this.#note);
+  }
+
+  /** Throws when there was one. */
+  check(): void {
+    if (this.reasons.length > 0) throw new Finding("I7", `a rejection that nobody took: ${this.reasons[0]}`);
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.removeEventListener("unhandledrejection", this.#note);
+  }
+
+  readonly #note = (event: PromiseRejectionEvent): void => {
+    event.preventDefault();
+    this.reasons.push(event.reason);
+  };
+}

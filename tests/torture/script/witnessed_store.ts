@@ -1,0 +1,109 @@
+/**
+ * A store as the runtime sees it, with a witness at the seam.
+ *
+ * @module
+ */
+import { isRuntimeError } from "../../../mod.ts";
+import type {
+  AppendBatch,
+  AppendResult,
+  LoadedSnapshot,
+  LoadedStore,
+  PrunedEvents,
+  PruneEvents,
+  ReadEvents,
+  ReadTranscript,
+  RuntimeStore,
+  Snapshot,
+  StoredEvents,
+  StoreHost,
+  StoreSupports,
+} from "../../../mod.ts";
+import type { History } from "./history.ts";
+
+/** Passes everything on and tells the history of it. */
+export class WitnessedStore implements RuntimeStore {
+  readonly #store: RuntimeStore;
+  readonly #history: History;
+
+  constructor(store: RuntimeStore, history: History) {
+    this.#store = store;
+    this.#history = history;
+  }
+
+  get runtimeId(): RuntimeStore["runtimeId"] {
+    return this.#store.runtimeId;
+  }
+
+  get displayName(): string | undefined {
+    return this.#store.displayName;
+  }
+
+  get supports(): StoreSupports {
+    return this.#store.supports;
+  }
+
+  async load(host: StoreHost): Promise<LoadedStore> {
+    const { snapshot, events } = await this.#store.load(host);
+    return { snapshot, events: this.#replay(snapshot, events) };
+  }
+
+  async append(batch: AppendBatch): Promise<AppendResult> {
+    this.#history.issue(batch.events);
+    try {
+      const result = await this.#store.append(batch);
+      this.#history.acknowledge();
+      return result;
+    } catch (error) {
+      const forGood = !isRuntimeError(error) || error.code === "store_poisoned" ||
+        error.code === "store_vanished";
+      this.#history.refuse(forGood);
+      throw error;
+    }
+  }
+
+  readEvents(read: ReadEvents): Promise<StoredEvents> {
+    return this.#store.readEvents(read);
+  }
+
+  readTranscript(read: ReadTranscript): Promise<readonly string[]> {
+    return this.#store.readTranscript(read);
+  }
+
+  async saveSnapshot(snapshot: Snapshot): Promise<void> {
+    const workers = [...snapshot.workers];
+    const { through, runtimeJson } = snapshot;
+    this.#history.snapshot(through, textOf({ runtimeJson, workers: workers.map(({ json }) => json) }));
+    await this.#store.saveSnapshot({ through, runtimeJson, workers });
+    this.#history.sync(through);
+  }
+
+  prune(prune: PruneEvents): Promise<PrunedEvents> {
+    if (!prune.dryRun) this.#history.prune(prune.through);
+    return this.#store.prune(prune);
+  }
+
+  flush(): Promise<void> {
+    return this.#store.flush();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  async *#replay(
+    snapshot: LoadedSnapshot | undefined,
+    events: AsyncIterable<readonly string[]>,
+  ): AsyncGenerator<readonly string[]> {
+    const texts: string[] = [];
+    for await (const chunk of events) {
+      texts.push(...chunk);
+      yield chunk;
+    }
+    this.#history.loaded(snapshot && { through: snapshot.through, text: textOf(snapshot) }, texts);
+  }
+}
+
+function textOf(snapshot: { readonly runtimeJson: string; readonly workers: Iterable<string> }): string {
+  return `${snapshot.runtimeJson}\n${[...snapshot.workers].join("\n")}`;
+}

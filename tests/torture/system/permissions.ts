@@ -1,0 +1,129 @@
+/**
+ * The permissions of Deno: a store that lacks one says which, changes nothing,
+ * and never takes a store that it cannot see for one that is not there.
+ *
+ * @module
+ */
+import { FsRuntimeStore } from "../../../fs_store.ts";
+import { Runtime } from "../../../mod.ts";
+import { Child } from "../processes/child_process.ts";
+import { BrokenOracle } from "../suite.ts";
+
+/** A row of the matrix. */
+interface Permitted {
+  readonly name: string;
+  readonly flags: (root: string) => readonly string[];
+  /** A permission that the process gives up once the store is open. */
+  readonly revoke: string;
+  /** What opening comes to, by whether the store exists. */
+  readonly open: { readonly existing: RegExp; readonly fresh: RegExp };
+  /** What everything else comes to. */
+  readonly rest: RegExp;
+}
+
+const DENIED = /^store_permission --allow-/;
+const OK = /^ok$/;
+/** What a store may answer whose permission went while it was open. */
+const LATE = /^(?:ok|store_permission --allow-|store_poisoned|worker_not_found|store_vanished)/;
+
+const matrix: readonly Permitted[] = [
+  { name: "none", flags: () => [], revoke: "", open: { existing: DENIED, fresh: DENIED }, rest: DENIED },
+  {
+    name: "read only",
+    flags: (root) => [`--allow-read=${root}`],
+    revoke: "",
+    open: { existing: DENIED, fresh: DENIED },
+    rest: DENIED,
+  },
+  {
+    name: "write only",
+    flags: (root) => [`--allow-write=${root}`],
+    revoke: "",
+    open: { existing: DENIED, fresh: DENIED },
+    rest: DENIED,
+  },
+  {
+    name: "read and write",
+    flags: (root) => [`--allow-read=${root}`, `--allow-write=${root}`],
+    revoke: "",
+    open: { existing: OK, fresh: OK },
+    rest: OK,
+  },
+  {
+    name: "reading hidden",
+    flags: (root) => [`--ignore-read=${root}`, `--allow-write=${root}`],
+    revoke: "",
+    // Never a new store in the place of one that is hidden.
+    open: { existing: /^store_(?:permission|missing|io)/, fresh: /^store_(?:permission|missing|io)/ },
+    rest: DENIED,
+  },
+  {
+    name: "write revoked",
+    flags: (root) => [`--allow-read=${root}`, `--allow-write=${root}`],
+    revoke: "write",
+    open: { existing: OK, fresh: OK },
+    rest: LATE,
+  },
+  {
+    name: "read revoked",
+    flags: (root) => [`--allow-read=${root}`, `--allow-write=${root}`],
+    revoke: "read",
+    open: { existing: OK, fresh: OK },
+    rest: LATE,
+  },
+];
+
+const PERMITTED = new URL("./permitted.ts", import.meta.url);
+const OPERATIONS = 20;
+
+/** Runs the matrix; gives how many operations were held against it. */
+export async function checkPermissions(): Promise<number> {
+  let operations = 0;
+  for (const row of matrix) {
+    for (const kind of ["existing", "fresh"] as const) {
+      const root = await Deno.makeTempDir({ prefix: "worker-runtime-permissions-" });
+      try {
+        operations += await checkRow(row, kind, root);
+      } finally {
+        await Deno.remove(root, { recursive: true });
+      }
+    }
+  }
+  return operations;
+}
+
+async function checkRow(row: Permitted, kind: "existing" | "fresh", root: string): Promise<number> {
+  const name = `permissions:${row.name}:${kind}`.replaceAll(" ", "+");
+  await makeStore(root, kind);
+  const child = new Child(PERMITTED, row.revoke === "" ? [root] : [root, row.revoke], {
+    flags: row.flags(root),
+  });
+  await child.hear("end");
+  await child.end();
+  const lines = child.lines.map((line) => line.trim());
+  for (const line of lines) {
+    const [operation = "", ...rest] = line.split(" ");
+    const wanted = operation === "open" ? row.open[kind] : kind === "fresh" ? /./ : row.rest;
+    if (!wanted.test(rest.join(" "))) throw new BrokenOracle("I7", name, line);
+    if (rest[0] === "untyped") throw new BrokenOracle("I7", name, line);
+  }
+  if (lines.length === 0) throw new BrokenOracle("I7", name, "it says nothing");
+  await checkKept(root, kind, name);
+  // One refused opening stands for all that cannot be done behind it.
+  return lines.length === 1 ? OPERATIONS : lines.length;
+}
+
+async function makeStore(root: string, kind: "existing" | "fresh"): Promise<void> {
+  if (kind === "fresh") return;
+  await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "t" }) });
+  const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+  await worker.sendInput({ role: "user", content: "kept" });
+}
+
+/** What was there is still there, whatever the other process was allowed to do. */
+async function checkKept(root: string, kind: "existing" | "fresh", name: string): Promise<void> {
+  if (kind === "fresh") return;
+  await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "t" }) });
+  const { items: [first] } = await runtime.worker("w").transcript({ after: 0, limit: 1 });
+  if (first?.content !== "kept") throw new BrokenOracle("I1", name, "what was there is gone");
+}

@@ -1,0 +1,52 @@
+/**
+ * A host that works on a real store whose disk fails. It prints `ack KEY
+ * EVENT` or `no KEY CODE` for every command, and ends in good order.
+ *
+ * @module
+ */
+import { FsRuntimeStore } from "../../../fs_store.ts";
+import { isRuntimeError, Runtime } from "../../../mod.ts";
+
+const [root = "", rounds = "12"] = Deno.args;
+const encoder = new TextEncoder();
+
+function say(...words: readonly (string | number)[]): void {
+  Deno.stdout.writeSync(encoder.encode(`${words.join(" ")}\n`));
+}
+
+function codeOf(error: unknown): string {
+  return isRuntimeError(error) ? error.code : `untyped ${String(error).replaceAll("\n", " ")}`;
+}
+
+async function send(runtime: Runtime, key: string, length: number): Promise<void> {
+  try {
+    const content = `${key} ${"z".repeat(length)}`;
+    const { eventId } = await runtime.worker("w").sendInput({ role: "user", content }, { key });
+    say("ack", key, eventId);
+  } catch (error) {
+    say("no", key, codeOf(error));
+  }
+}
+
+/** With a key: what a refused command should have done is done by the next one. */
+async function create(runtime: Runtime): Promise<void> {
+  try {
+    await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } }, { key: "create" });
+  } catch (error) {
+    say("no", "create", codeOf(error));
+  }
+}
+
+try {
+  const store = await FsRuntimeStore.open({ root, runtimeId: "t" });
+  const runtime = await Runtime.open({ store });
+  for (let round = 0; round < Number(rounds); round++) {
+    await create(runtime);
+    await Promise.all([0, 1, 2].map((caller) => send(runtime, `k${round}-${caller}`, round * 150)));
+    if (round % 4 === 3) await runtime.flush().catch((error) => say("no", "flush", codeOf(error)));
+  }
+  await runtime.close();
+} catch (error) {
+  say("no", "open", codeOf(error));
+}
+say("end");

@@ -1,0 +1,340 @@
+/**
+ * Scripts that together make every call of the store: what hosts do, and what
+ * disks had done to them before.
+ *
+ * @module
+ */
+import type { Bases } from "./script/bases.ts";
+import type { Session } from "./script/session.ts";
+
+/** A script and the store it begins with. */
+export interface Workload {
+  readonly name: string;
+  /** The store it begins with. */
+  readonly base: keyof Bases;
+  /** Limits of the operator's config besides the small ones that all scripts have. */
+  readonly limits?: Readonly<Record<string, number>>;
+  /** Whether an answer waits for the device. @default "synced" */
+  readonly durability?: "written";
+  /** The device answers so late that syncs leave the thread. */
+  readonly slow?: boolean;
+  /** What the host does; `size` varies the lengths of what it says. */
+  readonly run: (session: Session, size: number) => Promise<void>;
+}
+
+const user = (content: string): { role: "user"; content: string } => ({ role: "user", content });
+const says = (content: string): { role: "assistant"; content: string } => ({ role: "assistant", content });
+const text = (length: number): string => "lorem ipsum ".repeat(Math.ceil(length / 12)).slice(0, length);
+
+/** Input for a worker, one command after the other. */
+async function talk(session: Session, workerId: string, times: number, length: number): Promise<void> {
+  for (let turn = 1; turn <= times; turn++) {
+    await session.ask(workerId, (worker) => worker.sendInput(user(`${turn} ${text(length)}`)));
+  }
+}
+
+/** Commands given at once: one batch. */
+async function burst(session: Session, workerId: string, count: number, length: number): Promise<void> {
+  const send = (index: number) =>
+    session.ask(workerId, (worker) => worker.sendInput(user(`${index} ${text(length)}`)));
+  await Promise.all(Array.from({ length: count }, (_, index) => send(index)));
+}
+
+/** Fills the newest segment of the log up to this many bytes, about. */
+async function fill(session: Session, workerId: string, bytes: number): Promise<void> {
+  for (let piece = 0; piece < 9; piece++) {
+    const missing = bytes - session.lastSegmentBytes();
+    if (missing < 230) return;
+    await talk(session, workerId, 1, missing < 1_500 ? missing - 204 : 1_000);
+  }
+}
+
+/** A run from its beginning to its end. */
+async function work(session: Session, workerId: string, length: number): Promise<void> {
+  const run = await session.ask(workerId, (worker) => worker.beginRun());
+  await session.ask(workerId, (worker) => worker.append([says(text(length)), says("done")]));
+  await session.ask(workerId, (worker) => worker.recordUsage({ model: "m-1", inputTokens: length }));
+  await session.ask(workerId, (worker) => worker.updateState({ step: length, note: text(length) }));
+  if (run !== undefined) await session.tell(() => run.finish("completed"));
+}
+
+/** Ends a worker, gives it up and takes its id again. */
+async function replace(session: Session, workerId: string, length: number): Promise<void> {
+  await session.ask(workerId, (worker) => worker.cancel({ reason: "replaced" }));
+  await session.tell((runtime) => runtime.flush());
+  await session.ask(workerId, (worker) => worker.purge());
+  await session.tell((runtime) => runtime.createWorker({ workerId, intent: { kind: "assistant" } }));
+  await talk(session, workerId, 2, length);
+}
+
+/** All scripts. */
+export const workloads: readonly Workload[] = [
+  {
+    name: "create",
+    base: "nothing",
+    run: async (session, size) => {
+      await session.open();
+      await session.tell((runtime) => runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } }));
+      await talk(session, "a", 2, size);
+      await session.close();
+      await session.open();
+    },
+  },
+  {
+    name: "inputs",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "a", 6, size);
+      await session.read("a");
+      await session.keyed("b", "k-1", text(size));
+      await talk(session, "b", 3, 40);
+    },
+  },
+  {
+    name: "batches",
+    base: "flushed",
+    run: async (session, size) => {
+      await session.open();
+      await burst(session, "a", 6, size);
+      await burst(session, "b", 9, 180);
+      await session.read("b");
+      await burst(session, "a", 3, 700);
+      await session.close();
+    },
+  },
+  {
+    name: "large",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "a", 1, 3_500 + size);
+      await talk(session, "a", 1, 6_000 + size);
+      await session.ask("b", (worker) => worker.append([says(text(900)), says(text(size)), says("end")]));
+      await session.read("a");
+      await session.close();
+    },
+  },
+  {
+    name: "rotation",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      for (const workerId of ["a", "b", "a"]) await talk(session, workerId, 4, 900 + size);
+      await session.read("a");
+      await session.tell((runtime) => runtime.events({ after: 2, limit: 5 }));
+      await session.close();
+    },
+  },
+  {
+    name: "brim",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      // The event of the close fills the segment: the next opening begins with a new one.
+      await fill(session, "a", 4_060);
+      await session.reopen();
+      await talk(session, "b", 2, size);
+    },
+  },
+  {
+    name: "openings",
+    base: "nothing",
+    run: async (session, size) => {
+      for (let opening = 0; opening < 3; opening++) {
+        await session.open();
+        await session.tell((runtime) =>
+          runtime.createWorker({ workerId: `w${opening}`, intent: { kind: "task", objective: text(size) } })
+        );
+        await session.close();
+      }
+    },
+  },
+  {
+    name: "runs",
+    base: "killed",
+    run: async (session, size) => {
+      await session.open();
+      await work(session, "a", size);
+      await session.tell((runtime) => runtime.flush());
+      await session.ask("b", (worker) => worker.beginRun());
+      await session.tell((runtime) => runtime.record("host.note", { length: size }));
+      await session.reopen();
+      await work(session, "b", 30);
+      await session.close();
+    },
+  },
+  {
+    name: "purge",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "a", 2, size);
+      await replace(session, "a", 60);
+      await session.read("a");
+      await session.reopen();
+      await replace(session, "a", size);
+      await session.tell((runtime) => runtime.flush());
+      await session.close();
+    },
+  },
+  {
+    name: "give-up",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      await session.ask("b", (worker) => worker.stop());
+      await session.ask("b", (worker) => worker.purge());
+      await talk(session, "a", 2, size);
+      await session.reopen();
+      await session.ask("a", (worker) => worker.cancel());
+      await session.ask("a", (worker) => worker.purge());
+      await session.close();
+    },
+  },
+  {
+    name: "prune",
+    base: "long",
+    run: async (session, size) => {
+      await session.open();
+      await session.tell((runtime) => runtime.prune({ dryRun: false }));
+      await talk(session, "a", 2, size);
+      await session.reopen();
+      await session.tell((runtime) => runtime.prune({ dryRun: false }));
+      await session.tell((runtime) => runtime.events({ limit: 20 }));
+      await session.close();
+    },
+  },
+  {
+    name: "transcripts",
+    base: "closed",
+    limits: { transcriptBufferBytes: 4_096 },
+    run: async (session, size) => {
+      await session.open();
+      for (const workerId of ["c", "d"]) {
+        await session.tell((runtime) => runtime.createWorker({ workerId, intent: { kind: "assistant" } }));
+      }
+      for (const workerId of ["a", "c", "d", "a"]) {
+        await talk(session, workerId, 1, 1_500 + size);
+        await session.read(workerId);
+      }
+      await session.reopen();
+      for (const workerId of ["a", "d"]) await session.read(workerId);
+    },
+  },
+  {
+    name: "keys",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      await session.keyed("a", "k-1", text(size));
+      await session.keyed("a", "k-1", text(size));
+      await session.keyed("b", "k-2", "two");
+      await session.reopen();
+      await session.keyed("a", "k-1", text(size));
+      await session.tell((runtime) => runtime.stop({ reason: "enough" }));
+      await session.close();
+    },
+  },
+  {
+    name: "after-a-crash",
+    base: "torn",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "a", 2, size);
+      await session.read("a");
+      await session.reopen();
+      await session.close();
+    },
+  },
+  {
+    name: "half-cut",
+    base: "halfCut",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "b", 1, size);
+    },
+  },
+  {
+    name: "begun-segment",
+    base: "begunSegment",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "b", 1, size);
+      await session.close();
+    },
+  },
+  {
+    name: "empty-segment",
+    base: "emptySegment",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "b", 1, size);
+    },
+  },
+  {
+    name: "written",
+    base: "closed",
+    durability: "written",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "a", 3, size);
+      await burst(session, "b", 4, 200);
+      await talk(session, "a", 4, 1_200);
+      await session.close();
+    },
+  },
+  {
+    name: "slow-device",
+    base: "closed",
+    slow: true,
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "a", 3, size);
+      await burst(session, "b", 4, 200);
+      await talk(session, "a", 4, 1_200);
+      await session.close();
+    },
+  },
+  {
+    name: "healing",
+    base: "damaged",
+    run: async (session, size) => {
+      await session.open();
+      await session.read("a");
+      await session.tell((runtime) => runtime.flush());
+      await talk(session, "a", 1, size);
+      await session.read("b");
+      await session.close();
+    },
+  },
+  {
+    name: "second-checkpoint",
+    base: "lostCheckpoint",
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "b", 2, size);
+      await session.close();
+    },
+  },
+  {
+    name: "full-quarantine",
+    base: "fullQuarantine",
+    limits: { quarantineFiles: 4 },
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "b", 2, size);
+      await session.read("a");
+      await session.close();
+    },
+  },
+  {
+    name: "unfinished",
+    base: "unfinished",
+    run: async (session, size) => {
+      await session.open();
+      await session.tell((runtime) => runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } }));
+      await talk(session, "a", 2, size);
+    },
+  },
+];
