@@ -92,9 +92,7 @@ export class LogPages {
     range: { readonly from: number; readonly to: number; readonly keep: "first" | "last" },
   ): LinePage {
     try {
-      const page = readLinePage(this.#sorted(log, segment, next, path), range);
-      if (page.texts.length === 0) throw new DamagedLine(0);
-      return page;
+      return readLinePage(this.#sorted(log, segment, next, path), range);
     } catch (error) {
       if (!(error instanceof DamagedLine)) throw error;
       const eventIds: readonly [number, number] = [range.from, range.to - 1];

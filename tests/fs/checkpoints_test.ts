@@ -173,11 +173,12 @@ diskTest(
     const runtime = await place.open();
     for (let index = 0; index < 20; index++) await speak(runtime, "a", [`${index} ${"x".repeat(1_000)}`]);
     await runtime.flush();
+    await speak(runtime, "a", ["20 and no checkpoint behind it"]);
     await place.kill(runtime);
     const through = throughOf(place.layout.checkpoint);
     assert(through > 5);
     const again = await place.open();
     assertEquals(diagnosticOf(again, "unclean_open").eventIds?.[0], through + 1);
-    assertEquals((await contentsOf(again, "a")).map((content) => parseInt(content)), [...Array(20).keys()]);
+    assertEquals((await contentsOf(again, "a")).map((content) => parseInt(content)), [...Array(21).keys()]);
   },
 );

@@ -61,6 +61,8 @@ export async function checkWhole(
   const before = filesOf(disk, `${HOME}/events/`);
   const session = await opened(disk, history);
   checkKept(before, disk, history.mark().prunable);
+  // The copy is on the device before the original is cut off.
+  checkKept(before, disk.crash(), history.mark().prunable);
   const found = [...session.diagnostics];
   const runtime = session.runtime;
   if (runtime === undefined) throw new Finding("I1", "the store did not open");

@@ -89,6 +89,7 @@ export const workloads: readonly Workload[] = [
       await session.read("a");
       await session.keyed("b", "k-1", text(size));
       await talk(session, "b", 3, 40);
+      await session.tell((runtime) => runtime.flush());
     },
   },
   {

@@ -1,9 +1,10 @@
 // Branches of the store's heart that no other test takes, each by what leads there.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { isRuntimeError, RuntimeError } from "../../../mod.ts";
-import { lineMarks, sealedBytes } from "../../../src/fs/lines.ts";
+import { isRuntimeError, type Runtime, RuntimeError } from "../../../mod.ts";
+import { lineMarks, sealedBytes, transcriptSpan } from "../../../src/fs/lines.ts";
 import { parseObject } from "../../../src/fs/sealed.ts";
+import { segmentHeader } from "../../../src/fs/segments.ts";
 import { findLine } from "../../../src/fs/sorted_lines.ts";
 import { failAt, SimulatedDisk } from "../../disk/mod.ts";
 import { allEvents, transcript } from "../kit/readings.ts";
@@ -126,4 +127,86 @@ Deno.test("findLine() gives nothing where a line is none, or longer than a line 
   const lines = { file, start: 0, end: bytes.length, first: 1, next: 3, numberOf, countOf: () => 1 };
   assertEquals(findLine({ ...lines, lineBytesMax: 100_000 }, 2), undefined);
   assertEquals(findLine({ ...lines, lineBytesMax: 1_000 }, 2), undefined);
+});
+
+Deno.test("transcriptSpan() gives nothing for a line that ends in the worker's id", () => {
+  const line = encoder.encode(
+    '{"id":1,"at":"2026-01-02T03:04:05.678Z","type":"worker.input_accepted","workerId":"ab',
+  );
+  assertEquals(transcriptSpan(line, 0, line.length), undefined);
+});
+
+Deno.test("Runtime.prune() keeps the events from which a transcript is still to be rebuilt", async () => {
+  const disk = new SimulatedDisk();
+  disk.plant.file(`${HOME}/config.jsonc`, smallConfig());
+  const { runtime } = await openOn(disk);
+  const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+  disk.onCall = failAt(
+    1,
+    "EIO",
+    "once",
+    ({ operation, path }) => operation === "sync" && path.includes("workers"),
+  );
+  // Enough for one checkpoint to be due, which fails; and no more.
+  await worker.sendInput({ role: "user", content: "x".repeat(9_000) });
+  for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setTimeout(resolve, 0));
+  disk.onCall = undefined;
+  assert(runtime.diagnostics().items.some(({ code }) => code === "transcript_rebuilt"));
+  await runtime.close();
+  // The older checkpoint of that close says that the transcript is to be rebuilt; the one behind it does not.
+  for (let round = 0; round < 3; round++) {
+    const again = (await openOn(disk)).runtime;
+    const before = again.lastEventId;
+    const { firstEventId } = await again.prune({ dryRun: false });
+    if (round === 0) assertEquals(firstEventId, 1);
+    if (round === 2) assert(firstEventId > 1 && firstEventId < before);
+    assertEquals((await transcript(again, "w", 5)).length, 1);
+    await again.close();
+  }
+});
+
+Deno.test("Worker.transcript() is whole after a failed sync, though the log behind it was pruned", async () => {
+  const disk = new SimulatedDisk();
+  disk.plant.file(`${HOME}/config.jsonc`, smallConfig());
+  const first = (await openOn(disk)).runtime;
+  const say = async (runtime: Runtime): Promise<void> => {
+    for (let count = 0; count < 12; count++) {
+      await runtime.worker("w").sendInput({ role: "user", content: `${count} ${"x".repeat(900)}` });
+    }
+  };
+  await first.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+  await say(first);
+  await first.close();
+  await (await openOn(disk)).runtime.close();
+  const { runtime } = await openOn(disk);
+  assert((await runtime.prune({ dryRun: false })).events > 0);
+  disk.onCall = failAt(
+    1,
+    "EIO",
+    "once",
+    ({ operation, path }) => operation === "sync" && path.includes("workers"),
+  );
+  await say(runtime);
+  await runtime.flush();
+  disk.onCall = undefined;
+  assertEquals((await transcript(runtime, "w", 5)).length, 24);
+  await runtime.close();
+  const again = (await openOn(disk)).runtime;
+  assertEquals((await transcript(again, "w", 5)).length, 24);
+  await again.close();
+});
+
+Deno.test("Runtime.open() removes an unfinished segment that holds the header of another one", async () => {
+  const disk = new SimulatedDisk();
+  const { runtime } = await openOn(disk);
+  const next = runtime.lastEventId + 1;
+  const killed = new SimulatedDisk({ contents: disk.image() });
+  await runtime.close();
+  // Space that was assigned and never written: it shows what a removed file held.
+  const path = `${HOME}/events/${String(next).padStart(16, "0")}.jsonl`;
+  killed.plant.file(path, segmentHeader("t", next - 1));
+  const again = await openOn(killed);
+  assert(again.diagnostics.some(({ code }) => code === "unfinished_segment_removed"));
+  assertEquals((await allEvents(again.runtime, 10)).length, again.runtime.lastEventId);
+  await again.runtime.close();
 });

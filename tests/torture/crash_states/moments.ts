@@ -33,7 +33,7 @@ export function sizeOf(round: number): number {
 /** Plays a script and keeps its moments; or only one, and the end. */
 export async function momentsOf(workload: Workload, round: number, only?: number): Promise<Moments> {
   const moments: Moment[] = [];
-  const { disk, history } = await play(workload, {
+  const { disk, history, session } = await play(workload, {
     size: sizeOf(round),
     hook: (disk, history) => (call) => {
       if ((isChange(call) || isSync(call)) && (only === undefined || only === call.index)) {
@@ -43,5 +43,6 @@ export async function momentsOf(workload: Workload, round: number, only?: number
     },
   });
   moments.push({ call: 0, disk: disk.fork(), mark: history.mark() });
+  await session.abandon();
   return { moments, history };
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Diagnostic } from "../../../mod.ts";
 import {
   type CallHook,
   chooseRandomly,
@@ -22,13 +23,14 @@ import {
 } from "../../disk/mod.ts";
 import { HOME } from "../kit/opened.ts";
 import { checkOpens, checkWhole } from "../oracle.ts";
-import { Finding } from "../script/history.ts";
+import { Finding, type Mark } from "../script/history.ts";
 import { count, isChosen, type Job, type JobSuite, see, type Tally, tryCase } from "../script/parallel.ts";
 import { checkProjections } from "../script/projections.ts";
 import type { Session } from "../script/session.ts";
 import { play, settled, stillClock, Unhandled } from "../script/stage.ts";
 import type { Budget, SuiteReport } from "../suite.ts";
 import { type Workload, workloads } from "../workloads.ts";
+import { checkForeignHands } from "./foreign.ts";
 import { callingSites, writtenSites } from "./sites.ts";
 
 type Kind = ErrorCode | "short" | "applied";
@@ -36,7 +38,7 @@ type Kind = ErrorCode | "short" | "applied";
 /** Only one call fails; each one from there on; or one and a second one so many calls later. */
 type Extent = "once" | "sticky" | "and-1" | "and-2" | "and-3";
 
-/** Tried at every call. */
+/** Tried at every call; and writes that fail but have their effect. */
 const ALWAYS: readonly Kind[] = ["EIO", "ENOSPC", "short"];
 /** Of the others, and of calls that fail but have their effect, a part is tried: all at a share of 4. */
 const OTHERS: readonly Kind[] = ["EDQUOT", "EACCES", "EROFS", "EMFILE", "EBUSY", "applied"];
@@ -76,6 +78,9 @@ async function work(job: Job, tally: Tally): Promise<void> {
   });
   if (!sound) return;
   if (part === 0) count(tally, "workloads");
+  if (part === 0 && workload === workloads[0]) {
+    await tryCase(tally, "foreign", async () => count(tally, "foreign", await checkForeignHands()));
+  }
   for (const call of calls) {
     if (call.index % PARTS !== part && only === "") continue;
     if (part === 0 || only === "") count(tally, "calls");
@@ -83,9 +88,11 @@ async function work(job: Job, tally: Tally): Promise<void> {
       const caseName = `${workload.name}/${call.index}/${kind}/${extent}`;
       const chosen = Number(share) * part;
       if (only === "" ? !isChosen(caseName, chosen, Number(seed)) : only !== caseName) continue;
-      const whole = only !== "" || isChosen(`whole ${caseName}`, 1 / WHOLE_EACH, Number(seed));
+      const isTranscript = call.operation === "write" && call.path.endsWith("/transcript.jsonl");
+      const whole = only !== "" || isTranscript ||
+        isChosen(`whole ${caseName}`, 1 / WHOLE_EACH, Number(seed));
       const ok = await tryCase(tally, caseName, async () => {
-        await fail(workload, call, kind, extent, whole, tally);
+        await fail({ workload, call, kind, extent, whole }, tally);
         unhandled.check();
       });
       if (!ok && tally.failure !== undefined) return;
@@ -97,26 +104,29 @@ async function work(job: Job, tally: Tally): Promise<void> {
 /** The calls of a workload on a sound disk; notes where they come from. */
 async function callsOf(workload: Workload, tally: Tally): Promise<DiskCall[]> {
   const calls: DiskCall[] = [];
-  await play(workload, {
+  let unlocked: Finding | undefined;
+  const { session } = await play(workload, {
     hook: (disk) => (call) => {
       calls.push(call);
-      checkLocked(disk, call);
+      unlocked ??= unlockedBy(disk, call);
       see(tally, "paths", callingSites(call.operation).path);
       return undefined;
     },
   });
+  await session.abandon();
+  if (unlocked !== undefined) throw unlocked;
   return calls;
 }
 
 /** I10: nothing in the store's place is changed by somebody who does not hold the lock. */
-function checkLocked(disk: SimulatedDisk, call: DiskCall): void {
+function unlockedBy(disk: SimulatedDisk, call: DiskCall): Finding | undefined {
   const isOurs = isChange(call) && call.operation !== "lock" && call.operation !== "open" &&
     call.operation !== "ensureDirectory" && call.operation !== "makeDirectory";
-  if (!isOurs) return;
+  if (!isOurs) return undefined;
   const lock = disk.attach().lock(`${HOME}/lock`);
-  if (lock === undefined) return;
+  if (lock === undefined) return undefined;
   lock.release();
-  throw new Finding("I10", `${call.operation} of ${call.path} without the lock`);
+  return new Finding("I10", `${call.operation} of ${call.path} without the lock`);
 }
 
 /** The faults of a call, each with the part of them that is tried. */
@@ -125,7 +135,9 @@ function faultsFor(call: DiskCall): [Kind, Extent, number][] {
     kind === "short" ? isTransfer(call) : kind !== "applied" || canFailApplied(call)
   );
   const single = kinds.flatMap((kind): [Kind, Extent, number][] => {
-    const part = ALWAYS.includes(kind) ? 1 : OTHERS_SHARE;
+    const part = ALWAYS.includes(kind) || (kind === "applied" && call.operation === "write")
+      ? 1
+      : OTHERS_SHARE;
     return [[kind, "once", part], [kind, "sticky", part]];
   });
   return [...single, ...SECONDS.map((extent): [Kind, Extent, number] => ["EIO", extent, SECONDS_SHARE])];
@@ -156,33 +168,59 @@ function canFailApplied(call: DiskCall): boolean {
   return isSync(call) || (isChange(call) && call.operation !== "lock" && call.operation !== "open");
 }
 
-async function fail(
-  workload: Workload,
-  { index }: DiskCall,
-  kind: Kind,
-  extent: Extent,
-  whole: boolean,
-  tally: Tally,
-): Promise<void> {
-  const fault = kind === "short"
-    ? { kind: "short" } as const
-    : { kind: "error", code: kind === "applied" ? "EIO" : kind, applied: kind === "applied" } as const;
-  const second = Number(/^and-(\d)$/.exec(extent)?.[1] ?? 0);
-  const first = faultAt(index, fault, extent === "sticky" ? "sticky" : "once");
-  const both = second === 0 ? first : hooks(first, faultAt(index + second, fault));
-  const { disk, history, session } = await play(workload, { hook: () => noted(both, tally) });
+/** A case. */
+interface FaultCase {
+  readonly workload: Workload;
+  readonly call: DiskCall;
+  readonly kind: Kind;
+  readonly extent: Extent;
+  /** Whether it is held against all oracles. */
+  readonly whole: boolean;
+}
+
+async function fail(fault: FaultCase, tally: Tally): Promise<void> {
+  const { workload, call: { index, operation }, kind, whole } = fault;
+  const written = workload.durability === "written";
+  let refused: { readonly disk: SimulatedDisk; readonly mark: Mark } | undefined;
+  const { disk, history, session } = await play(workload, {
+    hook: () => noted(hookOf(fault), tally),
+    onRefused: ({ disk, history }) => refused ??= { disk: disk.fork(), mark: history.mark() },
+  });
   if (kind === "short" && session.refusals.length > 0) {
     throw new Finding("I7", `a short call was answered with ${session.refusals}`);
   }
-  const written = workload.durability === "written";
+  // What was refused is not there, whenever the power goes.
+  const samples = kind === "applied" && operation === "write" ? 40 : 3;
+  for (const state of refused?.disk.crashStates({ samples, exhaustiveStates: samples, seed: index }) ?? []) {
+    await checkOpens(state.disk, history.at(refused?.mark ?? history.mark(), written));
+  }
   const mark = history.mark();
   const anyhow = chooseRandomly(new Random(index));
-  for (const choose of [loseAll, keepAll, anyhow]) {
-    await checkOpens(disk.crash(choose), history.at(mark, written));
-  }
-  if (whole && session.runtime?.health.status === "ok") await checkFlush(session);
-  const sound = disk.kill();
+  for (const choose of [keepAll, anyhow]) await checkOpens(disk.crash(choose), history.at(mark, written));
+  const lost = history.at(mark, written);
+  if (!whole) await checkOpens(disk.crash(loseAll), lost);
+  else if (operation !== "write") await settled(checkWhole(disk.crash(loseAll), lost, written));
+  else checkNotRebuilt(workload, await settled(checkWhole(disk.crash(loseAll), lost, written)));
+  if (session.runtime?.health.status === "ok") await checkFlush(session);
+  await session.abandon();
+  const sound = disk.attach();
   await settled(whole ? checkWhole(sound, history, written) : checkOpens(sound, history));
+}
+
+/** A write that failed damages nothing: what it was to write waits. */
+function checkNotRebuilt({ base }: Workload, found: readonly Diagnostic[]): void {
+  const rebuilt = found.find(({ code }) => code === "transcript_rebuilt");
+  const wasDamaged = base === "damaged" || base === "fullQuarantine";
+  if (rebuilt !== undefined && !wasDamaged) throw new Finding("I5", rebuilt.message);
+}
+
+function hookOf({ call: { index }, kind, extent }: FaultCase): CallHook {
+  const fault = kind === "short"
+    ? { kind: "short" } as const
+    : { kind: "error", code: kind === "applied" ? "EIO" : kind, applied: kind === "applied" } as const;
+  const first = faultAt(index, fault, extent === "sticky" ? "sticky" : "once");
+  const second = Number(/^and-(\d)$/.exec(extent)?.[1] ?? 0);
+  return second === 0 ? first : hooks(first, faultAt(index + second, fault));
 }
 
 function report(tally: Tally, { share, only }: Budget): SuiteReport {
@@ -195,6 +233,7 @@ function report(tally: Tally, { share, only }: Budget): SuiteReport {
     counts: [
       { what: "workloads", count: tally.counts.workloads ?? 0, target: all ? 12 : 0 },
       { what: "cases", count: tally.counts.cases ?? 0, target: all ? Math.floor(20_000 * share) : 1 },
+      { what: "deeds of others", count: tally.counts.foreign ?? 0, target: all ? 4 : 0 },
       { what: "call sites", count: written.length - missed.length, target: isFull ? written.length : 0 },
     ],
     notes: [

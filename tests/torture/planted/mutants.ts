@@ -32,8 +32,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a command resolves before its event is durable",
     file: "core/group_commit.ts",
-    find: "    if (records.length > 0) {\n      try {",
-    replace: "    for (const done of settle) done();\n    if (records.length > 0) {\n      try {",
+    find: "    if (records.length > 0) await this.#append(draft, heads, records);",
+    replace: "    for (const done of settle) done();\n" +
+      "    if (records.length > 0) await this.#append(draft, heads, records);",
     first: ["faults"],
   },
   {
@@ -144,10 +145,10 @@ export const mutants: readonly Mutant[] = [
     first: ["corruption"],
   },
   {
-    name: "the file is not checked after a write",
+    name: "nobody looks whether the file is still the writer's own",
     file: "fs/log_writer.ts",
     find: "    const stat = this.#statOf(file);\n",
-    replace: "    const stat = { ...this.#statOf(file), size, links: 1 };\n",
+    replace: "    const stat = { ...this.#statOf(file), size: this.#offset, links: 1 };\n",
     first: ["faults"],
   },
   {
@@ -188,7 +189,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint forgets the entries that wait",
     file: "fs/transcripts.ts",
-    find: "    transcriptLength: transcript.entries + transcript.pendingEntries,",
+    find: "    transcriptLength: transcript.entries + transcript.waiting.entries,",
     replace: "    transcriptLength: transcript.entries,",
     first: ["programs"],
   },
@@ -209,8 +210,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the checksum of a checkpoint is not compared",
     file: "fs/checkpoint.ts",
-    find: "    if (end < 0 || trailer !== expected) {",
-    replace: "    if (end < 0 || trailer.length !== expected.length) {",
+    find: "end < 0 || trailer !== expected",
+    replace: "end < 0 || trailer.length !== expected.length",
     first: ["crash-states"],
   },
   {
@@ -272,8 +273,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a batch that failed is remembered as done",
     file: "core/group_commit.ts",
-    find: "        for (const { reject } of taken) reject(error);",
-    replace: "        draft.adopt();\n        for (const { reject } of taken) reject(error);",
+    find: "    const result = await this.#store.append(",
+    replace: "    draft.adopt();\n    const result = await this.#store.append(",
     first: ["faults"],
   },
   {
@@ -291,13 +292,6 @@ export const mutants: readonly Mutant[] = [
     first: ["corruption"],
   },
   {
-    name: "damage that a checkpoint disproves is cut off as torn",
-    file: "fs/recovery_table.ts",
-    find: "    applies: ({ k, checkpointThrough }) => checkpointThrough >= k,",
-    replace: "    applies: ({ k, checkpointThrough }) => checkpointThrough < 0 && k < 0,",
-    first: ["corruption"],
-  },
-  {
     name: "pages are read without a look at checksums",
     file: "fs/line_pages.ts",
     find: "number === 0 || !isIntact(bytes, start, newline)",
@@ -309,6 +303,6 @@ export const mutants: readonly Mutant[] = [
     file: "fs/sealed.ts",
     find: "  if (content.runtimeId !== seal.runtimeId) {",
     replace: "  if (content.runtimeId === undefined) {",
-    first: ["corruption"],
+    first: ["faults"],
   },
 ];

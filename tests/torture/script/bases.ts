@@ -114,7 +114,9 @@ export async function baseOf(
   disk.plant.file(`${HOME}/config.jsonc`, configOf({}, "synced"));
   const session = new Session(disk, history);
   await script(session);
-  return { image: disk.image(), history: history.at(history.mark()) };
+  const mark = history.mark();
+  await session.abandon();
+  return { image: disk.image(), history: history.at(mark) };
 }
 
 /** Has a worker told so much. */
@@ -147,6 +149,7 @@ async function tornBase(from: Base): Promise<Base> {
     return undefined;
   };
   await Promise.all([1, 2, 3, 4].map(() => say(session, "a", 400)));
+  await session.abandon();
   for (const state of moment?.disk.crashStates() ?? []) {
     const left = history.at(moment?.mark ?? history.mark());
     const notices = await checkOpens(state.disk.fork(), left.at(left.mark()));

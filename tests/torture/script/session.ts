@@ -37,6 +37,8 @@ export class Session {
   /** Codes of commands that were refused. */
   readonly refusals: string[] = [];
   disk: SimulatedDisk;
+  /** Hears of each refusal. */
+  onRefused: ((session: Session) => void) | undefined;
   #runtime: Runtime | undefined;
   #reopenings = 0;
   /** The reopening under way: commands given at once wait for one. */
@@ -77,6 +79,14 @@ export class Session {
     const runtime = this.#runtime;
     this.#runtime = undefined;
     if (runtime !== undefined) await this.#settle(() => runtime.close());
+  }
+
+  /** Ends as a killed process does: the disk is untouched, the memory is free. */
+  async abandon(): Promise<void> {
+    const runtime = this.#runtime;
+    this.#runtime = undefined;
+    this.disk.kill();
+    await runtime?.close().catch(() => {});
   }
 
   /** Closes and opens. */
@@ -141,6 +151,7 @@ export class Session {
       if (!isRuntimeError(error)) throw new Finding("I7", `an untyped error: ${error}`, { cause: error });
       if (NEVER.has(error.code)) throw new Finding("I1", `${error.code}: ${error.message}`, { cause: error });
       this.refusals.push(error.code);
+      this.onRefused?.(this);
       return undefined;
     }
   }

@@ -27,6 +27,8 @@ export interface Staging {
   /** Sees every call, and may spoil it. Made for the disk and the history of this play. */
   readonly hook?: (disk: SimulatedDisk, history: History) => CallHook;
   readonly trace?: Trace;
+  /** Hears of each refusal. */
+  readonly onRefused?: (session: Session) => void;
   /** Varies the lengths of what is said. @default {100} */
   readonly size?: number;
 }
@@ -40,6 +42,7 @@ export async function play(workload: Workload, staging: Staging = {}): Promise<P
   const hook = staging.hook?.(disk, history) ?? (() => undefined);
   disk.onCall = workload.slow ? hooks(slowDevice, hook) : hook;
   const session = new Session(disk, history);
+  session.onRefused = staging.onRefused;
   await settled(workload.run(session, staging.size ?? 100));
   disk.onCall = undefined;
   return { disk, history, session };
