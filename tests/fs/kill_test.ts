@@ -75,8 +75,12 @@ async function keysIn(runtime: Runtime): Promise<Set<string>> {
   return keys;
 }
 
-/** What a kill may leave. No torn line: the page cache survives it. Between two renames there is no newest checkpoint. */
+/**
+ * What a kill may leave. A write that it stops at the border of a page leaves a torn end, of nothing that was
+ * acknowledged. Between two renames there is no newest checkpoint.
+ */
 const harmless: ReadonlySet<string> = new Set([
+  "torn_tail_cut",
   "unclean_open",
   "run_interrupted",
   "temporary_removed",
