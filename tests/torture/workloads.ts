@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { failAt } from "../disk/mod.ts";
 import type { Bases } from "./script/bases.ts";
 import type { Session } from "./script/session.ts";
 
@@ -306,6 +307,23 @@ export const workloads: readonly Workload[] = [
       await session.tell((runtime) => runtime.flush());
       await talk(session, "a", 1, size);
       await session.read("b");
+      await session.close();
+    },
+  },
+  {
+    name: "healing-pruned",
+    base: "pruned",
+    run: async (session, size) => {
+      await session.open();
+      // The sync of a transcript fails: what is behind its synced part comes from the log again.
+      session.trouble = failAt(
+        1,
+        "EIO",
+        "once",
+        ({ operation, path }) => operation === "sync" && path.endsWith("/a/transcript.jsonl"),
+      );
+      await talk(session, "a", 4, 1_400 + size);
+      await session.read("a");
       await session.close();
     },
   },

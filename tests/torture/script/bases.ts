@@ -28,6 +28,8 @@ export interface Bases {
   readonly flushed: Base;
   /** Several segments and two checkpoints, with something to prune. */
   readonly long: Base;
+  /** The same, pruned. */
+  readonly pruned: Base;
   /** Power was cut in the middle of a batch. */
   readonly torn: Base;
   /** The same, and an opening was killed between the copy of the torn end and its cut. */
@@ -89,6 +91,7 @@ async function makeBases(): Promise<Bases> {
       await session.tell((runtime) => runtime.flush());
     }),
     long,
+    pruned,
     torn,
     halfCut: await baseOf(torn, async (session) => {
       session.disk.onCall = ({ operation, path }) =>

@@ -7,7 +7,7 @@
  */
 import { type Diagnostic, isRuntimeError, Runtime, Worker } from "../../../mod.ts";
 import { FsRuntimeStore } from "../../../fs_store.ts";
-import type { SimulatedDisk } from "../../disk/mod.ts";
+import type { CallHook, SimulatedDisk } from "../../disk/mod.ts";
 import { ROOT } from "../kit/opened.ts";
 import { transcriptsOf } from "./fold.ts";
 import { Finding, type History } from "./history.ts";
@@ -37,6 +37,8 @@ export class Session {
   /** Codes of commands that were refused. */
   readonly refusals: string[] = [];
   disk: SimulatedDisk;
+  /** Trouble with the disk that belongs to the script. */
+  trouble: CallHook | undefined;
   /** Hears of each refusal. */
   onRefused: ((session: Session) => void) | undefined;
   #runtime: Runtime | undefined;

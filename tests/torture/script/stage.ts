@@ -40,8 +40,9 @@ export async function play(workload: Workload, staging: Staging = {}): Promise<P
   const disk = new SimulatedDisk({ contents: base.image, trace: staging.trace });
   disk.plant.file(`${HOME}/config.jsonc`, configOf(workload.limits ?? {}, workload.durability ?? "synced"));
   const hook = staging.hook?.(disk, history) ?? (() => undefined);
-  disk.onCall = workload.slow ? hooks(slowDevice, hook) : hook;
   const session = new Session(disk, history);
+  const trouble: CallHook = (call) => session.trouble?.(call);
+  disk.onCall = workload.slow ? hooks(slowDevice, trouble, hook) : hooks(trouble, hook);
   session.onRefused = staging.onRefused;
   await settled(workload.run(session, staging.size ?? 100));
   disk.onCall = undefined;
