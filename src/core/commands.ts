@@ -7,7 +7,7 @@
 import { invalidRequest } from "./errors.ts";
 import type { RunOutcome, TranscriptRole } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
-import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
+import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText, plainLines } from "./json.ts";
 import { fingerprint } from "./keys.ts";
 import { limits } from "./limits.ts";
 import type { WorkerRecord } from "./records.ts";
@@ -173,12 +173,12 @@ function entryText(entry: EntryInput, roles: ReadonlySet<unknown>, action: strin
   let text = `{"role":"${role}"`;
   if (name !== undefined) {
     checkText(name, action, "name", limits.nameBytesMax);
-    text += `,"name":${JSON.stringify(name)}`;
+    text += `,"name":${plainLines(JSON.stringify(name))}`;
   }
   if (metadata !== undefined) {
     text += `,"metadata":${jsonObjectText(metadata, action, "metadata", limits.metadataBytesMax)}`;
   }
-  return `${text},"content":${JSON.stringify(content)}}`;
+  return `${text},"content":${plainLines(JSON.stringify(content))}}`;
 }
 
 /** A wrong value as a message shows it. */

@@ -9,7 +9,7 @@ import { workerNotFound } from "./decide.ts";
 import { type Diagnostic, DiagnosticLog, type DiagnosticReport, type Notice } from "./diagnostics.ts";
 import { RuntimeError } from "./errors.ts";
 import { type EventHead, isKnownEvent, parseEventHead, type RuntimeEvent } from "./events.ts";
-import { Committer, isFinal, type Outcome } from "./group_commit.ts";
+import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
 import { parseWorkerId, type RuntimeId, type WorkerId, workerIdOf, type WorkerRef } from "./ids.ts";
 import type { Json } from "./json.ts";
 import { Ledger } from "./ledger.ts";
@@ -364,7 +364,10 @@ export class Runtime implements AsyncDisposable {
     return {
       runs: this.#runs,
       newId: this.#newId,
-      submit: (command, units, signal) => this.#submit(command, signal, units),
+      submit: (command, units, signal, answer) => {
+        this.#mustBeOpen();
+        return this.#committer.submit(command, units, signal, answer);
+      },
       stateOf: (workerId) => this.#stateOf(workerId),
       isOpenRun: (workerId, runId) => this.#ledger.worker(workerId)?.run?.runId === runId,
       transcriptOf: (workerId, options) => this.#transcript(workerId, options),
@@ -381,13 +384,8 @@ export class Runtime implements AsyncDisposable {
     return new Worker(this.#host, ref, creation);
   }
 
-  #submit(
-    command: Command,
-    signal: AbortSignal | undefined,
-    units = unitsOf(command.body),
-  ): Promise<Outcome> {
-    this.#mustBeOpen();
-    return this.#committer.submit(command, units, signal);
+  #submit(command: Command, signal: AbortSignal | undefined): Promise<Outcome> {
+    return this.#host.submit(command, unitsOf(command.body), signal, itself);
   }
 
   #stateOf(workerId: WorkerId): WorkerState {

@@ -201,7 +201,9 @@ export class FsRuntimeStore implements RuntimeStore {
     const writer = this.#loadedWriter();
     if (batch.expectedLastEventId !== writer.lastEventId) throw fenced(batch, writer.lastEventId);
     const lines = await writer.append(batch.events);
-    for (const [index, record] of batch.events.entries()) this.#applyRecord(record, lines[index]);
+    for (let index = 0; index < batch.events.length; index++) {
+      this.#applyRecord(batch.events[index], lines[index]);
+    }
     this.#projections?.touch(batch.touched);
     this.#timer.touch();
     await this.#keepTranscriptsBounded();
@@ -359,10 +361,10 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#transcripts.restore(workerId as WorkerId, createdEventId, transcriptBytes, transcriptLength);
   }
 
-  #applyRecord(record: EventRecord, line: PlacedLine | undefined): void {
-    this.#appliedEventId = record.id;
+  #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
+    if (record === undefined || line === undefined) return;
     const { workerId, effect, id, count } = record;
-    if (line === undefined) return;
+    this.#appliedEventId = id;
     this.#bytesSinceCheckpoint += line.end - line.start;
     if (workerId === undefined) return;
     if (effect === "created") this.#transcripts.create(workerId, id);
@@ -485,7 +487,7 @@ export class FsRuntimeStore implements RuntimeStore {
       await this.#relieving;
       this.#transcripts.close();
       this.#pages.close();
-      this.#writer?.close();
+      this.#writer?.finish();
       this.#lock.release();
     }
   }
