@@ -1,7 +1,7 @@
 /**
  * The conformance suite for stores: the contract of `RuntimeStore` in full, as
  * tests. It checks a store at its seam, and again through a whole runtime on
- * it. It runs wherever `mod.ts` runs that has `node:assert`, and needs no
+ * it. It runs wherever `mod.ts` runs (Deno, Node, browsers), and needs no
  * permission of its own.
  *
  * What a store can do is read from its `supports`; no store is known by name.
