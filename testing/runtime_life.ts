@@ -59,7 +59,7 @@ export function lifeTests(test: Register): void {
     equal(runtime.lastEventId, 4);
   });
 
-  test("close() is what `await using` does", async (place) => {
+  test("Symbol.asyncDispose closes", async (place) => {
     // Not by the syntax: the suite also runs where it is not known yet.
     const first = await place.runtime();
     await first.record("note", null);

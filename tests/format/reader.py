@@ -14,6 +14,7 @@ import zlib
 
 VERSION = 1
 TORN_BYTES_MAX = 8_388_608 + 4_096
+ROOM_BYTES_MAX = 262_144
 AMOUNTS = ("inputTokens", "outputTokens", "cachedTokens", "reasoningTokens", "requests", "costMicroUsd", "durationMs")
 TRANSCRIPT_TYPES = ("worker.input_accepted", "worker.transcript_appended")
 TRAILER = re.compile(rb',"crc":"([0-9a-f]{8})"}\Z')
@@ -109,7 +110,7 @@ class Log:
 
     def read_segment(self, directory, runtime_id, first, covered, later):
         file = f"events/{first:016d}.jsonl"
-        content = read_bytes(directory, file)
+        content = without_room(read_bytes(directory, file))
         header_bytes = len(segment_header(runtime_id, first))
         offset = 0
         for offset, line, terminated in lines_of(content):
@@ -145,6 +146,12 @@ class Log:
             if applies:
                 raise Damage(file, offset, f"event {wanted} is damaged: {reason}")
         self.tail = {"file": file, "offset": offset, "bytes": size}
+
+
+def without_room(content):
+    """A segment up to its last byte that is no space: what is behind is room for lines to come."""
+    kept = max(0, len(content) - ROOM_BYTES_MAX)
+    return content[:kept] + content[kept:].rstrip(b" ")
 
 
 def segment_header(runtime_id, first):
