@@ -7,21 +7,25 @@
  * What a store can do is read from its `supports`; no store is known by name.
  *
  * @example Usage
- * ```ts ignore
+ * ```ts
  * import { testRuntimeStore } from "@yoi/worker-runtime/testing";
  * import { MemoryRuntimeStore, MemoryStorage } from "@yoi/worker-runtime/memory-store";
+ * import { assert } from "@std/assert";
  *
+ * const tests: string[] = [];
  * testRuntimeStore({
  *   name: "memory",
- *   test: (name, fn) => Deno.test(name, fn),
+ *   // In a file of tests: (name, fn) => Deno.test(name, fn), or `test` of "node:test".
+ *   test: (name, fn) => tests.push(`${name} ${typeof fn}`),
  *   open: (runtimeId) => {
  *     const storage = new MemoryStorage();
  *     return {
  *       open: () => Promise.resolve(new MemoryRuntimeStore({ runtimeId, storage })),
- *       remove: () => Promise.resolve(storage.runtimes.clear()),
+ *       remove: () => Promise.resolve(),
  *     };
  *   },
  * });
+ * assert(tests.length > 500);
  * ```
  *
  * @module

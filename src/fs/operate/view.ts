@@ -206,7 +206,12 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     return await readTranscriptPage(store, workerId, length, range);
   }
 
-  /** Events as they are added: catches up from `after`, then stays live, until `signal` aborts or this is closed. */
+  /**
+   * Events as they are added: catches up from `after`, then stays live, until
+   * `signal` aborts or this is closed. The newest may be seen a moment before
+   * they are durable; `Runtime.watch`, in the host itself, never does. Throws
+   * `cursor_expired`.
+   */
   async *follow(options: FollowOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
     const { after = this.lastEventId, worker, pollMs = 250 } = options;
     pageRange({ after }, 0, "follow");
