@@ -251,6 +251,13 @@ Deno.test("README.md tells every entry point", options, () => {
   assertEquals(rows.map(([cell]) => names(cell)[0]).sort(), expected.sort());
 });
 
+Deno.test("every entry point says what it is, and has an example that runs", options, () => {
+  for (const path of Object.values(config.exports)) {
+    const [head = ""] = /\/\*\*[^]*?@module\n \*\//.exec(read(path)) ?? [];
+    assert(/ \* @example Usage\n \* ```ts\n[^]*?assert[^]*? \* ```/.test(head), path);
+  }
+});
+
 Deno.test(
   "docs/format.md tells every row of the recovery table, every event type and every file's format",
   options,
