@@ -5,7 +5,12 @@
  * @module
  */
 import { workerNotFound } from "../../core/decide.ts";
-import { DiagnosticLog, type DiagnosticReport, type Notice } from "../../core/diagnostics.ts";
+import {
+  type Diagnostic,
+  DiagnosticLog,
+  type DiagnosticReport,
+  type Notice,
+} from "../../core/diagnostics.ts";
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeEvent } from "../../core/events.ts";
 import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
@@ -53,7 +58,7 @@ export interface ReadEnvironment {
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
   /** Hears of every diagnostic as it is found. */
-  readonly onDiagnostic?: ((notice: Notice) => void) | undefined;
+  readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
 }
 
 /**
