@@ -195,8 +195,12 @@ export class DenoFileSystem implements FileSystem {
 
   async syncDirectory(path: string): Promise<void> {
     if (!this.supports.directorySync) return;
-    using directory = Deno.openSync(path);
-    await directory.sync();
+    const directory = Deno.openSync(path);
+    try {
+      await directory.sync();
+    } finally {
+      directory.close();
+    }
   }
 
   lock(path: string): FileLock | undefined {
