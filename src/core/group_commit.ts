@@ -61,6 +61,7 @@ export class Committer {
   #queueUnits = 0;
   #draining: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
+  #printed = { ms: NaN, text: "" };
 
   /** A committer with nothing to do. */
   constructor(ledger: Ledger, store: RuntimeStore, now: () => number, listener: CommitListener) {
@@ -127,8 +128,11 @@ export class Committer {
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
   }
 
+  /** To print a time takes longer than most of what is done within its millisecond. */
   #timestamp(): string {
-    return new Date(this.#now()).toISOString();
+    const ms = this.#now();
+    if (ms !== this.#printed.ms) this.#printed = { ms, text: new Date(ms).toISOString() };
+    return this.#printed.text;
   }
 
   #listen(waiting: Waiting, signal: AbortSignal): void {

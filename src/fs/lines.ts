@@ -11,6 +11,7 @@ import { crc32 } from "node:zlib";
 /** Bytes of `,"crc":"hhhhhhhh"}`. */
 const TRAILER_BYTES = 18;
 const NEWLINE = 0x0a;
+const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
@@ -29,27 +30,41 @@ const transcriptTypes = ["worker.input_accepted", "worker.transcript_appended"]
 /** Bytes of `,"at":"` and of the time behind it. */
 const AT_BYTES = 7 + 24;
 
-/** The text of a line for the log, with a place for its checksum; see {@linkcode encodeLines}. */
-export function logLine(json: string, durable: number): string {
-  return `${json.slice(0, -1)},"durable":${durable},"crc":"00000000"}\n`;
+/** Lines for the log as one text, to be encoded by {@linkcode encodeLines}. */
+export interface LogText {
+  /** Each event with its closing brace, and behind it the {@linkcode suffix}. */
+  readonly text: string;
+  /** What each line ends in. ASCII, so its length is also its bytes. */
+  readonly suffix: string;
 }
 
-/** The text of a line or file without `durable`, with a place for its checksum. */
-export function sealedLine(json: string): string {
-  return `${json.slice(0, -1)},"crc":"00000000"}\n`;
+/**
+ * The lines of events. The brace in the middle of each line becomes a comma
+ * once they are bytes: to cut it off a text would copy every one of them.
+ */
+export function logText(events: readonly { readonly json: string }[], durable: number): LogText {
+  const suffix = `"durable":${durable},"crc":"00000000"}\n`;
+  let text = "";
+  for (const { json } of events) text += json + suffix;
+  return { text, suffix };
 }
 
 /**
  * Encodes lines into `target` from `start` and fills in their checksums.
  * Returns where each line ends; nothing when they do not fit.
  */
-export function encodeLines(text: string, target: Uint8Array, start: number): number[] | undefined {
+export function encodeLines(
+  { text, suffix }: LogText,
+  target: Uint8Array,
+  start: number,
+): number[] | undefined {
   const { read, written } = encoder.encodeInto(text, start === 0 ? target : target.subarray(start));
   if (read < text.length) return undefined;
   const ends: number[] = [];
   const end = start + written;
   for (let from = start; from < end;) {
     const lineEnd = target.indexOf(NEWLINE, from) + 1;
+    target[lineEnd - suffix.length - 1] = COMMA;
     fillChecksum(target, from, lineEnd - 1);
     ends.push(lineEnd);
     from = lineEnd;
@@ -59,7 +74,7 @@ export function encodeLines(text: string, target: Uint8Array, start: number): nu
 
 /** Bytes of one sealed JSON object, with its newline. */
 export function sealedBytes(json: string): Uint8Array {
-  const bytes = encoder.encode(sealedLine(json));
+  const bytes = encoder.encode(`${json.slice(0, -1)},"crc":"00000000"}\n`);
   fillChecksum(bytes, 0, bytes.length - 1);
   return bytes;
 }

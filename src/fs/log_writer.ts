@@ -21,7 +21,6 @@ import type { FileStat, FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { LineBuffer } from "./line_buffer.ts";
 import { LogRoom } from "./log_room.ts";
-import { logLine } from "./lines.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { segmentHeader } from "./segments.ts";
 import { SyncClock } from "./sync_clock.ts";
@@ -128,7 +127,7 @@ export class LogWriter {
     if (this.#offset >= this.#options.segmentBytes) await this.startSegment();
     const file = this.#openFile();
     this.#checkFile(file);
-    const { bytes, lines } = this.#lines.encode(events.map(({ json }) => logLine(json, this.#syncedEventId)));
+    const { bytes, lines } = this.#lines.encode(events, this.#syncedEventId);
     this.#write(file, bytes);
     await this.#sync(file, bytes.length);
     this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);

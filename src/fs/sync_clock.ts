@@ -8,8 +8,10 @@ import type { OpenFile } from "./file_system.ts";
 
 /** Syncs that take longer on average leave the event loop alone. */
 const INLINE_MS_MAX = 0.5;
-/** How many syncs go off this thread before one is tried on it again. */
+/** How many syncs go off this thread before some are tried on it again. */
 const OFF_THREAD_MAX = 32;
+/** How many are tried: one alone may be slow for reasons of its own. */
+const TRIES = 3;
 /** A device this slow is not tried on this thread. */
 const TRY_MS_MAX = 5;
 /** A sync of this length is worth telling. */
@@ -23,8 +25,8 @@ export class SyncClock {
   readonly #now: () => number;
   /** How long a sync on this thread takes, on average. */
   #averageMs = 0;
-  /** Syncs off this thread since the last one on it. */
-  #offThread = 0;
+  /** Syncs since they went off this thread; those past a bound are tries. */
+  #sinceSlow = 0;
   #lastMs = 0;
 
   /** A clock that tells of syncs longer than a second. */
@@ -36,24 +38,19 @@ export class SyncClock {
   /** Syncs the data of a file. */
   async sync(file: OpenFile): Promise<void> {
     const startedAt = this.#now();
-    const inline = this.#isInline();
+    const isTry = this.#averageMs >= INLINE_MS_MAX;
+    const inline = !isTry || this.#mayTry();
     if (inline) file.syncDataNow();
     else await file.syncData();
-    this.#lastMs = this.#now() - startedAt;
-    if (inline) this.#noteInline(this.#lastMs);
-    else this.#offThread++;
-    if (this.#lastMs >= SLOW_MS) this.#slow(this.#lastMs);
+    const durationMs = this.#lastMs = this.#now() - startedAt;
+    if (!isTry) this.#averageMs += (durationMs - this.#averageMs) * WEIGHT;
+    else if (inline && durationMs < INLINE_MS_MAX) this.#averageMs = durationMs;
+    if (durationMs >= SLOW_MS) this.#slow(durationMs);
   }
 
   /** A sync off this thread takes as long as the event loop is busy: only one on it tells how fast the device is. */
-  #isInline(): boolean {
-    if (this.#averageMs < INLINE_MS_MAX) return true;
-    return this.#offThread >= OFF_THREAD_MAX && this.#lastMs < TRY_MS_MAX;
-  }
-
-  #noteInline(durationMs: number): void {
-    const isFastAgain = this.#offThread > 0 && durationMs < INLINE_MS_MAX;
-    this.#averageMs = isFastAgain ? durationMs : this.#averageMs + (durationMs - this.#averageMs) * WEIGHT;
-    this.#offThread = 0;
+  #mayTry(): boolean {
+    this.#sinceSlow = (this.#sinceSlow + 1) % (OFF_THREAD_MAX + TRIES);
+    return this.#sinceSlow >= OFF_THREAD_MAX && this.#lastMs < TRY_MS_MAX;
   }
 }
