@@ -138,7 +138,9 @@ Deno.test("every error says what cannot be done, and why", options, () => {
   const found = ["src", "cli"].flatMap((directory) => filesIn(directory, ".ts")).map(look);
   const messages = found.flatMap((each) => each.messages);
   assert(messages.length > 50, `${messages.length} messages`);
-  assertEquals(messages.filter((message) => !/^Cannot [a-z…][^]*: [^A-Z ]([^]*[^.])?$/.test(message)), []);
+  // The second form is the platform's own, where the store answers in its place.
+  const grammar = /^Cannot [a-z…][^]*: [^A-Z ]([^]*[^.])?$|^E[A-Z]+: [a-z ]+$/;
+  assertEquals(messages.filter((message) => !grammar.test(message)), []);
   assertEquals(found.flatMap((each) => each.unreadable), []);
 });
 
