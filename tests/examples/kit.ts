@@ -28,6 +28,7 @@ export class Example {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #ended: Promise<Ended>;
+  #err = "";
 
   /** Starts an example in a directory. */
   constructor(
@@ -52,12 +53,16 @@ export class Example {
 
   async #end(): Promise<Ended> {
     const { stdout, stderr, status } = this.#child;
-    const [out, err, { code, signal }] = await Promise.all([
-      new Response(stdout).text(),
-      new Response(stderr).text(),
-      status,
-    ]);
-    return { code, signal, out, err };
+    const hearing = async (): Promise<void> => {
+      for await (const piece of stderr.pipeThrough(new TextDecoderStream())) this.#err += piece;
+    };
+    const [out, { code, signal }] = await Promise.all([new Response(stdout).text(), status, hearing()]);
+    return { code, signal, out, err: this.#err };
+  }
+
+  /** Resolves once it complained of this. */
+  async complains(text: string): Promise<void> {
+    await until(() => this.#err.includes(text));
   }
 
   /** Types lines. */
