@@ -34,6 +34,7 @@ import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
+import { LineBuffer } from "./line_buffer.ts";
 import { replayLine } from "./log_loading.ts";
 import { LogPages } from "./log_pages.ts";
 import { type LogEnd, type LogStart, readLog } from "./log_recovery.ts";
@@ -71,7 +72,7 @@ const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: tru
 /** Events given to the runtime at a time while the log is replayed. */
 const REPLAY_EVENTS = 1_024;
 /** Files synced at a time for a checkpoint. */
-const PARALLEL_SYNCS = 16;
+const PARALLEL_SYNCS = 4;
 /** How many times the buffer for transcripts may be exceeded before appends wait for it. */
 const PRESSING = 4;
 
@@ -265,6 +266,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#tellStrays(foreign, temporary);
     const lines = readLog(this.#fs, this.#layout, this.runtimeId, segments, start);
     const slices = new Slices();
+    const memory = new LineBuffer();
     let texts: string[] = [];
     for (;;) {
       const step = lines.next();
@@ -273,7 +275,7 @@ export class FsRuntimeStore implements RuntimeStore {
         await this.#begin(step.value, segments, start);
         return;
       }
-      const { text, purged } = replayLine(step.value, this.#transcripts);
+      const { text, purged } = replayLine(step.value, this.#transcripts, memory);
       texts.push(text);
       if (purged !== undefined) this.#removeWorker(purged, step.value.id);
       if (texts.length < REPLAY_EVENTS) continue;

@@ -40,11 +40,24 @@ export class LineBuffer {
     return { bytes: block.subarray(first, start), lines: placed };
   }
 
+  /** Takes in a line that was read, where its bytes stay as they are. */
+  copy(bytes: Uint8Array, start: number, end: number): PlacedLine {
+    if (this.#used + end - start > this.#block.length) this.#grow(end - start);
+    const line = { block: this.#block, start: this.#used, end: this.#used + end - start };
+    this.#block.set(bytes.subarray(start, end), line.start);
+    this.#used = line.end;
+    return line;
+  }
+
   /** In a new block, larger than the last one, and large enough. */
   #encodeAnew(lines: LogText): number[] {
-    const size = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, this.#block.length * 2));
-    this.#block = new Uint8Array(Math.max(size, lines.text.length * 3));
-    this.#used = 0;
+    this.#grow(lines.text.length * 3);
     return encodeLines(lines, this.#block, 0) ?? [];
+  }
+
+  #grow(bytes: number): void {
+    const size = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, this.#block.length * 2));
+    this.#block = new Uint8Array(Math.max(size, bytes));
+    this.#used = 0;
   }
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
 
 /** Bytes of `,"crc":"hhhhhhhh"}`. */
@@ -25,6 +26,10 @@ const idHead = encoder.encode('{"id":');
 const seqHead = encoder.encode(',"seq":');
 const countHead = encoder.encode(',"count":');
 const workerHead = encoder.encode(',"workerId":');
+const entriesHead = encoder.encode(',"entries":');
+/** Members with a string that may stand between the count and the entries. */
+const stringHeads = [',"runId":', ',"key":', ',"request":'].map((head) => encoder.encode(head));
+const NOT_ASCII = /[\x80-\xff]/;
 const transcriptTypes = ["worker.input_accepted", "worker.transcript_appended"]
   .map((type) => encoder.encode(`","type":"${type}",`));
 /** Bytes of `,"at":"` and of the time behind it. */
@@ -128,12 +133,30 @@ export function idOf(bytes: Uint8Array, start: number): number {
 export function eventText(bytes: Uint8Array, start: number, end: number): string {
   let cut = end - TRAILER_BYTES - 1;
   while (isDigit(bytes[cut])) cut--;
-  return `${decoder.decode(bytes.subarray(start, cut + 1 - durableHead.length))}}`;
+  return `${textOf(bytes, start, cut + 1 - durableHead.length)}}`;
+}
+
+/** The text of an event that adds to a transcript, without its entries: as much as folding needs. */
+export function eventHeadText(bytes: Uint8Array, start: number, end: number, span: TranscriptSpan): string {
+  let at = span.countEnd;
+  for (const head of stringHeads) {
+    if (matches(bytes, at, head)) at = stringEnd(bytes, at + head.length, end);
+  }
+  return matches(bytes, at, entriesHead) ? `${textOf(bytes, start, at)}}` : eventText(bytes, start, end);
+}
+
+/**
+ * The text of bytes in UTF-8. A decoder takes longer to call than to decode a
+ * line, so ASCII, where a character is a byte, goes without it.
+ */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  const text: string = Buffer.prototype.toString.call(bytes, "latin1", start, end);
+  return NOT_ASCII.test(text) ? decoder.decode(bytes.subarray(start, end)) : text;
 }
 
 /** The text of the JSON object in an intact sealed line: the line without `crc`. */
 export function sealedText(bytes: Uint8Array, start: number, end: number): string {
-  return `${decoder.decode(bytes.subarray(start, end - TRAILER_BYTES))}}`;
+  return `${textOf(bytes, start, end - TRAILER_BYTES)}}`;
 }
 
 /** Where a transcript line names its worker, and what it says of its entries. */
@@ -146,6 +169,8 @@ export interface TranscriptSpan {
   readonly seq: number;
   /** Number of entries. */
   readonly count: number;
+  /** Where that number ends. */
+  readonly countEnd: number;
 }
 
 /** What a transcript line says of its entries. */
@@ -159,7 +184,7 @@ export function transcriptMarks(bytes: Uint8Array, start: number, end: number): 
   const span = transcriptSpan(bytes, start, end);
   if (span === undefined) return undefined;
   const { workerFrom, workerEnd, seq, count } = span;
-  return { workerIdJson: decoder.decode(bytes.subarray(workerFrom, workerEnd)), seq, count };
+  return { workerIdJson: textOf(bytes, workerFrom, workerEnd), seq, count };
 }
 
 /** The span of a line that adds to a transcript; `undefined` for any other line. Does not check the line. */
@@ -180,7 +205,9 @@ export function transcriptSpan(bytes: Uint8Array, start: number, end: number): T
   while (isDigit(bytes[countAt])) countAt++;
   if (!matches(bytes, countAt, countHead)) return undefined;
   const count = numberAt(bytes, countAt + countHead.length);
-  return { workerFrom, workerEnd, seq, count };
+  let countEnd = countAt + countHead.length;
+  while (isDigit(bytes[countEnd])) countEnd++;
+  return { workerFrom, workerEnd, seq, count, countEnd };
 }
 
 /** Where the JSON string that begins at `start` ends, past its closing quote. */
