@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- the table is keyed by the names of commands
 /**
  * Commands: what callers ask for, already checked for shape and cut loose from
  * the caller's objects, so that nothing which happens to them later matters.
@@ -90,6 +91,26 @@ export interface EntryInput {
   readonly name?: string | undefined;
   /** JSON object to keep with it; at most 64 KiB. */
   readonly metadata?: JsonObject | undefined;
+}
+
+const ACTIONS: Readonly<Record<CommandBody["type"], string>> = {
+  create_worker: "create worker",
+  stop_runtime: "stop runtime",
+  append_entries: "append to transcript",
+  update_state: "update state",
+  begin_run: "begin run",
+  finish_run: "finish run",
+  record_usage: "record usage",
+  end_worker: "stop worker",
+  purge_worker: "purge worker",
+  record_custom: "record event",
+};
+
+/** What a command does, as messages say it. */
+export function actionOf(body: CommandBody): string {
+  if (body.type === "end_worker" && body.as === "worker.cancelled") return "cancel worker";
+  if (body.type === "append_entries" && body.as === "worker.input_accepted") return "send input";
+  return ACTIONS[body.type];
 }
 
 /** Checks the options of a command and puts the pieces together. Throws `invalid_request`. */

@@ -142,8 +142,12 @@ export class Runtime implements AsyncDisposable {
    * Opens a runtime on a store: loads the newest snapshot, folds the events
    * after it, and closes the runs that the last process left open. Throws what
    * the store throws: `store_corrupt` above all. The store is closed when it fails.
+   * `TypeError` without a store.
    */
   static async open(options: RuntimeOptions): Promise<Runtime> {
+    if (typeof options?.store?.load !== "function") {
+      throw new TypeError("Cannot open runtime: options.store must be a store");
+    }
     try {
       const runtime = new Runtime(options);
       await runtime.#load();

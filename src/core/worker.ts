@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  actionOf,
   checkReason,
   checkText,
   type Command,
@@ -226,7 +227,12 @@ export class Worker {
       const entriesJson = entriesText(entries, as);
       const { workerId } = this.ref;
       const body = { type: "append_entries", workerId, as, count: entries.length, entriesJson } as const;
-      const asked = command(body, options, body.type, options.key === undefined ? undefined : [as, entries]);
+      const asked = command(
+        body,
+        options,
+        actionOf(body),
+        options.key === undefined ? undefined : [as, entries],
+      );
       return this.#host.submit(asked, entriesJson.length, options.signal, transcriptReceipt);
     } catch (error) {
       return Promise.reject(error);
@@ -246,7 +252,7 @@ export class Worker {
     options: CommandOptions,
     content: unknown,
   ): Promise<Outcome> {
-    const asked = command(body, options, body.type, content);
+    const asked = command(body, options, actionOf(body), content);
     return this.#host.submit(asked, unitsOf(body), options.signal, itself);
   }
 

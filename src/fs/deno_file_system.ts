@@ -156,7 +156,18 @@ class DenoLock implements FileLock {
 
 /** {@linkcode FileSystem} on Deno. Requires `--allow-read` and `--allow-write`. */
 export class DenoFileSystem implements FileSystem {
-  readonly supports: FileSystem["supports"] = { directorySync: Deno.build.os !== "windows" };
+  readonly supports: FileSystem["supports"];
+
+  /** The real disk. Throws `TypeError` where there is no Deno. */
+  constructor() {
+    // Other runtimes can import the module, and have locks and syncs of another kind.
+    if (typeof Deno === "undefined") {
+      throw new TypeError(
+        "Cannot use the file system store: it needs Deno; elsewhere take another RuntimeStore",
+      );
+    }
+    this.supports = { directorySync: Deno.build.os !== "windows" };
+  }
 
   open(path: string, mode: OpenMode): OpenFile {
     return new DenoFile(Deno.openSync(path, OPTIONS[mode]), dirname(path));
@@ -218,8 +229,12 @@ export class DenoFileSystem implements FileSystem {
 
   async syncDirectory(path: string): Promise<void> {
     if (!this.supports.directorySync) return;
-    using directory = Deno.openSync(path);
-    await directory.sync();
+    const directory = Deno.openSync(path);
+    try {
+      await directory.sync();
+    } finally {
+      directory.close();
+    }
   }
 
   lock(path: string): FileLock | undefined {

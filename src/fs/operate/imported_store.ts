@@ -70,7 +70,7 @@ export class ImportedStore {
       notice: () => {},
       quarantine: () => Promise.resolve(),
       mustReachBack: () => {},
-      rebuild: () => Promise.reject(new Error("Cannot rebuild a transcript during an import")),
+      rebuild: () => Promise.reject(new Error("Cannot rebuild transcript: an import is under way")),
     });
   }
 
