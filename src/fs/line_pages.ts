@@ -5,8 +5,8 @@
  * @module
  */
 import { limits } from "../core/limits.ts";
-import { readBytes, readFull } from "./disk.ts";
-import { eventText, isIntact } from "./lines.ts";
+import { PageLines } from "./page_lines.ts";
+import { readScratch } from "./scratch.ts";
 import { findLine, type SortedLines } from "./sorted_lines.ts";
 
 const NEWLINE = 0x0a;
@@ -66,34 +66,22 @@ function readNear(lines: SortedLines, { from, to }: LineRange): LinePage | undef
   const end = Math.min(lines.end, start + (to - from) * average + 2 * slack);
   if (end - start > NEAR_BYTES_MAX) return undefined;
   // From the byte before: if that is a newline, a line starts exactly at `start`.
-  const bytes = readBytes(lines.file, start - 1, end - start + 1);
-  return linesIn(lines, bytes, bytes.indexOf(NEWLINE) + 1, from, to);
+  const bytes = readScratch(lines.file, start - 1, end - start + 1);
+  const first = firstAbove(lines, bytes, from);
+  const page = new PageLines(lines, from, to);
+  if (first === undefined || page.take(bytes, first) !== "done") return undefined;
+  return { texts: page.texts, bytes: page.bytes, cut: false };
 }
 
-/** The lines of a page out of a buffer; `undefined` unless it holds all of them, whole. */
-function linesIn(
-  lines: SortedLines,
-  bytes: Uint8Array,
-  first: number,
-  from: number,
-  to: number,
-): LinePage | undefined {
-  const texts: string[] = [];
-  const sequence = new Sequence(from);
-  let total = 0;
-  for (let start = first; sequence.next < to;) {
+/** Where the first line begins that holds `number`, or a higher one. */
+function firstAbove(lines: SortedLines, bytes: Uint8Array, number: number): number | undefined {
+  for (let start = bytes.indexOf(NEWLINE) + 1;;) {
     const newline = bytes.indexOf(NEWLINE, start);
-    const number = newline === -1 ? 0 : lines.numberOf(bytes, start, newline);
-    if (number === 0) return undefined;
-    const count = lines.countOf(bytes, start, newline);
-    if (number + count > from) {
-      if (!isIntact(bytes, start, newline) || !sequence.take(number, count)) return undefined;
-      texts.push(eventText(bytes, start, newline));
-      total += newline + 1 - start;
-    }
+    const found = newline === -1 ? 0 : lines.numberOf(bytes, start, newline);
+    if (found === 0) return undefined;
+    if (found + lines.countOf(bytes, start, newline) > number) return start;
     start = newline + 1;
   }
-  return { texts, bytes: total, cut: false };
 }
 
 function readFound(lines: SortedLines, range: LineRange): LinePage {
@@ -118,62 +106,22 @@ function averageBytes(lines: SortedLines): number {
  * the number `to` or the size of a page.
  */
 function readOn(lines: SortedLines, offset: number, from: number, to: number): LinePage {
-  const texts: string[] = [];
+  const page = new PageLines(lines, from, to);
   let position = offset;
-  let total = 0;
-  const sequence = new Sequence(from);
   let step = Math.min((to - from) * averageBytes(lines) + 1_024, limits.pageBytesMax);
   while (position < lines.end) {
-    const bytes = new Uint8Array(Math.min(step, lines.end - position));
-    const filled = readFull(lines.file, bytes, position);
-    let start = 0;
-    for (;;) {
-      // This was the last line wanted: what comes next, damaged or not, is another page's.
-      if (sequence.next >= to) return { texts, bytes: total, cut: false };
-      const newline = bytes.indexOf(NEWLINE, start);
-      if (newline === -1 || newline >= filled) break;
-      const number = lines.numberOf(bytes, start, newline);
-      if (number === 0 || !isIntact(bytes, start, newline)) throw new DamagedLine(position + start);
-      if (!sequence.take(number, lines.countOf(bytes, start, newline))) {
-        throw new DamagedLine(position + start);
-      }
-      const lineBytes = newline + 1 - start;
-      if (texts.length > 0 && total + lineBytes > limits.pageBytesMax) {
-        return { texts, bytes: total, cut: true };
-      }
-      total += lineBytes;
-      texts.push(eventText(bytes, start, newline));
-      start = newline + 1;
-    }
-    const atEnd = position + filled >= lines.end || filled < bytes.length;
-    if (start === 0 && (atEnd || step > lines.lineBytesMax)) throw new DamagedLine(position);
-    position += start;
-    step = start === 0 ? step * 4 : Math.max(step, 65_536);
+    const length = Math.min(step, lines.end - position);
+    const bytes = readScratch(lines.file, position, length);
+    const before = page.bytes;
+    const end = page.take(bytes, 0);
+    const taken = page.bytes - before;
+    position += taken;
+    if (end === "damaged") throw new DamagedLine(position);
+    if (end !== "more") return { texts: page.texts, bytes: page.bytes, cut: end === "full" };
+    const atEnd = position - taken + bytes.length >= lines.end || bytes.length < length;
+    if (taken === 0 && (atEnd || step > lines.lineBytesMax)) throw new DamagedLine(position);
+    step = taken === 0 ? step * 4 : Math.max(step, 65_536);
   }
-  if (sequence.next < Math.min(to, lines.next)) throw new DamagedLine(position);
-  return { texts, bytes: total, cut: false };
-}
-
-/**
- * The numbers of lines read one after the other. Lines that were lost,
- * doubled, moved or put in are intact each by itself: only their numbers tell.
- */
-class Sequence {
-  /** The number after those of the last line; 0 before the first. */
-  next = 0;
-  readonly #from: number;
-
-  /** Begins with the line that holds the number `from`. */
-  constructor(from: number) {
-    this.#from = from;
-  }
-
-  /** Takes a line; `false` when it is not the one that must come next. */
-  take(number: number, count: number): boolean {
-    const isNext = this.next === 0
-      ? number <= this.#from && this.#from < number + count
-      : number === this.next;
-    this.next = number + count;
-    return isNext;
-  }
+  if (page.next < Math.min(to, lines.next)) throw new DamagedLine(position);
+  return { texts: page.texts, bytes: page.bytes, cut: false };
 }

@@ -16,6 +16,8 @@ const BACKSLASH = 0x5c;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Several times as fast as one that throws. */
+const laxDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const hexDigits = encoder.encode("0123456789abcdef");
 const trailerHead = encoder.encode(',"crc":"');
 const trailerTail = encoder.encode('"}');
@@ -24,8 +26,8 @@ const idHead = encoder.encode('{"id":');
 const seqHead = encoder.encode(',"seq":');
 const countHead = encoder.encode(',"count":');
 const workerHead = encoder.encode(',"workerId":');
-const transcriptTypes = ["worker.input_accepted", "worker.transcript_appended"]
-  .map((type) => encoder.encode(`","type":"${type}",`));
+const transcriptTypeNames = ["worker.input_accepted", "worker.transcript_appended"] as const;
+const transcriptTypes = transcriptTypeNames.map((type) => encoder.encode(`","type":"${type}",`));
 /** Bytes of `,"at":"` and of the time behind it. */
 const AT_BYTES = 7 + 24;
 
@@ -111,9 +113,24 @@ export function idOf(bytes: Uint8Array, start: number): number {
 
 /** The text of the event in an intact line of the log: the line without `durable` and `crc`. */
 export function eventText(bytes: Uint8Array, start: number, end: number): string {
+  const part = bytes.subarray(start, end - durableTailBytes(bytes, end));
+  return `${textOf(part) ?? decoder.decode(part)}}`;
+}
+
+/** Bytes of what an intact line of the log has besides its event: from `,"durable":` to its end. */
+export function durableTailBytes(bytes: Uint8Array, end: number): number {
   let cut = end - TRAILER_BYTES - 1;
   while (isDigit(bytes[cut])) cut--;
-  return `${decoder.decode(bytes.subarray(start, cut + 1 - durableHead.length))}}`;
+  return end - (cut + 1 - durableHead.length);
+}
+
+/**
+ * The text of bytes; `undefined` when it must be decoded strictly: it holds
+ * the character that stands for bytes that are no text.
+ */
+export function textOf(bytes: Uint8Array): string | undefined {
+  const text = laxDecoder.decode(bytes);
+  return text.includes("\uFFFD") ? undefined : text;
 }
 
 /** The text of the JSON object in an intact sealed line: the line without `crc`. */
@@ -168,6 +185,44 @@ export function transcriptSpan(bytes: Uint8Array, start: number, end: number): T
   return { workerFrom, workerEnd, seq, count };
 }
 
+/** Reads what the lines that add to the transcript of one worker say of their entries. */
+export class WorkerLines {
+  /** Sequence of the first entry of the last line that was one. */
+  seq = 0;
+  /** Number of its entries. */
+  count = 0;
+  /** What stands between time and sequence, for each type of event. */
+  readonly #heads: readonly Uint8Array[];
+  readonly #createdEventId: number;
+
+  /** Lines of the worker with this id, as JSON, that was created by this event. */
+  constructor(workerIdJson: string, createdEventId: number) {
+    this.#heads = transcriptTypeNames.map((type) =>
+      encoder.encode(`","type":"${type}","workerId":${workerIdJson},"seq":`)
+    );
+    this.#createdEventId = createdEventId;
+  }
+
+  /** Whether a line is one of the worker's. Does not check the line. */
+  read(bytes: Uint8Array, start: number): boolean {
+    const idAt = start + idHead.length;
+    if (idOf(bytes, start) <= this.#createdEventId) return false;
+    const headAt = digitsEnd(bytes, idAt) + AT_BYTES;
+    for (const head of this.#heads) {
+      if (matches(bytes, headAt, head)) return this.#readNumbers(bytes, headAt + head.length);
+    }
+    return false;
+  }
+
+  #readNumbers(bytes: Uint8Array, seqAt: number): boolean {
+    const countAt = digitsEnd(bytes, seqAt);
+    if (!matches(bytes, countAt, countHead)) return false;
+    this.seq = numberAt(bytes, seqAt);
+    this.count = numberAt(bytes, countAt + countHead.length);
+    return true;
+  }
+}
+
 /** Where the JSON string that begins at `start` ends, past its closing quote. */
 function stringEnd(bytes: Uint8Array, start: number, end: number): number {
   for (let at = start + 1; at < end; at++) {
@@ -192,6 +247,11 @@ function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
 
 function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+function digitsEnd(bytes: Uint8Array, at: number): number {
+  while (isDigit(bytes[at])) at++;
+  return at;
 }
 
 function numberAt(bytes: Uint8Array, at: number): number {

@@ -23,13 +23,8 @@ import { nameOf, type RuntimeLayout, type WorkerLayout, workerLayout } from "./l
 import { DamagedLine } from "./line_pages.ts";
 import { eventText, transcriptMarks } from "./lines.ts";
 import { OpenFiles } from "./open_files.ts";
-import {
-  appendLines,
-  checkTranscript,
-  readTranscriptLines,
-  transcriptHeader,
-  type TranscriptOwner,
-} from "./transcript_file.ts";
+import { appendLines, checkTranscript, transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
+import { readTranscriptLines } from "./transcript_pages.ts";
 import type { RebuiltTranscript } from "./transcript_rebuild.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
 
