@@ -284,8 +284,10 @@ export function parseEvent(json: string): RuntimeEvent {
  */
 export function parseEvents(jsons: readonly string[]): RuntimeEvent[] {
   let events: unknown;
+  let json = "";
+  for (const text of jsons) json += json === "" ? text : `,${text}`;
   try {
-    events = JSON.parse(`[${jsons.join(",")}]`);
+    events = JSON.parse(`[${json}]`);
   } catch {
     // One after the other tells which.
   }

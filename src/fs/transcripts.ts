@@ -28,7 +28,8 @@ import { readTranscriptLines } from "./transcript_pages.ts";
 import type { RebuiltTranscript } from "./transcript_rebuild.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
 
-const OPEN_MAX = 512;
+/** A quarter of what the strictest of the usual limits lets a process have open: Deno raises its own to the hard one. */
+const OPEN_MAX = 1_024;
 /** What one transcript may keep in memory while its disk is full. */
 const WAITING_BYTES_MAX = 16_777_216;
 
@@ -52,6 +53,8 @@ interface Transcript {
   fault: RuntimeError | undefined;
   /** The rebuilding under way. */
   rebuilding: Promise<void> | undefined;
+  /** Where it lies, once that was asked for. */
+  path: string | undefined;
 }
 
 /** What a checkpoint says of a transcript. */
@@ -217,7 +220,7 @@ export class Transcripts {
   async #healed(transcript: Transcript, read: ReadTranscript): Promise<string[]> {
     await this.settled(read.workerId);
     this.flush(read.workerId);
-    const path = this.#paths(read.workerId).transcript;
+    const path = this.#path(transcript);
     try {
       return this.#page(transcript, path, read);
     } catch (error) {
@@ -288,7 +291,12 @@ export class Transcripts {
       synced: bytes === undefined ? undefined : { bytes, entries },
       fault: undefined,
       rebuilding: undefined,
+      path: undefined,
     };
+  }
+
+  #path(transcript: Transcript): string {
+    return transcript.path ??= this.#paths(transcript.owner.workerId).transcript;
   }
 
   #paths(workerId: string): WorkerLayout {
