@@ -26,6 +26,7 @@ import { OpenFiles } from "./open_files.ts";
 import { appendLines, checkTranscript, transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
 import { readTranscriptLines } from "./transcript_pages.ts";
 import type { RebuiltTranscript } from "./transcript_rebuild.ts";
+import { TranscriptTails } from "./transcript_tails.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
 
 /** A quarter of what the strictest of the usual limits lets a process have open: Deno raises its own to the hard one. */
@@ -83,6 +84,7 @@ export class Transcripts {
   readonly #runtimeId: string;
   readonly #host: TranscriptHost;
   readonly #files: OpenFiles;
+  readonly #tails = new TranscriptTails();
   readonly #known = new Map<WorkerId, Transcript>();
   readonly #dirty = new Set<WorkerId>();
   #pendingBytes = 0;
@@ -206,6 +208,9 @@ export class Transcripts {
   async read(read: ReadTranscript): Promise<string[]> {
     const transcript = this.#known.get(read.workerId);
     if (transcript === undefined) return [];
+    const { from, to, isNewest } = pageOf(transcript, read);
+    const tail = isNewest ? this.#tails.get(transcript, from, to - 1) : undefined;
+    if (tail !== undefined) return tail;
     try {
       return await this.#healed(transcript, read);
     } catch (error) {
@@ -266,6 +271,7 @@ export class Transcripts {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined) return;
     this.#dropPending(transcript);
+    this.#tails.delete(transcript);
     this.#known.delete(workerId);
     this.#files.close(this.#paths(workerId).transcript);
   }
@@ -342,10 +348,7 @@ export class Transcripts {
   }
 
   #page(transcript: Transcript, path: string, read: ReadTranscript): string[] {
-    const length = transcript.entries + transcript.waiting.entries;
-    const before = Math.min(read.before ?? Infinity, length + 1);
-    const from = read.after === undefined ? Math.max(1, before - read.limit) : read.after + 1;
-    const to = read.after === undefined ? before : Math.min(from + read.limit, length + 1);
+    const { from, to, isNewest } = pageOf(transcript, read);
     if (from >= to) return [];
     if (transcript.bytes === undefined) throw new DamagedLine(0);
     const waiting = pendingTexts(transcript, from, to);
@@ -353,10 +356,10 @@ export class Transcripts {
     this.#check(transcript, path);
     const range = { from, to, keep: read.after === undefined ? "last" : "first" } as const;
     const file = this.#files.get(path);
-    return [
-      ...readTranscriptLines(file, transcript.owner, transcript.bytes, transcript.entries, range),
-      ...waiting,
-    ];
+    const { bytes, entries, owner } = transcript;
+    const texts = [...readTranscriptLines(file, owner, bytes, entries, range), ...waiting];
+    if (isNewest) this.#tails.put(transcript, from, to - 1, texts);
+    return texts;
   }
 
   /** Leaves lines waiting until they can be written; the file ends where it was right, or is cut before that. */
@@ -388,6 +391,7 @@ export class Transcripts {
   }
 
   #damaged(transcript: Transcript, path: string, error: unknown): void {
+    this.#tails.delete(transcript);
     transcript.bytes = undefined;
     transcript.checked = false;
     transcript.unsynced = false;
@@ -427,6 +431,18 @@ export class Transcripts {
     transcript.entries = rebuilt.entries;
     transcript.checked = true;
   }
+}
+
+/** Which entries to read: from, and up to but not including; and whether these are the newest. */
+function pageOf(
+  transcript: Transcript,
+  read: ReadTranscript,
+): { readonly from: number; readonly to: number; readonly isNewest: boolean } {
+  const length = transcript.entries + transcript.waiting.entries;
+  const before = Math.min(read.before ?? Infinity, length + 1);
+  const from = read.after === undefined ? Math.max(1, before - read.limit) : read.after + 1;
+  const to = read.after === undefined ? before : Math.min(from + read.limit, length + 1);
+  return { from, to, isNewest: read.after === undefined && to > length };
 }
 
 function lengthOf(transcript: Transcript): TranscriptLength {
