@@ -49,6 +49,7 @@ import { listRuntimes } from "./operate/list.ts";
 import { repair } from "./operate/repair.ts";
 import { verify } from "./operate/verify.ts";
 import { openReadOnly } from "./operate/view.ts";
+import { withRoom } from "./room.ts";
 import { openPlace } from "./store_opening.ts";
 import { mendTail } from "./tail_mending.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
@@ -115,12 +116,13 @@ export class FsRuntimeStore implements RuntimeStore {
   #closing: Promise<void> | undefined;
 
   private constructor(
-    fs: FileSystem,
+    disk: FileSystem,
     layout: RuntimeLayout,
     runtimeId: RuntimeId,
     place: { readonly lock: FileLock; readonly config: StoreConfig; readonly notices: readonly Notice[] },
   ) {
     const notice = (found: Notice) => this.#notice(found);
+    const fs = withRoom(disk, () => this.#transcripts.makeRoom());
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
     this.#fs = fs;

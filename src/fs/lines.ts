@@ -22,14 +22,17 @@ const hexDigits = encoder.encode("0123456789abcdef");
 const trailerHead = encoder.encode(',"crc":"');
 const trailerTail = encoder.encode('"}');
 const durableHead = encoder.encode(',"durable":');
-const idHead = encoder.encode('{"id":');
+/** What a line begins with. */
+export const idHead: Uint8Array = encoder.encode('{"id":');
 const seqHead = encoder.encode(',"seq":');
-const countHead = encoder.encode(',"count":');
+/** What stands before the number of entries. */
+export const countHead: Uint8Array = encoder.encode(',"count":');
 const workerHead = encoder.encode(',"workerId":');
-const transcriptTypeNames = ["worker.input_accepted", "worker.transcript_appended"] as const;
+/** Types of the events that add to a transcript. */
+export const transcriptTypeNames = ["worker.input_accepted", "worker.transcript_appended"] as const;
 const transcriptTypes = transcriptTypeNames.map((type) => encoder.encode(`","type":"${type}",`));
 /** Bytes of `,"at":"` and of the time behind it. */
-const AT_BYTES = 7 + 24;
+export const AT_BYTES: number = 7 + 24;
 
 /** The text of a line for the log, with a place for its checksum; see {@linkcode encodeLines}. */
 export function logLine(json: string, durable: number): string {
@@ -185,44 +188,6 @@ export function transcriptSpan(bytes: Uint8Array, start: number, end: number): T
   return { workerFrom, workerEnd, seq, count };
 }
 
-/** Reads what the lines that add to the transcript of one worker say of their entries. */
-export class WorkerLines {
-  /** Sequence of the first entry of the last line that was one. */
-  seq = 0;
-  /** Number of its entries. */
-  count = 0;
-  /** What stands between time and sequence, for each type of event. */
-  readonly #heads: readonly Uint8Array[];
-  readonly #createdEventId: number;
-
-  /** Lines of the worker with this id, as JSON, that was created by this event. */
-  constructor(workerIdJson: string, createdEventId: number) {
-    this.#heads = transcriptTypeNames.map((type) =>
-      encoder.encode(`","type":"${type}","workerId":${workerIdJson},"seq":`)
-    );
-    this.#createdEventId = createdEventId;
-  }
-
-  /** Whether a line is one of the worker's. Does not check the line. */
-  read(bytes: Uint8Array, start: number): boolean {
-    const idAt = start + idHead.length;
-    if (idOf(bytes, start) <= this.#createdEventId) return false;
-    const headAt = digitsEnd(bytes, idAt) + AT_BYTES;
-    for (const head of this.#heads) {
-      if (matches(bytes, headAt, head)) return this.#readNumbers(bytes, headAt + head.length);
-    }
-    return false;
-  }
-
-  #readNumbers(bytes: Uint8Array, seqAt: number): boolean {
-    const countAt = digitsEnd(bytes, seqAt);
-    if (!matches(bytes, countAt, countHead)) return false;
-    this.seq = numberAt(bytes, seqAt);
-    this.count = numberAt(bytes, countAt + countHead.length);
-    return true;
-  }
-}
-
 /** Where the JSON string that begins at `start` ends, past its closing quote. */
 function stringEnd(bytes: Uint8Array, start: number, end: number): number {
   for (let at = start + 1; at < end; at++) {
@@ -237,7 +202,8 @@ export function seqOf(bytes: Uint8Array, start: number, end: number): number {
   return transcriptSpan(bytes, start, end)?.seq ?? 0;
 }
 
-function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
+/** Whether a pattern is at a place. */
+export function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
   if (at < 0) return false;
   for (let index = 0; index < pattern.length; index++) {
     if (bytes[at + index] !== pattern[index]) return false;
@@ -249,12 +215,14 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-function digitsEnd(bytes: Uint8Array, at: number): number {
+/** Where the digits at a place end. */
+export function digitsEnd(bytes: Uint8Array, at: number): number {
   while (isDigit(bytes[at])) at++;
   return at;
 }
 
-function numberAt(bytes: Uint8Array, at: number): number {
+/** The number whose digits are at a place. */
+export function numberAt(bytes: Uint8Array, at: number): number {
   let value = 0;
   for (let place = at; isDigit(bytes[place]); place++) value = value * 10 + (bytes[place] ?? 0) - 0x30;
   return value;

@@ -4,19 +4,13 @@
  * @module
  */
 import { closeQuietly } from "./disk.ts";
-import { guarded, systemCode } from "./faults.ts";
+import { guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
-
-/** The process, or the whole system, has as many files open as it may. */
-const TOO_MANY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 
 /**
  * Files that stay open, up to a bound. Past it any one of them is closed for
  * the next: the least recently used would be just the one that is wanted
  * again soonest by who goes through all of them in turn.
- *
- * When the system refuses to open one more, half of them are closed and the
- * bound is lowered for good: somebody else needs files as well.
  */
 export class OpenFiles {
   readonly #fs: FileSystem;
@@ -39,7 +33,7 @@ export class OpenFiles {
     const known = place === undefined ? undefined : this.#open[place];
     if (known !== undefined) return known.file;
     while (this.#open.length >= this.#countMax) this.#closeAny();
-    const file = guarded("open", path, () => this.#openOrMakeRoom(path));
+    const file = guarded("open", path, () => this.#fs.open(path, this.#mode));
     this.#places.set(path, this.#open.length);
     this.#open.push({ path, file });
     return file;
@@ -51,22 +45,21 @@ export class OpenFiles {
     if (place !== undefined) this.#closeAt(place);
   }
 
+  /**
+   * Closes half of them, and keeps to that from now on: somebody else needs
+   * files as well. `false` when none is open.
+   */
+  makeRoom(): boolean {
+    const left = this.#open.length >> 1;
+    const isAny = this.#open.length > 0;
+    while (this.#open.length > left) this.#closeAny();
+    this.#countMax = left + 1;
+    return isAny;
+  }
+
   /** Closes all. */
   closeAll(): void {
     while (this.#open.length > 0) this.#closeAt(this.#open.length - 1);
-  }
-
-  #openOrMakeRoom(path: string): OpenFile {
-    for (;;) {
-      try {
-        return this.#fs.open(path, this.#mode);
-      } catch (error) {
-        if (!TOO_MANY.has(systemCode(error)) || this.#open.length === 0) throw error;
-        const left = this.#open.length >> 1;
-        while (this.#open.length > left) this.#closeAny();
-        this.#countMax = left + 1;
-      }
-    }
   }
 
   /** As good as random, and the same in every run. */

@@ -6,10 +6,10 @@
 import { plainLines } from "../core/json.ts";
 import type { OpenFile } from "./file_system.ts";
 import { type LineRange, readLinePage } from "./line_pages.ts";
-import { WorkerLines } from "./lines.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
 import type { SortedLines } from "./sorted_lines.ts";
 import { transcriptHeaderBytes, type TranscriptOwner } from "./transcript_file.ts";
+import { WorkerLines } from "./worker_lines.ts";
 
 /** The texts of the events that hold entries of a page. Throws `DamagedLine`. */
 export function readTranscriptLines(

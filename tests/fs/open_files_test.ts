@@ -1,9 +1,12 @@
 // Open files out of many: no more than the bound, and fewer when the system has none left.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { RuntimeError } from "../../mod.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import { Runtime, RuntimeError } from "../../mod.ts";
 import { OpenFiles } from "../../src/fs/open_files.ts";
+import { withRoom } from "../../src/fs/room.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
+import { codesOf, contentsOf, speak } from "./place.ts";
 
 const paths = Array.from({ length: 20 }, (_, index) => `/${index}`);
 
@@ -64,7 +67,8 @@ Deno.test("OpenFiles.close() closes the file of one path alone", () => {
 
 Deno.test("OpenFiles.get() makes room when the system opens no more files, and keeps to that", () => {
   const counted = new Counted();
-  const files = new OpenFiles(counted.disk, "read", 16);
+  const disk = withRoom(counted.disk, () => files.makeRoom());
+  const files: OpenFiles = new OpenFiles(disk, "read", 16);
   for (const path of paths.slice(0, 12)) files.get(path);
   counted.openMax = 12;
   for (const path of paths) files.get(path);
@@ -77,8 +81,27 @@ Deno.test("OpenFiles.get() makes room when the system opens no more files, and k
 
 Deno.test("OpenFiles.get() throws when there is no room to make", () => {
   const counted = new Counted();
-  const files = new OpenFiles(counted.disk, "read", 16);
+  const disk = withRoom(counted.disk, () => files.makeRoom());
+  const files: OpenFiles = new OpenFiles(disk, "read", 16);
   counted.openMax = 0;
   const error = assertThrows(() => files.get("/1"), RuntimeError) as RuntimeError;
   assertEquals(error.code, "store_io");
+});
+
+Deno.test("a store works on with the few files that the system lets it open", async () => {
+  const counted = new Counted();
+  const store = await FsRuntimeStore.open({ root: "/data", runtimeId: "local" }, {
+    fileSystem: counted.disk,
+  });
+  const runtime = await Runtime.open({ store });
+  const names = Array.from({ length: 40 }, (_, index) => `worker-${index}`);
+  for (const name of names) await speak(runtime, name, ["one"]);
+  for (const name of names) assertEquals(await contentsOf(runtime, name), ["one"]);
+  assert(counted.open > 40);
+  counted.openMax = 24;
+  for (const name of names) await speak(runtime, name, ["two"]);
+  for (const name of names) assertEquals(await contentsOf(runtime, name), ["one", "two"]);
+  await runtime.flush();
+  await runtime.close();
+  assertEquals(codesOf(runtime), []);
 });
