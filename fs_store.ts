@@ -3,6 +3,9 @@
  * full disk and a power cut. Requires `--allow-read` and `--allow-write` for
  * its root directory, and nothing else.
  *
+ * It runs in Deno. Other runtimes can import it, and get a `TypeError` that
+ * says so at the first use; the core and the memory store run everywhere.
+ *
  * ## Format, version 1
  *
  * ```text
@@ -24,6 +27,7 @@
  * been synced when the line was written. The first line of a segment is a
  * header. A transcript holds the lines of the log that add to it, as they are.
  * File names keep `[a-z0-9_-]` of an id; every other byte is `~xx`.
+ * `docs/format.md` has all of it, enough for a reader in another language.
  *
  * ## Life cycle
  *

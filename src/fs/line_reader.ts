@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { durableTailBytes, eventText, textOf } from "./lines.ts";
+import { durableTailBytes, eventText, manyText } from "./lines.ts";
 
 const NEWLINE = 0x0a;
 
@@ -30,7 +30,7 @@ export class LineReader {
     const part = bytes.subarray(first, bytes.lastIndexOf(NEWLINE) + 1);
     this.#bytes = bytes;
     this.#first = first;
-    this.#text = textOf(part);
+    this.#text = manyText(part);
     this.#isAscii = this.#text?.length === part.length;
     this.end = first - 1;
   }

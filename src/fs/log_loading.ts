@@ -6,7 +6,8 @@
  */
 import type { WorkerId } from "../core/ids.ts";
 import type { LoggedLine } from "./log_recovery.ts";
-import { eventText, transcriptMarks } from "./lines.ts";
+import type { LineBuffer } from "./line_buffer.ts";
+import { eventHeadText, eventText, textOf, transcriptSpan } from "./lines.ts";
 import type { Transcripts } from "./transcripts.ts";
 
 /** A replayed event. */
@@ -17,16 +18,16 @@ export interface ReplayedEvent {
   readonly purged: WorkerId | undefined;
 }
 
-/** Replays a line for the transcripts; gives the event's text for the runtime. */
-export function replayLine(line: LoggedLine, transcripts: Transcripts): ReplayedEvent {
+/** Replays a line for the transcripts; gives the event's text for the runtime, without entries. */
+export function replayLine(line: LoggedLine, transcripts: Transcripts, memory: LineBuffer): ReplayedEvent {
   const { bytes, start, end } = line;
-  const text = eventText(bytes, start, end);
-  const marks = transcriptMarks(bytes, start, end);
-  if (marks !== undefined) {
-    const block = bytes.slice(start, end + 1);
-    transcripts.add(JSON.parse(marks.workerIdJson), { block, start: 0, end: block.length }, marks.count);
-    return { text, purged: undefined };
+  const span = transcriptSpan(bytes, start, end);
+  if (span !== undefined) {
+    const workerId = JSON.parse(textOf(bytes, span.workerFrom, span.workerEnd));
+    transcripts.add(workerId, memory.copy(bytes, start, end + 1), span.count);
+    return { text: eventHeadText(bytes, start, end, span), purged: undefined };
   }
+  const text = eventText(bytes, start, end);
   // The type comes third, behind an id and a time that hold no quotes.
   const typeAt = text.indexOf('"type":"') + 8;
   if (text.startsWith('worker.created"', typeAt)) transcripts.create(JSON.parse(text).workerId, line.id);

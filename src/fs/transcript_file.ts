@@ -11,7 +11,7 @@ import { readBytes, writeAll } from "./disk.ts";
 import type { OpenFile } from "./file_system.ts";
 import { FORMAT_VERSION } from "./layout.ts";
 import { DamagedLine } from "./line_pages.ts";
-import { isIntact, sealedBytes, sealedLine, transcriptMarks } from "./lines.ts";
+import { isIntact, SEAL_BYTES, sealedBytes, transcriptMarks } from "./lines.ts";
 
 const NEWLINE = 0x0a;
 const TAIL_BYTES = 4_096;
@@ -34,7 +34,7 @@ export function transcriptHeader(owner: TranscriptOwner): Uint8Array {
 
 /** Bytes of the header of a transcript. */
 export function transcriptHeaderBytes(owner: TranscriptOwner): number {
-  return byteLength(sealedLine(headerJson(owner)));
+  return byteLength(headerJson(owner)) + SEAL_BYTES;
 }
 
 function headerJson({ runtimeId, workerId, createdEventId }: TranscriptOwner): string {

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { textOf } from "./lines.ts";
+import { manyText } from "./lines.ts";
 import { encodeScratch } from "./scratch.ts";
 
 /** Bytes of the block: pages of 50 short messages of some 700 workers. */
@@ -52,7 +52,7 @@ export class TranscriptTails {
     if (this.#block === undefined || tail === undefined || tail.last !== last || tail.from > from) {
       return undefined;
     }
-    const texts = textOf(this.#block.subarray(tail.at, tail.at + tail.bytes))?.split("\n");
+    const texts = manyText(this.#block.subarray(tail.at, tail.at + tail.bytes))?.split("\n");
     if (texts === undefined || tail.from === from) return texts;
     // Which of them hold a shorter page is clear where each of them holds one entry.
     const isSingle = texts.length === last - tail.from + 1;

@@ -48,6 +48,8 @@ interface Transcript {
   checked: boolean;
   /** Whether the file has bytes that were not synced. */
   unsynced: boolean;
+  /** Whether the file was made since its name was last synced. */
+  unnamed: boolean;
   /** How much of the file was right and synced at last; `undefined` when that is not known. */
   synced: RebuiltTranscript | undefined;
   /** Why the lines could not be written so far. */
@@ -191,8 +193,9 @@ export class Transcripts {
     transcript.unsynced = false;
     const { bytes, entries } = transcript;
     try {
-      await file.sync();
-      await this.#fs.syncDirectory(directory);
+      await file.syncData();
+      if (transcript.unnamed) await this.#fs.syncDirectory(directory);
+      transcript.unnamed = false;
       if (bytes !== undefined) transcript.synced = { bytes, entries };
     } catch (error) {
       // Purged meanwhile: there is nothing to sync any more.
@@ -299,6 +302,7 @@ export class Transcripts {
       waiting: new WaitingLines(),
       checked: false,
       unsynced: false,
+      unnamed: false,
       synced: bytes === undefined ? undefined : { bytes, entries },
       fault: undefined,
       rebuilding: undefined,
@@ -331,7 +335,7 @@ export class Transcripts {
     const file = this.#fs.open(path, "create");
     try {
       transcript.bytes = appendLines(file, [transcriptHeader(transcript.owner)], 0);
-      transcript.unsynced = true;
+      transcript.unsynced = transcript.unnamed = true;
     } finally {
       closeQuietly(file);
     }

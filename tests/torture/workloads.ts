@@ -320,7 +320,7 @@ export const workloads: readonly Workload[] = [
         1,
         "EIO",
         "once",
-        ({ operation, path }) => operation === "sync" && path.endsWith("/a/transcript.jsonl"),
+        ({ operation, path }) => operation === "syncData" && path.endsWith("/a/transcript.jsonl"),
       );
       await talk(session, "a", 4, 1_400 + size);
       await session.read("a");

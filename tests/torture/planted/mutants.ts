@@ -126,22 +126,24 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the cut of a failed write is not synced",
     file: "fs/log_writer.ts",
-    find: "      file.truncate(this.#offset);\n      file.syncDataNow();",
-    replace: "      file.truncate(this.#offset);",
+    find: "      this.#size = this.#offset;\n      file.syncDataNow();",
+    replace: "      this.#size = this.#offset;",
     first: ["faults"],
   },
   {
     name: "a line says that its own batch was synced",
     file: "fs/log_writer.ts",
-    find: "({ json }) => logLine(json, this.#syncedEventId)",
-    replace: "({ json, id }) => logLine(json, id - 1)",
+    find: "this.#lines.encode(events, this.#syncedEventId)",
+    replace: "((all) => ({ bytes: Uint8Array.from(all.flatMap(({ bytes }) => [...bytes])), " +
+      "lines: all.flatMap(({ lines }) => lines) }))" +
+      "(events.map((event) => this.#lines.encode([event], event.id - 1)))",
     first: ["crash-states"],
   },
   {
     name: "a line says nothing of what was synced",
     file: "fs/log_writer.ts",
-    find: "({ json }) => logLine(json, this.#syncedEventId)",
-    replace: "({ json }) => logLine(json, 0)",
+    find: "this.#lines.encode(events, this.#syncedEventId)",
+    replace: "this.#lines.encode(events, 0)",
     first: ["corruption"],
   },
   {
