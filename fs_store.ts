@@ -38,6 +38,14 @@
  * once. After a failed write the file is cut back; after a failed sync the
  * store takes nothing more until it is reopened. Closing writes a checkpoint.
  *
+ * ## Reading
+ *
+ * A page is found by the average size of lines, and read at once; every line
+ * is checked before it is given away. The newest pages of some 700 transcripts
+ * are kept in 12 MiB of memory: what is damaged on disk behind one of them goes
+ * unnoticed until the next read from there, as it does behind the page cache.
+ * Up to 1,024 transcripts are open, or as few as the system allows.
+ *
  * ## What is assumed of the disk
  *
  * 1. When fdatasync says so, the data is on the device.

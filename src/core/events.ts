@@ -294,6 +294,23 @@ export function parseEvent(json: string): RuntimeEvent {
 }
 
 /**
+ * Parses whole events, all at once: that takes half the time that one after
+ * the other does. Throws `store_corrupt` when a text is no event.
+ */
+export function parseEvents(jsons: readonly string[]): RuntimeEvent[] {
+  let events: unknown;
+  let json = "";
+  for (const text of jsons) json += json === "" ? text : `,${text}`;
+  try {
+    events = JSON.parse(`[${json}]`);
+  } catch {
+    // One after the other tells which.
+  }
+  const isWhole = Array.isArray(events) && events.length === jsons.length && events.every(isEventShape);
+  return isWhole ? events as RuntimeEvent[] : jsons.map(parseEvent);
+}
+
+/**
  * Parses what folding needs of an event and leaves the entries alone. A quote
  * inside a JSON string is escaped, so the first plain `,"entries":` of a
  * transcript event, whose members before it are all scalars, is the member.

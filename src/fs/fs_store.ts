@@ -44,6 +44,7 @@ import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { listSegments } from "./segments.ts";
+import { withRoom } from "./room.ts";
 import { openPlace } from "./store_opening.ts";
 import { mendTail } from "./tail_mending.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
@@ -109,12 +110,13 @@ export class FsRuntimeStore implements RuntimeStore {
   #closing: Promise<void> | undefined;
 
   private constructor(
-    fs: FileSystem,
+    disk: FileSystem,
     layout: RuntimeLayout,
     runtimeId: RuntimeId,
     place: { readonly lock: FileLock; readonly config: StoreConfig; readonly notices: readonly Notice[] },
   ) {
     const notice = (found: Notice) => this.#notice(found);
+    const fs = withRoom(disk, () => this.#transcripts.makeRoom());
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
     this.#fs = fs;

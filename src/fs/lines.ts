@@ -18,22 +18,27 @@ const BACKSLASH = 0x5c;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Several times as fast as one that throws. */
+const laxDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const hexDigits = encoder.encode("0123456789abcdef");
 const trailerHead = encoder.encode(',"crc":"');
 const trailerTail = encoder.encode('"}');
 const durableHead = encoder.encode(',"durable":');
-const idHead = encoder.encode('{"id":');
+/** What a line begins with. */
+export const idHead: Uint8Array = encoder.encode('{"id":');
 const seqHead = encoder.encode(',"seq":');
-const countHead = encoder.encode(',"count":');
+/** What stands before the number of entries. */
+export const countHead: Uint8Array = encoder.encode(',"count":');
 const workerHead = encoder.encode(',"workerId":');
+/** Types of the events that add to a transcript. */
+export const transcriptTypeNames = ["worker.input_accepted", "worker.transcript_appended"] as const;
+const transcriptTypes = transcriptTypeNames.map((type) => encoder.encode(`","type":"${type}",`));
 const entriesHead = encoder.encode(',"entries":');
 /** Members with a string that may stand between the count and the entries. */
 const stringHeads = [',"runId":', ',"key":', ',"request":'].map((head) => encoder.encode(head));
 const NOT_ASCII = /[\x80-\xff]/;
-const transcriptTypes = ["worker.input_accepted", "worker.transcript_appended"]
-  .map((type) => encoder.encode(`","type":"${type}",`));
 /** Bytes of `,"at":"` and of the time behind it. */
-const AT_BYTES = 7 + 24;
+export const AT_BYTES: number = 7 + 24;
 
 /** Lines for the log as one text, to be encoded by {@linkcode encodeLines}. */
 export interface LogText {
@@ -76,6 +81,9 @@ export function encodeLines(
   }
   return ends;
 }
+
+/** How many bytes sealing adds to a JSON object: the checksum in the place of its brace, and a newline. */
+export const SEAL_BYTES: number = TRAILER_BYTES;
 
 /** Bytes of one sealed JSON object, with its newline. */
 export function sealedBytes(json: string): Uint8Array {
@@ -131,9 +139,24 @@ export function idOf(bytes: Uint8Array, start: number): number {
 
 /** The text of the event in an intact line of the log: the line without `durable` and `crc`. */
 export function eventText(bytes: Uint8Array, start: number, end: number): string {
+  return `${textOf(bytes, start, end - durableTailBytes(bytes, end))}}`;
+}
+
+/** Bytes of what an intact line of the log has besides its event: from `,"durable":` to its end. */
+export function durableTailBytes(bytes: Uint8Array, end: number): number {
   let cut = end - TRAILER_BYTES - 1;
   while (isDigit(bytes[cut])) cut--;
-  return `${textOf(bytes, start, cut + 1 - durableHead.length)}}`;
+  return end - (cut + 1 - durableHead.length);
+}
+
+/**
+ * The text of many lines at once; `undefined` when they must be decoded one
+ * by one, strictly: they hold the character that stands for bytes that are no
+ * text.
+ */
+export function manyText(bytes: Uint8Array): string | undefined {
+  const text = laxDecoder.decode(bytes);
+  return text.includes("\uFFFD") ? undefined : text;
 }
 
 /** The text of an event that adds to a transcript, without its entries: as much as folding needs. */
@@ -224,7 +247,8 @@ export function seqOf(bytes: Uint8Array, start: number, end: number): number {
   return transcriptSpan(bytes, start, end)?.seq ?? 0;
 }
 
-function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
+/** Whether a pattern is at a place. */
+export function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
   if (at < 0) return false;
   for (let index = 0; index < pattern.length; index++) {
     if (bytes[at + index] !== pattern[index]) return false;
@@ -236,7 +260,14 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-function numberAt(bytes: Uint8Array, at: number): number {
+/** Where the digits at a place end. */
+export function digitsEnd(bytes: Uint8Array, at: number): number {
+  while (isDigit(bytes[at])) at++;
+  return at;
+}
+
+/** The number whose digits are at a place. */
+export function numberAt(bytes: Uint8Array, at: number): number {
   let value = 0;
   for (let place = at; isDigit(bytes[place]); place++) value = value * 10 + (bytes[place] ?? 0) - 0x30;
   return value;

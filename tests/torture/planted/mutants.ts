@@ -295,8 +295,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pages are read without a look at checksums",
-    file: "fs/line_pages.ts",
-    find: "number === 0 || !isIntact(bytes, start, newline)",
+    file: "fs/page_lines.ts",
+    find: "number === 0 || !isIntact(bytes, start, end)",
     replace: "number === 0 || isIntact(bytes, start, start)",
     first: ["corruption"],
   },
