@@ -22,7 +22,11 @@ const share = only === undefined ? Number(options.get("share") ?? 1) : 1;
 
 const results: SuiteResult[] = [];
 const startedAt = Date.now();
-for (const suite of chosen) results.push(await resultOf(suite));
+for (const suite of chosen) {
+  const result = await resultOf(suite);
+  results.push(result);
+  console.log(`${suite.name}: ${isGood(result) ? "good" : "NOT GOOD"} after ${result.seconds.toFixed(0)} s`);
+}
 console.log(`\n${tableOf(results)}\n`);
 for (const remark of remarksOf(results)) console.log(remark);
 console.log(`${((Date.now() - startedAt) / 1_000).toFixed(0)} s in all, share ${share}, seed ${seed}`);

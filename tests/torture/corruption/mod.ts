@@ -41,12 +41,12 @@ async function portionsOf({ share, seed, only }: Budget): Promise<Portion[]> {
   const possible = perEnding.flatMap(({ files }) => [...files.values()])
     .reduce((sum, bytes) => sum + bytes.length * 4, 0);
   // A little more than the target, because not every mutation is a change.
-  const oneIn = Math.max(1, Math.floor(possible / (TARGET * share * 1.2)));
+  const chance = TARGET * share * 1.04 / possible;
   for (const { ending, files } of perEnding) {
     for (const file of files.keys()) {
       if (only !== undefined && !only.startsWith(`${ending}:${file}:`)) continue;
       for (let part = 0; part < PORTIONS_PER_FILE; part++) {
-        portions.push({ ending, file, part, parts: PORTIONS_PER_FILE, oneIn, seed, ...(only && { only }) });
+        portions.push({ ending, file, part, parts: PORTIONS_PER_FILE, chance, seed, ...(only && { only }) });
       }
     }
   }

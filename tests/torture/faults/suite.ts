@@ -40,12 +40,12 @@ type Extent = "once" | "sticky" | "and-1" | "and-2" | "and-3";
 
 /** Tried at every call; and writes that fail but have their effect. */
 const ALWAYS: readonly Kind[] = ["EIO", "ENOSPC", "short"];
-/** Of the others, and of calls that fail but have their effect, a part is tried: all at a share of 4. */
+/** Of the others, and of calls that fail but have their effect, a part is tried: all at a share of 20. */
 const OTHERS: readonly Kind[] = ["EDQUOT", "EACCES", "EROFS", "EMFILE", "EBUSY", "applied"];
-const OTHERS_SHARE = 0.1;
+const OTHERS_SHARE = 0.05;
 /** Second faults, which hit the code that answers the first ones. */
 const SECONDS: readonly Extent[] = ["and-1", "and-2", "and-3"];
-const SECONDS_SHARE = 0.34;
+const SECONDS_SHARE = 0.2;
 /** Jobs that the calls of one workload are cut into. */
 const PARTS = 6;
 /** One in so many cases is held against all oracles; the others are opened and read. */
@@ -74,7 +74,7 @@ async function work(job: Job, tally: Tally): Promise<void> {
   if (workload === undefined) throw new Error(`Cannot fail: there is no workload ${job.workload}`);
   const calls: DiskCall[] = [];
   const sound = await tryCase(tally, `${workload.name}/sound`, async () => {
-    calls.push(...await callsOf(workload, tally));
+    calls.push(...await callsOf(workload, tally, part === 0));
   });
   if (!sound) return;
   if (part === 0) count(tally, "workloads");
@@ -101,15 +101,15 @@ async function work(job: Job, tally: Tally): Promise<void> {
   }
 }
 
-/** The calls of a workload on a sound disk; notes where they come from. */
-async function callsOf(workload: Workload, tally: Tally): Promise<DiskCall[]> {
+/** The calls of a workload on a sound disk; once, notes where they come from. */
+async function callsOf(workload: Workload, tally: Tally, noting: boolean): Promise<DiskCall[]> {
   const calls: DiskCall[] = [];
   let unlocked: Finding | undefined;
   const { session } = await play(workload, {
     hook: (disk) => (call) => {
       calls.push(call);
       unlocked ??= unlockedBy(disk, call);
-      see(tally, "paths", callingSites(call.operation).path);
+      if (noting) see(tally, "paths", callingSites(call.operation).path);
       return undefined;
     },
   });
@@ -143,9 +143,9 @@ function faultsFor(call: DiskCall): [Kind, Extent, number][] {
   return [...single, ...SECONDS.map((extent): [Kind, Extent, number] => ["EIO", extent, SECONDS_SHARE])];
 }
 
-/** Notes the places at which calls fail; of a disk that fails for good, the first few. */
-function noted(hook: CallHook, tally: Tally): CallHook {
-  let left = 6;
+/** Notes the places at which calls fail: of a disk that fails for good, the first few. One kind of fault is enough. */
+function noted(hook: CallHook, { kind }: FaultCase, tally: Tally): CallHook {
+  let left = kind === "EIO" ? 6 : 0;
   return (call) => {
     const fault = hook(call);
     if (fault !== undefined && left-- > 0) see(tally, "sites", callingSites(call.operation).site);
@@ -183,7 +183,7 @@ async function fail(fault: FaultCase, tally: Tally): Promise<void> {
   const written = workload.durability === "written";
   let refused: { readonly disk: SimulatedDisk; readonly mark: Mark } | undefined;
   const { disk, history, session } = await play(workload, {
-    hook: () => noted(hookOf(fault), tally),
+    hook: () => noted(hookOf(fault), fault, tally),
     onRefused: ({ disk, history }) => refused ??= { disk: disk.fork(), mark: history.mark() },
   });
   if (kind === "short" && session.refusals.length > 0) {
