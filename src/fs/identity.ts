@@ -84,3 +84,8 @@ export async function updateConfigSnapshot(
   const bytes = seal(sealOf(runtimeId), { createdAt: identity.createdAt, config: snapshot });
   await replaceFile(fs, layout.identity, [bytes], { durable: true });
 }
+
+/** Whether answers waited for the device, now and when the store was open before. */
+export function wasSynced(identity: StoreIdentity | undefined, config: StoreConfig): boolean {
+  return config.durability === "synced" && identity?.config.durability !== "written";
+}

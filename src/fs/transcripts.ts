@@ -88,6 +88,8 @@ export class Transcripts {
   readonly #known = new Map<WorkerId, Transcript>();
   readonly #dirty = new Set<WorkerId>();
   #pendingBytes = 0;
+  /** While the log is read, what lies behind in a file stays: it may be a witness of more events. */
+  #isReplaying = false;
 
   /** Transcripts below the directory of a runtime. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: TranscriptHost) {
@@ -118,6 +120,17 @@ export class Transcripts {
     });
     this.forget(workerId);
     this.#known.set(workerId, transcript);
+  }
+
+  /** The log is about to be read. */
+  beginReplay(): void {
+    this.#isReplaying = true;
+  }
+
+  /** The log was read to its end: from here on, files are made to end where they should. */
+  endReplay(): void {
+    this.#isReplaying = false;
+    for (const transcript of this.#known.values()) transcript.checked = false;
   }
 
   /** Adds a line of the log; the bytes must stay as they are until they are flushed. */
@@ -313,6 +326,7 @@ export class Transcripts {
     const { directory } = this.#paths(transcript.owner.workerId);
     if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
     this.#files.close(path);
+    if (this.#isReplaying && this.#takesUp(transcript, path)) return;
     this.#fs.remove(path);
     const file = this.#fs.open(path, "create");
     try {
@@ -332,10 +346,24 @@ export class Transcripts {
     const { size } = file.stat();
     if (size < bytes) throw new DamagedLine(size);
     checkTranscript(file, transcript.owner, bytes, transcript.entries);
-    if (size > bytes) {
+    if (size > bytes && !this.#isReplaying) {
       file.truncate(bytes);
       transcript.unsynced = true;
     }
+  }
+
+  /** Goes on behind the header of a file that is the owner's already. */
+  #takesUp(transcript: Transcript, path: string): boolean {
+    const { length } = transcriptHeader(transcript.owner);
+    try {
+      this.#cut(transcript, path, length);
+    } catch (error) {
+      if (error instanceof DamagedLine || isNotFound(error)) return false;
+      throw error;
+    }
+    transcript.bytes = length;
+    transcript.unsynced = true;
+    return true;
   }
 
   #page(transcript: Transcript, path: string, read: ReadTranscript): string[] {
