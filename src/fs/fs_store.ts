@@ -350,8 +350,11 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** Begins to write where the log ends. An end that was in doubt is left behind in its segment. */
   async #begin(end: LogEnd, segments: readonly number[], start: LogStart): Promise<void> {
-    const isClean = end.tail === undefined && end.bytesRead === 0 && end.segment === segments.at(-1);
     const wasUsed = end.lastEventId > 0;
+    // A segment without events may have a header that was never synced.
+    const isBare = wasUsed && end.lineOffset === 0;
+    const isClean = end.tail === undefined && end.bytesRead === 0 && end.segment === segments.at(-1) &&
+      !isBare;
     const kept = end.tail?.row.verdict === "remove_segment"
       ? segments.filter((id) => id !== end.segment)
       : segments;

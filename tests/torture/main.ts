@@ -26,6 +26,7 @@ for (const suite of chosen) {
   const result = await resultOf(suite);
   results.push(result);
   console.log(`${suite.name}: ${isGood(result) ? "good" : "NOT GOOD"} after ${result.seconds.toFixed(0)} s`);
+  if (!isGood(result)) console.log(`${tableOf([result])}\n${remarksOf([result]).join("\n")}`);
 }
 console.log(`\n${tableOf(results)}\n`);
 for (const remark of remarksOf(results)) console.log(remark);

@@ -40,9 +40,9 @@ type Extent = "once" | "sticky" | "and-1" | "and-2" | "and-3";
 
 /** Tried at every call; and writes that fail but have their effect. */
 const ALWAYS: readonly Kind[] = ["EIO", "short"];
-/** Tried at most calls. */
-const MOSTLY: readonly Kind[] = ["ENOSPC"];
-const MOSTLY_SHARE = 0.6;
+/** Tried at many calls. */
+const OFTEN: readonly Kind[] = ["ENOSPC"];
+const OFTEN_SHARE = 0.3;
 /** Of the others, and of calls that fail but have their effect, a part is tried: all at a share of 20. */
 const OTHERS: readonly Kind[] = ["EDQUOT", "EACCES", "EROFS", "EMFILE", "EBUSY", "applied"];
 const OTHERS_SHARE = 0.05;
@@ -138,12 +138,12 @@ function unlockedBy(disk: SimulatedDisk, call: DiskCall): Finding | undefined {
 
 /** The faults of a call, each with the part of them that is tried. */
 function faultsFor(call: DiskCall): [Kind, Extent, number][] {
-  const kinds = [...ALWAYS, ...MOSTLY, ...OTHERS].filter((kind) =>
+  const kinds = [...ALWAYS, ...OFTEN, ...OTHERS].filter((kind) =>
     kind === "short" ? isTransfer(call) : kind !== "applied" || canFailApplied(call)
   );
   const single = kinds.flatMap((kind): [Kind, Extent, number][] => {
     const isAlways = ALWAYS.includes(kind) || (kind === "applied" && call.operation === "write");
-    const part = isAlways ? 1 : MOSTLY.includes(kind) ? MOSTLY_SHARE : OTHERS_SHARE;
+    const part = isAlways ? 1 : OFTEN.includes(kind) ? OFTEN_SHARE : OTHERS_SHARE;
     return [[kind, "once", part], [kind, "sticky", part]];
   });
   return [...single, ...SECONDS.map((extent): [Kind, Extent, number] => ["EIO", extent, SECONDS_SHARE])];

@@ -20,7 +20,7 @@ const PARTS = 24;
 /** States of the disk that are tried at each point: all kept, all lost, and another. */
 const STATES = 3;
 /** One in so many states is held against all oracles. */
-const WHOLE_EACH = 12;
+const WHOLE_EACH = 24;
 
 /** The suite. */
 export const shortPrograms: JobSuite = {
