@@ -40,7 +40,7 @@ export function readIdentity(
   layout: RuntimeLayout,
   runtimeId: string,
 ): StoreIdentity | undefined {
-  const bytes = readSmallFile(fs, layout.identity, IDENTITY_BYTES_MAX);
+  const bytes = readSmallFile(fs, layout.identity, IDENTITY_BYTES_MAX, "runtime.json");
   if (bytes === undefined) return undefined;
   const content = unseal(bytes, sealOf(runtimeId), "runtime.json");
   const identity = identitySchema.safeParse(content);

@@ -65,7 +65,7 @@ export async function openPlace(
     const identity = readIdentityOrTorn(fs, layout, options.runtimeId, notices) ??
       await createStore(fs, layout, options, config, notices);
     // Never a link to somewhere else; one that was removed is filled again from the log.
-    await makeDirectory(fs, layout.workers);
+    await makeDirectory(fs, layout.workers, "workers");
     // Before the first event, the sync of it may have failed, and a second one would only claim success.
     const isInDoubt = !hasContent(fs, layout, options.runtimeId);
     const rememberConfig = (anyhow = false) =>
@@ -127,8 +127,8 @@ async function createStore(
   if (!options.create) throw missing(layout, "there is no runtime.json");
   return await guardedAsync("create store", layout.directory, async () => {
     const first = segmentPath(layout, 1);
-    await makeDirectory(fs, layout.events);
-    await makeDirectory(fs, layout.workers);
+    await makeDirectory(fs, layout.events, "events");
+    await makeDirectory(fs, layout.workers, "workers");
     if (fs.remove(first)) notices.push(completed("a segment without events was there"));
     await writeNew(fs, first, [segmentHeader(options.runtimeId, 1)], { durable: true });
     await fs.syncDirectory(layout.events);

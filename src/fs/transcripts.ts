@@ -324,7 +324,9 @@ export class Transcripts {
   /** A transcript that has nothing durable yet: whatever lies there is an unfinished beginning, or a purged worker's. */
   #begin(transcript: Transcript, path: string): void {
     const { directory } = this.#paths(transcript.owner.workerId);
-    if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
+    if (!this.#fs.makeDirectory(directory)) {
+      mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
+    }
     this.#files.close(path);
     if (this.#isReplaying && this.#takesUp(transcript, path)) return;
     this.#fs.remove(path);
@@ -338,7 +340,8 @@ export class Transcripts {
   }
 
   #cut(transcript: Transcript, path: string, bytes: number): void {
-    mustBeDirectory(this.#fs, this.#paths(transcript.owner.workerId).directory);
+    const { directory } = this.#paths(transcript.owner.workerId);
+    mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
     if (this.#fs.stat(path)?.kind === "link") {
       throw corrupt(nameOf(this.#layout, path), "it is a link, not a file");
     }
@@ -443,7 +446,9 @@ export class Transcripts {
 
   async #rebuildNow(transcript: Transcript, path: string): Promise<void> {
     const { directory } = this.#paths(transcript.owner.workerId);
-    if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
+    if (!this.#fs.makeDirectory(directory)) {
+      mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
+    }
     await this.#host.quarantine(path);
     this.#dropPending(transcript);
     const rebuilt = await this.#host.rebuild(transcript.owner, path, transcript.synced);

@@ -155,7 +155,7 @@ export class Salvage {
   async #free(label: string): Promise<string> {
     const { fs } = this.#place;
     try {
-      await makeDirectory(fs, this.#directory);
+      await makeDirectory(fs, this.#directory, "salvage");
     } catch (error) {
       if (!isExisting(error)) throw error;
     }

@@ -243,7 +243,7 @@ class FilesVerifier {
     // In a copy nothing of it may be there: that is no damage, the next opening writes all of them.
     const missing = this.#isClosed && this.#isProjected ? "healable" : "pending";
     try {
-      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX);
+      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
       if (bytes === undefined) {
         return this.#tell("projection_missing", missing, "it is missing", path, workerId);
       }
