@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
 import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
@@ -25,11 +24,11 @@ import type {
   StoreSupports,
 } from "../core/store.ts";
 import { Slices } from "../core/turn.ts";
+import { flushAll, rebuildAll, syncAll } from "./all_transcripts.ts";
 import { type CheckpointRow, checkpointRows } from "./checkpoint.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
 import { DenoFileSystem } from "./deno_file_system.ts";
-import { removeQuietly } from "./disk.ts";
 import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
@@ -43,10 +42,10 @@ import { Projections } from "./projections.ts";
 import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
-import { listSegments } from "./segments.ts";
+import { listSegments, sweepStrays } from "./segments.ts";
 import { withRoom } from "./room.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
-import { mendTail } from "./tail_mending.ts";
+import { mendTail, uncleanOpening } from "./tail_mending.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
 import { TranscriptWitness } from "./transcript_witness.ts";
 import { Transcripts } from "./transcripts.ts";
@@ -73,8 +72,6 @@ export interface FsStoreEnvironment {
 const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
 /** Events given to the runtime at a time while the log is replayed. */
 const REPLAY_EVENTS = 1_024;
-/** Files synced at a time for a checkpoint. */
-const PARALLEL_SYNCS = 4;
 /** How many times the buffer for transcripts may be exceeded before appends wait for it. */
 const PRESSING = 4;
 
@@ -268,8 +265,9 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async *#replay(start: LogStart): AsyncGenerator<readonly string[]> {
-    const { firstEventIds: segments, foreign, temporary } = listSegments(this.#fs, this.#layout);
-    this.#tellStrays(foreign, temporary);
+    const listing = listSegments(this.#fs, this.#layout);
+    const { firstEventIds: segments } = listing;
+    sweepStrays(this.#fs, this.#layout, listing, (found) => this.#notice(found));
     const effects = new ReplayedEffects(
       this.#transcripts,
       (workerId, id) => this.#removeWorker(workerId, id),
@@ -307,7 +305,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** While the log is replayed, writing transcripts waits for later as long as it can. */
   async #keepReplayBounded(): Promise<void> {
     const { transcriptBufferBytes } = this.#config.limits;
-    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#flushTranscripts();
+    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await flushAll(this.#transcripts);
   }
 
   /** Mends the end of the log, and what transcripts hold past it. */
@@ -342,14 +340,6 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#bytesSinceCheckpoint = end.bytesRead;
     this.#writer = writer;
     this.#timer.touch();
-  }
-
-  #tellStrays(foreign: readonly string[], temporary: readonly string[]): void {
-    for (const name of temporary) removeQuietly(this.#fs, join(this.#layout.events, name));
-    for (const name of foreign) {
-      const message = `${JSON.stringify(`events/${name}`)} is none of the store's files`;
-      this.#notice({ code: "foreign_entry", severity: "warning", message, file: `events/${name}` });
-    }
   }
 
   #restoreTranscript(row: CheckpointRow): void {
@@ -404,35 +394,17 @@ export class FsRuntimeStore implements RuntimeStore {
     const { pendingBytes } = this.#transcripts;
     const { transcriptBufferBytes } = this.#config.limits;
     if (pendingBytes <= transcriptBufferBytes) return;
-    const relieving = this.#relieving ??= this.#flushTranscripts().finally(() => this.#relieving = undefined);
+    const relieving = this.#relieving ??= flushAll(this.#transcripts).finally(() =>
+      this.#relieving = undefined
+    );
     if (pendingBytes > PRESSING * transcriptBufferBytes) await relieving;
   }
 
-  async #flushTranscripts(): Promise<void> {
-    const slices = new Slices();
-    for (const workerId of this.#transcripts.dirty()) {
-      this.#transcripts.flush(workerId);
-      await slices.pause();
-    }
-  }
-
-  /** A checkpoint is no place to leave a transcript unmended: what it is rebuilt from may be pruned behind it. */
-  async #rebuildTranscripts(): Promise<void> {
-    for (const workerId of this.#transcripts.toRebuild().keys()) {
-      // One that cannot be rebuilt is told when it is read, and keeps the log it needs from being pruned.
-      await this.#transcripts.rebuild(workerId).catch(() => {});
-    }
-  }
-
   async #syncTranscripts(): Promise<void> {
-    await this.#rebuildTranscripts();
-    await this.#flushTranscripts();
-    const unsynced = this.#transcripts.unsynced();
-    if (unsynced.length > 0) this.#namesUnsynced = true;
-    for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
-      const group = unsynced.slice(index, index + PARALLEL_SYNCS);
-      await Promise.all(group.map((workerId) => this.#transcripts.sync(workerId)));
-    }
+    await rebuildAll(this.#transcripts);
+    await flushAll(this.#transcripts);
+    if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
+    await syncAll(this.#transcripts);
     if (!this.#namesUnsynced) return;
     const { workers } = this.#layout;
     this.#namesUnsynced = false;
@@ -446,7 +418,7 @@ export class FsRuntimeStore implements RuntimeStore {
   async #flush(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
     this.#removeLeftovers();
-    const flushing = this.#flushTranscripts().then(() => this.#projections?.flush());
+    const flushing = flushAll(this.#transcripts).then(() => this.#projections?.flush());
     this.#flushing = flushing;
     await flushing.finally(() => this.#flushing = undefined);
   }
@@ -509,11 +481,4 @@ function fenced(batch: AppendBatch, actual: number): RuntimeError<"conflict"> {
   const expected = batch.expectedLastEventId;
   const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
   return new RuntimeError("conflict", message, { expected, actual });
-}
-
-function uncleanOpening(through: number, lastEventId: number): Notice {
-  const message = `The last writer did not close this store; events ${
-    through + 1
-  } to ${lastEventId} were replayed`;
-  return { code: "unclean_open", severity: "info", message, eventIds: [through + 1, lastEventId] };
 }
