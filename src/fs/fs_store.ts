@@ -6,7 +6,7 @@
  */
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
-import { RuntimeError } from "../core/errors.ts";
+import { isRuntimeError, RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type { StateView } from "../core/state.ts";
@@ -234,14 +234,16 @@ export class FsRuntimeStore implements RuntimeStore {
     }
     // Both of this moment; what follows may take its time.
     const { position } = writer;
-    const lengths = this.#transcripts.lengths();
+    let lengths = this.#transcripts.lengths();
     const bytesBefore = this.#bytesSinceCheckpoint;
     await writer.syncNow();
     this.#removeLeftovers();
     await this.#syncTranscripts();
+    // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
+    if (writer.lastEventId === snapshot.through) lengths = this.#transcripts.lengths();
     // A purge that is covered is never seen again: what it left must be gone before.
     const [left] = this.#unremoved.values();
-    const fault = left?.fault ?? this.#transcripts.faultBehind(lengths);
+    const fault = left?.fault ?? this.#transcripts.faultBehind(lengths, writer.segments[0] ?? 1);
     if (fault !== undefined) throw fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, lengths);
@@ -459,9 +461,14 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** A checkpoint is no place to leave a transcript unmended: what it is rebuilt from may be pruned behind it. */
   async #rebuildTranscripts(): Promise<void> {
-    for (const workerId of this.#transcripts.toRebuild().keys()) {
-      // One that cannot be rebuilt is told when it is read, and keeps the log it needs from being pruned.
-      await this.#transcripts.rebuild(workerId).catch(() => {});
+    const [firstEventId = 1] = this.#loadedWriter().segments;
+    for (const [workerId, createdEventId] of this.#transcripts.toRebuild()) {
+      await this.#transcripts.rebuild(workerId).catch((error) => {
+        // One that is damaged is told when it is read, and keeps the log it needs from being pruned. One that
+        // failed for another reason, and of which the log does not hold all, needs what the last checkpoint says.
+        const isDamaged = isRuntimeError(error) && error.code === "store_corrupt";
+        if (createdEventId < firstEventId && !isDamaged) throw error;
+      });
     }
   }
 

@@ -182,8 +182,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint counts lines that a full disk keeps waiting",
     file: "fs/fs_store.ts",
-    find: "left?.fault ?? this.#transcripts.faultBehind(lengths)",
+    find: "left?.fault ?? this.#transcripts.faultBehind(lengths, writer.segments[0] ?? 1)",
     replace: "left?.fault",
+    first: ["faults"],
+  },
+  {
+    name: "a checkpoint does not count a transcript that was rebuilt for it",
+    file: "fs/fs_store.ts",
+    find: "    if (writer.lastEventId === snapshot.through) lengths = this.#transcripts.lengths();",
+    replace: "    this.#transcripts.faultBehind = () => undefined;",
     first: ["faults"],
   },
   {
