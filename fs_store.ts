@@ -3,6 +3,9 @@
  * full disk and a power cut. Requires `--allow-read` and `--allow-write` for
  * its root directory, and nothing else.
  *
+ * It runs in Deno. Other runtimes can import it, and get a `TypeError` that
+ * says so at the first use; the core and the memory store run everywhere.
+ *
  * ## Format, version 1
  *
  * ```text
@@ -24,6 +27,7 @@
  * been synced when the line was written. The first line of a segment is a
  * header. A transcript holds the lines of the log that add to it, as they are.
  * File names keep `[a-z0-9_-]` of an id; every other byte is `~xx`.
+ * `docs/format.md` has all of it, enough for a reader in another language.
  *
  * ## Life cycle
  *
@@ -33,6 +37,14 @@
  * is changed). Appending writes all waiting commands together and syncs them
  * once. After a failed write the file is cut back; after a failed sync the
  * store takes nothing more until it is reopened. Closing writes a checkpoint.
+ *
+ * ## Reading
+ *
+ * A page is found by the average size of lines, and read at once; every line
+ * is checked before it is given away. The newest pages of some 700 transcripts
+ * are kept in 12 MiB of memory: what is damaged on disk behind one of them goes
+ * unnoticed until the next read from there, as it does behind the page cache.
+ * Up to 1,024 transcripts are open, or as few as the system allows.
  *
  * ## What is assumed of the disk
  *

@@ -5,7 +5,8 @@
  * who each worker is, what state it is in, everything said to it and by it,
  * what it used, and every event that led there.
  *
- * This entry point is the core and needs no permission. It comes with the
+ * This entry point is the core. It needs no permission and runs in Deno, in
+ * Node 20 or later, and in browsers. It comes with the
  * memory store of `./memory-store`; `./fs-store` keeps a runtime on disk and
  * needs `--allow-read` and `--allow-write`.
  *

@@ -39,8 +39,8 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8
   }
 }
 
-/** The real one. */
-export function processIo(signal: AbortSignal): Io {
+/** The real one. Without a signal nothing ends the command before its time. */
+export function processIo(signal: AbortSignal = new AbortController().signal): Io {
   const isTerminal = Deno.stdout.isTerminal();
   return {
     out: (text) => writeAll(Deno.stdout, encoder.encode(text)),

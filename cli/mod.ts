@@ -25,6 +25,22 @@
  * something is to be mended and can be without loss, 3 acknowledged data is
  * damaged or opening is refused.
  *
+ * A program of your own can have it as a part, with {@linkcode main}. It runs
+ * in Deno.
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime } from "@yoi/worker-runtime";
+ * import { main } from "@yoi/worker-runtime/cli";
+ * import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * const runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * await runtime.close();
+ * assertEquals(await main(["verify", root]), 0);
+ * ```
+ *
  * @module
  */
 import { type Io, processIo } from "./io.ts";
@@ -32,8 +48,12 @@ import { runProgram } from "./program.ts";
 
 export type { Io } from "./io.ts";
 
-/** Runs the command; resolves to its exit code. */
-export async function main(args: readonly string[], io: Io): Promise<number> {
+/**
+ * Runs the command; resolves to its exit code. It writes to the output of the
+ * process unless `io` says otherwise, and needs the permissions in the table
+ * above.
+ */
+export async function main(args: readonly string[], io: Io = processIo()): Promise<number> {
   return await runProgram(args, io);
 }
 

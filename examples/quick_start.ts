@@ -1,8 +1,8 @@
 // The shortest program that keeps something: deno run --allow-read=./data --allow-write=./data examples/quick_start.ts
 
 // deno-lint-ignore-file no-console
-import { isRuntimeError, Runtime } from "../mod.ts";
-import { FsRuntimeStore } from "../fs_store.ts";
+import { isRuntimeError, Runtime } from "@yoi/worker-runtime";
+import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
 
 await using runtime = await Runtime.open({
   store: await FsRuntimeStore.open({ root: "./data", runtimeId: "local" }),

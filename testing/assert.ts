@@ -1,16 +1,82 @@
 /**
- * Assertions, strict under every runtime: what `node:assert/strict` means by
- * `equal` is not the same everywhere.
+ * Assertions: strict, and made of nothing but the language, so that the suite
+ * runs wherever the core does.
  *
  * @module
  */
-export {
-  deepStrictEqual as deepEqual,
-  fail,
-  match,
-  notStrictEqual as notEqual,
-  ok,
-  rejects,
-  strictEqual as equal,
-  throws,
-} from "node:assert";
+
+/** What a failed assertion throws. */
+class SuiteFailure extends Error {
+  override readonly name = "SuiteFailure";
+}
+
+/** Fails. */
+export function fail(message: string): never {
+  throw new SuiteFailure(message);
+}
+
+/** Fails unless `value` is truthy. */
+export function ok(value: unknown, message = "it does not hold"): asserts value {
+  if (!value) fail(message);
+}
+
+/** Fails unless both are the same value. */
+export function equal(actual: unknown, expected: unknown, message?: string): void {
+  if (!Object.is(actual, expected)) fail(differing(actual, expected, message));
+}
+
+/** Fails when both are the same value. */
+export function notEqual(actual: unknown, unexpected: unknown, message?: string): void {
+  if (Object.is(actual, unexpected)) fail(message ?? `${shown(actual)} is what it should not be`);
+}
+
+/** Fails unless both have the same parts: prototypes, members (undefined ones too), items, entries. */
+export function deepEqual(actual: unknown, expected: unknown, message?: string): void {
+  if (!isSame(actual, expected)) fail(differing(actual, expected, message));
+}
+
+/** Fails unless the text matches. */
+export function match(text: string, pattern: RegExp): void {
+  if (!pattern.test(text)) fail(`${shown(text)} does not match ${pattern}`);
+}
+
+/** Fails unless `work` throws what `fits`. */
+export function throws(work: () => unknown, fits: (error: unknown) => boolean): void {
+  let error: unknown;
+  try {
+    work();
+  } catch (caught) {
+    error = caught;
+    return ok(fits(error), `another error was expected, not ${error}`);
+  }
+  fail("nothing was thrown");
+}
+
+/** Fails unless the promise rejects with what `fits`. */
+export async function rejects(promise: Promise<unknown>, fits: (error: unknown) => boolean): Promise<void> {
+  const error = await promise.then(() => fail("it was not refused"), (error) => error);
+  ok(fits(error), `another error was expected, not ${error}`);
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;
+  if (a instanceof Map && b instanceof Map) return isSame([...a], [...b]);
+  if (a instanceof Set && b instanceof Set) return isSame([...a], [...b]);
+  const [keys, others] = [Reflect.ownKeys(a), Reflect.ownKeys(b)];
+  return keys.length === others.length &&
+    keys.every((key) => Object.hasOwn(b, key) && isSame(Reflect.get(a, key), Reflect.get(b, key)));
+}
+
+function differing(actual: unknown, expected: unknown, message: string | undefined): string {
+  const difference = `${shown(actual)} is not ${shown(expected)} as expected`;
+  return message === undefined ? difference : `${message}: ${difference}`;
+}
+
+/** A value as a message shows it, cut where it is long. */
+function shown(value: unknown): string {
+  const text = (typeof value === "object" ? JSON.stringify(value) : undefined) ??
+    (typeof value === "string" ? JSON.stringify(value) : String(value));
+  return text.length > 2_000 ? `${text.slice(0, 2_000)}... (${text.length} characters)` : text;
+}

@@ -121,11 +121,11 @@ async function givesUp(place: Place, command: SampleCommand): Promise<void> {
   const runtime = await start(place, command);
   const before = await dump(runtime);
   const reason = new Error("enough");
-  await rejects(command.run(runtime, { signal: AbortSignal.abort(reason) }), reason);
+  await rejects(command.run(runtime, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
   const controller = new AbortController();
   const waiting = command.run(runtime, { signal: controller.signal });
   controller.abort(reason);
-  await rejects(waiting, reason);
+  await rejects(waiting, (error) => error === reason);
   await runtime.flush();
   deepEqual(await dump(runtime), before);
   const receipt = await command.run(runtime, { signal: new AbortController().signal });

@@ -1,27 +1,31 @@
 /**
  * The conformance suite for stores: the contract of `RuntimeStore` in full, as
  * tests. It checks a store at its seam, and again through a whole runtime on
- * it. It runs wherever `mod.ts` runs that has `node:assert`, and needs no
+ * it. It runs wherever `mod.ts` runs (Deno, Node, browsers), and needs no
  * permission of its own.
  *
  * What a store can do is read from its `supports`; no store is known by name.
  *
  * @example Usage
- * ```ts ignore
+ * ```ts
  * import { testRuntimeStore } from "@yoi/worker-runtime/testing";
  * import { MemoryRuntimeStore, MemoryStorage } from "@yoi/worker-runtime/memory-store";
+ * import { assert } from "@std/assert";
  *
+ * const tests: string[] = [];
  * testRuntimeStore({
  *   name: "memory",
- *   test: (name, fn) => Deno.test(name, fn),
+ *   // In a file of tests: (name, fn) => Deno.test(name, fn), or `test` of "node:test".
+ *   test: (name, fn) => tests.push(`${name} ${typeof fn}`),
  *   open: (runtimeId) => {
  *     const storage = new MemoryStorage();
  *     return {
  *       open: () => Promise.resolve(new MemoryRuntimeStore({ runtimeId, storage })),
- *       remove: () => Promise.resolve(storage.runtimes.clear()),
+ *       remove: () => Promise.resolve(),
  *     };
  *   },
  * });
+ * assert(tests.length > 500);
  * ```
  *
  * @module

@@ -78,10 +78,9 @@ export function runTests(test: Register): void {
     const runtime = await start(place);
     const worker = runtime.worker("a");
     const [run, other] = [await worker.beginRun({ runId: "r" }), await runtime.worker("b").beginRun()];
-    const heard = Promise.withResolvers<void>();
-    run.signal.addEventListener("abort", () => heard.resolve());
+    const heard = new Promise((resolve) => run.signal.addEventListener("abort", resolve));
     const { at } = await worker.cancel({ reason: "enough" });
-    await heard.promise;
+    await heard;
     aborted(run.signal);
     equal(other.signal.aborted, false);
     const { lastRun, status, reason } = worker.state();

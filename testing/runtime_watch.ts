@@ -132,8 +132,9 @@ export function watchTests(test: Register): void {
   test("watch() that is left early leaves nothing behind", async (place) => {
     const runtime = await start(place);
     for await (const _ of runtime.watch({ after: 0 })) break;
-    await using events = runtime.watch({ after: 0 });
+    const events = runtime.watch({ after: 0 });
     equal((await events.next()).done, false);
+    equal((await events.return()).done, true);
   });
 }
 

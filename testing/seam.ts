@@ -27,8 +27,8 @@ export class Seam {
   readonly ledger: Ledger;
   /** What the store noticed. */
   readonly notices: Notice[] = [];
-  /** The texts that load gave, after its snapshot. */
-  readonly loaded: string[] = [];
+  /** The events that load gave, after its snapshot, as far as a store must give them. */
+  readonly loaded: EventHead[] = [];
   /** What the snapshot covered; 0 without one. */
   through = 0;
   /** The texts that were appended. */
@@ -47,8 +47,11 @@ export class Seam {
     if (snapshot !== undefined) restoreSnapshot(ledger, snapshot);
     seam.through = snapshot?.through ?? 0;
     for await (const texts of events) {
-      seam.loaded.push(...texts);
-      for (const text of texts) ledger.apply(parseEventHead(text));
+      for (const text of texts) {
+        const head = parseEventHead(text);
+        seam.loaded.push(head);
+        ledger.apply(head);
+      }
     }
     return seam;
   }
@@ -83,6 +86,11 @@ export class Seam {
     draft.adopt();
     this.texts.push(...records.map((each) => each.json));
     return result;
+  }
+
+  /** What a loading must give of the events that were appended after one. */
+  headsAfter(through: number): EventHead[] {
+    return this.texts.slice(through).map(parseEventHead);
   }
 
   /** Saves a snapshot of the state. */

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- the table is keyed by the names of commands
 /**
  * Commands: what callers ask for, already checked for shape and cut loose from
  * the caller's objects, so that nothing which happens to them later matters.
@@ -7,7 +8,7 @@
 import { invalidRequest } from "./errors.ts";
 import type { RunOutcome, TranscriptRole } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
-import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
+import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText, plainLines } from "./json.ts";
 import { fingerprint } from "./keys.ts";
 import { limits } from "./limits.ts";
 import type { WorkerRecord } from "./records.ts";
@@ -92,6 +93,26 @@ export interface EntryInput {
   readonly metadata?: JsonObject | undefined;
 }
 
+const ACTIONS: Readonly<Record<CommandBody["type"], string>> = {
+  create_worker: "create worker",
+  stop_runtime: "stop runtime",
+  append_entries: "append to transcript",
+  update_state: "update state",
+  begin_run: "begin run",
+  finish_run: "finish run",
+  record_usage: "record usage",
+  end_worker: "stop worker",
+  purge_worker: "purge worker",
+  record_custom: "record event",
+};
+
+/** What a command does, as messages say it. */
+export function actionOf(body: CommandBody): string {
+  if (body.type === "end_worker" && body.as === "worker.cancelled") return "cancel worker";
+  if (body.type === "append_entries" && body.as === "worker.input_accepted") return "send input";
+  return ACTIONS[body.type];
+}
+
 /** Checks the options of a command and puts the pieces together. Throws `invalid_request`. */
 export function command(
   body: CommandBody,
@@ -173,12 +194,12 @@ function entryText(entry: EntryInput, roles: ReadonlySet<unknown>, action: strin
   let text = `{"role":"${role}"`;
   if (name !== undefined) {
     checkText(name, action, "name", limits.nameBytesMax);
-    text += `,"name":${JSON.stringify(name)}`;
+    text += `,"name":${plainLines(JSON.stringify(name))}`;
   }
   if (metadata !== undefined) {
     text += `,"metadata":${jsonObjectText(metadata, action, "metadata", limits.metadataBytesMax)}`;
   }
-  return `${text},"content":${JSON.stringify(content)}}`;
+  return `${text},"content":${plainLines(JSON.stringify(content))}}`;
 }
 
 /** A wrong value as a message shows it. */

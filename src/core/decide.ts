@@ -1,11 +1,10 @@
-// deno-lint-ignore-file camelcase -- the table is keyed by the names of commands
 /**
  * Decisions: a command against the state gives exactly one event, the receipt
  * of an earlier one, or a typed error. Pure.
  *
  * @module
  */
-import type { Command, CommandBody } from "./commands.ts";
+import { actionOf, type Command, type CommandBody } from "./commands.ts";
 import { invalidRequest, limitExceeded, RuntimeError } from "./errors.ts";
 import type { EventHead } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
@@ -38,28 +37,19 @@ export function decide(view: DecisionView, command: Command, id: number, at: str
   }
   if (view.runtime.status === "stopped") {
     const { runtimeId } = view.runtime;
-    throw new RuntimeError("runtime_stopped", `Cannot ${verbs[body.type]}: runtime ${runtimeId} is stopped`, {
-      runtimeId,
-    });
+    throw new RuntimeError(
+      "runtime_stopped",
+      `Cannot ${actionOf(body)}: runtime ${JSON.stringify(runtimeId)} is stopped`,
+      {
+        runtimeId,
+      },
+    );
   }
   checkExpectation(view, worker, command);
   const head = eventOf(view, worker, body, { id, at });
   const entriesJson = body.type === "append_entries" ? body.entriesJson : "";
   return { head: key === undefined ? head : { ...head, ...key }, entriesJson };
 }
-
-const verbs: Record<CommandBody["type"], string> = {
-  create_worker: "create worker",
-  stop_runtime: "stop runtime",
-  append_entries: "append to transcript",
-  update_state: "update state",
-  begin_run: "begin run",
-  finish_run: "finish run",
-  record_usage: "record usage",
-  end_worker: "end worker",
-  purge_worker: "purge worker",
-  record_custom: "record event",
-};
 
 /** The worker whose keys and expectation a command goes by; `undefined` for the runtime's. */
 function scopeOf(body: CommandBody): WorkerId | undefined {
@@ -93,7 +83,7 @@ function checkExpectation(view: StateView, worker: WorkerState | undefined, comm
   const actual = worker === undefined ? view.runtime.lastEventId : worker.lastEventId;
   if (expected === actual) return;
   const message = `Cannot ${
-    verbs[command.body.type]
+    actionOf(command.body)
   }: the last event is ${actual}, not ${expected} as expected`;
   throw new RuntimeError("conflict", message, { expected, actual });
 }
@@ -130,7 +120,7 @@ function workerEvent(view: StateView, worker: WorkerState, body: WorkerCommand, 
     case "record_usage":
       return recordUsage(view, worker, body, seal);
     default:
-      mustRun(worker, verbs[body.type]);
+      mustRun(worker, actionOf(body));
       return runningWorkerEvent(worker, body, seal);
   }
 }
@@ -152,7 +142,7 @@ function runningWorkerEvent(worker: WorkerState, body: RunningWorkerCommand, sea
       return { ...seal, type: "worker.run_started", workerId, runId: body.runId };
     case "end_worker":
       if (body.as === "worker.stopped" && worker.run !== null) {
-        throw busy(worker, worker.run.runId, "stop worker");
+        throw busy(worker, worker.run.runId, actionOf(body));
       }
       return { ...seal, type: body.as, workerId, ...reasonOf(body) };
   }
@@ -218,14 +208,18 @@ function mustRun(worker: WorkerState, action: string): void {
 
 function notRunning(worker: WorkerState, action: string, state: string): RuntimeError<"worker_not_running"> {
   const { workerId } = worker.record;
-  const message = `Cannot ${action} of ${JSON.stringify(workerId)}: ${state}`;
+  const message = `Cannot ${withWorker(action, workerId)}: ${state}`;
   return new RuntimeError("worker_not_running", message, { workerId, status: worker.status });
 }
 
 function busy(worker: WorkerState, runId: string, action: string): RuntimeError<"worker_busy"> {
   const { workerId } = worker.record;
-  const message = `Cannot ${action} of ${JSON.stringify(workerId)}: run ${runId} is open`;
+  const message = `Cannot ${withWorker(action, workerId)}: run ${JSON.stringify(runId)} is open`;
   return new RuntimeError("worker_busy", message, { workerId, runId });
+}
+
+function withWorker(action: string, workerId: WorkerId): string {
+  return `${action}${action.endsWith(" worker") ? "" : " of worker"} ${JSON.stringify(workerId)}`;
 }
 
 function reasonOf(body: { readonly reason: string | undefined }): { reason?: string } {

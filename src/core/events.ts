@@ -252,18 +252,33 @@ export function encodeEvent(head: EventHead, entriesJson: string): EventRecord {
     effect: "transcript",
     seq,
     count,
-    json: plainLines(transcriptText(head, entriesJson)),
+    json: transcriptText(head, entriesJson),
   };
 }
 
-/** By hand: this is the line that a busy runtime writes all day. Same members, same order, as JSON.stringify. */
+/**
+ * By hand: this is the line that a busy runtime writes all day. Same members,
+ * same order, as JSON.stringify. Every piece is checked for line separators
+ * by itself, since a look at the whole would copy it once more.
+ */
 function transcriptText(head: Omit<TranscriptAppended, "entries">, entriesJson: string): string {
   let json = `{"id":${head.id},"at":"${head.at}","type":"${head.type}","workerId":${
-    JSON.stringify(head.workerId)
+    idText(head.workerId)
   },"seq":${head.seq},"count":${head.count}`;
-  if (head.runId !== undefined) json += `,"runId":${JSON.stringify(head.runId)}`;
-  if (head.key !== undefined) json += `,"key":${JSON.stringify(head.key)},"request":"${head.request}"`;
+  if (head.runId !== undefined) json += `,"runId":${plainText(head.runId)}`;
+  if (head.key !== undefined) json += `,"key":${plainText(head.key)},"request":"${head.request}"`;
   return `${json}${ENTRIES}${entriesJson}}`;
+}
+
+/** Letters, digits and a few more that stand for themselves in JSON, as most ids do. */
+const PLAIN_ID = /^[\w.:/ -]*$/;
+
+function idText(id: string): string {
+  return PLAIN_ID.test(id) ? `"${id}"` : plainText(id);
+}
+
+function plainText(text: string): string {
+  return plainLines(JSON.stringify(text));
 }
 
 /** Whether an event adds to a transcript. */
@@ -276,6 +291,23 @@ export function isTranscriptEvent(
 /** Parses a whole event. Throws `store_corrupt` when the text is no event. */
 export function parseEvent(json: string): RuntimeEvent {
   return checkedEvent(json, json) as RuntimeEvent;
+}
+
+/**
+ * Parses whole events, all at once: that takes half the time that one after
+ * the other does. Throws `store_corrupt` when a text is no event.
+ */
+export function parseEvents(jsons: readonly string[]): RuntimeEvent[] {
+  let events: unknown;
+  let json = "";
+  for (const text of jsons) json += json === "" ? text : `,${text}`;
+  try {
+    events = JSON.parse(`[${json}]`);
+  } catch {
+    // One after the other tells which.
+  }
+  const isWhole = Array.isArray(events) && events.length === jsons.length && events.every(isEventShape);
+  return isWhole ? events as RuntimeEvent[] : jsons.map(parseEvent);
 }
 
 /**

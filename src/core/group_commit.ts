@@ -24,6 +24,7 @@ export interface Outcome extends Omit<KeyEntry, "key" | "request"> {
   readonly duplicate: boolean;
 }
 
+/** A command in the queue, and how it ends. */
 interface Waiting {
   readonly command: Command;
   /** UTF-16 units of JSON that the command brings, about. */
@@ -33,6 +34,10 @@ interface Waiting {
   /** Stops listening to the caller's signal. */
   unlisten: () => void;
   gone: boolean;
+  /** What it leads to, once its batch is durable. */
+  outcome: Outcome | undefined;
+  /** Why it was refused. */
+  refusal: unknown;
 }
 
 /** What the committer tells its runtime. */
@@ -56,6 +61,7 @@ export class Committer {
   #queueUnits = 0;
   #draining: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
+  #printed = { ms: NaN, text: "" };
 
   /** A committer with nothing to do. */
   constructor(ledger: Ledger, store: RuntimeStore, now: () => number, listener: CommitListener) {
@@ -65,13 +71,28 @@ export class Committer {
     this.#listener = listener;
   }
 
-  /** Puts a command in the queue; resolves when its event is durable. */
-  submit(command: Command, units: number, signal: AbortSignal | undefined): Promise<Outcome> {
+  /** Puts a command in the queue; resolves with the answer when its event is durable. */
+  submit<Answer>(
+    command: Command,
+    units: number,
+    signal: AbortSignal | undefined,
+    answer: (outcome: Outcome) => Answer,
+  ): Promise<Answer> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const refusal = this.#failure ?? this.#overflow(units);
     if (refusal !== undefined) return Promise.reject(refusal);
-    return new Promise((resolve, reject) => {
-      const waiting: Waiting = { command, units, resolve, reject, unlisten: nothing, gone: false };
+    return new Promise((settle, reject) => {
+      const resolve = (outcome: Outcome) => settle(answer(outcome));
+      const waiting: Waiting = {
+        command,
+        units,
+        resolve,
+        reject,
+        unlisten: nothing,
+        gone: false,
+        outcome: undefined,
+        refusal: undefined,
+      };
       if (signal !== undefined) this.#listen(waiting, signal);
       this.#queue.push(waiting);
       this.#queueUnits += units;
@@ -107,8 +128,11 @@ export class Committer {
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
   }
 
+  /** To print a time takes longer than most of what is done within its millisecond. */
   #timestamp(): string {
-    return new Date(this.#now()).toISOString();
+    const ms = this.#now();
+    if (ms !== this.#printed.ms) this.#printed = { ms, text: new Date(ms).toISOString() };
+    return this.#printed.text;
   }
 
   #listen(waiting: Waiting, signal: AbortSignal): void {
@@ -149,7 +173,8 @@ export class Committer {
   async #commit(taken: readonly Waiting[]): Promise<void> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
-      for (const settle of await this.#commitAll(taken)) settle();
+      await this.#commitAll(taken);
+      for (const waiting of taken) settle(waiting);
     } catch (error) {
       // Also those that were refused: what they were refused for did not happen.
       for (const { reject } of taken) reject(error);
@@ -157,15 +182,14 @@ export class Committer {
     }
   }
 
-  /** Decides and appends; gives back what tells each caller how it went. */
-  async #commitAll(taken: readonly Waiting[]): Promise<readonly (() => void)[]> {
+  /** Decides and appends. */
+  async #commitAll(taken: readonly Waiting[]): Promise<void> {
     const draft = new Draft(this.#ledger);
     const at = this.#timestamp();
     const heads: EventHead[] = [];
     const records: EventRecord[] = [];
-    const settle = taken.map((waiting) => this.#decide(draft, waiting, at, heads, records));
+    for (const waiting of taken) this.#decide(draft, waiting, at, heads, records);
     if (records.length > 0) await this.#append(draft, heads, records);
-    return settle;
   }
 
   /** A final failure ends the commands that wait, too; it is told once. */
@@ -175,18 +199,20 @@ export class Committer {
     this.#listener.failed(error);
   }
 
-  /** Decides one command into the draft; what it returns settles the caller, once the batch is durable. */
+  /** Decides one command into the draft, and notes how it ends once the batch is durable. */
   #decide(
     draft: Draft,
     waiting: Waiting,
     at: string,
     heads: EventHead[],
     records: EventRecord[],
-  ): () => void {
-    const { command, resolve, reject } = waiting;
+  ): void {
     try {
-      const decision = decide(draft, command, draft.runtime.lastEventId + 1, at);
-      if ("duplicate" in decision) return () => resolve({ ...decision.duplicate, duplicate: true });
+      const decision = decide(draft, waiting.command, draft.runtime.lastEventId + 1, at);
+      if ("duplicate" in decision) {
+        waiting.outcome = { ...decision.duplicate, duplicate: true };
+        return;
+      }
       const { head } = decision;
       const record = encodeEvent(head, decision.entriesJson);
       if (!fitsBytes(record.json, limits.eventBytesMax)) {
@@ -195,9 +221,9 @@ export class Committer {
       draft.apply(head);
       heads.push(head);
       records.push(record);
-      return () => resolve(outcomeOf(head));
+      waiting.outcome = outcomeOf(head);
     } catch (error) {
-      return () => reject(error);
+      waiting.refusal = error;
     }
   }
 
@@ -210,6 +236,16 @@ export class Committer {
 }
 
 function nothing(): void {}
+
+/** The answer to a command that is the outcome itself. */
+export function itself(outcome: Outcome): Outcome {
+  return outcome;
+}
+
+function settle({ outcome, refusal, resolve, reject }: Waiting): void {
+  if (outcome === undefined) reject(refusal);
+  else resolve(outcome);
+}
 
 /** What an event tells the caller of its command. */
 function outcomeOf(head: EventHead): Outcome {

@@ -5,7 +5,7 @@
  * @module
  */
 import { invalidRequest } from "./errors.ts";
-import { type EventEntry, parseEvent, type RuntimeEvent, type TranscriptAppended } from "./events.ts";
+import { type EventEntry, parseEvents, type RuntimeEvent, type TranscriptAppended } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { RuntimeStore } from "./store.ts";
@@ -93,12 +93,12 @@ export async function readEventPage(
     const limit = workerId === undefined ? range.limit - items.length : limits.pageItemsMax;
     const page = await store.readEvents(forward ? { after: cursor, limit } : { before: cursor, limit });
     firstEventId = page.firstEventId;
-    for (const text of forward ? page.events : page.events.toReversed()) {
-      const event = parseEvent(text);
+    const texts = forward ? page.events : page.events.toReversed();
+    for (const [index, event] of parseEvents(texts).entries()) {
       // A store may know of events a moment before the state does.
       if (event.id > lastEventId) break;
       cursor = event.id;
-      scannedBytes += text.length;
+      scannedBytes += texts[index]?.length ?? 0;
       if (workerId === undefined || isOf(event, workerId)) items.push(event);
       if (items.length === range.limit) break;
     }
@@ -150,15 +150,21 @@ async function transcriptItems(
 ): Promise<TranscriptEntry[]> {
   if (length === 0 || (range.after ?? 0) >= length || range.before === 0 || range.before === 1) return [];
   const texts = await store.readTranscript({ workerId, ...range });
-  const entries = texts.flatMap((text) => entriesOf(parseEvent(text) as TranscriptAppended));
-  const inRange = entries.filter(({ seq }) =>
-    seq <= length && (range.after !== undefined ? seq > range.after : seq < range.before)
-  );
-  return range.after !== undefined ? inRange.slice(0, range.limit) : inRange.slice(-range.limit);
+  const { after = 0, before = length + 1, limit } = range;
+  const items: TranscriptEntry[] = [];
+  for (const event of parseEvents(texts) as TranscriptAppended[]) {
+    for (const [index, entry] of event.entries.entries()) {
+      const seq = event.seq + index;
+      if (seq > after && seq < before && seq <= length) items.push(entryOf(event, seq, entry));
+    }
+  }
+  return range.after === undefined ? items.slice(-limit) : items.slice(0, limit);
 }
 
-function entriesOf(event: TranscriptAppended): TranscriptEntry[] {
-  const { at, runId, id: eventId } = event;
-  const common = runId === undefined ? { at, eventId } : { at, runId, eventId };
-  return event.entries.map((entry, index) => ({ seq: event.seq + index, ...common, ...entry }));
+function entryOf(
+  { at, runId, id: eventId }: TranscriptAppended,
+  seq: number,
+  entry: EventEntry,
+): TranscriptEntry {
+  return runId === undefined ? { seq, at, eventId, ...entry } : { seq, at, runId, eventId, ...entry };
 }

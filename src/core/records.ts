@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { invalidRequest } from "./errors.ts";
 import type { WorkerId } from "./ids.ts";
 import { deepFreeze, isJsonObject } from "./json.ts";

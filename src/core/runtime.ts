@@ -9,7 +9,7 @@ import { workerNotFound } from "./decide.ts";
 import { type Diagnostic, DiagnosticLog, type DiagnosticReport, type Notice } from "./diagnostics.ts";
 import { RuntimeError } from "./errors.ts";
 import { type EventHead, isKnownEvent, parseEventHead, type RuntimeEvent } from "./events.ts";
-import { Committer, isFinal, type Outcome } from "./group_commit.ts";
+import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
 import { parseWorkerId, type RuntimeId, type WorkerId, workerIdOf, type WorkerRef } from "./ids.ts";
 import type { Json } from "./json.ts";
 import { Ledger } from "./ledger.ts";
@@ -142,8 +142,12 @@ export class Runtime implements AsyncDisposable {
    * Opens a runtime on a store: loads the newest snapshot, folds the events
    * after it, and closes the runs that the last process left open. Throws what
    * the store throws: `store_corrupt` above all. The store is closed when it fails.
+   * `TypeError` without a store.
    */
   static async open(options: RuntimeOptions): Promise<Runtime> {
+    if (typeof options?.store?.load !== "function") {
+      throw new TypeError("Cannot open runtime: options.store must be a store");
+    }
     try {
       const runtime = new Runtime(options);
       await runtime.#load();
@@ -364,7 +368,10 @@ export class Runtime implements AsyncDisposable {
     return {
       runs: this.#runs,
       newId: this.#newId,
-      submit: (command, units, signal) => this.#submit(command, signal, units),
+      submit: (command, units, signal, answer) => {
+        this.#mustBeOpen();
+        return this.#committer.submit(command, units, signal, answer);
+      },
       stateOf: (workerId) => this.#stateOf(workerId),
       isOpenRun: (workerId, runId) => this.#ledger.worker(workerId)?.run?.runId === runId,
       transcriptOf: (workerId, options) => this.#transcript(workerId, options),
@@ -381,13 +388,8 @@ export class Runtime implements AsyncDisposable {
     return new Worker(this.#host, ref, creation);
   }
 
-  #submit(
-    command: Command,
-    signal: AbortSignal | undefined,
-    units = unitsOf(command.body),
-  ): Promise<Outcome> {
-    this.#mustBeOpen();
-    return this.#committer.submit(command, units, signal);
+  #submit(command: Command, signal: AbortSignal | undefined): Promise<Outcome> {
+    return this.#host.submit(command, unitsOf(command.body), signal, itself);
   }
 
   #stateOf(workerId: WorkerId): WorkerState {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { invalidRequest } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { fitsBytes } from "./text.ts";

@@ -37,7 +37,11 @@ export interface StoreHost {
 export interface LoadedStore {
   /** The newest usable snapshot, if there is one. */
   readonly snapshot: LoadedSnapshot | undefined;
-  /** The texts of the events after the snapshot, in order, in bounded chunks. To be read to the end once. */
+  /**
+   * The texts of the events after the snapshot, in order, in bounded chunks.
+   * To be read to the end once. Events that add to a transcript may come
+   * without their `entries`, which nothing is folded from.
+   */
   readonly events: AsyncIterable<readonly string[]>;
 }
 

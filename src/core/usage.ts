@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { limitExceeded } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { amountSchema, nameSchema, parseShape } from "./schema.ts";

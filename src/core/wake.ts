@@ -6,7 +6,7 @@
 
 /** Wakes everybody who waits. */
 export class WakeUp {
-  #next = Promise.withResolvers<void>();
+  #next = settledLater();
 
   /** Resolves at the next call of {@linkcode wake}. Take it before looking, so that nothing is missed. */
   get next(): Promise<void> {
@@ -16,21 +16,27 @@ export class WakeUp {
   /** Wakes everybody who waits now. */
   wake(): void {
     const { resolve } = this.#next;
-    this.#next = Promise.withResolvers<void>();
+    this.#next = settledLater();
     resolve();
   }
+}
+
+/** What `Promise.withResolvers` gives, which Node 20 does not have yet. */
+function settledLater(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((settle) => resolve = settle);
+  return { promise, resolve };
 }
 
 /** Waits for `wake`, or until `signal` aborts; leaves no listener behind. */
 export async function wakeOrAbort(wake: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return await wake;
   if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const stop = () => resolve();
-  signal.addEventListener("abort", stop, { once: true });
+  const aborted = settledLater();
+  signal.addEventListener("abort", aborted.resolve, { once: true });
   try {
-    await Promise.race([wake, promise]);
+    await Promise.race([wake, aborted.promise]);
   } finally {
-    signal.removeEventListener("abort", stop);
+    signal.removeEventListener("abort", aborted.resolve);
   }
 }

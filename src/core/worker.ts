@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  actionOf,
   checkReason,
   checkText,
   type Command,
@@ -25,7 +26,7 @@ import { limits } from "./limits.ts";
 import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
 import type { FinishOptions, FinishOutcome, OpenRuns, Run } from "./run.ts";
 import { readable, type WorkerState } from "./state.ts";
-import type { Outcome } from "./group_commit.ts";
+import { itself, type Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
 
@@ -72,11 +73,12 @@ export interface WorkerHost {
   /** Makes ids. */
   newId(): string;
   /** Commits a command. */
-  submit(
+  submit<Answer>(
     command: Command,
     units: number,
     signal: AbortSignal | undefined,
-  ): Promise<Outcome>;
+    answer: (outcome: Outcome) => Answer,
+  ): Promise<Answer>;
   /** The durable state. Throws `worker_not_found`. */
   stateOf(workerId: WorkerId): WorkerState;
   /** Whether this is the worker's open run. */
@@ -215,16 +217,26 @@ export class Worker {
     return this.#host.watchFrom(this.workerId, options);
   }
 
-  async #append(
+  /** The path of every input: one promise from the call to the answer. */
+  #append(
     entries: readonly EntryInput[],
     as: "worker.input_accepted" | "worker.transcript_appended",
     options: CommandOptions,
   ): Promise<TranscriptReceipt> {
-    const entriesJson = entriesText(entries, as);
-    const { workerId } = this;
-    const body = { type: "append_entries", workerId, as, count: entries.length, entriesJson } as const;
-    const outcome = await this.#submit(body, options, [as, entries], entriesJson.length);
-    return { ...receipt(outcome), firstSeq: outcome.seq, lastSeq: outcome.seq + outcome.count - 1 };
+    try {
+      const entriesJson = entriesText(entries, as);
+      const { workerId } = this.ref;
+      const body = { type: "append_entries", workerId, as, count: entries.length, entriesJson } as const;
+      const asked = command(
+        body,
+        options,
+        actionOf(body),
+        options.key === undefined ? undefined : [as, entries],
+      );
+      return this.#host.submit(asked, entriesJson.length, options.signal, transcriptReceipt);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #end(as: "worker.stopped" | "worker.cancelled", options: ReasonOptions): Promise<Receipt> {
@@ -239,9 +251,9 @@ export class Worker {
     body: CommandBody,
     options: CommandOptions,
     content: unknown,
-    units: number = unitsOf(body),
   ): Promise<Outcome> {
-    return this.#host.submit(command(body, options, body.type, content), units, options.signal);
+    const asked = command(body, options, actionOf(body), content);
+    return this.#host.submit(asked, unitsOf(body), options.signal, itself);
   }
 
   #run(outcome: Outcome): Run {
@@ -278,6 +290,10 @@ export function unitsOf(body: CommandBody): number {
 /** The receipt in an outcome. */
 export function receipt({ eventId, at, duplicate }: Outcome): Receipt {
   return { eventId, at, duplicate };
+}
+
+function transcriptReceipt({ eventId, at, duplicate, seq, count }: Outcome): TranscriptReceipt {
+  return { eventId, at, duplicate, firstSeq: seq, lastSeq: seq + count - 1 };
 }
 
 /** The body of a host's own event, checked. Throws `invalid_request`. */

@@ -9,7 +9,7 @@
 import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
-import type { LoadedSnapshot } from "../core/store.ts";
+import type { LoadedSnapshot, Snapshot } from "../core/store.ts";
 import { Slices } from "../core/turn.ts";
 import { readBytes, withFile, writeNew } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
@@ -18,6 +18,7 @@ import { FORMAT_VERSION } from "./layout.ts";
 import { scanLines } from "./line_scanner.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { checkSeal, parseObject } from "./sealed.ts";
+import type { TranscriptLength } from "./transcripts.ts";
 
 const FORMAT = "worker-runtime/checkpoint";
 const encoder = new TextEncoder();
@@ -105,6 +106,20 @@ function* texts(content: CheckpointContent): Generator<string> {
     comma = ",\n";
   }
   yield "\n]";
+}
+
+/** What a checkpoint says of each worker of a snapshot, going by what is whole of their transcripts. */
+export function* checkpointRows(
+  snapshot: Snapshot,
+  lengths: ReadonlyMap<string, TranscriptLength>,
+): Generator<CheckpointRow> {
+  for (const { workerId, json } of snapshot.workers) {
+    const length = lengths.get(workerId);
+    if (length === undefined) {
+      throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
+    }
+    yield { workerId, ...length, snapshot: json };
+  }
 }
 
 /** Reads a checkpoint; `undefined` when there is none. Throws `store_corrupt`, `store_version`. */

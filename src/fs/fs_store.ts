@@ -25,35 +25,31 @@ import type {
   StoreSupports,
 } from "../core/store.ts";
 import { Slices } from "../core/turn.ts";
-import type { CheckpointRow } from "./checkpoint.ts";
+import { type CheckpointRow, checkpointRows } from "./checkpoint.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
 import { DenoFileSystem } from "./deno_file_system.ts";
 import { removeQuietly } from "./disk.ts";
-import { guarded, guardedAsync, storeFault } from "./faults.ts";
+import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
-import { type RuntimeLayout, runtimeLayout, segmentPath } from "./layout.ts";
+import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
+import { LineBuffer } from "./line_buffer.ts";
 import { ReplayedEffects, replayLine } from "./log_loading.ts";
 import { LogPages } from "./log_pages.ts";
 import { type LogEnd, type LogStart, readLog } from "./log_recovery.ts";
 import { LogWriter } from "./log_writer.ts";
 import { Projections } from "./projections.ts";
-import { removeWorker } from "./purging.ts";
+import { prunable, removeSegments } from "./pruning.ts";
+import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { listSegments } from "./segments.ts";
-import { backup } from "./operate/backup.ts";
-import { exportRuntime } from "./operate/export.ts";
-import { importRuntime } from "./operate/import.ts";
-import { listRuntimes } from "./operate/list.ts";
-import { repair } from "./operate/repair.ts";
-import { verify } from "./operate/verify.ts";
-import { openReadOnly } from "./operate/view.ts";
+import { withRoom } from "./room.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail } from "./tail_mending.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
 import { TranscriptWitness } from "./transcript_witness.ts";
-import { type TranscriptLength, Transcripts } from "./transcripts.ts";
+import { Transcripts } from "./transcripts.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
 
 /** Options of {@linkcode FsRuntimeStore.open}. */
@@ -78,7 +74,7 @@ const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: tru
 /** Events given to the runtime at a time while the log is replayed. */
 const REPLAY_EVENTS = 1_024;
 /** Files synced at a time for a checkpoint. */
-const PARALLEL_SYNCS = 16;
+const PARALLEL_SYNCS = 4;
 /** How many times the buffer for transcripts may be exceeded before appends wait for it. */
 const PRESSING = 4;
 
@@ -110,19 +106,19 @@ export class FsRuntimeStore implements RuntimeStore {
   #checkpointBytes = 0;
   #flushing: Promise<void> | undefined;
   #relieving: Promise<void> | undefined;
-  /** Purged workers whose files could not be removed so far. */
-  readonly #unremoved = new Map<WorkerId, { readonly purgedEventId: number; readonly fault: RuntimeError }>();
+  readonly #purged: PurgedWorkers;
   /** Whether names in the directory of workers were not synced. */
   #namesUnsynced = false;
   #closing: Promise<void> | undefined;
 
   private constructor(
-    fs: FileSystem,
+    disk: FileSystem,
     layout: RuntimeLayout,
     runtimeId: RuntimeId,
     place: OpenedPlace,
   ) {
     const notice = (found: Notice) => this.#notice(found);
+    const fs = withRoom(disk, () => this.#transcripts.makeRoom());
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
     this.#fs = fs;
@@ -134,6 +130,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#pages = new LogPages(fs, layout, runtimeId);
     this.#quarantine = new Quarantine(fs, layout, place.config.limits, notice);
     this.#checkpoints = new Checkpoints(fs, layout, runtimeId, notice);
+    this.#purged = new PurgedWorkers(fs, layout, notice);
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
       notice,
       quarantine: async (path) => void await this.#quarantine.keep(path),
@@ -165,21 +162,6 @@ export class FsRuntimeStore implements RuntimeStore {
     return new FsRuntimeStore(fs, layout, runtimeId, place);
   }
 
-  /** {@linkcode listRuntimes} */
-  static readonly list: typeof listRuntimes = (...args) => listRuntimes(...args);
-  /** {@linkcode openReadOnly} */
-  static readonly openReadOnly: typeof openReadOnly = (...args) => openReadOnly(...args);
-  /** {@linkcode verify} */
-  static readonly verify: typeof verify = (...args) => verify(...args);
-  /** {@linkcode repair} */
-  static readonly repair: typeof repair = (...args) => repair(...args);
-  /** {@linkcode backup} */
-  static readonly backup: typeof backup = (...args) => backup(...args);
-  /** {@linkcode exportRuntime} */
-  static readonly exportRuntime: typeof exportRuntime = (...args) => exportRuntime(...args);
-  /** {@linkcode importRuntime} */
-  static readonly importRuntime: typeof importRuntime = (...args) => importRuntime(...args);
-
   /** The operator's name of the runtime, from `config.jsonc`. */
   get displayName(): string | undefined {
     return this.#config.displayName;
@@ -205,7 +187,9 @@ export class FsRuntimeStore implements RuntimeStore {
     const writer = this.#loadedWriter();
     if (batch.expectedLastEventId !== writer.lastEventId) throw fenced(batch, writer.lastEventId);
     const lines = await writer.append(batch.events);
-    for (const [index, record] of batch.events.entries()) this.#applyRecord(record, lines[index]);
+    for (let index = 0; index < batch.events.length; index++) {
+      this.#applyRecord(batch.events[index], lines[index]);
+    }
     this.#projections?.touch(batch.touched);
     this.#timer.touch();
     await this.#keepTranscriptsBounded();
@@ -242,8 +226,8 @@ export class FsRuntimeStore implements RuntimeStore {
     // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
     if (writer.lastEventId === snapshot.through) lengths = this.#transcripts.lengths();
     // A purge that is covered is never seen again: what it left must be gone before.
-    const [left] = this.#unremoved.values();
-    const fault = left?.fault ?? this.#transcripts.faultBehind(lengths, writer.segments[0] ?? 1);
+    const behind = this.#transcripts.faultBehind(lengths, writer.segments[0] ?? 1);
+    const fault = this.#purged.fault ?? behind;
     if (fault !== undefined) throw fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, lengths);
@@ -262,24 +246,11 @@ export class FsRuntimeStore implements RuntimeStore {
     const writer = this.#loadedWriter();
     // The older checkpoint begins at its own last event, so the segment of that one stays.
     const through = Math.min(prune.through, this.#checkpoints.previousThrough() - 1, this.#lastUnneeded());
-    const { segments } = writer;
-    const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
-    const firstEventId = segments[gone.length] ?? 1;
-    const { events } = this.#layout;
-    const paths = gone.map((segment) => segmentPath(this.#layout, segment));
-    const bytes = paths.reduce(
-      (sum, path) => sum + guarded("stat", path, () => this.#fs.stat(path)?.size ?? 0),
-      0,
-    );
-    const pruned = { firstEventId, events: firstEventId - (segments[0] ?? 1), bytes };
+    const { gone, pruned } = prunable(this.#fs, this.#layout, writer.segments, through);
     if (prune.dryRun || gone.length === 0) return pruned;
     writer.forget(new Set(gone));
     this.#pages.close();
-    // Oldest first, each name gone for certain before the next one, so that no crash leaves a gap.
-    for (const path of paths) {
-      guarded("remove", path, () => this.#fs.remove(path));
-      await guardedAsync("sync", events, () => this.#fs.syncDirectory(events));
-    }
+    await removeSegments(this.#fs, this.#layout, gone);
     return pruned;
   }
 
@@ -313,6 +284,7 @@ export class FsRuntimeStore implements RuntimeStore {
     };
     const lines = readLog(this.#fs, this.#layout, this.runtimeId, segments, { ...start, witness });
     const slices = new Slices();
+    const memory = new LineBuffer();
     let texts: string[] = [];
     for (;;) {
       const step = lines.next();
@@ -323,7 +295,7 @@ export class FsRuntimeStore implements RuntimeStore {
         await this.#begin(step.value, segments, start);
         return;
       }
-      const { text, effect } = replayLine(step.value);
+      const { text, effect } = replayLine(step.value, memory);
       texts.push(text);
       effects.add(effect);
       effects.settle(step.value.durable);
@@ -388,10 +360,10 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#transcripts.restore(workerId as WorkerId, createdEventId, transcriptBytes, transcriptLength);
   }
 
-  #applyRecord(record: EventRecord, line: PlacedLine | undefined): void {
-    this.#appliedEventId = record.id;
+  #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
+    if (record === undefined || line === undefined) return;
     const { workerId, effect, id, count } = record;
-    if (line === undefined) return;
+    this.#appliedEventId = id;
     this.#bytesSinceCheckpoint += line.end - line.start;
     if (workerId === undefined) return;
     if (effect === "created") this.#transcripts.create(workerId, id);
@@ -405,25 +377,13 @@ export class FsRuntimeStore implements RuntimeStore {
   #removeWorker(workerId: WorkerId, purgedEventId: number): void {
     this.#projections?.forget(workerId, purgedEventId);
     this.#namesUnsynced = true;
-    this.#unremoved.delete(workerId);
-    try {
-      for (const name of removeWorker(this.#fs, this.#layout, workerId)) {
-        const message = `${JSON.stringify(name)} of purged worker ${
-          JSON.stringify(workerId)
-        } is none of the store's files`;
-        this.#notice({ code: "foreign_entry", severity: "warning", message, workerId });
-      }
-    } catch (error) {
-      const fault = storeFault(error, "purge", this.#layout.workers);
-      this.#unremoved.set(workerId, { purgedEventId, fault });
-      this.#notice({ code: "projection_failed", severity: "warning", message: fault.message, workerId });
-    }
+    this.#purged.remove(workerId, purgedEventId);
   }
 
   /** Tries again to remove what could not be removed; a worker that has the id by now writes over it. */
   #removeLeftovers(): void {
-    for (const [workerId, { purgedEventId }] of [...this.#unremoved]) {
-      if (this.#transcripts.has(workerId)) this.#unremoved.delete(workerId);
+    for (const [workerId, purgedEventId] of this.#purged.left()) {
+      if (this.#transcripts.has(workerId)) this.#purged.forget(workerId);
       else this.#removeWorker(workerId, purgedEventId);
     }
   }
@@ -519,7 +479,7 @@ export class FsRuntimeStore implements RuntimeStore {
       await this.#relieving;
       this.#transcripts.close();
       this.#pages.close();
-      this.#writer?.close();
+      this.#writer?.finish();
       this.#lock.release();
     }
   }
@@ -550,19 +510,6 @@ export class FsRuntimeStore implements RuntimeStore {
       throw new TypeError("Cannot use store: it must be loaded, and read to the end, first");
     }
     return this.#writer;
-  }
-}
-
-function* checkpointRows(
-  snapshot: Snapshot,
-  lengths: ReadonlyMap<string, TranscriptLength>,
-): Generator<CheckpointRow> {
-  for (const { workerId, json } of snapshot.workers) {
-    const length = lengths.get(workerId);
-    if (length === undefined) {
-      throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
-    }
-    yield { workerId, ...length, snapshot: json };
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { join, SEPARATOR } from "@std/path";
+import { invalidRequest } from "../core/errors.ts";
 import { encodeName } from "./names.ts";
 
 /** Version of the on-disk format. */
@@ -35,8 +36,9 @@ export interface RuntimeLayout {
   readonly quarantine: string;
 }
 
-/** The directory that holds the runtimes of a root. */
+/** The directory that holds the runtimes of a root. Throws `invalid_request` for a root that is no path. */
 export function runtimesDirectory(root: string): string {
+  if (typeof root !== "string" || root === "") throw invalidRequest("use root directory", "a path is needed");
   return join(root, "runtimes");
 }
 

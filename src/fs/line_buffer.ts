@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { encodeLines } from "./lines.ts";
+import { encodeLines, type LogText, logText } from "./lines.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
 
 const BLOCK_BYTES_MIN = 16_384;
@@ -24,25 +24,40 @@ export class LineBuffer {
   #block: Uint8Array = new Uint8Array(0);
   #used = 0;
 
-  /** Encodes the texts of lines, with their checksums. */
-  encode(texts: readonly string[]): EncodedLines {
-    const text = texts.length === 1 ? texts[0] ?? "" : texts.join("");
-    let ends = encodeLines(text, this.#block, this.#used);
-    if (ends === undefined) {
-      const size = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, this.#block.length * 2));
-      this.#block = new Uint8Array(Math.max(size, text.length * 3));
-      this.#used = 0;
-      ends = encodeLines(text, this.#block, 0) ?? [];
-    }
+  /** Encodes the lines of events, with their checksums. */
+  encode(events: readonly { readonly json: string }[], durable: number): EncodedLines {
+    const lines = logText(events, durable);
+    const ends = encodeLines(lines, this.#block, this.#used) ?? this.#encodeAnew(lines);
     const block = this.#block;
     const first = this.#used;
     let start = first;
-    const lines = ends.map((end) => {
+    const placed = ends.map((end) => {
       const line = { block, start, end };
       start = end;
       return line;
     });
     this.#used = start;
-    return { bytes: block.subarray(first, start), lines };
+    return { bytes: block.subarray(first, start), lines: placed };
+  }
+
+  /** Takes in a line that was read, where its bytes stay as they are. */
+  copy(bytes: Uint8Array, start: number, end: number): PlacedLine {
+    if (this.#used + end - start > this.#block.length) this.#grow(end - start);
+    const line = { block: this.#block, start: this.#used, end: this.#used + end - start };
+    this.#block.set(bytes.subarray(start, end), line.start);
+    this.#used = line.end;
+    return line;
+  }
+
+  /** In a new block, larger than the last one, and large enough. */
+  #encodeAnew(lines: LogText): number[] {
+    this.#grow(lines.text.length * 3);
+    return encodeLines(lines, this.#block, 0) ?? [];
+  }
+
+  #grow(bytes: number): void {
+    const size = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, this.#block.length * 2));
+    this.#block = new Uint8Array(Math.max(size, bytes));
+    this.#used = 0;
   }
 }

@@ -5,8 +5,8 @@
  * @module
  */
 import { limits } from "../core/limits.ts";
-import { readBytes, readFull } from "./disk.ts";
-import { eventText, isIntact } from "./lines.ts";
+import { PageLines, type TakingEnd } from "./page_lines.ts";
+import { readScratch } from "./scratch.ts";
 import { findLine, type SortedLines } from "./sorted_lines.ts";
 
 const NEWLINE = 0x0a;
@@ -14,6 +14,10 @@ const NEWLINE = 0x0a;
 const NEAR_SLACK_BYTES = 1_024;
 /** The most that one read around a page is worth. */
 const NEAR_BYTES_MAX = 524_288;
+/** Reads around a page before it is searched for. */
+const NEAR_TRIES = 3;
+/** What is read at a time once it is not known how much is missing. */
+const REST_BYTES = 65_536;
 
 /** Thrown inside the store when a line on the way is damaged: healed where it can be, a typed error where not. */
 export class DamagedLine extends Error {
@@ -53,59 +57,78 @@ export function readLinePage(lines: SortedLines, range: LineRange): LinePage {
 }
 
 /**
- * One read around the place where the page should be. Lines are of about one
- * size more often than not; where they are not, or where anything is wrong,
- * `undefined`: the long way finds out.
+ * A read around the place where the page should be, and another one where
+ * that shows how far off it was. Lines are of about one size more often than
+ * not; where they are not, or where anything is wrong, `undefined`: the long
+ * way finds out.
  */
 function readNear(lines: SortedLines, { from, to }: LineRange): LinePage | undefined {
   const average = averageBytes(lines);
   const slack = 2 * average + NEAR_SLACK_BYTES;
+  const length = (to - from) * average + 2 * slack;
+  if (length > NEAR_BYTES_MAX) return undefined;
   const share = (from - lines.first) / (lines.next - lines.first);
   const guess = lines.start + Math.floor((lines.end - lines.start) * share);
-  const start = Math.max(lines.start, 1, Math.min(guess, lines.end - (to - from) * average) - slack);
-  const end = Math.min(lines.end, start + (to - from) * average + 2 * slack);
-  if (end - start > NEAR_BYTES_MAX) return undefined;
-  // From the byte before: if that is a newline, a line starts exactly at `start`.
-  const bytes = readBytes(lines.file, start - 1, end - start + 1);
-  return linesIn(lines, bytes, bytes.indexOf(NEWLINE) + 1, from, to);
+  let start = Math.min(guess, lines.end - (to - from) * average) - slack;
+  for (let tries = 0; tries < NEAR_TRIES; tries++) {
+    // From the byte before: if that is a newline, a line starts exactly at `start`.
+    const position = Math.min(Math.max(lines.start, 1, start), lines.end) - 1;
+    const bytes = readScratch(lines.file, position, Math.min(length, lines.end - position));
+    const line = lineNear(lines, bytes, from, 2 * slack);
+    if (line === undefined) return undefined;
+    const offset = position + line.start;
+    if (line.isWanted) return readRest(lines, { from, to }, bytes.subarray(line.start), offset);
+    start = offset + (from - line.number) * average - slack;
+  }
+  return undefined;
 }
 
-/** The lines of a page out of a buffer; `undefined` unless it holds all of them, whole. */
-function linesIn(
+/** The first line in a buffer that holds `number` or more; if it does not begin within `distance`, one before it. */
+function lineNear(
   lines: SortedLines,
   bytes: Uint8Array,
-  first: number,
-  from: number,
-  to: number,
-): LinePage | undefined {
-  const texts: string[] = [];
-  const sequence = new Sequence(from);
-  let total = 0;
-  for (let start = first; sequence.next < to;) {
+  number: number,
+  distance: number,
+): { readonly start: number; readonly number: number; readonly isWanted: boolean } | undefined {
+  for (let start = bytes.indexOf(NEWLINE) + 1;;) {
     const newline = bytes.indexOf(NEWLINE, start);
-    const number = newline === -1 ? 0 : lines.numberOf(bytes, start, newline);
-    if (number === 0) return undefined;
-    const count = lines.countOf(bytes, start, newline);
-    if (number + count > from) {
-      if (!isIntact(bytes, start, newline) || !sequence.take(number, count)) return undefined;
-      texts.push(eventText(bytes, start, newline));
-      total += newline + 1 - start;
+    const found = newline === -1 ? 0 : lines.numberOf(bytes, start, newline);
+    if (found === 0) return undefined;
+    const isBefore = found + lines.countOf(bytes, start, newline) <= number;
+    if (!isBefore || start > distance) {
+      return { start, number: found, isWanted: !isBefore && found <= number };
     }
     start = newline + 1;
   }
-  return { texts, bytes: total, cut: false };
+}
+
+/** A page whose first line begins a buffer. `undefined` where that line is not what its number says, or all is too much. */
+function readRest(
+  lines: SortedLines,
+  { from, to }: Pick<LineRange, "from" | "to">,
+  bytes: Uint8Array,
+  offset: number,
+): LinePage | undefined {
+  const page = new PageLines(lines, from, to);
+  const end = page.take(bytes, 0);
+  if (page.texts.length === 0) return undefined;
+  const position = offset + page.bytes;
+  const whole = pageAt(page, end, position) ?? readOn(lines, page, position, to, REST_BYTES);
+  return whole.cut ? undefined : whole;
 }
 
 function readFound(lines: SortedLines, range: LineRange): LinePage {
+  const { to } = range;
   let { from } = range;
   for (;;) {
     const offset = findLine(lines, from);
     if (offset === undefined) throw new DamagedLine(lines.start);
-    const page = readOn(lines, offset, from, range.to);
+    const step = Math.min((to - from) * averageBytes(lines) + NEAR_SLACK_BYTES, limits.pageBytesMax);
+    const page = readOn(lines, new PageLines(lines, from, to), offset, to, step);
     if (range.keep === "first") return page;
-    if (!page.cut || from >= range.to - 1) return { ...page, cut: from > range.from };
+    if (!page.cut || from >= to - 1) return { ...page, cut: from > range.from };
     // Too much for a page that must end at `to`: begin nearer to it.
-    from = Math.ceil((from + range.to) / 2);
+    from = Math.ceil((from + to) / 2);
   }
 }
 
@@ -113,67 +136,28 @@ function averageBytes(lines: SortedLines): number {
   return Math.ceil((lines.end - lines.start) / Math.max(1, lines.next - lines.first));
 }
 
-/**
- * Lines from `offset` on, the first of which holds the number `from`, up to
- * the number `to` or the size of a page.
- */
-function readOn(lines: SortedLines, offset: number, from: number, to: number): LinePage {
-  const texts: string[] = [];
+/** Lines from `offset` on, up to the number `to` or the size of a page; `step` bytes are read at first. */
+function readOn(lines: SortedLines, page: PageLines, offset: number, to: number, step: number): LinePage {
   let position = offset;
-  let total = 0;
-  const sequence = new Sequence(from);
-  let step = Math.min((to - from) * averageBytes(lines) + 1_024, limits.pageBytesMax);
   while (position < lines.end) {
-    const bytes = new Uint8Array(Math.min(step, lines.end - position));
-    const filled = readFull(lines.file, bytes, position);
-    let start = 0;
-    for (;;) {
-      // This was the last line wanted: what comes next, damaged or not, is another page's.
-      if (sequence.next >= to) return { texts, bytes: total, cut: false };
-      const newline = bytes.indexOf(NEWLINE, start);
-      if (newline === -1 || newline >= filled) break;
-      const number = lines.numberOf(bytes, start, newline);
-      if (number === 0 || !isIntact(bytes, start, newline)) throw new DamagedLine(position + start);
-      if (!sequence.take(number, lines.countOf(bytes, start, newline))) {
-        throw new DamagedLine(position + start);
-      }
-      const lineBytes = newline + 1 - start;
-      if (texts.length > 0 && total + lineBytes > limits.pageBytesMax) {
-        return { texts, bytes: total, cut: true };
-      }
-      total += lineBytes;
-      texts.push(eventText(bytes, start, newline));
-      start = newline + 1;
-    }
-    const atEnd = position + filled >= lines.end || filled < bytes.length;
-    if (start === 0 && (atEnd || step > lines.lineBytesMax)) throw new DamagedLine(position);
-    position += start;
-    step = start === 0 ? step * 4 : Math.max(step, 65_536);
+    const length = Math.min(step, lines.end - position);
+    const bytes = readScratch(lines.file, position, length);
+    const atEnd = position + bytes.length >= lines.end || bytes.length < length;
+    const before = page.bytes;
+    const end = page.take(bytes, 0);
+    const taken = page.bytes - before;
+    position += taken;
+    const whole = pageAt(page, end, position);
+    if (whole !== undefined) return whole;
+    if (taken === 0 && (atEnd || step > lines.lineBytesMax)) throw new DamagedLine(position);
+    step = taken === 0 ? step * 4 : Math.max(step, REST_BYTES);
   }
-  if (sequence.next < Math.min(to, lines.next)) throw new DamagedLine(position);
-  return { texts, bytes: total, cut: false };
+  if (page.next < Math.min(to, lines.next)) throw new DamagedLine(position);
+  return { texts: page.texts, bytes: page.bytes, cut: false };
 }
 
-/**
- * The numbers of lines read one after the other. Lines that were lost,
- * doubled, moved or put in are intact each by itself: only their numbers tell.
- */
-class Sequence {
-  /** The number after those of the last line; 0 before the first. */
-  next = 0;
-  readonly #from: number;
-
-  /** Begins with the line that holds the number `from`. */
-  constructor(from: number) {
-    this.#from = from;
-  }
-
-  /** Takes a line; `false` when it is not the one that must come next. */
-  take(number: number, count: number): boolean {
-    const isNext = this.next === 0
-      ? number <= this.#from && this.#from < number + count
-      : number === this.next;
-    this.next = number + count;
-    return isNext;
-  }
+/** The page, unless there is more to read; `position` is that of the line behind those it has. */
+function pageAt({ texts, bytes }: PageLines, end: TakingEnd, position: number): LinePage | undefined {
+  if (end === "damaged") throw new DamagedLine(position);
+  return end === "more" ? undefined : { texts, bytes, cut: end === "full" };
 }

@@ -6,50 +6,75 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
 
 /** Bytes of `,"crc":"hhhhhhhh"}`. */
 const TRAILER_BYTES = 18;
 const NEWLINE = 0x0a;
+const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Several times as fast as one that throws. */
+const laxDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const hexDigits = encoder.encode("0123456789abcdef");
 const trailerHead = encoder.encode(',"crc":"');
 const trailerTail = encoder.encode('"}');
 const durableHead = encoder.encode(',"durable":');
-const idHead = encoder.encode('{"id":');
+/** What a line begins with. */
+export const idHead: Uint8Array = encoder.encode('{"id":');
 const seqHead = encoder.encode(',"seq":');
-const countHead = encoder.encode(',"count":');
+/** What stands before the number of entries. */
+export const countHead: Uint8Array = encoder.encode(',"count":');
 const workerHead = encoder.encode(',"workerId":');
-const transcriptTypes = ["worker.input_accepted", "worker.transcript_appended"]
-  .map((type) => encoder.encode(`","type":"${type}",`));
+/** Types of the events that add to a transcript. */
+export const transcriptTypeNames = ["worker.input_accepted", "worker.transcript_appended"] as const;
+const transcriptTypes = transcriptTypeNames.map((type) => encoder.encode(`","type":"${type}",`));
+const entriesHead = encoder.encode(',"entries":');
+/** Members with a string that may stand between the count and the entries. */
+const stringHeads = [',"runId":', ',"key":', ',"request":'].map((head) => encoder.encode(head));
+const NOT_ASCII = /[\x80-\xff]/;
 /** Bytes of `,"at":"` and of the time behind it. */
-const AT_BYTES = 7 + 24;
+export const AT_BYTES: number = 7 + 24;
 
-/** The text of a line for the log, with a place for its checksum; see {@linkcode encodeLines}. */
-export function logLine(json: string, durable: number): string {
-  return `${json.slice(0, -1)},"durable":${durable},"crc":"00000000"}\n`;
+/** Lines for the log as one text, to be encoded by {@linkcode encodeLines}. */
+export interface LogText {
+  /** Each event with its closing brace, and behind it the {@linkcode suffix}. */
+  readonly text: string;
+  /** What each line ends in. ASCII, so its length is also its bytes. */
+  readonly suffix: string;
 }
 
-/** The text of a line or file without `durable`, with a place for its checksum. */
-export function sealedLine(json: string): string {
-  return `${json.slice(0, -1)},"crc":"00000000"}\n`;
+/**
+ * The lines of events. The brace in the middle of each line becomes a comma
+ * once they are bytes: to cut it off a text would copy every one of them.
+ */
+export function logText(events: readonly { readonly json: string }[], durable: number): LogText {
+  const suffix = `"durable":${durable},"crc":"00000000"}\n`;
+  let text = "";
+  for (const { json } of events) text += json + suffix;
+  return { text, suffix };
 }
 
 /**
  * Encodes lines into `target` from `start` and fills in their checksums.
  * Returns where each line ends; nothing when they do not fit.
  */
-export function encodeLines(text: string, target: Uint8Array, start: number): number[] | undefined {
+export function encodeLines(
+  { text, suffix }: LogText,
+  target: Uint8Array,
+  start: number,
+): number[] | undefined {
   const { read, written } = encoder.encodeInto(text, start === 0 ? target : target.subarray(start));
   if (read < text.length) return undefined;
   const ends: number[] = [];
   const end = start + written;
   for (let from = start; from < end;) {
     const lineEnd = target.indexOf(NEWLINE, from) + 1;
+    target[lineEnd - suffix.length - 1] = COMMA;
     fillChecksum(target, from, lineEnd - 1);
     ends.push(lineEnd);
     from = lineEnd;
@@ -57,9 +82,12 @@ export function encodeLines(text: string, target: Uint8Array, start: number): nu
   return ends;
 }
 
+/** How many bytes sealing adds to a JSON object: the checksum in the place of its brace, and a newline. */
+export const SEAL_BYTES: number = TRAILER_BYTES;
+
 /** Bytes of one sealed JSON object, with its newline. */
 export function sealedBytes(json: string): Uint8Array {
-  const bytes = encoder.encode(sealedLine(json));
+  const bytes = encoder.encode(`${json.slice(0, -1)},"crc":"00000000"}\n`);
   fillChecksum(bytes, 0, bytes.length - 1);
   return bytes;
 }
@@ -111,14 +139,47 @@ export function idOf(bytes: Uint8Array, start: number): number {
 
 /** The text of the event in an intact line of the log: the line without `durable` and `crc`. */
 export function eventText(bytes: Uint8Array, start: number, end: number): string {
+  return `${textOf(bytes, start, end - durableTailBytes(bytes, end))}}`;
+}
+
+/** Bytes of what an intact line of the log has besides its event: from `,"durable":` to its end. */
+export function durableTailBytes(bytes: Uint8Array, end: number): number {
   let cut = end - TRAILER_BYTES - 1;
   while (isDigit(bytes[cut])) cut--;
-  return `${decoder.decode(bytes.subarray(start, cut + 1 - durableHead.length))}}`;
+  return end - (cut + 1 - durableHead.length);
+}
+
+/**
+ * The text of many lines at once; `undefined` when they must be decoded one
+ * by one, strictly: they hold the character that stands for bytes that are no
+ * text.
+ */
+export function manyText(bytes: Uint8Array): string | undefined {
+  const text = laxDecoder.decode(bytes);
+  return text.includes("\uFFFD") ? undefined : text;
+}
+
+/** The text of an event that adds to a transcript, without its entries: as much as folding needs. */
+export function eventHeadText(bytes: Uint8Array, start: number, end: number, span: TranscriptSpan): string {
+  let at = span.countEnd;
+  for (const head of stringHeads) {
+    if (matches(bytes, at, head)) at = stringEnd(bytes, at + head.length, end);
+  }
+  return matches(bytes, at, entriesHead) ? `${textOf(bytes, start, at)}}` : eventText(bytes, start, end);
+}
+
+/**
+ * The text of bytes in UTF-8. A decoder takes longer to call than to decode a
+ * line, so ASCII, where a character is a byte, goes without it.
+ */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  const text: string = Buffer.prototype.toString.call(bytes, "latin1", start, end);
+  return NOT_ASCII.test(text) ? decoder.decode(bytes.subarray(start, end)) : text;
 }
 
 /** The text of the JSON object in an intact sealed line: the line without `crc`. */
 export function sealedText(bytes: Uint8Array, start: number, end: number): string {
-  return `${decoder.decode(bytes.subarray(start, end - TRAILER_BYTES))}}`;
+  return `${textOf(bytes, start, end - TRAILER_BYTES)}}`;
 }
 
 /** Where a transcript line names its worker, and what it says of its entries. */
@@ -131,6 +192,8 @@ export interface TranscriptSpan {
   readonly seq: number;
   /** Number of entries. */
   readonly count: number;
+  /** Where that number ends. */
+  readonly countEnd: number;
 }
 
 /** What a transcript line says of its entries. */
@@ -144,7 +207,7 @@ export function transcriptMarks(bytes: Uint8Array, start: number, end: number): 
   const span = transcriptSpan(bytes, start, end);
   if (span === undefined) return undefined;
   const { workerFrom, workerEnd, seq, count } = span;
-  return { workerIdJson: decoder.decode(bytes.subarray(workerFrom, workerEnd)), seq, count };
+  return { workerIdJson: textOf(bytes, workerFrom, workerEnd), seq, count };
 }
 
 /** The span of a line that adds to a transcript; `undefined` for any other line. Does not check the line. */
@@ -165,7 +228,9 @@ export function transcriptSpan(bytes: Uint8Array, start: number, end: number): T
   while (isDigit(bytes[countAt])) countAt++;
   if (!matches(bytes, countAt, countHead)) return undefined;
   const count = numberAt(bytes, countAt + countHead.length);
-  return { workerFrom, workerEnd, seq, count };
+  let countEnd = countAt + countHead.length;
+  while (isDigit(bytes[countEnd])) countEnd++;
+  return { workerFrom, workerEnd, seq, count, countEnd };
 }
 
 /** Where the JSON string that begins at `start` ends, past its closing quote. */
@@ -182,7 +247,8 @@ export function seqOf(bytes: Uint8Array, start: number, end: number): number {
   return transcriptSpan(bytes, start, end)?.seq ?? 0;
 }
 
-function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
+/** Whether a pattern is at a place. */
+export function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
   if (at < 0) return false;
   for (let index = 0; index < pattern.length; index++) {
     if (bytes[at + index] !== pattern[index]) return false;
@@ -194,7 +260,14 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-function numberAt(bytes: Uint8Array, at: number): number {
+/** Where the digits at a place end. */
+export function digitsEnd(bytes: Uint8Array, at: number): number {
+  while (isDigit(bytes[at])) at++;
+  return at;
+}
+
+/** The number whose digits are at a place. */
+export function numberAt(bytes: Uint8Array, at: number): number {
   let value = 0;
   for (let place = at; isDigit(bytes[place]); place++) value = value * 10 + (bytes[place] ?? 0) - 0x30;
   return value;

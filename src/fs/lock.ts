@@ -8,9 +8,9 @@
  */
 import { RuntimeError } from "../core/errors.ts";
 import { readSmallFile, replaceFile } from "./disk.ts";
-import { guarded } from "./faults.ts";
+import { corrupt, guarded } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
-import type { RuntimeLayout } from "./layout.ts";
+import { nameOf, type RuntimeLayout } from "./layout.ts";
 
 /** Who holds the lock. */
 export interface Owner {
@@ -25,8 +25,12 @@ export interface Owner {
 /** Pauses between tries: after a kill some systems release a lock with a delay. */
 const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
 
-/** Takes the lock and says who has it. Throws `store_locked`, or `store_io` where locks do not lock. */
+/**
+ * Takes the lock and says who has it. Throws `store_locked`, `store_corrupt`
+ * for a link in its place, or `store_io` where locks do not lock.
+ */
 export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<FileLock> {
+  mustBeNoLink(fs, layout);
   const held = await tryLock(fs, layout.lock);
   if (held === undefined) throw lockedError(fs, layout);
   const lock = { release: () => releaseQuietly(held) };
@@ -38,6 +42,14 @@ export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Own
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/** Locking creates the file where there is none: through a link, that would be somewhere else. */
+function mustBeNoLink(fs: FileSystem, layout: RuntimeLayout): void {
+  const kind = guarded("lock", layout.lock, () => fs.stat(layout.lock)?.kind);
+  if (kind !== undefined && kind !== "file") {
+    throw corrupt(nameOf(layout, layout.lock), `it is a ${kind}, not a file`);
   }
 }
 

@@ -6,7 +6,8 @@
  */
 import type { WorkerId } from "../core/ids.ts";
 import type { LoggedLine } from "./log_recovery.ts";
-import { eventText, transcriptMarks } from "./lines.ts";
+import type { LineBuffer } from "./line_buffer.ts";
+import { eventHeadText, eventText, textOf, transcriptSpan } from "./lines.ts";
 import type { Transcripts } from "./transcripts.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
 
@@ -26,17 +27,17 @@ export interface ReplayedEvent {
   readonly effect: ReplayedEffect | undefined;
 }
 
-/** Replays a line: gives the event's text for the runtime, and its effect for the store. */
-export function replayLine(line: LoggedLine): ReplayedEvent {
+/** Replays a line: gives the event's text for the runtime, without entries, and its effect for the store. */
+export function replayLine(line: LoggedLine, memory: LineBuffer): ReplayedEvent {
   const { bytes, start, end, id } = line;
-  const text = eventText(bytes, start, end);
-  const marks = transcriptMarks(bytes, start, end);
-  if (marks !== undefined) {
-    const block = bytes.slice(start, end + 1);
-    const placed = { block, start: 0, end: block.length };
-    const workerId = JSON.parse(marks.workerIdJson);
-    return { text, effect: { kind: "transcript", id, workerId, line: placed, count: marks.count } };
+  const span = transcriptSpan(bytes, start, end);
+  if (span !== undefined) {
+    const workerId = JSON.parse(textOf(bytes, span.workerFrom, span.workerEnd));
+    const placed = memory.copy(bytes, start, end + 1);
+    const effect = { kind: "transcript", id, workerId, line: placed, count: span.count } as const;
+    return { text: eventHeadText(bytes, start, end, span), effect };
   }
+  const text = eventText(bytes, start, end);
   // The type comes third, behind an id and a time that hold no quotes.
   const typeAt = text.indexOf('"type":"') + 8;
   const kind = (["created", "purged"] as const).find((kind) => text.startsWith(`worker.${kind}"`, typeAt));

@@ -7,7 +7,7 @@ import { RuntimeError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ReadEvents, StoredEvents } from "../core/store.ts";
 import { corrupt, guarded } from "./faults.ts";
-import type { FileSystem } from "./file_system.ts";
+import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { DamagedLine, type LinePage, readLinePage } from "./line_pages.ts";
 import { idOf } from "./lines.ts";
@@ -33,6 +33,8 @@ export class LogPages {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #files: OpenFiles;
+  /** Where the lines of a segment begin, and where they end if nothing more will be written to it. */
+  readonly #bounds = new Map<number, { readonly start: number; readonly end: number | undefined }>();
 
   /** A reader of the log of a runtime. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string) {
@@ -55,6 +57,7 @@ export class LogPages {
   /** Closes its files. */
   close(): void {
     this.#files.closeAll();
+    this.#bounds.clear();
   }
 
   /** Events of a page, over as many segments as it takes. */
@@ -107,17 +110,30 @@ export class LogPages {
 
   #sorted(log: DurableLog, segment: number, next: number, path: string): SortedLines {
     const file = this.#files.get(path);
-    const isLast = segment === log.segments.at(-1);
+    const { start, end = log.offset } = this.#boundsOf(segment, file, segment === log.segments.at(-1));
     return {
       file,
-      start: segmentHeader(this.#runtimeId, segment).length,
-      end: isLast ? log.offset : file.stat().size,
+      start,
+      end,
       first: segment,
       next,
       lineBytesMax: TORN_BYTES_MAX,
       numberOf: idOf,
       countOf: () => 1,
     };
+  }
+
+  #boundsOf(
+    segment: number,
+    file: OpenFile,
+    isLast: boolean,
+  ): { readonly start: number; readonly end: number | undefined } {
+    const known = this.#bounds.get(segment);
+    if (known !== undefined && (isLast || known.end !== undefined)) return known;
+    const start = known?.start ?? segmentHeader(this.#runtimeId, segment).length;
+    const bounds = { start, end: isLast ? undefined : file.stat().size };
+    this.#bounds.set(segment, bounds);
+    return bounds;
   }
 }
 

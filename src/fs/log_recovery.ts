@@ -12,6 +12,7 @@ import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { type Line, scanLines } from "./line_scanner.ts";
 import { isIntact, lineMarks } from "./lines.ts";
+import { contentSize } from "./log_room.ts";
 import { judgeTail, type TailRow, TORN_BYTES_MAX } from "./recovery_table.ts";
 import { isSegmentHeader, segmentHeader } from "./segments.ts";
 
@@ -60,6 +61,8 @@ export interface LogEnd {
   readonly lineOffset: number;
   /** Offset from which lines are not known to be on the device; equals `offset` when all are. */
   readonly doubtOffset: number;
+  /** Room behind all that, which is no content; see `log_room.ts`. */
+  readonly roomBytes: number;
   /** Bytes of events behind the start of the reading. */
   readonly bytesRead: number;
   /** What to do about a bad line, when there is one. */
@@ -93,6 +96,8 @@ interface Cursor {
   durable: number;
   bytesRead: number;
   lineOffset: number;
+  /** Room at the end of the current segment. */
+  roomBytes: number;
   /** Lines of the current segment that are not known to be synced. */
   doubtful: { readonly id: number; readonly offset: number }[];
 }
@@ -135,6 +140,7 @@ class LogReader {
       durable: through,
       bytesRead: 0,
       lineOffset: position?.lineOffset ?? 0,
+      roomBytes: 0,
       doubtful: [],
     };
   }
@@ -191,7 +197,8 @@ class LogReader {
     const path = segmentPath(this.#layout, segment);
     const file = guarded("open", path, () => this.#fs.open(path, "read"));
     try {
-      const { size } = file.stat();
+      const size = contentSize(file);
+      this.#cursor.roomBytes = file.stat().size - size;
       const position = isFirst ? this.#start.position : undefined;
       if (position !== undefined) this.#checkPosition(file, path, size, position, segment);
       else if (!this.#checkHeader(file, path, segment)) return this.#end(index, segment, 0, size);
@@ -289,6 +296,7 @@ class LogReader {
       offset,
       lineOffset: cursor.lineOffset,
       doubtOffset: cursor.doubtful[0]?.offset ?? offset,
+      roomBytes: cursor.roomBytes,
       bytesRead: cursor.bytesRead,
       tail,
     };

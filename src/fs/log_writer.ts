@@ -20,7 +20,7 @@ import { guarded, isExisting, storeFault } from "./faults.ts";
 import type { FileStat, FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { LineBuffer } from "./line_buffer.ts";
-import { logLine } from "./lines.ts";
+import { LogRoom } from "./log_room.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { segmentHeader } from "./segments.ts";
 import { SyncClock } from "./sync_clock.ts";
@@ -65,6 +65,9 @@ export class LogWriter {
   #syncedEventId: number;
   #offset: number;
   #lineOffset: number;
+  /** Size of the file: `#offset` and the room behind it. */
+  #size: number;
+  #room = new LogRoom();
   #unsyncedBytes = 0;
   #failure: RuntimeError | undefined;
 
@@ -82,7 +85,7 @@ export class LogWriter {
     this.#options = options;
     this.#segments = [...start.segments];
     this.#lastEventId = this.#syncedEventId = start.lastEventId;
-    this.#offset = start.offset;
+    this.#offset = this.#size = start.offset;
     this.#lineOffset = start.lineOffset;
     this.#clock = new SyncClock((durationMs) => this.#slowSync(durationMs));
   }
@@ -124,7 +127,7 @@ export class LogWriter {
     if (this.#offset >= this.#options.segmentBytes) await this.startSegment();
     const file = this.#openFile();
     this.#checkFile(file);
-    const { bytes, lines } = this.#lines.encode(events.map(({ json }) => logLine(json, this.#syncedEventId)));
+    const { bytes, lines } = this.#lines.encode(events, this.#syncedEventId);
     this.#write(file, bytes);
     await this.#sync(file, bytes.length);
     this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);
@@ -140,12 +143,14 @@ export class LogWriter {
     const path = segmentPath(this.#layout, firstEventId);
     const header = segmentHeader(this.#runtimeId, firstEventId);
     await this.syncNow();
+    await this.#cutRoom();
     const file = guarded("create segment", path, () => this.#create(path, header));
     await this.#syncCreated(file, path);
     this.close();
     this.#file = file;
     if (this.#segment !== firstEventId) this.#segments.push(firstEventId);
-    this.#offset = header.length;
+    this.#offset = this.#size = header.length;
+    this.#room = new LogRoom();
     this.#lineOffset = 0;
   }
 
@@ -160,6 +165,16 @@ export class LogWriter {
   forget(segments: ReadonlySet<number>): void {
     const kept = this.#segments.filter((segment) => !segments.has(segment));
     this.#segments.splice(0, this.#segments.length, ...kept);
+  }
+
+  /** Ends the log as a plain file, without room; what remains after a crash here is cut at the next opening. */
+  finish(): void {
+    try {
+      if (this.#failure === undefined && this.#size > this.#offset) this.#cutRoomNow();
+    } catch {
+      // The room stays, and is no content.
+    }
+    this.close();
   }
 
   /** Closes the file. */
@@ -214,11 +229,39 @@ export class LogWriter {
   }
 
   #write(file: OpenFile, bytes: Uint8Array): void {
+    const end = this.#offset + bytes.length;
     try {
       writeAll(file, bytes, this.#offset);
+      if (end > this.#size) this.#makeRoom(file, end, bytes.length);
     } catch (error) {
       this.#cutBack(file);
       throw storeFault(error, "write", this.#path);
+    }
+  }
+
+  /** A segment with another behind it has no room: that it has none is on the device before the next one is made. */
+  async #cutRoom(): Promise<void> {
+    if (this.#size > this.#offset) await this.#syncFile(guarded("cut", this.#path, () => this.#cutRoomNow()));
+  }
+
+  /** What others wrote behind the log is not cut. */
+  #cutRoomNow(): OpenFile {
+    const file = this.#openFile();
+    this.#checkFile(file);
+    file.truncate(this.#offset);
+    this.#size = this.#offset;
+    return file;
+  }
+
+  /** Room is no part of the batch: where the disk is too full for it, there is none. */
+  #makeRoom(file: OpenFile, end: number, batchBytes: number): void {
+    const room = this.#room.behind(batchBytes);
+    this.#size = end + room.length;
+    try {
+      writeAll(file, room, end);
+    } catch {
+      file.truncate(end);
+      this.#size = end;
     }
   }
 
@@ -226,6 +269,7 @@ export class LogWriter {
   #cutBack(file: OpenFile): void {
     try {
       file.truncate(this.#offset);
+      this.#size = this.#offset;
       file.syncDataNow();
     } catch (error) {
       throw this.#fail(this.#poison("a write failed, and so did cutting it off again", error));
@@ -255,8 +299,8 @@ export class LogWriter {
   #checkFile(file: OpenFile): void {
     const stat = this.#statOf(file);
     if (stat.links === 0) throw this.#fail(this.#vanished("the file was removed or replaced"));
-    if (stat.size !== this.#offset) {
-      const reason = `the file has ${stat.size} bytes, not ${this.#offset}: somebody else writes it`;
+    if (stat.size !== this.#size) {
+      const reason = `the file has ${stat.size} bytes, not ${this.#size}: somebody else writes it`;
       throw this.#fail(this.#vanished(reason));
     }
   }

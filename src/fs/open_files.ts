@@ -7,47 +7,77 @@ import { closeQuietly } from "./disk.ts";
 import { guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 
-/** Open files, the least recently used closed first. */
+/**
+ * Files that stay open, up to a bound. Past it any one of them is closed for
+ * the next: the least recently used would be just the one that is wanted
+ * again soonest by who goes through all of them in turn.
+ */
 export class OpenFiles {
   readonly #fs: FileSystem;
-  readonly #countMax: number;
   readonly #mode: "read" | "update";
-  readonly #open = new Map<string, OpenFile>();
+  readonly #places = new Map<string, number>();
+  readonly #open: { readonly path: string; readonly file: OpenFile }[] = [];
+  #countMax: number;
+  #random = 1;
 
   /** None open yet. */
   constructor(fs: FileSystem, mode: "read" | "update", countMax: number) {
     this.#fs = fs;
-    this.#mode = mode;
     this.#countMax = countMax;
+    this.#mode = mode;
   }
 
   /** The open file of a path, opened if need be. */
   get(path: string): OpenFile {
-    const known = this.#open.get(path);
-    if (known !== undefined) {
-      this.#open.delete(path);
-      this.#open.set(path, known);
-      return known;
-    }
+    const place = this.#places.get(path);
+    const known = place === undefined ? undefined : this.#open[place];
+    if (known !== undefined) return known.file;
+    while (this.#open.length >= this.#countMax) this.#closeAny();
     const file = guarded("open", path, () => this.#fs.open(path, this.#mode));
-    this.#open.set(path, file);
-    if (this.#open.size > this.#countMax) {
-      const [oldest] = this.#open.keys();
-      if (oldest !== undefined) this.close(oldest);
-    }
+    this.#places.set(path, this.#open.length);
+    this.#open.push({ path, file });
     return file;
   }
 
   /** Closes the file of a path, if it is open. */
   close(path: string): void {
-    const file = this.#open.get(path);
-    this.#open.delete(path);
-    if (file !== undefined) closeQuietly(file);
+    const place = this.#places.get(path);
+    if (place !== undefined) this.#closeAt(place);
+  }
+
+  /**
+   * Closes half of them, and keeps to that from now on: somebody else needs
+   * files as well. `false` when none is open.
+   */
+  makeRoom(): boolean {
+    const left = this.#open.length >> 1;
+    const isAny = this.#open.length > 0;
+    while (this.#open.length > left) this.#closeAny();
+    this.#countMax = left + 1;
+    return isAny;
   }
 
   /** Closes all. */
   closeAll(): void {
-    for (const file of this.#open.values()) closeQuietly(file);
-    this.#open.clear();
+    while (this.#open.length > 0) this.#closeAt(this.#open.length - 1);
+  }
+
+  /** As good as random, and the same in every run. */
+  #closeAny(): void {
+    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
+    this.#closeAt(Math.floor(this.#random / 2 ** 32 * this.#open.length));
+  }
+
+  /** The last one takes its place. */
+  #closeAt(place: number): void {
+    const closed = this.#open[place];
+    const last = this.#open.pop();
+    if (closed === undefined || last === undefined) return;
+    this.#places.delete(closed.path);
+    if (last !== closed) {
+      this.#open[place] = last;
+      this.#places.set(last.path, place);
+    }
+    closeQuietly(closed.file);
   }
 }

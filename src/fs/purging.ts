@@ -4,7 +4,10 @@
  * @module
  */
 import { join } from "@std/path";
-import { guarded } from "./faults.ts";
+import type { Notice } from "../core/diagnostics.ts";
+import type { RuntimeError } from "../core/errors.ts";
+import type { WorkerId } from "../core/ids.ts";
+import { guarded, storeFault } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "./layout.ts";
 
@@ -24,4 +27,51 @@ export function removeWorker(fs: FileSystem, layout: RuntimeLayout, workerId: st
     if (left.length === 0) fs.removeDirectory(directory);
     return left;
   });
+}
+
+/** Removes the files of purged workers, and remembers those that could not be removed. */
+export class PurgedWorkers {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #notice: (notice: Notice) => void;
+  readonly #left = new Map<WorkerId, { readonly purgedEventId: number; readonly fault: RuntimeError }>();
+
+  /** None so far. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, notice: (notice: Notice) => void) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#notice = notice;
+  }
+
+  /** Why files of a purged worker are still there, if any are. */
+  get fault(): RuntimeError | undefined {
+    return this.#left.values().next().value?.fault;
+  }
+
+  /** Workers whose files are still there, and the events that purged them. */
+  left(): [WorkerId, number][] {
+    return [...this.#left].map(([workerId, { purgedEventId }]) => [workerId, purgedEventId]);
+  }
+
+  /** What is left of a worker is nobody's business any more. */
+  forget(workerId: WorkerId): void {
+    this.#left.delete(workerId);
+  }
+
+  /** Removes a worker's files. That it could not is told, and tried again later. */
+  remove(workerId: WorkerId, purgedEventId: number): void {
+    this.#left.delete(workerId);
+    try {
+      for (const name of removeWorker(this.#fs, this.#layout, workerId)) {
+        const message = `${JSON.stringify(name)} of purged worker ${
+          JSON.stringify(workerId)
+        } is none of the store's files`;
+        this.#notice({ code: "foreign_entry", severity: "warning", message, workerId });
+      }
+    } catch (error) {
+      const fault = storeFault(error, "purge", this.#layout.workers);
+      this.#left.set(workerId, { purgedEventId, fault });
+      this.#notice({ code: "projection_failed", severity: "warning", message: fault.message, workerId });
+    }
+  }
 }

@@ -43,10 +43,10 @@ export class Quarantine {
     this.#notice = notice;
   }
 
-  /** Keeps the bytes of a file from `start` to its end, durably; returns the name of the last file made. */
-  async keep(path: string, start = 0): Promise<string> {
+  /** Keeps the bytes of a file from `start` to `end`, durably; returns the name of the last file made. */
+  async keep(path: string, start = 0, end: number = Infinity): Promise<string> {
     return await guardedAsync("keep in quarantine", path, async () => {
-      const { size } = this.#fs.stat(path) ?? { size: 0 };
+      const size = Math.min(end, this.#fs.stat(path)?.size ?? 0);
       let name = "";
       for (let from = start; from < size; from += PART_BYTES) {
         const length = Math.min(PART_BYTES, size - from);

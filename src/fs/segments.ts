@@ -8,7 +8,7 @@
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { FORMAT_VERSION, type RuntimeLayout, segmentFirstEventId, TEMPORARY_SUFFIX } from "./layout.ts";
-import { encodeLines, eventText, isIntact, logLine } from "./lines.ts";
+import { encodeLines, eventText, isIntact, logText } from "./lines.ts";
 import { plainLines } from "../core/json.ts";
 import { checkSeal, parseObject } from "./sealed.ts";
 
@@ -18,8 +18,8 @@ const FORMAT = "worker-runtime/events";
 export function segmentHeader(runtimeId: string, firstEventId: number): Uint8Array {
   const previousEventId = firstEventId - 1;
   const header = { format: FORMAT, version: FORMAT_VERSION, runtimeId, firstEventId, previousEventId };
-  const line = logLine(plainLines(JSON.stringify(header)), previousEventId);
-  const bytes = new Uint8Array(line.length * 3);
+  const line = logText([{ json: plainLines(JSON.stringify(header)) }], previousEventId);
+  const bytes = new Uint8Array(line.text.length * 3);
   const ends = encodeLines(line, bytes, 0);
   return bytes.slice(0, ends?.[0]);
 }

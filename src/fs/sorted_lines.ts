@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { readBytes } from "./disk.ts";
 import type { OpenFile } from "./file_system.ts";
+import { readScratch } from "./scratch.ts";
 
 const NEWLINE = 0x0a;
 const PROBE_BYTES = 4_096;
@@ -29,7 +29,10 @@ export interface SortedLines {
   readonly lineBytesMax: number;
   /** The number of the line at a place in a buffer; 0 when it is none. */
   numberOf(bytes: Uint8Array, start: number, end: number): number;
-  /** How many numbers the line at a place in a buffer takes up: the next one follows on from it. */
+  /**
+   * How many numbers the line at a place in a buffer takes up: the next one
+   * follows on from it. Asked only for the line whose number was asked for last.
+   */
   countOf(bytes: Uint8Array, start: number, end: number): number;
 }
 
@@ -75,7 +78,7 @@ function nextLine(lines: SortedLines, offset: number, limit: number): Place | un
   // From the byte before: if that is a newline, a line starts exactly here.
   let from = offset - 1;
   for (let passed = 0; passed <= lines.lineBytesMax; passed += PROBE_BYTES / 2) {
-    const bytes = readBytes(lines.file, from, Math.min(PROBE_BYTES, lines.end - from));
+    const bytes = readScratch(lines.file, from, Math.min(PROBE_BYTES, lines.end - from));
     const start = bytes.indexOf(NEWLINE) + 1;
     if (from + start >= limit && start > 0) return { offset: limit, number: 0 };
     if (start > 0 && start <= PROBE_BYTES / 2) {
@@ -89,7 +92,7 @@ function nextLine(lines: SortedLines, offset: number, limit: number): Place | un
 }
 
 function lastNotAbove(lines: SortedLines, low: Place, high: Place, number: number): number | undefined {
-  const bytes = readBytes(lines.file, low.offset, high.offset - low.offset);
+  const bytes = readScratch(lines.file, low.offset, high.offset - low.offset);
   let found = low.offset;
   for (let start = 0; start < bytes.length;) {
     const newline = bytes.indexOf(NEWLINE, start);

@@ -7,7 +7,13 @@
 import type { OpenFile } from "./file_system.ts";
 
 /** Syncs that take longer on average leave the event loop alone. */
-const INLINE_MS_MAX = 0.3;
+const INLINE_MS_MAX = 0.5;
+/** How many syncs go off this thread before some are tried on it again. */
+const OFF_THREAD_MAX = 32;
+/** How many are tried: one alone may be slow for reasons of its own. */
+const TRIES = 3;
+/** A device this slow is not tried on this thread. */
+const TRY_MS_MAX = 5;
 /** A sync of this length is worth telling. */
 const SLOW_MS = 1_000;
 /** Weight of the newest sync in the moving average. */
@@ -17,7 +23,11 @@ const WEIGHT = 0.1;
 export class SyncClock {
   readonly #slow: (durationMs: number) => void;
   readonly #now: () => number;
+  /** How long a sync on this thread takes, on average. */
   #averageMs = 0;
+  /** Syncs since they went off this thread; those past a bound are tries. */
+  #sinceSlow = 0;
+  #lastMs = 0;
 
   /** A clock that tells of syncs longer than a second. */
   constructor(slow: (durationMs: number) => void, now: () => number = () => performance.now()) {
@@ -28,10 +38,19 @@ export class SyncClock {
   /** Syncs the data of a file. */
   async sync(file: OpenFile): Promise<void> {
     const startedAt = this.#now();
-    if (this.#averageMs < INLINE_MS_MAX) file.syncDataNow();
+    const isTry = this.#averageMs >= INLINE_MS_MAX;
+    const inline = !isTry || this.#mayTry();
+    if (inline) file.syncDataNow();
     else await file.syncData();
-    const durationMs = this.#now() - startedAt;
-    this.#averageMs += (durationMs - this.#averageMs) * WEIGHT;
+    const durationMs = this.#lastMs = this.#now() - startedAt;
+    if (!isTry) this.#averageMs += (durationMs - this.#averageMs) * WEIGHT;
+    else if (inline && durationMs < INLINE_MS_MAX) this.#averageMs = durationMs;
     if (durationMs >= SLOW_MS) this.#slow(durationMs);
+  }
+
+  /** A sync off this thread takes as long as the event loop is busy: only one on it tells how fast the device is. */
+  #mayTry(): boolean {
+    this.#sinceSlow = (this.#sinceSlow + 1) % (OFF_THREAD_MAX + TRIES);
+    return this.#sinceSlow >= OFF_THREAD_MAX && this.#lastMs < TRY_MS_MAX;
   }
 }

@@ -3,6 +3,7 @@
  *
  * - Bytes behind the last good line are kept in quarantine, then cut; a
  *   segment whose creation never finished is kept, then removed.
+ * - Room behind the last line is cut: it is spaces, there is nothing to keep.
  * - Lines that no later line says were synced may be in the page cache only: a
  *   failed sync leaves them there, marked clean. They are written again, the
  *   same bytes in the same place, and synced, before anything builds on them
@@ -29,7 +30,8 @@ export async function mendTail(
   const path = segmentPath(layout, end.segment);
   const { tail } = end;
   if (tail !== undefined) {
-    const kept = tail.bytes > 0 ? await quarantine.keep(path, tail.offset) : "";
+    const { offset, bytes } = tail;
+    const kept = bytes > 0 ? await quarantine.keep(path, offset, offset + bytes) : "";
     notice(tailNotice(tail, nameOf(layout, path), kept));
   }
   await guardedAsync("mend", path, async () => {
@@ -37,9 +39,10 @@ export async function mendTail(
       fs.remove(path);
       return await fs.syncDirectory(layout.events);
     }
-    if (tail === undefined && end.doubtOffset === end.offset) return;
+    const isWhole = tail === undefined && end.roomBytes === 0;
+    if (isWhole && end.doubtOffset === end.offset) return;
     await withFileAsync(fs, path, "update", async (file) => {
-      if (tail !== undefined) file.truncate(end.offset);
+      if (!isWhole) file.truncate(end.offset);
       writeAll(file, readBytes(file, end.doubtOffset, end.offset - end.doubtOffset), end.doubtOffset);
       await file.syncData();
     });

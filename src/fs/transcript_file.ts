@@ -6,23 +6,14 @@
  * @module
  */
 import { plainLines } from "../core/json.ts";
+import { byteLength } from "../core/text.ts";
 import { readBytes, writeAll } from "./disk.ts";
 import type { OpenFile } from "./file_system.ts";
 import { FORMAT_VERSION } from "./layout.ts";
-import { DamagedLine, type LineRange, readLinePage } from "./line_pages.ts";
-import {
-  idOf,
-  isIntact,
-  sealedBytes,
-  transcriptMarks,
-  type TranscriptSpan,
-  transcriptSpan,
-} from "./lines.ts";
-import { TORN_BYTES_MAX } from "./recovery_table.ts";
-import type { SortedLines } from "./sorted_lines.ts";
+import { DamagedLine } from "./line_pages.ts";
+import { isIntact, SEAL_BYTES, sealedBytes, transcriptMarks } from "./lines.ts";
 
 const NEWLINE = 0x0a;
-const encoder = new TextEncoder();
 const TAIL_BYTES = 4_096;
 const PIECE_BYTES = 65_536;
 
@@ -38,10 +29,18 @@ export interface TranscriptOwner {
 
 /** The header of a transcript. */
 export function transcriptHeader(owner: TranscriptOwner): Uint8Array {
-  const { runtimeId, workerId, createdEventId } = owner;
+  return sealedBytes(headerJson(owner));
+}
+
+/** Bytes of the header of a transcript. */
+export function transcriptHeaderBytes(owner: TranscriptOwner): number {
+  return byteLength(headerJson(owner)) + SEAL_BYTES;
+}
+
+function headerJson({ runtimeId, workerId, createdEventId }: TranscriptOwner): string {
   const format = "worker-runtime/transcript";
   const header = { format, version: FORMAT_VERSION, runtimeId, workerId, createdEventId };
-  return sealedBytes(plainLines(JSON.stringify(header)));
+  return plainLines(JSON.stringify(header));
 }
 
 /**
@@ -113,56 +112,4 @@ function* pieces(lines: Iterable<Uint8Array>): Generator<Uint8Array> {
     }
   }
   if (filled > 0) yield piece.subarray(0, filled);
-}
-
-/** The texts of the events that hold entries of a page. Throws {@linkcode DamagedLine}. */
-export function readTranscriptLines(
-  file: OpenFile,
-  owner: TranscriptOwner,
-  bytes: number,
-  entries: number,
-  range: LineRange,
-): readonly string[] {
-  const spanAt = ownSpans(owner);
-  const lines: SortedLines = {
-    file,
-    start: transcriptHeader(owner).length,
-    end: bytes,
-    first: 1,
-    next: entries + 1,
-    lineBytesMax: TORN_BYTES_MAX,
-    numberOf: (bytes, start, end) => spanAt(bytes, start, end)?.seq ?? 0,
-    countOf: (bytes, start, end) => spanAt(bytes, start, end)?.count ?? 0,
-  };
-  return readLinePage(lines, range).texts;
-}
-
-/** {@linkcode ownSpan}, remembering the last line: it is asked for its number and then for its count. */
-function ownSpans(
-  owner: TranscriptOwner,
-): (bytes: Uint8Array, start: number, end: number) => TranscriptSpan | undefined {
-  const worker = encoder.encode(plainLines(JSON.stringify(owner.workerId)));
-  let last: { readonly bytes: Uint8Array; readonly start: number; readonly span: TranscriptSpan | undefined };
-  return (bytes, start, end) => {
-    if (last?.bytes !== bytes || last.start !== start) {
-      last = { bytes, start, span: ownSpan(bytes, start, end, owner.createdEventId, worker) };
-    }
-    return last.span;
-  };
-}
-
-/** What a line says of its entries, if it is one of this worker: not of another, nor of an earlier one of the same id. */
-function ownSpan(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  createdEventId: number,
-  worker: Uint8Array,
-): TranscriptSpan | undefined {
-  const span = transcriptSpan(bytes, start, end);
-  if (span === undefined || idOf(bytes, start) <= createdEventId) return undefined;
-  const { workerFrom, workerEnd } = span;
-  const isOwn = workerEnd - workerFrom === worker.length &&
-    worker.every((byte, index) => byte === bytes[workerFrom + index]);
-  return isOwn ? span : undefined;
 }

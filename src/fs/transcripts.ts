@@ -23,17 +23,14 @@ import { nameOf, type RuntimeLayout, type WorkerLayout, workerLayout } from "./l
 import { DamagedLine } from "./line_pages.ts";
 import { eventText, transcriptMarks } from "./lines.ts";
 import { OpenFiles } from "./open_files.ts";
-import {
-  appendLines,
-  checkTranscript,
-  readTranscriptLines,
-  transcriptHeader,
-  type TranscriptOwner,
-} from "./transcript_file.ts";
+import { appendLines, checkTranscript, transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
+import { readTranscriptLines } from "./transcript_pages.ts";
 import type { RebuiltTranscript } from "./transcript_rebuild.ts";
+import { TranscriptTails } from "./transcript_tails.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
 
-const OPEN_MAX = 512;
+/** A quarter of what the strictest of the usual limits lets a process have open: Deno raises its own to the hard one. */
+const OPEN_MAX = 1_024;
 /** What one transcript may keep in memory while its disk is full. */
 const WAITING_BYTES_MAX = 16_777_216;
 
@@ -51,12 +48,16 @@ interface Transcript {
   checked: boolean;
   /** Whether the file has bytes that were not synced. */
   unsynced: boolean;
+  /** Whether the file was made since its name was last synced. */
+  unnamed: boolean;
   /** How much of the file was right and synced at last; `undefined` when that is not known. */
   synced: RebuiltTranscript | undefined;
   /** Why the lines could not be written so far. */
   fault: RuntimeError | undefined;
   /** The rebuilding under way. */
   rebuilding: Promise<void> | undefined;
+  /** Where it lies, once that was asked for. */
+  path: string | undefined;
 }
 
 /** What a checkpoint says of a transcript. */
@@ -85,6 +86,7 @@ export class Transcripts {
   readonly #runtimeId: string;
   readonly #host: TranscriptHost;
   readonly #files: OpenFiles;
+  readonly #tails = new TranscriptTails();
   readonly #known = new Map<WorkerId, Transcript>();
   readonly #dirty = new Set<WorkerId>();
   #pendingBytes = 0;
@@ -222,8 +224,9 @@ export class Transcripts {
     transcript.unsynced = false;
     const { bytes, entries } = transcript;
     try {
-      await file.sync();
-      await this.#fs.syncDirectory(directory);
+      await file.syncData();
+      if (transcript.unnamed) await this.#fs.syncDirectory(directory);
+      transcript.unnamed = false;
       if (bytes !== undefined) transcript.synced = { bytes, entries };
     } catch (error) {
       // Purged meanwhile: there is nothing to sync any more.
@@ -239,6 +242,9 @@ export class Transcripts {
   async read(read: ReadTranscript): Promise<string[]> {
     const transcript = this.#known.get(read.workerId);
     if (transcript === undefined) return [];
+    const { from, to, isNewest } = pageOf(transcript, read);
+    const tail = isNewest ? this.#tails.get(transcript, from, to - 1) : undefined;
+    if (tail !== undefined) return tail;
     try {
       return await this.#healed(transcript, read);
     } catch (error) {
@@ -253,7 +259,7 @@ export class Transcripts {
   async #healed(transcript: Transcript, read: ReadTranscript): Promise<string[]> {
     await this.settled(read.workerId);
     this.flush(read.workerId);
-    const path = this.#paths(read.workerId).transcript;
+    const path = this.#path(transcript);
     try {
       return this.#page(transcript, path, read);
     } catch (error) {
@@ -299,8 +305,14 @@ export class Transcripts {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined) return;
     this.#dropPending(transcript);
+    this.#tails.delete(transcript);
     this.#known.delete(workerId);
     this.#files.close(this.#paths(workerId).transcript);
+  }
+
+  /** Closes files that are open for nothing but speed; `false` when there are none. */
+  makeRoom(): boolean {
+    return this.#files.makeRoom();
   }
 
   /** Closes all files, without writing. */
@@ -321,10 +333,16 @@ export class Transcripts {
       waiting: new WaitingLines(),
       checked: false,
       unsynced: false,
+      unnamed: false,
       synced: bytes === undefined ? undefined : { bytes, entries },
       fault: undefined,
       rebuilding: undefined,
+      path: undefined,
     };
+  }
+
+  #path(transcript: Transcript): string {
+    return transcript.path ??= this.#paths(transcript.owner.workerId).transcript;
   }
 
   #paths(workerId: string): WorkerLayout {
@@ -351,7 +369,7 @@ export class Transcripts {
     const file = this.#fs.open(path, "create");
     try {
       transcript.bytes = appendLines(file, [transcriptHeader(transcript.owner)], 0);
-      transcript.unsynced = true;
+      transcript.unsynced = transcript.unnamed = true;
     } finally {
       closeQuietly(file);
     }
@@ -388,10 +406,7 @@ export class Transcripts {
   }
 
   #page(transcript: Transcript, path: string, read: ReadTranscript): string[] {
-    const length = transcript.entries + transcript.waiting.entries;
-    const before = Math.min(read.before ?? Infinity, length + 1);
-    const from = read.after === undefined ? Math.max(1, before - read.limit) : read.after + 1;
-    const to = read.after === undefined ? before : Math.min(from + read.limit, length + 1);
+    const { from, to, isNewest } = pageOf(transcript, read);
     if (from >= to) return [];
     if (transcript.bytes === undefined) throw new DamagedLine(0);
     const waiting = pendingTexts(transcript, from, to);
@@ -399,10 +414,10 @@ export class Transcripts {
     this.#check(transcript, path);
     const range = { from, to, keep: read.after === undefined ? "last" : "first" } as const;
     const file = this.#files.get(path);
-    return [
-      ...readTranscriptLines(file, transcript.owner, transcript.bytes, transcript.entries, range),
-      ...waiting,
-    ];
+    const { bytes, entries, owner } = transcript;
+    const texts = [...readTranscriptLines(file, owner, bytes, entries, range), ...waiting];
+    if (isNewest) this.#tails.put(transcript, from, to - 1, texts);
+    return texts;
   }
 
   /** Leaves lines waiting until they can be written; the file ends where it was right, or is cut before that. */
@@ -434,6 +449,7 @@ export class Transcripts {
   }
 
   #damaged(transcript: Transcript, path: string, error: unknown): void {
+    this.#tails.delete(transcript);
     transcript.bytes = undefined;
     transcript.checked = false;
     transcript.unsynced = false;
@@ -475,6 +491,18 @@ export class Transcripts {
     transcript.entries = rebuilt.entries;
     transcript.checked = true;
   }
+}
+
+/** Which entries to read: from, and up to but not including; and whether these are the newest. */
+function pageOf(
+  transcript: Transcript,
+  read: ReadTranscript,
+): { readonly from: number; readonly to: number; readonly isNewest: boolean } {
+  const length = transcript.entries + transcript.waiting.entries;
+  const before = Math.min(read.before ?? Infinity, length + 1);
+  const from = read.after === undefined ? Math.max(1, before - read.limit) : read.after + 1;
+  const to = read.after === undefined ? before : Math.min(from + read.limit, length + 1);
+  return { from, to, isNewest: read.after === undefined && to > length };
 }
 
 function lengthOf(transcript: Transcript): TranscriptLength {

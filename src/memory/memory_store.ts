@@ -133,7 +133,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
 
   #keep({ id, workerId, effect, seq, count, json }: EventRecord): void {
     const { events, transcripts } = this.#kept;
-    events.push(json);
+    events.push(flat(json));
     if (workerId === undefined || effect === "none") return;
     if (effect !== "transcript") return void transcripts.delete(workerId);
     let transcript = transcripts.get(workerId);
@@ -159,6 +159,16 @@ export class MemoryRuntimeStore implements RuntimeStore {
       return Promise.reject(error);
     }
   }
+}
+
+/**
+ * The same text in one piece: one that was put together from many keeps them
+ * all, for the garbage collector to follow. To look for something is what
+ * makes an engine join them.
+ */
+function flat(text: string): string {
+  if (text.includes("\n")) throw new TypeError("Cannot keep event: its text has more than one line");
+  return text;
 }
 
 /** Indexes of a page among `length` numbered items: from, and up to but not including. */

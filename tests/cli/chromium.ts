@@ -45,7 +45,7 @@ type Message = {
   result?: Record<string, unknown>;
 };
 
-/** Loads a page and evaluates expressions in it. */
+/** Loads a page and evaluates expressions in it; a promise is waited for. */
 export async function look(
   path: string,
   url: string,
@@ -136,7 +136,11 @@ async function withPage(
   await loaded.promise;
   const values: unknown[] = [];
   for (const expression of expressions) {
-    const { result } = await page("Runtime.evaluate", { expression, returnByValue: true });
+    const { result } = await page("Runtime.evaluate", {
+      expression,
+      returnByValue: true,
+      awaitPromise: true,
+    });
     values.push(Reflect.get(result ?? {}, "value"));
   }
   const closed = new Promise((resolve) => socket.onclose = resolve);

@@ -10,6 +10,7 @@ import {
   isTranscriptEvent,
   parseEvent,
   parseEventHead,
+  parseEvents,
   type TranscriptAppended,
 } from "../../src/core/events.ts";
 import { noUsage } from "../../src/core/usage.ts";
@@ -124,6 +125,23 @@ Deno.test("parseEventHead() takes a transcript event with members that it does n
     '"meta":{"a":1,"entries":[2]},"entries":[{"role":"user","content":"x"}],"later":1}';
   const head = parseEventHead(json) as Extract<EventHead, { seq: number }>;
   assertEquals([head.seq, head.count, head.workerId as string], [1, 1, "a"]);
+});
+
+Deno.test("parseEvents() gives what parseEvent() gives of each", () => {
+  const jsons = numbered(plain).map((event) => encodeEvent(event, "").json);
+  jsons.push(
+    ...Object.values(oddContents).map((content) => JSON.stringify({ id: 9, at: AT, type: "later", content })),
+  );
+  assertEquals(parseEvents(jsons), jsons.map(parseEvent));
+  assertEquals(parseEvents([]), []);
+});
+
+Deno.test("parseEvents() refuses texts that are events only side by side", () => {
+  const event = '{"id":3,"at":"t","type":"audit","of":[1';
+  for (const jsons of [[event, "2]}"], [`${event}]},${event}]}`], [`${event}]}`, ""]]) {
+    const error = assertThrows(() => parseEvents(jsons), RuntimeError) as RuntimeError;
+    assertEquals(error.code, "store_corrupt");
+  }
 });
 
 const corrupt = [

@@ -216,3 +216,11 @@ Deno.test("close() that failed in writing leaves all that was acknowledged", asy
 async function* texts(...lines: string[]): AsyncGenerator<readonly string[]> {
   yield await Promise.resolve(lines);
 }
+
+Deno.test("Runtime.open() says so when it is given no store", async () => {
+  for (const options of [undefined, {}, { store: {} }]) {
+    const error = await Runtime.open(options as never).catch((error) => error);
+    assert(error instanceof TypeError);
+    assertEquals(error.message, "Cannot open runtime: options.store must be a store");
+  }
+});

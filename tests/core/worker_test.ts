@@ -74,3 +74,27 @@ Deno.test("state() gives a copy whose parts nobody can change", async () => {
   Object.assign(state, { status: "cancelled" });
   assertEquals(worker.state().status, "running");
 });
+
+Deno.test("refusals name what was asked for, in words", async () => {
+  await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local" }) });
+  const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+  const entry = { role: "user", content: "" } as const;
+  const expect = { lastEventId: 1 };
+  await worker.beginRun({ runId: "r" });
+  const messages = await Promise.all([
+    worker.sendInput(entry, { key: " " }),
+    worker.append([entry], { expect }),
+    worker.cancel({ expect }),
+    worker.stop(),
+    worker.beginRun(),
+    runtime.worker("b").updateState({}),
+  ].map((asked) => asked.then(() => "done", ({ message }) => message)));
+  assertEquals(messages, [
+    "Cannot send input: key: blank",
+    "Cannot append to transcript: the last event is 4, not 1 as expected",
+    "Cannot cancel worker: the last event is 4, not 1 as expected",
+    'Cannot stop worker "a": run "r" is open',
+    'Cannot begin run of worker "a": run "r" is open',
+    'Cannot find worker "b": the runtime has no such worker',
+  ]);
+});

@@ -70,9 +70,11 @@ export function put(fs: FileSystem, path: string, text: string): void {
 /** The text of a file. */
 export function textAt(fs: FileSystem, path: string): string {
   const file = fs.open(path, "read");
-  const text = textOf(file);
-  file.close();
-  return text;
+  try {
+    return textOf(file);
+  } finally {
+    file.close();
+  }
 }
 
 /** The text of an open file. */

@@ -1,6 +1,7 @@
 // Pages of lines: the right ones, from either side, within the size of a page.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { crc32 } from "node:zlib";
 import { limits } from "../../mod.ts";
 import { DamagedLine, type LinePage, readLinePage } from "../../src/fs/line_pages.ts";
 import { idOf, seqOf, transcriptMarks } from "../../src/fs/lines.ts";
@@ -110,6 +111,49 @@ Deno.test("readLinePage() throws when the file ends in the middle of the last li
   const lines = pagesOf(bytes.subarray(0, bytes.length - 1), 6);
   assertThrows(() => readLinePage(lines, { from: 1, to: 6, keep: "first" }), DamagedLine);
   assertEquals(idsOf(readLinePage(lines, { from: 1, to: 5, keep: "first" })), [1, 2, 3, 4]);
+});
+
+Deno.test("readLinePage() gives texts to the letter, whatever characters are in a page", () => {
+  const data = ["plain", "é", "字", "\uFFFD", "\uFEFF", "😀", "\u0000", "\u2028"];
+  for (const odd of data) {
+    const jsons = Array.from({ length: 60 }, (_, index) => eventJson(index + 1, index % 9 === 4 ? odd : "x"));
+    const lines = pagesOf(joined(...jsons.map((json, index) => lineOf(json, index * 1_000))), 61);
+    for (const [from, to] of [[1, 61], [5, 6], [6, 14], [40, 61]] as const) {
+      assertEquals(readLinePage(lines, { from, to, keep: "first" }).texts, jsons.slice(from - 1, to - 1));
+    }
+  }
+});
+
+Deno.test("readLinePage() never gives text for bytes that are none, though their checksum is right", () => {
+  const line = (id: number): Uint8Array => lineOf(eventJson(id, "b"), id - 1);
+  const bad = line(2);
+  const crcAt = bad.length - 19;
+  bad[bad.lastIndexOf(0x62, crcAt - 14)] = 0xff;
+  const crc = crc32(bad.subarray(0, crcAt)).toString(16).padStart(8, "0");
+  bad.set(new TextEncoder().encode(crc), crcAt + 8);
+  const page = pagesOf(joined(line(1), bad, line(3)), 4);
+  assertThrows(() => readLinePage(page, { from: 1, to: 4, keep: "first" }), TypeError);
+  assertEquals(idsOf(readLinePage(page, { from: 1, to: 2, keep: "first" })), [1]);
+  assertEquals(idsOf(readLinePage(page, { from: 3, to: 4, keep: "first" })), [3]);
+});
+
+Deno.test("readLinePage() finds pages where lines are much longer in one half of the file", () => {
+  const lines = pagesOf(eventLines(2_000, (id) => id % 3 * 40 + (id > 1_000 ? 2_000 : 20)), 2_001);
+  for (let from = 1; from < 1_951; from += 61) {
+    for (const keep of ["first", "last"] as const) {
+      assertEquals(idsOf(readLinePage(lines, { from, to: from + 50, keep })), range(from, from + 50));
+    }
+  }
+});
+
+Deno.test("readLinePage() gives pages that others may read between, with a buffer that all share", () => {
+  const one = pagesOf(eventLines(300, () => 50), 301);
+  const two = pagesOf(eventLines(300, () => 60), 301);
+  const page = { from: 100, to: 200, keep: "first" } as const;
+  const { texts } = readLinePage(one, page);
+  const before = texts.map((text) => `${text} `);
+  readLinePage(two, page);
+  assertEquals(texts.map((text) => `${text} `), before);
 });
 
 Deno.test("readLinePage() throws for whole lines that are lost, doubled or moved", () => {

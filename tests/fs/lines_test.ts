@@ -8,7 +8,7 @@ import {
   idOf,
   isIntact,
   lineMarks,
-  logLine,
+  logText,
   sealedBytes,
   sealedText,
   seqOf,
@@ -65,18 +65,18 @@ Deno.test("encodeLines() ends a line with the CRC-32 that zlib computes of the b
 });
 
 Deno.test("encodeLines() tells where each line ends, and gives nothing when they do not fit", () => {
-  const texts = [logLine(eventJson(1, "日本"), 0), logLine(eventJson(2), 0), logLine(eventJson(3), 0)];
-  const all = texts.map((text) => new TextEncoder().encode(text).length);
-  const [first = 0, second = 0, third = 0] = all;
+  const jsons = [eventJson(1, "日本"), eventJson(2), eventJson(3)];
+  const [first = 0, second = 0, third = 0] = jsons.map((json) => lineOf(json, 0).length);
+  const lines = logText(jsons.map((json) => ({ json })), 0);
   const target = new Uint8Array(5 + first + second + third);
-  assertEquals(encodeLines(texts.join(""), target, 5), [
+  assertEquals(encodeLines(lines, target, 5), [
     5 + first,
     5 + first + second,
     5 + first + second + third,
   ]);
   assert(isIntact(target, 5, 5 + first - 1));
   assert(isIntact(target, 5 + first + second, target.length - 1));
-  assertEquals(encodeLines(texts.join(""), target, 6), undefined);
+  assertEquals(encodeLines(lines, target, 6), undefined);
 });
 
 Deno.test("lineMarks() gives id and durable of an event, and id 0 for a header", () => {

@@ -103,3 +103,19 @@ diskTest(
   },
   withProcesses,
 );
+
+diskTest("FsRuntimeStore.open() creates nothing through a link in the place of its files", async (place) => {
+  const elsewhere = `${place.root}/elsewhere`;
+  Deno.mkdirSync(place.layout.directory, { recursive: true });
+  Deno.writeTextFileSync(`${place.root}/precious`, "mine");
+  for (const name of ["owner.json", "owner.json.tmp", "runtime.json.tmp", "overview.json"]) {
+    Deno.symlinkSync(`${place.root}/precious`, place.path(name));
+  }
+  Deno.symlinkSync(elsewhere, place.layout.lock);
+  const { details } = await refused("store_corrupt", () => place.openStore());
+  assertEquals([details.file, details.reason], ["lock", "it is a link, not a file"]);
+  Deno.removeSync(place.layout.lock);
+  await (await place.open()).close();
+  assertEquals(Deno.readTextFileSync(`${place.root}/precious`), "mine");
+  assertEquals([...Deno.readDirSync(place.root)].map(({ name }) => name).sort(), ["precious", "runtimes"]);
+});

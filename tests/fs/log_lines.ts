@@ -1,7 +1,7 @@
 // Lines, segments and records of a log, made by hand.
 
 import type { EventRecord } from "../../mod.ts";
-import { encodeLines, logLine } from "../../src/fs/lines.ts";
+import { encodeLines, logText } from "../../src/fs/lines.ts";
 import { segmentHeader } from "../../src/fs/segments.ts";
 import { joined } from "./bytes_file.ts";
 
@@ -21,9 +21,9 @@ export function saidJson(id: number, workerId: string, seq: number, content = "x
 
 /** One line of a log, with its newline. */
 export function lineOf(json: string, durable: number): Uint8Array<ArrayBuffer> {
-  const text = logLine(json, durable);
-  const bytes = new Uint8Array(text.length * 3);
-  const [end] = encodeLines(text, bytes, 0) ?? [];
+  const line = logText([{ json }], durable);
+  const bytes = new Uint8Array(line.text.length * 3);
+  const [end] = encodeLines(line, bytes, 0) ?? [];
   return bytes.slice(0, end);
 }
 

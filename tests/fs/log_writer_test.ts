@@ -5,13 +5,13 @@ import { RuntimeError } from "../../mod.ts";
 import { eventJson, lineOf, linesOf, recordsOf, segmentOf } from "./log_lines.ts";
 import { refused } from "./place.ts";
 import { recover } from "./recovery.ts";
-import { begin, bytesOf, failing, path, setup, syncs } from "./writer.ts";
+import { begin, bytesOf, contentOf, failing, path, setup, syncs } from "./writer.ts";
 
 Deno.test("append() writes whole lines behind the last, synced when it resolves, and gives the lines", async () => {
   const { disk, writer } = setup();
   const lines = await writer.append(recordsOf(3, 5));
   assertEquals(
-    bytesOf(disk),
+    contentOf(disk),
     segmentOf(1, linesOf(1, 2), ...[3, 4, 5].map((id) => lineOf(eventJson(id), 2))),
   );
   const texts = lines.map(({ block, start, end }) => block.slice(start, end));

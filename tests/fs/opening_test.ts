@@ -14,6 +14,7 @@ import {
   type TestPlace,
 } from "./place.ts";
 import { AT, lineOf } from "./log_lines.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
 import type { Runtime } from "../../mod.ts";
 
 diskTest(
@@ -209,3 +210,10 @@ diskTest(
     await refused("store_corrupt", () => place.open());
   },
 );
+
+Deno.test("FsRuntimeStore.open() refuses a root that is no path", onFiles, async () => {
+  for (const root of ["", undefined]) {
+    const open = (): unknown => FsRuntimeStore.open({ root: root as string, runtimeId: "local" });
+    assertEquals((await refused("invalid_request", open)).details.issues, ["a path is needed"]);
+  }
+});

@@ -133,9 +133,19 @@ export function flipBit(path: string, offset: number, mask = 1): void {
   Deno.writeFileSync(path, bytes);
 }
 
-/** Adds bytes to the end of a file. */
+/** Adds bytes behind the content of a file; room of the log is taken up. */
 export function appendTo(path: string, bytes: Uint8Array | string): void {
-  Deno.writeFileSync(path, typeof bytes === "string" ? encoder.encode(bytes) : bytes, { append: true });
+  using file = Deno.openSync(path, { read: true, write: true });
+  const end = contentLength(path);
+  file.truncateSync(end);
+  file.seekSync(end, Deno.SeekMode.Start);
+  const added = typeof bytes === "string" ? encoder.encode(bytes) : bytes;
+  assertEquals(file.writeSync(added), added.length);
+}
+
+/** Bytes of a file without the room behind its content. */
+export function contentLength(path: string): number {
+  return Deno.readFileSync(path).findLastIndex((byte) => byte !== 0x20) + 1;
 }
 
 /** Files below a directory and what they hold, as text. */

@@ -40,13 +40,23 @@ Deno.test("sync() stays on this thread while the device is fast", async () => {
 });
 
 Deno.test("sync() leaves the thread once the device is slow, and comes back when it is fast again", async () => {
-  const { clock, file, how } = setup([
-    ...Array.from({ length: 5 }, () => 8),
-    ...Array.from({ length: 100 }, () => 0),
-  ]);
-  for (let count = 0; count < 105; count++) await clock.sync(file);
+  const { clock, file, how } = setup([8, ...Array.from({ length: 40 }, () => 0.1)]);
+  for (let count = 0; count < 41; count++) await clock.sync(file);
   assertEquals(how[1], "off thread");
+  assertEquals(how.indexOf("inline", 1), 32, "it is tried after 31 syncs");
   assertEquals(how.at(-1), "inline");
+});
+
+Deno.test("sync() stays off the thread while one that is tried on it is slow", async () => {
+  const { clock, file, how } = setup([8, ...Array.from({ length: 100 }, () => 2)]);
+  for (let count = 0; count < 101; count++) await clock.sync(file);
+  assertEquals(how.filter((where) => where === "inline").length, 7, "the first one, and three in 35");
+});
+
+Deno.test("sync() tries nothing on the thread while the device takes long", async () => {
+  const { clock, file, how } = setup(Array.from({ length: 100 }, () => 8));
+  for (let count = 0; count < 100; count++) await clock.sync(file);
+  assertEquals(how.filter((where) => where === "inline").length, 1);
 });
 
 Deno.test("sync() tells of every sync that takes a second or longer", async () => {

@@ -7,6 +7,7 @@ import { TORN_BYTES_MAX } from "../../src/fs/recovery_table.ts";
 import {
   appendTo,
   codesOf,
+  contentLength,
   contentsOf,
   diagnosticOf,
   diskTest,
@@ -36,7 +37,7 @@ diskTest(
   "Runtime.open() cuts a torn tail, keeps it in quarantine, and goes on in a new segment",
   async (place) => {
     const last = await killed(place);
-    const size = Deno.statSync(place.segment(1)).size;
+    const size = contentLength(place.segment(1));
     const torn = lineOf(eventJson(last + 1), last).subarray(0, 50);
     appendTo(place.segment(1), torn);
     const runtime = await place.open();

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Diagnostic, isRuntimeError, type Runtime } from "../../mod.ts";
-import { FsRuntimeStore } from "../../fs_store.ts";
+import { repair, verify } from "../../fs_store.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { HOME, openOn, ROOT } from "../torture/kit/opened.ts";
 
@@ -82,7 +82,7 @@ Deno.test("Runtime.open() throws store_corrupt when the end of the log was cut o
 Deno.test("Runtime.open() throws store_corrupt when the end is torn before an event that a transcript holds", async () => {
   const disk = await killed();
   const whole = bytesOf(disk, LOG);
-  disk.plant.file(LOG, whole.slice(0, whole.length - 5));
+  disk.plant.file(LOG, whole.slice(0, whole.lastIndexOf(NEWLINE) - 5));
   const { message, details } = await refusal(disk);
   assertStringIncludes(message, "event 6 is damaged");
   assertEquals(details.eventIds, [6, 6]);
@@ -196,13 +196,13 @@ Deno.test("verify() and repair() find and give up what only a transcript holds",
   const disk = await killed();
   cutLog(disk, 4);
   const location = { root: ROOT, runtimeId: "t" };
-  const report = await FsRuntimeStore.verify(location, { fileSystem: disk });
+  const report = await verify(location, { fileSystem: disk });
   const found = report.findings.filter(({ severity }) => severity === "damaged");
   assertEquals(found.map(({ code, file, eventIds }) => [code, file, eventIds]), [
     ["log_behind_transcript", "workers/a/transcript.jsonl", [5, 6]],
   ]);
   const whole = bytesOf(disk, TRANSCRIPT);
-  const done = await FsRuntimeStore.repair(location, { fileSystem: disk, apply: true, salvage: true });
+  const done = await repair(location, { fileSystem: disk, apply: true, salvage: true });
   assertEquals([done.lost, done.after?.verdict], [[5, 6], "clean"]);
   const kept = [...disk.dump()].filter(([path]) => path.includes("/salvage/")).map(([, bytes]) => bytes);
   assertEquals(kept.map((bytes) => bytes.length), [whole.length - (found[0]?.byteOffset ?? 0)]);
@@ -214,7 +214,7 @@ Deno.test("verify() and repair() find and give up what only a transcript holds",
 Deno.test("verify() takes what a power cut took with durability written for no damage", async () => {
   const disk = await killed("written");
   cutLog(disk, 4);
-  const report = await FsRuntimeStore.verify({ root: ROOT, runtimeId: "t" }, { fileSystem: disk });
+  const report = await verify({ root: ROOT, runtimeId: "t" }, { fileSystem: disk });
   assertEquals([report.verdict, report.counts.log_behind_transcript], ["healable", 1]);
 });
 

@@ -101,7 +101,7 @@ Deno.test("close() writes no checkpoint that counts a transcript whose sync fail
   const disk = new SimulatedDisk();
   const runtime = await open(disk);
   await speak(runtime, "a", ["one", "two"]);
-  disk.onCall = failing("EIO", "sync");
+  disk.onCall = failing("EIO", "syncData");
   await runtime.close();
   assertEquals(codesOf(runtime).includes("close_incomplete"), true);
   // A power cut now: what was acknowledged is in the log.

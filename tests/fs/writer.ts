@@ -39,4 +39,10 @@ export function bytesOf(disk: SimulatedDisk, file: string = path): Uint8Array {
   return disk.peek(file) ?? new Uint8Array();
 }
 
+/** What a segment holds, without the room behind it. */
+export function contentOf(disk: SimulatedDisk, file: string = path): Uint8Array {
+  const bytes = bytesOf(disk, file);
+  return bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0x20) + 1);
+}
+
 export const syncs: readonly DiskOperation[] = ["syncData", "syncDataNow", "sync"];

@@ -320,7 +320,7 @@ export const workloads: readonly Workload[] = [
         1,
         "EIO",
         "once",
-        ({ operation, path }) => operation === "sync" && path.endsWith("/a/transcript.jsonl"),
+        ({ operation, path }) => operation === "syncData" && path.endsWith("/a/transcript.jsonl"),
       );
       // Enough for a checkpoint, which is when transcripts are synced.
       await talk(session, "a", 9, 1_400 + size);

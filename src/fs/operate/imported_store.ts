@@ -14,7 +14,6 @@ import { corrupt } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
 import type { RuntimeLayout } from "../layout.ts";
 import { LineBuffer } from "../line_buffer.ts";
-import { logLine } from "../lines.ts";
 import { LogWriter } from "../log_writer.ts";
 import { Projections } from "../projections.ts";
 import { Transcripts } from "../transcripts.ts";
@@ -71,7 +70,7 @@ export class ImportedStore {
       notice: () => {},
       quarantine: () => Promise.resolve(),
       mustReachBack: () => {},
-      rebuild: () => Promise.reject(new Error("Cannot rebuild a transcript during an import")),
+      rebuild: () => Promise.reject(new Error("Cannot rebuild transcript: an import is under way")),
     });
   }
 
@@ -222,7 +221,7 @@ export class ImportedStore {
   }
 
   #addLine(json: string, event: { workerId: WorkerId; count: number; id: number }): void {
-    const { lines: [line] } = this.#lines.encode([logLine(json, event.id - 1)]);
+    const { lines: [line] } = this.#lines.encode([{ json }], event.id - 1);
     if (line !== undefined) this.#transcripts?.add(event.workerId, line, event.count);
     if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX && this.#transcripts) {
       this.#flush(this.#transcripts);

@@ -16,6 +16,7 @@ import type { OpenFile } from "../file_system.ts";
 import { segmentPath } from "../layout.ts";
 import { scanLines } from "../line_scanner.ts";
 import { eventText, idOf, isIntact } from "../lines.ts";
+import { contentSize } from "../log_room.ts";
 import { encodeName } from "../names.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
 import { listSegments, segmentHeader } from "../segments.ts";
@@ -93,7 +94,7 @@ export class Salvage {
     const path = segmentPath(layout, segment);
     await guardedAsync("cut", path, () =>
       withFileAsync(fs, path, "update", async (file) => {
-        const { size } = file.stat();
+        const size = contentSize(file);
         let offset = segmentHeader(runtimeId, segment).length;
         let expected = segment;
         for (const line of scanLines(file, offset, size, TORN_BYTES_MAX)) {

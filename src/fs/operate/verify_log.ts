@@ -13,6 +13,7 @@ import type { OpenFile } from "../file_system.ts";
 import { nameOf, segmentPath } from "../layout.ts";
 import { scanLines } from "../line_scanner.ts";
 import { isIntact, lineMarks } from "../lines.ts";
+import { contentSize } from "../log_room.ts";
 import { judgeTail, TORN_BYTES_MAX } from "../recovery_table.ts";
 import { isSegmentHeader, segmentHeader } from "../segments.ts";
 import { checkCheckpoint } from "./verify_checkpoints.ts";
@@ -121,7 +122,7 @@ class LogVerifier {
     const path = segmentPath(layout, segment);
     const file = guarded("open", path, () => fs.open(path, "read"));
     try {
-      const { size } = file.stat();
+      const size = contentSize(file);
       if (!await this.#header(file, segment, size, isLast)) return;
       let offset = segmentHeader(runtimeId, segment).length;
       while (offset < size) {

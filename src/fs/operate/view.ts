@@ -5,7 +5,12 @@
  * @module
  */
 import { workerNotFound } from "../../core/decide.ts";
-import { DiagnosticLog, type DiagnosticReport, type Notice } from "../../core/diagnostics.ts";
+import {
+  type Diagnostic,
+  DiagnosticLog,
+  type DiagnosticReport,
+  type Notice,
+} from "../../core/diagnostics.ts";
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeEvent } from "../../core/events.ts";
 import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
@@ -53,7 +58,7 @@ export interface ReadEnvironment {
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
   /** Hears of every diagnostic as it is found. */
-  readonly onDiagnostic?: ((notice: Notice) => void) | undefined;
+  readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
 }
 
 /**
@@ -206,7 +211,12 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     return await readTranscriptPage(store, workerId, length, range);
   }
 
-  /** Events as they are added: catches up from `after`, then stays live, until `signal` aborts or this is closed. */
+  /**
+   * Events as they are added: catches up from `after`, then stays live, until
+   * `signal` aborts or this is closed. The newest may be seen a moment before
+   * they are durable; `Runtime.watch`, in the host itself, never does. Throws
+   * `cursor_expired`.
+   */
   async *follow(options: FollowOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
     const { after = this.lastEventId, worker, pollMs = 250 } = options;
     pageRange({ after }, 0, "follow");

@@ -15,7 +15,8 @@ import type { OpenFile } from "../file_system.ts";
 import { nameOf, workerLayout } from "../layout.ts";
 import { DamagedLine } from "../line_pages.ts";
 import { eventText, isIntact, transcriptMarks } from "../lines.ts";
-import { readTranscriptLines, transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
+import { transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
+import { readTranscriptLines } from "../transcript_pages.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "./options.ts";
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { FsRuntimeStore } from "../../../fs_store.ts";
+import { verify } from "../../../fs_store.ts";
 import { tailTable, TORN_BYTES_MAX } from "../../../src/fs/recovery_table.ts";
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn, ROOT } from "../kit/opened.ts";
@@ -41,7 +41,7 @@ export async function checkRows(): Promise<string[]> {
   const images = await stores();
   const opened = async (disk: SimulatedDisk) => [String(await openOn(disk).catch((error) => error))];
   const verified = async (fileSystem: SimulatedDisk) => {
-    const { findings } = await FsRuntimeStore.verify({ root: ROOT, runtimeId: "t" }, { fileSystem });
+    const { findings } = await verify({ root: ROOT, runtimeId: "t" }, { fileSystem });
     return findings.map(({ message }) => message);
   };
   return [

@@ -145,7 +145,7 @@ Deno.test("Runtime.prune() keeps the events from which a transcript is still to 
     1,
     "EIO",
     "once",
-    ({ operation, path }) => operation === "sync" && path.includes("workers"),
+    ({ operation, path }) => operation === "syncData" && path.includes("workers"),
   );
   // Enough for one checkpoint to be due, which fails; and no more.
   await worker.sendInput({ role: "user", content: "x".repeat(9_000) });
@@ -184,7 +184,7 @@ Deno.test("Worker.transcript() is whole after a failed sync, though the log behi
     1,
     "EIO",
     "once",
-    ({ operation, path }) => operation === "sync" && path.includes("workers"),
+    ({ operation, path }) => operation === "syncData" && path.includes("workers"),
   );
   await say(runtime);
   await runtime.flush();

@@ -25,8 +25,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "nothing is synced",
     file: "fs/sync_clock.ts",
-    find: "if (this.#averageMs < INLINE_MS_MAX) file.syncDataNow();",
-    replace: "if (this.#averageMs < INLINE_MS_MAX) void file;",
+    find: "if (inline) file.syncDataNow();",
+    replace: "if (inline) void file;",
     first: ["programs"],
   },
   {
@@ -76,15 +76,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a torn tail is not cut",
     file: "fs/tail_mending.ts",
-    find: "      if (tail !== undefined) file.truncate(end.offset);",
+    find: "      if (!isWhole) file.truncate(end.offset);",
     replace: "",
     first: ["crash-states"],
   },
   {
     name: "a torn tail is cut without a copy in quarantine",
     file: "fs/tail_mending.ts",
-    find: '    const kept = tail.bytes > 0 ? await quarantine.keep(path, tail.offset) : "";',
-    replace: '    const kept = "";\n    void quarantine;',
+    find: '    const kept = bytes > 0 ? await quarantine.keep(path, offset, offset + bytes) : "";',
+    replace: '    const kept = "";\n    void [quarantine, offset, bytes];',
     first: ["crash-states"],
   },
   {
@@ -126,22 +126,24 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the cut of a failed write is not synced",
     file: "fs/log_writer.ts",
-    find: "      file.truncate(this.#offset);\n      file.syncDataNow();",
-    replace: "      file.truncate(this.#offset);",
+    find: "      this.#size = this.#offset;\n      file.syncDataNow();",
+    replace: "      this.#size = this.#offset;",
     first: ["faults"],
   },
   {
     name: "a line says that its own batch was synced",
     file: "fs/log_writer.ts",
-    find: "({ json }) => logLine(json, this.#syncedEventId)",
-    replace: "({ json, id }) => logLine(json, id - 1)",
+    find: "this.#lines.encode(events, this.#syncedEventId)",
+    replace: "((all) => ({ bytes: Uint8Array.from(all.flatMap(({ bytes }) => [...bytes])), " +
+      "lines: all.flatMap(({ lines }) => lines) }))" +
+      "(events.map((event) => this.#lines.encode([event], event.id - 1)))",
     first: ["crash-states"],
   },
   {
     name: "a line says nothing of what was synced",
     file: "fs/log_writer.ts",
-    find: "({ json }) => logLine(json, this.#syncedEventId)",
-    replace: "({ json }) => logLine(json, 0)",
+    find: "this.#lines.encode(events, this.#syncedEventId)",
+    replace: "this.#lines.encode(events, 0)",
     first: ["corruption"],
   },
   {
@@ -175,15 +177,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint counts transcripts that are not synced",
     file: "fs/fs_store.ts",
-    find: "    await this.#syncTranscripts();\n    // A purge",
-    replace: "    await this.#flushTranscripts();\n    // A purge",
+    find: "    await this.#syncTranscripts();\n    // Transcripts that",
+    replace: "    await this.#flushTranscripts();\n    // Transcripts that",
     first: ["crash-states"],
   },
   {
     name: "a checkpoint counts lines that a full disk keeps waiting",
     file: "fs/fs_store.ts",
-    find: "left?.fault ?? this.#transcripts.faultBehind(lengths, writer.segments[0] ?? 1)",
-    replace: "left?.fault",
+    find: "this.#purged.fault ?? behind",
+    replace: "this.#purged.fault",
     first: ["faults"],
   },
   {
@@ -237,14 +239,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pruning removes the newest segment first",
-    file: "fs/fs_store.ts",
-    find: '    for (const path of paths) {\n      guarded("remove"',
-    replace: '    for (const path of paths.toReversed()) {\n      guarded("remove"',
+    file: "fs/pruning.ts",
+    find: "  for (const path of gone.map((segment) => segmentPath(layout, segment))) {",
+    replace: "  for (const path of gone.map((segment) => segmentPath(layout, segment)).toReversed()) {",
     first: ["crash-states"],
   },
   {
     name: "a purge leaves the worker's files",
-    file: "fs/fs_store.ts",
+    file: "fs/purging.ts",
     find: "of removeWorker(this.#fs, this.#layout, workerId)) {",
     replace: "of [removeWorker.name].slice(1)) {",
     first: ["crash-states"],
@@ -252,8 +254,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint covers a purge that a crash can undo",
     file: "fs/fs_store.ts",
-    find: "    this.#namesUnsynced = true;\n    this.#unremoved",
-    replace: "    this.#unremoved",
+    find: "    this.#namesUnsynced = true;\n    this.#purged",
+    replace: "    this.#purged",
     first: ["crash-states"],
   },
   {
@@ -321,8 +323,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pages are read without a look at checksums",
-    file: "fs/line_pages.ts",
-    find: "number === 0 || !isIntact(bytes, start, newline)",
+    file: "fs/page_lines.ts",
+    find: "number === 0 || !isIntact(bytes, start, end)",
     replace: "number === 0 || isIntact(bytes, start, start)",
     first: ["corruption"],
   },

@@ -1,0 +1,204 @@
+// A store of your own: everything of one runtime in one SQLite database. The conformance suite is what says that it
+// is right; tests/examples/sqlite_store_test.ts runs it.
+
+import { DatabaseSync } from "node:sqlite";
+import {
+  type AppendBatch,
+  type AppendResult,
+  type EventRecord,
+  limits,
+  type LoadedStore,
+  parseRuntimeId,
+  type PrunedEvents,
+  type ReadEvents,
+  type ReadTranscript,
+  RuntimeError,
+  type RuntimeId,
+  type RuntimeStore,
+  type Snapshot,
+  type StoredEvents,
+} from "@yoi/worker-runtime";
+
+// An event whose `firstSeq` is not null is a line of its worker's transcript.
+const SCHEMA = `
+  PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  BEGIN IMMEDIATE;
+  CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY, json TEXT NOT NULL, workerId TEXT, firstSeq INTEGER, lastSeq INTEGER
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS transcripts ON events (workerId, firstSeq) WHERE firstSeq IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS snapshot (
+    one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER, runtimeJson TEXT, workers TEXT
+  ) STRICT;
+  COMMIT;
+`;
+
+/** Events after which a snapshot is due: what opening has to fold at most, about. */
+const SNAPSHOT_EVENTS = 10_000;
+
+/** A {@linkcode RuntimeStore} in an SQLite database. Requires `--allow-read` and `--allow-write` for its file. */
+export class SqliteRuntimeStore implements RuntimeStore {
+  readonly runtimeId: RuntimeId;
+  readonly displayName = undefined;
+  readonly supports = { persistent: true, exclusive: true };
+  readonly #path: string;
+  readonly #db: DatabaseSync;
+  #lastEventId = 0;
+  #snapshotThrough = 0;
+
+  /** Opens the database, and holds it alone until closed. Throws `store_locked` when somebody else does. */
+  constructor(options: { readonly path: string; readonly runtimeId: string }) {
+    this.runtimeId = parseRuntimeId(options.runtimeId);
+    this.#path = options.path;
+    this.#db = new DatabaseSync(options.path);
+    try {
+      this.#db.exec(SCHEMA);
+    } catch (cause) {
+      this.#db.close();
+      const message = `Cannot open store ${JSON.stringify(this.#path)}: ${cause}`;
+      const details = { path: this.#path, owner: "another process" };
+      throw new RuntimeError("store_locked", message, details, { cause });
+    }
+  }
+
+  load(): Promise<LoadedStore> {
+    return this.#attempt("read", () => {
+      const row = this.#db.prepare("SELECT through, runtimeJson, workers FROM snapshot").get();
+      this.#snapshotThrough = Number(row?.through ?? 0);
+      const last = this.#db.prepare("SELECT max(id) AS id FROM events").get();
+      this.#lastEventId = Number(last?.id ?? 0);
+      const snapshot = row === undefined ? undefined : {
+        through: this.#snapshotThrough,
+        runtimeJson: String(row.runtimeJson),
+        workers: JSON.parse(String(row.workers)),
+      };
+      return { snapshot, events: this.#eventsAfter(this.#snapshotThrough) };
+    });
+  }
+
+  append({ expectedLastEventId: expected, events }: AppendBatch): Promise<AppendResult> {
+    return this.#attempt("append", () => {
+      const actual = this.#lastEventId;
+      if (expected !== actual) {
+        const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
+        throw new RuntimeError("conflict", message, { expected, actual });
+      }
+      this.#inOneTransaction(() => events.forEach((event) => this.#insert(event)));
+      this.#lastEventId += events.length;
+      return { snapshotDue: this.#lastEventId - this.#snapshotThrough > SNAPSHOT_EVENTS };
+    });
+  }
+
+  readEvents({ after, before = Infinity, limit }: ReadEvents): Promise<StoredEvents> {
+    return this.#attempt("read", () => {
+      const [where, cursor] = after === undefined
+        ? ["id < ? ORDER BY id DESC", Math.min(before, this.#lastEventId + 1)]
+        : ["id > ? ORDER BY id", after];
+      const rows = this.#db.prepare(`SELECT json FROM events WHERE ${where} LIMIT ?`).iterate(cursor, limit);
+      return { events: page(rows, after === undefined), firstEventId: 1 };
+    });
+  }
+
+  readTranscript({ workerId, after, before = Infinity, limit }: ReadTranscript): Promise<readonly string[]> {
+    return this.#attempt("read", () => {
+      const last = this.#db.prepare(
+        "SELECT max(lastSeq) AS seq FROM events WHERE workerId = ? AND firstSeq > 0",
+      );
+      const until = after === undefined
+        ? Math.min(before - 1, Number(last.get(workerId)?.seq ?? 0))
+        : after + limit;
+      const rows = this.#db.prepare(
+        `SELECT json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq > ?
+         ORDER BY firstSeq ${after === undefined ? "DESC" : ""}`,
+      ).iterate(workerId, until, after ?? until - limit);
+      return page(rows, after === undefined);
+    });
+  }
+
+  saveSnapshot({ through, runtimeJson, workers }: Snapshot): Promise<void> {
+    return this.#attempt("save snapshot", () => {
+      const parts = JSON.stringify(Array.from(workers, ({ json }) => json));
+      this.#db.prepare("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?)").run(
+        through,
+        runtimeJson,
+        parts,
+      );
+      this.#snapshotThrough = through;
+    });
+  }
+
+  /** Gives up nothing: transcripts are read from the events. */
+  prune(): Promise<PrunedEvents> {
+    return this.#attempt("prune", () => ({ firstEventId: 1, events: 0, bytes: 0 }));
+  }
+
+  flush(): Promise<void> {
+    return this.#attempt("flush", () => {});
+  }
+
+  close(): Promise<void> {
+    if (this.#db.isOpen) this.#db.close();
+    return Promise.resolve();
+  }
+
+  #insert({ id, json, workerId, effect, seq, count }: EventRecord): void {
+    const [firstSeq, lastSeq] = effect === "transcript" ? [seq, seq + count - 1] : [null, null];
+    if (effect === "purged") {
+      this.#db.prepare("UPDATE events SET firstSeq = NULL WHERE workerId = ?").run(workerId ?? null);
+    }
+    const insert = this.#db.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?)");
+    insert.run(id, json, workerId ?? null, firstSeq, lastSeq);
+  }
+
+  #inOneTransaction(work: () => void): void {
+    this.#db.exec("BEGIN");
+    try {
+      work();
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  async *#eventsAfter(after: number): AsyncGenerator<readonly string[]> {
+    for (let cursor = after; cursor < this.#lastEventId;) {
+      const { events } = await this.readEvents({ after: cursor, limit: limits.pageItemsMax });
+      yield events;
+      cursor += events.length;
+    }
+  }
+
+  /** Runs `work`, and says in the library's errors what went wrong. */
+  #attempt<T>(operation: string, work: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      if (!this.#db.isOpen) {
+        const message = `Cannot ${operation} store ${JSON.stringify(this.#path)}: it is closed`;
+        throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });
+      }
+      try {
+        resolve(work());
+      } catch (cause) {
+        if (cause instanceof RuntimeError) throw cause;
+        const message = `Cannot ${operation} store ${JSON.stringify(this.#path)}: ${cause}`;
+        const details = { operation, path: this.#path, systemCode: "" };
+        throw new RuntimeError("store_io", message, details, { cause });
+      }
+    });
+  }
+}
+
+/** The texts of a page, oldest first: those nearest to the cursor, up to the bytes of a page. */
+function page(rows: Iterable<Record<string, unknown>>, isBackward: boolean): string[] {
+  const texts: string[] = [];
+  let bytes = 0;
+  for (const { json } of rows) {
+    const text = String(json);
+    bytes += new TextEncoder().encode(text).length;
+    if (texts.length > 0 && bytes > limits.pageBytesMax) break;
+    texts.push(text);
+  }
+  return isBackward ? texts.reverse() : texts;
+}

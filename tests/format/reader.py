@@ -1,0 +1,346 @@
+"""Reads a store of format version 1, by docs/format.md alone, with the standard library alone. Never writes.
+
+    python3 reader.py ROOT RUNTIME_ID
+
+Prints the overview, the workers, their transcripts and all events as one JSON object. What was damaged is named on
+stderr, as file, byte offset and reason, and ends it with 1.
+"""
+
+import json
+import os
+import re
+import sys
+import zlib
+
+VERSION = 1
+TORN_BYTES_MAX = 8_388_608 + 4_096
+ROOM_BYTES_MAX = 262_144
+AMOUNTS = ("inputTokens", "outputTokens", "cachedTokens", "reasoningTokens", "requests", "costMicroUsd", "durationMs")
+TRANSCRIPT_TYPES = ("worker.input_accepted", "worker.transcript_appended")
+TRAILER = re.compile(rb',"crc":"([0-9a-f]{8})"}\Z')
+DURABLE = re.compile(rb',"durable":([0-9]+)\Z')
+SEGMENT = re.compile(r"([0-9]{16})\.jsonl\Z")
+
+
+class Damage(Exception):
+    def __init__(self, file, offset, reason):
+        super().__init__(f"{file} @{offset}: {reason}")
+
+
+def encode_name(identity):
+    name = "".join(
+        chr(byte) if chr(byte) in "abcdefghijklmnopqrstuvwxyz0123456789_-" else f"~{byte:02x}"
+        for byte in identity.encode()
+    )
+    return f"~{ord(name[0]):02x}{name[1:]}" if re.fullmatch(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", name) else name
+
+
+def unsealed(line):
+    """The bytes that the checksum at the end of a line (without its newline) is of; None when it does not match."""
+    trailer = TRAILER.search(line)
+    if trailer is None:
+        return None
+    content = line[: trailer.start()]
+    return content if zlib.crc32(content) == int(trailer[1], 16) else None
+
+
+def check_seal(content, file, fmt, runtime_id):
+    if content.get("format") != fmt:
+        raise Damage(file, 0, f"it is no {fmt} file")
+    if content["version"] > VERSION:
+        raise Damage(file, 0, f"version {content['version']} is newer than {VERSION}")
+    if content["runtimeId"] != runtime_id:
+        raise Damage(file, 0, f"it belongs to {content['runtimeId']!r}")
+    return content
+
+
+def read_bytes(directory, file):
+    path = os.path.join(directory, *file.split("/"))
+    if not os.path.lexists(path):
+        return None
+    if os.path.islink(path):
+        raise Damage(file, 0, "it is a symbolic link")
+    with open(path, "rb") as opened:
+        return opened.read()
+
+
+def read_sealed(directory, file, fmt, runtime_id):
+    """A sealed file; None when there is none. A checkpoint has line breaks, which its checksum covers like all else."""
+    found = read_bytes(directory, file)
+    if found is None:
+        return None
+    content = unsealed(found.removesuffix(b"\n"))
+    if content is None:
+        raise Damage(file, 0, "its checksum does not match")
+    return check_seal(json.loads(content + b"}"), file, fmt, runtime_id)
+
+
+def lines_of(content, offset=0):
+    """Offset and bytes of each line, and whether a newline ends it."""
+    while offset < len(content):
+        end = content.find(b"\n", offset)
+        yield offset, content[offset : end if end >= 0 else len(content)], end >= 0
+        offset = end + 1 if end >= 0 else len(content)
+
+
+def parse_line(line):
+    """Event (or header) and durable mark of a line of the log; None when it is not intact."""
+    content = unsealed(line)
+    mark = content and DURABLE.search(content)
+    return (json.loads(content[: mark.start()] + b"}"), int(mark[1])) if mark else None
+
+
+class Log:
+    """The log from its first kept segment on: events, the bytes of their lines, and a tail that was never acknowledged."""
+
+    def __init__(self, directory, runtime_id, covered):
+        self.events, self.lines, self.tail = [], {}, None
+        names = os.listdir(os.path.join(directory, "events"))
+        self.segments = sorted(int(found[1]) for found in map(SEGMENT.match, names) if found)
+        self.first = self.segments[0]
+        self.last = self.first - 1
+        for index, first in enumerate(self.segments):
+            if first != self.last + 1:
+                raise Damage("events", 0, f"events {self.last + 1} to {first - 1} are missing")
+            self.read_segment(directory, runtime_id, first, covered, self.segments[index + 1 :])
+            if self.tail is not None:
+                break
+        if self.last < covered:
+            raise Damage("events", 0, f"it ends with event {self.last}, a checkpoint covers {covered}")
+
+    def read_segment(self, directory, runtime_id, first, covered, later):
+        file = f"events/{first:016d}.jsonl"
+        content = without_room(read_bytes(directory, file))
+        header_bytes = len(segment_header(runtime_id, first))
+        offset = 0
+        for offset, line, terminated in lines_of(content):
+            found = parse_line(line) if terminated else None
+            if offset == 0:
+                if found is None:
+                    return self.judge(file, content, 0, header_bytes, covered, later)
+                check_seal(found[0], file, "worker-runtime/events", runtime_id)
+                if found[0]["firstEventId"] != first or found[0]["previousEventId"] != first - 1:
+                    raise Damage(file, 0, "its header is of another segment")
+                continue
+            if found is None or found[0].get("id") != self.last + 1 or found[1] >= found[0]["id"]:
+                return self.judge(file, content, offset, 0, covered, later)
+            self.last += 1
+            self.events.append(found[0])
+            self.lines[self.last] = line
+        if content == b"":
+            self.judge(file, content, 0, header_bytes, covered, later)
+
+    def judge(self, file, content, offset, header_bytes, covered, later):
+        """The table of recovery: damage is raised, what was never acknowledged is left out."""
+        wanted = self.last + 1
+        behind = [parse_line(line) for _, line, whole in lines_of(content, offset) if whole]
+        durable = max([found[1] for found in behind if found] + [first - 1 for first in later], default=0)
+        size = len(content) - offset
+        for applies, reason in (
+            (covered >= wanted, "a checkpoint covers it"),
+            (durable >= wanted, "a later line says that it had been synced"),
+            (size > TORN_BYTES_MAX, "more lies behind it than one write can leave"),
+            (0 < header_bytes < size, "events follow the header"),
+            (bool(later) and later[0] == wanted, "the log goes on in the next segment"),
+        ):
+            if applies:
+                raise Damage(file, offset, f"event {wanted} is damaged: {reason}")
+        self.tail = {"file": file, "offset": offset, "bytes": size}
+
+
+def without_room(content):
+    """A segment up to its last byte that is no space: what is behind is room for lines to come."""
+    kept = max(0, len(content) - ROOM_BYTES_MAX)
+    return content[:kept] + content[kept:].rstrip(b" ")
+
+
+def segment_header(runtime_id, first):
+    head = {"format": "worker-runtime/events", "version": VERSION, "runtimeId": runtime_id}
+    head |= {"firstEventId": first, "previousEventId": first - 1, "durable": first - 1, "crc": "00000000"}
+    text = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode() + b"\n"
+
+
+def merge_patch(target, patch):
+    """JSON Merge Patch, RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for member, value in patch.items():
+        if value is None:
+            merged.pop(member, None)
+        else:
+            merged[member] = merge_patch(merged.get(member), value)
+    return merged
+
+
+def add_usage(state, usage):
+    amounts = {amount: usage[amount] for amount in AMOUNTS}
+    by_model = state["usageByModel"].get(usage["model"], dict.fromkeys(AMOUNTS, 0))
+    state["usage"] = {amount: state["usage"][amount] + amounts[amount] for amount in AMOUNTS}
+    summed = {amount: by_model[amount] + amounts[amount] for amount in AMOUNTS}
+    state["usageByModel"] = {**state["usageByModel"], usage["model"]: summed}
+
+
+def end_run(state, event, outcome):
+    if state["run"] is None:
+        return
+    reason = {"reason": event["reason"]} if "reason" in event else {}
+    state["lastRun"] = {**state["run"], "endedAt": event["at"], "outcome": outcome, **reason}
+    state["run"] = None
+
+
+def end_worker(state, event, status):
+    state["status"] = status
+    if "reason" in event:
+        state["reason"] = event["reason"]
+    end_run(state, event, "cancelled")
+    state.update(updatedAt=event["at"], lastEventId=event["id"])
+
+
+def fold(runtime, workers, event):
+    """One event onto the state, in place."""
+    kind, at, number = event["type"], event["at"], event["id"]
+    runtime.update(lastEventId=number, updatedAt=at)
+    if kind == "runtime.created":
+        runtime["createdAt"] = at
+    elif kind == "runtime.opened":
+        runtime["epoch"] = event["epoch"]
+    elif kind == "runtime.stopped":
+        runtime["status"] = "stopped"
+        for state in workers.values():
+            if state["status"] == "running":
+                end_worker(state, event, "stopped")
+    elif kind == "worker.created":
+        workers[event["workerId"]] = {
+            "record": event["record"], "status": "running", "run": None, "lastRun": None, "data": {},
+            "transcriptLength": 0, "usage": dict.fromkeys(AMOUNTS, 0), "usageByModel": {},
+            "createdAt": at, "updatedAt": at, "createdEventId": number, "lastEventId": number,
+        }
+    if kind == "worker.usage_recorded":
+        add_usage(runtime, event["usage"])
+    state = workers.get(event.get("workerId"))
+    if state is None or kind == "worker.created":
+        return
+    state.update(updatedAt=at, lastEventId=number)
+    if kind in TRANSCRIPT_TYPES:
+        state["transcriptLength"] += event["count"]
+    elif kind == "worker.state_updated":
+        state["data"] = merge_patch(state["data"], event["patch"])
+    elif kind == "worker.run_started":
+        state["run"] = {"runId": event["runId"], "startedAt": at}
+    elif kind in ("worker.run_finished", "worker.run_interrupted"):
+        end_run(state, event, event["outcome"])
+    elif kind == "worker.usage_recorded":
+        add_usage(state, event["usage"])
+    elif kind in ("worker.stopped", "worker.cancelled"):
+        end_worker(state, event, kind.removeprefix("worker."))
+    elif kind == "worker.purged":
+        del workers[event["workerId"]]
+
+
+def read_state(directory, runtime_id):
+    """Log, folded state, and how much of each transcript is synced. A log from event 1 on is held against the checkpoint."""
+    checkpoint = read_sealed(directory, "checkpoint.json", "worker-runtime/checkpoint", runtime_id)
+    covered = checkpoint["through"] if checkpoint else 0
+    log = Log(directory, runtime_id, covered)
+    kept, synced = None, {}
+    if checkpoint:
+        rows = checkpoint["workers"]
+        kept = checkpoint["runtime"]["state"], {row["workerId"]: row["snapshot"]["state"] for row in rows}
+        synced = {row["createdEventId"]: row.get("transcriptBytes", 0) for row in rows}
+    if log.first > 1:
+        if kept is None:
+            raise Damage("events", 0, f"no checkpoint covers the events before {log.first}")
+        (runtime, workers), rest = kept, [event for event in log.events if event["id"] > covered]
+        for event in rest:
+            fold(runtime, workers, event)
+        return log, runtime, workers, synced
+    runtime = {"runtimeId": runtime_id, "status": "running", "epoch": 0, "createdAt": "", "updatedAt": ""}
+    runtime |= {"lastEventId": 0, "usage": dict.fromkeys(AMOUNTS, 0), "usageByModel": {}}
+    workers = {}
+    for event in log.events:
+        fold(runtime, workers, event)
+        if kept and event["id"] == covered and (runtime, workers) != kept:
+            raise Damage("checkpoint.json", 0, f"it is not what the events through {covered} come to")
+    return log, runtime, workers, synced
+
+
+def read_transcript(directory, runtime_id, log, state, synced):
+    """The entries of a worker: from its file as far as that goes, then from the log; where both have a line, it is one."""
+    worker_id = state["record"]["workerId"]
+    file = f"workers/{encode_name(worker_id)}/transcript.jsonl"
+    events = []
+    for offset, line, terminated in lines_of(read_bytes(directory, file) or b""):
+        if offset == 0:
+            content = unsealed(line)
+            if content is None and synced > 0:
+                raise Damage(file, 0, "its checksum does not match")
+            if content is None:
+                break  # It was being created.
+            header = check_seal(json.loads(content + b"}"), file, "worker-runtime/transcript", runtime_id)
+            if header["workerId"] != worker_id or header["createdEventId"] != state["createdEventId"]:
+                raise Damage(file, 0, "it is of another worker")
+            continue
+        found = parse_line(line) if terminated else None
+        if found is None or line != log.lines.get(found[0]["id"], line):
+            if offset < synced:
+                raise Damage(file, offset, "a line of it is damaged")
+            break  # Written behind the log and not synced yet: the log has it.
+        events.append(found[0])
+    last = max([state["createdEventId"]] + [event["id"] for event in events])
+    events += [
+        event for event in log.events
+        if event["type"] in TRANSCRIPT_TYPES and event["workerId"] == worker_id and event["id"] > last
+    ]
+    entries = []
+    for event in events:
+        common = {"at": event["at"], "eventId": event["id"]}
+        common |= {"runId": event["runId"]} if "runId" in event else {}
+        entries += [{"seq": event["seq"] + n, **common, **entry} for n, entry in enumerate(event["entries"])]
+    if [entry["seq"] for entry in entries] != list(range(1, state["transcriptLength"] + 1)):
+        raise Damage(file, 0, f"it does not hold the entries 1 to {state['transcriptLength']}")
+    return entries
+
+
+def check_projections(directory, runtime_id, state):
+    """Files that may lag, but say of themselves how far they go: each must be whole, and none ahead of the log."""
+    worker_id = state["record"]["workerId"]
+    for name, kind in (("worker", "worker"), ("state", "worker-state"), ("usage", "worker-usage")):
+        file = f"workers/{encode_name(worker_id)}/{name}.json"
+        content = read_sealed(directory, file, f"worker-runtime/{kind}", runtime_id)
+        if content and (content["workerId"] != worker_id or content["through"] > state["lastEventId"]):
+            raise Damage(file, 0, "it is of another worker or time")
+
+
+def read_store(root, runtime_id):
+    directory = os.path.join(root, "runtimes", encode_name(runtime_id))
+    identity = read_sealed(directory, "runtime.json", "worker-runtime", runtime_id)
+    if identity is None:
+        raise Damage("runtime.json", 0, "it is missing")
+    read_sealed(directory, "overview.json", "worker-runtime/overview", runtime_id)
+    log, runtime, workers, synced = read_state(directory, runtime_id)
+    states = list(workers.values())
+    counts = {"total": len(states), "busy": sum(state["run"] is not None for state in states)}
+    for status in ("running", "stopped", "cancelled"):
+        counts[status] = sum(state["status"] == status for state in states)
+    name = identity["config"].get("displayName")
+    for state in states:
+        check_projections(directory, runtime_id, state)
+    return {
+        "overview": {**runtime, **({} if name is None else {"displayName": name}), "workers": counts},
+        "workers": states,
+        "transcripts": {
+            worker: read_transcript(directory, runtime_id, log, state, synced.get(state["createdEventId"], 0))
+            for worker, state in workers.items()
+        },
+        "events": log.events,
+        "tail": log.tail,
+    }
+
+
+if __name__ == "__main__":
+    try:
+        json.dump(read_store(sys.argv[1], sys.argv[2]), sys.stdout)
+    except Damage as damage:
+        sys.exit(str(damage))

@@ -1,0 +1,165 @@
+// docs/format.md is enough to read a store: a reader in another language, written by it, reads what this one reads.
+
+import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { withDirectory } from "../cli/kit.ts";
+import { openRuntime } from "../cli/stores.ts";
+import { appendTo, diskTest, flipBit, speak, type TestPlace, withProcesses } from "../fs/place.ts";
+import { golden, seenIn } from "../golden/golden.ts";
+
+const script = fromFileUrl(new URL("reader.py", import.meta.url));
+const python = withProcesses.ignore === true ? undefined : await findPython();
+
+/** The Python of this machine, if it is recent enough. */
+async function findPython(): Promise<string | undefined> {
+  for (const name of ["python3", "python"]) {
+    try {
+      const args = ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"];
+      const { code } = await new Deno.Command(name, { args, stdout: "null", stderr: "null" }).output();
+      if (code === 0) return name;
+    } catch {
+      // Not there.
+    }
+  }
+  return undefined;
+}
+
+interface Read {
+  readonly code: number;
+  /** What was read, without the tail. */
+  readonly seen: unknown;
+  readonly tail: unknown;
+  readonly err: string;
+}
+
+async function read(root: string, runtimeId = "local"): Promise<Read> {
+  const { code, stdout, stderr } = await new Deno.Command(python ?? "", {
+    args: [script, root, runtimeId],
+    env: { PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1" },
+    stdin: "null",
+  }).output();
+  const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  const { tail, ...seen } = out === "" ? { tail: undefined } : JSON.parse(out);
+  return { code, seen, tail, err };
+}
+
+const options = {
+  permissions: withProcesses.permissions ?? "inherit",
+  ignore: python === undefined,
+} as const;
+const titled = (name: string): string =>
+  python === undefined ? `${name} (ignored: no Python 3.9 or later)` : name;
+
+function copied(from: string, to: string): void {
+  Deno.mkdirSync(to, { recursive: true });
+  for (const { name, isDirectory } of Deno.readDirSync(from)) {
+    if (isDirectory) copied(join(from, name), join(to, name));
+    else Deno.copyFileSync(join(from, name), join(to, name));
+  }
+}
+
+Deno.test(titled("reader.py reads of the golden store what is expected"), options, async () => {
+  const { code, seen, tail, err } = await read(golden("v1"));
+  assertEquals([code, err, tail], [0, "", null]);
+  assertEquals(seen, JSON.parse(Deno.readTextFileSync(join(golden("v1"), "expected.json"))));
+});
+
+/** Files of the golden store that a reader looks at, and a byte offset now and then in each. */
+const spots: [file: string, offset: number][] = [
+  ...["events/0000000000000001.jsonl", "events/0000000000000019.jsonl", "events/0000000000000026.jsonl"]
+    .flatMap(
+      (file) => [0, 40, 128, 500, 900, -1, -3].map((offset): [string, number] => [file, offset]),
+    ),
+  ...["runtime.json", "checkpoint.json", "overview.json", "workers/reviewer/transcript.jsonl"].flatMap(
+    (file) => [2, 150, -4].map((offset): [string, number] => [file, offset]),
+  ),
+  ...["worker", "state", "usage"].map((name): [string, number] => [`workers/~4fps~2f1/${name}.json`, 99]),
+];
+
+/** Reads many stores in one process: what was wrong with each, or "read". */
+const READ_ALL = `
+import sys; sys.path.insert(0, sys.argv[1]); import reader
+for root in sys.argv[2:]:
+    try: reader.read_store(root, "local"); print("read")
+    except reader.Damage as damage: print(damage)
+`;
+
+async function readAll(roots: readonly string[]): Promise<string[]> {
+  const { code, stdout, stderr } = await new Deno.Command(python ?? "", {
+    args: ["-c", READ_ALL, fromFileUrl(new URL(".", import.meta.url)), ...roots],
+    env: { PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1" },
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trimEnd().split(/\r?\n/);
+}
+
+Deno.test(titled("reader.py notices a flipped bit in every file, and names the file"), options, async () => {
+  await withDirectory(async (directory) => {
+    const roots = spots.map(([file, offset], index) => {
+      const root = join(directory, `${index}`);
+      copied(golden("v1"), root);
+      flipBit(join(root, "runtimes", "local", file), offset);
+      return root;
+    });
+    const found = await readAll(roots);
+    assertEquals(found.length, spots.length);
+    for (const [index, [file, offset]] of spots.entries()) {
+      assertStringIncludes(found[index] ?? "", `${file} @`, `bit flipped at ${offset}`);
+    }
+  });
+});
+
+Deno.test(titled("reader.py notices what is missing at the end of a log"), options, async () => {
+  await withDirectory(async (directory) => {
+    const roots = [1_086, 1_000, 300, 0].map((bytes) => {
+      const root = join(directory, `${bytes}`);
+      copied(golden("v1"), root);
+      Deno.truncateSync(join(root, "runtimes/local/events/0000000000000026.jsonl"), bytes);
+      return root;
+    });
+    for (const found of await readAll(roots)) assertStringIncludes(found, "a checkpoint covers");
+  });
+});
+
+diskTest(
+  titled("reader.py leaves out a write that was never acknowledged, as the store does"),
+  async (place) => {
+    const runtime = await place.open();
+    await speak(runtime, "Ops/1", ["one", "two"]);
+    await runtime.flush();
+    await speak(runtime, "con", ["日本語 🦊"]);
+    await place.kill(runtime);
+    appendTo(place.segment(1), '{"id":99,"at":"2026-');
+    const { code, seen, tail, err } = await read(place.root);
+    assertEquals([code, err], [0, ""]);
+    assertEquals((tail as { bytes: number }).bytes, 20);
+    assertEquals(seen, await seenIn(place.root));
+  },
+  options,
+);
+
+diskTest(
+  titled("reader.py reads a store whose older events were pruned"),
+  async (place) => {
+    await filled(place);
+    const runtime = await place.open();
+    await speak(runtime, "b", ["after the last checkpoint"]);
+    assert((await runtime.prune({ dryRun: false })).events > 0);
+    await place.kill(runtime);
+    const { code, seen, err } = await read(place.root);
+    assertEquals([code, err], [0, ""]);
+    assertEquals(seen, await seenIn(place.root));
+    assertNotEquals((seen as { events: { id: number }[] }).events[0]?.id, 1);
+  },
+  options,
+);
+
+/** A store of several segments and checkpoints. */
+async function filled(place: TestPlace): Promise<void> {
+  place.configure({ displayName: "Pruned", limits: { segmentBytes: 4_096 } });
+  for (let round = 0; round < 3; round++) {
+    const runtime = await openRuntime({ root: place.root });
+    await speak(runtime, round === 0 ? "a" : "b", Array.from({ length: 20 }, () => "x".repeat(300)));
+    await runtime.close();
+  }
+}

@@ -1,0 +1,334 @@
+// The code and its documentation, held to the house style by what a machine can see.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { parse } from "@std/jsonc";
+import { fromFileUrl, join } from "@std/path";
+import { limits } from "../mod.ts";
+import { defaultConfig } from "../src/fs/config.ts";
+import { tailTable } from "../src/fs/recovery_table.ts";
+import config from "../deno.json" with { type: "json" };
+
+const root = fromFileUrl(new URL("..", import.meta.url));
+const ignore = Deno.permissions.querySync({ name: "read" }).state !== "granted";
+const options = { permissions: { read: true }, ignore } as const;
+
+/** Lines of code that a file may have, without comments and blank lines. */
+const CODE_LINES_MAX = 400;
+/** What files should have; half of them at least do. */
+const CODE_LINES_BUDGET = 100;
+const FUNCTION_LINES_MAX = 70;
+
+function read(path: string): string {
+  return Deno.readTextFileSync(join(root, path));
+}
+
+/** Files below a directory with one of these endings, relative to the repository. */
+function filesIn(directory: string, ...endings: readonly string[]): string[] {
+  if (ignore) return [];
+  return [...Deno.readDirSync(join(root, directory))].flatMap(({ name, isDirectory }) => {
+    const path = directory === "." ? name : `${directory}/${name}`;
+    if (isDirectory) {
+      return /^(\.git|node_modules|coverage|data)$/.test(name) ? [] : filesIn(path, ...endings);
+    }
+    return endings.some((ending) => name.endsWith(ending)) ? [path] : [];
+  }).sort();
+}
+
+const shipped = ["src", "cli", "testing"].flatMap((directory) => filesIn(directory, ".ts"));
+const programs = [
+  ...shipped,
+  ...["bench", "examples", "tools"].flatMap((directory) => filesIn(directory, ".ts")),
+];
+const pages = filesIn(".", ".md");
+
+function codeLines(text: string): number {
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
+  return code.split("\n").filter((line) => line.trim() !== "").length;
+}
+
+Deno.test("no file is longer than the limit, and most are within the budget", options, () => {
+  const counts = programs.map((path) => [codeLines(read(path)), path] as const);
+  assertEquals(counts.filter(([lines]) => lines > CODE_LINES_MAX), []);
+  const within = counts.filter(([lines]) => lines <= CODE_LINES_BUDGET).length;
+  assert(
+    within * 2 > counts.length,
+    `${within} of ${counts.length} files are within ${CODE_LINES_BUDGET} lines`,
+  );
+});
+
+/** What a look at the syntax tree finds in a file. */
+interface Found {
+  readonly longFunctions: string[];
+  readonly messages: string[];
+  readonly unreadable: string[];
+}
+
+type Node = { readonly type: string; readonly range: [number, number] };
+
+/** Text of a message, with `…` where a value goes; undefined when it is none of its own. */
+function messageOf(node: unknown, text: string): string | undefined {
+  const { type, range, value, quasis } = node as Node & { value?: unknown; quasis?: { cooked: string }[] };
+  if (type === "Literal") return typeof value === "string" ? value : undefined;
+  if (type === "TemplateLiteral") return quasis?.map(({ cooked }) => cooked).join("…");
+  if (type !== "BinaryExpression") return undefined;
+  const { left, right } = node as unknown as { left: unknown; right: unknown };
+  const parts = [left, right].map((part) => messageOf(part, text) ?? "…");
+  return range[1] > range[0] ? parts.join("") : undefined;
+}
+
+function look(path: string): Found {
+  const text = read(path);
+  const found: Found = { longFunctions: [], messages: [], unreadable: [] };
+  const named: { name: string; message: string; at: number }[] = [];
+  const later: { name: string; at: number }[] = [];
+  const measure = (node: Node): void => {
+    const lines = text.slice(...node.range).split("\n").length;
+    // Of the suite: a list of tests, each of them a function of its own.
+    const isList = /\btest: Register\b/.test(text.slice(...node.range).split("\n")[0] ?? "");
+    if (lines > FUNCTION_LINES_MAX && !isList) {
+      found.longFunctions.push(
+        `${path}: ${lines} lines from ${text.slice(node.range[0], node.range[0] + 60)}`,
+      );
+    }
+  };
+  const create = (node: Deno.lint.NewExpression): void => {
+    const { callee } = node;
+    const name = callee.type === "Identifier" ? callee.name : "";
+    const index = name === "RuntimeError" ? 1 : /^(Type|Range)?Error$/.test(name) ? 0 : -1;
+    const argument = node.arguments[index];
+    if (argument === undefined) return;
+    const message = messageOf(argument, text);
+    if (message !== undefined) found.messages.push(message);
+    else if (argument.type === "Identifier") later.push({ name: argument.name, at: node.range[0] });
+    else found.unreadable.push(`${path}: ${text.slice(...argument.range)}`);
+  };
+  const plugin: Deno.lint.Plugin = {
+    name: "tidy",
+    rules: {
+      look: {
+        create: () => ({
+          FunctionDeclaration: measure,
+          FunctionExpression: measure,
+          ArrowFunctionExpression: measure,
+          NewExpression: create,
+          VariableDeclarator: ({ id, init }) => {
+            const message = init === null ? undefined : messageOf(init, text);
+            if (id.type !== "Identifier" || message === undefined) return;
+            named.push({ name: id.name, message, at: id.range[0] });
+          },
+        }),
+      },
+    },
+  };
+  Deno.lint.runPlugin(plugin, path, text);
+  for (const { name, at } of later) {
+    // The nearest above; none for a parameter, whose message is made elsewhere.
+    const message = named.findLast((each) => each.name === name && each.at < at)?.message;
+    if (message !== undefined) found.messages.push(message);
+  }
+  return found;
+}
+
+Deno.test("no function is longer than the limit", options, () => {
+  assertEquals(programs.flatMap((path) => look(path).longFunctions), []);
+});
+
+Deno.test("every error says what cannot be done, and why", options, () => {
+  // The suite throws what a test is to see again.
+  const found = ["src", "cli"].flatMap((directory) => filesIn(directory, ".ts")).map(look);
+  const messages = found.flatMap((each) => each.messages);
+  assert(messages.length > 50, `${messages.length} messages`);
+  // The second form is the platform's own, where the store answers in its place.
+  const grammar = /^Cannot [a-z…][^]*: [^A-Z ]([^]*[^.])?$|^E[A-Z]+: [a-z ]+$/;
+  assertEquals(messages.filter((message) => !grammar.test(message)), []);
+  assertEquals(found.flatMap((each) => each.unreadable), []);
+});
+
+Deno.test("nothing is left to do in the code", options, () => {
+  const marks = /\b(?:TODO|FIXME|XXX|HACK)\b/;
+  const marked = [...programs, ...filesIn("tests", ".ts")].filter((path) => {
+    const comments = [...read(path).matchAll(/^\s*(?:\/\/|\*|\/\*\*).*$/gm)].join("\n");
+    return marks.test(comments);
+  });
+  assertEquals(marked, []);
+});
+
+Deno.test("the core and the suite use nothing that Node 20 or a browser lacks", options, () => {
+  const syntax = /^\s*(?:await )?using \w/m;
+  const lacking =
+    /\bPromise\.withResolvers\b|\bawait using\b|^\s*using \w|\bArray\.fromAsync\b|\.toHex\(|node:/m;
+  const paths = [
+    ...filesIn("src/core", ".ts"),
+    ...filesIn("src/memory", ".ts"),
+    ...filesIn("testing", ".ts"),
+  ];
+  const code = (path: string): string =>
+    read(path).replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/\/\/.*$/gm, "");
+  assertEquals(paths.filter((path) => lacking.test(code(path))), []);
+  // The file system store is for Deno, but must be understood elsewhere to say so.
+  assertEquals(filesIn("src/fs", ".ts").filter((path) => syntax.test(code(path))), []);
+});
+
+/** Rows of the table behind a heading or a text, as cells. */
+function rowsBehind(page: string, text: string): string[][] {
+  const from = page.indexOf(text);
+  assert(from >= 0, text);
+  const lines = page.slice(from).split("\n");
+  const start = lines.findIndex((line) => line.startsWith("|"));
+  const length = lines.slice(start).findIndex((line) => !line.startsWith("|"));
+  return lines.slice(start + 2, length === -1 ? undefined : start + length)
+    .map((line) => line.slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim()));
+}
+
+const names = (cell = ""): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
+const number = (cell = ""): number => Number(cell.replaceAll(",", ""));
+
+Deno.test("docs/limits.md tells every limit, as it is", options, () => {
+  const rows = rowsBehind(read("docs/limits.md"), "# Limits");
+  assertEquals(rows.map(([name, value]) => [names(name)[0], number(value)]), Object.entries(limits));
+  const source = read("src/core/limits.ts");
+  for (const name of Object.keys(limits)) {
+    assert(new RegExp(`/\\*\\* [^\\n]+ \\*/\\n {2}${name}:`).test(source), `${name} has a comment`);
+  }
+});
+
+Deno.test("docs/limits.md and README.md tell the defaults of the config, as they are", options, () => {
+  const rows = rowsBehind(read("docs/limits.md"), "## What an operator may set");
+  assertEquals(Object.fromEntries(rows.map(([name, value]) => [names(name)[0], number(value)])), {
+    ...defaultConfig.limits,
+  });
+  const [, example = ""] = /```jsonc\n([^]*?)```/.exec(read("README.md")) ?? [];
+  const { durability, limits: shown } = parse(example) as Record<string, unknown>;
+  assertEquals({ durability, limits: shown }, { ...defaultConfig });
+});
+
+Deno.test("README.md's limits are those of the code", options, () => {
+  const section = read("README.md").split("\n## Limits\n")[1]?.split("\n## ")[0]?.replaceAll(/\s+/g, " ") ??
+    "";
+  const kib = (bytes: number): string => `${bytes / 1_024} KiB`;
+  const mib = (bytes: number): string => `${bytes / 1_048_576} MiB`;
+  for (
+    const fact of [
+      `An id has ${limits.idBytesMax} bytes`,
+      `${mib(limits.contentBytesMax)} of content and ${kib(limits.metadataBytesMax)} of metadata`,
+      `an \`append\` ${limits.entriesMax} entries`,
+      `a worker ${kib(limits.dataBytesMax)} of data`,
+      `a runtime ${limits.workersMax.toLocaleString("en")} workers`,
+      `a page ${limits.pageItemsMax.toLocaleString("en")} items or ${mib(limits.pageBytesMax)}`,
+    ]
+  ) assertStringIncludes(section, fact);
+  const text = read("README.md").replaceAll(/\s+/g, " ");
+  assertStringIncludes(text, `The last ${limits.keysKept.toLocaleString("en")} keys of a worker are kept`);
+  assertStringIncludes(text, `may take up to the last ${mib(limits.batchUnitsMax)}`);
+});
+
+/** Names of the members of a type or interface in a source file. */
+function membersOf(path: string, start: string, pattern: RegExp): string[] {
+  const text = read(path);
+  const from = text.indexOf(start);
+  assert(from >= 0, start);
+  const end = text.slice(from).search(/\n}/);
+  return [...text.slice(from, from + end + 1).matchAll(pattern)].map(([, name = ""]) => name);
+}
+
+Deno.test("README.md tells every error code and every diagnostic code", options, () => {
+  const page = read("README.md");
+  const errors = membersOf(
+    "src/core/errors.ts",
+    "export interface RuntimeErrorDetails",
+    /^ {2}readonly (\w+):/gm,
+  );
+  assertEquals(rowsBehind(page, "## Errors").flatMap(([cell]) => names(cell)).sort(), errors.sort());
+  assert(errors.length > 20);
+  const text = read("src/core/diagnostics.ts");
+  const from = text.indexOf("export type DiagnosticCode");
+  const codes = [...text.slice(from, text.indexOf('";', from) + 1).matchAll(/\| "(\w+)"/g)].map((
+    [, code = ""],
+  ) => code);
+  assert(codes.length > 15);
+  const told = rowsBehind(read("docs/diagnostics.md"), "# Diagnostics").flatMap(([cell]) => names(cell));
+  assertEquals(codes.filter((code) => !told.includes(code)), []);
+});
+
+Deno.test("README.md tells every entry point", options, () => {
+  const rows = rowsBehind(read("README.md"), "| entry point");
+  const expected = Object.keys(config.exports).map((name) => name.replace(".", config.name));
+  assertEquals(rows.map(([cell]) => names(cell)[0]).sort(), expected.sort());
+});
+
+Deno.test("every entry point says what it is, and has an example that runs", options, () => {
+  for (const path of Object.values(config.exports)) {
+    const [head = ""] = /\/\*\*[^]*?@module\n \*\//.exec(read(path)) ?? [];
+    assert(/ \* @example Usage\n \* ```ts\n[^]*?assert[^]*? \* ```/.test(head), path);
+  }
+});
+
+Deno.test(
+  "docs/format.md tells every row of the recovery table, every event type and every file's format",
+  options,
+  () => {
+    const page = read("docs/format.md");
+    const rows = rowsBehind(page, "## Recovery").map(([name]) => names(name)[0]);
+    assertEquals(tailTable.filter(({ name }) => !rows.includes(name)), []);
+    const types = [...read("src/core/events.ts").matchAll(/^ {2}"([a-z._]+)": true,$/gm)].map(([, type]) =>
+      type
+    );
+    assert(types.length > 10);
+    assertEquals(rowsBehind(page, "### Events").flatMap(([cell]) => names(cell)).sort(), types.sort());
+    const formats = filesIn("src/fs", ".ts").filter((path) => !path.includes("/operate/"))
+      .flatMap((path) =>
+        [...read(path).matchAll(/"(worker-runtime\/[a-z-]+)"/g)].map(([, format = ""]) => format)
+      );
+    assert(new Set(formats).size > 4);
+    for (const format of formats) assertStringIncludes(page, format);
+  },
+);
+
+Deno.test("the commands in the documentation are tasks and files that exist", options, () => {
+  const tasks = new Set(Object.keys(config.tasks));
+  for (const path of pages) {
+    const text = read(path);
+    for (const [, task = ""] of text.matchAll(/\bdeno(?:@[\d.]+)? task ([a-z][a-z:]*)/g)) {
+      assert(tasks.has(task), `${path}: deno task ${task}`);
+    }
+    for (
+      const [, file = ""] of text.matchAll(
+        /(?<![\w/.~-])((?:src|tests|tools|examples|bench|testing|cli)\/[\w./]+\.\w+)/g,
+      )
+    ) {
+      assert(exists(file), `${path}: ${file}`);
+    }
+  }
+});
+
+/** Links of a page within the repository, as paths from its root. */
+function linksOf(path: string): string[] {
+  const targets = [...read(path).matchAll(/\]\((?!https?:|#)([^)\s#]+)/g)].map(([, target = ""]) => target);
+  return targets.map((target) => join(path, "..", target).replaceAll("\\", "/"));
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(join(root, path)) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("links between pages lead somewhere", options, () => {
+  assert(pages.length > 8);
+  const broken = pages.flatMap((path) => linksOf(path).map((link) => [path, link]))
+    .filter(([, link = ""]) => !exists(link));
+  assertEquals(broken, []);
+});
+
+Deno.test("what README.md and the pages of docs link to is published with them", options, () => {
+  const isPublished = (path: string): boolean =>
+    config.publish.include.some((entry) => {
+      const pattern = new RegExp(`^${RegExp.escape(entry).replaceAll("\\*", "[^/]+")}(?:/|$)`);
+      return pattern.test(path);
+    });
+  const unpublished = linksOf("README.md").filter((link) => !isPublished(link));
+  assertEquals(unpublished, []);
+  for (const path of Object.values(config.exports)) assert(isPublished(path.slice(2)), path);
+});
