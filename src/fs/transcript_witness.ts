@@ -102,13 +102,16 @@ export class TranscriptWitness {
     });
   }
 
-  /** The worker itself is gone: none of its files belongs to anybody. */
+  /** The worker itself is gone: none of its files belongs to anybody. The witness goes last, so that a crash leaves it. */
   async #remove({ workerId, path }: Overhang, quarantine: Quarantine): Promise<void> {
     const directory = dirname(path);
     for (const { name, kind } of this.#fs.list(directory)) {
       const other = join(directory, name);
-      if (kind === "file" && other !== path) await quarantine.keep(other);
+      if (kind !== "file" || other === path) continue;
+      await quarantine.keep(other);
+      this.#fs.remove(other);
     }
+    await this.#fs.syncDirectory(directory);
     removeWorker(this.#fs, this.#layout, workerId);
     await this.#fs.syncDirectory(this.#layout.workers);
   }
