@@ -308,20 +308,6 @@ export const mutants: readonly Mutant[] = [
     first: ["corruption"],
   },
   {
-    name: "the header of a segment without events is taken for synced",
-    file: "fs/fs_store.ts",
-    find: "      !isBare;",
-    replace: "      (isBare || !isBare);",
-    first: ["recovery-crashes"],
-  },
-  {
-    name: "files are removed for a purge that a power cut can take back",
-    file: "fs/fs_store.ts",
-    find: "      effects.settle(step.value.durable);",
-    replace: "      effects.settle(Infinity);",
-    first: ["recovery-crashes"],
-  },
-  {
     name: "pages are read without a look at checksums",
     file: "fs/page_lines.ts",
     find: "number === 0 || !isIntact(bytes, start, end)",
