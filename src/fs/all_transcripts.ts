@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isRuntimeError } from "../core/errors.ts";
 import { Slices } from "../core/turn.ts";
 import type { Transcripts } from "./transcripts.ts";
 
@@ -19,11 +20,18 @@ export async function flushAll(transcripts: Transcripts): Promise<void> {
   }
 }
 
-/** A checkpoint is no place to leave a transcript unmended: what it is rebuilt from may be pruned behind it. */
-export async function rebuildAll(transcripts: Transcripts): Promise<void> {
-  for (const workerId of transcripts.toRebuild().keys()) {
-    // One that cannot be rebuilt is told when it is read, and keeps the log it needs from being pruned.
-    await transcripts.rebuild(workerId).catch(() => {});
+/**
+ * A checkpoint is no place to leave a transcript unmended: what it is rebuilt
+ * from may be pruned behind it. `firstEventId` is where the log begins.
+ */
+export async function rebuildAll(transcripts: Transcripts, firstEventId: number): Promise<void> {
+  for (const [workerId, createdEventId] of transcripts.toRebuild()) {
+    await transcripts.rebuild(workerId).catch((error) => {
+      // One that is damaged is told when it is read, and keeps the log it needs from being pruned. One that
+      // failed for another reason, and of which the log does not hold all, needs what the last checkpoint says.
+      const isDamaged = isRuntimeError(error) && error.code === "store_corrupt";
+      if (createdEventId < firstEventId && !isDamaged) throw error;
+    });
   }
 }
 

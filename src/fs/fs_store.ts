@@ -215,13 +215,16 @@ export class FsRuntimeStore implements RuntimeStore {
     }
     // Both of this moment; what follows may take its time.
     const { position } = writer;
-    const lengths = this.#transcripts.lengths();
+    let lengths = this.#transcripts.lengths();
     const bytesBefore = this.#bytesSinceCheckpoint;
     await writer.syncNow();
     this.#removeLeftovers();
     await this.#syncTranscripts();
+    // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
+    if (writer.lastEventId === snapshot.through) lengths = this.#transcripts.lengths();
     // A purge that is covered is never seen again: what it left must be gone before.
-    const fault = this.#purged.fault ?? this.#transcripts.faultBehind(lengths);
+    const behind = this.#transcripts.faultBehind(lengths, writer.segments[0] ?? 1);
+    const fault = this.#purged.fault ?? behind;
     if (fault !== undefined) throw fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, lengths);
@@ -401,7 +404,8 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async #syncTranscripts(): Promise<void> {
-    await rebuildAll(this.#transcripts);
+    const [firstEventId = 1] = this.#loadedWriter().segments;
+    await rebuildAll(this.#transcripts, firstEventId);
     await flushAll(this.#transcripts);
     if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
     await syncAll(this.#transcripts);

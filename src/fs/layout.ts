@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { join, SEPARATOR } from "@std/path";
 import { invalidRequest } from "../core/errors.ts";
 import { encodeName } from "./names.ts";
 
@@ -80,13 +80,15 @@ export interface WorkerLayout {
 
 /** The paths of a worker. */
 export function workerLayout(layout: RuntimeLayout, workerId: string): WorkerLayout {
-  const directory = join(layout.workers, encodeName(workerId));
+  // The directory is in its normal form, so nothing is left to be joined with care.
+  const directory = `${layout.workers}${SEPARATOR}${encodeName(workerId)}`;
+  const file = (name: string): string => `${directory}${SEPARATOR}${name}`;
   return {
     directory,
-    record: join(directory, "worker.json"),
-    state: join(directory, "state.json"),
-    usage: join(directory, "usage.json"),
-    transcript: join(directory, "transcript.jsonl"),
+    record: file("worker.json"),
+    state: file("state.json"),
+    usage: file("usage.json"),
+    transcript: file("transcript.jsonl"),
   };
 }
 

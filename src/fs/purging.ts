@@ -14,7 +14,7 @@ import { type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "./layout.ts"
 const FILES: ReadonlySet<string> = new Set(["worker.json", "state.json", "usage.json", "transcript.jsonl"]);
 
 /** Removes a worker's files; returns the names that are none of the store's and were left. */
-function removeWorker(fs: FileSystem, layout: RuntimeLayout, workerId: string): string[] {
+export function removeWorker(fs: FileSystem, layout: RuntimeLayout, workerId: string): string[] {
   const { directory } = workerLayout(layout, workerId);
   return guarded("purge", directory, () => {
     if (fs.stat(directory)?.kind !== "directory") return [];

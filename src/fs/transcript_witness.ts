@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { dirname } from "@std/path";
+import { dirname, join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
 import { readBytes, withFile, withFileAsync } from "./disk.ts";
 import { guarded, guardedAsync } from "./faults.ts";
@@ -24,7 +24,8 @@ import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
 import { scanLines } from "./line_scanner.ts";
 import type { LogWitness } from "./log_recovery.ts";
 import { isIntact, lineMarks, sealedText, transcriptMarks } from "./lines.ts";
-import { decodeName } from "./names.ts";
+import { decodeName, encodeName } from "./names.ts";
+import { removeWorker } from "./purging.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
 import type { TranscriptLength } from "./transcripts.ts";
@@ -74,10 +75,15 @@ export class TranscriptWitness {
 
   /** Sets aside what lies past the end of a log that may have lost it. Can be repeated after a crash in the middle. */
   async mend(lastEventId: number, quarantine: Quarantine, notice: (notice: Notice) => void): Promise<void> {
-    for (const { workerId, path, offset, lastEventId: last } of this.#overhangs) {
+    for (const overhang of this.#overhangs) {
+      const { workerId, path, offset, lastEventId: last } = overhang;
       const file = nameOf(this.#layout, path);
       const kept = await quarantine.keep(path, offset);
-      await guardedAsync("mend", path, () => this.#cut(path, offset));
+      await guardedAsync(
+        "mend",
+        path,
+        () => offset > 0 ? this.#cut(overhang) : this.#remove(overhang, quarantine),
+      );
       const message =
         `Events ${lastEventId + 1} to ${last} are gone: a power cut took them, as durability "written" ` +
         `lets it; what ${JSON.stringify(file)} held of them is kept as ${
@@ -89,24 +95,31 @@ export class TranscriptWitness {
     }
   }
 
-  async #cut(path: string, offset: number): Promise<void> {
-    if (offset > 0) {
-      return await withFileAsync(this.#fs, path, "update", async (file) => {
-        file.truncate(offset);
-        await file.sync();
-      });
+  async #cut({ path, offset }: Overhang): Promise<void> {
+    await withFileAsync(this.#fs, path, "update", async (file) => {
+      file.truncate(offset);
+      await file.sync();
+    });
+  }
+
+  /** The worker itself is gone: none of its files belongs to anybody. The witness goes last, so that a crash leaves it. */
+  async #remove({ workerId, path }: Overhang, quarantine: Quarantine): Promise<void> {
+    const directory = dirname(path);
+    for (const { name, kind } of this.#fs.list(directory)) {
+      const other = join(directory, name);
+      if (kind !== "file" || other === path) continue;
+      await quarantine.keep(other);
+      this.#fs.remove(other);
     }
-    this.#fs.remove(path);
-    await this.#fs.syncDirectory(dirname(path));
+    await this.#fs.syncDirectory(directory);
+    removeWorker(this.#fs, this.#layout, workerId);
+    await this.#fs.syncDirectory(this.#layout.workers);
   }
 
   *#search(lengths: ReadonlyMap<string, TranscriptLength>, lastEventId: number): Generator<Overhang> {
     const search = new OverhangSearch(this.#fs, this.#layout, this.#runtimeId, lastEventId);
-    for (const [workerId, { transcriptBytes }] of lengths) {
-      yield* search.inTranscript(workerId, transcriptBytes ?? 0);
-    }
-    for (const workerId of search.workerIds()) {
-      if (!lengths.has(workerId)) yield* search.inTranscript(workerId, 0);
+    for (const workerId of search.workerIds(lengths.keys())) {
+      yield* search.inTranscript(workerId, lengths.get(workerId)?.transcriptBytes ?? 0);
     }
   }
 }
@@ -126,11 +139,14 @@ export class OverhangSearch {
     this.#lastEventId = lastEventId;
   }
 
-  /** The workers that have a directory, also those that the log does not know. */
-  workerIds(): string[] {
+  /** The workers that have a directory, also those that the log does not know. Names of known ones need no decoding. */
+  workerIds(known: Iterable<string> = []): string[] {
     const { workers } = this.#layout;
+    const idsByName = new Map([...known].map((workerId) => [encodeName(workerId), workerId]));
     const entries = guarded("list", workers, () => this.#fs.list(workers));
-    return entries.flatMap(({ name, kind }) => kind === "directory" ? decodeName(name) ?? [] : []);
+    return entries.flatMap(({ name, kind }) =>
+      kind === "directory" ? idsByName.get(name) ?? decodeName(name) ?? [] : []
+    );
   }
 
   /** What the transcript of a worker holds, if anything; nothing is looked for in its first `bytes` bytes. */

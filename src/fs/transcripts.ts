@@ -182,14 +182,32 @@ export class Transcripts {
     }
   }
 
-  /** Why a file lacks bytes that these lengths count: its lines still wait to be written. */
-  faultBehind(lengths: ReadonlyMap<string, TranscriptLength>): RuntimeError | undefined {
-    for (const [workerId, { createdEventId, transcriptBytes = 0 }] of lengths) {
+  /**
+   * Why a checkpoint may not say these lengths: lines that they count still
+   * wait to be written; or a transcript was rebuilt only after they were taken,
+   * and the log from `firstEventId` on would not do to rebuild it again.
+   */
+  faultBehind(
+    lengths: ReadonlyMap<string, TranscriptLength>,
+    firstEventId: number,
+  ): RuntimeError | undefined {
+    for (const [workerId, { createdEventId, transcriptBytes }] of lengths) {
       const transcript = this.#known.get(workerId as WorkerId);
-      if (transcript?.owner.createdEventId !== createdEventId) continue;
-      if ((transcript.bytes ?? Infinity) < transcriptBytes) return transcript.fault;
+      if (transcript?.owner.createdEventId !== createdEventId || transcript.bytes === undefined) continue;
+      if (transcript.bytes < (transcriptBytes ?? 0)) return transcript.fault;
+      if (transcriptBytes === undefined && createdEventId < firstEventId) {
+        return this.#rebuiltMeanwhile(workerId);
+      }
     }
     return undefined;
+  }
+
+  #rebuiltMeanwhile(workerId: string): RuntimeError {
+    const path = this.#paths(workerId).transcript;
+    const message = `Cannot count ${
+      JSON.stringify(path)
+    }: it was rebuilt meanwhile; the next checkpoint counts it`;
+    return new RuntimeError("store_io", message, { operation: "count", path, systemCode: "" });
   }
 
   /** Workers whose files have bytes that were not synced. */

@@ -25,6 +25,9 @@ const UNCLEAN: ReadonlySet<string> = new Set([
   "projection_rebuilt",
 ]);
 
+/** Events that every opening is asked for. */
+const LAST_EVENTS = 8;
+
 /** Opens the store; what it reads is held against the history, which goes on from there. */
 export async function opened(disk: SimulatedDisk, history: History): Promise<Session> {
   const session = new Session(disk, history);
@@ -32,12 +35,21 @@ export async function opened(disk: SimulatedDisk, history: History): Promise<Ses
     const runtime = await session.openOrThrow();
     const live = runtime.workers({ limit: 1_000 }).items.find(({ run }) => run !== null);
     if (live !== undefined) throw new Finding("I5", `${live.record.workerId} pretends to be live`);
+    await checkLast(runtime, history);
     return session;
   } catch (error) {
     if (error instanceof Finding) throw error;
     const what = isRuntimeError(error) ? `refused with ${error.code}` : "untyped error";
     throw new Finding("I1", `${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }
+}
+
+/** The newest events, where a crash shows, are what they were, entries and all. */
+async function checkLast(runtime: Runtime, history: History): Promise<void> {
+  const { items } = await runtime.events({ limit: LAST_EVENTS });
+  const wanted = history.texts.slice(-items.length);
+  if (JSON.stringify(items) === `[${wanted}]`) return;
+  same("I1", "newest events", items, wanted.map((text) => JSON.parse(text)));
 }
 
 /** The store opens and holds what it must (I1, I2, I3). The disk is of no use afterwards. Tells what was noticed. */

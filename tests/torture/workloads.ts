@@ -322,8 +322,20 @@ export const workloads: readonly Workload[] = [
         "once",
         ({ operation, path }) => operation === "syncData" && path.endsWith("/a/transcript.jsonl"),
       );
-      await talk(session, "a", 4, 1_400 + size);
+      // Enough for a checkpoint, which is when transcripts are synced.
+      await talk(session, "a", 9, 1_400 + size);
       await session.read("a");
+      await session.close();
+    },
+  },
+  {
+    name: "lost-end",
+    base: "lostEnd",
+    durability: "written",
+    run: async (session, size) => {
+      await session.open();
+      await session.read("a");
+      await talk(session, "a", 1, size);
       await session.close();
     },
   },

@@ -9,11 +9,40 @@
 export interface Excuse {
   /** The file, below `src/fs/`. */
   readonly file: string;
-  /** A part of the line that is nowhere else in the file. */
+  /** A part of the line, and of the next one behind a space, that is nowhere else in the file. */
   readonly text: string;
   /** Why nothing can take it. */
   readonly reason: string;
 }
 
+const TYPES = "the compiler asks for it: what is indexed is always there";
+
 /** All of them. */
-export const excused: readonly Excuse[] = [];
+export const excused: readonly Excuse[] = [
+  { file: "lines.ts", text: "hexDigits[crc & 15] ?? 0", reason: TYPES },
+  { file: "lines.ts", text: "(bytes[place] ?? 0) - 0x30", reason: TYPES },
+  {
+    file: "log_writer.ts",
+    text: "#segments.at(-1) ?? 1",
+    reason: "a log has a segment from its creation on",
+  },
+  { file: "log_writer.ts", text: "lines.at(-1)?.start ?? 0", reason: "a batch has an event at least" },
+  { file: "log_writer.ts", text: "stat(path)?.size ?? 0", reason: "the name was found to exist just before" },
+  { file: "log_pages.ts", text: "log.segments[0] ?? 1", reason: "a log has a segment from its creation on" },
+  { file: "log_pages.ts", text: "log.segments[index] ?? 1", reason: TYPES },
+  {
+    file: "sorted_lines.ts",
+    text: "newline === -1 ? bytes.length : newline",
+    reason: "the stretch ends where a line ends",
+  },
+  {
+    file: "recovery_table.ts",
+    text: "the last row applies always",
+    reason: "the last row of the table applies always",
+  },
+  {
+    file: "log_recovery.ts",
+    text: '} throw corrupt("events", "the log has no segment"',
+    reason: "the last segment always ends the log",
+  },
+];

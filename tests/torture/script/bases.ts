@@ -38,6 +38,8 @@ export interface Bases {
   readonly begunSegment: Base;
   /** Killed in the middle of the creation of a segment. */
   readonly emptySegment: Base;
+  /** The end of the log is gone, a worker with it; transcripts hold what it held. */
+  readonly lostEnd: Base;
   /** Every projection is damaged. */
   readonly damaged: Base;
   /** The log was pruned, and the newest checkpoint is damaged; foreign and temporary files lie about. */
@@ -100,6 +102,7 @@ async function makeBases(): Promise<Bases> {
     }),
     begunSegment: planted(killed, (disk) => beginSegment(disk, killed.history.texts.length + 1, true)),
     emptySegment: planted(killed, (disk) => beginSegment(disk, killed.history.texts.length + 1, false)),
+    lostEnd: await lostEndBase(closed),
     damaged: planted(long, (disk) => damageProjections(disk)),
     lostCheckpoint: planted(pruned, (disk) => loseCheckpoint(disk)),
     fullQuarantine: planted(torn, (disk) => fillQuarantine(disk)),
@@ -111,10 +114,11 @@ async function makeBases(): Promise<Bases> {
 export async function baseOf(
   from: Base | undefined,
   script: (session: Session) => Promise<void>,
+  durability = "synced",
 ): Promise<Base> {
   const history = from?.history.at(from.history.mark()) ?? new History();
   const disk = new SimulatedDisk(from === undefined ? {} : { contents: from.image });
-  disk.plant.file(`${HOME}/config.jsonc`, configOf({}, "synced"));
+  disk.plant.file(`${HOME}/config.jsonc`, configOf({}, durability));
   const session = new Session(disk, history);
   await script(session);
   const mark = history.mark();
@@ -161,6 +165,24 @@ async function tornBase(from: Base): Promise<Base> {
     }
   }
   throw new Error("Cannot make a torn base: no power cut leaves one");
+}
+
+/** A power cut takes the end of a log whose writer did not wait for the device. */
+async function lostEndBase(from: Base): Promise<Base> {
+  let kept = 0;
+  const script = async (session: Session) => {
+    await session.open();
+    kept = session.history.texts.length;
+    await session.tell((runtime) => runtime.createWorker({ workerId: "c", intent: { kind: "assistant" } }));
+    for (const workerId of ["c", "a"]) await say(session, workerId, 60);
+    await session.tell((runtime) => runtime.flush());
+  };
+  const { image, history } = await baseOf(from, script, "written");
+  const disk = new SimulatedDisk({ contents: image });
+  const log = `${HOME}/events/0000000000000001.jsonl`;
+  const text = new TextDecoder().decode(disk.peek(log) ?? new Uint8Array());
+  disk.plant.file(log, bytesOf(text.slice(0, text.indexOf(`{"id":${kept + 1},`))));
+  return { image: disk.image(), history: history.at({ ...history.mark(), certain: kept, synced: kept }) };
 }
 
 function planted(from: Base, plant: (disk: SimulatedDisk) => void): Base {
