@@ -13,6 +13,8 @@ export type DiagnosticCode =
   | "unclean_open"
   /** Bytes behind the last whole event were set aside: a write that was never acknowledged. */
   | "torn_tail_cut"
+  /** With durability `written`, a power cut took the end of the log; what transcripts held of it was set aside. */
+  | "unsynced_events_lost"
   /** A segment whose creation was never finished was set aside. */
   | "unfinished_segment_removed"
   /** A creation of the store itself that never finished was finished. */

@@ -59,7 +59,7 @@ export const defaultConfig: StoreConfig = configSchema.parse({});
 
 /** Reads the operator's config; the defaults when there is none. Throws `invalid_request` when it is wrong. */
 export function readConfig(fs: FileSystem, path: string): StoreConfig {
-  const bytes = readSmallFile(fs, path, CONFIG_BYTES_MAX);
+  const bytes = readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc");
   if (bytes === undefined) return defaultConfig;
   return parseShape<StoreConfig>(configSchema, parsed(bytes, path), `use ${JSON.stringify(path)}`);
 }

@@ -61,13 +61,21 @@ export async function withFileAsync<T>(
   }
 }
 
-/** All of a small file, or `undefined` when it is not there. Throws `store_corrupt` past `bytesMax`, or for a link. */
-export function readSmallFile(fs: FileSystem, path: string, bytesMax: number): Uint8Array | undefined {
+/**
+ * All of a small file, or `undefined` when it is not there. Throws
+ * `store_corrupt` past `bytesMax`, or for a link; `name` is what it calls the file.
+ */
+export function readSmallFile(
+  fs: FileSystem,
+  path: string,
+  bytesMax: number,
+  name: string = path,
+): Uint8Array | undefined {
   return guarded("read", path, () => {
     const stat = fs.stat(path);
     if (stat === undefined) return undefined;
-    if (stat.kind !== "file") throw corrupt(path, `it is a ${stat.kind}, not a file`);
-    if (stat.size > bytesMax) throw corrupt(path, `it has ${stat.size} bytes, more than ${bytesMax}`);
+    if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
+    if (stat.size > bytesMax) throw corrupt(name, `it has ${stat.size} bytes, more than ${bytesMax}`);
     return withFile(fs, path, "read", (file) => readBytes(file, 0, stat.size));
   });
 }
@@ -150,15 +158,15 @@ export function removeQuietly(fs: FileSystem, path: string): void {
 }
 
 /** Makes a directory, and its name durable. Throws `store_corrupt` when the name is something else. */
-export async function makeDirectory(fs: FileSystem, path: string): Promise<void> {
+export async function makeDirectory(fs: FileSystem, path: string, name: string = path): Promise<void> {
   await guardedAsync("make directory", path, async () => {
     if (fs.makeDirectory(path)) return await fs.syncDirectory(dirname(path));
-    mustBeDirectory(fs, path);
+    mustBeDirectory(fs, path, name);
   });
 }
 
 /** Throws `store_corrupt` unless the path is a directory itself, not a link to one. */
-export function mustBeDirectory(fs: FileSystem, path: string): void {
+export function mustBeDirectory(fs: FileSystem, path: string, name: string = path): void {
   const kind = fs.stat(path)?.kind;
-  if (kind !== undefined && kind !== "directory") throw corrupt(path, `it is a ${kind}, not a directory`);
+  if (kind !== undefined && kind !== "directory") throw corrupt(name, `it is a ${kind}, not a directory`);
 }

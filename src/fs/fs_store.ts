@@ -35,7 +35,7 @@ import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
 import { LineBuffer } from "./line_buffer.ts";
-import { replayLine } from "./log_loading.ts";
+import { ReplayedEffects, replayLine } from "./log_loading.ts";
 import { LogPages } from "./log_pages.ts";
 import { type LogEnd, type LogStart, readLog } from "./log_recovery.ts";
 import { LogWriter } from "./log_writer.ts";
@@ -45,9 +45,10 @@ import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { listSegments } from "./segments.ts";
 import { withRoom } from "./room.ts";
-import { openPlace } from "./store_opening.ts";
+import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail } from "./tail_mending.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
+import { TranscriptWitness } from "./transcript_witness.ts";
 import { Transcripts } from "./transcripts.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
 
@@ -87,6 +88,7 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly directory: string;
   readonly #fs: FileSystem;
   readonly #layout: RuntimeLayout;
+  readonly #place: OpenedPlace;
   readonly #config: StoreConfig;
   readonly #lock: FileLock;
   readonly #pages: LogPages;
@@ -113,7 +115,7 @@ export class FsRuntimeStore implements RuntimeStore {
     disk: FileSystem,
     layout: RuntimeLayout,
     runtimeId: RuntimeId,
-    place: { readonly lock: FileLock; readonly config: StoreConfig; readonly notices: readonly Notice[] },
+    place: OpenedPlace,
   ) {
     const notice = (found: Notice) => this.#notice(found);
     const fs = withRoom(disk, () => this.#transcripts.makeRoom());
@@ -121,6 +123,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.directory = layout.directory;
     this.#fs = fs;
     this.#layout = layout;
+    this.#place = place;
     this.#config = place.config;
     this.#lock = place.lock;
     this.#notices = [...place.notices];
@@ -172,6 +175,7 @@ export class FsRuntimeStore implements RuntimeStore {
     for (const found of this.#notices.splice(0)) host.notice(found);
     this.#projections = this.#newProjections(host.view);
     const checkpoint = this.#checkpoints.load();
+    this.#transcripts.beginReplay();
     for (const row of checkpoint?.rows ?? []) this.#restoreTranscript(row);
     this.#checkpointBytes = checkpoint?.bytes ?? 0;
     const start = { through: checkpoint?.snapshot.through ?? 0, position: checkpoint?.position };
@@ -266,7 +270,16 @@ export class FsRuntimeStore implements RuntimeStore {
   async *#replay(start: LogStart): AsyncGenerator<readonly string[]> {
     const { firstEventIds: segments, foreign, temporary } = listSegments(this.#fs, this.#layout);
     this.#tellStrays(foreign, temporary);
-    const lines = readLog(this.#fs, this.#layout, this.runtimeId, segments, start);
+    const effects = new ReplayedEffects(
+      this.#transcripts,
+      (workerId, id) => this.#removeWorker(workerId, id),
+    );
+    const transcripts = new TranscriptWitness(this.#fs, this.#layout, this.runtimeId, this.#place.wasSynced);
+    const witness = (lastEventId: number) => {
+      effects.foresee();
+      return transcripts.ask(this.#transcripts.lengths(), lastEventId);
+    };
+    const lines = readLog(this.#fs, this.#layout, this.runtimeId, segments, { ...start, witness });
     const slices = new Slices();
     const memory = new LineBuffer();
     let texts: string[] = [];
@@ -274,12 +287,15 @@ export class FsRuntimeStore implements RuntimeStore {
       const step = lines.next();
       if (step.done) {
         yield texts;
+        await this.#mend(step.value, transcripts);
+        effects.settle(Infinity);
         await this.#begin(step.value, segments, start);
         return;
       }
-      const { text, purged } = replayLine(step.value, this.#transcripts, memory);
+      const { text, effect } = replayLine(step.value, memory);
       texts.push(text);
-      if (purged !== undefined) this.#removeWorker(purged, step.value.id);
+      effects.add(effect);
+      effects.settle(step.value.durable);
       if (texts.length < REPLAY_EVENTS) continue;
       yield texts;
       texts = [];
@@ -294,11 +310,22 @@ export class FsRuntimeStore implements RuntimeStore {
     if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#flushTranscripts();
   }
 
-  /** Begins to write where the log ends. An end that is in doubt is mended first, and left behind in its segment. */
+  /** Mends the end of the log, and what transcripts hold past it. */
+  async #mend(end: LogEnd, transcripts: TranscriptWitness): Promise<void> {
+    const notice = (found: Notice) => this.#notice(found);
+    await mendTail(this.#fs, this.#layout, end, this.#quarantine, notice);
+    await transcripts.mend(end.lastEventId, this.#quarantine, notice);
+    await this.#place.rememberConfig();
+    this.#transcripts.endReplay();
+  }
+
+  /** Begins to write where the log ends. An end that was in doubt is left behind in its segment. */
   async #begin(end: LogEnd, segments: readonly number[], start: LogStart): Promise<void> {
-    const isClean = end.tail === undefined && end.bytesRead === 0 && end.segment === segments.at(-1);
     const wasUsed = end.lastEventId > 0;
-    await mendTail(this.#fs, this.#layout, end, this.#quarantine, (found) => this.#notice(found));
+    // A segment without events may have a header that was never synced.
+    const isBare = wasUsed && end.lineOffset === 0;
+    const isClean = end.tail === undefined && end.bytesRead === 0 && end.segment === segments.at(-1) &&
+      !isBare;
     const kept = end.tail?.row.verdict === "remove_segment"
       ? segments.filter((id) => id !== end.segment)
       : segments;

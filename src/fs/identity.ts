@@ -40,7 +40,7 @@ export function readIdentity(
   layout: RuntimeLayout,
   runtimeId: string,
 ): StoreIdentity | undefined {
-  const bytes = readSmallFile(fs, layout.identity, IDENTITY_BYTES_MAX);
+  const bytes = readSmallFile(fs, layout.identity, IDENTITY_BYTES_MAX, "runtime.json");
   if (bytes === undefined) return undefined;
   const content = unseal(bytes, sealOf(runtimeId), "runtime.json");
   const identity = identitySchema.safeParse(content);
@@ -83,4 +83,9 @@ export async function updateConfigSnapshot(
   if (!isInDoubt && JSON.stringify(identity.config) === JSON.stringify(snapshot)) return;
   const bytes = seal(sealOf(runtimeId), { createdAt: identity.createdAt, config: snapshot });
   await replaceFile(fs, layout.identity, [bytes], { durable: true });
+}
+
+/** Whether answers waited for the device, now and when the store was open before. */
+export function wasSynced(identity: StoreIdentity | undefined, config: StoreConfig): boolean {
+  return config.durability === "synced" && identity?.config.durability !== "written";
 }

@@ -9,30 +9,89 @@ import type { LoggedLine } from "./log_recovery.ts";
 import type { LineBuffer } from "./line_buffer.ts";
 import { eventHeadText, eventText, textOf, transcriptSpan } from "./lines.ts";
 import type { Transcripts } from "./transcripts.ts";
+import type { PlacedLine } from "./waiting_lines.ts";
+
+/** What an event means for the files beside the log. */
+export type ReplayedEffect =
+  & { readonly id: number; readonly workerId: WorkerId }
+  & (
+    | { readonly kind: "created" | "purged" }
+    | { readonly kind: "transcript"; readonly line: PlacedLine; readonly count: number }
+  );
 
 /** A replayed event. */
 export interface ReplayedEvent {
   /** Its text. */
   readonly text: string;
-  /** The worker that it purged, if it did. */
-  readonly purged: WorkerId | undefined;
+  /** What it means, if it means anything. */
+  readonly effect: ReplayedEffect | undefined;
 }
 
-/** Replays a line for the transcripts; gives the event's text for the runtime, without entries. */
-export function replayLine(line: LoggedLine, transcripts: Transcripts, memory: LineBuffer): ReplayedEvent {
-  const { bytes, start, end } = line;
+/** Replays a line: gives the event's text for the runtime, without entries, and its effect for the store. */
+export function replayLine(line: LoggedLine, memory: LineBuffer): ReplayedEvent {
+  const { bytes, start, end, id } = line;
   const span = transcriptSpan(bytes, start, end);
   if (span !== undefined) {
     const workerId = JSON.parse(textOf(bytes, span.workerFrom, span.workerEnd));
-    transcripts.add(workerId, memory.copy(bytes, start, end + 1), span.count);
-    return { text: eventHeadText(bytes, start, end, span), purged: undefined };
+    const placed = memory.copy(bytes, start, end + 1);
+    const effect = { kind: "transcript", id, workerId, line: placed, count: span.count } as const;
+    return { text: eventHeadText(bytes, start, end, span), effect };
   }
   const text = eventText(bytes, start, end);
   // The type comes third, behind an id and a time that hold no quotes.
   const typeAt = text.indexOf('"type":"') + 8;
-  if (text.startsWith('worker.created"', typeAt)) transcripts.create(JSON.parse(text).workerId, line.id);
-  if (!text.startsWith('worker.purged"', typeAt)) return { text, purged: undefined };
-  const { workerId } = JSON.parse(text);
-  transcripts.forget(workerId);
-  return { text, purged: workerId };
+  const kind = (["created", "purged"] as const).find((kind) => text.startsWith(`worker.${kind}"`, typeAt));
+  if (kind === undefined) return { text, effect: undefined };
+  return { text, effect: { kind, id, workerId: JSON.parse(text).workerId } };
+}
+
+/**
+ * Effects of replayed events, in order. They are taken in only once their
+ * events are known to be on the device: before that, a power cut may take an
+ * event back, and files that were written or removed for it would lie.
+ */
+export class ReplayedEffects {
+  readonly #transcripts: Transcripts;
+  readonly #waiting: ReplayedEffect[] = [];
+  readonly #purge: (workerId: WorkerId, purgedEventId: number) => void;
+  readonly #purged: ReplayedEffect[] = [];
+
+  /** Effects on transcripts; `purge` removes the files of a worker. */
+  constructor(transcripts: Transcripts, purge: (workerId: WorkerId, purgedEventId: number) => void) {
+    this.#transcripts = transcripts;
+    this.#purge = purge;
+  }
+
+  /** Adds an effect. */
+  add(effect: ReplayedEffect | undefined): void {
+    if (effect !== undefined) this.#waiting.push(effect);
+  }
+
+  /** Takes in the effects of events that are on the device. */
+  settle(through: number): void {
+    this.#take(through);
+    for (const { workerId, id } of this.#purged.splice(0)) this.#purge(workerId, id);
+  }
+
+  /** Takes in all effects, but leaves the files alone, until {@linkcode settle}. */
+  foresee(): void {
+    this.#take(Infinity);
+  }
+
+  #take(through: number): void {
+    for (
+      let [effect] = this.#waiting;
+      effect !== undefined && effect.id <= through;
+      [effect] = this.#waiting
+    ) {
+      this.#waiting.shift();
+      const { kind, workerId, id } = effect;
+      if (kind === "transcript") this.#transcripts.add(workerId, effect.line, effect.count);
+      else if (kind === "created") this.#transcripts.create(workerId, id);
+      else {
+        this.#transcripts.forget(workerId);
+        this.#purged.push(effect);
+      }
+    }
+  }
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { isRuntimeError } from "../core/errors.ts";
-import { closeQuietly, withFile } from "./disk.ts";
+import { closeQuietly, readBytes, withFile } from "./disk.ts";
 import { corrupt, guarded, storeFault } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
@@ -15,6 +15,11 @@ import { isIntact, lineMarks } from "./lines.ts";
 import { contentSize } from "./log_room.ts";
 import { judgeTail, type TailRow, TORN_BYTES_MAX } from "./recovery_table.ts";
 import { isSegmentHeader, segmentHeader } from "./segments.ts";
+
+/** The head of an event that closes the runtime in good order. */
+const CLOSE = /^\{"id":\d+,"at":"[^"]*","type":"runtime\.closed"/;
+const HEAD_BYTES = 96;
+const decoder = new TextDecoder();
 
 /** A place in the log, just behind an event. */
 export interface LogPosition {
@@ -32,6 +37,16 @@ export interface LogStart {
   readonly through: number;
   /** Where that event is; absent without a checkpoint. */
   readonly position: LogPosition | undefined;
+  /** Asked at the end of a log that was not closed: what else proves that events behind this one were synced. */
+  readonly witness?: (lastEventId: number) => LogWitness | undefined;
+}
+
+/** Proof that the log went on. */
+export interface LogWitness {
+  /** The file that proves it. */
+  readonly file: string;
+  /** The last event that it proves to have been synced. */
+  readonly eventId: number;
 }
 
 /** The end of the log as it was found. */
@@ -72,6 +87,8 @@ export interface Tail {
 export interface LoggedLine extends Line {
   /** The event's id. */
   readonly id: number;
+  /** The highest event that is known to be on the device by now. */
+  readonly durable: number;
 }
 
 interface Cursor {
@@ -260,7 +277,7 @@ class LogReader {
       while ((cursor.doubtful[0]?.id ?? Infinity) <= cursor.durable) cursor.doubtful.shift();
       cursor.doubtful.push({ id: marks.id, offset: line.offset });
       offset = line.endOffset;
-      yield { ...line, id: marks.id };
+      yield { ...line, id: marks.id, durable: cursor.durable };
     }
     return offset;
   }
@@ -268,9 +285,11 @@ class LogReader {
   #end(index: number, segment: number, offset: number, size: number): LogEnd {
     const cursor = this.#cursor;
     const isLast = index === this.#segments.length - 1;
-    const tail = offset < size || offset === 0 || !isLast
-      ? this.#judge(index, segment, offset, size)
-      : undefined;
+    const isWhole = offset === size && offset > 0 && isLast;
+    const witness = isWhole && this.#isClosed(segment, offset) ? undefined : this.#start.witness?.(cursor.id);
+    const tail = isWhole && witness === undefined
+      ? undefined
+      : this.#judge(index, segment, offset, size, witness);
     return {
       lastEventId: cursor.id,
       segment,
@@ -283,8 +302,26 @@ class LogReader {
     };
   }
 
-  /** Weighs a bad line at `offset`. Throws `store_corrupt` when it is damage. */
-  #judge(index: number, segment: number, offset: number, size: number): Tail {
+  /** Whether the last event, whose line ends at `offset`, is a close in good order. */
+  #isClosed(segment: number, offset: number): boolean {
+    const { lineOffset } = this.#cursor;
+    if (lineOffset === 0) return false;
+    const path = segmentPath(this.#layout, segment);
+    return guarded("read", path, () =>
+      withFile(this.#fs, path, "read", (file) => {
+        const head = readBytes(file, lineOffset, Math.min(HEAD_BYTES, offset - lineOffset));
+        return CLOSE.test(decoder.decode(head));
+      }));
+  }
+
+  /** Weighs a bad line at `offset`, or a missing one. Throws `store_corrupt` when it is damage. */
+  #judge(
+    index: number,
+    segment: number,
+    offset: number,
+    size: number,
+    witness: LogWitness | undefined,
+  ): Tail {
     const k = this.#cursor.id + 1;
     const later = this.#segments.slice(index + 1);
     const path = segmentPath(this.#layout, segment);
@@ -293,6 +330,7 @@ class LogReader {
       checkpointThrough: this.#start.through,
       // A segment is only created once all events before it are synced, so a later one's name is a witness.
       durableBehind: Math.max(this.#durableBehind(path, offset), ...later.map((first) => first - 1)),
+      heldThrough: witness?.eventId ?? 0,
       bytesBehind: size - offset,
       headerBytes: offset === 0 ? segmentHeader(this.#runtimeId, segment).length : 0,
     });
@@ -306,9 +344,13 @@ class LogReader {
       );
     }
     if (row.verdict !== "corrupt") return { row, segment, offset, bytes: size - offset, k };
-    throw corrupt(nameOf(this.#layout, path), `event ${k} is damaged: ${row.reason}`, {
+    const found = offset === size ? "missing" : "damaged";
+    const holds = witness === undefined
+      ? ""
+      : ` (${JSON.stringify(witness.file)} holds event ${witness.eventId})`;
+    throw corrupt(nameOf(this.#layout, path), `event ${k} is ${found}${holds}: ${row.reason}`, {
       byteOffset: offset,
-      eventIds: [k, k],
+      eventIds: [k, Math.max(k, witness?.eventId ?? 0)],
     });
   }
 

@@ -112,7 +112,9 @@ export class Projections {
     if (state === undefined || this.#isPurged(state)) return;
     try {
       const { directory } = workerLayout(this.#layout, workerId);
-      if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
+      if (!this.#fs.makeDirectory(directory)) {
+        mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
+      }
       for (const projection of this.#ofWorker(state)) {
         if (projection.format.endsWith("/worker") && this.#recorded.get(workerId) === state.createdEventId) {
           continue;
@@ -241,7 +243,7 @@ export class Projections {
   /** What is wrong with a projection: `lags` when it is missing or not current; `through` 0 stands for any. */
   #look(path: string, format: string, through: number): string | undefined {
     try {
-      const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX);
+      const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX, nameOf(this.#layout, path));
       if (bytes === undefined) return "lags";
       const content = unseal(bytes, { format, runtimeId: this.#runtimeId }, path);
       return through === 0 || content.through === through ? undefined : "lags";

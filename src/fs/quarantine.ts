@@ -58,7 +58,7 @@ export class Quarantine {
   }
 
   async #keepBytes(label: string, from: number, bytes: Uint8Array): Promise<string> {
-    await makeDirectory(this.#fs, this.#directory);
+    await makeDirectory(this.#fs, this.#directory, "quarantine");
     const suffix = `${label}-${from}-${crc32(bytes).toString(16).padStart(8, "0")}.bin`;
     // A copy that an earlier try made is made anew: a crash may have left less of it than its name says.
     const isSame = ({ name }: { readonly name: string }) => name.endsWith(`-${suffix}`);

@@ -7,11 +7,17 @@
  * behind a bad one proves nothing by itself. What proves something is that
  * each line says how far the log had been synced when it was written: an
  * intact line with `durable >= k` says that event `k` had been on the device,
- * and so does a checkpoint that covers `k`. Without such a witness, and with
- * no more behind the bad line than one batch can be, event `k` was never
- * acknowledged.
+ * and so does a checkpoint that covers `k`, and a transcript that holds a line
+ * of an event from `k` on, because lines go there only once they are durable.
+ * Without such a witness, and with no more behind the bad line than one batch
+ * can be, event `k` was never acknowledged.
  *
- * The first row that applies decides. Each row has a test.
+ * The same is asked of a log that was not closed and has no bad line: its end
+ * may have been cut off.
+ *
+ * The first row that applies decides. Each row has a test. An opening reads
+ * on from the event that the checkpoint covers, and refuses when that is not
+ * there; so `checkpoint_covers_it` speaks when the whole log is verified.
  *
  * @module
  */
@@ -28,6 +34,8 @@ export interface TailEvidence {
   readonly checkpointThrough: number;
   /** The highest `durable` of any intact line at or behind the bad one, in this segment and later ones; 0 without any. */
   readonly durableBehind: number;
+  /** The last event that a transcript proves to have been synced; 0 when none proves anything. */
+  readonly heldThrough: number;
   /** Bytes from the bad line to the end of the log. */
   readonly bytesBehind: number;
   /** When the bad line is the header of a segment: the bytes that header should have; else 0. */
@@ -49,6 +57,7 @@ export interface TailRow {
   readonly name:
     | "checkpoint_covers_it"
     | "later_line_saw_it_synced"
+    | "transcript_holds_it"
     | "too_much_behind_it"
     | "segment_in_use"
     | "unfinished_segment"
@@ -74,6 +83,12 @@ export const tailTable: readonly TailRow[] = [
     applies: ({ k, durableBehind }) => durableBehind >= k,
     verdict: "corrupt",
     reason: "a later line says that the event had been synced, so it had been acknowledged",
+  },
+  {
+    name: "transcript_holds_it",
+    applies: ({ k, heldThrough }) => heldThrough >= k,
+    verdict: "corrupt",
+    reason: "a transcript holds an event from there on, so it had been acknowledged",
   },
   {
     name: "too_much_behind_it",

@@ -14,7 +14,13 @@ import { readConfig, type StoreConfig } from "./config.ts";
 import { makeDirectory, mustBeDirectory, removeQuietly, withFileAsync, writeNew } from "./disk.ts";
 import { guarded, guardedAsync } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
-import { createIdentity, readIdentity, type StoreIdentity, updateConfigSnapshot } from "./identity.ts";
+import {
+  createIdentity,
+  readIdentity,
+  type StoreIdentity,
+  updateConfigSnapshot,
+  wasSynced,
+} from "./identity.ts";
 import { type RuntimeLayout, runtimesDirectory, segmentPath } from "./layout.ts";
 import { type Owner, takeLock } from "./lock.ts";
 import { listSegments, segmentHeader } from "./segments.ts";
@@ -27,6 +33,10 @@ export interface OpenedPlace {
   readonly config: StoreConfig;
   /** What was noticed. */
   readonly notices: readonly Notice[];
+  /** Whether answers waited for the device, now and when the store was open before. */
+  readonly wasSynced: boolean;
+  /** Notes the config for the next opening, once nothing depends any more on what it was before. */
+  rememberConfig(): Promise<void>;
 }
 
 /** What opening needs to know. */
@@ -55,13 +65,16 @@ export async function openPlace(
     const identity = readIdentityOrTorn(fs, layout, options.runtimeId, notices) ??
       await createStore(fs, layout, options, config, notices);
     // Never a link to somewhere else; one that was removed is filled again from the log.
-    await makeDirectory(fs, layout.workers);
+    await makeDirectory(fs, layout.workers, "workers");
     // Before the first event, the sync of it may have failed, and a second one would only claim success.
     const isInDoubt = !hasContent(fs, layout, options.runtimeId);
-    await updateConfigSnapshot(fs, layout, options.runtimeId, identity, config, isInDoubt);
+    const rememberConfig = (anyhow = false) =>
+      updateConfigSnapshot(fs, layout, options.runtimeId, identity, config, anyhow);
+    if (isInDoubt) await rememberConfig(true);
     await settle(fs, layout, options.root);
     sweep(fs, layout, notices);
-    return { lock, config, notices };
+    const isSynced = wasSynced(identity, config);
+    return { lock, config, notices, wasSynced: isSynced, rememberConfig: () => rememberConfig() };
   } catch (error) {
     lock.release();
     throw error;
@@ -114,8 +127,8 @@ async function createStore(
   if (!options.create) throw missing(layout, "there is no runtime.json");
   return await guardedAsync("create store", layout.directory, async () => {
     const first = segmentPath(layout, 1);
-    await makeDirectory(fs, layout.events);
-    await makeDirectory(fs, layout.workers);
+    await makeDirectory(fs, layout.events, "events");
+    await makeDirectory(fs, layout.workers, "workers");
     if (fs.remove(first)) notices.push(completed("a segment without events was there"));
     await writeNew(fs, first, [segmentHeader(options.runtimeId, 1)], { durable: true });
     await fs.syncDirectory(layout.events);

@@ -90,6 +90,8 @@ export class Transcripts {
   readonly #known = new Map<WorkerId, Transcript>();
   readonly #dirty = new Set<WorkerId>();
   #pendingBytes = 0;
+  /** While the log is read, what lies behind in a file stays: it may be a witness of more events. */
+  #isReplaying = false;
 
   /** Transcripts below the directory of a runtime. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: TranscriptHost) {
@@ -120,6 +122,17 @@ export class Transcripts {
     });
     this.forget(workerId);
     this.#known.set(workerId, transcript);
+  }
+
+  /** The log is about to be read. */
+  beginReplay(): void {
+    this.#isReplaying = true;
+  }
+
+  /** The log was read to its end: from here on, files are made to end where they should. */
+  endReplay(): void {
+    this.#isReplaying = false;
+    for (const transcript of this.#known.values()) transcript.checked = false;
   }
 
   /** Adds a line of the log; the bytes must stay as they are until they are flushed. */
@@ -329,8 +342,11 @@ export class Transcripts {
   /** A transcript that has nothing durable yet: whatever lies there is an unfinished beginning, or a purged worker's. */
   #begin(transcript: Transcript, path: string): void {
     const { directory } = this.#paths(transcript.owner.workerId);
-    if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
+    if (!this.#fs.makeDirectory(directory)) {
+      mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
+    }
     this.#files.close(path);
+    if (this.#isReplaying && this.#takesUp(transcript, path)) return;
     this.#fs.remove(path);
     const file = this.#fs.open(path, "create");
     try {
@@ -342,7 +358,8 @@ export class Transcripts {
   }
 
   #cut(transcript: Transcript, path: string, bytes: number): void {
-    mustBeDirectory(this.#fs, this.#paths(transcript.owner.workerId).directory);
+    const { directory } = this.#paths(transcript.owner.workerId);
+    mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
     if (this.#fs.stat(path)?.kind === "link") {
       throw corrupt(nameOf(this.#layout, path), "it is a link, not a file");
     }
@@ -350,10 +367,24 @@ export class Transcripts {
     const { size } = file.stat();
     if (size < bytes) throw new DamagedLine(size);
     checkTranscript(file, transcript.owner, bytes, transcript.entries);
-    if (size > bytes) {
+    if (size > bytes && !this.#isReplaying) {
       file.truncate(bytes);
       transcript.unsynced = true;
     }
+  }
+
+  /** Goes on behind the header of a file that is the owner's already. */
+  #takesUp(transcript: Transcript, path: string): boolean {
+    const { length } = transcriptHeader(transcript.owner);
+    try {
+      this.#cut(transcript, path, length);
+    } catch (error) {
+      if (error instanceof DamagedLine || isNotFound(error)) return false;
+      throw error;
+    }
+    transcript.bytes = length;
+    transcript.unsynced = true;
+    return true;
   }
 
   #page(transcript: Transcript, path: string, read: ReadTranscript): string[] {
@@ -431,7 +462,9 @@ export class Transcripts {
 
   async #rebuildNow(transcript: Transcript, path: string): Promise<void> {
     const { directory } = this.#paths(transcript.owner.workerId);
-    if (!this.#fs.makeDirectory(directory)) mustBeDirectory(this.#fs, directory);
+    if (!this.#fs.makeDirectory(directory)) {
+      mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
+    }
     await this.#host.quarantine(path);
     this.#dropPending(transcript);
     const rebuilt = await this.#host.rebuild(transcript.owner, path, transcript.synced);

@@ -34,6 +34,8 @@ export class DiskProcess {
   readonly latency: (() => Promise<void>) | undefined;
   onCall: CallHook | undefined;
   #alive = true;
+  /** Made once: whoever lives on asks very often, and where it happened says nothing. */
+  #gone: PowerCut | undefined;
 
   constructor(machine: Machine, options: ProcessOptions) {
     this.machine = machine;
@@ -112,7 +114,7 @@ export class DiskProcess {
 
   /** Throws `PowerCut` unless calls still have an effect. */
   requireLife(): void {
-    if (!this.machine.powered) throw new PowerCut("the power was cut");
-    if (!this.#alive) throw new PowerCut("the process was killed");
+    if (this.alive) return;
+    throw this.#gone ??= new PowerCut(this.#alive ? "the power was cut" : "the process was killed");
   }
 }

@@ -17,6 +17,7 @@ const nothing: TailEvidence = {
   k: 10,
   checkpointThrough: 9,
   durableBehind: 9,
+  heldThrough: 9,
   bytesBehind: 100,
   headerBytes: 0,
 };
@@ -43,6 +44,14 @@ const cases: Record<TailRow["name"], Case> = {
       headerBytes: 120,
     }],
   },
+  transcript_holds_it: {
+    verdict: "corrupt",
+    decides: [
+      { heldThrough: 10 },
+      { heldThrough: 10, bytesBehind: 0 },
+      { heldThrough: 99, bytesBehind: 0, headerBytes: 120 },
+    ],
+  },
   too_much_behind_it: {
     verdict: "corrupt",
     decides: [{ bytesBehind: TORN_BYTES_MAX + 1 }, { bytesBehind: Infinity, headerBytes: 120 }],
@@ -60,6 +69,7 @@ const cases: Record<TailRow["name"], Case> = {
     decides: [{}, { bytesBehind: 1 }, { bytesBehind: TORN_BYTES_MAX }, {
       checkpointThrough: 0,
       durableBehind: 0,
+      heldThrough: 0,
     }],
   },
 };

@@ -1,7 +1,7 @@
 /**
  * Runs the reliability suites:
  *
- *     deno task torture [--suite NAME,NAME] [--share X] [--seed N] [--only CASE] [--json FILE]
+ *     deno task torture [--suite NAME,NAME] [--share X] [--seed N] [--only CASE] [--json FILE] [--junit FILE]
  *
  * `--share` says how much of the full targets to run (1 is all), `--only`
  * replays one case. Exits with 1 when an oracle breaks or a count stays below
@@ -10,7 +10,7 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { isGood, remarksOf, type SuiteResult, tableOf } from "./report.ts";
+import { isGood, junitOf, remarksOf, type SuiteResult, tableOf } from "./report.ts";
 import { BrokenOracle, type Budget, type Suite } from "./suite.ts";
 import { suites } from "./suites.ts";
 
@@ -22,14 +22,20 @@ const share = only === undefined ? Number(options.get("share") ?? 1) : 1;
 
 const results: SuiteResult[] = [];
 const startedAt = Date.now();
-for (const suite of chosen) results.push(await resultOf(suite));
+for (const suite of chosen) {
+  const result = await resultOf(suite);
+  results.push(result);
+  console.log(`${suite.name}: ${isGood(result) ? "good" : "NOT GOOD"} after ${result.seconds.toFixed(0)} s`);
+  if (!isGood(result)) console.log(`${tableOf([result])}\n${remarksOf([result]).join("\n")}`);
+}
 console.log(`\n${tableOf(results)}\n`);
 for (const remark of remarksOf(results)) console.log(remark);
 console.log(`${((Date.now() - startedAt) / 1_000).toFixed(0)} s in all, share ${share}, seed ${seed}`);
-const file = options.get("json");
-if (file !== undefined) {
-  Deno.writeTextFileSync(file, `${JSON.stringify({ share, seed, results }, null, 2)}\n`);
+const { json, junit } = Object.fromEntries(options);
+if (json !== undefined) {
+  Deno.writeTextFileSync(json, `${JSON.stringify({ share, seed, results }, null, 2)}\n`);
 }
+if (junit !== undefined) Deno.writeTextFileSync(junit, junitOf(results));
 Deno.exit(results.every(isGood) ? 0 : 1);
 
 async function resultOf(suite: Suite): Promise<SuiteResult> {
@@ -72,11 +78,11 @@ function suitesNamed(names: string | undefined): readonly Suite[] {
 function optionsOf(args: readonly string[]): Map<string, string> {
   const found = new Map<string, string>();
   for (let index = 0; index < args.length; index += 2) {
-    const name = /^--(suite|share|seed|only|json)$/.exec(args[index] ?? "")?.[1];
+    const name = /^--(suite|share|seed|only|json|junit)$/.exec(args[index] ?? "")?.[1];
     const value = args[index + 1];
     if (name === undefined || value === undefined) {
       console.error(
-        "Usage: deno task torture [--suite NAMES] [--share X] [--seed N] [--only CASE] [--json FILE]",
+        "Usage: deno task torture [--suite NAMES] [--share X] [--seed N] [--only CASE] [--json FILE] [--junit FILE]",
       );
       Deno.exit(2);
     }

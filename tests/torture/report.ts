@@ -1,5 +1,5 @@
 /**
- * What suites found, as a table for people and as JSON.
+ * What suites found, as a table for people and as a JUnit file.
  *
  * @module
  */
@@ -59,4 +59,21 @@ export function remarksOf(results: readonly SuiteResult[]): string[] {
     ...(report?.notes ?? []).map((note) => `${suite}: ${note}`),
     ...(failure === undefined ? [] : [`\n${suite} FAILED: ${failure}\nreplay: ${replay}`]),
   ]);
+}
+
+/** A JUnit file in which each suite is one test, as Deno writes them. */
+export function junitOf(results: readonly SuiteResult[]): string {
+  const cases = results.map((result) => {
+    const failure = isGood(result)
+      ? ""
+      : `<failure>${escaped(result.failure ?? "a count is too low")}</failure>`;
+    return `<testcase name="${escaped(result.suite)}" time="${
+      result.seconds.toFixed(3)
+    }">${failure}</testcase>`;
+  });
+  return `<testsuites>\n<testsuite name="torture">\n${cases.join("\n")}\n</testsuite>\n</testsuites>\n`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

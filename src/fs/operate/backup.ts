@@ -127,8 +127,8 @@ async function makeTarget({ fs, layout }: FoundPlace, root: string): Promise<Fil
   const owner = { pid: Deno.pid, openedAt: new Date().toISOString(), instanceId: crypto.randomUUID() };
   const lock = await takeLock(fs, layout, owner);
   try {
-    await makeDirectory(fs, layout.events);
-    await makeDirectory(fs, layout.workers);
+    await makeDirectory(fs, layout.events, "events");
+    await makeDirectory(fs, layout.workers, "workers");
     return lock;
   } catch (error) {
     lock.release();

@@ -19,6 +19,8 @@ export type FindingCode =
   | "log_inconsistent"
   /** The log ends before what a checkpoint covers: an older copy. */
   | "log_behind_checkpoint"
+  /** The log ends before what a transcript holds: its end was cut off, or it is an older copy. */
+  | "log_behind_transcript"
   /** Bytes at the end of the log that were never acknowledged. */
   | "torn_tail"
   /** A segment whose creation never finished. */

@@ -138,8 +138,8 @@ async function begin(
   const lock = await takeLock(fs, layout, owner);
   try {
     await fs.syncDirectory(runtimesDirectory(root));
-    await makeDirectory(fs, layout.events);
-    await makeDirectory(fs, layout.workers);
+    await makeDirectory(fs, layout.events, "events");
+    await makeDirectory(fs, layout.workers, "workers");
     if (header.config !== undefined) {
       await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
     }

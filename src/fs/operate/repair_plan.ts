@@ -20,8 +20,10 @@ export interface RepairStep {
     | "rebuild_identity"
     /** Set a checkpoint aside, so that an opening reads the log instead. */
     | "set_checkpoint_aside"
-    /** Cut the log before the first damaged event. */
+    /** Cut the log before the first damaged event, and transcripts with it. */
     | "cut_log"
+    /** Cut transcripts behind the last event of a log that lost its end. */
+    | "cut_transcripts"
     /** Nothing here can help: a backup can. */
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
@@ -60,10 +62,19 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     steps.push({ action: "rebuild_identity", message, file: "runtime.json" });
   }
   const cutAt = firstDamaged(report);
-  const covered = counts.log_behind_checkpoint !== undefined;
+  const isHeld = findings.some(({ code, severity }) =>
+    code === "log_behind_transcript" && severity === "damaged"
+  );
+  const covered = counts.log_behind_checkpoint !== undefined || isHeld;
   if (cutAt !== undefined) steps.push(...cutSteps(place, report, cutAt));
   if (cutAt !== undefined || covered || counts.checkpoint_mismatch || counts.checkpoint_damaged) {
     steps.push(...asideSteps(place, report, cutAt));
+  }
+  if (isHeld && cutAt === undefined) {
+    const eventId = report.lastEventId + 1;
+    const message =
+      `the events from ${eventId} on are lost; what transcripts hold of them is kept in salvage/`;
+    steps.push({ action: "cut_transcripts", message, eventId });
   }
   if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
   const isStuck = steps.some(({ action }) => action === "restore_backup" || action === "correct_config");

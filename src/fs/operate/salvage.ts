@@ -12,12 +12,15 @@ import { defaultConfig } from "../config.ts";
 import { makeDirectory, readBytes, withFile, withFileAsync, writeNew } from "../disk.ts";
 import { guarded, guardedAsync, isExisting } from "../faults.ts";
 import { createIdentity } from "../identity.ts";
+import type { OpenFile } from "../file_system.ts";
 import { segmentPath } from "../layout.ts";
 import { scanLines } from "../line_scanner.ts";
 import { eventText, idOf, isIntact } from "../lines.ts";
 import { contentSize } from "../log_room.ts";
+import { encodeName } from "../names.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
 import { listSegments, segmentHeader } from "../segments.ts";
+import { OverhangSearch } from "../transcript_witness.ts";
 import type { FoundPlace } from "./options.ts";
 import type { RepairStep } from "./repair_plan.ts";
 
@@ -45,7 +48,11 @@ export class Salvage {
     if (step.action === "set_checkpoint_aside" && step.file !== undefined) {
       await this.#move(join(layout.directory, step.file));
     }
-    if (step.action === "cut_log" && step.eventId !== undefined) await this.#cut(step.eventId);
+    if (step.eventId === undefined) return;
+    if (step.action === "cut_log") await this.#cut(step.eventId);
+    if (step.action === "cut_log" || step.action === "cut_transcripts") {
+      await this.#cutTranscripts(step.eventId);
+    }
   }
 
   async #identity(): Promise<void> {
@@ -97,15 +104,34 @@ export class Salvage {
           expected++;
           offset = line.endOffset;
         }
-        if (offset >= size) return;
-        await this.#keep(`${basename(path)}-${offset}`, function* (): Generator<Uint8Array> {
-          for (let at = offset; at < size; at += PART_BYTES) {
-            yield readBytes(file, at, Math.min(PART_BYTES, size - at));
-          }
-        });
-        file.truncate(offset);
-        await file.syncData();
+        await this.#cutFile(file, basename(path), offset);
       }));
+  }
+
+  /** Cuts transcripts before the lines of this event and later ones: they would prove that the log lost its end. */
+  async #cutTranscripts(eventId: number): Promise<void> {
+    const { fs, layout, runtimeId } = this.#place;
+    const search = new OverhangSearch(fs, layout, runtimeId, eventId - 1);
+    for (const workerId of search.workerIds()) {
+      for (const { path, offset } of search.inTranscript(workerId, 0)) {
+        const label = `${encodeName(workerId)}-${basename(path)}`;
+        const cut = (file: OpenFile) => this.#cutFile(file, label, offset);
+        await guardedAsync("cut", path, () => withFileAsync(fs, path, "update", cut));
+      }
+    }
+  }
+
+  /** Keeps the end of a file, then cuts it off. */
+  async #cutFile(file: OpenFile, label: string, offset: number): Promise<void> {
+    const { size } = file.stat();
+    if (offset >= size) return;
+    await this.#keep(`${label}-${offset}`, function* (): Generator<Uint8Array> {
+      for (let at = offset; at < size; at += PART_BYTES) {
+        yield readBytes(file, at, Math.min(PART_BYTES, size - at));
+      }
+    });
+    file.truncate(offset);
+    await file.syncData();
   }
 
   /** Keeps bytes in a new file. */
@@ -130,7 +156,7 @@ export class Salvage {
   async #free(label: string): Promise<string> {
     const { fs } = this.#place;
     try {
-      await makeDirectory(fs, this.#directory);
+      await makeDirectory(fs, this.#directory, "salvage");
     } catch (error) {
       if (!isExisting(error)) throw error;
     }

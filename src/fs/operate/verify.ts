@@ -7,11 +7,11 @@
  */
 import { isRuntimeError, type RuntimeErrorCode } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
-import { readConfig } from "../config.ts";
+import { defaultConfig, readConfig } from "../config.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
 import { corrupt, guarded } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
-import { readIdentity } from "../identity.ts";
+import { readIdentity, type StoreIdentity, wasSynced } from "../identity.ts";
 import { segmentPath } from "../layout.ts";
 import { listSegments } from "../segments.ts";
 import { Expected } from "./expected.ts";
@@ -85,7 +85,7 @@ export async function verifyPlace(place: FoundPlace, options: OperationOptions):
   const { layout, runtimeId } = place;
   const findings = new Findings();
   const meter = new Meter(options);
-  checkIdentity(place, findings);
+  const isSynced = checkIdentity(place, findings);
   const checkpoints = readCheckpoints(place, findings);
   const segments = segmentsOf(place, findings);
   meter.stage("log", sizeOf(place, segments), "bytes");
@@ -97,14 +97,17 @@ export async function verifyPlace(place: FoundPlace, options: OperationOptions):
     findings.add({ code: "event_unknown", severity: "info", message });
   }
   const firstEventId = segments[0] ?? 1;
-  const fileBytes = log.folded ? await verifyFiles({ place, expected, firstEventId, findings, meter }) : 0;
+  const { lastEventId } = log;
+  const fileBytes = log.folded
+    ? await verifyFiles({ place, isSynced, expected, firstEventId, lastEventId, findings, meter })
+    : 0;
   return {
     runtimeId,
     directory: layout.directory,
     verdict: findings.verdict,
     closed: log.folded && expected.closed,
     firstEventId,
-    lastEventId: log.lastEventId,
+    lastEventId,
     events: log.events,
     workers: expected.ledger.workerCount,
     logBytes: log.bytes,
@@ -115,17 +118,25 @@ export async function verifyPlace(place: FoundPlace, options: OperationOptions):
   };
 }
 
-function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings): void {
-  const identity = issueOf(["store_corrupt"], () => {
-    if (readIdentity(fs, layout, runtimeId) === undefined) throw corrupt("runtime.json", "it is missing");
+/** Looks at who the store is and how it is to be opened; whether answers have always waited for the device. */
+function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings): boolean {
+  let identity: StoreIdentity | undefined;
+  let config = defaultConfig;
+  const identityIssue = issueOf(["store_corrupt"], () => {
+    identity = readIdentity(fs, layout, runtimeId);
+    if (identity === undefined) throw corrupt("runtime.json", "it is missing");
   });
-  if (identity !== undefined) {
-    findings.add({ code: "identity_damaged", severity: "damaged", message: identity, file: "runtime.json" });
+  if (identityIssue !== undefined) {
+    const spot = { severity: "damaged", file: "runtime.json" } as const;
+    findings.add({ code: "identity_damaged", message: identityIssue, ...spot });
   }
-  const config = issueOf(["invalid_request", "store_corrupt"], () => void readConfig(fs, layout.config));
-  if (config !== undefined) {
-    findings.add({ code: "config_invalid", severity: "damaged", message: config, file: "config.jsonc" });
+  const configIssue = issueOf(["invalid_request", "store_corrupt"], () => {
+    config = readConfig(fs, layout.config);
+  });
+  if (configIssue !== undefined) {
+    findings.add({ code: "config_invalid", severity: "damaged", message: configIssue, file: "config.jsonc" });
   }
+  return wasSynced(identity, config);
 }
 
 /** The message of an error with one of these codes, if `work` throws one. */

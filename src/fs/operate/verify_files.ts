@@ -21,6 +21,7 @@ import { decodeName } from "../names.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
 import { unseal } from "../sealed.ts";
 import { transcriptHeader } from "../transcript_file.ts";
+import { AheadOfLog } from "./verify_ahead.ts";
 import type { Expected, ExpectedTranscript } from "./expected.ts";
 import type { Finding, FindingCode, Findings, FindingSeverity } from "./finding.ts";
 import type { FoundPlace, Meter } from "./options.ts";
@@ -35,8 +36,12 @@ export interface FilesCheck {
   readonly place: FoundPlace;
   /** What the log says. */
   readonly expected: Expected;
+  /** Whether answers have always waited for the device. */
+  readonly isSynced: boolean;
   /** The oldest event that the log still holds. */
   readonly firstEventId: number;
+  /** The last event of the log. */
+  readonly lastEventId: number;
   /** What is found goes here. */
   readonly findings: Findings;
   /** Tells progress. */
@@ -61,12 +66,14 @@ export async function verifyFiles(check: FilesCheck): Promise<number> {
 
 class FilesVerifier {
   readonly #check: FilesCheck;
+  readonly #ahead: AheadOfLog;
   #projected: boolean | undefined;
   /** Bytes read. */
   bytes = 0;
 
   constructor(check: FilesCheck) {
     this.#check = check;
+    this.#ahead = new AheadOfLog(check);
   }
 
   worker(state: WorkerState): void {
@@ -75,7 +82,9 @@ class FilesVerifier {
     const { createdAt, createdEventId, lastEventId } = state;
     const paths = workerLayout(this.#check.place.layout, workerId);
     const transcript = this.#check.expected.transcripts.get(workerId);
-    if (transcript !== undefined) this.#transcript(transcript, paths.transcript);
+    if (transcript !== undefined && !this.#ahead.isTold(workerId, transcript.bytes)) {
+      this.#transcript(transcript, paths.transcript);
+    }
     const projections = [
       [paths.record, "worker", createdEventId, { workerId, createdAt, record }],
       [paths.state, "worker-state", lastEventId, { workerId, state: rest }],
@@ -99,7 +108,7 @@ class FilesVerifier {
     const known = new Set([...ledger.workers()].map(({ record }) => record.workerId as string));
     for (const { name, kind } of this.#names(layout.workers)) {
       const workerId = kind === "directory" ? decodeName(name) : undefined;
-      if (workerId !== undefined && known.has(workerId)) continue;
+      if (workerId !== undefined && (known.has(workerId) || this.#ahead.isTold(workerId, 0))) continue;
       const message = workerId === undefined
         ? `${JSON.stringify(name)} is none of the store's files`
         : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
@@ -234,7 +243,7 @@ class FilesVerifier {
     // In a copy nothing of it may be there: that is no damage, the next opening writes all of them.
     const missing = this.#isClosed && this.#isProjected ? "healable" : "pending";
     try {
-      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX);
+      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
       if (bytes === undefined) {
         return this.#tell("projection_missing", missing, "it is missing", path, workerId);
       }

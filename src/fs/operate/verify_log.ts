@@ -241,6 +241,8 @@ class LogVerifier {
       k,
       checkpointThrough: Math.max(0, ...this.#check.checkpoints.map(({ snapshot }) => snapshot.through)),
       durableBehind: Math.max(next.durable, ...later.map((first) => first - 1)),
+      // What transcripts hold past the end is looked at once the end is known.
+      heldThrough: 0,
       bytesBehind: size - offset,
       headerBytes: 0,
     });

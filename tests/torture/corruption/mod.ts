@@ -5,6 +5,7 @@
  * @module
  */
 import { baseStore, type Ending } from "../kit/base_store.ts";
+import { tailTable } from "../../../src/fs/recovery_table.ts";
 import { inParallel } from "../kit/parallel.ts";
 import type { Budget, Count, Suite, SuiteReport } from "../suite.ts";
 import { filesOf } from "./damage.ts";
@@ -28,7 +29,12 @@ async function run(budget: Budget): Promise<SuiteReport> {
   const module = new URL("./worker.ts", import.meta.url);
   const tallies = await inParallel<Portion, Tally>(module, portions, budget.progress);
   const total = summed(tallies);
-  const rows = { what: "rows of the recovery table that refuse", count: await checkRows(), target: 3 };
+  const refusing = tailTable.filter(({ verdict }) => verdict === "corrupt").length;
+  const rows = {
+    what: "rows of the recovery table that refuse",
+    count: (await checkRows()).length,
+    target: refusing,
+  };
   return { counts: [...countsOf(total, budget), rows], notes: notesOf(total) };
 }
 
@@ -41,12 +47,12 @@ async function portionsOf({ share, seed, only }: Budget): Promise<Portion[]> {
   const possible = perEnding.flatMap(({ files }) => [...files.values()])
     .reduce((sum, bytes) => sum + bytes.length * 4, 0);
   // A little more than the target, because not every mutation is a change.
-  const oneIn = Math.max(1, Math.floor(possible / (TARGET * share * 1.2)));
+  const chance = TARGET * share * 1.04 / possible;
   for (const { ending, files } of perEnding) {
     for (const file of files.keys()) {
       if (only !== undefined && !only.startsWith(`${ending}:${file}:`)) continue;
       for (let part = 0; part < PORTIONS_PER_FILE; part++) {
-        portions.push({ ending, file, part, parts: PORTIONS_PER_FILE, oneIn, seed, ...(only && { only }) });
+        portions.push({ ending, file, part, parts: PORTIONS_PER_FILE, chance, seed, ...(only && { only }) });
       }
     }
   }

@@ -18,8 +18,8 @@ export interface Portion {
   /** This part of so many. */
   readonly part: number;
   readonly parts: number;
-  /** One in so many mutations of single bytes is tried, and four times as many of the others. */
-  readonly oneIn: number;
+  /** Chance of a mutation of single bytes to be tried; the others are four times as likely. */
+  readonly chance: number;
   /** Which of them. */
   readonly seed: number;
   /** The one case to try. */
@@ -30,8 +30,8 @@ export interface Portion {
 export type Tally = Readonly<Record<string, number>>;
 
 /** Whether a mutation is tried. */
-export function isChosen({ oneIn, seed }: Portion, mutation: string, index: number): boolean {
+export function isChosen({ chance, seed }: Portion, mutation: string, index: number): boolean {
   const isOfBytes = mutation.startsWith("flip") || mutation.startsWith("cut");
-  const every = isOfBytes ? oneIn : Math.max(1, Math.floor(oneIn / 4));
-  return (Math.imul(index + seed, 0x9e3779b1) >>> 0) % 1_000_003 % every === 0;
+  const place = (Math.imul(index + seed, 0x9e3779b1) >>> 0) / 0x100000000;
+  return place < (isOfBytes ? chance : 4 * chance);
 }

@@ -5,21 +5,18 @@
  *
  * @module
  */
-import { isRuntimeError } from "../../../mod.ts";
+import { verify } from "../../../fs_store.ts";
 import { tailTable, TORN_BYTES_MAX } from "../../../src/fs/recovery_table.ts";
-import { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, openOn } from "../kit/opened.ts";
+import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
+import { HOME, openOn, ROOT } from "../kit/opened.ts";
 import { BrokenOracle } from "../suite.ts";
 
-const LAST = `${HOME}/events/0000000000000001.jsonl`;
+const LOG = `${HOME}/events/0000000000000001.jsonl`;
 
 type Damage = (bytes: Uint8Array) => Uint8Array;
 
-/**
- * `checkpoint_covers_it` is not among them: what a checkpoint covers is never
- * read as a tail, its last line is looked at before.
- */
-const damages: Readonly<Record<string, Damage>> = {
+/** What an opening refuses of a store whose writer was killed. */
+const killed: Readonly<Record<string, Damage>> = {
   later_line_saw_it_synced: (bytes) => flipped(bytes, bytes.indexOf(0x0a) + 20),
   too_much_behind_it: (bytes) => {
     const long = new Uint8Array(bytes.length + TORN_BYTES_MAX + 1).fill(0x61);
@@ -29,29 +26,62 @@ const damages: Readonly<Record<string, Damage>> = {
   segment_in_use: (bytes) => flipped(bytes.slice(0, endOfLine(bytes, 3)), 20),
 };
 
-/** Hits every row that refuses; gives how many there were. */
-export async function checkRows(): Promise<number> {
-  const image = await killedStore();
-  for (const [name, damage] of Object.entries(damages)) {
-    const disk = new SimulatedDisk({ contents: image });
-    disk.plant.file(LAST, damage(disk.peek(LAST) ?? new Uint8Array()));
-    const error = await openOn(disk).then(() => undefined, (error) => error);
-    const { reason } = tailTable.find((row) => row.name === name) ?? { reason: "no such row" };
-    if (!isRuntimeError(error) || error.code !== "store_corrupt" || !error.message.endsWith(reason)) {
-      throw new BrokenOracle("I1", `row:${name}`, `not refused by this row, but ${error}`, { cause: error });
-    }
-  }
-  return Object.keys(damages).length;
+/** What an opening refuses when transcripts were written before the kill: the log keeps all events but the last. */
+const flushed: Readonly<Record<string, Damage>> = {
+  transcript_holds_it: (bytes) => bytes.slice(0, endOfLine(bytes, 4)),
+};
+
+/** What `verify` refuses of a closed store: an opening reads on from the checkpoint, and looks at its place first. */
+const closed: Readonly<Record<string, Damage>> = {
+  checkpoint_covers_it: (bytes) => bytes.slice(0, -3),
+};
+
+/** Hits every row that refuses; gives their names. */
+export async function checkRows(): Promise<string[]> {
+  const images = await stores();
+  const opened = async (disk: SimulatedDisk) => [String(await openOn(disk).catch((error) => error))];
+  const verified = async (fileSystem: SimulatedDisk) => {
+    const { findings } = await verify({ root: ROOT, runtimeId: "t" }, { fileSystem });
+    return findings.map(({ message }) => message);
+  };
+  return [
+    ...await checkEach(killed, images.killed, opened),
+    ...await checkEach(flushed, images.flushed, opened),
+    ...await checkEach(closed, images.closed, verified),
+  ];
 }
 
-async function killedStore(): Promise<ReturnType<SimulatedDisk["image"]>> {
+/** Does each damage to a store; what is told of it must end in the reason of the row. */
+async function checkEach(
+  damages: Readonly<Record<string, Damage>>,
+  image: DirectoryImage,
+  tell: (disk: SimulatedDisk) => Promise<string[]>,
+): Promise<string[]> {
+  for (const [name, damage] of Object.entries(damages)) {
+    const disk = new SimulatedDisk({ contents: image });
+    disk.plant.file(LOG, damage(disk.peek(LOG) ?? new Uint8Array()));
+    const told = await tell(disk);
+    if (told.some((message) => message.endsWith(reasonOf(name)))) continue;
+    throw new BrokenOracle("I1", `row:${name}`, `not refused by this row, but ${told.join("; ")}`);
+  }
+  return Object.keys(damages);
+}
+
+function reasonOf(row: string): string {
+  return tailTable.find(({ name }) => name === row)?.reason ?? "no such row";
+}
+
+/** A store of events 1 to 4, the last of them said to a worker; how it was before it was flushed, and closed. */
+async function stores(): Promise<Readonly<Record<"killed" | "flushed" | "closed", DirectoryImage>>> {
   const disk = new SimulatedDisk();
   const { runtime } = await openOn(disk);
   await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
   await runtime.worker("a").sendInput({ role: "user", content: "one" });
-  const image = disk.image();
+  const killed = disk.image();
+  await runtime.flush();
+  const flushed = disk.image();
   await runtime.close();
-  return image;
+  return { killed, flushed, closed: disk.image() };
 }
 
 function flipped(bytes: Uint8Array, at: number): Uint8Array {

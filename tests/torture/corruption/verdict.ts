@@ -51,7 +51,7 @@ export async function judge(
     mustBeUnchanged(before, comparedFiles(disk), broken);
     return "refused";
   }
-  if (checkReadings(baseline, file, mutation, found, broken)) {
+  if (checkReadings(baseline, file, found, broken)) {
     const cut = found.diagnostics.some(({ code, file: named }) => code === "torn_tail_cut" && named === file);
     if (!cut && /^(?:flip|zeros)/.test(mutation)) throw broken("I1", "the end was cut off, and nothing told");
     return "shorter";
@@ -93,13 +93,12 @@ function mustBeUnchanged(
 function checkReadings(
   baseline: Baseline,
   file: string,
-  mutation: Mutation,
   { readings }: Visit,
   broken: Broken,
 ): boolean {
   checkFold(readings, broken);
   if (readings.get("workers")?.text !== baseline.readings.get("workers")?.text) {
-    if (mayBeShorter(baseline, file, mutation) && isPrefix(readings, baseline.events)) return true;
+    if (mayBeShorter(baseline, file) && isLongPrefix(readings, baseline)) return true;
     throw broken("I1", "the states of the workers are not what they were");
   }
   for (const [part, { text, error }] of readings) {
@@ -132,20 +131,20 @@ function concerns(file: string, part: string): boolean {
     part.endsWith(file.split("/")[1] === "~42eta~2f2" ? "Beta/2" : file.split("/")[1] ?? "");
 }
 
-/** Only the last batch of a log that nobody closed may go, or an end that holds it. */
-function mayBeShorter(baseline: Baseline, file: string, mutation: Mutation): boolean {
-  if (baseline.ending !== "killed" || kindOf(file, baseline.files) !== "last segment") return false;
-  const [kind, at = "0"] = mutation.split(" ");
-  if (kind === "flip") return Number(at) >= baseline.lastBatchOffset;
-  if (kind === "zeros") return Number(at) + 512 > baseline.lastBatchOffset;
-  return true;
+/** Only a log that nobody closed may lose anything of its end. */
+function mayBeShorter({ ending, files }: Baseline, file: string): boolean {
+  return ending === "killed" && kindOf(file, files) === "last segment";
 }
 
-/** I2: the events are those that were, as far as they go, and then those of the opening. */
-function isPrefix(readings: Readings, sound: readonly RuntimeEvent[]): boolean {
+/**
+ * I2: the events are those that were, as far as they go, and then those of
+ * the opening. Only the last batch may be missing: transcripts are witnesses
+ * of all that was before it.
+ */
+function isLongPrefix(readings: Readings, { events: sound, base }: Baseline): boolean {
   const events: RuntimeEvent[] = JSON.parse(readings.get("events")?.text ?? "[]");
   const same = events.findIndex((event, index) => JSON.stringify(event) !== JSON.stringify(sound[index]));
-  return same > 0 &&
+  return same >= base.lastBatchFirst - 1 &&
     events.slice(same).every(({ type }) => type === "runtime.opened" || type === "worker.run_interrupted");
 }
 

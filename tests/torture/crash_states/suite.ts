@@ -19,7 +19,7 @@ import { type Moment, momentsOf } from "./moments.ts";
 const TARGET = 500_000;
 const ROUNDS_MAX = 60;
 /** One in so many states is held against all oracles; the others are opened. */
-const WHOLE_EACH = 24;
+const WHOLE_EACH = 40;
 
 /** The suite. */
 export const crashStates: JobSuite = {
@@ -108,12 +108,12 @@ async function again(workload: Workload, only: string, tally: Tally): Promise<vo
 }
 
 /** Bases that were damaged before the script began. */
-function isDamaged({ base }: Workload): boolean {
+export function isDamaged({ base }: Workload): boolean {
   return base === "damaged" || base === "lostCheckpoint" || base === "fullQuarantine";
 }
 
 /** A power cut damages nothing that had been synced before something was built on it. */
-function checkSilent(found: readonly Diagnostic[]): void {
+export function checkSilent(found: readonly Diagnostic[]): void {
   for (const { code, message } of found) {
     const isDamage = code === "transcript_rebuilt" ||
       (code === "checkpoint_unusable" && /^Cannot read/.test(message));

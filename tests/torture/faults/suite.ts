@@ -39,13 +39,16 @@ type Kind = ErrorCode | "short" | "applied";
 type Extent = "once" | "sticky" | "and-1" | "and-2" | "and-3";
 
 /** Tried at every call; and writes that fail but have their effect. */
-const ALWAYS: readonly Kind[] = ["EIO", "ENOSPC", "short"];
-/** Of the others, and of calls that fail but have their effect, a part is tried: all at a share of 4. */
+const ALWAYS: readonly Kind[] = ["EIO", "short"];
+/** Tried at many calls. */
+const OFTEN: readonly Kind[] = ["ENOSPC"];
+const OFTEN_SHARE = 0.3;
+/** Of the others, and of calls that fail but have their effect, a part is tried: all at a share of 20. */
 const OTHERS: readonly Kind[] = ["EDQUOT", "EACCES", "EROFS", "EMFILE", "EBUSY", "applied"];
-const OTHERS_SHARE = 0.1;
+const OTHERS_SHARE = 0.05;
 /** Second faults, which hit the code that answers the first ones. */
 const SECONDS: readonly Extent[] = ["and-1", "and-2", "and-3"];
-const SECONDS_SHARE = 0.34;
+const SECONDS_SHARE = 0.2;
 /** Jobs that the calls of one workload are cut into. */
 const PARTS = 6;
 /** One in so many cases is held against all oracles; the others are opened and read. */
@@ -74,7 +77,7 @@ async function work(job: Job, tally: Tally): Promise<void> {
   if (workload === undefined) throw new Error(`Cannot fail: there is no workload ${job.workload}`);
   const calls: DiskCall[] = [];
   const sound = await tryCase(tally, `${workload.name}/sound`, async () => {
-    calls.push(...await callsOf(workload, tally));
+    calls.push(...await callsOf(workload, tally, Number(part)));
   });
   if (!sound) return;
   if (part === 0) count(tally, "workloads");
@@ -101,15 +104,19 @@ async function work(job: Job, tally: Tally): Promise<void> {
   }
 }
 
-/** The calls of a workload on a sound disk; notes where they come from. */
-async function callsOf(workload: Workload, tally: Tally): Promise<DiskCall[]> {
+/** The calls of a workload on a sound disk; notes where those of this part, each of which will fail, come from. */
+async function callsOf(workload: Workload, tally: Tally, part: number): Promise<DiskCall[]> {
   const calls: DiskCall[] = [];
   let unlocked: Finding | undefined;
   const { session } = await play(workload, {
     hook: (disk) => (call) => {
       calls.push(call);
       unlocked ??= unlockedBy(disk, call);
-      see(tally, "paths", callingSites(call.operation).path);
+      if (call.index % PARTS === part) {
+        const { site, path } = callingSites(call.operation);
+        see(tally, "paths", path);
+        see(tally, "sites", site);
+      }
       return undefined;
     },
   });
@@ -131,21 +138,24 @@ function unlockedBy(disk: SimulatedDisk, call: DiskCall): Finding | undefined {
 
 /** The faults of a call, each with the part of them that is tried. */
 function faultsFor(call: DiskCall): [Kind, Extent, number][] {
-  const kinds = [...ALWAYS, ...OTHERS].filter((kind) =>
+  const kinds = [...ALWAYS, ...OFTEN, ...OTHERS].filter((kind) =>
     kind === "short" ? isTransfer(call) : kind !== "applied" || canFailApplied(call)
   );
   const single = kinds.flatMap((kind): [Kind, Extent, number][] => {
-    const part = ALWAYS.includes(kind) || (kind === "applied" && call.operation === "write")
-      ? 1
-      : OTHERS_SHARE;
+    const isAlways = ALWAYS.includes(kind) || (kind === "applied" && call.operation === "write");
+    const part = isAlways ? 1 : OFTEN.includes(kind) ? OFTEN_SHARE : OTHERS_SHARE;
     return [[kind, "once", part], [kind, "sticky", part]];
   });
   return [...single, ...SECONDS.map((extent): [Kind, Extent, number] => ["EIO", extent, SECONDS_SHARE])];
 }
 
-/** Notes the places at which calls fail; of a disk that fails for good, the first few. */
-function noted(hook: CallHook, tally: Tally): CallHook {
-  let left = 6;
+/**
+ * Notes the places at which calls fail that only a failure leads to: of a disk
+ * that fails for good, the first few. One kind of fault is enough; where the
+ * calls of a sound disk come from is known.
+ */
+function noted(hook: CallHook, { kind, extent }: FaultCase, tally: Tally): CallHook {
+  let left = kind !== "EIO" || extent === "once" ? 0 : 4;
   return (call) => {
     const fault = hook(call);
     if (fault !== undefined && left-- > 0) see(tally, "sites", callingSites(call.operation).site);
@@ -183,14 +193,14 @@ async function fail(fault: FaultCase, tally: Tally): Promise<void> {
   const written = workload.durability === "written";
   let refused: { readonly disk: SimulatedDisk; readonly mark: Mark } | undefined;
   const { disk, history, session } = await play(workload, {
-    hook: () => noted(hookOf(fault), tally),
+    hook: () => noted(hookOf(fault), fault, tally),
     onRefused: ({ disk, history }) => refused ??= { disk: disk.fork(), mark: history.mark() },
   });
   if (kind === "short" && session.refusals.length > 0) {
     throw new Finding("I7", `a short call was answered with ${session.refusals}`);
   }
   // What was refused is not there, whenever the power goes.
-  const samples = kind === "applied" && operation === "write" ? 40 : 3;
+  const samples = kind === "applied" && operation === "write" ? 12 : 3;
   for (const state of refused?.disk.crashStates({ samples, exhaustiveStates: samples, seed: index }) ?? []) {
     await checkOpens(state.disk, history.at(refused?.mark ?? history.mark(), written));
   }

@@ -7,8 +7,8 @@
  */
 import { BrokenOracle } from "../suite.ts";
 
-/** A worker that says nothing for so long hangs. */
-const SILENCE_MS_MAX = 60_000;
+/** A worker that says nothing for so many seconds hangs. Ticks are counted: a machine may stand still. */
+const SILENCE_SECONDS_MAX = 60;
 
 /** What a worker says. */
 export type Message<Result> =
@@ -65,29 +65,26 @@ class Hand<Portion, Result> {
 
   give(portion: Portion): Promise<Result> {
     return new Promise((resolve, reject) => {
-      let timer: ReturnType<typeof setTimeout> | undefined;
+      let silentSeconds = 0;
+      const timer = setInterval(() => {
+        if (++silentSeconds < SILENCE_SECONDS_MAX) return;
+        settle(() => reject(new BrokenOracle("I7", this.#caseName, "nothing happens any more")));
+      }, 1_000);
       const settle = (act: () => void): void => {
-        clearTimeout(timer);
+        clearInterval(timer);
         act();
-      };
-      const watch = (): void => {
-        clearTimeout(timer);
-        timer = setTimeout(
-          () => settle(() => reject(new BrokenOracle("I7", this.#caseName, "nothing happens any more"))),
-          SILENCE_MS_MAX,
-        );
       };
       this.#worker.onmessage = ({ data }: MessageEvent<Message<Result>>) => {
         if (data.kind === "done") return settle(() => resolve(data.result));
         this.#caseName = data.caseName;
-        if (data.kind === "begin") return watch();
+        silentSeconds = 0;
+        if (data.kind === "begin") return;
         settle(() => reject(new BrokenOracle(data.oracle, data.caseName, `${data.why}\n${data.stack}`)));
       };
       this.#worker.onerror = (event) => {
         event.preventDefault();
         settle(() => reject(new BrokenOracle("I7", this.#caseName, `nobody caught ${event.message}`)));
       };
-      watch();
       this.#worker.postMessage(portion);
     });
   }

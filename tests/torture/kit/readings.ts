@@ -110,9 +110,11 @@ const SPEAKING: ReadonlySet<string> = new Set([
   "cursor_expired",
 ]);
 
-/** Whether a refusal is one that a caller can understand: typed, and naming a file. */
+/** Whether a refusal is one that a caller can understand: typed, and naming a file by its way from the runtime's directory. */
 export function namesFile(error: unknown): boolean {
   if (!isRuntimeError(error)) return false;
-  if (error.code === "store_corrupt" || error.code === "store_version") return error.details.file !== "";
+  if (error.code === "store_corrupt" || error.code === "store_version") {
+    return /^[^/]/.test(error.details.file);
+  }
   return SPEAKING.has(error.code);
 }

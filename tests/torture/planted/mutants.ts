@@ -25,8 +25,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "nothing is synced",
     file: "fs/sync_clock.ts",
-    find: "if (this.#averageMs < INLINE_MS_MAX) file.syncDataNow();",
-    replace: "if (this.#averageMs < INLINE_MS_MAX) void file;",
+    find: "if (inline) file.syncDataNow();",
+    replace: "if (inline) void file;",
     first: ["programs"],
   },
   {
@@ -76,15 +76,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a torn tail is not cut",
     file: "fs/tail_mending.ts",
-    find: "      if (tail !== undefined) file.truncate(end.offset);",
+    find: "      if (!isWhole) file.truncate(end.offset);",
     replace: "",
     first: ["crash-states"],
   },
   {
     name: "a torn tail is cut without a copy in quarantine",
     file: "fs/tail_mending.ts",
-    find: '    const kept = tail.bytes > 0 ? await quarantine.keep(path, tail.offset) : "";',
-    replace: '    const kept = "";\n    void quarantine;',
+    find: '    const kept = bytes > 0 ? await quarantine.keep(path, offset, offset + bytes) : "";',
+    replace: '    const kept = "";\n    void [quarantine, offset, bytes];',
     first: ["crash-states"],
   },
   {
@@ -184,8 +184,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint counts lines that a full disk keeps waiting",
     file: "fs/fs_store.ts",
-    find: "left?.fault ?? this.#transcripts.faultBehind(lengths)",
-    replace: "left?.fault",
+    find: "this.#purged.fault ?? this.#transcripts.faultBehind(lengths)",
+    replace: "this.#purged.fault",
     first: ["faults"],
   },
   {
@@ -232,14 +232,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pruning removes the newest segment first",
-    file: "fs/fs_store.ts",
-    find: '    for (const path of paths) {\n      guarded("remove"',
-    replace: '    for (const path of paths.toReversed()) {\n      guarded("remove"',
+    file: "fs/pruning.ts",
+    find: "  for (const path of gone.map((segment) => segmentPath(layout, segment))) {",
+    replace: "  for (const path of gone.map((segment) => segmentPath(layout, segment)).toReversed()) {",
     first: ["crash-states"],
   },
   {
     name: "a purge leaves the worker's files",
-    file: "fs/fs_store.ts",
+    file: "fs/purging.ts",
     find: "of removeWorker(this.#fs, this.#layout, workerId)) {",
     replace: "of [removeWorker.name].slice(1)) {",
     first: ["crash-states"],
@@ -247,8 +247,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint covers a purge that a crash can undo",
     file: "fs/fs_store.ts",
-    find: "    this.#namesUnsynced = true;\n    this.#unremoved",
-    replace: "    this.#unremoved",
+    find: "    this.#namesUnsynced = true;\n    this.#purged",
+    replace: "    this.#purged",
     first: ["crash-states"],
   },
   {
@@ -292,6 +292,27 @@ export const mutants: readonly Mutant[] = [
     find: "    applies: ({ k, durableBehind }) => durableBehind >= k,",
     replace: "    applies: ({ k, durableBehind }) => durableBehind < 0 && k < 0,",
     first: ["corruption"],
+  },
+  {
+    name: "a transcript that holds more than the log is no witness",
+    file: "fs/recovery_table.ts",
+    find: "    applies: ({ k, heldThrough }) => heldThrough >= k,",
+    replace: "    applies: ({ k, heldThrough }) => heldThrough < 0 && k < 0,",
+    first: ["corruption"],
+  },
+  {
+    name: "the header of a segment without events is taken for synced",
+    file: "fs/fs_store.ts",
+    find: "      !isBare;",
+    replace: "      (isBare || !isBare);",
+    first: ["recovery-crashes"],
+  },
+  {
+    name: "files are removed for a purge that a power cut can take back",
+    file: "fs/fs_store.ts",
+    find: "      effects.settle(step.value.durable);",
+    replace: "      effects.settle(Infinity);",
+    first: ["recovery-crashes"],
   },
   {
     name: "pages are read without a look at checksums",

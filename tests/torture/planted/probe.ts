@@ -24,7 +24,7 @@ const SHARES: Readonly<Record<string, number>> = {
   "faults": 0.06,
   "crash-states": 0.02,
   "programs": 0.05,
-  "recovery-crashes": 0.05,
+  "recovery-crashes": 0.31,
   "corruption": 0.02,
   "model": 0.02,
 };

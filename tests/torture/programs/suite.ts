@@ -17,10 +17,10 @@ import { nameOf, type Operation, programs } from "./operations.ts";
 
 const LENGTH = 3;
 const PARTS = 24;
-/** States of the disk that are tried at each point: all kept, all lost, and others. */
-const STATES = 5;
+/** States of the disk that are tried at each point: all kept, all lost, and another. */
+const STATES = 3;
 /** One in so many states is held against all oracles. */
-const WHOLE_EACH = 12;
+const WHOLE_EACH = 24;
 
 /** The suite. */
 export const shortPrograms: JobSuite = {

@@ -1,12 +1,15 @@
 /**
  * Cuts the power, kills the process or fails a call while the store recovers
- * from a power cut, then recovers again: nothing that the first recovery
- * could read is lost by it (I4).
+ * from a power cut or from a kill, then recovers again: nothing that the
+ * first recovery could read is lost by it (I4). Behind a kill, what was never
+ * synced is in the page cache still, and may be gone after the next power cut.
  *
  * @module
  */
-import { chooseRandomly, cutPowerAt, failAt, killAt, Random, SimulatedDisk } from "../../disk/mod.ts";
+import type { Diagnostic } from "../../../mod.ts";
+import { chooseRandomly, cutPowerAt, failAt, isSync, killAt, Random, SimulatedDisk } from "../../disk/mod.ts";
 import { type Moments, momentsOf } from "../crash_states/moments.ts";
+import { checkSilent, isDamaged } from "../crash_states/suite.ts";
 import { checkOpens, checkWhole } from "../oracle.ts";
 import type { History } from "../script/history.ts";
 import { count, isChosen, type Job, type JobSuite, type Tally, tryCase } from "../script/parallel.ts";
@@ -21,8 +24,11 @@ const ROUNDS_MAX = 40;
 /** States per job, and stops per state. */
 const STATES = 24;
 const STOPS = 16;
-/** One in so many cases is held against all oracles. */
+/** One in so many cases is held against all oracles; behind a kill, one in a few. */
 const WHOLE_EACH = 16;
+const WHOLE_EACH_KILLED = 4;
+/** One in so many first crashes is a kill. */
+const KILLED_EACH = 3;
 
 /** How a recovery is stopped. */
 const WAYS = ["power-before", "power-after", "kill", "error"] as const;
@@ -61,7 +67,13 @@ async function work(job: Job, tally: Tally): Promise<void> {
   const random = new Random(seed * 1_000 + round);
   for (let state = 0; state < STATES; state++) {
     const name = `${workload.name}/${round}/${state}`;
-    const chosen = { moment: random.pick(played.moments), choice: random.fork() };
+    const killed = state % KILLED_EACH === 0;
+    // A kill matters most where the log was written and not synced: those moments are taken in turn.
+    const turn = (round * STATES + state) / KILLED_EACH;
+    const unsynced = played.moments.filter(({ syncsLog }) => syncsLog);
+    const any = random.pick(played.moments);
+    const moment = killed ? unsynced[turn % unsynced.length] ?? any : any;
+    const chosen = { moment, choice: random.fork(), killed };
     if (only !== "" && !only.startsWith(`${name}/`)) continue;
     if (!await tryState(workload, played, chosen, name, only, tally)) return;
     count(tally, "states");
@@ -69,31 +81,44 @@ async function work(job: Job, tally: Tally): Promise<void> {
   }
 }
 
+/** How the recovery that is stopped came about. */
+interface FirstCrash {
+  readonly moment: Moments["moments"][number];
+  /** Seed of all that is left to chance. */
+  readonly choice: number;
+  /** Whether the process was killed; if not, the power went. */
+  readonly killed: boolean;
+}
+
 async function tryState(
   workload: Workload,
   { history }: Moments,
-  { moment, choice }: { readonly moment: Moments["moments"][number]; readonly choice: number },
+  { moment, choice, killed }: FirstCrash,
   name: string,
   only: string,
   tally: Tally,
 ): Promise<boolean> {
   const written = workload.durability === "written";
-  const { image, calls, first } = await recovered(moment, history.at(moment.mark, written), choice);
+  const image = moment.disk.crash(chooseRandomly(new Random(choice), 0.6)).image();
+  const crashed = () => killed ? moment.disk.fork() : new SimulatedDisk({ contents: image });
+  const promised = history.at(moment.mark, written && !killed);
+  const { calls, syncs, first } = await recovered(crashed(), promised);
   const random = new Random(choice);
   for (let stop = 0; stop < Math.min(STOPS, calls); stop++) {
-    // Every call of a short recovery, a sample of a long one.
-    const call = calls <= STOPS ? stop + 1 : 1 + random.below(calls);
-    const way = WAYS[random.below(WAYS.length)] ?? "kill";
+    // Every call of a short recovery, a sample of a long one; behind a kill, each call that makes something last.
+    const sync = killed ? syncs[stop] : undefined;
+    const call = sync ?? (calls <= STOPS ? stop + 1 : 1 + random.below(calls));
+    const way = sync !== undefined ? "power-before" : WAYS[random.below(WAYS.length)] ?? "kill";
     const caseName = `${name}/${call}/${way}`;
     if (only !== "" && only !== caseName) continue;
-    const whole = only !== "" || isChosen(caseName, 1 / WHOLE_EACH, 1);
-    const disk = new SimulatedDisk({ contents: image });
-    const left = first.at(first.mark());
-    if (
-      !await tryCase(tally, caseName, () => stopAndGoOn(disk, left, { call, way, whole, choice, written }))
-    ) {
-      return false;
-    }
+    const whole = only !== "" || isChosen(caseName, 1 / (killed ? WHOLE_EACH_KILLED : WHOLE_EACH), 1);
+    // What a kill left in doubt is in doubt until a recovery has made it last.
+    const left = killed ? promised.at(promised.mark()) : first.at(first.mark());
+    const ok = await tryCase(tally, caseName, async () => {
+      const found = await stopAndGoOn(crashed(), left, { call, way, whole, choice, written });
+      if (!isDamaged(workload) && way !== "error") checkSilent(found);
+    });
+    if (!ok) return false;
     count(tally, "cases");
   }
   return true;
@@ -101,20 +126,20 @@ async function tryState(
 
 /** What a state holds: a recovery without a crash tells, and tells how many calls it takes. */
 async function recovered(
-  { disk }: Moments["moments"][number],
-  history: History,
-  choice: number,
-): Promise<{ image: ReturnType<SimulatedDisk["image"]>; calls: number; first: History }> {
-  const state = disk.crash(chooseRandomly(new Random(choice), 0.6));
-  const image = state.image();
-  const session = new Session(state, history);
+  disk: SimulatedDisk,
+  promised: History,
+): Promise<{ readonly calls: number; readonly syncs: readonly number[]; readonly first: History }> {
+  const syncs: number[] = [];
+  disk.onCall = (call) => void (isSync(call) && syncs.push(call.index));
+  const history = promised.at(promised.mark());
+  const session = new Session(disk, history);
   let loaded = history.mark();
   history.onLoaded = () => loaded = history.mark();
   await session.openOrThrow();
-  const calls = state.calls.count();
-  state.cutPower();
+  const calls = disk.calls.count();
+  disk.cutPower();
   await session.runtime?.close().catch(() => {});
-  return { image, calls, first: history.at(loaded) };
+  return { calls, syncs, first: history.at(loaded) };
 }
 
 /** Where and how a recovery is stopped, and how it is looked at afterwards. */
@@ -130,7 +155,7 @@ async function stopAndGoOn(
   disk: SimulatedDisk,
   history: History,
   { call, way, whole, choice, written }: Stop,
-): Promise<void> {
+): Promise<readonly Diagnostic[]> {
   disk.onCall = way === "error"
     ? failAt(call, "EIO")
     : way === "kill"
@@ -148,7 +173,7 @@ async function stopAndGoOn(
   const next = isPowerCut ? disk.crash(chooseRandomly(random)) : disk.kill();
   // A close in good order may have added its event; after a power cut nothing was added.
   const left = isPowerCut ? history.at(mark, written) : history;
-  await settled(whole ? checkWhole(next, left, written) : checkOpens(next, left));
+  return await settled(whole ? checkWhole(next, left, written) : checkOpens(next, left));
 }
 
 function report(tally: Tally, { share, only }: Budget): SuiteReport {
