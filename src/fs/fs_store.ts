@@ -115,10 +115,9 @@ export class FsRuntimeStore implements RuntimeStore {
     place: OpenedPlace,
   ) {
     const notice = (found: Notice) => this.#notice(found);
-    const fs = withRoom(disk, () => this.#transcripts.makeRoom());
+    const fs = this.#fs = withRoom(disk, () => this.#transcripts.makeRoom());
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
-    this.#fs = fs;
     this.#layout = layout;
     this.#place = place;
     this.#config = place.config;
