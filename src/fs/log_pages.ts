@@ -11,6 +11,7 @@ import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { DamagedLine, type LinePage, readLinePage } from "./line_pages.ts";
 import { idOf } from "./lines.ts";
+import { contentSize } from "./log_room.ts";
 import { OpenFiles } from "./open_files.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
 import { segmentHeader } from "./segments.ts";
@@ -132,7 +133,7 @@ export class LogPages {
     const known = this.#bounds.get(segment);
     if (known !== undefined && (isLast || known.end !== undefined)) return known;
     const start = known?.start ?? segmentHeader(this.#runtimeId, segment).length;
-    const bounds = { start, end: isLast ? undefined : file.stat().size };
+    const bounds = { start, end: isLast ? undefined : contentSize(file) };
     this.#bounds.set(segment, bounds);
     return bounds;
   }

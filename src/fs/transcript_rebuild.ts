@@ -12,6 +12,7 @@ import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { scanLines } from "./line_scanner.ts";
 import { DamagedLine } from "./line_pages.ts";
 import { idOf, isIntact, transcriptMarks } from "./lines.ts";
+import { contentSize } from "./log_room.ts";
 import type { DurableLog } from "./log_pages.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
 import { segmentHeader } from "./segments.ts";
@@ -119,7 +120,7 @@ async function* transcriptLines(
     const path = segmentPath(layout, segment);
     const file = fs.open(path, "read");
     try {
-      const end = segment === segments.at(-1) ? offset : file.stat().size;
+      const end = segment === segments.at(-1) ? offset : contentSize(file);
       yield* linesOf(file, nameOf(layout, path), segment, end, owner, lastEventId);
     } finally {
       closeQuietly(file);

@@ -11,6 +11,7 @@ import type { FileSystem, OpenFile } from "../file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
 import { type Line, scanLines } from "../line_scanner.ts";
 import { idOf, isIntact } from "../lines.ts";
+import { contentSize } from "../log_room.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
 import { segmentHeader } from "../segments.ts";
 import type { FoundPlace, Meter } from "./options.ts";
@@ -69,7 +70,7 @@ async function* linesOfSegment(
   let counted = 0;
   try {
     const start = segmentHeader(runtimeId, segment).length;
-    for (const line of scanLines(file, start, file.stat().size, TORN_BYTES_MAX)) {
+    for (const line of scanLines(file, start, contentSize(file), TORN_BYTES_MAX)) {
       const id = checkedId(line, expected, layout, path);
       expected = id + 1;
       if (id > after) yield { ...line, id };
