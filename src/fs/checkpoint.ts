@@ -18,7 +18,7 @@ import { FORMAT_VERSION } from "./layout.ts";
 import { scanLines } from "./line_scanner.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { checkSeal, parseObject } from "./sealed.ts";
-import type { TranscriptLength } from "./transcripts.ts";
+import type { TranscriptLength } from "./known_transcript.ts";
 
 const FORMAT = "worker-runtime/checkpoint";
 const encoder = new TextEncoder();

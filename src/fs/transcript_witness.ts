@@ -28,7 +28,7 @@ import { decodeName, encodeName } from "./names.ts";
 import { removeWorker } from "./purging.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
-import type { TranscriptLength } from "./transcripts.ts";
+import type { TranscriptLength } from "./known_transcript.ts";
 
 const HEADER_BYTES_MAX = 4_096;
 

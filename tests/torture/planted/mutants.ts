@@ -197,7 +197,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a checkpoint forgets the entries that wait",
-    file: "fs/transcripts.ts",
+    file: "fs/known_transcript.ts",
     find: "    transcriptLength: transcript.entries + transcript.waiting.entries,",
     replace: "    transcriptLength: transcript.entries,",
     first: ["programs"],

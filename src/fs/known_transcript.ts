@@ -1,0 +1,78 @@
+/**
+ * What a store knows of one transcript while it is open: what is right on
+ * disk, and what waits in memory to go there.
+ *
+ * @module
+ */
+import type { RuntimeError } from "../core/errors.ts";
+import type { ReadTranscript } from "../core/store.ts";
+import type { CheckpointRow } from "./checkpoint.ts";
+import { eventText, transcriptMarks } from "./lines.ts";
+import { transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
+import type { RebuiltTranscript } from "./transcript_rebuild.ts";
+import type { WaitingLines } from "./waiting_lines.ts";
+
+/** What is known of one transcript. */
+export interface Transcript {
+  /** Whose it is. */
+  readonly owner: TranscriptOwner;
+  /** Bytes of the file that are right; `undefined` when it must be rebuilt. */
+  bytes: number | undefined;
+  /** Entries in those bytes. */
+  entries: number;
+  /** Lines to be written behind them. */
+  waiting: WaitingLines;
+  /** Whether the file was held against `bytes`. */
+  checked: boolean;
+  /** Whether the file has bytes that were not synced. */
+  unsynced: boolean;
+  /** Whether the file was made since its name was last synced. */
+  unnamed: boolean;
+  /** How much of the file was right and synced at last; `undefined` when that is not known. */
+  synced: RebuiltTranscript | undefined;
+  /** Why the lines could not be written so far. */
+  fault: RuntimeError | undefined;
+  /** The rebuilding under way. */
+  rebuilding: Promise<void> | undefined;
+  /** Where it lies, once that was asked for. */
+  path: string | undefined;
+}
+
+/** What a checkpoint says of a transcript. */
+export type TranscriptLength = Pick<CheckpointRow, "createdEventId" | "transcriptBytes" | "transcriptLength">;
+
+/** Which entries to read: from, and up to but not including; and whether these are the newest. */
+export function pageOf(
+  transcript: Transcript,
+  read: ReadTranscript,
+): { readonly from: number; readonly to: number; readonly isNewest: boolean } {
+  const length = transcript.entries + transcript.waiting.entries;
+  const before = Math.min(read.before ?? Infinity, length + 1);
+  const from = read.after === undefined ? Math.max(1, before - read.limit) : read.after + 1;
+  const to = read.after === undefined ? before : Math.min(from + read.limit, length + 1);
+  return { from, to, isNewest: read.after === undefined && to > length };
+}
+
+/** How long a transcript is once its waiting lines are written. */
+export function lengthOf(transcript: Transcript): TranscriptLength {
+  const { bytes, owner, waiting } = transcript;
+  const header = bytes === 0 && waiting.length > 0 ? transcriptHeader(owner).length : 0;
+  return {
+    createdEventId: owner.createdEventId,
+    transcriptBytes: bytes === undefined ? undefined : bytes + header + waiting.bytes,
+    transcriptLength: transcript.entries + transcript.waiting.entries,
+  };
+}
+
+/** The texts of waiting lines that hold entries of a page. */
+export function pendingTexts(transcript: Transcript, from: number, to: number): string[] {
+  const texts: string[] = [];
+  let seq = transcript.entries + 1;
+  for (const line of transcript.waiting) {
+    if (seq >= to) break;
+    const count = transcriptMarks(line, 0, line.length)?.count ?? 1;
+    if (seq + count > from) texts.push(eventText(line, 0, line.length - 1));
+    seq += count;
+  }
+  return texts;
+}
