@@ -56,3 +56,11 @@ function tailNotice(tail: Tail, file: string, kept: string): Notice {
   const message = `Cut ${bytes} bytes off ${JSON.stringify(file)}${where}: ${row.reason}`;
   return { code, severity: "warning", message, file, byteOffset: offset, eventIds: [k, k] };
 }
+
+/** Tells that the last writer did not close the store. */
+export function uncleanOpening(through: number, lastEventId: number): Notice {
+  const message = `The last writer did not close this store; events ${
+    through + 1
+  } to ${lastEventId} were replayed`;
+  return { code: "unclean_open", severity: "info", message, eventIds: [through + 1, lastEventId] };
+}

@@ -21,13 +21,12 @@ import { closeQuietly, mustBeDirectory } from "./disk.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, type WorkerLayout, workerLayout } from "./layout.ts";
 import { DamagedLine } from "./line_pages.ts";
-import { eventText, transcriptMarks } from "./lines.ts";
 import { OpenFiles } from "./open_files.ts";
 import { appendLines, checkTranscript, transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
 import { readTranscriptLines } from "./transcript_pages.ts";
 import type { RebuiltTranscript } from "./transcript_rebuild.ts";
 import { TranscriptTails } from "./transcript_tails.ts";
-import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
+import { type PlacedLine, WaitingLines, waitingTexts } from "./waiting_lines.ts";
 
 /** A quarter of what the strictest of the usual limits lets a process have open: Deno raises its own to the hard one. */
 const OPEN_MAX = 1_024;
@@ -409,7 +408,7 @@ export class Transcripts {
     const { from, to, isNewest } = pageOf(transcript, read);
     if (from >= to) return [];
     if (transcript.bytes === undefined) throw new DamagedLine(0);
-    const waiting = pendingTexts(transcript, from, to);
+    const waiting = waitingTexts(transcript.waiting, transcript.entries + 1, from, to);
     if (from > transcript.entries) return waiting;
     this.#check(transcript, path);
     const range = { from, to, keep: read.after === undefined ? "last" : "first" } as const;
@@ -513,17 +512,4 @@ function lengthOf(transcript: Transcript): TranscriptLength {
     transcriptBytes: bytes === undefined ? undefined : bytes + header + waiting.bytes,
     transcriptLength: transcript.entries + transcript.waiting.entries,
   };
-}
-
-/** The texts of waiting lines that hold entries of a page. */
-function pendingTexts(transcript: Transcript, from: number, to: number): string[] {
-  const texts: string[] = [];
-  let seq = transcript.entries + 1;
-  for (const line of transcript.waiting) {
-    if (seq >= to) break;
-    const count = transcriptMarks(line, 0, line.length)?.count ?? 1;
-    if (seq + count > from) texts.push(eventText(line, 0, line.length - 1));
-    seq += count;
-  }
-  return texts;
 }

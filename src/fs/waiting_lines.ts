@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { eventText, transcriptMarks } from "./lines.ts";
 
 /** A line in a block of memory that nobody overwrites: from `start` to `end`, with its newline. */
 export interface PlacedLine {
@@ -54,4 +55,17 @@ export class WaitingLines {
       yield block.subarray(this.#starts[index], this.#ends[index]);
     }
   }
+}
+
+/** The texts of waiting lines that hold entries of a page; the first of them begins with entry `firstSeq`. */
+export function waitingTexts(lines: WaitingLines, firstSeq: number, from: number, to: number): string[] {
+  const texts: string[] = [];
+  let seq = firstSeq;
+  for (const line of lines) {
+    if (seq >= to) break;
+    const count = transcriptMarks(line, 0, line.length)?.count ?? 1;
+    if (seq + count > from) texts.push(eventText(line, 0, line.length - 1));
+    seq += count;
+  }
+  return texts;
 }
