@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
-import { isRuntimeError, RuntimeError } from "../core/errors.ts";
+import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type { StateView } from "../core/state.ts";
@@ -24,12 +23,11 @@ import type {
   StoreHost,
   StoreSupports,
 } from "../core/store.ts";
-import { Slices } from "../core/turn.ts";
+import { flushAll, rebuildAll, syncAll } from "./all_transcripts.ts";
 import { type CheckpointRow, checkpointRows } from "./checkpoint.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
 import { DenoFileSystem } from "./deno_file_system.ts";
-import { removeQuietly } from "./disk.ts";
 import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
@@ -42,7 +40,7 @@ import { Projections } from "./projections.ts";
 import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
-import { listSegments } from "./segments.ts";
+import { listSegments, sweepStrays } from "./segments.ts";
 import { withRoom } from "./room.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
@@ -70,8 +68,6 @@ export interface FsStoreEnvironment {
 }
 
 const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
-/** Files synced at a time for a checkpoint. */
-const PARALLEL_SYNCS = 4;
 /** How many times the buffer for transcripts may be exceeded before appends wait for it. */
 const PRESSING = 4;
 
@@ -115,10 +111,9 @@ export class FsRuntimeStore implements RuntimeStore {
     place: OpenedPlace,
   ) {
     const notice = (found: Notice) => this.#notice(found);
-    const fs = withRoom(disk, () => this.#transcripts.makeRoom());
+    const fs = this.#fs = withRoom(disk, () => this.#transcripts.makeRoom());
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
-    this.#fs = fs;
     this.#layout = layout;
     this.#place = place;
     this.#config = place.config;
@@ -268,8 +263,9 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async *#replay(start: LogStart): AsyncGenerator<readonly string[]> {
-    const { firstEventIds: segments, foreign, temporary } = listSegments(this.#fs, this.#layout);
-    this.#tellStrays(foreign, temporary);
+    const listing = listSegments(this.#fs, this.#layout);
+    const { firstEventIds: segments } = listing;
+    sweepStrays(this.#fs, this.#layout, listing, (found) => this.#notice(found));
     const end = yield* replayLog({
       fs: this.#fs,
       layout: this.#layout,
@@ -288,7 +284,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** While the log is replayed, writing transcripts waits for later as long as it can. */
   async #keepReplayBounded(): Promise<void> {
     const { transcriptBufferBytes } = this.#config.limits;
-    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#flushTranscripts();
+    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await flushAll(this.#transcripts);
   }
 
   /** Mends the end of the log, and what transcripts hold past it. */
@@ -323,14 +319,6 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#bytesSinceCheckpoint = end.bytesRead;
     this.#writer = writer;
     this.#timer.touch();
-  }
-
-  #tellStrays(foreign: readonly string[], temporary: readonly string[]): void {
-    for (const name of temporary) removeQuietly(this.#fs, join(this.#layout.events, name));
-    for (const name of foreign) {
-      const message = `${JSON.stringify(`events/${name}`)} is none of the store's files`;
-      this.#notice({ code: "foreign_entry", severity: "warning", message, file: `events/${name}` });
-    }
   }
 
   #restoreTranscript(row: CheckpointRow): void {
@@ -385,40 +373,18 @@ export class FsRuntimeStore implements RuntimeStore {
     const { pendingBytes } = this.#transcripts;
     const { transcriptBufferBytes } = this.#config.limits;
     if (pendingBytes <= transcriptBufferBytes) return;
-    const relieving = this.#relieving ??= this.#flushTranscripts().finally(() => this.#relieving = undefined);
+    const relieving = this.#relieving ??= flushAll(this.#transcripts).finally(() =>
+      this.#relieving = undefined
+    );
     if (pendingBytes > PRESSING * transcriptBufferBytes) await relieving;
   }
 
-  async #flushTranscripts(): Promise<void> {
-    const slices = new Slices();
-    for (const workerId of this.#transcripts.dirty()) {
-      this.#transcripts.flush(workerId);
-      await slices.pause();
-    }
-  }
-
-  /** A checkpoint is no place to leave a transcript unmended: what it is rebuilt from may be pruned behind it. */
-  async #rebuildTranscripts(): Promise<void> {
-    const [firstEventId = 1] = this.#loadedWriter().segments;
-    for (const [workerId, createdEventId] of this.#transcripts.toRebuild()) {
-      await this.#transcripts.rebuild(workerId).catch((error) => {
-        // One that is damaged is told when it is read, and keeps the log it needs from being pruned. One that
-        // failed for another reason, and of which the log does not hold all, needs what the last checkpoint says.
-        const isDamaged = isRuntimeError(error) && error.code === "store_corrupt";
-        if (createdEventId < firstEventId && !isDamaged) throw error;
-      });
-    }
-  }
-
   async #syncTranscripts(): Promise<void> {
-    await this.#rebuildTranscripts();
-    await this.#flushTranscripts();
-    const unsynced = this.#transcripts.unsynced();
-    if (unsynced.length > 0) this.#namesUnsynced = true;
-    for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
-      const group = unsynced.slice(index, index + PARALLEL_SYNCS);
-      await Promise.all(group.map((workerId) => this.#transcripts.sync(workerId)));
-    }
+    const [firstEventId = 1] = this.#loadedWriter().segments;
+    await rebuildAll(this.#transcripts, firstEventId);
+    await flushAll(this.#transcripts);
+    if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
+    await syncAll(this.#transcripts);
     if (!this.#namesUnsynced) return;
     const { workers } = this.#layout;
     this.#namesUnsynced = false;
@@ -432,7 +398,7 @@ export class FsRuntimeStore implements RuntimeStore {
   async #flush(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
     this.#removeLeftovers();
-    const flushing = this.#flushTranscripts().then(() => this.#projections?.flush());
+    const flushing = flushAll(this.#transcripts).then(() => this.#projections?.flush());
     this.#flushing = flushing;
     await flushing.finally(() => this.#flushing = undefined);
   }

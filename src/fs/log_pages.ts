@@ -61,7 +61,7 @@ export class LogPages {
   }
 
   /** Events of a page, over as many segments as it takes. */
-  #events(log: DurableLog, from: number, to: number, keep: "first" | "last"): string[] {
+  #events(log: DurableLog, from: number, to: number, keep: "first" | "last"): readonly string[] {
     const pages: (readonly string[])[] = [];
     let [low, high, bytes] = [from, to, 0];
     while (low < high) {
@@ -73,7 +73,8 @@ export class LogPages {
       if (keep === "first") low += page.texts.length;
       else high -= page.texts.length;
     }
-    return (keep === "first" ? pages : pages.reverse()).flat();
+    const [only, ...others] = keep === "first" ? pages : pages.reverse();
+    return only === undefined || others.length === 0 ? only ?? [] : only.concat(...others);
   }
 
   /** Events of the one segment that holds the side where the page begins. */

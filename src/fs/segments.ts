@@ -5,6 +5,9 @@
  *
  * @module
  */
+import { join } from "@std/path";
+import type { Notice } from "../core/diagnostics.ts";
+import { removeQuietly } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { FORMAT_VERSION, type RuntimeLayout, segmentFirstEventId, TEMPORARY_SUFFIX } from "./layout.ts";
@@ -78,4 +81,19 @@ export function listSegments(fs: FileSystem, layout: RuntimeLayout): SegmentList
     else foreign.push(name);
   }
   return { firstEventIds: firstEventIds.sort((a, b) => a - b), foreign, temporary };
+}
+
+/** Removes what was never finished, and tells of what is none of the store's. */
+export function sweepStrays(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  { foreign, temporary }: SegmentListing,
+  notice: (notice: Notice) => void,
+): void {
+  for (const name of temporary) removeQuietly(fs, join(layout.events, name));
+  for (const name of foreign) {
+    const file = `events/${name}`;
+    const message = `${JSON.stringify(file)} is none of the store's files`;
+    notice({ code: "foreign_entry", severity: "warning", message, file });
+  }
 }

@@ -57,10 +57,9 @@ function tailNotice(tail: Tail, file: string, kept: string): Notice {
   return { code, severity: "warning", message, file, byteOffset: offset, eventIds: [k, k] };
 }
 
-/** Tells that the last writer did not close the store. */
+/** What an opening tells when the last writer did not close the store. */
 export function uncleanOpening(through: number, lastEventId: number): Notice {
-  const message = `The last writer did not close this store; events ${
-    through + 1
-  } to ${lastEventId} were replayed`;
+  const events = `${through + 1} to ${lastEventId}`;
+  const message = `The last writer did not close this store; events ${events} were replayed`;
   return { code: "unclean_open", severity: "info", message, eventIds: [through + 1, lastEventId] };
 }

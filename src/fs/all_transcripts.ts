@@ -1,0 +1,45 @@
+/**
+ * Work on all transcripts of a store, in slices that leave the event loop its
+ * turns.
+ *
+ * @module
+ */
+import { isRuntimeError } from "../core/errors.ts";
+import { Slices } from "../core/turn.ts";
+import type { Transcripts } from "./transcripts.ts";
+
+/** Files synced at a time. */
+const PARALLEL_SYNCS = 4;
+
+/** Writes the lines that wait in memory. */
+export async function flushAll(transcripts: Transcripts): Promise<void> {
+  const slices = new Slices();
+  for (const workerId of transcripts.dirty()) {
+    transcripts.flush(workerId);
+    await slices.pause();
+  }
+}
+
+/**
+ * A checkpoint is no place to leave a transcript unmended: what it is rebuilt
+ * from may be pruned behind it. `firstEventId` is where the log begins.
+ */
+export async function rebuildAll(transcripts: Transcripts, firstEventId: number): Promise<void> {
+  for (const [workerId, createdEventId] of transcripts.toRebuild()) {
+    await transcripts.rebuild(workerId).catch((error) => {
+      // One that is damaged is told when it is read, and keeps the log it needs from being pruned. One that
+      // failed for another reason, and of which the log does not hold all, needs what the last checkpoint says.
+      const isDamaged = isRuntimeError(error) && error.code === "store_corrupt";
+      if (createdEventId < firstEventId && !isDamaged) throw error;
+    });
+  }
+}
+
+/** Syncs the files that were written. */
+export async function syncAll(transcripts: Transcripts): Promise<void> {
+  const unsynced = transcripts.unsynced();
+  for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
+    const group = unsynced.slice(index, index + PARALLEL_SYNCS);
+    await Promise.all(group.map((workerId) => transcripts.sync(workerId)));
+  }
+}
