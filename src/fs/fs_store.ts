@@ -23,7 +23,6 @@ import type {
   StoreHost,
   StoreSupports,
 } from "../core/store.ts";
-import { Slices } from "../core/turn.ts";
 import { flushAll, rebuildAll, syncAll } from "./all_transcripts.ts";
 import { type CheckpointRow, checkpointRows } from "./checkpoint.ts";
 import { Checkpoints } from "./checkpoints.ts";
@@ -33,10 +32,9 @@ import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
-import { LineBuffer } from "./line_buffer.ts";
-import { ReplayedEffects, replayLine } from "./log_loading.ts";
 import { LogPages } from "./log_pages.ts";
-import { type LogEnd, type LogStart, readLog } from "./log_recovery.ts";
+import type { LogEnd, LogStart } from "./log_recovery.ts";
+import { replayLog } from "./log_replay.ts";
 import { LogWriter } from "./log_writer.ts";
 import { Projections } from "./projections.ts";
 import { prunable, removeSegments } from "./pruning.ts";
@@ -47,7 +45,7 @@ import { withRoom } from "./room.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
-import { TranscriptWitness } from "./transcript_witness.ts";
+import type { TranscriptWitness } from "./transcript_witness.ts";
 import { Transcripts } from "./transcripts.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
 
@@ -70,8 +68,6 @@ export interface FsStoreEnvironment {
 }
 
 const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
-/** Events given to the runtime at a time while the log is replayed. */
-const REPLAY_EVENTS = 1_024;
 /** How many times the buffer for transcripts may be exceeded before appends wait for it. */
 const PRESSING = 4;
 
@@ -270,38 +266,19 @@ export class FsRuntimeStore implements RuntimeStore {
     const listing = listSegments(this.#fs, this.#layout);
     const { firstEventIds: segments } = listing;
     sweepStrays(this.#fs, this.#layout, listing, (found) => this.#notice(found));
-    const effects = new ReplayedEffects(
-      this.#transcripts,
-      (workerId, id) => this.#removeWorker(workerId, id),
-    );
-    const transcripts = new TranscriptWitness(this.#fs, this.#layout, this.runtimeId, this.#place.wasSynced);
-    const witness = (lastEventId: number) => {
-      effects.foresee();
-      return transcripts.ask(this.#transcripts.lengths(), lastEventId);
-    };
-    const lines = readLog(this.#fs, this.#layout, this.runtimeId, segments, { ...start, witness });
-    const slices = new Slices();
-    const memory = new LineBuffer();
-    let texts: string[] = [];
-    for (;;) {
-      const step = lines.next();
-      if (step.done) {
-        yield texts;
-        await this.#mend(step.value, transcripts);
-        effects.settle(Infinity);
-        await this.#begin(step.value, segments, start);
-        return;
-      }
-      const { text, effect } = replayLine(step.value, memory);
-      texts.push(text);
-      effects.add(effect);
-      effects.settle(step.value.durable);
-      if (texts.length < REPLAY_EVENTS) continue;
-      yield texts;
-      texts = [];
-      await this.#keepReplayBounded();
-      await slices.pause();
-    }
+    const end = yield* replayLog({
+      fs: this.#fs,
+      layout: this.#layout,
+      runtimeId: this.runtimeId,
+      segments,
+      start,
+      transcripts: this.#transcripts,
+      wasSynced: this.#place.wasSynced,
+      purge: (workerId, id) => this.#removeWorker(workerId, id),
+      relieve: () => this.#keepReplayBounded(),
+      mend: (end, witness) => this.#mend(end, witness),
+    });
+    await this.#begin(end, segments, start);
   }
 
   /** While the log is replayed, writing transcripts waits for later as long as it can. */
