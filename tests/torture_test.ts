@@ -30,10 +30,6 @@ const regressions: Readonly<Record<string, readonly string[]>> = {
     // A checkpoint covered a purge whose removals a power cut undid.
     "give-up/0/230/1.1.1.1.0.1.1.1.1.0.2.0",
   ],
-  "recovery-crashes": [
-    // The header of a segment was in the page cache only, and events were written behind it.
-    "brim/0/12/67/power-before",
-  ],
   "corruption": [
     // A page of events held lines that were put in, doubled or swapped: each of them was intact.
     "closed:events/0000000000000001.jsonl:insert+3+9",

@@ -4,6 +4,8 @@
  * - Bytes behind the last good line are kept in quarantine, then cut; a
  *   segment whose creation never finished is kept, then removed.
  * - Room behind the last line is cut: it is spaces, there is nothing to keep.
+ *   The last writer may have cut it already, in the page cache only, so the
+ *   end is synced in any case: a later segment must not bring the room back.
  * - Lines that no later line says were synced may be in the page cache only: a
  *   failed sync leaves them there, marked clean. They are written again, the
  *   same bytes in the same place, and synced, before anything builds on them
@@ -39,10 +41,8 @@ export async function mendTail(
       fs.remove(path);
       return await fs.syncDirectory(layout.events);
     }
-    const isWhole = tail === undefined && end.roomBytes === 0;
-    if (isWhole && end.doubtOffset === end.offset) return;
     await withFileAsync(fs, path, "update", async (file) => {
-      if (!isWhole) file.truncate(end.offset);
+      if (tail !== undefined || end.roomBytes > 0) file.truncate(end.offset);
       writeAll(file, readBytes(file, end.doubtOffset, end.offset - end.doubtOffset), end.doubtOffset);
       await file.syncData();
     });

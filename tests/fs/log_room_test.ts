@@ -2,10 +2,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { contentSize, LogRoom, ROOM_BYTES_MAX } from "../../src/fs/log_room.ts";
+import { type LogEnd, readLog } from "../../src/fs/log_recovery.ts";
+import { Quarantine } from "../../src/fs/quarantine.ts";
+import { mendTail } from "../../src/fs/tail_mending.ts";
 import { fileOf, joined } from "./bytes_file.ts";
 import { linesOf, recordsOf, segmentOf } from "./log_lines.ts";
 import { refused } from "./place.ts";
-import { recover } from "./recovery.ts";
+import { layout, recover } from "./recovery.ts";
 import { begin, bytesOf, contentOf, failing, path, setup } from "./writer.ts";
 
 const text = new TextEncoder().encode("{}\n");
@@ -127,4 +130,17 @@ Deno.test("readLog() finds a torn line within room, and counts no room to it", (
 Deno.test("readLog() ends a segment before its room, also when it holds no event", () => {
   const { ids, end } = recover({ 1: joined(segmentOf(1), spaces(4_096)) });
   assertEquals([ids, end.lastEventId, end.tail, end.roomBytes], [[], 0, undefined, 4_096]);
+});
+
+Deno.test("mendTail() makes it last that the last writer cut the room, before another segment can follow", async () => {
+  const { disk, writer } = setup();
+  await writer.append(recordsOf(3, 3));
+  const { position } = writer;
+  writer.finish();
+  const reading = readLog(disk, layout, "local", [1], { through: 3, position });
+  const end = reading.next().value as LogEnd;
+  const limits = { quarantineBytes: 1_000, quarantineFiles: 1 };
+  await mendTail(disk, layout, end, new Quarantine(disk, layout, limits, () => {}), () => {});
+  assertEquals(disk.dirtySectors, 0);
+  for (const { disk: left } of disk.crashStates()) assertEquals(bytesOf(left), contentOf(left));
 });

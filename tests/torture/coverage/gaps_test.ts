@@ -150,9 +150,14 @@ Deno.test("Runtime.prune() keeps the events from which a transcript is still to 
   // Enough for one checkpoint to be due, which fails; and no more.
   await worker.sendInput({ role: "user", content: "x".repeat(9_000) });
   for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setTimeout(resolve, 0));
-  disk.onCall = undefined;
   assert(runtime.diagnostics().items.some(({ code }) => code === "transcript_rebuilt"));
+  // The rebuilding for the checkpoint of the close fails, too.
+  disk.onCall = ({ operation, path }) =>
+    operation === "open" && path.endsWith("transcript.jsonl.tmp")
+      ? { kind: "error", code: "EIO" }
+      : undefined;
   await runtime.close();
+  disk.onCall = undefined;
   // The older checkpoint of that close says that the transcript is to be rebuilt; the one behind it does not.
   for (let round = 0; round < 3; round++) {
     const again = (await openOn(disk)).runtime;

@@ -76,7 +76,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a torn tail is not cut",
     file: "fs/tail_mending.ts",
-    find: "      if (!isWhole) file.truncate(end.offset);",
+    find: "      if (tail !== undefined || end.roomBytes > 0) file.truncate(end.offset);",
     replace: "",
     first: ["crash-states"],
   },
