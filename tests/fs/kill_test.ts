@@ -77,10 +77,11 @@ async function keysIn(runtime: Runtime): Promise<Set<string>> {
 
 /**
  * What a kill may leave. A write that it stops at the border of a page leaves a torn end, of nothing that was
- * acknowledged. Between two renames there is no newest checkpoint.
+ * acknowledged. Between two renames there is no newest checkpoint, between two calls a segment has no header.
  */
 const harmless: ReadonlySet<string> = new Set([
   "torn_tail_cut",
+  "unfinished_segment_removed",
   "unclean_open",
   "run_interrupted",
   "temporary_removed",
