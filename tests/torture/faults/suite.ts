@@ -92,7 +92,7 @@ async function work(job: Job, tally: Tally): Promise<void> {
       const chosen = Number(share) * part;
       if (only === "" ? !isChosen(caseName, chosen, Number(seed)) : only !== caseName) continue;
       const isTranscript = call.operation === "write" && call.path.endsWith("/transcript.jsonl");
-      const whole = !hidesLostWorker(workload, call) &&
+      const whole = !hidesLostWorker(workload, call, extent) &&
         (only !== "" || isTranscript || isChosen(`whole ${caseName}`, 1 / WHOLE_EACH, Number(seed)));
       const ok = await tryCase(tally, caseName, async () => {
         await fail({ workload, call, kind, extent, whole }, tally);
@@ -106,12 +106,14 @@ async function work(job: Job, tally: Tally): Promise<void> {
 
 /**
  * Whether a call looks at the files of a worker that went with the end of the
- * log. Where that fails nobody knows whose they are, and they are left: a
- * file that cannot be read must not keep a store from being opened.
+ * log, or may be followed by another one that fails and does. Where that fails
+ * nobody knows whose they are, and they are left: a file that cannot be read
+ * must not keep a store from being opened.
  */
-function hidesLostWorker({ base }: Workload, { path, operation }: DiskCall): boolean {
-  return base === "lostEnd" && path.includes("/workers/c/") &&
-    ["stat", "open", "fileStat", "read"].includes(operation);
+function hidesLostWorker({ base }: Workload, { path, operation }: DiskCall, extent: Extent): boolean {
+  if (base !== "lostEnd") return false;
+  const looks = ["stat", "open", "fileStat", "read"].includes(operation);
+  return extent !== "once" || looks && path.includes("/workers/c/");
 }
 
 /** The calls of a workload on a sound disk; notes where those of this part, each of which will fail, come from. */
