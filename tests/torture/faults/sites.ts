@@ -9,8 +9,8 @@ import type { DiskOperation } from "../../disk/mod.ts";
 const CALL =
   /(?<![\w#])(?:this\.#fs|fs|file|this\.#files\.get\(path\))\.(open|stat|list|ensureDirectory|makeDirectory|remove|removeDirectory|rename|syncDirectory|lock|read|write|truncate|syncDataNow|syncData|sync|close)\(/g;
 
-/** Files of the store that do not call the file system but are it, or say what it is. */
-const OTHERS: ReadonlySet<string> = new Set(["deno_file_system.ts", "file_system.ts"]);
+/** Files of the store that do not call the file system but are it, say what it is, or stand before it. */
+const OTHERS: ReadonlySet<string> = new Set(["deno_file_system.ts", "file_system.ts", "room.ts"]);
 
 /** A place in the source, such as `disk.ts:16 write`. */
 export type Site = string;
@@ -31,8 +31,13 @@ export function writtenSites(): Site[] {
 
 /** The place from which a call comes, and the place that this was called from. Slow. */
 export function callingSites(operation: DiskOperation): { readonly site: Site; readonly path: string } {
-  const frames = (new Error().stack ?? "").matchAll(/src\/fs\/([\w.]+):(\d+):\d+/g);
-  const [first, second] = [...frames].map(([, file, line]) => `${file}:${line}`);
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 40;
+  const { stack = "" } = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  const frames = stack.matchAll(/src\/fs\/([\w.]+):(\d+):\d+/g);
+  const [first, second] = [...frames].filter(([, file = ""]) => !OTHERS.has(file))
+    .map(([, file, line]) => `${file}:${line}`);
   const name = operation === "fileStat" ? "stat" : operation;
   return { site: `${first} ${name}`, path: `${name} ${first} < ${second ?? "outside"}` };
 }
