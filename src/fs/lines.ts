@@ -213,9 +213,7 @@ export function transcriptMarks(bytes: Uint8Array, start: number, end: number): 
 /** The span of a line that adds to a transcript; `undefined` for any other line. Does not check the line. */
 export function transcriptSpan(bytes: Uint8Array, start: number, end: number): TranscriptSpan | undefined {
   if (!matches(bytes, start, idHead)) return undefined;
-  let at = start + idHead.length;
-  while (isDigit(bytes[at])) at++;
-  at += AT_BYTES;
+  let at = digitsEnd(bytes, start + idHead.length) + AT_BYTES;
   const type = transcriptTypes.find((type) => matches(bytes, at, type));
   if (type === undefined) return undefined;
   at += type.length - 1;
@@ -224,12 +222,10 @@ export function transcriptSpan(bytes: Uint8Array, start: number, end: number): T
   const workerEnd = stringEnd(bytes, workerFrom, end);
   if (!matches(bytes, workerEnd, seqHead)) return undefined;
   const seq = numberAt(bytes, workerEnd + seqHead.length);
-  let countAt = workerEnd + seqHead.length;
-  while (isDigit(bytes[countAt])) countAt++;
+  const countAt = digitsEnd(bytes, workerEnd + seqHead.length);
   if (!matches(bytes, countAt, countHead)) return undefined;
   const count = numberAt(bytes, countAt + countHead.length);
-  let countEnd = countAt + countHead.length;
-  while (isDigit(bytes[countEnd])) countEnd++;
+  const countEnd = digitsEnd(bytes, countAt + countHead.length);
   return { workerFrom, workerEnd, seq, count, countEnd };
 }
 
