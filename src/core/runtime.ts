@@ -330,10 +330,11 @@ export class Runtime implements AsyncDisposable {
     this.#diagnostics.add({ code: "append_failed", severity: "error", message });
   }
 
-  /** Saves a snapshot beside the commits; one at a time, and a failed one is only told. */
+  /** Saves a snapshot beside the commits; one at a time, and one that failed is only told, unless the store has. */
   #saveSnapshot(): Promise<void> {
     return this.#saving ??= this.#store.saveSnapshot(takeSnapshot(this.#ledger))
       .catch((error) => {
+        if (isFinal(error)) this.#failure = error;
         const message = error instanceof Error ? error.message : String(error);
         this.#diagnostics.add({ code: "checkpoint_failed", severity: "warning", message });
       })

@@ -64,6 +64,25 @@ Deno.test("a full disk refuses a command with no_space, and a smaller one may fi
   await runtime.close();
 });
 
+Deno.test("a sync that fails beside the commits shows in health at once, not with the next command", async () => {
+  const disk = new SimulatedDisk();
+  disk.plant.file(
+    "/data/runtimes/local/config.jsonc",
+    new TextEncoder().encode('{ "durability": "written", "limits": { "checkpointBytes": 4096 } }'),
+  );
+  const runtime = await open(disk);
+  disk.onCall = (call) => isSync(call) && call.path === log ? { kind: "error", code: "EIO" } : undefined;
+  // What this one is told is true: it is with the operating system. The checkpoint behind it needs more.
+  await speak(runtime, "a", ["x".repeat(5_000)]);
+  await runtime.flush();
+  const { health } = runtime;
+  assert(health.status === "failed");
+  assertEquals(health.error.code, "store_poisoned");
+  diagnosticOf(runtime, "checkpoint_failed");
+  await runtime.close();
+  assert(!codesOf(runtime).includes("close_incomplete"));
+});
+
 Deno.test("open() throws store_permission without a flag where the system refuses", async () => {
   const disk = new SimulatedDisk();
   await (await open(disk)).close();

@@ -181,8 +181,8 @@ export class World {
   async #reopen(): Promise<void> {
     const runtime = this.#mustBeOpen();
     await runtime.close();
-    // A call that was to end in a kill may come to its end only now.
-    if (!this.#disk.alive) return await this.#crashAndReopen([]);
+    // A call that was to end in a kill, or a sync that was to fail, may come to its end only now.
+    if (!this.#disk.alive || runtime.health.status === "failed") return await this.#crashAndReopen([]);
     const incomplete = runtime.diagnostics().items.find(({ code }) => code === "close_incomplete");
     if (incomplete !== undefined) {
       throw this.broken("I7", `a sound disk, and ${incomplete.message}; ${this.told()}`);

@@ -33,6 +33,7 @@ export class SourceCopy implements Disposable {
     const sound = Deno.readTextFileSync(path);
     Deno.writeTextFileSync(path, sound.replace(mutant.find, () => mutant.replace));
     try {
+      await this.#check(path);
       return await this.#probe(mutant.first ?? []);
     } finally {
       Deno.writeTextFileSync(path, sound);
@@ -43,21 +44,42 @@ export class SourceCopy implements Disposable {
     Deno.removeSync(this.#directory, { recursive: true });
   }
 
+  /** A bug that the compiler finds is none worth planting. */
+  async #check(path: string): Promise<void> {
+    const { success, stderr } = await this.#deno(["check", "--quiet", path]);
+    if (!success) throw new Error(`Cannot plant a bug that does not type-check: ${stderr}`);
+  }
+
   async #probe(first: readonly string[]): Promise<Verdict> {
     const args = ["run", "-A", "--no-check", "tests/torture/planted/probe.ts", first.join(",")];
     const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const { success, stdout, stderr } = await this.#deno(args, signal);
+    if (signal.aborted) return { suite: "probe", oracle: "I7", why: "it hung" };
+    if (!success) throw new Error(`Cannot judge: the probe ended early: ${stderr}`);
+    return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
+  }
+
+  async #deno(args: string[], signal?: AbortSignal): Promise<Ended> {
+    const cwd = this.#directory;
+    const env = { NO_COLOR: "1" };
     const command = new Deno.Command(Deno.execPath(), {
       args,
-      cwd: this.#directory,
-      signal,
+      cwd,
+      env,
+      ...(signal === undefined ? {} : { signal }),
       stdout: "piped",
+      stderr: "piped",
     });
-    const { code, stdout } = await command.output();
-    const line = new TextDecoder().decode(stdout).trimEnd().split("\n").at(-1) ?? "";
-    if (signal.aborted) return { suite: "probe", oracle: "I7", why: "it hung" };
-    if (code !== 0) throw new Error(`Cannot judge: the probe ended with ${code}`);
-    return JSON.parse(line);
+    const { success, stdout, stderr } = await command.output();
+    return { success, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
   }
+}
+
+/** How a process of Deno ended. */
+interface Ended {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 function copy(from: string, to: string): void {

@@ -40,7 +40,7 @@ async function soundVerdict(): Promise<Verdict> {
 async function work(): Promise<void> {
   using copy = new SourceCopy();
   for (const mutant of queue) {
-    const verdict = await copy.judge(mutant);
+    const verdict = await copy.judge(mutant).catch((error): Verdict => ({ why: String(error) }));
     verdicts.set(mutant, verdict);
     const { suite = "NOT FOUND", oracle = "", why = "" } = verdict;
     console.log(`${suite.padEnd(16)}  ${oracle.padEnd(5)}  ${mutant.name.padEnd(58)}  ${why.slice(0, 160)}`);

@@ -33,7 +33,7 @@ export const mutants: readonly Mutant[] = [
     name: "a command resolves before its event is durable",
     file: "core/group_commit.ts",
     find: "    if (records.length > 0) await this.#append(draft, heads, records);",
-    replace: "    for (const done of settle) done();\n" +
+    replace: "    for (const waiting of taken) settle(waiting);\n" +
       "    if (records.length > 0) await this.#append(draft, heads, records);",
     first: ["faults"],
   },
