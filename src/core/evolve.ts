@@ -11,21 +11,21 @@ import { type JsonObject, mergePatch } from "./json.ts";
 import type { EndedRun, RuntimeState, StateView, WorkerState } from "./state.ts";
 import { addUsage, addUsageOf, noUsage } from "./usage.ts";
 
-/** What an event changes. */
-export interface Change {
-  /** The runtime after it. */
-  readonly runtime: RuntimeState;
-  /** Workers after it; `undefined` for one that is gone. */
-  readonly workers: readonly (readonly [WorkerId, WorkerState | undefined])[];
-}
+/** Takes the state of a worker after an event; `undefined` when it is gone. */
+export type PutWorker = (workerId: WorkerId, state: WorkerState | undefined) => void;
 
-/** The state after `event`. Throws `store_corrupt` when the event cannot follow the state. */
-export function evolve(view: StateView, event: EventHead): Change {
+/**
+ * The runtime after `event`; the workers that it changes go to `put`. Throws
+ * `store_corrupt` when the event cannot follow the state, and puts nothing then.
+ */
+export function evolve(view: StateView, event: EventHead, put: PutWorker): RuntimeState {
   const runtime = evolveRuntime(view.runtime, event);
-  if (event.type === "runtime.stopped") return { runtime, workers: stopWorkers(view, event) };
   const workerId = "workerId" in event ? event.workerId : undefined;
-  if (workerId === undefined) return { runtime, workers: [] };
-  return { runtime, workers: [[workerId, evolveWorker(view.worker(workerId), event, workerId)]] };
+  if (workerId !== undefined) put(workerId, evolveWorker(view.worker(workerId), event, workerId));
+  else if (event.type === "runtime.stopped") {
+    for (const state of stopWorkers(view, event)) put(state.record.workerId, state);
+  }
+  return runtime;
 }
 
 function evolveRuntime(state: RuntimeState, event: EventHead): RuntimeState {
@@ -155,16 +155,16 @@ function endedRun(
 function stopWorkers(
   view: StateView,
   event: Extract<EventHead, { type: "runtime.stopped" }>,
-): [WorkerId, WorkerState][] {
-  const workers: [WorkerId, WorkerState][] = [];
+): WorkerState[] {
+  const workers: WorkerState[] = [];
   for (const state of view.workers()) {
     if (state.status !== "running") continue;
-    workers.push([state.record.workerId, {
+    workers.push({
       ...state,
       ...ended(state, "stopped", event.at, event.reason),
       updatedAt: event.at,
       lastEventId: event.id,
-    }]);
+    });
   }
   return workers;
 }

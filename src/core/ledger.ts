@@ -7,7 +7,7 @@
  */
 import type { DecisionView } from "./decide.ts";
 import type { EventHead } from "./events.ts";
-import { evolve } from "./evolve.ts";
+import { evolve, type PutWorker } from "./evolve.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import { type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "./keys.ts";
 import { initialRuntimeState, type RuntimeState, type StateView, type WorkerState } from "./state.ts";
@@ -19,6 +19,7 @@ export class Ledger implements StateView {
   /** Worker ids in the order of their creation, for paging. */
   readonly #order: WorkerId[] = [];
   readonly #keys = new Map<string | undefined, KeyTable>();
+  readonly #put: PutWorker = (workerId, state) => this.#setWorker(workerId, state);
 
   /** The state before the first event. */
   constructor(runtimeId: RuntimeId) {
@@ -76,9 +77,7 @@ export class Ledger implements StateView {
 
   /** Folds one durable event in: on replay. */
   apply(event: EventHead): void {
-    const change = evolve(this, event);
-    this.#runtime = change.runtime;
-    for (const [workerId, state] of change.workers) this.#setWorker(workerId, state);
+    this.#runtime = evolve(this, event, this.#put);
     this.#addKey(keyScopeOf(event), keyEntryOf(event));
   }
 
@@ -127,6 +126,7 @@ export class Draft implements DecisionView {
   readonly #ledger: Ledger;
   readonly #workers = new Map<WorkerId, WorkerState | undefined>();
   readonly #keys = new Map<string | undefined, Map<string, KeyEntry>>();
+  readonly #put: PutWorker = (workerId, state) => this.#putWorker(workerId, state);
   #runtime: RuntimeState;
   #workerCount: number;
 
@@ -154,7 +154,9 @@ export class Draft implements DecisionView {
 
   /** A worker as it would be. */
   worker(workerId: WorkerId): WorkerState | undefined {
-    return this.#workers.has(workerId) ? this.#workers.get(workerId) : this.#ledger.worker(workerId);
+    const staged = this.#workers.get(workerId);
+    if (staged !== undefined || this.#workers.has(workerId)) return staged;
+    return this.#ledger.worker(workerId);
   }
 
   /** All workers as they would be: those of the ledger, then new ones. */
@@ -175,14 +177,7 @@ export class Draft implements DecisionView {
 
   /** Folds one more event in. */
   apply(event: EventHead): void {
-    const change = evolve(this, event);
-    this.#runtime = change.runtime;
-    for (const [workerId, state] of change.workers) {
-      this.#workerCount += Number(state !== undefined) - Number(this.worker(workerId) !== undefined);
-      // A new one goes to the end: the order of the map is the order of creation.
-      if (event.type === "worker.created") this.#workers.delete(workerId);
-      this.#workers.set(workerId, state);
-    }
+    this.#runtime = evolve(this, event, this.#put);
     const scope = keyScopeOf(event);
     if (event.type === "worker.purged") this.#keys.delete(scope);
     const entry = keyEntryOf(event);
@@ -197,6 +192,14 @@ export class Draft implements DecisionView {
     for (const [scope, entries] of this.#keys) {
       for (const entry of entries.values()) this.#ledger.adoptKey(scope, entry);
     }
+  }
+
+  #putWorker(workerId: WorkerId, state: WorkerState | undefined): void {
+    const isKnown = this.worker(workerId) !== undefined;
+    this.#workerCount += Number(state !== undefined) - Number(isKnown);
+    // A new one goes to the end: the order of the map is the order of creation.
+    if (!isKnown) this.#workers.delete(workerId);
+    this.#workers.set(workerId, state);
   }
 
   /** The keys that the ledger has for the same worker: not for an earlier one of that id. */

@@ -25,7 +25,7 @@ function turnsByMessage(): () => Promise<void> {
 }
 
 /** Time a piece of background work may hold the event loop, in milliseconds. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
 
 /** Background work in slices: `pause` gives the event loop a turn when the slice is used up. */
 export class Slices {

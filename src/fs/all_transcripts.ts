@@ -35,6 +35,15 @@ export async function rebuildAll(transcripts: Transcripts, firstEventId: number)
   }
 }
 
+/** Looks at the files that nobody has synced since the opening, so that {@linkcode syncAll} does. */
+export async function lookAtAll(transcripts: Transcripts): Promise<void> {
+  const slices = new Slices();
+  for (const workerId of transcripts.uncertain()) {
+    transcripts.look(workerId);
+    await slices.pause();
+  }
+}
+
 /** Syncs the files that were written. */
 export async function syncAll(transcripts: Transcripts): Promise<void> {
   const unsynced = transcripts.unsynced();

@@ -188,9 +188,14 @@ export class DenoFileSystem implements FileSystem {
 
   async ensureDirectory(path: string): Promise<void> {
     const missing: string[] = [];
-    for (let level = path; !isThere(level); level = dirname(level)) missing.push(level);
-    await ensureDir(path);
-    for (const level of missing) await this.#syncIfAllowed(dirname(level));
+    let level = path;
+    for (; !isThere(level); level = dirname(level)) missing.unshift(level);
+    if (missing.length === 0) await ensureDir(path);
+    await this.#syncIfAllowed(dirname(level));
+    for (const next of missing) {
+      await ensureDir(next);
+      await this.#syncIfAllowed(dirname(next));
+    }
   }
 
   /** What lies above the root may be none of our business; then its durability is not either. */
@@ -198,7 +203,8 @@ export class DenoFileSystem implements FileSystem {
     try {
       await this.syncDirectory(path);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+      const { NotCapable, PermissionDenied } = Deno.errors;
+      if (!(error instanceof NotCapable || error instanceof PermissionDenied)) throw error;
     }
   }
 

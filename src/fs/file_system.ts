@@ -75,7 +75,12 @@ export interface FileSystem {
   stat(path: string): FileStat | undefined;
   /** The names in a directory, in no certain order. */
   list(path: string): DirectoryEntry[];
-  /** Makes a directory and those above it, as far as they are missing, with the platform's default mode. */
+  /**
+   * Makes a directory and those above it, as far as they are missing, with the
+   * platform's default mode, one after the other, each name on the device
+   * before the next. The name of the lowest that was there is synced too: who
+   * made it may not have come to that.
+   */
   ensureDirectory(path: string): Promise<void>;
   /** Makes one directory with mode 0700; `false` when the name exists already. */
   makeDirectory(path: string): boolean;

@@ -23,7 +23,7 @@ import type {
   StoreHost,
   StoreSupports,
 } from "../core/store.ts";
-import { flushAll, rebuildAll, syncAll } from "./all_transcripts.ts";
+import { flushAll, lookAtAll, rebuildAll, syncAll } from "./all_transcripts.ts";
 import { type CheckpointRow, checkpointRows } from "./checkpoint.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
@@ -236,6 +236,11 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Gives up whole segments that neither checkpoint needs. */
   async prune(prune: PruneEvents): Promise<PrunedEvents> {
     const writer = this.#loadedWriter();
+    if (!prune.dryRun) {
+      // Transcripts must do without these events from now on: they have to be right, and to last.
+      await lookAtAll(this.#transcripts);
+      await this.#syncTranscripts();
+    }
     // The older checkpoint begins at its own last event, so the segment of that one stays.
     const through = Math.min(prune.through, this.#checkpoints.previousThrough() - 1, this.#lastUnneeded());
     const { gone, pruned } = prunable(this.#fs, this.#layout, writer.segments, through);

@@ -26,7 +26,10 @@ export interface Transcript {
   checked: boolean;
   /** Whether the file has bytes that were not synced. */
   unsynced: boolean;
-  /** Whether the file was made since its name was last synced. */
+  /**
+   * Whether this opening has not synced the name of the file. Who gave it the
+   * name may have been killed, or refused, before that.
+   */
   unnamed: boolean;
   /** How much of the file was right and synced at last; `undefined` when that is not known. */
   synced: RebuiltTranscript | undefined;

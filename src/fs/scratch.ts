@@ -29,6 +29,7 @@ export function encodeScratch(text: string): Uint8Array {
   return theScratch().subarray(0, written);
 }
 
-function theScratch(): Uint8Array {
+/** The buffer itself, for pieces of a longer work; what is in it is good until the next call of any of these. */
+export function theScratch(): Uint8Array {
   return scratch ??= new Uint8Array(SCRATCH_BYTES);
 }

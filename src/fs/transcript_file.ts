@@ -12,10 +12,10 @@ import type { OpenFile } from "./file_system.ts";
 import { FORMAT_VERSION } from "./layout.ts";
 import { DamagedLine } from "./line_pages.ts";
 import { isIntact, SEAL_BYTES, sealedBytes, transcriptMarks } from "./lines.ts";
+import { theScratch } from "./scratch.ts";
 
 const NEWLINE = 0x0a;
 const TAIL_BYTES = 4_096;
-const PIECE_BYTES = 65_536;
 
 /** Whose transcript it is: a worker id may be used again after a purge. */
 export interface TranscriptOwner {
@@ -96,16 +96,16 @@ export function appendLines(file: OpenFile, lines: Iterable<Uint8Array>, positio
   return end;
 }
 
-/** Lines in fewer, larger pieces: one write costs about as much as copying 64 KiB. */
+/** Lines in fewer, larger pieces: one write costs about as much as copying 64 KiB. A piece is good until the next. */
 function* pieces(lines: Iterable<Uint8Array>): Generator<Uint8Array> {
-  const piece = new Uint8Array(PIECE_BYTES);
+  const piece = theScratch();
   let filled = 0;
   for (const line of lines) {
-    if (filled + line.length > PIECE_BYTES) {
+    if (filled + line.length > piece.length) {
       yield piece.subarray(0, filled);
       filled = 0;
     }
-    if (line.length > PIECE_BYTES) yield line;
+    if (line.length > piece.length) yield line;
     else {
       piece.set(line, filled);
       filled += line.length;

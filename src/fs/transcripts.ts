@@ -152,9 +152,9 @@ export class Transcripts {
       transcript.fault = undefined;
     } catch (error) {
       const fault = storeFault(error, "write", path);
-      const isDamage = error instanceof DamagedLine || isNotFound(error) || fault.code === "store_corrupt";
-      if (isDamage || transcript.waiting.bytes >= WAITING_BYTES_MAX) this.#damaged(transcript, path, error);
-      else this.#wait(transcript, path, fault);
+      if (isDamage(error, fault) || transcript.waiting.bytes >= WAITING_BYTES_MAX) {
+        this.#damaged(transcript, path, error);
+      } else this.#wait(transcript, path, fault);
     }
   }
 
@@ -191,7 +191,28 @@ export class Transcripts {
     return [...this.#known].filter(([, { unsynced }]) => unsynced).map(([workerId]) => workerId);
   }
 
-  /** Syncs a transcript, and the names above it if it is new. A failed sync is not repeated: the file is rebuilt. */
+  /** Workers of whose files this opening has not made certain that they last. */
+  uncertain(): WorkerId[] {
+    return [...this.#known].filter(([, { unnamed, bytes }]) => unnamed && bytes !== undefined && bytes > 0)
+      .map(([workerId]) => workerId);
+  }
+
+  /** Looks at a file before what it could be rebuilt from is given up; what is right is to be synced. */
+  look(workerId: WorkerId): void {
+    const transcript = this.#known.get(workerId);
+    if (transcript === undefined || transcript.rebuilding !== undefined || !transcript.bytes) return;
+    const path = this.#path(transcript);
+    try {
+      this.#check(transcript, path);
+      transcript.unsynced = true;
+    } catch (error) {
+      const fault = storeFault(error, "read", path);
+      if (!isDamage(error, fault)) throw fault;
+      this.#damaged(transcript, path, error);
+    }
+  }
+
+  /** Syncs a transcript, and its name unless this opening has. A failed sync is not repeated: the file is rebuilt. */
   async sync(workerId: WorkerId): Promise<void> {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || !transcript.unsynced) return;
@@ -309,7 +330,7 @@ export class Transcripts {
       waiting: new WaitingLines(),
       checked: false,
       unsynced: false,
-      unnamed: false,
+      unnamed: true,
       synced: bytes === undefined ? undefined : { bytes, entries },
       fault: undefined,
       rebuilding: undefined,
@@ -466,5 +487,11 @@ export class Transcripts {
     transcript.bytes = rebuilt.bytes;
     transcript.entries = rebuilt.entries;
     transcript.checked = true;
+    transcript.unnamed = false;
   }
+}
+
+/** Whether an error says that the file is not what it should be. */
+function isDamage(error: unknown, { code }: RuntimeError): boolean {
+  return error instanceof DamagedLine || isNotFound(error) || code === "store_corrupt";
 }

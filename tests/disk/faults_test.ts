@@ -209,7 +209,7 @@ Deno.test("SimulatedDisk.calls counts every kind of call, and lists them when as
   disk.stat("/d");
   disk.list("/");
   disk.remove("/b");
-  assertEquals(disk.calls.count(), 20);
+  assertEquals(disk.calls.count(), 22);
   assertEquals(disk.calls.operations().length, 19);
   assertEquals(disk.calls.count("write"), 1);
   assertEquals(disk.calls.entries[1], { index: 2, operation: "write", path: "/a", position: 7, length: 3 });

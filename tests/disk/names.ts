@@ -42,23 +42,21 @@ export function makeDirectory(
   return true;
 }
 
-/** Makes a directory and those above it, as far as they are missing; returns those in which a name was made. */
-export function ensureDirectory(machine: Machine, path: string): string[] {
+/** The lowest directory of a path that is there, and those below it that are missing, from above. */
+export function levelsOf(machine: Machine, path: string): { there: string; missing: string[] } {
+  const operation = "ensureDirectory";
   const parts = partsOf(path);
-  const changed: string[] = [];
-  for (let depth = 1; depth <= parts.length; depth++) {
-    const prefix = `/${parts.slice(0, depth).join("/")}`;
-    if (makeDirectory(machine, prefix, "ensureDirectory")) {
-      changed.push(`/${parts.slice(0, depth - 1).join("/")}`);
-      continue;
-    }
-    const { node } = locate(machine, prefix, { operation: "ensureDirectory", follow: true });
-    if (node === undefined) throw diskError("ENOENT", "ensureDirectory", path);
-    if (node.kind === "directory") continue;
-    if (depth < parts.length) throw diskError("ENOTDIR", "ensureDirectory", path);
-    throw new Error(`Failed to ensure directory exists: expected 'dir', got '${node.kind}'`);
+  const levels = parts.map((_part, index) => `/${parts.slice(0, index + 1).join("/")}`);
+  for (const [index, level] of levels.entries()) {
+    const { node } = locate(machine, level, { operation });
+    if (node === undefined) return { there: levels[index - 1] ?? "/", missing: levels.slice(index) };
+    const target = locate(machine, level, { operation, follow: true }).node;
+    if (target === undefined) throw diskError("ENOENT", operation, path);
+    if (target.kind === "directory") continue;
+    if (level !== levels.at(-1)) throw diskError("ENOTDIR", operation, path);
+    throw new Error(`Failed to ensure directory exists: expected 'dir', got '${target.kind}'`);
   }
-  return changed;
+  return { there: path, missing: [] };
 }
 
 /** Removes a name that is no directory, or an empty one (Deno's `unlink` does so); `false` when absent. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "@std/path";
 import type {
   DirectoryEntry,
   FileLock,
@@ -22,15 +23,7 @@ import { toNumber } from "./hash.ts";
 import { DirectoryImage } from "./image.ts";
 import { directoryAt, locate, MAY_READ, MAY_WRITE, require } from "./lookup.ts";
 import { Machine } from "./machine.ts";
-import {
-  createFile,
-  ensureDirectory,
-  makeDirectory,
-  orAbsent,
-  remove,
-  removeDirectory,
-  rename,
-} from "./names.ts";
+import { createFile, levelsOf, makeDirectory, orAbsent, remove, removeDirectory, rename } from "./names.ts";
 import { DirectoryNode, viewOfDirectory } from "./nodes.ts";
 import { Planter } from "./plant.ts";
 import { DiskProcess, type ProcessOptions } from "./process.ts";
@@ -88,11 +81,19 @@ export class SimulatedDisk implements FileSystem {
   }
 
   async ensureDirectory(path: string): Promise<void> {
-    const changed = await this.#process.runLater(
-      { operation: "ensureDirectory", path },
-      () => ensureDirectory(this.#machine, path),
+    const operation = "ensureDirectory";
+    const { there, missing } = await this.#process.runLater(
+      { operation, path },
+      () => levelsOf(this.#machine, path),
     );
-    for (const directory of changed) await this.syncDirectory(directory);
+    await this.syncDirectory(dirname(there));
+    for (const level of missing) {
+      await this.#process.runLater(
+        { operation, path: level },
+        () => makeDirectory(this.#machine, level, operation),
+      );
+      await this.syncDirectory(dirname(level));
+    }
   }
 
   makeDirectory(path: string): boolean {

@@ -15,6 +15,8 @@ export interface Workload {
   readonly base: keyof Bases;
   /** Limits of the operator's config besides the small ones that all scripts have. */
   readonly limits?: Readonly<Record<string, number>>;
+  /** There is no config of the operator's, and with it no directory for it. */
+  readonly bare?: boolean;
   /** Whether an answer waits for the device. @default "synced" */
   readonly durability?: "written";
   /** The device answers so late that syncs leave the thread. */
@@ -79,6 +81,16 @@ export const workloads: readonly Workload[] = [
       await talk(session, "a", 2, size);
       await session.close();
       await session.open();
+    },
+  },
+  {
+    name: "create-bare",
+    base: "nothing",
+    bare: true,
+    run: async (session, size) => {
+      await session.open();
+      await session.tell((runtime) => runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } }));
+      await talk(session, "a", 1, size);
     },
   },
   {

@@ -13,8 +13,8 @@ import type { Workload } from "../workloads.ts";
 export interface Moment {
   /** The call that was about to be made; 0 for the end. */
   readonly call: number;
-  /** Whether that call makes the log last. */
-  readonly syncsLog: boolean;
+  /** Whether that call makes the log last, or names. */
+  readonly makesLast: boolean;
   /** A copy of the machine, with nobody running on it. */
   readonly disk: SimulatedDisk;
   /** What was promised by then. */
@@ -39,13 +39,14 @@ export async function momentsOf(workload: Workload, round: number, only?: number
     size: sizeOf(round),
     hook: (disk, history) => (call) => {
       if ((isChange(call) || isSync(call)) && (only === undefined || only === call.index)) {
-        const syncsLog = isSync(call) && call.path.endsWith(".jsonl") && call.path.includes("/events/");
-        moments.push({ call: call.index, syncsLog, disk: disk.fork(), mark: history.mark() });
+        const isOfLog = call.path.endsWith(".jsonl") && call.path.includes("/events/");
+        const makesLast = isSync(call) && (isOfLog || call.operation === "syncDirectory");
+        moments.push({ call: call.index, makesLast, disk: disk.fork(), mark: history.mark() });
       }
       return undefined;
     },
   });
-  moments.push({ call: 0, syncsLog: false, disk: disk.fork(), mark: history.mark() });
+  moments.push({ call: 0, makesLast: false, disk: disk.fork(), mark: history.mark() });
   await session.abandon();
   return { moments, history };
 }

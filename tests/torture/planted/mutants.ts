@@ -150,7 +150,7 @@ export const mutants: readonly Mutant[] = [
     name: "nobody looks whether the file is still the writer's own",
     file: "fs/log_writer.ts",
     find: "    const stat = this.#statOf(file);\n",
-    replace: "    const stat = { ...this.#statOf(file), size: this.#offset, links: 1 };\n",
+    replace: "    const stat = { ...this.#statOf(file), size: this.#size, links: 1 };\n",
     first: ["faults"],
   },
   {
@@ -178,7 +178,7 @@ export const mutants: readonly Mutant[] = [
     name: "a checkpoint counts transcripts that are not synced",
     file: "fs/fs_store.ts",
     find: "    await this.#syncTranscripts();\n    // Transcripts that",
-    replace: "    await this.#flushTranscripts();\n    // Transcripts that",
+    replace: "    await flushAll(this.#transcripts);\n    // Transcripts that",
     first: ["crash-states"],
   },
   {
@@ -259,11 +259,25 @@ export const mutants: readonly Mutant[] = [
     first: ["crash-states"],
   },
   {
+    name: "the room of a segment is not cut before the next one is begun",
+    file: "fs/log_writer.ts",
+    find: "    await this.#cutRoom();\n",
+    replace: "    void this.#cutRoom;\n",
+    first: ["recovery-crashes", "crash-states"],
+  },
+  {
+    name: "effects of replayed events do not wait until those are on the device",
+    file: "fs/log_replay.ts",
+    find: "effects.settle(step.value.durable);",
+    replace: "effects.settle(Infinity);",
+    first: ["crash-states", "recovery-crashes"],
+  },
+  {
     name: "what an opening finds is not made durable",
     file: "fs/store_opening.ts",
     find: "    await settle(fs, layout, options.root);\n",
     replace: "    void settle;\n",
-    first: ["crash-states"],
+    first: ["recovery-crashes"],
   },
   {
     name: "keys are forgotten by a checkpoint",

@@ -68,9 +68,9 @@ async function work(job: Job, tally: Tally): Promise<void> {
   for (let state = 0; state < STATES; state++) {
     const name = `${workload.name}/${round}/${state}`;
     const killed = state % KILLED_EACH === 0;
-    // A kill matters most where the log was written and not synced: those moments are taken in turn.
+    // A kill matters most where something was made and not synced: those moments are taken in turn.
     const turn = (round * STATES + state) / KILLED_EACH;
-    const unsynced = played.moments.filter(({ syncsLog }) => syncsLog);
+    const unsynced = played.moments.filter(({ makesLast }) => makesLast);
     const any = random.pick(played.moments);
     const moment = killed ? unsynced[turn % unsynced.length] ?? any : any;
     const chosen = { moment, choice: random.fork(), killed };
@@ -105,8 +105,9 @@ async function tryState(
   const { calls, syncs, first } = await recovered(crashed(), promised);
   const random = new Random(choice);
   for (let stop = 0; stop < Math.min(STOPS, calls); stop++) {
-    // Every call of a short recovery, a sample of a long one; behind a kill, each call that makes something last.
-    const sync = killed ? syncs[stop] : undefined;
+    // Every call of a short recovery, a sample of a long one; behind a kill, each call that makes something last,
+    // and first of all the moment behind all of them, when the opening is answered.
+    const sync = killed ? [calls + 1, ...syncs][stop] : undefined;
     const call = sync ?? (calls <= STOPS ? stop + 1 : 1 + random.below(calls));
     const way = sync !== undefined ? "power-before" : WAYS[random.below(WAYS.length)] ?? "kill";
     const caseName = `${name}/${call}/${way}`;

@@ -38,7 +38,8 @@ export async function play(workload: Workload, staging: Staging = {}): Promise<P
   const base = (await bases())[workload.base];
   const history = base.history.at(base.history.mark());
   const disk = new SimulatedDisk({ contents: base.image, trace: staging.trace });
-  disk.plant.file(`${HOME}/config.jsonc`, configOf(workload.limits ?? {}, workload.durability ?? "synced"));
+  const { bare = false, limits = {}, durability = "synced" } = workload;
+  if (!bare) disk.plant.file(`${HOME}/config.jsonc`, configOf(limits, durability));
   const hook = staging.hook?.(disk, history) ?? (() => undefined);
   const session = new Session(disk, history);
   const trouble: CallHook = (call) => session.trouble?.(call);
