@@ -28,13 +28,13 @@ export class SourceCopy implements Disposable {
 
   /** Plants a bug, if there is one to plant, and asks the suites. Afterwards the copy is as it was. */
   async judge(mutant: Mutant | undefined): Promise<Verdict> {
-    if (mutant === undefined) return await this.#probe([]);
+    if (mutant === undefined) return await this.#probe({});
     const path = `${this.#directory}/src/${mutant.file}`;
     const sound = Deno.readTextFileSync(path);
     Deno.writeTextFileSync(path, sound.replace(mutant.find, () => mutant.replace));
     try {
       await this.#check(path);
-      return await this.#probe(mutant.first ?? []);
+      return await this.#probe(mutant);
     } finally {
       Deno.writeTextFileSync(path, sound);
     }
@@ -50,8 +50,9 @@ export class SourceCopy implements Disposable {
     if (!success) throw new Error(`Cannot plant a bug that does not type-check: ${stderr}`);
   }
 
-  async #probe(first: readonly string[]): Promise<Verdict> {
-    const args = ["run", "-A", "--no-check", "tests/torture/planted/probe.ts", first.join(",")];
+  async #probe({ first = [], share }: Pick<Mutant, "first" | "share">): Promise<Verdict> {
+    const asked = [first.join(","), String(share ?? "")];
+    const args = ["run", "-A", "--no-check", "tests/torture/planted/probe.ts", ...asked];
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const { success, stdout, stderr } = await this.#deno(args, signal);
     if (signal.aborted) return { suite: "probe", oracle: "I7", why: "it hung" };

@@ -30,10 +30,10 @@ const SHARES: Readonly<Record<string, number>> = {
 };
 const OTHER_SHARE = 0.01;
 
-async function verdictOf(suite: Suite): Promise<Verdict | undefined> {
+async function verdictOf(suite: Suite, share: number): Promise<Verdict | undefined> {
   const { name } = suite;
   try {
-    const { counts } = await suite.run({ share: SHARES[name] ?? OTHER_SHARE, seed: 1 });
+    const { counts } = await suite.run({ share, seed: 1 });
     const low = counts.find(({ count, target }) => count < target);
     return low && { suite: name, oracle: "count", why: `${low.what}: ${low.count} of ${low.target}` };
   } catch (error) {
@@ -43,7 +43,8 @@ async function verdictOf(suite: Suite): Promise<Verdict | undefined> {
 }
 
 if (import.meta.main) {
-  const first = (Deno.args[0] ?? "").split(",");
+  const [names = "", given = ""] = Deno.args;
+  const first = names.split(",");
   const simulated = suites.filter(({ real }) => !real);
   const order = [
     ...simulated.filter(({ name }) => first.includes(name)),
@@ -51,7 +52,9 @@ if (import.meta.main) {
   ];
   let verdict: Verdict = {};
   for (const suite of order) {
-    const found = await verdictOf(suite);
+    const { name } = suite;
+    const usual = SHARES[name] ?? OTHER_SHARE;
+    const found = await verdictOf(suite, given !== "" && first.includes(name) ? Number(given) : usual);
     if (found === undefined) continue;
     verdict = found;
     break;
