@@ -6,7 +6,16 @@
  */
 
 /** Names of the contenders, as they stand in the results. */
-export const contenderIds = ["fs", "memory", "sqlite", "sqlite-batched", "level", "lmdb", "kv"] as const;
+export const contenderIds = [
+  "fs",
+  "fs-written",
+  "memory",
+  "sqlite",
+  "sqlite-batched",
+  "level",
+  "lmdb",
+  "kv",
+] as const;
 
 /** The name of a contender. */
 export type ContenderId = (typeof contenderIds)[number];
@@ -76,6 +85,10 @@ export interface ContenderInfo {
 /** Titles and settings, for tables and readers. */
 export const contenderInfo: Readonly<Record<ContenderId, ContenderInfo>> = {
   "fs": { title: "fs store", how: "this library, file system store, its defaults" },
+  "fs-written": {
+    title: "fs store, written",
+    how: "the same with durability written: an answer does not wait for the device",
+  },
   "memory": { title: "memory store", how: "this library, memory store: nothing is durable" },
   "sqlite": { title: "node:sqlite", how: "WAL, synchronous=FULL, a transaction per input" },
   "sqlite-batched": { title: "sqlite batched", how: "the same, callers of a tick share a transaction" },

@@ -1,5 +1,6 @@
 /**
- * This library with its file system store, as it comes.
+ * This library with its file system store, as it comes, and with answers that
+ * do not wait for the device.
  *
  * @module
  */
@@ -10,4 +11,14 @@ import { openLibrary } from "./library.ts";
 /** The file system store. */
 export const fsContender: Contender = {
   open: async (directory) => openLibrary(await FsRuntimeStore.open({ root: directory, runtimeId: "bench" })),
+};
+
+/** The file system store with durability `written`. */
+export const fsWrittenContender: Contender = {
+  open: async (directory) => {
+    const runtime = `${directory}/runtimes/bench`;
+    Deno.mkdirSync(runtime, { recursive: true });
+    Deno.writeTextFileSync(`${runtime}/config.jsonc`, '{ "durability": "written" }\n');
+    return await fsContender.open(directory);
+  },
 };

@@ -8,6 +8,7 @@ import type { Contender, ContenderId } from "./contender.ts";
 
 const loaders: Readonly<Record<ContenderId, () => Promise<Contender>>> = {
   "fs": async () => (await import("./fs.ts")).fsContender,
+  "fs-written": async () => (await import("./fs.ts")).fsWrittenContender,
   "memory": async () => (await import("./memory.ts")).memoryContender,
   "sqlite": async () => (await import("./sqlite.ts")).sqliteContender,
   "sqlite-batched": async () => (await import("./sqlite.ts")).sqliteBatchedContender,

@@ -19,9 +19,9 @@ export interface Bench {
   progress(text: string): void;
 }
 
-/** Contenders that keep something. */
+/** Contenders whose answers wait for the device. */
 export function durable(bench: Bench): ContenderId[] {
-  return bench.contenders.filter((id) => id !== "memory");
+  return bench.contenders.filter((id) => id !== "memory" && id !== "fs-written");
 }
 
 /** Contenders that are this library. */

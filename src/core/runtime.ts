@@ -256,7 +256,8 @@ export class Runtime implements AsyncDisposable {
 
   /**
    * Gives up the oldest events, whole segments at a time: none after
-   * `through`, and none that a snapshot still needs. Transcripts stay, but one
+   * `through`, and none that a snapshot still needs. Transcripts stay: each
+   * is looked at first, and one that has to be rebuilt keeps what it needs. One
    * that is damaged later can no longer be rebuilt. Unless `dryRun`, which is
    * the default, a `custom` event `runtime.pruned` tells of it.
    */

@@ -483,6 +483,8 @@ export class Transcripts {
     await this.#host.quarantine(path);
     this.#dropPending(transcript);
     const rebuilt = await this.#host.rebuild(transcript.owner, path, transcript.synced);
+    // The directory may be new as well.
+    await this.#fs.syncDirectory(this.#layout.workers);
     transcript.synced = rebuilt;
     transcript.bytes = rebuilt.bytes;
     transcript.entries = rebuilt.entries;

@@ -17,8 +17,8 @@ async function open(fileSystem: SimulatedDisk): Promise<Runtime> {
   return await Runtime.open({ store });
 }
 
-/** A store of several segments, its transcript damaged, and rebuilt by a process that was killed just after the rename. */
-async function rebuiltAndKilled(): Promise<SimulatedDisk> {
+/** A store of several segments, and two checkpoints behind most of them. */
+async function filled(): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk();
   disk.plant.file(
     `${home}/config.jsonc`,
@@ -28,6 +28,12 @@ async function rebuiltAndKilled(): Promise<SimulatedDisk> {
   await speak(runtime, "a", said);
   await runtime.close();
   await (await open(disk.attach())).close();
+  return disk;
+}
+
+/** The same, its transcript damaged, and rebuilt by a process that was killed just after the rename. */
+async function rebuiltAndKilled(): Promise<SimulatedDisk> {
+  const disk = await filled();
   const bytes = disk.peek(transcript) ?? new Uint8Array();
   bytes[bytes.length >> 1] = 0;
   disk.plant.file(transcript, bytes);
@@ -76,6 +82,19 @@ Deno.test("prune() keeps the events that a transcript must be rebuilt from, and 
   await runtime.prune({ dryRun: false });
   assert(codesOf(runtime).includes("transcript_rebuilt"));
   assertEquals(await contentsOf(runtime, "a"), said);
+  await runtime.close();
+  assertEquals((await afterPowerCut(disk)).contents, said);
+});
+
+Deno.test("a transcript that was rebuilt lasts, its directory too, when that had been removed", async () => {
+  const disk = await filled();
+  disk.remove(transcript);
+  for (const { name } of disk.list(directory)) disk.remove(`${directory}/${name}`);
+  disk.removeDirectory(directory);
+  await disk.syncDirectory(`${home}/workers`);
+  const runtime = await open(disk.attach());
+  assertEquals(await contentsOf(runtime, "a"), said);
+  assert((await runtime.prune({ dryRun: false })).events > 0);
   await runtime.close();
   assertEquals((await afterPowerCut(disk)).contents, said);
 });
