@@ -96,6 +96,8 @@ export class FsRuntimeStore implements RuntimeStore {
   /** The last event whose effects on transcripts are taken in. */
   #appliedEventId = 0;
   #bytesSinceCheckpoint = 0;
+  /** The last event that the newest checkpoint covers. */
+  #checkpointThrough = 0;
   #checkpointBytes = 0;
   #flushing: Promise<void> | undefined;
   #relieving: Promise<void> | undefined;
@@ -231,6 +233,7 @@ export class FsRuntimeStore implements RuntimeStore {
       rows,
     });
     this.#bytesSinceCheckpoint -= bytesBefore;
+    this.#checkpointThrough = through;
   }
 
   /** Gives up whole segments that neither checkpoint needs. */
@@ -322,6 +325,7 @@ export class FsRuntimeStore implements RuntimeStore {
     if (!isClean && wasUsed) this.#notice(uncleanOpening(start.through, end.lastEventId));
     this.#appliedEventId = end.lastEventId;
     this.#bytesSinceCheckpoint = end.bytesRead;
+    this.#checkpointThrough = start.through;
     this.#writer = writer;
     this.#timer.touch();
   }
@@ -366,8 +370,11 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   #checkpointIsDue(): boolean {
-    return this.#bytesSinceCheckpoint >
-      Math.max(this.#config.limits.checkpointBytes, 4 * this.#checkpointBytes);
+    const { checkpointBytes, checkpointEvents } = this.#config.limits;
+    const bytes = this.#bytesSinceCheckpoint;
+    const isLong = bytes > checkpointBytes ||
+      this.#appliedEventId - this.#checkpointThrough > checkpointEvents;
+    return isLong && bytes > 4 * this.#checkpointBytes;
   }
 
   /**

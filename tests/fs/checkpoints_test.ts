@@ -166,19 +166,25 @@ diskTest("Runtime tells of a checkpoint that could not be written, and goes on",
   assertEquals((await contentsOf(again, "a")).length, 10);
 });
 
-diskTest(
-  "Runtime writes a checkpoint while it runs, once the log has grown past the bound",
-  async (place) => {
-    place.configure({ limits: { checkpointBytes: 4_096 } });
-    const runtime = await place.open();
-    for (let index = 0; index < 20; index++) await speak(runtime, "a", [`${index} ${"x".repeat(1_000)}`]);
-    await runtime.flush();
-    await speak(runtime, "a", ["20 and no checkpoint behind it"]);
-    await place.kill(runtime);
-    const through = throughOf(place.layout.checkpoint);
-    assert(through > 5);
-    const again = await place.open();
-    assertEquals(diagnosticOf(again, "unclean_open").eventIds?.[0], through + 1);
-    assertEquals((await contentsOf(again, "a")).map((content) => parseInt(content)), [...Array(21).keys()]);
-  },
-);
+for (
+  const [bound, limits] of [["bytes", { checkpointBytes: 4_096 }], ["events", {
+    checkpointEvents: 16,
+  }]] as const
+) {
+  diskTest(
+    `Runtime writes a checkpoint while it runs, once the log has grown past the bound of ${bound}`,
+    async (place) => {
+      place.configure({ limits });
+      const runtime = await place.open();
+      for (let index = 0; index < 20; index++) await speak(runtime, "a", [`${index} ${"x".repeat(1_000)}`]);
+      await runtime.flush();
+      await speak(runtime, "a", ["20 and no checkpoint behind it"]);
+      await place.kill(runtime);
+      const through = throughOf(place.layout.checkpoint);
+      assert(through > 5);
+      const again = await place.open();
+      assertEquals(diagnosticOf(again, "unclean_open").eventIds?.[0], through + 1);
+      assertEquals((await contentsOf(again, "a")).map((content) => parseInt(content)), [...Array(21).keys()]);
+    },
+  );
+}

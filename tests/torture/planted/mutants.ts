@@ -203,7 +203,8 @@ export const mutants: readonly Mutant[] = [
     file: "fs/known_transcript.ts",
     find: "    transcriptLength: transcript.entries + transcript.waiting.entries,",
     replace: "    transcriptLength: transcript.entries,",
-    first: ["programs"],
+    first: ["model"],
+    share: 0.2,
   },
   {
     name: "a checkpoint points behind later events",
