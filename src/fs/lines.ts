@@ -238,11 +238,6 @@ function stringEnd(bytes: Uint8Array, start: number, end: number): number {
   return end;
 }
 
-/** The sequence of the first entry of a transcript line, or 0. Does not check the line. */
-export function seqOf(bytes: Uint8Array, start: number, end: number): number {
-  return transcriptSpan(bytes, start, end)?.seq ?? 0;
-}
-
 /** Whether a pattern is at a place. */
 export function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
   if (at < 0) return false;

@@ -1,6 +1,6 @@
 // Checkpoints: the newest good one serves, and without any the log does.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   codesOf,
   contentsOf,
@@ -13,7 +13,8 @@ import {
 } from "./place.ts";
 import { sealedBytes } from "../../src/fs/lines.ts";
 import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
-import type { Runtime } from "../../mod.ts";
+import type { Runtime, WorkerId } from "../../mod.ts";
+import { checkpointRows } from "../../src/fs/checkpoint.ts";
 
 const contents = ["one", "two", "three"];
 
@@ -188,3 +189,8 @@ for (
     },
   );
 }
+
+Deno.test("checkpointRows() refuses a snapshot with a worker whose transcript is not known", () => {
+  const snapshot = { through: 1, runtimeJson: "{}", workers: [{ workerId: "a" as WorkerId, json: "{}" }] };
+  assertThrows(() => [...checkpointRows(snapshot, new Map())], Error, "the transcript of a is not known");
+});

@@ -4,11 +4,11 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { crc32 } from "node:zlib";
 import { limits } from "../../mod.ts";
 import { DamagedLine, type LinePage, readLinePage } from "../../src/fs/line_pages.ts";
-import { idOf, seqOf, transcriptMarks } from "../../src/fs/lines.ts";
+import { idOf, transcriptMarks } from "../../src/fs/lines.ts";
 import { TORN_BYTES_MAX } from "../../src/fs/recovery_table.ts";
 import type { SortedLines } from "../../src/fs/sorted_lines.ts";
 import { fileOf, joined } from "./bytes_file.ts";
-import { eventJson, lineOf, saidJson } from "./log_lines.ts";
+import { eventJson, lineOf, saidJson, seqOf } from "./log_lines.ts";
 
 function pagesOf(bytes: Uint8Array, next: number, readMax?: number): SortedLines {
   return {
@@ -66,6 +66,15 @@ Deno.test("readLinePage() ends a page at its size, at the side where the cursor 
   const most = Math.floor(limits.pageBytesMax / bytesOf);
   assertEquals(first.length, most);
   assert(last.length >= 1 && last.length <= most, `${last.length} lines of at most ${most}`);
+});
+
+Deno.test("readLinePage() ends a page at its size where it begins small and goes on large", () => {
+  const bytes = eventLines(2_000, (id) => id > 2 && id < 9 ? 900_000 : 10);
+  // The first line is the header's place, so that the page is found at the first look.
+  const lines = { ...pagesOf(bytes, 2_001), start: bytes.indexOf(0x0a) + 1, first: 2 };
+  assertEquals(idsOf(readLinePage(lines, { from: 2, to: 9, keep: "first" })), [2, 3, 4, 5, 6]);
+  const last = idsOf(readLinePage(lines, { from: 2, to: 9, keep: "last" }));
+  assertEquals([last.at(-1), last.length >= 1 && last.length <= 5], [8, true]);
 });
 
 Deno.test("readLinePage() gives one line even if it is larger than a page", () => {

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { crc32 } from "node:zlib";
 import {
   encodeLines,
+  eventHeadText,
   eventText,
   idOf,
   isIntact,
@@ -11,8 +12,8 @@ import {
   logText,
   sealedBytes,
   sealedText,
-  seqOf,
   transcriptMarks,
+  transcriptSpan,
 } from "../../src/fs/lines.ts";
 import { AT, eventJson, lineOf, saidJson } from "./log_lines.ts";
 
@@ -116,7 +117,6 @@ Deno.test("transcriptMarks() finds worker, sequence and count whatever the worke
     const line = bare(saidJson(31, workerId, 12, "content", 3), 30);
     const marks = transcriptMarks(line, 0, line.length);
     assertEquals(marks, { workerIdJson: JSON.stringify(workerId), seq: 12, count: 3 });
-    assertEquals(seqOf(line, 0, line.length), 12);
     assertEquals(idOf(line, 0), 31);
   }
 });
@@ -128,11 +128,33 @@ Deno.test("transcriptMarks() gives nothing for lines that add to no transcript",
     JSON.stringify({ id: 3, at: AT, type: "worker.transcript_appended2", workerId: "a", seq: 1, count: 1 }),
     JSON.stringify({ at: AT, type: "worker.transcript_appended", workerId: "a", seq: 1, count: 1 }),
     JSON.stringify({ id: 4, at: AT, type: "worker.transcript_appended", workerId: "a" }),
+    JSON.stringify({
+      id: 5,
+      at: AT,
+      type: "worker.transcript_appended",
+      by: "a",
+      workerId: "a",
+      seq: 1,
+      count: 1,
+    }),
+    JSON.stringify({ id: 6, at: AT, type: "worker.transcript_appended", workerId: "a", seq: 1, entries: [] }),
   ];
   for (const json of others) {
     const line = bare(json, 0);
     assertEquals([json, transcriptMarks(line, 0, line.length)], [json, undefined]);
-    assertEquals(seqOf(line, 0, line.length), 0);
   }
   assertEquals(idOf(bare('{"format":1}', 0), 0), 0);
+});
+
+Deno.test("eventHeadText() leaves out the entries, and nothing where a newer version wrote more before them", () => {
+  const head = { id: 7, at: AT, type: "worker.input_accepted", workerId: "a", seq: 3, count: 1 };
+  const entries = [{ role: "user", content: "x" }];
+  for (const more of [{}, { runId: "r" }, { runId: "r", key: "k\\", request: "1f" }, { later: 1 }]) {
+    const json = JSON.stringify({ ...head, ...more, entries });
+    const line = bare(json, 6);
+    const span = transcriptSpan(line, 0, line.length);
+    assert(span !== undefined);
+    const wanted = "later" in more ? json : JSON.stringify({ ...head, ...more });
+    assertEquals(eventHeadText(line, 0, line.length, span), wanted);
+  }
 });

@@ -1,7 +1,7 @@
 // Lines, segments and records of a log, made by hand.
 
 import type { EventRecord } from "../../mod.ts";
-import { encodeLines, logText } from "../../src/fs/lines.ts";
+import { encodeLines, logText, transcriptMarks } from "../../src/fs/lines.ts";
 import { segmentHeader } from "../../src/fs/segments.ts";
 import { joined } from "./bytes_file.ts";
 
@@ -46,4 +46,9 @@ export function recordOf(id: number, data?: unknown): EventRecord {
 /** Events as they are given to the writer. */
 export function recordsOf(first: number, last: number): EventRecord[] {
   return Array.from({ length: last - first + 1 }, (_, index) => recordOf(first + index));
+}
+
+/** The sequence of the first entry in a line of a transcript, or 0. */
+export function seqOf(bytes: Uint8Array, start: number, end: number): number {
+  return transcriptMarks(bytes, start, end)?.seq ?? 0;
 }

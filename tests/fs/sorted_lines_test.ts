@@ -3,12 +3,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DamagedLine, readLinePage } from "../../src/fs/line_pages.ts";
 import type { OpenFile } from "../../src/fs/file_system.ts";
-import { idOf, seqOf } from "../../src/fs/lines.ts";
+import { idOf } from "../../src/fs/lines.ts";
 import { TORN_BYTES_MAX } from "../../src/fs/recovery_table.ts";
 import { findLine, type SortedLines } from "../../src/fs/sorted_lines.ts";
 import { Random } from "../disk/mod.ts";
 import { fileOf, joined } from "./bytes_file.ts";
-import { eventJson, lineOf, saidJson } from "./log_lines.ts";
+import { eventJson, lineOf, saidJson, seqOf } from "./log_lines.ts";
 
 interface Numbered {
   readonly lines: SortedLines;
