@@ -41,7 +41,7 @@ import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { listSegments, sweepStrays } from "./segments.ts";
-import { withRoom } from "./room.ts";
+import { withHandleRoom } from "./handle_room.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
@@ -113,7 +113,7 @@ export class FsRuntimeStore implements RuntimeStore {
     place: OpenedPlace,
   ) {
     const notice = (found: Notice) => this.#notice(found);
-    const fs = this.#fs = withRoom(disk, () => this.#transcripts.makeRoom());
+    const fs = this.#fs = withHandleRoom(disk, () => this.#transcripts.makeRoom());
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
     this.#layout = layout;

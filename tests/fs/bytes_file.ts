@@ -34,3 +34,8 @@ export function joined(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
   }
   return bytes;
 }
+
+/** What a segment holds: spaces at its end are room for what comes, and nobody wrote anything there. */
+export function withoutRoom(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0x20) + 1);
+}

@@ -12,6 +12,7 @@ import {
 } from "../../mod.ts";
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
+import { withoutRoom } from "./bytes_file.ts";
 
 const encoder = new TextEncoder();
 
@@ -145,7 +146,7 @@ export function appendTo(path: string, bytes: Uint8Array | string): void {
 
 /** Bytes of a file without the room behind its content. */
 export function contentLength(path: string): number {
-  return Deno.readFileSync(path).findLastIndex((byte) => byte !== 0x20) + 1;
+  return withoutRoom(Deno.readFileSync(path)).length;
 }
 
 /** Files below a directory and what they hold, as text. */

@@ -4,6 +4,7 @@ import type { Notice } from "../../src/core/diagnostics.ts";
 import { LogWriter } from "../../src/fs/log_writer.ts";
 import { segmentPath } from "../../src/fs/layout.ts";
 import type { CallHook, DiskOperation, ErrorCode, SimulatedDisk } from "../disk/mod.ts";
+import { withoutRoom } from "./bytes_file.ts";
 import { linesOf, segmentOf } from "./log_lines.ts";
 import { diskOf, layout } from "./recovery.ts";
 
@@ -41,8 +42,7 @@ export function bytesOf(disk: SimulatedDisk, file: string = path): Uint8Array {
 
 /** What a segment holds, without the room behind it. */
 export function contentOf(disk: SimulatedDisk, file: string = path): Uint8Array {
-  const bytes = bytesOf(disk, file);
-  return bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0x20) + 1);
+  return withoutRoom(bytesOf(disk, file));
 }
 
 export const syncs: readonly DiskOperation[] = ["syncData", "syncDataNow", "sync"];

@@ -10,7 +10,7 @@ const CALL =
   /(?<![\w#])(?:this\.#fs|fs|file|this\.#files\.get\(path\))\.(open|stat|list|ensureDirectory|makeDirectory|remove|removeDirectory|rename|syncDirectory|lock|read|write|truncate|syncDataNow|syncData|sync|close)\(/g;
 
 /** Files of the store that do not call the file system but are it, say what it is, or stand before it. */
-const OTHERS: ReadonlySet<string> = new Set(["deno_file_system.ts", "file_system.ts", "room.ts"]);
+const OTHERS: ReadonlySet<string> = new Set(["deno_file_system.ts", "file_system.ts", "handle_room.ts"]);
 
 /** A place in the source, such as `disk.ts:16 write`. */
 export type Site = string;

@@ -7,7 +7,16 @@
  * @module
  */
 import type { Diagnostic } from "../../../mod.ts";
-import { chooseRandomly, cutPowerAt, failAt, isSync, killAt, Random, SimulatedDisk } from "../../disk/mod.ts";
+import {
+  chooseRandomly,
+  cutPowerAt,
+  failAt,
+  isSync,
+  killAt,
+  loseAll,
+  Random,
+  SimulatedDisk,
+} from "../../disk/mod.ts";
 import { type Moments, momentsOf } from "../crash_states/moments.ts";
 import { checkSilent, isDamaged } from "../crash_states/suite.ts";
 import { checkOpens, checkWhole } from "../oracle.ts";
@@ -32,7 +41,7 @@ const KILLED_EACH = 3;
 
 /** How a recovery is stopped. */
 const WAYS = ["power-before", "power-after", "kill", "error"] as const;
-type Way = typeof WAYS[number];
+type Way = typeof WAYS[number] | "power-later";
 
 /** The suite. */
 export const recoveryCrashes: JobSuite = {
@@ -106,13 +115,19 @@ async function tryState(
   const random = new Random(choice);
   for (let stop = 0; stop < Math.min(STOPS, calls); stop++) {
     // Every call of a short recovery, a sample of a long one; behind a kill, each call that makes something last,
-    // and first of all the moment behind all of them, when the opening is answered.
-    const sync = killed ? [calls + 1, ...syncs][stop] : undefined;
+    // and before those the moments behind all of them: when the host has gone on for a while, and when the opening
+    // is answered.
+    const sync = killed ? [calls + 1, calls + 1, ...syncs][stop] : undefined;
     const call = sync ?? (calls <= STOPS ? stop + 1 : 1 + random.below(calls));
-    const way = sync !== undefined ? "power-before" : WAYS[random.below(WAYS.length)] ?? "kill";
+    const way = sync === undefined
+      ? WAYS[random.below(WAYS.length)] ?? "kill"
+      : stop === 0
+      ? "power-later"
+      : "power-before";
     const caseName = `${name}/${call}/${way}`;
     if (only !== "" && only !== caseName) continue;
-    const whole = only !== "" || isChosen(caseName, 1 / (killed ? WHOLE_EACH_KILLED : WHOLE_EACH), 1);
+    const whole = only !== "" || way === "power-later" ||
+      isChosen(caseName, 1 / (killed ? WHOLE_EACH_KILLED : WHOLE_EACH), 1);
     // What a kill left in doubt is in doubt until a recovery has made it last.
     const left = killed ? promised.at(promised.mark()) : first.at(first.mark());
     const ok = await tryCase(tally, caseName, async () => {
@@ -161,20 +176,35 @@ async function stopAndGoOn(
     ? failAt(call, "EIO")
     : way === "kill"
     ? killAt(call)
-    : cutPowerAt(call, way === "power-before" ? "before" : "after");
+    : cutPowerAt(call, way === "power-after" ? "after" : "before");
   const session = new Session(disk, history);
   await settled(session.open());
   disk.onCall = undefined;
-  const isPowerCut = way === "power-before" || way === "power-after";
+  if (way === "power-later") await settled(goOn(session));
+  const isPowerCut = way.startsWith("power-");
   // A call that fails by itself is not cut off behind it: then the power goes now.
   if (isPowerCut) disk.cutPower();
   const mark = history.mark();
   await session.runtime?.close().catch(() => {});
   const random = new Random(choice + call);
-  const next = isPowerCut ? disk.crash(chooseRandomly(random)) : disk.kill();
+  const choose = way === "power-later" ? loseAll : chooseRandomly(random);
+  const next = isPowerCut ? disk.crash(choose) : disk.kill();
   // A close in good order may have added its event; after a power cut nothing was added.
   const left = isPowerCut ? history.at(mark, written) : history;
   return await settled(whole ? checkWhole(next, left, written) : checkOpens(next, left));
+}
+
+/** What makes the files that were found the only copy: reading, which heals them, two checkpoints, and pruning. */
+async function goOn(session: Session): Promise<void> {
+  const workers = session.runtime?.workers({ limit: 1_000 }).items ?? [];
+  for (const { record: { workerId }, status } of workers) {
+    await session.read(workerId);
+    if (status !== "running") continue;
+    await session.ask(workerId, (worker) => worker.append([{ role: "assistant", content: "after all" }]));
+  }
+  await session.reopen();
+  await session.reopen();
+  await session.tell((runtime) => runtime.prune({ dryRun: false }));
 }
 
 function report(tally: Tally, { share, only }: Budget): SuiteReport {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { SimulatedDisk } from "../../disk/mod.ts";
+import { withoutRoom } from "../../fs/bytes_file.ts";
 import { HOME } from "../kit/opened.ts";
 import { Finding } from "./history.ts";
 
@@ -32,11 +33,6 @@ export function checkKept(before: Files, disk: SimulatedDisk, prunable: number):
       throw new Finding("I8", `${lost.length} bytes of ${path} from ${from} on are gone without a copy`);
     }
   }
-}
-
-/** Spaces at the end of the log are room for what comes: nobody wrote anything there. */
-function withoutRoom(bytes: Uint8Array): Uint8Array {
-  return bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0x20) + 1);
 }
 
 /** What the operator allows. */
