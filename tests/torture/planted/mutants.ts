@@ -263,6 +263,13 @@ export const mutants: readonly Mutant[] = [
     first: ["crash-states"],
   },
   {
+    name: "the name of a transcript that is found counts as synced",
+    file: "fs/transcripts.ts",
+    find: "      unnamed: true,\n",
+    replace: "      unnamed: false,\n",
+    first: ["recovery-crashes"],
+  },
+  {
     name: "what an opening finds is not made durable",
     file: "fs/store_opening.ts",
     find: "    await settle(fs, layout, options.root);\n",
