@@ -7,7 +7,7 @@
 import type { ContenderId } from "../contenders/contender.ts";
 import { MeasuringProcess } from "../harness/process.ts";
 import type { MeasureInfo } from "../report/book.ts";
-import { type Bench, directoryFor, durable } from "./bench.ts";
+import { type Bench, directoryFor, durable, quiet } from "./bench.ts";
 import { copy } from "./growth.ts";
 
 const INFO: Omit<MeasureInfo, "id" | "column" | "unit"> = { table: "Opening after a kill", better: "less" };
@@ -52,6 +52,8 @@ async function fillAndKill(bench: Bench, who: ContenderId, directory: string): P
 async function openCopy(bench: Bench, who: ContenderId, directory: string): Promise<void> {
   const copied = directoryFor(bench, `killed-copy-${who}`);
   copy(directory, copied);
+  // Else the first sync of the opening would pay for the copy.
+  await quiet();
   const process = await MeasuringProcess.start(who);
   bench.book.add(OPEN, who, await process.do("open", { directory: copied }));
   await process.close();
