@@ -46,7 +46,7 @@ export function decide(view: DecisionView, command: Command, id: number, at: str
     );
   }
   checkExpectation(view, worker, command);
-  const head = eventOf(view, worker, body, id, at);
+  const head = eventOf(view, worker, body, { id, at });
   const entriesJson = body.type === "append_entries" ? body.entriesJson : "";
   return { head: key === undefined ? head : { ...head, ...key }, entriesJson };
 }
@@ -88,82 +88,70 @@ function checkExpectation(view: StateView, worker: WorkerState | undefined, comm
   throw new RuntimeError("conflict", message, { expected, actual });
 }
 
-function eventOf(
-  view: StateView,
-  worker: WorkerState | undefined,
-  body: CommandBody,
-  id: number,
-  at: string,
-): EventHead {
+/** What every event begins with. */
+interface Seal {
+  readonly id: number;
+  readonly at: string;
+}
+
+function eventOf(view: StateView, worker: WorkerState | undefined, body: CommandBody, seal: Seal): EventHead {
   switch (body.type) {
     case "create_worker":
-      return createWorker(view, body, id, at);
+      return createWorker(view, body, seal);
     case "stop_runtime":
-      return { id, at, type: "runtime.stopped", ...reasonOf(body) };
+      return { ...seal, type: "runtime.stopped", ...reasonOf(body) };
     case "record_custom": {
       const { name, data, workerId } = body;
-      return { id, at, type: "custom", ...(workerId === undefined ? {} : { workerId }), name, data };
+      return { ...seal, type: "custom", ...(workerId === undefined ? {} : { workerId }), name, data };
     }
     default:
-      return workerEvent(view, present(worker), body, id, at);
+      return workerEvent(view, present(worker), body, seal);
   }
 }
 
 type WorkerCommand = Exclude<CommandBody, { type: "create_worker" | "stop_runtime" | "record_custom" }>;
 
-function workerEvent(
-  view: StateView,
-  worker: WorkerState,
-  body: WorkerCommand,
-  id: number,
-  at: string,
-): EventHead {
+function workerEvent(view: StateView, worker: WorkerState, body: WorkerCommand, seal: Seal): EventHead {
   switch (body.type) {
     case "purge_worker":
-      return purge(worker, id, at);
+      return purge(worker, seal);
     case "finish_run":
-      return finishRun(worker, body, id, at);
+      return finishRun(worker, body, seal);
     case "record_usage":
-      return recordUsage(view, worker, body, id, at);
+      return recordUsage(view, worker, body, seal);
     default:
       mustRun(worker, actionOf(body));
-      return runningWorkerEvent(worker, body, id, at);
+      return runningWorkerEvent(worker, body, seal);
   }
 }
 
 type RunningWorkerCommand = Exclude<WorkerCommand, { type: "purge_worker" | "finish_run" | "record_usage" }>;
 
-function runningWorkerEvent(
-  worker: WorkerState,
-  body: RunningWorkerCommand,
-  id: number,
-  at: string,
-): EventHead {
+function runningWorkerEvent(worker: WorkerState, body: RunningWorkerCommand, seal: Seal): EventHead {
   const { workerId } = body;
   switch (body.type) {
     case "append_entries": {
-      const head = { id, at, type: body.as, workerId, seq: worker.transcriptLength + 1, count: body.count };
+      const head = { ...seal, type: body.as, workerId, seq: worker.transcriptLength + 1, count: body.count };
       return worker.run === null ? head : { ...head, runId: worker.run.runId };
     }
     case "update_state":
       checkData(worker, body.patch);
-      return { id, at, type: "worker.state_updated", workerId, patch: body.patch };
+      return { ...seal, type: "worker.state_updated", workerId, patch: body.patch };
     case "begin_run":
       if (worker.run !== null) throw busy(worker, worker.run.runId, "begin run");
-      return { id, at, type: "worker.run_started", workerId, runId: body.runId };
+      return { ...seal, type: "worker.run_started", workerId, runId: body.runId };
     case "end_worker":
       if (body.as === "worker.stopped" && worker.run !== null) {
         throw busy(worker, worker.run.runId, actionOf(body));
       }
-      return { id, at, type: body.as, workerId, ...reasonOf(body) };
+      return { ...seal, type: body.as, workerId, ...reasonOf(body) };
   }
 }
 
 function createWorker(
   view: StateView,
   body: Extract<CommandBody, { type: "create_worker" }>,
-  id: number,
-  at: string,
+  seal: Seal,
 ): EventHead {
   const { workerId } = body.record;
   if (view.worker(workerId) !== undefined) {
@@ -173,26 +161,25 @@ function createWorker(
   if (view.workerCount >= limits.workersMax) {
     throw limitExceeded("create worker", "workers", limits.workersMax, view.workerCount + 1);
   }
-  return { id, at, type: "worker.created", workerId, record: body.record };
+  return { ...seal, type: "worker.created", workerId, record: body.record };
 }
 
-function purge(worker: WorkerState, id: number, at: string): EventHead {
+function purge(worker: WorkerState, seal: Seal): EventHead {
   const { workerId } = worker.record;
   if (worker.status === "running") {
     throw invalidRequest("purge worker", `${JSON.stringify(workerId)} is running, stop or cancel it first`);
   }
-  return { id, at, type: "worker.purged", workerId };
+  return { ...seal, type: "worker.purged", workerId };
 }
 
 function finishRun(
   worker: WorkerState,
   body: Extract<CommandBody, { type: "finish_run" }>,
-  id: number,
-  at: string,
+  seal: Seal,
 ): EventHead {
   const { workerId, runId, outcome } = body;
   if (worker.run?.runId !== runId) throw notRunning(worker, `finish run ${runId}`, "the run is not open");
-  return { id, at, type: "worker.run_finished", workerId, runId, outcome, ...reasonOf(body) };
+  return { ...seal, type: "worker.run_finished", workerId, runId, outcome, ...reasonOf(body) };
 }
 
 /** Also after the worker's end: what a model call cost is owed, however late it comes back. */
@@ -200,13 +187,12 @@ function recordUsage(
   view: StateView,
   worker: WorkerState,
   body: Extract<CommandBody, { type: "record_usage" }>,
-  id: number,
-  at: string,
+  seal: Seal,
 ): EventHead {
   const { workerId, usage } = body;
   checkUsageFits(worker.usage, worker.usageByModel, usage);
   checkUsageFits(view.runtime.usage, view.runtime.usageByModel, usage);
-  return { id, at, type: "worker.usage_recorded", workerId, ...runIdOf(worker), usage };
+  return { ...seal, type: "worker.usage_recorded", workerId, ...runIdOf(worker), usage };
 }
 
 function checkData(worker: WorkerState, patch: Json): void {

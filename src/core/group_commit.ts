@@ -29,10 +29,7 @@ interface Waiting {
   readonly command: Command;
   /** UTF-16 units of JSON that the command brings, about. */
   readonly units: number;
-  /** Makes the answer of what it led to. */
-  readonly answer: (outcome: Outcome) => unknown;
-  /** Takes that answer, and no other. */
-  resolve(answer: unknown): void;
+  readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
   /** Stops listening to the caller's signal. */
   unlisten: () => void;
@@ -84,11 +81,11 @@ export class Committer {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const refusal = this.#failure ?? this.#overflow(units);
     if (refusal !== undefined) return Promise.reject(refusal);
-    return new Promise((resolve, reject) => {
+    return new Promise((settle, reject) => {
+      const resolve = (outcome: Outcome) => settle(answer(outcome));
       const waiting: Waiting = {
         command,
         units,
-        answer,
         resolve,
         reject,
         unlisten: nothing,
@@ -245,9 +242,9 @@ export function itself(outcome: Outcome): Outcome {
   return outcome;
 }
 
-function settle({ outcome, refusal, answer, resolve, reject }: Waiting): void {
+function settle({ outcome, refusal, resolve, reject }: Waiting): void {
   if (outcome === undefined) reject(refusal);
-  else resolve(answer(outcome));
+  else resolve(outcome);
 }
 
 /** What an event tells the caller of its command. */
