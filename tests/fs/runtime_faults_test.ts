@@ -1,17 +1,11 @@
 // A runtime on a disk that fails: what is answered, what is told, and what the next process finds.
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { Runtime } from "../../mod.ts";
-import { FsRuntimeStore } from "../../fs_store.ts";
 import { isSync, SimulatedDisk } from "../disk/mod.ts";
 import { codesOf, contentsOf, diagnosticOf, refused, speak } from "./place.ts";
+import { configured, open } from "./simulated.ts";
 
 const log = "/data/runtimes/local/events/0000000000000001.jsonl";
-
-async function open(fileSystem: SimulatedDisk): Promise<Runtime> {
-  const store = await FsRuntimeStore.open({ root: "/data", runtimeId: "local" }, { fileSystem });
-  return await Runtime.open({ store });
-}
 
 Deno.test("a failed sync poisons the runtime: the same error for every command, reads go on", async () => {
   const disk = new SimulatedDisk();
@@ -65,11 +59,7 @@ Deno.test("a full disk refuses a command with no_space, and a smaller one may fi
 });
 
 Deno.test("a sync that fails beside the commits shows in health at once, not with the next command", async () => {
-  const disk = new SimulatedDisk();
-  disk.plant.file(
-    "/data/runtimes/local/config.jsonc",
-    new TextEncoder().encode('{ "durability": "written", "limits": { "checkpointBytes": 4096 } }'),
-  );
+  const disk = configured({ durability: "written", limits: { checkpointBytes: 4_096 } });
   const runtime = await open(disk);
   disk.onCall = (call) => isSync(call) && call.path === log ? { kind: "error", code: "EIO" } : undefined;
   // What this one is told is true: it is with the operating system. The checkpoint behind it needs more.
@@ -107,11 +97,7 @@ Deno.test("a sync that takes a second is told", async () => {
 });
 
 Deno.test("the quarantine tells what it drops when the same transcript is damaged again and again", async () => {
-  const disk = new SimulatedDisk();
-  disk.plant.file(
-    "/data/runtimes/local/config.jsonc",
-    new TextEncoder().encode('{ "limits": { "quarantineFiles": 4 } }'),
-  );
+  const disk = configured({ limits: { quarantineFiles: 4 } });
   const runtime = await open(disk);
   await speak(runtime, "a", ["one", "two"]);
   await runtime.flush();

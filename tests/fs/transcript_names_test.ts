@@ -2,28 +2,17 @@
 // cut brings the file of before back.
 
 import { assert, assertEquals } from "@std/assert";
-import { Runtime } from "../../mod.ts";
-import { FsRuntimeStore } from "../../fs_store.ts";
-import { loseAll, SimulatedDisk } from "../disk/mod.ts";
+import { loseAll, type SimulatedDisk } from "../disk/mod.ts";
 import { codesOf, contentsOf, speak } from "./place.ts";
+import { configured, HOME, open } from "./simulated.ts";
 
-const home = "/data/runtimes/local";
-const directory = `${home}/workers/a`;
+const directory = `${HOME}/workers/a`;
 const transcript = `${directory}/transcript.jsonl`;
 const said = Array.from({ length: 12 }, (_, index) => `${index} ${"x".repeat(900)}`);
 
-async function open(fileSystem: SimulatedDisk): Promise<Runtime> {
-  const store = await FsRuntimeStore.open({ root: "/data", runtimeId: "local" }, { fileSystem });
-  return await Runtime.open({ store });
-}
-
 /** A store of several segments, and two checkpoints behind most of them. */
 async function filled(): Promise<SimulatedDisk> {
-  const disk = new SimulatedDisk();
-  disk.plant.file(
-    `${home}/config.jsonc`,
-    new TextEncoder().encode('{ "limits": { "segmentBytes": 4096, "checkpointBytes": 4096 } }'),
-  );
+  const disk = configured({ limits: { segmentBytes: 4_096, checkpointBytes: 4_096 } });
   const runtime = await open(disk);
   await speak(runtime, "a", said);
   await runtime.close();
@@ -91,7 +80,7 @@ Deno.test("a transcript that was rebuilt lasts, its directory too, when that had
   disk.remove(transcript);
   for (const { name } of disk.list(directory)) disk.remove(`${directory}/${name}`);
   disk.removeDirectory(directory);
-  await disk.syncDirectory(`${home}/workers`);
+  await disk.syncDirectory(`${HOME}/workers`);
   const runtime = await open(disk.attach());
   assertEquals(await contentsOf(runtime, "a"), said);
   assert((await runtime.prune({ dryRun: false })).events > 0);

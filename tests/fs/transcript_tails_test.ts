@@ -1,18 +1,13 @@
 // Newest pages kept in memory: within their bound, never stale, never shared.
 
 import { assert, assertEquals } from "@std/assert";
-import { Runtime } from "../../mod.ts";
-import { FsRuntimeStore } from "../../fs_store.ts";
+import type { Runtime } from "../../mod.ts";
 import { TranscriptTails } from "../../src/fs/transcript_tails.ts";
 import { type CallHook, Random, SimulatedDisk } from "../disk/mod.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, speak } from "./place.ts";
+import { open } from "./simulated.ts";
 
 const transcript = "/data/runtimes/local/workers/a/transcript.jsonl";
-
-async function open(fileSystem: SimulatedDisk): Promise<Runtime> {
-  const store = await FsRuntimeStore.open({ root: "/data", runtimeId: "local" }, { fileSystem });
-  return await Runtime.open({ store });
-}
 
 async function newest(runtime: Runtime, limit?: number): Promise<string[]> {
   return (await runtime.worker("a").transcript({ limit })).items.map(({ content }) => content);

@@ -1,17 +1,11 @@
 // Transcripts behind a disk that fails them: acknowledged lines are never lost, and are read meanwhile.
 
 import { assert, assertEquals } from "@std/assert";
-import { Runtime } from "../../mod.ts";
-import { FsRuntimeStore } from "../../fs_store.ts";
 import { type CallHook, SimulatedDisk } from "../disk/mod.ts";
 import { codesOf, contentsOf, speak } from "./place.ts";
+import { open } from "./simulated.ts";
 
 const transcript = "/data/runtimes/local/workers/a/transcript.jsonl";
-
-async function open(fileSystem: SimulatedDisk): Promise<Runtime> {
-  const store = await FsRuntimeStore.open({ root: "/data", runtimeId: "local" }, { fileSystem });
-  return await Runtime.open({ store });
-}
 
 function failing(code: "ENOSPC" | "EIO", operation: string): CallHook {
   return (call) =>
