@@ -19,6 +19,7 @@
  *
  * @module
  */
+export type { EventTexts } from "./src/memory/event_texts.ts";
 export {
   type MemoryRuntime,
   MemoryRuntimeStore,

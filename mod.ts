@@ -142,6 +142,7 @@ export type {
   WorkerInput,
 } from "./src/core/worker.ts";
 export { Worker } from "./src/core/worker.ts";
+export type { EventTexts } from "./src/memory/event_texts.ts";
 export {
   type MemoryRuntime,
   MemoryRuntimeStore,

@@ -19,13 +19,7 @@ import type { UsageTotals } from "./usage.ts";
 export type CommandBody =
   | { readonly type: "create_worker"; readonly record: WorkerRecord }
   | { readonly type: "stop_runtime"; readonly reason: string | undefined }
-  | {
-    readonly type: "append_entries";
-    readonly workerId: WorkerId;
-    readonly as: "worker.input_accepted" | "worker.transcript_appended";
-    readonly count: number;
-    readonly entriesJson: string;
-  }
+  | AppendEntries
   | { readonly type: "update_state"; readonly workerId: WorkerId; readonly patch: JsonObject }
   | { readonly type: "begin_run"; readonly workerId: WorkerId; readonly runId: string }
   | {
@@ -54,14 +48,28 @@ export type CommandBody =
     readonly data: Json;
   };
 
-/** A command as it waits to be decided. */
-export interface Command {
+/** To add entries to a transcript. Made by a constructor: see the queue of the group commit. */
+export class AppendEntries {
   /** What to do. */
-  readonly body: CommandBody;
-  /** Idempotency key and fingerprint of the content. */
-  readonly key: { readonly key: string; readonly request: string } | undefined;
-  /** The last event id that the caller believes in. */
-  readonly expectedLastEventId: number | undefined;
+  readonly type = "append_entries";
+
+  /** `count` entries for a worker, as JSON text. */
+  constructor(
+    readonly workerId: WorkerId,
+    readonly as: "worker.input_accepted" | "worker.transcript_appended",
+    readonly count: number,
+    readonly entriesJson: string,
+  ) {}
+}
+
+/** A command as it waits to be decided. Made by a constructor: see the queue of the group commit. */
+export class Command {
+  /** A command with an idempotency key, a fingerprint of its content, and the last event id that the caller believes in. */
+  constructor(
+    readonly body: CommandBody,
+    readonly key: { readonly key: string; readonly request: string } | undefined,
+    readonly expectedLastEventId: number | undefined,
+  ) {}
 }
 
 /** Options that every command takes. */
@@ -124,11 +132,8 @@ export function command(
   if (expect !== undefined && !(Number.isSafeInteger(expect.lastEventId) && expect.lastEventId >= 0)) {
     throw invalidRequest(action, "expect.lastEventId: a count from 0 is needed");
   }
-  return {
-    body,
-    key: key === undefined ? undefined : keyOf(body, key, action, content),
-    expectedLastEventId: expect?.lastEventId,
-  };
+  const keyed = key === undefined ? undefined : keyOf(body, key, action, content);
+  return new Command(body, keyed, expect?.lastEventId);
 }
 
 function keyOf(body: CommandBody, key: string, action: string, content: unknown): Command["key"] {

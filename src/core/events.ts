@@ -207,6 +207,18 @@ export interface EventRecord {
   readonly json: string;
 }
 
+/** A record. Made by a constructor: see the queue of the group commit. */
+class EncodedEvent implements EventRecord {
+  constructor(
+    readonly id: number,
+    readonly workerId: WorkerId | undefined,
+    readonly effect: EventRecord["effect"],
+    readonly seq: number,
+    readonly count: number,
+    readonly json: string,
+  ) {}
+}
+
 const KNOWN: Readonly<Record<RuntimeEventType, true>> = {
   "runtime.created": true,
   "runtime.opened": true,
@@ -243,17 +255,10 @@ export function encodeEvent(head: EventHead, entriesJson: string): EventRecord {
       ? "purged"
       : "none";
     const workerId = "workerId" in head ? head.workerId : undefined;
-    return { id, workerId, effect, seq: 0, count: 0, json: plainLines(JSON.stringify(head)) };
+    return new EncodedEvent(id, workerId, effect, 0, 0, plainLines(JSON.stringify(head)));
   }
   const { workerId, seq, count } = head;
-  return {
-    id,
-    workerId,
-    effect: "transcript",
-    seq,
-    count,
-    json: transcriptText(head, entriesJson),
-  };
+  return new EncodedEvent(id, workerId, "transcript", seq, count, transcriptText(head, entriesJson));
 }
 
 /**

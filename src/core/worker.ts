@@ -6,6 +6,7 @@
  */
 import {
   actionOf,
+  AppendEntries,
   checkReason,
   checkText,
   type Command,
@@ -226,7 +227,7 @@ export class Worker {
     try {
       const entriesJson = entriesText(entries, as);
       const { workerId } = this.ref;
-      const body = { type: "append_entries", workerId, as, count: entries.length, entriesJson } as const;
+      const body = new AppendEntries(workerId, as, entries.length, entriesJson);
       const asked = command(
         body,
         options,

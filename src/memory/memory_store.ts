@@ -1,5 +1,5 @@
 /**
- * The memory store: the seam, kept in arrays. It needs no permission and
+ * The memory store: the seam, kept in memory. It needs no permission and
  * forgets everything with the process, unless its storage is handed to
  * another store of the same process.
  *
@@ -23,6 +23,7 @@ import type {
   StoredEvents,
   StoreSupports,
 } from "../core/store.ts";
+import { EventTexts } from "./event_texts.ts";
 
 /** Options of {@linkcode MemoryRuntimeStore}. */
 export interface MemoryStoreOptions {
@@ -41,7 +42,7 @@ export class MemoryStorage {
 /** What a memory store keeps of one runtime. */
 export interface MemoryRuntime {
   /** The texts of all events; the event with id 1 first. */
-  readonly events: string[];
+  readonly events: EventTexts;
   /** By worker, in order: event id and last sequence of each event that adds to its transcript. */
   readonly transcripts: Map<WorkerId, { readonly eventIds: number[]; readonly lastSeqs: number[] }>;
   /** Whether a store has it open. */
@@ -68,7 +69,8 @@ export class MemoryRuntimeStore implements RuntimeStore {
   constructor(options: MemoryStoreOptions) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimes } = options.storage ?? new MemoryStorage();
-    this.#kept = runtimes.get(this.runtimeId) ?? { events: [], transcripts: new Map(), open: false };
+    this.#kept = runtimes.get(this.runtimeId) ??
+      { events: new EventTexts(), transcripts: new Map(), open: false };
     if (this.#kept.open) throw lockedError(this.runtimeId);
     this.#kept.open = true;
     runtimes.set(this.runtimeId, this.#kept);
@@ -83,6 +85,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
   append(batch: AppendBatch): Promise<AppendResult> {
     return this.#attempt(() => {
       if (batch.expectedLastEventId !== this.#kept.events.length) throw this.#fenced(batch);
+      this.#kept.events.add(batch.events.map(({ json }) => json));
       for (const record of batch.events) this.#keep(record);
       return { snapshotDue: false };
     });
@@ -105,7 +108,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
       const [start, end] = span(read, lastSeqs.at(-1) ?? 0);
       if (start >= end) return [];
       const page = eventIds.slice(indexOf(lastSeqs, start + 1), indexOf(lastSeqs, end) + 1);
-      return bounded(page.map((id) => this.#kept.events[id - 1] ?? ""), read);
+      return bounded(page.flatMap((id) => this.#kept.events.slice(id - 1, id)), read);
     });
   }
 
@@ -131,9 +134,8 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return Promise.resolve();
   }
 
-  #keep({ id, workerId, effect, seq, count, json }: EventRecord): void {
-    const { events, transcripts } = this.#kept;
-    events.push(flat(json));
+  #keep({ id, workerId, effect, seq, count }: EventRecord): void {
+    const { transcripts } = this.#kept;
     if (workerId === undefined || effect === "none") return;
     if (effect !== "transcript") return void transcripts.delete(workerId);
     let transcript = transcripts.get(workerId);
@@ -159,16 +161,6 @@ export class MemoryRuntimeStore implements RuntimeStore {
       return Promise.reject(error);
     }
   }
-}
-
-/**
- * The same text in one piece: one that was put together from many keeps them
- * all, for the garbage collector to follow. To look for something is what
- * makes an engine join them.
- */
-function flat(text: string): string {
-  if (text.includes("\n")) throw new TypeError("Cannot keep event: its text has more than one line");
-  return text;
 }
 
 /** Indexes of a page among `length` numbered items: from, and up to but not including. */
@@ -203,9 +195,9 @@ function indexOf(lastSeqs: readonly number[], seq: number): number {
   return low;
 }
 
-async function* chunks(events: readonly string[]): AsyncGenerator<readonly string[]> {
+async function* chunks(events: EventTexts): AsyncGenerator<readonly string[]> {
   for (let index = 0; index < events.length; index += limits.batchEventsMax) {
-    yield await Promise.resolve(events.slice(index, index + limits.batchEventsMax));
+    yield await Promise.resolve(events.slice(index, Math.min(index + limits.batchEventsMax, events.length)));
   }
 }
 
