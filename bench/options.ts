@@ -67,18 +67,19 @@ export interface Options {
 
 /** How to call the benchmark. */
 export const usage: string =
-  `Usage: deno task bench [--quick | --full] [--json FILE|-] [--dir DIRECTORY] [--only NAME,NAME...]
+  `Usage: deno task bench [--quick | --full] [--json [FILE]] [--dir DIRECTORY] [--only NAME,NAME...]
 
   --quick  about two minutes instead of ten: a tenth of the history, shorter windows, fewer rounds
   --full   adds a history of ten times the events, for the file system store
-  --json   writes every measure, ratio and goal to a file, or to standard output (tables then go to standard error)
+  --json   writes every measure, ratio and goal to a file, or without one to standard output (tables then go to standard
+           error)
   --dir    puts the data into this directory instead of the system's one for temporary files
   --only   runs some of: ${contenderIds.join(", ")}`;
 
 /** Reads the command line. Throws a TypeError when it makes no sense. */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
-    args: [...args],
+    args: args.map((arg, index) => arg === "--json" && isAlone(args[index + 1]) ? "--json=-" : arg),
     options: {
       quick: { type: "boolean", default: false },
       full: { type: "boolean", default: false },
@@ -95,6 +96,11 @@ export function parseOptions(args: readonly string[]): Options {
     json: values.json,
     directory: values.dir,
   };
+}
+
+/** Whether an option has no value: nothing but another option follows. */
+function isAlone(next: string | undefined): boolean {
+  return next === undefined || next.startsWith("--");
 }
 
 function chosen(only: string | undefined): readonly ContenderId[] {

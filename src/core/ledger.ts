@@ -16,8 +16,9 @@ import { initialRuntimeState, type RuntimeState, type StateView, type WorkerStat
 export class Ledger implements StateView {
   #runtime: RuntimeState;
   readonly #workers = new Map<WorkerId, WorkerState>();
-  /** Worker ids in the order of their creation, for paging. */
+  /** Worker ids in the order of their creation, for paging, and the events that created them. */
   readonly #order: WorkerId[] = [];
+  readonly #createdEventIds: number[] = [];
   readonly #keys = new Map<string | undefined, KeyTable>();
   readonly #put: PutWorker = (workerId, state) => this.#setWorker(workerId, state);
 
@@ -52,7 +53,7 @@ export class Ledger implements StateView {
     let high = this.#order.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#at(middle).createdEventId <= createdEventId) low = middle + 1;
+      if ((this.#createdEventIds[middle] ?? 0) <= createdEventId) low = middle + 1;
       else high = middle;
     }
     for (let index = low; index < this.#order.length; index++) yield this.#at(index);
@@ -103,14 +104,19 @@ export class Ledger implements StateView {
     const before = this.#workers.get(workerId);
     if (before !== undefined && before.createdEventId !== state?.createdEventId) this.#removeWorker(workerId);
     if (state === undefined) return;
-    if (!this.#workers.has(workerId)) this.#order.push(workerId);
+    if (!this.#workers.has(workerId)) {
+      this.#order.push(workerId);
+      this.#createdEventIds.push(state.createdEventId);
+    }
     this.#workers.set(workerId, state);
   }
 
   #removeWorker(workerId: WorkerId): void {
     this.#workers.delete(workerId);
     this.#keys.delete(workerId);
-    this.#order.splice(this.#order.indexOf(workerId), 1);
+    const place = this.#order.indexOf(workerId);
+    this.#order.splice(place, 1);
+    this.#createdEventIds.splice(place, 1);
   }
 
   #addKey(scope: string | undefined, entry: KeyEntry | undefined): void {

@@ -8,8 +8,8 @@ import { isRuntimeError } from "../core/errors.ts";
 import { Slices } from "../core/turn.ts";
 import type { Transcripts } from "./transcripts.ts";
 
-/** Files synced at a time. */
-const PARALLEL_SYNCS = 4;
+/** Files synced at a time. More of them take no less time in all, and hold up the syncs of the log. */
+const PARALLEL_SYNCS = 2;
 
 /** Writes the lines that wait in memory. */
 export async function flushAll(transcripts: Transcripts): Promise<void> {

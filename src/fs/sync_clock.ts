@@ -7,12 +7,12 @@
 import type { OpenFile } from "./file_system.ts";
 
 /** Syncs that take longer on average leave the event loop alone. */
-const INLINE_MS_MAX = 0.5;
+const INLINE_MS_MAX = 1;
 /** How many syncs go off this thread before some are tried on it again. */
 const OFF_THREAD_MAX = 32;
 /** How many are tried: one alone may be slow for reasons of its own. */
 const TRIES = 3;
-/** A device this slow is not tried on this thread. */
+/** A device this slow is not tried on this thread; a single sync counts for no more, it may be a hiccup. */
 const TRY_MS_MAX = 5;
 /** A sync of this length is worth telling. */
 const SLOW_MS = 1_000;
@@ -43,7 +43,7 @@ export class SyncClock {
     if (inline) file.syncDataNow();
     else await file.syncData();
     const durationMs = this.#lastMs = this.#now() - startedAt;
-    if (!isTry) this.#averageMs += (durationMs - this.#averageMs) * WEIGHT;
+    if (!isTry) this.#averageMs += (Math.min(durationMs, TRY_MS_MAX) - this.#averageMs) * WEIGHT;
     else if (inline && durationMs < INLINE_MS_MAX) this.#averageMs = durationMs;
     if (durationMs >= SLOW_MS) this.#slow(durationMs);
   }
