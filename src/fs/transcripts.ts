@@ -357,12 +357,12 @@ export class Transcripts {
   /** A transcript that has nothing durable yet: whatever lies there is an unfinished beginning, or a purged worker's. */
   #begin(transcript: Transcript, path: string): void {
     const { directory } = this.#paths(transcript.owner.workerId);
+    this.#files.close(path);
     if (!this.#fs.makeDirectory(directory)) {
       mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
+      if (this.#isReplaying && this.#takesUp(transcript, path)) return;
+      this.#fs.remove(path);
     }
-    this.#files.close(path);
-    if (this.#isReplaying && this.#takesUp(transcript, path)) return;
-    this.#fs.remove(path);
     const file = this.#fs.open(path, "create");
     try {
       transcript.bytes = appendLines(file, [transcriptHeader(transcript.owner)], 0);
