@@ -49,12 +49,12 @@ export class EventTexts {
   /** The texts from index `start` up to but not including `end`. */
   slice(start: number, end: number): string[] {
     const texts: string[] = [];
-    for (let at = this.#blockOf(start), from = start; from < end; at++) {
-      const block = this.#blocks[at];
-      if (block === undefined) break;
+    let from = start;
+    for (const block of this.#blocks.slice(this.#blockOf(start))) {
       const to = Math.min(end, block.first + block.ends.length);
       texts.push(...textsOf(block, from - block.first, to - block.first));
       from = to;
+      if (from >= end) break;
     }
     return texts;
   }
