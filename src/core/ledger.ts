@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { indexOfAtLeast } from "./bisection.ts";
 import type { DecisionView } from "./decide.ts";
 import type { EventHead } from "./events.ts";
 import { evolve, type PutWorker } from "./evolve.ts";
@@ -49,14 +50,8 @@ export class Ledger implements StateView {
 
   /** Workers created after an event, in order; found by bisection. */
   *workersAfter(createdEventId: number): Generator<WorkerState> {
-    let low = 0;
-    let high = this.#order.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#createdEventIds[middle] ?? 0) <= createdEventId) low = middle + 1;
-      else high = middle;
-    }
-    for (let index = low; index < this.#order.length; index++) yield this.#at(index);
+    const first = indexOfAtLeast(this.#createdEventIds, createdEventId + 1);
+    for (let index = first; index < this.#order.length; index++) yield this.#at(index);
   }
 
   /** The keys of a worker, or (undefined) of the runtime. */

@@ -5,11 +5,9 @@
  *
  * @module
  */
+import { nextBlock } from "../core/blocks.ts";
 import { encodeLines, type LogText, logText } from "./lines.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
-
-const BLOCK_BYTES_MIN = 16_384;
-const BLOCK_BYTES_MAX = 1_048_576;
 
 /** Lines encoded in one piece. */
 export interface EncodedLines {
@@ -56,8 +54,7 @@ export class LineBuffer {
   }
 
   #grow(bytes: number): void {
-    const size = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, this.#block.length * 2));
-    this.#block = new Uint8Array(Math.max(size, bytes));
+    this.#block = nextBlock(this.#block.length, bytes);
     this.#used = 0;
   }
 }

@@ -5,9 +5,9 @@
  *
  * @module
  */
+import { indexOfAtLeast } from "../core/bisection.ts";
+import { nextBlock } from "../core/blocks.ts";
 
-const BLOCK_BYTES_MIN = 16_384;
-const BLOCK_BYTES_MAX = 1_048_576;
 const NEWLINE = 0x0a;
 
 const encoder = new TextEncoder();
@@ -15,8 +15,6 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 interface Block {
   readonly bytes: Uint8Array;
-  /** Index of its first text. */
-  readonly first: number;
   /** Where each of its texts ends, past its newline. */
   readonly ends: number[];
 }
@@ -24,6 +22,8 @@ interface Block {
 /** The texts of events in their order, to which more can be added. */
 export class EventTexts {
   readonly #blocks: Block[] = [];
+  /** Index of the first text of each block. */
+  readonly #firsts: number[] = [];
   #length = 0;
 
   /** The number of texts. */
@@ -37,11 +37,10 @@ export class EventTexts {
     for (const one of texts) text += `${one}\n`;
     const block = this.#blocks.at(-1);
     if (block === undefined || !encode(text, texts.length, block)) {
-      const size = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, 2 * (block?.bytes.length ?? 0)));
-      const bytes = new Uint8Array(Math.max(size, text.length * 3));
-      const next = { bytes, first: this.#length, ends: [] };
+      const next = { bytes: nextBlock(block?.bytes.length ?? 0, text.length * 3), ends: [] };
       encode(text, texts.length, next);
       this.#blocks.push(next);
+      this.#firsts.push(this.#length);
     }
     this.#length += texts.length;
   }
@@ -50,25 +49,15 @@ export class EventTexts {
   slice(start: number, end: number): string[] {
     const texts: string[] = [];
     let from = start;
-    for (const block of this.#blocks.slice(this.#blockOf(start))) {
-      const to = Math.min(end, block.first + block.ends.length);
-      texts.push(...textsOf(block, from - block.first, to - block.first));
+    for (let at = indexOfAtLeast(this.#firsts, start + 1) - 1; from < end; at++) {
+      const block = this.#blocks[at];
+      if (block === undefined) break;
+      const first = this.#firsts[at] ?? 0;
+      const to = Math.min(end, first + block.ends.length);
+      texts.push(...textsOf(block, from - first, to - first));
       from = to;
-      if (from >= end) break;
     }
     return texts;
-  }
-
-  /** The block that holds an index, by bisection. */
-  #blockOf(index: number): number {
-    let low = 0;
-    let high = this.#blocks.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((this.#blocks[middle]?.first ?? 0) <= index) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 }
 

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { indexOfAtLeast } from "../core/bisection.ts";
 import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
@@ -107,7 +108,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
         { eventIds: [], lastSeqs: [] };
       const [start, end] = span(read, lastSeqs.at(-1) ?? 0);
       if (start >= end) return [];
-      const page = eventIds.slice(indexOf(lastSeqs, start + 1), indexOf(lastSeqs, end) + 1);
+      const page = eventIds.slice(indexOfAtLeast(lastSeqs, start + 1), indexOfAtLeast(lastSeqs, end) + 1);
       return bounded(page.flatMap((id) => this.#kept.events.slice(id - 1, id)), read);
     });
   }
@@ -183,21 +184,9 @@ function bounded(texts: readonly string[], read: ReadEvents): readonly string[] 
   return read.after === undefined ? texts.slice(texts.length - count) : texts.slice(0, count);
 }
 
-/** Index of the event that holds an entry, by bisection. */
-function indexOf(lastSeqs: readonly number[], seq: number): number {
-  let low = 0;
-  let high = lastSeqs.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((lastSeqs[middle] ?? 0) < seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 async function* chunks(events: EventTexts): AsyncGenerator<readonly string[]> {
   for (let index = 0; index < events.length; index += limits.batchEventsMax) {
-    yield await Promise.resolve(events.slice(index, Math.min(index + limits.batchEventsMax, events.length)));
+    yield await Promise.resolve(events.slice(index, index + limits.batchEventsMax));
   }
 }
 
