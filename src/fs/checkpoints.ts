@@ -68,7 +68,9 @@ export class Checkpoints {
       try {
         this.#fs.remove(temporary);
         const bytes = await writeCheckpoint(this.#fs, temporary, content);
-        if (this.#currentIsGood) await this.#fs.rename(checkpoint, previousCheckpoint);
+        // It may have been renamed before, by a call that failed all the same.
+        const isThere = this.#currentIsGood && this.#fs.stat(checkpoint) !== undefined;
+        if (isThere) await this.#fs.rename(checkpoint, previousCheckpoint);
         this.#currentIsGood = false;
         await this.#fs.rename(temporary, checkpoint);
         await this.#fs.syncDirectory(directory);

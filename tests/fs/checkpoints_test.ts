@@ -190,6 +190,34 @@ for (
   );
 }
 
+diskTest(
+  "Runtime goes on writing checkpoints after a rename that was done and failed all the same",
+  async (place) => {
+    place.configure({ limits: { checkpointBytes: 4_096 } });
+    class Lying extends DenoFileSystem {
+      lies = 0;
+      override async rename(from: string, to: string): Promise<void> {
+        await super.rename(from, to);
+        if (this.lies-- > 0) throw Object.assign(new Error("input/output error"), { code: "EIO" });
+      }
+    }
+    const fileSystem = new Lying();
+    const runtime = await place.open({}, { fileSystem });
+    for (let index = 0; index < 5; index++) await speak(runtime, "a", ["x".repeat(2_000)]);
+    await runtime.flush();
+    fileSystem.lies = 1;
+    for (let index = 0; index < 5; index++) await speak(runtime, "a", ["x".repeat(2_000)]);
+    await runtime.flush();
+    diagnosticOf(runtime, "checkpoint_failed");
+    await runtime.close();
+    assertEquals(codesOf(runtime).includes("close_incomplete"), false);
+    assertEquals(throughOf(place.layout.checkpoint), runtime.lastEventId);
+    const again = await place.open();
+    assertEquals(codesOf(again), []);
+    assertEquals((await contentsOf(again, "a")).length, 10);
+  },
+);
+
 Deno.test("checkpointRows() refuses a snapshot with a worker whose transcript is not known", () => {
   const snapshot = { through: 1, runtimeJson: "{}", workers: [{ workerId: "a" as WorkerId, json: "{}" }] };
   assertThrows(() => [...checkpointRows(snapshot, new Map())], Error, "the transcript of a is not known");
