@@ -31,6 +31,8 @@ export type DiagnosticCode =
   | "projection_failed"
   /** A transcript was missing or damaged and was rebuilt from the log. */
   | "transcript_rebuilt"
+  /** A power cut took lines of transcripts that were not synced yet; they came back from the log. */
+  | "transcript_completed"
   /** A file or directory that is none of the store's lies in its place. */
   | "foreign_entry"
   /** Older bytes were dropped from quarantine to keep it within its bounds. */

@@ -35,6 +35,19 @@ export async function rebuildAll(transcripts: Transcripts, firstEventId: number)
   }
 }
 
+/** Looks at the lines that a power cut may have taken, so that {@linkcode syncAll} says more of them; in turn, or all. */
+export async function proveAll(transcripts: Transcripts, turn?: number): Promise<void> {
+  const slices = new Slices();
+  for (const workerId of transcripts.unproven(turn)) {
+    try {
+      transcripts.look(workerId);
+    } catch {
+      // A file that cannot be read is told when it is asked for. It goes on counting as not synced.
+    }
+    await slices.pause();
+  }
+}
+
 /** Looks at the files that nobody has synced since the opening, so that {@linkcode syncAll} does. */
 export async function lookAtAll(transcripts: Transcripts): Promise<void> {
   const slices = new Slices();
@@ -44,9 +57,9 @@ export async function lookAtAll(transcripts: Transcripts): Promise<void> {
   }
 }
 
-/** Syncs the files that were written. */
-export async function syncAll(transcripts: Transcripts): Promise<void> {
-  const unsynced = transcripts.unsynced();
+/** Syncs the files that were written; in turn, or all. */
+export async function syncAll(transcripts: Transcripts, turn?: number): Promise<void> {
+  const unsynced = transcripts.unsynced(turn);
   for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
     const group = unsynced.slice(index, index + PARALLEL_SYNCS);
     await Promise.all(group.map((workerId) => transcripts.sync(workerId)));

@@ -19,6 +19,7 @@ import { scanLines } from "./line_scanner.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { checkSeal, parseObject } from "./sealed.ts";
 import type { TranscriptLength } from "./known_transcript.ts";
+import type { TranscriptExtent } from "./transcript_extent.ts";
 
 const FORMAT = "worker-runtime/checkpoint";
 const encoder = new TextEncoder();
@@ -33,10 +34,12 @@ export interface CheckpointRow {
   readonly workerId: string;
   /** The event that created it. */
   readonly createdEventId: number;
-  /** Bytes of its transcript that are right and synced; `undefined` when it must be rebuilt. */
+  /** Bytes of its transcript that are right; `undefined` when it must be rebuilt. */
   readonly transcriptBytes: number | undefined;
   /** Entries in them. */
   readonly transcriptLength: number;
+  /** How much of that was synced; absent when all of it was. What is missing behind it after a power cut is in the log. */
+  readonly transcriptSynced?: TranscriptExtent | undefined;
   /** The runtime's snapshot of it, as text. */
   readonly snapshot: string;
 }
@@ -100,9 +103,8 @@ function* texts(content: CheckpointContent): Generator<string> {
   const head = JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, runtimeId, through, position });
   yield `${head.slice(0, -1)},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
-  for (const { workerId, createdEventId, transcriptBytes, transcriptLength, snapshot } of content.rows) {
-    const row = JSON.stringify({ workerId, createdEventId, transcriptBytes, transcriptLength });
-    yield `${comma}${row.slice(0, -1)},"snapshot":${snapshot}}`;
+  for (const { snapshot, ...row } of content.rows) {
+    yield `${comma}${JSON.stringify(row).slice(0, -1)},"snapshot":${snapshot}}`;
     comma = ",\n";
   }
   yield "\n]";
@@ -189,16 +191,22 @@ function parseRow(line: string, name: string): CheckpointRow {
   const text = line.endsWith(",") ? line.slice(0, -1) : line;
   const at = text.indexOf(SNAPSHOT);
   const row: JsonObject = parseObject(`${text.slice(0, at)}}`, name);
-  const { workerId, createdEventId, transcriptBytes, transcriptLength } = row;
+  const { workerId, createdEventId, transcriptBytes, transcriptLength, transcriptSynced } = row;
   const isRow = isJsonObject(row) && typeof workerId === "string" && typeof createdEventId === "number" &&
     typeof transcriptLength === "number" &&
-    (transcriptBytes === undefined || typeof transcriptBytes === "number");
+    (transcriptBytes === undefined || typeof transcriptBytes === "number") &&
+    (transcriptSynced === undefined || isExtent(transcriptSynced));
   if (at === -1 || !isRow) throw corrupt(name, "a row of it lacks its members");
   return {
     workerId,
     createdEventId,
     transcriptBytes,
     transcriptLength,
+    ...(transcriptSynced === undefined ? {} : { transcriptSynced }),
     snapshot: text.slice(at + SNAPSHOT.length, -1),
   };
+}
+
+function isExtent(value: unknown): value is TranscriptExtent {
+  return isJsonObject(value) && typeof value.bytes === "number" && typeof value.entries === "number";
 }

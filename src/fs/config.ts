@@ -24,9 +24,9 @@ export interface StoreConfig {
   readonly limits: {
     /** A segment of the log is closed once it has grown past this. @default {67108864} */
     readonly segmentBytes: number;
-    /** A checkpoint is due once the log behind the last one has grown past this (and 4 times its size). @default {50331648} */
+    /** A checkpoint is due once the log behind the last one has grown past this (and 4 times its size). @default {25165824} */
     readonly checkpointBytes: number;
-    /** It is due as well once so many events are behind the last one (and 4 times its size): they take time to replay. @default {90000} */
+    /** It is due as well once so many events are behind the last one (and 4 times its size): they take time to replay. @default {45000} */
     readonly checkpointEvents: number;
     /** Transcript lines kept in memory before they are written to their files. @default {16777216} */
     readonly transcriptBufferBytes: number;
@@ -41,8 +41,8 @@ const MIB = 1_048_576;
 
 const limitsSchema = z.strictObject({
   segmentBytes: z.number().int().min(4_096).max(1_024 * MIB).default(64 * MIB),
-  checkpointBytes: z.number().int().min(4_096).max(1_024 * MIB).default(48 * MIB),
-  checkpointEvents: z.number().int().min(16).max(10_000_000).default(90_000),
+  checkpointBytes: z.number().int().min(4_096).max(1_024 * MIB).default(24 * MIB),
+  checkpointEvents: z.number().int().min(16).max(10_000_000).default(45_000),
   transcriptBufferBytes: z.number().int().min(4_096).max(256 * MIB).default(16 * MIB),
   quarantineBytes: z.number().int().min(16 * MIB).max(1_024 * MIB).default(64 * MIB),
   quarantineFiles: z.number().int().min(4).max(1_024).default(64),

@@ -23,8 +23,8 @@ import type {
   StoreHost,
   StoreSupports,
 } from "../core/store.ts";
-import { flushAll, lookAtAll, rebuildAll, syncAll } from "./all_transcripts.ts";
-import { type CheckpointRow, checkpointRows } from "./checkpoint.ts";
+import { flushAll, lookAtAll, proveAll, rebuildAll, syncAll } from "./all_transcripts.ts";
+import { type Checkpoint, checkpointRows } from "./checkpoint.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
 import { DenoFileSystem } from "./deno_file_system.ts";
@@ -32,6 +32,7 @@ import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
+import { SYNC_TURNS } from "./known_transcript.ts";
 import { LogPages } from "./log_pages.ts";
 import type { LogEnd, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
@@ -44,6 +45,7 @@ import { listSegments, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
+import { completeTranscripts } from "./transcript_completion.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
 import type { TranscriptWitness } from "./transcript_witness.ts";
 import { Transcripts } from "./transcripts.ts";
@@ -99,6 +101,8 @@ export class FsRuntimeStore implements RuntimeStore {
   /** The last event that the newest checkpoint covers. */
   #checkpointThrough = 0;
   #checkpointBytes = 0;
+  /** Which transcripts were synced with the newest checkpoint. */
+  #turn = 0;
   #flushing: Promise<void> | undefined;
   #relieving: Promise<void> | undefined;
   readonly #purged: PurgedWorkers;
@@ -129,8 +133,7 @@ export class FsRuntimeStore implements RuntimeStore {
       notice,
       quarantine: async (path) => void await this.#quarantine.keep(path),
       mustReachBack: (owner, path) => mustReachBack(layout, owner, path, this.#durableLog()),
-      rebuild: (owner, path, synced) =>
-        rebuildTranscript(fs, layout, owner, path, this.#durableLog(), synced),
+      rebuild: (owner, path, lost) => rebuildTranscript(fs, layout, owner, path, this.#durableLog(), lost),
     });
     this.#timer = new IdleTimer(() => this.#flushQuietly());
   }
@@ -170,10 +173,9 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#projections = this.#newProjections(host.view);
     const checkpoint = this.#checkpoints.load();
     this.#transcripts.beginReplay();
-    for (const row of checkpoint?.rows ?? []) this.#restoreTranscript(row);
+    for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row);
     this.#checkpointBytes = checkpoint?.bytes ?? 0;
-    const start = { through: checkpoint?.snapshot.through ?? 0, position: checkpoint?.position };
-    return await Promise.resolve({ snapshot: checkpoint?.snapshot, events: this.#replay(start) });
+    return await Promise.resolve({ snapshot: checkpoint?.snapshot, events: this.#replay(checkpoint) });
   }
 
   /** Appends a batch to the log; resolves when it is durable. */
@@ -202,7 +204,7 @@ export class FsRuntimeStore implements RuntimeStore {
     return await this.#transcripts.read(read);
   }
 
-  /** Writes a checkpoint. */
+  /** Writes a checkpoint. One that is due syncs some of the transcripts, in turn; one for its own sake syncs all. */
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
     const writer = this.#loadedWriter();
     if (snapshot.through !== writer.lastEventId) {
@@ -212,11 +214,12 @@ export class FsRuntimeStore implements RuntimeStore {
     }
     // Both of this moment; what follows may take its time.
     const { position } = writer;
+    const turn = this.#checkpointIsDue() ? this.#turn = (this.#turn + 1) % SYNC_TURNS : undefined;
     let lengths = this.#transcripts.lengths();
     const bytesBefore = this.#bytesSinceCheckpoint;
     await writer.syncNow();
     this.#removeLeftovers();
-    await this.#syncTranscripts();
+    await this.#syncTranscripts(turn);
     // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
     if (writer.lastEventId === snapshot.through) lengths = this.#transcripts.lengths();
     // A purge that is covered is never seen again: what it left must be gone before.
@@ -224,7 +227,7 @@ export class FsRuntimeStore implements RuntimeStore {
     const fault = this.#purged.fault ?? behind;
     if (fault !== undefined) throw fault;
     const { through, runtimeJson } = snapshot;
-    const rows = checkpointRows(snapshot, lengths);
+    const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
     this.#checkpointBytes = await this.#checkpoints.save({
       runtimeId: this.runtimeId,
       through,
@@ -270,20 +273,26 @@ export class FsRuntimeStore implements RuntimeStore {
     return this.#closing ??= this.#close();
   }
 
-  async *#replay(start: LogStart): AsyncGenerator<readonly string[]> {
+  async *#replay(checkpoint: Checkpoint | undefined): AsyncGenerator<readonly string[]> {
+    const start = { through: checkpoint?.snapshot.through ?? 0, position: checkpoint?.position };
     const listing = listSegments(this.#fs, this.#layout);
     const { firstEventIds: segments } = listing;
-    sweepStrays(this.#fs, this.#layout, listing, (found) => this.#notice(found));
-    const end = yield* replayLog({
+    const notice = (found: Notice) => this.#notice(found);
+    sweepStrays(this.#fs, this.#layout, listing, notice);
+    const reading = {
       fs: this.#fs,
       layout: this.#layout,
       runtimeId: this.runtimeId,
       segments,
-      start,
       transcripts: this.#transcripts,
+      relieve: () => this.#keepReplayBounded(),
+    };
+    if (checkpoint !== undefined) await completeTranscripts({ ...reading, checkpoint, notice });
+    const end = yield* replayLog({
+      ...reading,
+      start,
       wasSynced: this.#place.wasSynced,
       purge: (workerId, id) => this.#removeWorker(workerId, id),
-      relieve: () => this.#keepReplayBounded(),
       mend: (end, witness) => this.#mend(end, witness),
     });
     await this.#begin(end, segments, start);
@@ -326,13 +335,9 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#appliedEventId = end.lastEventId;
     this.#bytesSinceCheckpoint = end.bytesRead;
     this.#checkpointThrough = start.through;
+    this.#turn = start.through % SYNC_TURNS;
     this.#writer = writer;
     this.#timer.touch();
-  }
-
-  #restoreTranscript(row: CheckpointRow): void {
-    const { workerId, createdEventId, transcriptBytes, transcriptLength } = row;
-    this.#transcripts.restore(workerId as WorkerId, createdEventId, transcriptBytes, transcriptLength);
   }
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
@@ -391,12 +396,13 @@ export class FsRuntimeStore implements RuntimeStore {
     if (pendingBytes > PRESSING * transcriptBufferBytes) await relieving;
   }
 
-  async #syncTranscripts(): Promise<void> {
+  async #syncTranscripts(turn?: number): Promise<void> {
     const [firstEventId = 1] = this.#loadedWriter().segments;
+    await proveAll(this.#transcripts, turn);
     await rebuildAll(this.#transcripts, firstEventId);
     await flushAll(this.#transcripts);
     if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
-    await syncAll(this.#transcripts);
+    await syncAll(this.#transcripts, turn);
     if (!this.#namesUnsynced) return;
     const { workers } = this.#layout;
     this.#namesUnsynced = false;

@@ -9,8 +9,14 @@ import type { ReadTranscript } from "../core/store.ts";
 import type { CheckpointRow } from "./checkpoint.ts";
 import { eventText, transcriptMarks } from "./lines.ts";
 import { transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
-import type { RebuiltTranscript } from "./transcript_rebuild.ts";
+import { NOTHING, type TranscriptExtent } from "./transcript_extent.ts";
 import type { WaitingLines } from "./waiting_lines.ts";
+
+/**
+ * With one checkpoint in so many a transcript is synced: each sync costs the
+ * file system a commit of its own, however little was written.
+ */
+export const SYNC_TURNS = 8;
 
 /** What is known of one transcript. */
 export interface Transcript {
@@ -32,7 +38,11 @@ export interface Transcript {
    */
   unnamed: boolean;
   /** How much of the file was right and synced at last; `undefined` when that is not known. */
-  synced: RebuiltTranscript | undefined;
+  synced: TranscriptExtent | undefined;
+  /** Whether the lines behind that are known to be there: a power cut may have taken some. */
+  proven: boolean;
+  /** With which of {@linkcode SYNC_TURNS} checkpoints it is synced, from 0. */
+  readonly turn: number;
   /** Why the lines could not be written so far. */
   fault: RuntimeError | undefined;
   /** The rebuilding under way. */
@@ -42,7 +52,10 @@ export interface Transcript {
 }
 
 /** What a checkpoint says of a transcript. */
-export type TranscriptLength = Pick<CheckpointRow, "createdEventId" | "transcriptBytes" | "transcriptLength">;
+export type TranscriptLength = Pick<
+  CheckpointRow,
+  "createdEventId" | "transcriptBytes" | "transcriptLength" | "transcriptSynced"
+>;
 
 /** Which entries to read: from, and up to but not including; and whether these are the newest. */
 export function pageOf(
@@ -65,6 +78,13 @@ export function lengthOf(transcript: Transcript): TranscriptLength {
     transcriptBytes: bytes === undefined ? undefined : bytes + header + waiting.bytes,
     transcriptLength: transcript.entries + transcript.waiting.entries,
   };
+}
+
+/** What a checkpoint says of a length, by what is synced of the transcript, if it is still the worker's. */
+export function withSynced(length: TranscriptLength, transcript: Transcript | undefined): TranscriptLength {
+  const isSame = transcript?.owner.createdEventId === length.createdEventId;
+  const synced = (isSame ? transcript.synced : undefined) ?? NOTHING;
+  return synced.bytes >= (length.transcriptBytes ?? 0) ? length : { ...length, transcriptSynced: synced };
 }
 
 /** The texts of waiting lines that hold entries of a page. */

@@ -15,11 +15,12 @@ import type { WorkerId } from "../core/ids.ts";
 import { overviewOf, workerRow } from "../core/overview.ts";
 import type { StateView, WorkerState } from "../core/state.ts";
 import { Slices } from "../core/turn.ts";
-import { mustBeDirectory, readSmallFile, removeQuietly, replaceFile } from "./disk.ts";
+import { readSmallFile, removeQuietly, replaceFile } from "./disk.ts";
 import { storeFault } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
+import { makeWorkerDirectory } from "./worker_directory.ts";
 
 /** The largest projection that is read: an overview of all workers that there may be. */
 const PROJECTION_BYTES_MAX = 268_435_456;
@@ -111,10 +112,7 @@ export class Projections {
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
     try {
-      const { directory } = workerLayout(this.#layout, workerId);
-      if (!this.#fs.makeDirectory(directory)) {
-        mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
-      }
+      makeWorkerDirectory(this.#fs, this.#layout, workerId);
       for (const projection of this.#ofWorker(state)) {
         if (projection.format.endsWith("/worker") && this.#recorded.get(workerId) === state.createdEventId) {
           continue;

@@ -11,7 +11,7 @@ import { readBytes, writeAll } from "./disk.ts";
 import type { OpenFile } from "./file_system.ts";
 import { FORMAT_VERSION } from "./layout.ts";
 import { DamagedLine } from "./line_pages.ts";
-import { isIntact, SEAL_BYTES, sealedBytes, transcriptMarks } from "./lines.ts";
+import { idOf, isIntact, SEAL_BYTES, sealedBytes, transcriptMarks } from "./lines.ts";
 import { theScratch } from "./scratch.ts";
 
 const NEWLINE = 0x0a;
@@ -43,28 +43,34 @@ function headerJson({ runtimeId, workerId, createdEventId }: TranscriptOwner): s
   return plainLines(JSON.stringify(header));
 }
 
+/** Whether a file begins with the header of its owner. */
+export function hasTranscriptHeader(file: OpenFile, owner: TranscriptOwner): boolean {
+  const header = transcriptHeader(owner);
+  const found = readBytes(file, 0, header.length);
+  return found.length === header.length && found.every((byte, index) => byte === header[index]);
+}
+
 /**
  * Throws {@linkcode DamagedLine} unless the file is the owner's and its first
- * `bytes` bytes end with the line of entry `entries`.
+ * `bytes` bytes end with the line of entry `entries`. Gives the event of that
+ * line, or the one that created the worker.
  */
 export function checkTranscript(
   file: OpenFile,
   owner: TranscriptOwner,
   bytes: number,
   entries: number,
-): void {
-  const header = transcriptHeader(owner);
-  const found = readBytes(file, 0, header.length);
-  if (found.length < header.length || found.some((byte, index) => byte !== header[index])) {
-    throw new DamagedLine(0);
-  }
+): number {
+  if (!hasTranscriptHeader(file, owner)) throw new DamagedLine(0);
+  const headerBytes = transcriptHeaderBytes(owner);
   if (entries === 0) {
-    if (bytes !== header.length) throw new DamagedLine(header.length);
-    return;
+    if (bytes !== headerBytes) throw new DamagedLine(headerBytes);
+    return owner.createdEventId;
   }
-  const last = lastLine(file, header.length, bytes);
+  const last = lastLine(file, headerBytes, bytes);
   const marks = transcriptMarks(last.bytes, 0, last.bytes.length);
   if (marks === undefined || marks.seq + marks.count - 1 !== entries) throw new DamagedLine(last.offset);
+  return idOf(last.bytes, 0);
 }
 
 /** The last line before `end`, checked. */

@@ -4,33 +4,31 @@
  * @module
  */
 import { plainLines } from "../core/json.ts";
-import { Slices } from "../core/turn.ts";
-import { closeQuietly, replaceFile } from "./disk.ts";
-import { corrupt } from "./faults.ts";
-import type { FileSystem, OpenFile } from "./file_system.ts";
-import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
-import { scanLines } from "./line_scanner.ts";
-import { DamagedLine } from "./line_pages.ts";
-import { idOf, isIntact, transcriptMarks } from "./lines.ts";
-import { contentSize } from "./log_room.ts";
+import { closeQuietly, readBytes, replaceFile, withFile } from "./disk.ts";
+import { corrupt, isNotFound } from "./faults.ts";
+import type { FileSystem } from "./file_system.ts";
+import { nameOf, type RuntimeLayout } from "./layout.ts";
 import type { DurableLog } from "./log_pages.ts";
-import { TORN_BYTES_MAX } from "./recovery_table.ts";
-import { segmentHeader } from "./segments.ts";
-import { checkTranscript, transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
+import { logTranscriptLines } from "./log_transcript_lines.ts";
+import { NOTHING, type TranscriptExtent, type WholeExtent, wholeExtent } from "./transcript_extent.ts";
+import { transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
 
-/** A transcript that is whole, or the whole part of one. */
-export interface RebuiltTranscript {
-  /** Bytes of the file. */
-  readonly bytes: number;
-  /** Entries in it. */
+const CHUNK_BYTES = 1_048_576;
+
+/** What is known of a transcript that is to be rebuilt. */
+export interface LostTranscript {
+  /** What was synced of the file; `undefined` when that is not known. */
+  readonly synced: TranscriptExtent | undefined;
+  /** Entries that there were. */
   readonly entries: number;
 }
 
 /**
  * Rebuilds a transcript from the events that the log holds at the time of
- * the call. Where the log was pruned behind the worker's creation, what was
- * `synced` of the file is taken over first. Throws `store_corrupt` when that
- * is damaged or not known, or the log is damaged itself.
+ * the call. Where the log was pruned behind the worker's creation, what is
+ * whole of the file is taken over first. Throws `store_corrupt` when that is
+ * less than what was synced, or that is not known, when the log is damaged
+ * itself, and when not all entries come back.
  */
 export async function rebuildTranscript(
   fs: FileSystem,
@@ -38,23 +36,29 @@ export async function rebuildTranscript(
   owner: TranscriptOwner,
   path: string,
   log: DurableLog,
-  synced: RebuiltTranscript | undefined,
-): Promise<RebuiltTranscript> {
+  { synced, entries: wanted }: LostTranscript,
+): Promise<TranscriptExtent> {
   if (synced === undefined) mustReachBack(layout, owner, path, log);
   const isPruned = owner.createdEventId < (log.segments[0] ?? 1);
+  const workerIdJson = plainLines(JSON.stringify(owner.workerId));
+  const missing = (entry: number) => corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
   let entries = 0;
   async function* chunks(): AsyncGenerator<Uint8Array> {
     yield transcriptHeader(owner);
-    if (isPruned && synced !== undefined && synced.entries > 0) {
-      yield* syncedLines(fs, layout, owner, path, log, synced);
-      entries = synced.entries;
+    let after = owner.createdEventId;
+    if (isPruned) {
+      const whole = wholeOf(fs, owner, path);
+      if (whole.entries < (synced?.entries ?? 0)) mustReachBack(layout, owner, path, log);
+      yield* linesTo(fs, owner, path, whole.bytes);
+      ({ entries, lastEventId: after } = whole);
     }
-    for await (const { line, seq, count } of transcriptLines(fs, layout, owner, log)) {
-      if (seq <= entries) continue;
-      if (seq > entries + 1) throw corrupt(nameOf(layout, path), `entry ${entries + 1} is not in the log`);
-      entries += count;
-      yield line;
+    for await (const line of logTranscriptLines(fs, layout, owner.runtimeId, log, after)) {
+      if (line.workerIdJson !== workerIdJson) continue;
+      if (line.seq !== entries + 1) throw missing(entries + 1);
+      entries += line.count;
+      yield line.bytes.slice(line.start, line.end);
     }
+    if (entries < wanted) throw missing(entries + 1);
   }
   const bytes = await replaceFile(fs, path, chunks(), { durable: true });
   return { bytes, entries };
@@ -74,88 +78,25 @@ export function mustReachBack(
   });
 }
 
-/** The lines of the part of the file that was synced, each of them checked. */
-function* syncedLines(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  owner: TranscriptOwner,
-  path: string,
-  log: DurableLog,
-  { bytes: end, entries }: RebuiltTranscript,
-): Generator<Uint8Array> {
+function wholeOf(fs: FileSystem, owner: TranscriptOwner, path: string): WholeExtent {
+  try {
+    return withFile(fs, path, "read", (file) => wholeExtent(file, owner, NOTHING, file.stat().size));
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return { ...NOTHING, lastEventId: owner.createdEventId };
+  }
+}
+
+/** The bytes of a file from its first line to a byte, in pieces. */
+function* linesTo(fs: FileSystem, owner: TranscriptOwner, path: string, end: number): Generator<Uint8Array> {
+  const { length } = transcriptHeader(owner);
+  if (end <= length) return;
   const file = fs.open(path, "read");
   try {
-    checkTranscript(file, owner, end, entries);
-    const start = transcriptHeader(owner).length;
-    for (
-      const { bytes, start: from, end: to, offset, terminated } of scanLines(file, start, end, TORN_BYTES_MAX)
-    ) {
-      if (!terminated || !isIntact(bytes, from, to)) throw new DamagedLine(offset);
-      yield bytes.slice(from, to + 1);
+    for (let at = length; at < end; at += CHUNK_BYTES) {
+      yield readBytes(file, at, Math.min(CHUNK_BYTES, end - at));
     }
-  } catch (error) {
-    if (error instanceof DamagedLine) mustReachBack(layout, owner, path, log);
-    throw error;
   } finally {
     closeQuietly(file);
   }
-}
-
-interface FoundLine {
-  readonly line: Uint8Array;
-  readonly seq: number;
-  readonly count: number;
-}
-
-async function* transcriptLines(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  owner: TranscriptOwner,
-  log: DurableLog,
-): AsyncGenerator<FoundLine> {
-  const segments = [...log.segments];
-  const { lastEventId, offset } = log;
-  const first = segments.findLastIndex((segment) => segment <= owner.createdEventId);
-  for (const segment of segments.slice(Math.max(0, first))) {
-    const path = segmentPath(layout, segment);
-    const file = fs.open(path, "read");
-    try {
-      const end = segment === segments.at(-1) ? offset : contentSize(file);
-      yield* linesOf(file, nameOf(layout, path), segment, end, owner, lastEventId);
-    } finally {
-      closeQuietly(file);
-    }
-  }
-}
-
-async function* linesOf(
-  file: OpenFile,
-  name: string,
-  segment: number,
-  end: number,
-  owner: TranscriptOwner,
-  lastEventId: number,
-): AsyncGenerator<FoundLine> {
-  const workerIdJson = workerIdText(owner.workerId);
-  const slices = new Slices();
-  const start = segmentHeader(owner.runtimeId, segment).length;
-  for (
-    const { bytes, start: from, end: to, offset, terminated } of scanLines(file, start, end, TORN_BYTES_MAX)
-  ) {
-    await slices.pause();
-    if (!terminated || !isIntact(bytes, from, to)) {
-      throw corrupt(name, "a line of the log is damaged", { byteOffset: offset });
-    }
-    const id = idOf(bytes, from);
-    if (id <= owner.createdEventId || id > lastEventId) continue;
-    const marks = transcriptMarks(bytes, from, to);
-    if (marks?.workerIdJson === workerIdJson) {
-      yield { line: bytes.slice(from, to + 1), seq: marks.seq, count: marks.count };
-    }
-  }
-}
-
-/** A worker id as it stands in the log. */
-function workerIdText(workerId: string): string {
-  return plainLines(JSON.stringify(workerId));
 }

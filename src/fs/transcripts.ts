@@ -2,12 +2,14 @@
  * The transcripts of all workers: written behind the commit, flushed before
  * they are read, and healed from the log.
  *
- * For each worker the store knows how many bytes of the file are right (and
- * were synced by the checkpoint), and which lines come behind them. At the
- * first touch after opening, the file is held against that: whatever else
- * lies behind those bytes is cut, because its lines are in the log and are
- * waiting to be written again. A file that does not reach or does not match
- * is rebuilt from the log, from the event that created its worker on.
+ * For each worker the store knows how many bytes of the file are right, how
+ * many of them were synced, and which lines come behind them. At the first
+ * touch after opening, the file is held against that: whatever else lies
+ * behind those bytes is cut, because its lines are in the log and are waiting
+ * to be written again. Lines that were not synced may be missing after a
+ * power cut, so each of them is looked at. A file that does not reach or does
+ * not match is rebuilt from the log, from the event that created its worker
+ * on.
  *
  * @module
  */
@@ -15,27 +17,30 @@ import type { Notice } from "../core/diagnostics.ts";
 import { RuntimeError } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
 import type { ReadTranscript } from "../core/store.ts";
-import { corrupt, guarded, guardedAsync, isNotFound, storeFault } from "./faults.ts";
-import { closeQuietly, mustBeDirectory } from "./disk.ts";
+import { guarded, guardedAsync, isNotFound, storeFault } from "./faults.ts";
+import { closeQuietly } from "./disk.ts";
 import type { FileSystem } from "./file_system.ts";
-import { nameOf, type RuntimeLayout, type WorkerLayout, workerLayout } from "./layout.ts";
+import { nameOf, type RuntimeLayout } from "./layout.ts";
 import { DamagedLine } from "./line_pages.ts";
 import {
   lengthOf,
   pageOf,
   pendingTexts,
+  SYNC_TURNS,
   type Transcript,
   type TranscriptLength,
+  withSynced,
 } from "./known_transcript.ts";
-import { OpenFiles } from "./open_files.ts";
-import { appendLines, checkTranscript, transcriptHeader, type TranscriptOwner } from "./transcript_file.ts";
+import type { CheckpointRow } from "./checkpoint.ts";
+import { appendLines, type TranscriptOwner } from "./transcript_file.ts";
 import { readTranscriptLines } from "./transcript_pages.ts";
-import type { RebuiltTranscript } from "./transcript_rebuild.ts";
+import type { TranscriptExtent } from "./transcript_extent.ts";
+import { TranscriptFiles } from "./transcript_files.ts";
+import type { LostTranscript } from "./transcript_rebuild.ts";
 import { TranscriptTails } from "./transcript_tails.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
+import { makeWorkerDirectory } from "./worker_directory.ts";
 
-/** A quarter of what the strictest of the usual limits lets a process have open: Deno raises its own to the hard one. */
-const OPEN_MAX = 1_024;
 /** What one transcript may keep in memory while its disk is full. */
 const WAITING_BYTES_MAX = 16_777_216;
 
@@ -47,12 +52,8 @@ export interface TranscriptHost {
   quarantine(path: string): Promise<void>;
   /** Throws `store_corrupt` when the log does not reach back to the worker's creation. */
   mustReachBack?(owner: TranscriptOwner, path: string): void;
-  /** Writes the transcript of a worker anew, atomically: from the log, behind what was synced where that was pruned. */
-  rebuild(
-    owner: TranscriptOwner,
-    path: string,
-    synced: RebuiltTranscript | undefined,
-  ): Promise<RebuiltTranscript>;
+  /** Writes the transcript of a worker anew, atomically: from the log, behind what is whole where that was pruned. */
+  rebuild(owner: TranscriptOwner, path: string, lost: LostTranscript): Promise<TranscriptExtent>;
 }
 
 /** The transcripts of a runtime. */
@@ -61,13 +62,12 @@ export class Transcripts {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #host: TranscriptHost;
-  readonly #files: OpenFiles;
+  readonly #files: TranscriptFiles;
   readonly #tails = new TranscriptTails();
   readonly #known = new Map<WorkerId, Transcript>();
   readonly #dirty = new Set<WorkerId>();
   #pendingBytes = 0;
-  /** While the log is read, what lies behind in a file stays: it may be a witness of more events. */
-  #isReplaying = false;
+  #turns = 0;
 
   /** Transcripts below the directory of a runtime. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: TranscriptHost) {
@@ -75,7 +75,7 @@ export class Transcripts {
     this.#layout = layout;
     this.#runtimeId = runtimeId;
     this.#host = host;
-    this.#files = new OpenFiles(fs, "update", OPEN_MAX);
+    this.#files = new TranscriptFiles(fs, layout);
   }
 
   /** Bytes that wait to be written. */
@@ -83,9 +83,22 @@ export class Transcripts {
     return this.#pendingBytes;
   }
 
-  /** Puts in what a checkpoint says of a transcript; `bytes` is `undefined` when it must be rebuilt. */
-  restore(workerId: WorkerId, createdEventId: number, bytes: number | undefined, entries: number): void {
-    this.#known.set(workerId, this.#transcript(workerId, createdEventId, bytes, entries));
+  /** Puts in what a checkpoint says of a transcript. */
+  restore({ workerId, ...row }: Omit<CheckpointRow, "snapshot">): void {
+    const { createdEventId, transcriptBytes, transcriptLength, transcriptSynced } = row;
+    const transcript = this.#transcript(workerId, createdEventId, transcriptBytes, transcriptLength);
+    if (transcriptSynced !== undefined) {
+      transcript.synced = transcriptSynced;
+      transcript.proven = false;
+      transcript.unsynced = true;
+    }
+    this.#known.set(workerId as WorkerId, transcript);
+  }
+
+  /** Goes back to a part that was found to be whole; the lines behind it are to be added again. */
+  setBack(workerId: WorkerId, { bytes, entries }: TranscriptExtent): void {
+    const transcript = this.#known.get(workerId);
+    if (transcript !== undefined) Object.assign(transcript, { bytes, entries, proven: true });
   }
 
   /** A worker came to be, perhaps under an id that was used before. */
@@ -102,12 +115,12 @@ export class Transcripts {
 
   /** The log is about to be read. */
   beginReplay(): void {
-    this.#isReplaying = true;
+    this.#files.isReplaying = true;
   }
 
   /** The log was read to its end: from here on, files are made to end where they should. */
   endReplay(): void {
-    this.#isReplaying = false;
+    this.#files.isReplaying = false;
     for (const transcript of this.#known.values()) transcript.checked = false;
   }
 
@@ -142,12 +155,12 @@ export class Transcripts {
     if (transcript === undefined || transcript.waiting.length === 0 || transcript.rebuilding !== undefined) {
       return;
     }
-    const path = this.#paths(workerId).transcript;
+    const path = this.#files.paths(workerId).transcript;
     try {
       if (transcript.bytes === undefined) return this.#dropPending(transcript);
-      this.#check(transcript, path);
+      this.#files.check(transcript);
       transcript.unsynced = true;
-      transcript.bytes = appendLines(this.#files.get(path), transcript.waiting, transcript.bytes);
+      transcript.bytes = appendLines(this.#files.get(transcript), transcript.waiting, transcript.bytes);
       this.#dropPending(transcript);
       transcript.fault = undefined;
     } catch (error) {
@@ -179,31 +192,49 @@ export class Transcripts {
   }
 
   #rebuiltMeanwhile(workerId: string): RuntimeError {
-    const path = this.#paths(workerId).transcript;
+    const path = this.#files.paths(workerId).transcript;
     const message = `Cannot count ${
       JSON.stringify(path)
     }: it was rebuilt meanwhile; the next checkpoint counts it`;
     return new RuntimeError("store_io", message, { operation: "count", path, systemCode: "" });
   }
 
-  /** Workers whose files have bytes that were not synced. */
-  unsynced(): WorkerId[] {
-    return [...this.#known].filter(([, { unsynced }]) => unsynced).map(([workerId]) => workerId);
+  /** What a checkpoint says of these lengths, by what is synced by now. */
+  withSynced(lengths: ReadonlyMap<string, TranscriptLength>): Map<string, TranscriptLength> {
+    return new Map(
+      [...lengths].map(([workerId, length]) => [
+        workerId,
+        withSynced(length, this.#known.get(workerId as WorkerId)),
+      ]),
+    );
+  }
+
+  /** Workers whose files have bytes that were not synced, and are right: all of them, or those whose turn it is. */
+  unsynced(turn?: number): WorkerId[] {
+    return this.#those((transcript) => transcript.unsynced && transcript.proven && isTurn(transcript, turn));
+  }
+
+  /** Workers whose files have lines that were not looked at since a power cut may have taken them. */
+  unproven(turn?: number): WorkerId[] {
+    return this.#those((transcript) => !transcript.proven && isTurn(transcript, turn));
   }
 
   /** Workers of whose files this opening has not made certain that they last. */
   uncertain(): WorkerId[] {
-    return [...this.#known].filter(([, { unnamed, bytes }]) => unnamed && bytes !== undefined && bytes > 0)
-      .map(([workerId]) => workerId);
+    return this.#those(({ unnamed, bytes }) => unnamed && bytes !== undefined && bytes > 0);
   }
 
-  /** Looks at a file before what it could be rebuilt from is given up; what is right is to be synced. */
+  #those(isOne: (transcript: Transcript) => boolean): WorkerId[] {
+    return [...this.#known].filter(([, transcript]) => isOne(transcript)).map(([workerId]) => workerId);
+  }
+
+  /** Looks at a file before what it could be mended from is given up; what is right is to be synced. */
   look(workerId: WorkerId): void {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || transcript.rebuilding !== undefined || !transcript.bytes) return;
-    const path = this.#path(transcript);
+    const path = this.#files.path(transcript);
     try {
-      this.#check(transcript, path);
+      this.#files.check(transcript);
       transcript.unsynced = true;
     } catch (error) {
       const fault = storeFault(error, "read", path);
@@ -216,7 +247,7 @@ export class Transcripts {
   async sync(workerId: WorkerId): Promise<void> {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || !transcript.unsynced) return;
-    const { transcript: path, directory } = this.#paths(workerId);
+    const { transcript: path, directory } = this.#files.paths(workerId);
     const file = guarded("open", path, () => this.#fs.open(path, "update"));
     transcript.unsynced = false;
     const { bytes, entries } = transcript;
@@ -256,17 +287,19 @@ export class Transcripts {
   async #healed(transcript: Transcript, read: ReadTranscript): Promise<string[]> {
     await this.settled(read.workerId);
     this.flush(read.workerId);
-    const path = this.#path(transcript);
+    const path = this.#files.path(transcript);
     try {
-      return this.#page(transcript, path, read);
+      return this.#page(transcript, read);
     } catch (error) {
       if (!(error instanceof DamagedLine) && !isNotFound(error)) throw storeFault(error, "read", path);
       // What cannot be rebuilt is left as it is: its other pages can be read still.
-      if (transcript.bytes !== undefined) this.#host.mustReachBack?.(transcript.owner, path);
-      // Another reader may have found it first: then its rebuilding is ours too.
-      if (transcript.rebuilding === undefined) this.#damaged(transcript, path, error);
+      if (transcript.bytes !== undefined && !wasUnsynced(transcript, error)) {
+        this.#host.mustReachBack?.(transcript.owner, path);
+      }
+      // Somebody else may have found it first: then its rebuilding is ours too.
+      if (transcript.bytes !== undefined) this.#damaged(transcript, path, error);
       await guardedAsync("rebuild", path, () => this.#rebuild(transcript, path));
-      return guarded("read", path, () => this.#page(transcript, path, read));
+      return guarded("read", path, () => this.#page(transcript, read));
     }
   }
 
@@ -283,7 +316,7 @@ export class Transcripts {
   async rebuild(workerId: WorkerId): Promise<void> {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || transcript.bytes !== undefined) return;
-    const path = this.#paths(workerId).transcript;
+    const path = this.#files.paths(workerId).transcript;
     await guardedAsync("rebuild", path, () => this.#rebuild(transcript, path));
   }
 
@@ -304,7 +337,7 @@ export class Transcripts {
     this.#dropPending(transcript);
     this.#tails.delete(transcript);
     this.#known.delete(workerId);
-    this.#files.close(this.#paths(workerId).transcript);
+    this.#files.close(transcript);
   }
 
   /** Closes files that are open for nothing but speed; `false` when there are none. */
@@ -318,7 +351,7 @@ export class Transcripts {
   }
 
   #transcript(
-    workerId: WorkerId,
+    workerId: string,
     createdEventId: number,
     bytes: number | undefined,
     entries: number,
@@ -332,85 +365,23 @@ export class Transcripts {
       unsynced: false,
       unnamed: true,
       synced: bytes === undefined ? undefined : { bytes, entries },
+      proven: true,
+      turn: this.#turns++ % SYNC_TURNS,
       fault: undefined,
       rebuilding: undefined,
       path: undefined,
     };
   }
 
-  #path(transcript: Transcript): string {
-    return transcript.path ??= this.#paths(transcript.owner.workerId).transcript;
-  }
-
-  #paths(workerId: string): WorkerLayout {
-    return workerLayout(this.#layout, workerId);
-  }
-
-  /** At the first touch: makes the file what it should be, or throws. */
-  #check(transcript: Transcript, path: string): void {
-    if (transcript.checked) return;
-    if (transcript.bytes === 0) this.#begin(transcript, path);
-    else this.#cut(transcript, path, transcript.bytes ?? 0);
-    transcript.checked = true;
-  }
-
-  /** A transcript that has nothing durable yet: whatever lies there is an unfinished beginning, or a purged worker's. */
-  #begin(transcript: Transcript, path: string): void {
-    const { directory } = this.#paths(transcript.owner.workerId);
-    this.#files.close(path);
-    if (!this.#fs.makeDirectory(directory)) {
-      mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
-      if (this.#isReplaying && this.#takesUp(transcript, path)) return;
-      this.#fs.remove(path);
-    }
-    const file = this.#fs.open(path, "create");
-    try {
-      transcript.bytes = appendLines(file, [transcriptHeader(transcript.owner)], 0);
-      transcript.unsynced = transcript.unnamed = true;
-    } finally {
-      closeQuietly(file);
-    }
-  }
-
-  #cut(transcript: Transcript, path: string, bytes: number): void {
-    const { directory } = this.#paths(transcript.owner.workerId);
-    mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
-    if (this.#fs.stat(path)?.kind === "link") {
-      throw corrupt(nameOf(this.#layout, path), "it is a link, not a file");
-    }
-    const file = this.#files.get(path);
-    const { size } = file.stat();
-    if (size < bytes) throw new DamagedLine(size);
-    checkTranscript(file, transcript.owner, bytes, transcript.entries);
-    if (size > bytes && !this.#isReplaying) {
-      file.truncate(bytes);
-      transcript.unsynced = true;
-    }
-  }
-
-  /** Goes on behind the header of a file that is the owner's already. */
-  #takesUp(transcript: Transcript, path: string): boolean {
-    const { length } = transcriptHeader(transcript.owner);
-    try {
-      this.#cut(transcript, path, length);
-    } catch (error) {
-      if (error instanceof DamagedLine || isNotFound(error)) return false;
-      throw error;
-    }
-    transcript.bytes = length;
-    transcript.unsynced = true;
-    return true;
-  }
-
-  #page(transcript: Transcript, path: string, read: ReadTranscript): string[] {
+  #page(transcript: Transcript, read: ReadTranscript): string[] {
     const { from, to, isNewest } = pageOf(transcript, read);
     if (from >= to) return [];
     if (transcript.bytes === undefined) throw new DamagedLine(0);
     const waiting = pendingTexts(transcript, from, to);
     if (from > transcript.entries) return waiting;
-    this.#check(transcript, path);
+    this.#files.check(transcript);
     const range = { from, to, keep: read.after === undefined ? "last" : "first" } as const;
-    const file = this.#files.get(path);
+    const file = this.#files.get(transcript);
     const { bytes, entries, owner } = transcript;
     const texts = [...readTranscriptLines(file, owner, bytes, entries, range), ...waiting];
     if (isNewest) this.#tails.put(transcript, from, to - 1, texts);
@@ -422,10 +393,10 @@ export class Transcripts {
     const { bytes, owner: { workerId } } = transcript;
     transcript.fault = fault;
     try {
-      if (transcript.checked && bytes !== undefined) this.#files.get(path).truncate(bytes);
+      if (transcript.checked && bytes !== undefined) this.#files.get(transcript).truncate(bytes);
     } catch {
       transcript.checked = false;
-      this.#files.close(path);
+      this.#files.close(transcript);
     }
     const file = nameOf(this.#layout, path);
     this.#host.notice({
@@ -446,21 +417,24 @@ export class Transcripts {
   }
 
   #damaged(transcript: Transcript, path: string, error: unknown): void {
+    const isLoss = wasUnsynced(transcript, error);
     this.#tails.delete(transcript);
     transcript.bytes = undefined;
     transcript.checked = false;
     transcript.unsynced = false;
     this.#dropPending(transcript);
-    this.#files.close(path);
+    this.#files.close(transcript);
     const byteOffset = error instanceof DamagedLine ? { byteOffset: error.byteOffset } : {};
-    const why = error instanceof DamagedLine
+    const why = isLoss
+      ? "a power cut took what was not synced yet"
+      : error instanceof DamagedLine
       ? "it is damaged"
       : error instanceof Error
       ? error.message
       : String(error);
     this.#host.notice({
-      code: "transcript_rebuilt",
-      severity: "warning",
+      code: isLoss ? "transcript_completed" : "transcript_rebuilt",
+      severity: isLoss ? "info" : "warning",
       message: `Transcript of ${JSON.stringify(transcript.owner.workerId)} is rebuilt from the log: ${why}`,
       workerId: transcript.owner.workerId,
       file: nameOf(this.#layout, path),
@@ -476,21 +450,32 @@ export class Transcripts {
   }
 
   async #rebuildNow(transcript: Transcript, path: string): Promise<void> {
-    const { directory } = this.#paths(transcript.owner.workerId);
-    if (!this.#fs.makeDirectory(directory)) {
-      mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
-    }
+    makeWorkerDirectory(this.#fs, this.#layout, transcript.owner.workerId);
     await this.#host.quarantine(path);
     this.#dropPending(transcript);
-    const rebuilt = await this.#host.rebuild(transcript.owner, path, transcript.synced);
+    const { synced, entries } = transcript;
+    const rebuilt = await this.#host.rebuild(transcript.owner, path, { synced, entries });
     // The directory may be new as well.
     await this.#fs.syncDirectory(this.#layout.workers);
     transcript.synced = rebuilt;
     transcript.bytes = rebuilt.bytes;
     transcript.entries = rebuilt.entries;
     transcript.checked = true;
+    transcript.proven = true;
     transcript.unnamed = false;
   }
+}
+
+function isTurn({ turn }: Transcript, wanted: number | undefined): boolean {
+  return wanted === undefined || turn === wanted;
+}
+
+/** Whether what is missing was never said to be synced: then it is no damage, and the log has it. */
+function wasUnsynced({ proven, synced }: Transcript, error: unknown): boolean {
+  if (proven || synced === undefined) return false;
+  return error instanceof DamagedLine
+    ? error.byteOffset >= synced.bytes
+    : synced.bytes === 0 && isNotFound(error);
 }
 
 /** Whether an error says that the file is not what it should be. */

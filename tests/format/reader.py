@@ -239,6 +239,10 @@ def fold(runtime, workers, event):
         del workers[event["workerId"]]
 
 
+def synced_bytes(row):
+    return row.get("transcriptSynced", {}).get("bytes", row.get("transcriptBytes", 0))
+
+
 def read_state(directory, runtime_id):
     """Log, folded state, and how much of each transcript is synced. A log from event 1 on is held against the checkpoint."""
     checkpoint = read_sealed(directory, "checkpoint.json", "worker-runtime/checkpoint", runtime_id)
@@ -248,7 +252,7 @@ def read_state(directory, runtime_id):
     if checkpoint:
         rows = checkpoint["workers"]
         kept = checkpoint["runtime"]["state"], {row["workerId"]: row["snapshot"]["state"] for row in rows}
-        synced = {row["createdEventId"]: row.get("transcriptBytes", 0) for row in rows}
+        synced = {row["createdEventId"]: synced_bytes(row) for row in rows}
     if log.first > 1:
         if kept is None:
             raise Damage("events", 0, f"no checkpoint covers the events before {log.first}")

@@ -26,8 +26,8 @@ diskTest("readConfig() gives the defaults when there is no file, or nothing in i
     durability: "synced",
     limits: {
       segmentBytes: 67_108_864,
-      checkpointBytes: 50_331_648,
-      checkpointEvents: 90_000,
+      checkpointBytes: 25_165_824,
+      checkpointEvents: 45_000,
       transcriptBufferBytes: 16_777_216,
       quarantineBytes: 67_108_864,
       quarantineFiles: 64,

@@ -15,12 +15,12 @@ import type { RuntimeId } from "../../core/ids.ts";
 import type { Checkpoint, CheckpointRow } from "../checkpoint.ts";
 import { readCheckpoint } from "../checkpoint.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
-import { makeDirectory, readSmallFile, replaceFile } from "../disk.ts";
+import { makeDirectory, readSmallFile, replaceFile, withFile } from "../disk.ts";
 import { corrupt, guarded, guardedAsync } from "../faults.ts";
 import type { FileLock, FileSystem } from "../file_system.ts";
 import { nameOf, runtimeLayout, runtimesDirectory, segmentPath, workerLayout } from "../layout.ts";
 import { takeLock } from "../lock.ts";
-import { transcriptHeader } from "../transcript_file.ts";
+import { hasTranscriptHeader, type TranscriptOwner } from "../transcript_file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
 import { LogFollower } from "./log_follower.ts";
 import { logLines } from "./log_lines.ts";
@@ -237,21 +237,24 @@ class BackupCopy {
     const { runtimeId } = this.#from;
     // One that a power cut takes from the copy is rebuilt from the log, unless that was pruned.
     const isPruned = (this.#follower.segments[0] ?? 1) > 1;
-    for (const { workerId, createdEventId, transcriptBytes } of rows) {
+    for (const { workerId, createdEventId, transcriptBytes = 0, transcriptSynced } of rows) {
       this.#meter.add(1);
       const owner = { runtimeId, workerId, createdEventId };
-      if (transcriptBytes === undefined || transcriptBytes === 0) continue;
       const source = workerLayout(this.#from.layout, workerId).transcript;
       const { directory, transcript: copy } = workerLayout(this.#to.layout, workerId);
-      if (!hasHeader(this.#from, source, transcriptHeader(owner), transcriptBytes)) continue;
+      const { size } = guarded("stat", source, () => this.#from.fs.stat(source)) ?? { size: 0 };
+      // A power cut may have taken what was not synced: the log of the copy has it, too.
+      const bytes = Math.min(size, transcriptBytes);
+      if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes)) continue;
+      if (!hasHeader(this.#from, source, owner)) continue;
       const have = this.#to.fs.stat(copy)?.size ?? -1;
-      if (have === transcriptBytes && isPrefix(this.#from.fs, copy, source, have, SAMPLE_BYTES)) {
+      if (have === bytes && isPrefix(this.#from.fs, copy, source, have, SAMPLE_BYTES)) {
         this.keptBytes += have;
         continue;
       }
       guarded("make directory", directory, () => this.#to.fs.makeDirectory(directory));
-      await copyFile(this.#from.fs, source, copy, transcriptBytes, { durable: isPruned });
-      this.copiedBytes += transcriptBytes;
+      await copyFile(this.#from.fs, source, copy, bytes, { durable: isPruned });
+      this.copiedBytes += bytes;
     }
   }
 
@@ -266,17 +269,9 @@ class BackupCopy {
   }
 }
 
-function hasHeader({ fs }: FoundPlace, path: string, header: Uint8Array, size: number): boolean {
-  const stat = guarded("stat", path, () => fs.stat(path));
-  if (stat?.kind !== "file" || stat.size < size) return false;
-  const file = guarded("open", path, () => fs.open(path, "read"));
-  try {
-    const found = new Uint8Array(header.length);
-    file.read(found, 0);
-    return found.every((byte, index) => byte === header[index]);
-  } finally {
-    file.close();
-  }
+function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): boolean {
+  if (guarded("stat", path, () => fs.stat(path))?.kind !== "file") return false;
+  return guarded("read", path, () => withFile(fs, path, "read", (file) => hasTranscriptHeader(file, owner)));
 }
 
 function sizeOf({ fs, layout }: FoundPlace, segments: readonly number[]): number {

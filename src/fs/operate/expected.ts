@@ -21,8 +21,8 @@ export interface ExpectedTranscript {
   readonly owner: TranscriptOwner;
   /** Bytes that a checkpoint vouches for, the header among them; what is behind them was seen in the log. */
   base: number;
-  /** Entries in those bytes. */
-  baseEntries: number;
+  /** Bytes of those that a checkpoint says were synced; what is behind them can come back from the log. */
+  readonly synced: number;
   /** Whether `base` is known; a transcript that was being rebuilt has none. */
   known: boolean;
   /** Bytes that it should have in the end. */
@@ -56,14 +56,14 @@ export class Expected {
     this.ledger = new Ledger(this.#runtimeId);
     restoreSnapshot(this.ledger, checkpoint.snapshot);
     this.transcripts.clear();
-    for (const { workerId, createdEventId, transcriptBytes, transcriptLength } of checkpoint.rows) {
+    for (const { workerId, createdEventId, transcriptBytes, transcriptSynced } of checkpoint.rows) {
       const owner = { runtimeId: this.#runtimeId, workerId, createdEventId };
       const header = transcriptHeader(owner).length;
       const base = Math.max(transcriptBytes ?? 0, header);
       this.transcripts.set(workerId as WorkerId, {
         owner,
         base,
-        baseEntries: transcriptLength,
+        synced: transcriptSynced?.bytes ?? base,
         known: transcriptBytes !== undefined,
         bytes: base,
         crc: 0,
@@ -97,7 +97,7 @@ export class Expected {
     if (head.type !== "worker.created") return;
     const owner = { runtimeId: this.#runtimeId, workerId: head.workerId, createdEventId: head.id };
     const base = transcriptHeader(owner).length;
-    this.transcripts.set(head.workerId, { owner, base, baseEntries: 0, known: true, bytes: base, crc: 0 });
+    this.transcripts.set(head.workerId, { owner, base, synced: 0, known: true, bytes: base, crc: 0 });
   }
 
   #add(workerId: WorkerId, bytes: Uint8Array, start: number, end: number): void {

@@ -47,6 +47,16 @@ interface HeldLine {
   readonly crc: number;
 }
 
+/** What a checkpoint covers. */
+export interface CheckpointBase {
+  /** Its last event. */
+  readonly through: number;
+  /** Where that is; absent without a checkpoint. */
+  readonly position: LogPosition | undefined;
+  /** Entries of each transcript, by the event that created the worker. */
+  readonly entries: ReadonlyMap<number, number>;
+}
+
 /** The state of a runtime as its log tells it, up to a position. */
 export class LogFollower {
   /** The state. */
@@ -55,8 +65,8 @@ export class LogFollower {
   segments: readonly number[] = [];
   /** Where the last event is; absent before event 1. */
   position: LogPosition | undefined;
-  /** Where the checkpoint's last event is, and which one it is. */
-  base: { readonly through: number; readonly position: LogPosition | undefined };
+  /** What the checkpoint covers. */
+  base: CheckpointBase;
   /** What lies behind the last event. */
   pending: PendingTail = { events: 0, bytes: 0 };
   /** Why the log cannot be read further. */
@@ -72,7 +82,7 @@ export class LogFollower {
     this.#place = place;
     this.#notice = notice;
     this.ledger = new Ledger(place.runtimeId);
-    this.base = { through: 0, position: undefined };
+    this.base = { through: 0, position: undefined, entries: new Map() };
   }
 
   /** The last event that was taken in. */
@@ -141,7 +151,10 @@ export class LogFollower {
     for (const notice of found) this.#notice(notice);
     const { position, snapshot } = checkpoint ?? {};
     this.position = position;
-    this.base = { through: snapshot?.through ?? 0, position };
+    const entries = new Map(
+      checkpoint?.rows.map(({ createdEventId, transcriptLength }) => [createdEventId, transcriptLength]),
+    );
+    this.base = { through: snapshot?.through ?? 0, position, entries };
   }
 
   async #read(): Promise<void> {

@@ -222,8 +222,8 @@ class FilesVerifier {
     path: string,
     byteOffset?: number,
   ): void {
-    const { createdEventId, workerId } = expected.owner;
-    const canHeal = createdEventId >= this.#check.firstEventId;
+    const { owner: { createdEventId, workerId }, synced } = expected;
+    const canHeal = createdEventId >= this.#check.firstEventId || (byteOffset ?? 0) >= synced;
     const message = canHeal
       ? `${why}; it is rebuilt from the log`
       : `${why}, and the log it could be rebuilt from was pruned`;

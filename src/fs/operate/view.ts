@@ -295,7 +295,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     const { record: { workerId }, createdEventId, transcriptLength: length } = state;
     const owner = { runtimeId: this.runtimeId, workerId: workerId as WorkerId, createdEventId };
     const { segments, lastEventId, base } = this.#follower;
-    const log = { segments, lastEventId, checkpointThrough: base.through };
+    const log = { segments, lastEventId, base };
     const notice = (found: Notice) => this.#diagnostics.add(found);
     return await transcriptTexts(this.#place, log, { owner, length, read }, notice);
   }

@@ -14,9 +14,11 @@ import { corrupt, guarded, isNotFound, systemCode } from "../faults.ts";
 import type { OpenFile } from "../file_system.ts";
 import { nameOf, workerLayout } from "../layout.ts";
 import { DamagedLine } from "../line_pages.ts";
-import { eventText, isIntact, transcriptMarks } from "../lines.ts";
-import { transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
+import { eventText, idOf, isIntact, transcriptMarks } from "../lines.ts";
+import type { WholeExtent } from "../transcript_extent.ts";
+import { hasTranscriptHeader, transcriptHeaderBytes, type TranscriptOwner } from "../transcript_file.ts";
 import { readTranscriptLines } from "../transcript_pages.ts";
+import type { CheckpointBase } from "./log_follower.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "./options.ts";
 
@@ -29,8 +31,8 @@ export interface ReadLog {
   readonly segments: readonly number[];
   /** The last event to read. */
   readonly lastEventId: number;
-  /** The last event that the checkpoint covers: transcripts are on disk at least as far. */
-  readonly checkpointThrough: number;
+  /** What the checkpoint covers: transcripts are on disk as far, unless a power cut took the end of one. */
+  readonly base: CheckpointBase;
 }
 
 /** What is asked for. */
@@ -41,6 +43,11 @@ export interface TranscriptQuery {
   readonly length: number;
   /** Which of them. */
   readonly read: ReadTranscript;
+}
+
+/** What the file has of a page, and how far it goes. */
+interface FilePage extends Omit<WholeExtent, "bytes"> {
+  readonly texts: readonly string[];
 }
 
 interface Range {
@@ -63,7 +70,8 @@ export async function transcriptTexts(
   if (range.keep === "first" && lastSeq(inFile.texts) < inFile.entries && inFile.texts.length > 0) {
     return inFile.texts;
   }
-  const after = inFile.damaged ? owner.createdEventId : Math.max(owner.createdEventId, log.checkpointThrough);
+  const isShort = inFile.entries < (log.base.entries.get(owner.createdEventId) ?? 0);
+  const after = Math.max(inFile.lastEventId, isShort ? 0 : log.base.through);
   mustReach(place, owner, log, after);
   const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
   return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
@@ -92,52 +100,51 @@ function pageOfFile(
   owner: TranscriptOwner,
   range: Range,
   notice: (notice: Notice) => void,
-): { readonly texts: readonly string[]; readonly entries: number; readonly damaged: boolean } {
+): FilePage {
   const path = workerLayout(layout, owner.workerId).transcript;
   try {
     return guarded("read", path, () =>
       withFile(fs, path, "read", (file) => {
-        const { bytes, entries } = endOfFile(file, owner);
+        const { bytes, entries, lastEventId } = endOfFile(file, owner);
         const to = Math.min(range.to, entries + 1);
-        if (range.from >= to) return { texts: [], entries, damaged: false };
+        if (range.from >= to) return { texts: [], entries, lastEventId };
         const texts = readTranscriptLines(file, owner, bytes, entries, { ...range, to });
-        return { texts, entries, damaged: false };
+        return { texts, entries, lastEventId };
       }));
   } catch (error) {
     const cause = error instanceof Error ? error.cause ?? error : error;
     const isMissing = isNotFound(cause) || systemCode(cause) === "ENOTDIR";
     if (!isMissing && !(cause instanceof DamagedLine)) throw error;
+    const nothing = { texts: [], entries: 0, lastEventId: owner.createdEventId };
     // Of a worker that no checkpoint knows, nothing need be on disk yet.
-    if (isMissing && owner.createdEventId > log.checkpointThrough) {
-      return { texts: [], entries: 0, damaged: true };
-    }
+    if (isMissing && owner.createdEventId > log.base.through) return nothing;
     const what = isMissing ? "is missing" : "is damaged";
     const message = `Transcript of ${JSON.stringify(owner.workerId)} ${what}; it is read from the log`;
     const file = nameOf(layout, path);
     notice({ code: "transcript_rebuilt", severity: "warning", message, workerId: owner.workerId, file });
-    return { texts: [], entries: 0, damaged: true };
+    return nothing;
   }
 }
 
 /** Where the last whole line of a transcript ends. Throws {@linkcode DamagedLine} for the file of somebody else. */
-function endOfFile(file: OpenFile, owner: TranscriptOwner): { bytes: number; entries: number } {
-  const header = transcriptHeader(owner);
-  const found = readBytes(file, 0, header.length);
-  if (found.length < header.length || found.some((byte, index) => byte !== header[index])) {
-    throw new DamagedLine(0);
-  }
+function endOfFile(file: OpenFile, owner: TranscriptOwner): WholeExtent {
+  if (!hasTranscriptHeader(file, owner)) throw new DamagedLine(0);
+  const headerBytes = transcriptHeaderBytes(owner);
   const { size } = file.stat();
   for (let length = TAIL_BYTES;; length *= 4) {
-    const from = Math.max(header.length, size - length);
+    const from = Math.max(headerBytes, size - length);
     const bytes = readBytes(file, from, size - from);
     const newline = bytes.lastIndexOf(NEWLINE);
     const before = newline <= 0 ? -1 : bytes.lastIndexOf(NEWLINE, newline - 1);
-    if (from === header.length && newline === -1) return { bytes: header.length, entries: 0 };
-    if (before === -1 && from > header.length) continue;
+    if (from === headerBytes && newline === -1) {
+      return { bytes: headerBytes, entries: 0, lastEventId: owner.createdEventId };
+    }
+    if (before === -1 && from > headerBytes) continue;
     if (!isIntact(bytes, before + 1, newline)) throw new DamagedLine(from + before + 1);
     const marks = transcriptMarks(bytes, before + 1, newline);
     if (marks === undefined) throw new DamagedLine(from + before + 1);
-    return { bytes: from + newline + 1, entries: marks.seq + marks.count - 1 };
+    const lastEventId = idOf(bytes, before + 1);
+    return { bytes: from + newline + 1, entries: marks.seq + marks.count - 1, lastEventId };
   }
 }
 

@@ -140,6 +140,8 @@ Deno.test("Runtime.prune() keeps the events from which a transcript is still to 
   const disk = new SimulatedDisk();
   disk.plant.file(`${HOME}/config.jsonc`, smallConfig());
   const { runtime } = await openOn(disk);
+  // The second worker is synced with the first checkpoint that is due.
+  await runtime.createWorker({ workerId: "v", intent: { kind: "assistant" } });
   const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
   disk.onCall = failAt(
     1,

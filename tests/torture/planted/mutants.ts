@@ -179,8 +179,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint counts transcripts that are not synced",
     file: "fs/fs_store.ts",
-    find: "    await syncAll(this.#transcripts);\n",
-    replace: "    void syncAll;\n",
+    find: "this.#transcripts.withSynced(lengths)",
+    replace: "lengths",
     first: ["crash-states"],
   },
   {
