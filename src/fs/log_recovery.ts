@@ -65,6 +65,8 @@ export interface LogEnd {
   readonly roomBytes: number;
   /** Bytes of events behind the start of the reading. */
   readonly bytesRead: number;
+  /** Whether the log ends with a close in good order. */
+  readonly isClosed: boolean;
   /** What to do about a bad line, when there is one. */
   readonly tail: Tail | undefined;
 }
@@ -286,7 +288,8 @@ class LogReader {
     const cursor = this.#cursor;
     const isLast = index === this.#segments.length - 1;
     const isWhole = offset === size && offset > 0 && isLast;
-    const witness = isWhole && this.#isClosed(segment, offset) ? undefined : this.#start.witness?.(cursor.id);
+    const isClosed = isWhole && this.#isClosed(segment, offset);
+    const witness = isClosed ? undefined : this.#start.witness?.(cursor.id);
     const tail = isWhole && witness === undefined
       ? undefined
       : this.#judge(index, segment, offset, size, witness);
@@ -298,6 +301,7 @@ class LogReader {
       doubtOffset: cursor.doubtful[0]?.offset ?? offset,
       roomBytes: cursor.roomBytes,
       bytesRead: cursor.bytesRead,
+      isClosed,
       tail,
     };
   }

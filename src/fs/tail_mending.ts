@@ -16,7 +16,7 @@
 import type { Notice } from "../core/diagnostics.ts";
 import { readBytes, withFileAsync, writeAll } from "./disk.ts";
 import { guardedAsync } from "./faults.ts";
-import type { FileSystem } from "./file_system.ts";
+import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import type { LogEnd, Tail } from "./log_recovery.ts";
 import type { Quarantine } from "./quarantine.ts";
@@ -43,10 +43,26 @@ export async function mendTail(
     }
     await withFileAsync(fs, path, "update", async (file) => {
       if (tail !== undefined || end.roomBytes > 0) file.truncate(end.offset);
+      else if (!end.isClosed) changeSize(file, end.offset);
       writeAll(file, readBytes(file, end.doubtOffset, end.offset - end.doubtOffset), end.doubtOffset);
       await file.syncData();
     });
   });
+}
+
+/**
+ * A sync that failed may have left the size that a cut gave the file in
+ * memory alone, and taken for written. Changed and changed back, it is
+ * written with the next sync.
+ */
+function changeSize(file: OpenFile, size: number): void {
+  try {
+    file.truncate(size + 1);
+  } catch {
+    // A full disk: what can be done without space was done.
+    return;
+  }
+  file.truncate(size);
 }
 
 function tailNotice(tail: Tail, file: string, kept: string): Notice {

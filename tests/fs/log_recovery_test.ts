@@ -33,6 +33,7 @@ Deno.test("readLog() gives all events over all segments, and where the log ends"
     doubtOffset: last.length - linesOf(7, 7).length,
     roomBytes: 0,
     bytesRead: linesOf(1, 7).length,
+    isClosed: false,
     tail: undefined,
   });
 });
