@@ -108,12 +108,15 @@ async function work(job: Job, tally: Tally): Promise<void> {
  * Whether a call looks at the files of a worker that went with the end of the
  * log, or may be followed by another one that fails and does. Where that fails
  * nobody knows whose they are, and they are left: a file that cannot be read
- * must not keep a store from being opened.
+ * must not keep a store from being opened. So it is where the sync of their
+ * removal fails: no later one makes it certain, and a power cut may bring a
+ * file back.
  */
 function hidesLostWorker({ base }: Workload, { path, operation }: DiskCall, extent: Extent): boolean {
   if (base !== "lostEnd") return false;
   const looks = ["stat", "open", "fileStat", "read"].includes(operation);
-  return extent !== "once" || looks && path.includes("/workers/c/");
+  const removes = operation === "syncDirectory" && path.endsWith("/workers/c");
+  return extent !== "once" || removes || looks && path.includes("/workers/c/");
 }
 
 /** The calls of a workload on a sound disk; notes where those of this part, each of which will fail, come from. */
