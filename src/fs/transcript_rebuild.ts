@@ -4,9 +4,9 @@
  * @module
  */
 import { plainLines } from "../core/json.ts";
-import { closeQuietly, readBytes, replaceFile } from "./disk.ts";
+import { readBytes, replaceFile, withFile } from "./disk.ts";
 import { corrupt, isNotFound } from "./faults.ts";
-import type { FileSystem, OpenFile } from "./file_system.ts";
+import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout } from "./layout.ts";
 import type { DurableLog } from "./log_pages.ts";
 import { logTranscriptLines } from "./log_transcript_lines.ts";
@@ -47,8 +47,9 @@ export async function rebuildTranscript(
     yield transcriptHeader(owner);
     let after = owner.createdEventId;
     if (isPruned) {
-      const whole = yield* wholePart(fs, owner, path);
+      const whole = wholeOf(fs, owner, path);
       if (whole.entries < (synced?.entries ?? 0)) mustReachBack(layout, owner, path, log);
+      yield* linesTo(fs, owner, path, whole.bytes);
       ({ entries, lastEventId: after } = whole);
     }
     for await (const line of logTranscriptLines(fs, layout, owner.runtimeId, log, after)) {
@@ -77,30 +78,18 @@ export function mustReachBack(
   });
 }
 
-/** The lines that are whole of a file, in pieces, and how far they go. */
-function* wholePart(
-  fs: FileSystem,
-  owner: TranscriptOwner,
-  path: string,
-): Generator<Uint8Array, WholeExtent> {
-  const file = openIfThere(fs, path);
-  if (file === undefined) return { ...NOTHING, lastEventId: owner.createdEventId };
+function wholeOf(fs: FileSystem, owner: TranscriptOwner, path: string): WholeExtent {
   try {
-    const whole = wholeExtent(file, owner, NOTHING, Infinity);
-    for (let at = transcriptHeaderBytes(owner); at < whole.bytes; at += CHUNK_BYTES) {
-      yield readBytes(file, at, Math.min(CHUNK_BYTES, whole.bytes - at));
-    }
-    return whole;
-  } finally {
-    closeQuietly(file);
+    return withFile(fs, path, "read", (file) => wholeExtent(file, owner, NOTHING, Infinity));
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return { ...NOTHING, lastEventId: owner.createdEventId };
   }
 }
 
-function openIfThere(fs: FileSystem, path: string): OpenFile | undefined {
-  try {
-    return fs.open(path, "read");
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    return undefined;
+/** The bytes of a file from its first line to a byte, in pieces. */
+function* linesTo(fs: FileSystem, owner: TranscriptOwner, path: string, end: number): Generator<Uint8Array> {
+  for (let at = transcriptHeaderBytes(owner); at < end; at += CHUNK_BYTES) {
+    yield withFile(fs, path, "read", (file) => readBytes(file, at, Math.min(CHUNK_BYTES, end - at)));
   }
 }
