@@ -112,9 +112,6 @@ export class TranscriptWitness {
       this.#fs.remove(other);
     }
     await this.#fs.syncDirectory(directory);
-    this.#fs.remove(path);
-    // For certain, before the log goes on: nobody knows then any more whose it was.
-    await this.#fs.syncDirectory(directory);
     removeWorker(this.#fs, this.#layout, workerId);
     await this.#fs.syncDirectory(this.#layout.workers);
   }

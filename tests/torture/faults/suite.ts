@@ -108,14 +108,14 @@ async function work(job: Job, tally: Tally): Promise<void> {
  * Whether a call looks at the files of a worker that went with the end of the
  * log, or may be followed by another one that fails and does. Where that fails
  * nobody knows whose they are, and they are left: a file that cannot be read
- * must not keep a store from being opened. So it is where the sync of their
- * removal fails: no later one makes it certain, and a power cut may bring a
- * file back.
+ * must not keep a store from being opened. So it is where the removal of its
+ * directory fails behind that of its last file: nothing tells of it any more,
+ * and a power cut may bring that file back.
  */
 function hidesLostWorker({ base }: Workload, { path, operation }: DiskCall, extent: Extent): boolean {
   if (base !== "lostEnd") return false;
   const looks = ["stat", "open", "fileStat", "read"].includes(operation);
-  const removes = operation === "syncDirectory" && path.endsWith("/workers/c");
+  const removes = operation === "removeDirectory" && path.endsWith("/workers/c");
   return extent !== "once" || removes || looks && path.includes("/workers/c/");
 }
 
