@@ -43,7 +43,7 @@ export async function mendTail(
     }
     await withFileAsync(fs, path, "update", async (file) => {
       if (tail !== undefined || end.roomBytes > 0) file.truncate(end.offset);
-      else if (!end.isClosed) changeSize(file, end.offset);
+      else if (!end.isClosed && end.lineOffset > 0) changeSize(file, end.offset);
       writeAll(file, readBytes(file, end.doubtOffset, end.offset - end.doubtOffset), end.doubtOffset);
       await file.syncData();
     });
@@ -53,7 +53,7 @@ export async function mendTail(
 /**
  * A sync that failed may have left the size that a cut gave the file in
  * memory alone, and taken for written. Changed and changed back, it is
- * written with the next sync.
+ * written with the next sync. A segment without events gets its header again anyway.
  */
 function changeSize(file: OpenFile, size: number): void {
   try {
