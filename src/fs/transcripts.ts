@@ -155,7 +155,7 @@ export class Transcripts {
     if (transcript === undefined || transcript.waiting.length === 0 || transcript.rebuilding !== undefined) {
       return;
     }
-    const path = this.#files.paths(workerId).transcript;
+    const path = this.#files.path(transcript);
     try {
       if (transcript.bytes === undefined) return this.#dropPending(transcript);
       this.#files.check(transcript);
@@ -316,7 +316,7 @@ export class Transcripts {
   async rebuild(workerId: WorkerId): Promise<void> {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || transcript.bytes !== undefined) return;
-    const path = this.#files.paths(workerId).transcript;
+    const path = this.#files.path(transcript);
     await guardedAsync("rebuild", path, () => this.#rebuild(transcript, path));
   }
 

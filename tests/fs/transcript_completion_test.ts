@@ -63,6 +63,16 @@ function blank(path: string, from: number, to: number): void {
   Deno.writeFileSync(path, bytes);
 }
 
+/** What is left of twenty rounds when the power goes and takes all that was not synced. */
+async function cutOff(): Promise<SimulatedDisk> {
+  const disk = configured({ limits });
+  const runtime = await open(disk);
+  await talk(runtime, 0, 20);
+  disk.cutPower();
+  await runtime.close().catch(() => {});
+  return disk.crash(loseAll);
+}
+
 Deno.test("a checkpoint that is due syncs some transcripts in turn, and says of the others how far", async () => {
   const disk = configured({ limits });
   const runtime = await open(disk);
@@ -88,12 +98,7 @@ Deno.test("close() syncs all transcripts, so that a power cut takes nothing", as
 });
 
 Deno.test("Runtime.open() completes the transcripts that a power cut took the ends of", async () => {
-  const disk = configured({ limits });
-  const runtime = await open(disk);
-  await talk(runtime, 0, 20);
-  disk.cutPower();
-  await runtime.close().catch(() => {});
-  const after = disk.crash(loseAll);
+  const after = await cutOff();
   const again = await open(after);
   const found = diagnosticOf(again, "transcript_completed");
   assertEquals([found.severity, found.workerId], ["info", undefined]);
@@ -108,12 +113,7 @@ Deno.test("Runtime.open() completes the transcripts that a power cut took the en
 });
 
 Deno.test("Runtime.open() completes transcripts again when it was cut off while it did", async () => {
-  const disk = configured({ limits });
-  const runtime = await open(disk);
-  await talk(runtime, 0, 20);
-  disk.cutPower();
-  await runtime.close().catch(() => {});
-  let after: SimulatedDisk = disk.crash(loseAll);
+  let after = await cutOff();
   for (let round = 0; round < 3; round++) {
     const again = await open(after);
     await again.worker("worker-3").transcript();

@@ -242,9 +242,10 @@ class BackupCopy {
       const owner = { runtimeId, workerId, createdEventId };
       const source = workerLayout(this.#from.layout, workerId).transcript;
       const { directory, transcript: copy } = workerLayout(this.#to.layout, workerId);
-      const { size } = guarded("stat", source, () => this.#from.fs.stat(source)) ?? { size: 0 };
+      const stat = guarded("stat", source, () => this.#from.fs.stat(source));
+      if (stat?.kind !== "file") continue;
       // A power cut may have taken what was not synced: the log of the copy has it, too.
-      const bytes = Math.min(size, transcriptBytes);
+      const bytes = Math.min(stat.size, transcriptBytes);
       if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes)) continue;
       if (!hasHeader(this.#from, source, owner)) continue;
       const have = this.#to.fs.stat(copy)?.size ?? -1;
@@ -270,7 +271,6 @@ class BackupCopy {
 }
 
 function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): boolean {
-  if (guarded("stat", path, () => fs.stat(path))?.kind !== "file") return false;
   return guarded("read", path, () => withFile(fs, path, "read", (file) => hasTranscriptHeader(file, owner)));
 }
 

@@ -11,7 +11,7 @@ import { canonicalText } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
-import { readBytes, readFull, readSmallFile, withFile } from "../disk.ts";
+import { readFull, readSmallFile, withFile } from "../disk.ts";
 import { guarded, isNotFound } from "../faults.ts";
 import type { OpenFile } from "../file_system.ts";
 import { nameOf, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
@@ -20,7 +20,7 @@ import { idOf, isIntact, transcriptMarks } from "../lines.ts";
 import { decodeName } from "../names.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
 import { unseal } from "../sealed.ts";
-import { transcriptHeader } from "../transcript_file.ts";
+import { hasTranscriptHeader, transcriptHeader, transcriptHeaderBytes } from "../transcript_file.ts";
 import { AheadOfLog } from "./verify_ahead.ts";
 import type { Expected, ExpectedTranscript } from "./expected.ts";
 import type { Finding, FindingCode, Findings, FindingSeverity } from "./finding.ts";
@@ -161,10 +161,9 @@ class FilesVerifier {
 
   #transcriptFile(file: OpenFile, size: number, expected: ExpectedTranscript, path: string): void {
     const { owner, base, bytes } = expected;
-    const header = transcriptHeader(owner);
-    const found = readBytes(file, 0, header.length);
-    if (found.length < header.length || found.some((byte, index) => byte !== header[index])) {
-      if (bytes === header.length) return;
+    const headerBytes = transcriptHeaderBytes(owner);
+    if (!hasTranscriptHeader(file, owner)) {
+      if (bytes === headerBytes) return;
       return this.#transcriptBroken(
         "transcript_damaged",
         "it is of another worker, or its header is damaged",
@@ -187,7 +186,7 @@ class FilesVerifier {
     const isWhole = size >= bytes && checksum(file, base, bytes) === expected.crc;
     // What the log vouches for by checksum needs no look at its lines; what only a checkpoint vouches for does.
     const lookTo = isWhole ? base : Math.min(size, bytes);
-    const bad = badLine(file, header.length, lookTo, owner.createdEventId);
+    const bad = badLine(file, headerBytes, lookTo, owner.createdEventId);
     if (bad !== undefined && (bad < base || size >= bytes)) {
       return this.#transcriptBroken("transcript_damaged", "a line of it is damaged", expected, path, bad);
     }
