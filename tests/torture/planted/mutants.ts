@@ -181,7 +181,7 @@ export const mutants: readonly Mutant[] = [
     file: "fs/fs_store.ts",
     find: "this.#transcripts.withSynced(lengths)",
     replace: "lengths",
-    first: ["crash-states"],
+    first: ["faults"],
   },
   {
     name: "a checkpoint counts lines that a full disk keeps waiting",
@@ -232,7 +232,7 @@ export const mutants: readonly Mutant[] = [
     file: "fs/checkpoints.ts",
     find: "this.#currentIsGood && this.#fs.stat(checkpoint)",
     replace: "this.#fs.stat(checkpoint)",
-    first: ["crash-states"],
+    first: ["faults"],
   },
   {
     name: "pruning takes what the older checkpoint needs",
