@@ -131,7 +131,9 @@ function runningWorkerEvent(worker: WorkerState, body: RunningWorkerCommand, sea
   const { workerId } = body;
   switch (body.type) {
     case "append_entries": {
-      const head = { ...seal, type: body.as, workerId, seq: worker.transcriptLength + 1, count: body.count };
+      const { id, at } = seal;
+      // Member by member: to spread another object into it takes several times as long.
+      const head = { id, at, type: body.as, workerId, seq: worker.transcriptLength + 1, count: body.count };
       return worker.run === null ? head : { ...head, runId: worker.run.runId };
     }
     case "update_state":

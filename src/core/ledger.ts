@@ -78,9 +78,9 @@ export class Ledger implements StateView {
   }
 
   /** Takes over what a durable batch made. */
-  adopt(runtime: RuntimeState, workers: ReadonlyMap<WorkerId, WorkerState | undefined>): void {
+  adopt(runtime: RuntimeState, workers: ReadonlyMap<WorkerId, WorkerState | null>): void {
     this.#runtime = runtime;
-    for (const [workerId, state] of workers) this.#setWorker(workerId, state);
+    for (const [workerId, state] of workers) this.#setWorker(workerId, state ?? undefined);
   }
 
   /** Remembers a key whose event is durable. */
@@ -97,9 +97,10 @@ export class Ledger implements StateView {
 
   #setWorker(workerId: WorkerId, state: WorkerState | undefined): void {
     const before = this.#workers.get(workerId);
-    if (before !== undefined && before.createdEventId !== state?.createdEventId) this.#removeWorker(workerId);
+    const isSame = before !== undefined && before.createdEventId === state?.createdEventId;
+    if (before !== undefined && !isSame) this.#removeWorker(workerId);
     if (state === undefined) return;
-    if (!this.#workers.has(workerId)) {
+    if (!isSame) {
       this.#order.push(workerId);
       this.#createdEventIds.push(state.createdEventId);
     }
@@ -125,7 +126,8 @@ export class Ledger implements StateView {
 /** What a batch of commands would make of the ledger. */
 export class Draft implements DecisionView {
   readonly #ledger: Ledger;
-  readonly #workers = new Map<WorkerId, WorkerState | undefined>();
+  /** The workers that it changes; null for one that it removes. */
+  readonly #workers = new Map<WorkerId, WorkerState | null>();
   readonly #keys = new Map<string | undefined, Map<string, KeyEntry>>();
   readonly #put: PutWorker = (workerId, state) => this.#putWorker(workerId, state);
   #runtime: RuntimeState;
@@ -156,8 +158,7 @@ export class Draft implements DecisionView {
   /** A worker as it would be. */
   worker(workerId: WorkerId): WorkerState | undefined {
     const staged = this.#workers.get(workerId);
-    if (staged !== undefined || this.#workers.has(workerId)) return staged;
-    return this.#ledger.worker(workerId);
+    return staged === undefined ? this.#ledger.worker(workerId) : staged ?? undefined;
   }
 
   /** All workers as they would be: those of the ledger, then new ones. */
@@ -167,7 +168,7 @@ export class Draft implements DecisionView {
       if (state !== undefined) yield state;
     }
     for (const [workerId, state] of this.#workers) {
-      if (state !== undefined && this.#ledger.worker(workerId) === undefined) yield state;
+      if (state !== null && this.#ledger.worker(workerId) === undefined) yield state;
     }
   }
 
@@ -179,10 +180,10 @@ export class Draft implements DecisionView {
   /** Folds one more event in. */
   apply(event: EventHead): void {
     this.#runtime = evolve(this, event, this.#put);
-    const scope = keyScopeOf(event);
-    if (event.type === "worker.purged") this.#keys.delete(scope);
+    if (event.type === "worker.purged") this.#keys.delete(event.workerId);
     const entry = keyEntryOf(event);
     if (entry === undefined) return;
+    const scope = keyScopeOf(event);
     const staged = this.#keys.get(scope) ?? new Map<string, KeyEntry>();
     this.#keys.set(scope, staged.set(entry.key, entry));
   }
@@ -200,7 +201,7 @@ export class Draft implements DecisionView {
     this.#workerCount += Number(state !== undefined) - Number(isKnown);
     // A new one goes to the end: the order of the map is the order of creation.
     if (!isKnown) this.#workers.delete(workerId);
-    this.#workers.set(workerId, state);
+    this.#workers.set(workerId, state ?? null);
   }
 
   /** The keys that the ledger has for the same worker: not for an earlier one of that id. */

@@ -14,8 +14,8 @@ import type { WaitingLines } from "./waiting_lines.ts";
 
 /**
  * With one checkpoint in so many a transcript is synced: each sync costs the
- * file system a commit of its own, however little was written, and the syncs
- * of the log wait behind it. What was not synced is looked at after a crash,
+ * device a flush, however little was written, and the syncs of the log wait
+ * behind it. What was not synced is looked at after a crash,
  * so the number bounds that work; with more than 16 nothing more is gained.
  */
 export const SYNC_TURNS = 16;

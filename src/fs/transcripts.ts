@@ -130,9 +130,9 @@ export class Transcripts {
     if (transcript === undefined) {
       throw new Error(`Cannot add to transcript: worker ${workerId} is not known`);
     }
+    if (transcript.waiting.length === 0) this.#dirty.add(workerId);
     transcript.waiting.add(line, count);
     this.#pendingBytes += line.end - line.start;
-    this.#dirty.add(workerId);
   }
 
   /** The lengths of all transcripts with all that waits: what a checkpoint of this moment says of them. */

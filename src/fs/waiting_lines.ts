@@ -18,15 +18,18 @@ export interface PlacedLine {
 
 /** Lines that wait, in order. */
 export class WaitingLines {
+  /** The blocks that the lines lie in, and for each how many lines come before it. */
   readonly #blocks: Uint8Array[] = [];
-  readonly #starts: number[] = [];
-  readonly #ends: number[] = [];
+  readonly #firsts: number[] = [];
+  #lastBlock: Uint8Array | undefined;
+  /** Where each line starts, and where it ends. One array: each more would be memory that is out of the cache. */
+  readonly #places: number[] = [];
   #bytes = 0;
   #entries = 0;
 
   /** The number of lines. */
   get length(): number {
-    return this.#blocks.length;
+    return this.#places.length / 2;
   }
 
   /** Their bytes. */
@@ -41,9 +44,12 @@ export class WaitingLines {
 
   /** Adds a line that holds some entries. */
   add({ block, start, end }: PlacedLine, entries: number): void {
-    this.#blocks.push(block);
-    this.#starts.push(start);
-    this.#ends.push(end);
+    if (block !== this.#lastBlock) {
+      this.#firsts.push(this.length);
+      this.#blocks.push(block);
+      this.#lastBlock = block;
+    }
+    this.#places.push(start, end);
     this.#bytes += end - start;
     this.#entries += entries;
   }
@@ -51,7 +57,10 @@ export class WaitingLines {
   /** The lines, as views. */
   *[Symbol.iterator](): Generator<Uint8Array, void, void> {
     for (const [index, block] of this.#blocks.entries()) {
-      yield block.subarray(this.#starts[index], this.#ends[index]);
+      const next = this.#firsts[index + 1] ?? this.length;
+      for (let line = this.#firsts[index] ?? 0; line < next; line++) {
+        yield block.subarray(this.#places[2 * line], this.#places[2 * line + 1]);
+      }
     }
   }
 }
