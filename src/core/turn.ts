@@ -27,14 +27,31 @@ function turnsByMessage(): () => Promise<void> {
 /** Time a piece of background work may hold the event loop, in milliseconds. */
 const SLICE_MS = 1;
 
-/** Background work in slices: `pause` gives the event loop a turn when the slice is used up. */
+/**
+ * Background work in slices: `pause` gives the event loop a turn when the
+ * slice is used up. Where several go on side by side, each of them asks right
+ * before it works, `while (slices.isUsedUp) await slices.next()`: behind an
+ * `await pause()` the others have their turn first, and all would work at once.
+ */
 export class Slices {
   #startedAt = performance.now();
+  #next: Promise<void> | undefined;
+
+  /** Whether there is no more to this slice. */
+  get isUsedUp(): boolean {
+    return performance.now() - this.#startedAt >= SLICE_MS;
+  }
 
   /** Lets the event loop turn if this slice is used up. */
   async pause(): Promise<void> {
-    if (performance.now() - this.#startedAt < SLICE_MS) return;
-    await afterThisTurn();
-    this.#startedAt = performance.now();
+    if (this.isUsedUp) await this.next();
+  }
+
+  /** The next slice, in the next turn. Those who wait for it share it. */
+  next(): Promise<void> {
+    return this.#next ??= afterThisTurn().then(() => {
+      this.#startedAt = performance.now();
+      this.#next = undefined;
+    });
   }
 }

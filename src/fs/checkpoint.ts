@@ -10,19 +10,16 @@ import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import type { LoadedSnapshot, Snapshot } from "../core/store.ts";
-import { Slices } from "../core/turn.ts";
 import { readBytes, withFile, writeNew } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
-import { FORMAT_VERSION } from "./layout.ts";
-import { scanLines } from "./line_scanner.ts";
 import type { LogPosition } from "./log_recovery.ts";
-import { checkSeal, parseObject } from "./sealed.ts";
+import { scanLines } from "./line_scanner.ts";
+import { checkSeal, parseObject, sealHead, sealInSlices } from "./sealed.ts";
 import type { TranscriptLength } from "./known_transcript.ts";
 import type { TranscriptExtent } from "./transcript_extent.ts";
 
 const FORMAT = "worker-runtime/checkpoint";
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The longest line: a worker with all its keys. */
 const LINE_BYTES_MAX = 67_108_864;
@@ -76,32 +73,13 @@ export async function writeCheckpoint(
   path: string,
   content: CheckpointContent,
 ): Promise<number> {
-  return await writeNew(fs, path, encoded(content), { durable: true });
-}
-
-/** The bytes of a checkpoint, in slices that leave the event loop its turns. */
-async function* encoded(content: CheckpointContent): AsyncGenerator<Uint8Array> {
-  const slices = new Slices();
-  let crc = 0;
-  let text = "";
-  for (const piece of texts(content)) {
-    text += piece;
-    await slices.pause();
-    if (text.length < CHUNK_BYTES) continue;
-    const bytes = encoder.encode(text);
-    crc = crc32(bytes, crc);
-    yield bytes;
-    text = "";
-  }
-  const last = encoder.encode(text);
-  yield last;
-  yield encoder.encode(`,"crc":"${crc32(last, crc).toString(16).padStart(8, "0")}"}\n`);
+  return await writeNew(fs, path, sealInSlices(texts(content)), { durable: true });
 }
 
 function* texts(content: CheckpointContent): Generator<string> {
   const { runtimeId, through, position, runtimeJson } = content;
-  const head = JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, runtimeId, through, position });
-  yield `${head.slice(0, -1)},"runtime":${runtimeJson},"workers":[`;
+  const head = sealHead({ format: FORMAT, runtimeId }, { through, position });
+  yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
   for (const { snapshot, ...row } of content.rows) {
     yield `${comma}${JSON.stringify(row).slice(0, -1)},"snapshot":${snapshot}}`;

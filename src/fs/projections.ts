@@ -12,6 +12,7 @@
  */
 import type { Notice } from "../core/diagnostics.ts";
 import type { WorkerId } from "../core/ids.ts";
+import { plainLines } from "../core/json.ts";
 import { overviewOf, workerRow } from "../core/overview.ts";
 import type { StateView, WorkerState } from "../core/state.ts";
 import { Slices } from "../core/turn.ts";
@@ -19,7 +20,7 @@ import { readSmallFile, removeQuietly, replaceFile } from "./disk.ts";
 import { storeFault } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
-import { seal, unseal } from "./sealed.ts";
+import { seal, sealHead, sealInSlices, unseal } from "./sealed.ts";
 import { makeWorkerDirectory } from "./worker_directory.ts";
 
 /** The largest projection that is read: an overview of all workers that there may be. */
@@ -45,7 +46,7 @@ interface Projection {
   readonly format: string;
   /** The event through which it is current. */
   readonly through: number;
-  /** What it holds besides its seal and `through`. */
+  /** What it holds besides its seal and `through`; the rows of an overview are not in here. */
   readonly body: object;
 }
 
@@ -99,15 +100,16 @@ export class Projections {
     this.#forgetPurges();
     if (!this.#checked) await this.#check();
     const slices = new Slices();
-    const dirty = [...this.#dirty];
-    for (let index = 0; index < dirty.length; index += PARALLEL) {
-      await Promise.all(dirty.slice(index, index + PARALLEL).map((workerId) => this.#writeWorker(workerId)));
-      await slices.pause();
-    }
+    const dirty = [...this.#dirty].values();
+    const writeInTurn = async () => {
+      for (const workerId of dirty) await this.#writeWorker(workerId, slices);
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, writeInTurn));
     if (this.#overviewDirty) await this.#writeOverview();
   }
 
-  async #writeWorker(workerId: WorkerId): Promise<void> {
+  async #writeWorker(workerId: WorkerId, slices: Slices): Promise<void> {
+    while (slices.isUsedUp) await slices.next();
     this.#dirty.delete(workerId);
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
@@ -117,6 +119,7 @@ export class Projections {
         if (projection.format.endsWith("/worker") && this.#recorded.get(workerId) === state.createdEventId) {
           continue;
         }
+        while (slices.isUsedUp) await slices.next();
         await this.#write(projection);
         if (this.#isPurged(state)) return removeQuietly(this.#fs, projection.path);
       }
@@ -143,8 +146,12 @@ export class Projections {
 
   async #writeOverview(): Promise<void> {
     this.#overviewDirty = false;
+    const { path, format, through, body } = this.#overview();
+    const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
+    // All of this moment, however long the writing takes: a state does not change.
+    const texts = withRows(head, [...this.#host.view.workers()]);
     try {
-      await this.#write(this.#overview());
+      await replaceFile(this.#fs, path, sealInSlices(texts), { durable: false });
     } catch (error) {
       this.#overviewDirty = true;
       this.#failed(error);
@@ -196,7 +203,7 @@ export class Projections {
       path: this.#layout.overview,
       format: "worker-runtime/overview",
       through: view.runtime.lastEventId,
-      body: { overview: overviewOf(view, displayName), rows: [...view.workers()].map(workerRow) },
+      body: { overview: overviewOf(view, displayName) },
     };
   }
 
@@ -258,6 +265,17 @@ export class Projections {
       this.#failed(error);
     }
   }
+}
+
+/** The text of an overview, a piece for each worker. */
+function* withRows(head: string, states: readonly WorkerState[]): Generator<string> {
+  yield `${head},"rows":[`;
+  let comma = "";
+  for (const state of states) {
+    yield comma + plainLines(JSON.stringify(workerRow(state)));
+    comma = ",";
+  }
+  yield "]";
 }
 
 /** One notice for all that merely lag: after a kill, every worker may. */

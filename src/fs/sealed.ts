@@ -4,11 +4,17 @@
  *
  * @module
  */
+import { crc32 } from "node:zlib";
 import { RuntimeError } from "../core/errors.ts";
 import { isJsonObject, type JsonObject, plainLines } from "../core/json.ts";
+import { Slices } from "../core/turn.ts";
 import { corrupt } from "./faults.ts";
 import { FORMAT_VERSION } from "./layout.ts";
 import { isIntact, sealedBytes, sealedText } from "./lines.ts";
+
+const CHUNK_UNITS = 262_144;
+
+const encoder = new TextEncoder();
 
 /** What a sealed file is, told in the file itself. */
 export interface Seal {
@@ -20,8 +26,36 @@ export interface Seal {
 
 /** The bytes of a sealed file. */
 export function seal(seal: Seal, body: object): Uint8Array {
-  const { format, runtimeId } = seal;
-  return sealedBytes(plainLines(JSON.stringify({ format, version: FORMAT_VERSION, runtimeId, ...body })));
+  return sealedBytes(`${sealHead(seal, body)}}`);
+}
+
+/** The text of a sealed file as far as `body` goes: a JSON object without its closing brace. */
+export function sealHead({ format, runtimeId }: Seal, body: object): string {
+  const json = JSON.stringify({ format, version: FORMAT_VERSION, runtimeId, ...body });
+  return plainLines(json).slice(0, -1);
+}
+
+/**
+ * The bytes of a sealed file that may be large, in slices that leave the
+ * event loop its turns. `texts` are the pieces of a JSON object without its
+ * closing brace.
+ */
+export async function* sealInSlices(texts: Iterable<string>): AsyncGenerator<Uint8Array> {
+  const slices = new Slices();
+  let crc = 0;
+  let text = "";
+  for (const piece of texts) {
+    text += piece;
+    await slices.pause();
+    if (text.length < CHUNK_UNITS) continue;
+    const bytes = encoder.encode(text);
+    crc = crc32(bytes, crc);
+    yield bytes;
+    text = "";
+  }
+  const last = encoder.encode(text);
+  yield last;
+  yield encoder.encode(`,"crc":"${crc32(last, crc).toString(16).padStart(8, "0")}"}\n`);
 }
 
 /**

@@ -46,6 +46,40 @@ diskTest("flush() writes projections that say what they are and through which ev
   assertEquals((overview.overview as { workers: { total: number } }).workers.total, 1);
 });
 
+diskTest(
+  "flush() writes an overview with a row for each worker, in the order of their creation",
+  async (place) => {
+    const runtime = await place.open();
+    for (const name of ["c", "a", "b"]) {
+      await runtime.createWorker({
+        workerId: name,
+        displayName: `\u2028${name}`,
+        intent: { kind: "assistant" },
+      });
+    }
+    await runtime.flush();
+    const text = Deno.readTextFileSync(place.path("overview.json"));
+    assertEquals(text.split(/[\n\u2028]/).length, 2, "one line");
+    const { rows } = JSON.parse(text) as { rows: { workerId: string; displayName: string }[] };
+    assertEquals(rows.map(({ displayName }) => displayName), ["\u2028c", "\u2028a", "\u2028b"]);
+    await runtime.close();
+    const again = await place.open();
+    await again.flush();
+    assertEquals(codesOf(again), []);
+  },
+);
+
+diskTest("flush() makes the directory of a worker again that was removed meanwhile", async (place) => {
+  const runtime = await place.open();
+  await speak(runtime, "a", ["one"]);
+  await runtime.flush();
+  Deno.removeSync(place.path("workers/a"), { recursive: true });
+  await runtime.worker("a").updateState({ step: 1 });
+  await runtime.flush();
+  assertEquals((read(place, "workers/a/state.json").state as { data: unknown }).data, { step: 1 });
+  assertEquals(codesOf(runtime), []);
+});
+
 for (const name of files) {
   const damages: Record<string, (path: string) => void> = {
     missing: (path) => Deno.removeSync(path),

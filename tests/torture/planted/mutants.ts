@@ -216,8 +216,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint takes its name before it is synced",
     file: "fs/checkpoint.ts",
-    find: "encoded(content), { durable: true }",
-    replace: "encoded(content), { durable: false }",
+    find: "sealInSlices(texts(content)), { durable: true }",
+    replace: "sealInSlices(texts(content)), { durable: false }",
     first: ["crash-states"],
   },
   {
