@@ -15,6 +15,7 @@ export const contenderIds = [
   "level",
   "lmdb",
   "kv",
+  "bare",
 ] as const;
 
 /** The name of a contender. */
@@ -95,4 +96,8 @@ export const contenderInfo: Readonly<Record<ContenderId, ContenderInfo>> = {
   "level": { title: "classic-level", how: "sync batches, callers of a tick share one" },
   "lmdb": { title: "lmdb", how: "default syncing, lmdb-js groups the callers" },
   "kv": { title: "Deno KV", how: "local file, callers of a tick share an atomic operation" },
+  "bare": {
+    title: "core, bare store",
+    how: "this library's core on a store that writes and syncs the events and keeps nothing",
+  },
 };

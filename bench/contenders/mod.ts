@@ -15,6 +15,7 @@ const loaders: Readonly<Record<ContenderId, () => Promise<Contender>>> = {
   "level": async () => (await import("./level.ts")).levelContender,
   "lmdb": async () => (await import("./lmdb.ts")).lmdbContender,
   "kv": async () => (await import("./kv.ts")).kvContender,
+  "bare": async () => (await import("./bare.ts")).bareContender,
 };
 
 /** Loads a contender. Throws when its package or its native code cannot be had. */

@@ -6,7 +6,7 @@
 import type { ContenderId } from "../contenders/contender.ts";
 import { MeasuringProcess } from "../harness/process.ts";
 import type { Amounts } from "../options.ts";
-import type { Book } from "../report/book.ts";
+import { type Book, peers } from "../report/book.ts";
 
 /** A run of the benchmark. */
 export interface Bench {
@@ -19,9 +19,9 @@ export interface Bench {
   progress(text: string): void;
 }
 
-/** Contenders whose answers wait for the device. */
+/** Contenders that keep what they are given, and whose answers wait for the device. */
 export function durable(bench: Bench): ContenderId[] {
-  return bench.contenders.filter((id) => id !== "memory" && id !== "fs-written");
+  return bench.contenders.filter((id) => id === "fs" || peers.includes(id));
 }
 
 /** Contenders that are this library. */
