@@ -14,25 +14,49 @@ import { type Bench, quiet, rotated } from "./bench.ts";
 /** Processes with a store open, by contender. */
 export type Processes = ReadonlyMap<ContenderId, MeasuringProcess>;
 
+/**
+ * Bytes per input over all rounds. Who compacts writes in some windows what
+ * the inputs of others have cost: the median of the windows would leave it out.
+ */
+class BytesPerInput {
+  readonly #sums = new Map<string, { info: MeasureInfo; who: ContenderId; bytes: number; inputs: number }>();
+
+  /** Adds a window. */
+  add(info: MeasureInfo, who: ContenderId, bytes: number, inputs: number): void {
+    const sum = this.#sums.get(`${info.id} ${who}`) ?? { info, who, bytes: 0, inputs: 0 };
+    this.#sums.set(`${info.id} ${who}`, { ...sum, bytes: sum.bytes + bytes, inputs: sum.inputs + inputs });
+  }
+
+  /** Puts what came of it into the book. */
+  note(bench: Bench): void {
+    for (const { info, who, bytes, inputs } of this.#sums.values()) bench.book.add(info, who, bytes / inputs);
+  }
+}
+
+/** What the windows of all rounds share. */
+interface Run {
+  readonly bench: Bench;
+  readonly processes: Processes;
+  readonly raw: MeasuringProcess;
+  readonly written: BytesPerInput;
+}
+
 /** Measures inputs in rounds; the first one warms up and does not count. */
 export async function measureInputs(
   bench: Bench,
   processes: Processes,
   raw: MeasuringProcess,
 ): Promise<void> {
+  const run = { bench, processes, raw, written: new BytesPerInput() };
   for (let round = 0; round <= bench.amounts.rounds; round++) {
     bench.progress(round === 0 ? "inputs: warm-up" : `inputs: round ${round} of ${bench.amounts.rounds}`);
-    for (const load of loads) await measureLoad(bench, processes, raw, load, round);
+    for (const load of loads) await measureLoad(run, load, round);
   }
+  run.written.note(bench);
 }
 
-async function measureLoad(
-  bench: Bench,
-  processes: Processes,
-  raw: MeasuringProcess,
-  load: LoadOption,
-  round: number,
-): Promise<void> {
+async function measureLoad(run: Run, load: LoadOption, round: number): Promise<void> {
+  const { bench, processes, raw } = run;
   const window = bench.amounts.windowMs * (load.callers === 1 ? 0.5 : 1);
   const ms = round === 0 ? window / 2 : window;
   for (const who of rotated<Contestant>([...processes.keys(), "raw"], round)) {
@@ -41,21 +65,21 @@ async function measureLoad(
       const result = await measureRaw(bench, raw, load, ms);
       if (round > 0 && result !== undefined) bench.book.add(rate(load), who, result);
     } else {
-      const process = processes.get(who);
-      if (process !== undefined) await measureWindow(bench, process, load, who, ms, round > 0);
+      await measureWindow(run, load, who, ms, round > 0);
     }
   }
 }
 
 /** One window of one contender, and then what it had put off. */
 async function measureWindow(
-  bench: Bench,
-  process: MeasuringProcess,
+  { bench, processes, written }: Run,
   load: LoadOption,
   who: ContenderId,
   ms: number,
   counts: boolean,
 ): Promise<void> {
+  const process = processes.get(who);
+  if (process === undefined) return;
   const { workers } = bench.amounts;
   if (who === "memory") await renew(process, workers);
   const deviceBefore = deviceBytesWritten(bench.root);
@@ -65,8 +89,14 @@ async function measureWindow(
   const flushed = await process.do("flush", null);
   if (!counts) return;
   note(bench, load, who, result, flushed);
-  if (deviceBefore === null || deviceAfter === null || who === "memory") return;
-  bench.book.add(bytes(load, "device"), who, (deviceAfter - deviceBefore) / result.inputs);
+  if (who === "memory") return;
+  const { inputs, bytesWritten } = result;
+  if (bytesWritten !== null && flushed.bytesWritten !== null) {
+    written.add(bytes(load, "answers"), who, bytesWritten, inputs);
+    written.add(bytes(load, "flushed"), who, bytesWritten + flushed.bytesWritten, inputs);
+  }
+  if (deviceBefore === null || deviceAfter === null) return;
+  written.add(bytes(load, "device"), who, deviceAfter - deviceBefore, inputs);
 }
 
 /** The memory store would fill the memory with the inputs of all rounds: it begins anew. */
@@ -94,16 +124,13 @@ function note(
   load: LoadOption,
   who: ContenderId,
   result: InputsResult,
-  flushed: { readonly ms: number; readonly bytesWritten: number | null },
+  flushed: { readonly ms: number },
 ): void {
-  const { inputs, ms, p50Ms, p99Ms, bytesWritten } = result;
+  const { inputs, ms, p50Ms, p99Ms } = result;
   bench.book.add(rate(load), who, inputs / (ms / 1_000));
   bench.book.add(latency(load, "p50"), who, p50Ms);
   bench.book.add(latency(load, "p99"), who, p99Ms);
   if (who === "fs") bench.book.add(flush(load), who, flushed.ms);
-  if (bytesWritten === null || flushed.bytesWritten === null || who === "memory") return;
-  bench.book.add(bytes(load, "answers"), who, bytesWritten / inputs);
-  bench.book.add(bytes(load, "flushed"), who, (bytesWritten + flushed.bytesWritten) / inputs);
 }
 
 function rate({ id, title }: LoadOption): MeasureInfo {
