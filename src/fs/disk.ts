@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname } from "@std/path";
-import { corrupt, guarded, guardedAsync, isExisting } from "./faults.ts";
+import { corrupt, guarded, guardedAsync } from "./faults.ts";
 import type { FileSystem, OpenFile, OpenMode } from "./file_system.ts";
 import { TEMPORARY_SUFFIX } from "./layout.ts";
 
@@ -99,7 +99,8 @@ export async function replaceFile(
 ): Promise<number> {
   const temporary = `${path}${TEMPORARY_SUFFIX}`;
   return await guardedAsync("replace", path, async () => {
-    const size = await fill(fs, openAnew(fs, temporary), temporary, chunks, options);
+    fs.remove(temporary);
+    const size = await writeNew(fs, temporary, chunks, options);
     try {
       await fs.rename(temporary, path);
       if (options.durable) await fs.syncDirectory(dirname(path));
@@ -118,27 +119,7 @@ export async function writeNew(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   options: ReplaceOptions,
 ): Promise<number> {
-  return await fill(fs, fs.open(path, "create"), path, chunks, options);
-}
-
-/** Creates a file. One that is there already was left by a process that was killed. */
-function openAnew(fs: FileSystem, path: string): OpenFile {
-  try {
-    return fs.open(path, "create");
-  } catch (error) {
-    if (!isExisting(error)) throw error;
-    fs.remove(path);
-    return fs.open(path, "create");
-  }
-}
-
-async function fill(
-  fs: FileSystem,
-  file: OpenFile,
-  path: string,
-  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  options: ReplaceOptions,
-): Promise<number> {
+  const file = fs.open(path, "create");
   try {
     let size = 0;
     for await (const chunk of chunks) {
