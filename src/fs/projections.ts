@@ -120,6 +120,7 @@ export class Projections {
           continue;
         }
         while (slices.isUsedUp) await slices.next();
+        if (this.#isPurged(state)) return;
         await this.#write(projection);
         if (this.#isPurged(state)) return removeQuietly(this.#fs, projection.path);
       }
