@@ -43,7 +43,11 @@ export class Seam {
   static async open(place: Place): Promise<Seam> {
     const seam = new Seam(await place.store());
     const { store, ledger, notices } = seam;
-    const { snapshot, events } = await store.load({ view: ledger, notice: (notice) => notices.push(notice) });
+    const { snapshot, events } = await store.load({
+      view: ledger,
+      notice: (notice) => notices.push(notice),
+      lost: () => {},
+    });
     if (snapshot !== undefined) restoreSnapshot(ledger, snapshot);
     seam.through = snapshot?.through ?? 0;
     for await (const texts of events) {

@@ -82,7 +82,7 @@ export function seamLifeTests(test: Register): void {
 const a = parseWorkerId("a");
 
 const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
-  load: ({ store, ledger }) => store.load({ view: ledger, notice: () => {} }),
+  load: ({ store, ledger }) => store.load({ view: ledger, notice: () => {}, lost: () => {} }),
   append: (seam) => seam.append(created("b")),
   readEvents: ({ store }) => store.readEvents({ after: 0, limit: 10 }),
   readTranscript: ({ store }) => store.readTranscript({ workerId: a, after: 0, limit: 10 }),

@@ -77,7 +77,11 @@ export function seamSnapshotTests(test: Register): void {
     const parts = [...takeSnapshot(seam.ledger).workers];
     await seam.store.saveSnapshot(saved);
     await seam.store.close();
-    const { snapshot } = await (await place.store()).load({ view: seam.ledger, notice: () => {} });
+    const { snapshot } = await (await place.store()).load({
+      view: seam.ledger,
+      notice: () => {},
+      lost: () => {},
+    });
     if (snapshot === undefined) return;
     deepEqual([snapshot.through, snapshot.runtimeJson], [saved.through, saved.runtimeJson]);
     deepEqual([...snapshot.workers], parts.map((part) => part.json));

@@ -59,6 +59,8 @@ export interface RuntimeErrorDetails {
   readonly store_locked: { readonly path: string; readonly owner: string };
   /** A file of the open store was removed, replaced or written by somebody else. Sticky. */
   readonly store_vanished: { readonly file: string; readonly reason: string };
+  /** Another owner has taken the store over: `owner` describes it, `epoch` is its fence, 0 where unknown. Final. */
+  readonly store_fenced: { readonly epoch: number; readonly owner: string };
   /** Durability of written data is in doubt; the store refuses everything until reopened. Sticky. */
   readonly store_poisoned: { readonly file: string; readonly reason: string };
 }

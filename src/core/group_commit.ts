@@ -269,8 +269,10 @@ function settle({ outcome, refusal, resolve, reject }: Waiting): void {
   else resolve(outcome);
 }
 
-/** Whether an error is final for the store: it takes nothing more. */
-export function isFinal(error: unknown): error is RuntimeError<"store_poisoned" | "store_vanished"> {
-  return isRuntimeError(error) &&
-    (error.code === "store_poisoned" || error.code === "store_vanished");
+/** Errors after which a store takes nothing more. */
+const FINAL = { store_poisoned: true, store_vanished: true, store_fenced: true } as const;
+
+/** Whether an error is final: the store takes nothing more until it is reopened. */
+export function isFinal(error: unknown): error is RuntimeError<keyof typeof FINAL> {
+  return isRuntimeError(error) && Object.hasOwn(FINAL, error.code);
 }

@@ -293,7 +293,8 @@ export class Runtime implements AsyncDisposable {
 
   async #load(): Promise<void> {
     const notice = (found: Notice) => this.#diagnostics.add(found);
-    const loaded = await this.#store.load({ view: this.#ledger, notice });
+    const lost = (error: RuntimeError) => void (this.#failure ??= error);
+    const loaded = await this.#store.load({ view: this.#ledger, notice, lost });
     if (loaded.snapshot !== undefined) restoreSnapshot(this.#ledger, loaded.snapshot);
     let unknownCount = 0;
     for await (const texts of loaded.events) {

@@ -10,6 +10,7 @@
  * @module
  */
 import type { Notice } from "./diagnostics.ts";
+import type { RuntimeError } from "./errors.ts";
 import type { EventRecord } from "./events.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { StateView } from "./state.ts";
@@ -31,6 +32,13 @@ export interface StoreHost {
   readonly view: StateView;
   /** Takes what the store notices and copes with. */
   notice(notice: Notice): void;
+  /**
+   * Reports that the store has lost its place or its ownership, at the moment
+   * it learns of it, also between commands. `error` is final
+   * (`store_vanished`, `store_fenced`, `store_poisoned`); the same error
+   * rejects every later call.
+   */
+  lost(error: RuntimeError): void;
 }
 
 /** What a store kept. */

@@ -24,7 +24,7 @@ async function start(
 ): Promise<{ committer: Committer; ledger: Ledger; told: unknown[] }> {
   const ledger = new Ledger(runtimeId);
   const told: unknown[] = [];
-  await store.load({ view: ledger, notice: () => {} });
+  await store.load({ view: ledger, notice: () => {}, lost: () => {} });
   const committer = new Committer(ledger, store, () => 0, {
     committed: (heads) => told.push(heads.length),
     failed: (error) => told.push(error),
