@@ -37,6 +37,9 @@ const cases: Readonly<Record<string, readonly string[]>> = {
     "swap: const f = (a: number, b: number): number => f(b, a);",
   ],
   "const f = (a: number, b: string): number => f(a, b);": [],
+  "const f = (a: number, b: number) => Math.max(a, b);": [
+    "arithmetic: const f = (a: number, b: number) => Math.min(a, b);",
+  ],
   "function f() { a(); b(); c(); }": [
     "block: function f() {}",
     "early return: function f() { a(); return; b(); c(); }",

@@ -66,6 +66,9 @@ const OPERATORS: ReadonlyMap<ts.SyntaxKind, readonly (readonly [MutationKind, st
 /** Functions with an opposite of the same signature. */
 const OPPOSITES: Readonly<Record<string, string>> = { min: "max", max: "min", some: "every", every: "some" };
 
+/** Functions whose arguments may be swapped without effect. */
+const COMMUTATIVE = /^Math\.(?:min|max|imul|hypot)$/;
+
 /** Parses files together, so that types are known across them. Paths are relative to `root`. */
 export class Sources {
   readonly #root: string;
@@ -155,6 +158,7 @@ function mutateCall(node: ts.CallExpression, source: ts.SourceFile, checker: ts.
     const opposite = Object.hasOwn(OPPOSITES, name.text) ? OPPOSITES[name.text] : undefined;
     if (opposite !== undefined) add("arithmetic", name, opposite);
   }
+  if (COMMUTATIVE.test(node.expression.getText(source))) return;
   for (const [index, left] of node.arguments.entries()) {
     const right = node.arguments[index + 1];
     if (right === undefined || left.getText(source) === right.getText(source)) continue;
