@@ -62,6 +62,8 @@ export class MemoryRuntimeStore implements RuntimeStore {
   readonly supports: StoreSupports = supports;
   readonly #kept: MemoryRuntime;
   #closed = false;
+  /** Why nothing more is appended. */
+  #fence: RuntimeError<"store_fenced"> | undefined;
 
   /**
    * Opens a store. Throws `invalid_request`, and `store_locked` when another
@@ -82,10 +84,11 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return this.#attempt(() => ({ snapshot: undefined, events: chunks(this.#kept.events) }));
   }
 
-  /** Keeps a batch. */
+  /** Keeps a batch. Throws `store_fenced` from the first one on that does not follow the last event. */
   append(batch: AppendBatch): Promise<AppendResult> {
     return this.#attempt(() => {
-      if (batch.expectedLastEventId !== this.#kept.events.length) throw this.#fenced(batch);
+      if (batch.expectedLastEventId !== this.#kept.events.length) this.#fence ??= this.#fenced(batch);
+      if (this.#fence !== undefined) throw this.#fence;
       this.#kept.events.add(batch.events.map(({ json }) => json));
       for (const record of batch.events) this.#keep(record);
       return { snapshotDue: false };
@@ -145,10 +148,10 @@ export class MemoryRuntimeStore implements RuntimeStore {
     transcript.lastSeqs.push(seq + count - 1);
   }
 
-  #fenced(batch: AppendBatch): RuntimeError<"conflict"> {
+  #fenced(batch: AppendBatch): RuntimeError<"store_fenced"> {
     const [expected, actual] = [batch.expectedLastEventId, this.#kept.events.length];
-    const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
-    return new RuntimeError("conflict", message, { expected, actual });
+    const message = `Cannot append events after ${expected}: the last one is ${actual}, of another writer`;
+    return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
   }
 
   #attempt<T>(work: () => T): Promise<T> {
