@@ -16,7 +16,7 @@ export const limits = {
   textBytesMax: 65_536,
   /** An idempotency key. */
   keyBytesMax: 256,
-  /** Keys kept per worker, and for the runtime itself; the oldest is forgotten first. */
+  /** Keys kept per worker, for the runtime, and of commands that ended workers; the oldest is forgotten first. */
   keysKept: 1_024,
   /** Content of one transcript entry. */
   contentBytesMax: 1_048_576,
@@ -30,7 +30,7 @@ export const limits = {
   jsonDepthMax: 64,
   /** Capabilities, workspaces, mounts or labels of one worker. */
   listItemsMax: 256,
-  /** Models that usage is told apart by, per worker and for the runtime. */
+  /** Names that usage is counted under, per worker and for the runtime; `other` is one, for the models past it. */
   modelsMax: 256,
   /** One event as JSON. */
   eventBytesMax: 8_388_608,

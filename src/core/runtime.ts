@@ -36,6 +36,7 @@ import { ended, OpenRuns } from "./run.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import type { AppendResult, PrunedEvents, RuntimeStore } from "./store.ts";
+import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 import {
@@ -128,6 +129,7 @@ export class Runtime implements AsyncDisposable {
   readonly #news = new WakeUp();
   readonly #reads = new Set<Promise<unknown>>();
   readonly #host: WorkerHost;
+  readonly #usageReported = new Set<string>();
   #saving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
@@ -316,7 +318,10 @@ export class Runtime implements AsyncDisposable {
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {
-    for (const head of heads) this.#runs.apply(head);
+    for (const head of heads) {
+      this.#runs.apply(head);
+      if (head.type === "worker.usage_recorded") this.#reportUsage(head.usage.model, head.workerId);
+    }
     this.#news.wake();
     if (result.snapshotDue && this.#failure === undefined) this.#saveSnapshot();
   }
@@ -338,6 +343,15 @@ export class Runtime implements AsyncDisposable {
     this.#runs.endAll(error);
     this.#news.wake();
     this.#report(error, code, "error");
+  }
+
+  /** Once for each bound: usage may come many times a second. The runtime's sums reach it before those of a worker. */
+  #reportUsage(model: string, workerId: WorkerId): void {
+    const { usage, usageByModel } = this.#ledger.runtime;
+    const notice = usageNotice(usage, usageByModel, model, workerId);
+    if (notice === undefined || this.#usageReported.has(notice.message)) return;
+    this.#usageReported.add(notice.message);
+    this.#diagnostics.add(notice);
   }
 
   #report(error: unknown, code: DiagnosticCode, severity: Notice["severity"]): void {

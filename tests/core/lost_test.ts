@@ -6,9 +6,9 @@ import { isFinal } from "../../src/core/group_commit.ts";
 import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
 
 const errors = {
-  store_fenced: new RuntimeError("store_fenced", "Cannot append: taken over", { epoch: 7, owner: "host-b" }),
-  store_vanished: new RuntimeError("store_vanished", "Cannot append: replaced", { file: "f", reason: "r" }),
-  store_poisoned: new RuntimeError("store_poisoned", "Cannot append: unsynced", { file: "f", reason: "r" }),
+  fenced: new RuntimeError("store_fenced", "Cannot append: taken over", { epoch: 7, owner: "host-b" }),
+  vanished: new RuntimeError("store_vanished", "Cannot append: replaced", { file: "f", reason: "r" }),
+  poisoned: new RuntimeError("store_poisoned", "Cannot append: unsynced", { file: "f", reason: "r" }),
 };
 
 interface World {
@@ -107,27 +107,27 @@ Deno.test("a lost store ends the commands that wait, at once, and leaves the one
   await turns();
   const order: string[] = [];
   const waiting = [1, 2, 3].map((n) => runtime.record("n", n).catch((error) => order.push(error.code)));
-  store.host?.lost(errors.store_fenced);
+  store.host?.lost(errors.fenced);
   await Promise.all(waiting);
   order.push("opened");
   gate.open();
   const run = await begun;
   assertEquals(order, ["store_fenced", "store_fenced", "store_fenced", "opened"]);
-  assertEquals([run.signal.reason, runtime.lastEventId], [errors.store_fenced, run.eventId]);
+  assertEquals([run.signal.reason, runtime.lastEventId], [errors.fenced, run.eventId]);
   await runtime.close();
 });
 
 Deno.test("the first error of a lost store stays", async () => {
   const { store, runtime } = await start();
-  store.host?.lost(errors.store_fenced);
-  store.host?.lost(errors.store_poisoned);
-  assertEquals(await assertRejects(() => runtime.record("n", null)), errors.store_fenced);
+  store.host?.lost(errors.fenced);
+  store.host?.lost(errors.poisoned);
+  assertEquals(await assertRejects(() => runtime.record("n", null)), errors.fenced);
   assertEquals(runtime.diagnostics().items.length, 1);
   await runtime.close();
 });
 
 Deno.test("Runtime.open() rejects with the error of a store that is lost while it is loaded", async () => {
-  const error = errors.store_fenced;
+  const error = errors.fenced;
   const store = new ScriptedStore({
     load: (host, load) => {
       host.lost(error);
@@ -140,7 +140,7 @@ Deno.test("Runtime.open() rejects with the error of a store that is lost while i
 
 Deno.test("close() of a lost store resolves also if closing the store fails, and says so", async () => {
   const { store, runtime } = await start();
-  store.host?.lost(errors.store_vanished);
+  store.host?.lost(errors.vanished);
   store.script.close = () => Promise.reject(new Error("gone"));
   await runtime.close();
   assertEquals(runtime.diagnostics().items.map(({ code }) => code), ["store_lost", "close_incomplete"]);
@@ -151,7 +151,7 @@ Deno.test("close() writes nothing more once it learns that the store is lost", a
   let saved = 0;
   store.script.append = async (_batch, keep) => {
     const result = await keep();
-    store.host?.lost(errors.store_fenced);
+    store.host?.lost(errors.fenced);
     return result;
   };
   store.script.saveSnapshot = () => Promise.resolve(void saved++);
