@@ -48,9 +48,9 @@ export const limits = {
   pageItemsDefault: 50,
   /** Items of a page at most. */
   pageItemsMax: 1_000,
-  /** A page ends early once it holds this many bytes; it holds at least one item. */
+  /** A page holds at most this many bytes, as they are stored, or a single larger item. */
   pageBytesMax: 4_194_304,
-  /** What one page of filtered events reads at most; the page may then be short or empty. */
+  /** One page of filtered events reads at most this, or one event more; the page may then be short or empty. */
   pageScanBytesMax: 8_388_608,
   /** Events a watcher reads at a time. */
   watchItemsMax: 256,

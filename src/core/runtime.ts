@@ -25,6 +25,7 @@ import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import { interruption, opening, unknownEvents } from "./opening.ts";
 import {
   type EventPage,
+  isPageOf,
   type PageOptions,
   pageRange,
   readEventPage,
@@ -441,11 +442,15 @@ export class Runtime implements AsyncDisposable {
     return state;
   }
 
-  #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
+  async #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
     this.#mustBeOpen();
-    const { transcriptLength } = this.#stateOf(workerId);
-    const range = pageRange(options, transcriptLength, "read transcript");
-    return this.#reading(readTranscriptPage(this.#store, workerId, transcriptLength, range));
+    const state = this.#stateOf(workerId);
+    const range = pageRange(options, state.transcriptLength, "read transcript");
+    const page = await this.#reading(
+      readTranscriptPage(this.#store, workerId, state.transcriptLength, range),
+    );
+    if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
+    return page;
   }
 
   #events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {

@@ -10,7 +10,7 @@ import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
-import { byteLength } from "../core/text.ts";
+import { fittingCount } from "../core/text.ts";
 import type {
   AppendBatch,
   AppendResult,
@@ -177,13 +177,7 @@ function span(read: ReadEvents, length: number): [start: number, end: number] {
 /** As many texts as fit a page, from the side where the cursor is; at least one. */
 function bounded(texts: readonly string[], read: ReadEvents): readonly string[] {
   const nearest = read.after === undefined ? texts.toReversed() : texts;
-  let bytes = 0;
-  let count = 0;
-  for (const text of nearest) {
-    bytes += byteLength(text);
-    if (count > 0 && bytes > limits.pageBytesMax) break;
-    count++;
-  }
+  const count = fittingCount(nearest, limits.pageBytesMax);
   return read.after === undefined ? texts.slice(texts.length - count) : texts.slice(0, count);
 }
 
