@@ -168,21 +168,20 @@ export function watchTests(test: Register): void {
   test("watch() gives every event once and in order, over pages that their bytes end", async (place) => {
     const runtime = await start(place);
     const content = "字".repeat(limits.contentBytesMax / 3 - 1);
-    const watches = [runtime.watch({ after: 4 }), runtime.worker("a").watch({ after: 4 }), runtime.watch()];
-    const ids: Promise<number[]>[] = [];
-    for (let round = 0; round < 3; round++) {
-      await Promise.all(
-        Array.from(
-          { length: 6 },
-          (_, index) =>
-            runtime.worker(index === 3 ? "b" : "a").append([{ role: "tool", content: `${round}${content}` }]),
-        ),
-      );
-      // From here on no news comes: what is left must be found without.
-      if (round === 0) ids.push(...watches.map((events, index) => take(events, index === 1 ? 15 : 18)));
+    const sources = [runtime, runtime, runtime.worker("a"), runtime.worker("a")];
+    const watches = sources.map((source, index) => source.watch(index % 2 === 0 ? {} : { after: 2 }));
+    const live = take(runtime.watch(), 8);
+    for (let index = 0; index < 10; index++) {
+      const worker = runtime.worker(index === 3 ? "b" : "a");
+      await worker.append([{ role: "tool", content: `${index}${content}` }]);
     }
-    const all = Array.from({ length: 18 }, (_, index) => 5 + index);
-    deepEqual(await Promise.all(ids), [all, all.filter((id) => id % 6 !== 2), all]);
+    // From here on no news comes: what is left must be found without.
+    const all = Array.from({ length: 10 }, (_, index) => 5 + index);
+    const ofA = all.filter((id) => id !== 8);
+    deepEqual(await live, all.slice(0, 8));
+    const ids = await Promise.all(watches.map((events, index) => take(events, [10, 12, 9, 10][index] ?? 0)));
+    deepEqual(ids, [all, [3, 4, ...all], ofA, [3, ...ofA]]);
+    for (const events of watches) await events.return();
   });
 
   test("watch() that is left early leaves nothing behind", async (place) => {
