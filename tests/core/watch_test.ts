@@ -324,3 +324,22 @@ Deno.test("watch() ends quietly when the runtime closes while it reads", async (
   for (const result of await Promise.allSettled(nexts)) assertEquals(result.status, "fulfilled");
   for (const watcher of watchers) assertEquals((await watcher.next()).done, true);
 });
+
+Deno.test("commands and watches that have one signal share one listener, which goes with the last of them", async () => {
+  await using runtime = await Runtime.open({ store: new ScriptedStore() });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const listeners = listenersOf(signal);
+  const nexts = Array.from({ length: 20 }, () => runtime.watch({ signal }).next());
+  const works = Array.from({ length: 20 }, (_, n) => runtime.record("n", n, { signal }));
+  assertEquals(listeners.size, 1);
+  await Promise.all([...works, ...nexts]);
+  assertEquals(listeners.size, 0);
+  const waiting = Array.from({ length: 20 }, () => runtime.watch({ signal }).next());
+  const given = Array.from({ length: 20 }, (_, n) => assertRejects(() => runtime.record("n", n, { signal })));
+  assertEquals(listeners.size, 1);
+  controller.abort();
+  for (const next of waiting) assertEquals((await next).done, true);
+  await Promise.all(given);
+  assertEquals(listeners.size, 0);
+});
