@@ -192,7 +192,8 @@ export class Worker {
 
   /**
    * Gives up a stopped or cancelled worker: its state, its transcript and its
-   * keys. Its events stay in the log until that is pruned; what it used stays
+   * keys, but for those of the commands that ended it: a repeated `purge` with
+   * a `key` gets the first receipt. Its events stay in the log until that is pruned; what it used stays
    * in the totals. Throws `invalid_request` while it runs.
    */
   async purge(options: CommandOptions = {}): Promise<Receipt> {
@@ -210,7 +211,7 @@ export class Worker {
     return await this.#host.eventsOf(this.workerId, options);
   }
 
-  /** The worker's events as they become durable; see `Runtime.watch`. */
+  /** The worker's events as they become durable, its purge the last of them; see `Runtime.watch`. */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
     return this.#host.watchFrom(this.workerId, options);
   }
