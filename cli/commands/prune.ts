@@ -54,9 +54,9 @@ async function throughOf(io: Io, directory: string, options: PruneCommandOptions
   if (ageMs === undefined) {
     throw invalidRequest("prune", `--older-than: 30d, 12h or 90m is needed, not ${options.olderThan}`);
   }
-  const time = new Date(io.now() - ageMs).toISOString();
+  const [time, now] = [Math.max(0, io.now() - ageMs), io.now()].map((ms) => new Date(ms).toISOString());
   const log = { segments: view.segments, lastEventId: view.lastEventId };
-  return Math.min(through, await lastEventBefore(findPlace(disk, location), log, time));
+  return Math.min(through, await lastEventBefore(findPlace(disk, location), log, time ?? "", now ?? ""));
 }
 
 function told(plan: ReturnType<typeof planPrune>, applied: boolean): string {

@@ -181,7 +181,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Appends a batch to the log; resolves when it is durable. */
   async append(batch: AppendBatch): Promise<AppendResult> {
     const writer = this.#loadedWriter();
-    if (batch.expectedLastEventId !== writer.lastEventId) throw fenced(batch, writer.lastEventId);
+    if (batch.expectedLastEventId !== writer.lastEventId) writer.fail(fenced(batch, writer.lastEventId));
     const lines = await writer.append(batch.events);
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
@@ -475,8 +475,8 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 }
 
-function fenced(batch: AppendBatch, actual: number): RuntimeError<"conflict"> {
-  const expected = batch.expectedLastEventId;
-  const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
-  return new RuntimeError("conflict", message, { expected, actual });
+function fenced(batch: AppendBatch, actual: number): RuntimeError<"store_fenced"> {
+  const message =
+    `Cannot append events after ${batch.expectedLastEventId}: the last one is ${actual}, of another writer`;
+  return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
 }

@@ -177,6 +177,11 @@ export class LogWriter {
     this.close();
   }
 
+  /** Ends the log for good: every later append is refused with this error, or with an earlier one. */
+  fail(error: RuntimeError): void {
+    this.#fail(error);
+  }
+
   /** Closes the file. */
   close(): void {
     if (this.#file !== undefined) closeQuietly(this.#file);

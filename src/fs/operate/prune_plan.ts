@@ -34,31 +34,26 @@ export function planPrune(place: FoundPlace, through: number): PrunePlan {
   return { firstEventId, events: firstEventId - (firstEventIds[0] ?? 1), bytes, previousCheckpointThrough };
 }
 
-/** The last event before a time; 0 when there is none. Looks at the first event of each segment, then at one segment. */
+/**
+ * The last event before a time; 0 if there is none. Ends at the first event of
+ * that time or later. Events dated after `now` are of a clock that was wrong:
+ * their age is unknown, so they neither end the search nor count as old.
+ */
 export async function lastEventBefore(
   place: FoundPlace,
   log: { readonly segments: readonly number[]; readonly lastEventId: number },
   time: string,
+  now: string,
 ): Promise<number> {
-  let from = log.segments[0] ?? 1;
-  for (const segment of log.segments) {
-    if (segment > log.lastEventId || await timeOf(place, log.segments, segment) >= time) break;
-    from = segment;
-  }
   let last = 0;
-  const stretch = { segments: log.segments, after: from - 1, through: log.lastEventId };
+  const stretch = { segments: log.segments, after: (log.segments[0] ?? 1) - 1, through: log.lastEventId };
   for await (const { bytes, start, id } of logLines(place, stretch)) {
-    if (timeAt(bytes, start) >= time) break;
+    const at = timeAt(bytes, start);
+    if (at > now) continue;
+    if (at >= time) break;
     last = id;
   }
   return last;
-}
-
-async function timeOf(place: FoundPlace, segments: readonly number[], id: number): Promise<string> {
-  for await (const { bytes, start } of logLines(place, { segments, after: id - 1, through: id })) {
-    return timeAt(bytes, start);
-  }
-  return "";
 }
 
 /** The time of an event, which stands behind its id. */
