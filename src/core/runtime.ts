@@ -267,7 +267,8 @@ export class Runtime implements AsyncDisposable {
     const plan = await this.#store.prune({ through, dryRun: true });
     if (dryRun || plan.events === 0) return plan;
     await this.record("runtime.pruned", { ...plan });
-    return await this.#store.prune({ through, dryRun: false });
+    // What the event says is the bound, whatever has become prunable since.
+    return await this.#store.prune({ through: plan.firstEventId - 1, dryRun: false });
   }
 
   /** Waits until everything that the store writes behind the log is written. */
