@@ -34,7 +34,7 @@ export async function pruneCommand(io: Io, directory: string, options: PruneComm
   if (applied) {
     const runtime = await openToWrite(location);
     try {
-      await runtime.prune({ through, dryRun: false });
+      await runtime.prune({ through: plan.firstEventId - 1, dryRun: false });
     } finally {
       await runtime.close();
     }
@@ -61,10 +61,10 @@ async function throughOf(io: Io, directory: string, options: PruneCommandOptions
 
 function told(plan: ReturnType<typeof planPrune>, applied: boolean): string {
   if (plan.events === 0) {
-    const why = plan.previousCheckpointThrough === 0
+    const why = plan.lastUnneeded === 0
       ? "there is no older checkpoint yet; every closing writes one"
       : `the older checkpoint needs the log from event ${
-        whole(plan.previousCheckpointThrough)
+        whole(plan.lastUnneeded + 1)
       } on, and only whole segments go`;
     return `Nothing can be given up: ${why}.\n`;
   }

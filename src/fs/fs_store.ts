@@ -32,17 +32,18 @@ import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
-import { SYNC_TURNS } from "./known_transcript.ts";
+import { SYNC_TURNS, type TranscriptLength } from "./known_transcript.ts";
 import { LogPages } from "./log_pages.ts";
-import type { LogEnd, LogStart } from "./log_recovery.ts";
+import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
 import { LogWriter } from "./log_writer.ts";
 import { Projections } from "./projections.ts";
-import { prunable, removeSegments } from "./pruning.ts";
+import { type Prunable, prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { listSegments, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
+import { OneAtATime } from "./one_at_a_time.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
 import { completeTranscripts } from "./transcript_completion.ts";
@@ -91,6 +92,8 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly #quarantine: Quarantine;
   readonly #checkpoints: Checkpoints;
   readonly #timer: IdleTimer;
+  /** Checkpoints and prunings: what one of them plans by, the other changes. */
+  readonly #checkpointing = new OneAtATime();
   #notices: Notice[];
   #host: StoreHost | undefined;
   #writer: LogWriter | undefined;
@@ -186,9 +189,9 @@ export class FsRuntimeStore implements RuntimeStore {
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
     }
-    this.#projections?.touch(batch.touched);
-    this.#timer.touch();
     await this.#keepTranscriptsBounded();
+    this.#projections?.touch(batch.touched, writer.lastEventId);
+    this.#timer.touch();
     return { snapshotDue: this.#checkpointIsDue() };
   }
 
@@ -212,20 +215,31 @@ export class FsRuntimeStore implements RuntimeStore {
         `Cannot save snapshot: it is of event ${snapshot.through}, not ${writer.lastEventId}`,
       );
     }
-    // Both of this moment; what follows may take its time.
+    // All of this moment; what follows may take its time.
     const { position } = writer;
     const turn = this.#checkpointIsDue() ? this.#turn = (this.#turn + 1) % SYNC_TURNS : undefined;
-    let lengths = this.#transcripts.lengths();
+    const lengths = this.#transcripts.lengths();
     const bytesBefore = this.#bytesSinceCheckpoint;
+    await this.#checkpointing.run(() => this.#saveCheckpoint(snapshot, position, lengths, turn));
+    this.#bytesSinceCheckpoint -= bytesBefore;
+    this.#checkpointThrough = snapshot.through;
+  }
+
+  /** Writes a checkpoint. A worker whose files cannot be written does not hold it up: the log has the lines. */
+  async #saveCheckpoint(
+    snapshot: Snapshot,
+    position: LogPosition,
+    lengthsThen: ReadonlyMap<string, TranscriptLength>,
+    turn: number | undefined,
+  ): Promise<void> {
+    const writer = this.#loadedWriter();
     await writer.syncNow();
     this.#removeLeftovers();
     await this.#syncTranscripts(turn);
     // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
-    if (writer.lastEventId === snapshot.through) lengths = this.#transcripts.lengths();
+    const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
     // A purge that is covered is never seen again: what it left must be gone before.
-    const behind = this.#transcripts.faultBehind(lengths, writer.segments[0] ?? 1);
-    const fault = this.#purged.fault ?? behind;
-    if (fault !== undefined) throw fault;
+    if (this.#purged.fault !== undefined) throw this.#purged.fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
     this.#checkpointBytes = await this.#checkpoints.save({
@@ -235,34 +249,41 @@ export class FsRuntimeStore implements RuntimeStore {
       runtimeJson,
       rows,
     });
-    this.#bytesSinceCheckpoint -= bytesBefore;
-    this.#checkpointThrough = through;
   }
 
   /** Gives up whole segments that neither checkpoint needs. */
   async prune(prune: PruneEvents): Promise<PrunedEvents> {
     const writer = this.#loadedWriter();
-    if (!prune.dryRun) {
+    if (prune.dryRun) return this.#prunable(this.#lastUnneeded(prune.through)).pruned;
+    return await this.#checkpointing.run(async () => {
+      // Events that become unneeded while transcripts are synced stay: the sync may have missed their lines.
+      const through = this.#lastUnneeded(prune.through);
       // Transcripts must do without these events from now on: they have to be right, and to last.
       await lookAtAll(this.#transcripts);
       await this.#syncTranscripts();
-    }
-    // The older checkpoint begins at its own last event, so the segment of that one stays.
-    const through = Math.min(prune.through, this.#checkpoints.previousThrough() - 1, this.#lastUnneeded());
-    const { gone, pruned } = prunable(this.#fs, this.#layout, writer.segments, through);
-    if (prune.dryRun || gone.length === 0) return pruned;
-    writer.forget(new Set(gone));
-    this.#pages.close();
-    await removeSegments(this.#fs, this.#layout, gone);
-    return pruned;
+      const { gone, pruned } = this.#prunable(Math.min(through, this.#transcripts.firstNeeded() - 1));
+      if (gone.length === 0) return pruned;
+      writer.forget(new Set(gone));
+      this.#pages.close();
+      await removeSegments(this.#fs, this.#layout, gone);
+      return pruned;
+    });
   }
 
-  /** The last event from which no transcript must be rebuilt. */
-  #lastUnneeded(): number {
-    return Math.min(this.#checkpoints.firstToRebuild(), ...this.#transcripts.toRebuild().values()) - 1;
+  /** The last event up to `through` that neither a checkpoint nor a transcript needs. */
+  #lastUnneeded(through: number): number {
+    return Math.min(through, this.#checkpoints.lastUnneeded(), this.#transcripts.firstNeeded() - 1);
   }
 
-  /** Waits until transcripts and projections are written. */
+  #prunable(through: number): Prunable {
+    return prunable(this.#fs, this.#layout, this.#loadedWriter().segments, through);
+  }
+
+  /**
+   * Waits until transcripts and projections are written. Resolves too when
+   * files of single workers could not be: a diagnostic `projection_failed`
+   * names each, its events are safe in the log, and the next flush tries again.
+   */
   async flush(): Promise<void> {
     this.#loadedWriter();
     await this.#flush();
@@ -397,9 +418,8 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async #syncTranscripts(turn?: number): Promise<void> {
-    const [firstEventId = 1] = this.#loadedWriter().segments;
     await proveAll(this.#transcripts, turn);
-    await rebuildAll(this.#transcripts, firstEventId);
+    await rebuildAll(this.#transcripts);
     await flushAll(this.#transcripts);
     if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
     await syncAll(this.#transcripts, turn);
@@ -438,7 +458,9 @@ export class FsRuntimeStore implements RuntimeStore {
       this.#notice({ code: "projection_failed", severity: "warning", message });
     } finally {
       await this.#flushing?.catch(() => {});
-      await this.#relieving;
+      await this.#relieving?.catch(() => {});
+      // Nothing is removed or renamed once the lock is released.
+      await this.#checkpointing.idle();
       this.#transcripts.close();
       this.#pages.close();
       this.#writer?.finish();

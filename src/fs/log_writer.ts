@@ -57,7 +57,8 @@ export class LogWriter {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #options: WriterOptions;
-  readonly #segments: number[];
+  /** Replaced when it changes: readers keep the list that they began with. */
+  #segments: readonly number[];
   readonly #lines = new LineBuffer();
   readonly #clock: SyncClock;
   #file: OpenFile | undefined;
@@ -148,7 +149,7 @@ export class LogWriter {
     await this.#syncCreated(file, path);
     this.close();
     this.#file = file;
-    if (this.#segment !== firstEventId) this.#segments.push(firstEventId);
+    if (this.#segment !== firstEventId) this.#segments = [...this.#segments, firstEventId];
     this.#offset = this.#size = header.length;
     this.#room = new LogRoom();
     this.#lineOffset = 0;
@@ -163,8 +164,7 @@ export class LogWriter {
 
   /** Forgets segments that were removed. */
   forget(segments: ReadonlySet<number>): void {
-    const kept = this.#segments.filter((segment) => !segments.has(segment));
-    this.#segments.splice(0, this.#segments.length, ...kept);
+    this.#segments = this.#segments.filter((segment) => !segments.has(segment));
   }
 
   /** Ends the log as a plain file, without room; what remains after a crash here is cut at the next opening. */

@@ -6,32 +6,25 @@
  */
 import type { PrunedEvents } from "../../core/store.ts";
 import { Checkpoints } from "../checkpoints.ts";
-import { guarded } from "../faults.ts";
-import { segmentPath } from "../layout.ts";
+import { prunable } from "../pruning.ts";
 import { listSegments } from "../segments.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "./options.ts";
+import { untilSteady } from "./steady.ts";
 
 /** What pruning would free, and what keeps it from freeing more. */
 export interface PrunePlan extends PrunedEvents {
-  /** The last event that the older checkpoint covers: none behind it can be given up. */
-  readonly previousCheckpointThrough: number;
+  /** The last event that no checkpoint needs: none after it can be given up. */
+  readonly lastUnneeded: number;
 }
 
 /** Plans to give up events through an id, whole segments at a time, and none that the older checkpoint needs. */
 export function planPrune(place: FoundPlace, through: number): PrunePlan {
   const { fs, layout, runtimeId } = place;
-  const previousCheckpointThrough = new Checkpoints(fs, layout, runtimeId, () => {}).previousThrough();
-  // The older checkpoint begins at its own last event, so the segment of that one stays.
-  const last = Math.min(through, previousCheckpointThrough - 1);
+  const lastUnneeded = new Checkpoints(fs, layout, runtimeId, () => {}).lastUnneeded();
   const { firstEventIds } = listSegments(fs, layout);
-  const gone = firstEventIds.filter((_first, index) => (firstEventIds[index + 1] ?? Infinity) - 1 <= last);
-  const firstEventId = firstEventIds[gone.length] ?? 1;
-  const bytes = gone.reduce((sum, segment) => {
-    const path = segmentPath(layout, segment);
-    return sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0);
-  }, 0);
-  return { firstEventId, events: firstEventId - (firstEventIds[0] ?? 1), bytes, previousCheckpointThrough };
+  const { pruned } = prunable(fs, layout, firstEventIds, Math.min(through, lastUnneeded));
+  return { ...pruned, lastUnneeded };
 }
 
 /**
@@ -40,6 +33,17 @@ export function planPrune(place: FoundPlace, through: number): PrunePlan {
  * their age is unknown, so they neither end the search nor count as old.
  */
 export async function lastEventBefore(
+  place: FoundPlace,
+  { lastEventId }: { readonly lastEventId: number },
+  time: string,
+): Promise<number> {
+  return await untilSteady(() => {
+    const { firstEventIds: segments } = listSegments(place.fs, place.layout);
+    return lastBefore(place, { segments, lastEventId }, time);
+  });
+}
+
+async function lastBefore(
   place: FoundPlace,
   log: { readonly segments: readonly number[]; readonly lastEventId: number },
   time: string,
