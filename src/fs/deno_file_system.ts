@@ -9,7 +9,16 @@
 import { ensureDir } from "@std/fs";
 import { dirname } from "@std/path";
 import * as fs from "node:fs";
-import type { DirectoryEntry, FileLock, FileStat, FileSystem, OpenFile, OpenMode } from "./file_system.ts";
+import type {
+  DirectoryEntry,
+  FileIdentity,
+  FileLock,
+  FileStat,
+  FileSystem,
+  OpenDirectory,
+  OpenFile,
+  OpenMode,
+} from "./file_system.ts";
 
 const OPTIONS: Record<OpenMode, Deno.OpenOptions> = {
   read: { read: true },
@@ -29,6 +38,29 @@ function kindOf(entry: Pick<Deno.FileInfo, "isSymlink" | "isFile" | "isDirectory
 function fileStat(info: Deno.FileInfo): FileStat {
   // Windows does not count links: there a file that is open cannot be unlinked.
   return { kind: kindOf(info), size: info.size, links: info.nlink ?? 1 };
+}
+
+function fileIdentity(info: Deno.FileInfo): FileIdentity {
+  const { ino, dev, mtime, ctime } = info;
+  const changedMs = ctime?.getTime() ?? 0;
+  return {
+    kind: kindOf(info),
+    device: dev,
+    inode: ino !== null && Number.isSafeInteger(ino) ? ino : 0,
+    modifiedMs: settled(mtime?.getTime() ?? NaN, changedMs),
+    changedMs,
+  };
+}
+
+/**
+ * Time of a change, or NaN while a later one could have the same. Deno cuts
+ * the time of the inode's change to a second, which may be the present one.
+ */
+function settled(modifiedMs: number, changedMs: number): number {
+  const nowMs = Date.now();
+  const isFresh = Math.abs(nowMs - modifiedMs) < CLOCK_STEP_MS ||
+    Math.abs(nowMs - changedMs) < CLOCK_STEP_MS + 1_000;
+  return isFresh ? NaN : modifiedMs;
 }
 
 /** Runs `call`; `false` when it fails with `code`. */
@@ -58,6 +90,12 @@ function isThere(path: string): boolean {
 /** A clock of a file system may stand still for so long: what changed since within that time looks unchanged. */
 const CLOCK_STEP_MS = 100;
 
+/** The file of a handle. Fails with EBADF once that was closed. */
+function opened(file: Deno.FsFile | undefined): Deno.FsFile {
+  if (file !== undefined) return file;
+  throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
+}
+
 /** Positions are set before each call: nothing else uses the cursor, and the two calls are one step. */
 class DenoFile implements OpenFile {
   #opened: Deno.FsFile | undefined;
@@ -71,8 +109,7 @@ class DenoFile implements OpenFile {
   }
 
   get #file(): Deno.FsFile {
-    if (this.#opened !== undefined) return this.#opened;
-    throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
+    return opened(this.#opened);
   }
 
   read(target: Uint8Array, position: number): number {
@@ -105,6 +142,10 @@ class DenoFile implements OpenFile {
     return { ...this.#told.stat, size: this.#file.seekSync(0, Deno.SeekMode.End) };
   }
 
+  identity(): FileIdentity {
+    return fileIdentity(this.#file.statSync());
+  }
+
   syncDataNow(): void {
     this.#file.syncDataSync();
   }
@@ -120,6 +161,24 @@ class DenoFile implements OpenFile {
   close(): void {
     this.#file.close();
     this.#opened = undefined;
+  }
+}
+
+/** An open directory, where the platform can open one. */
+class DenoDirectory implements OpenDirectory {
+  #file: Deno.FsFile | undefined;
+
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  identity(): FileIdentity {
+    return fileIdentity(opened(this.#file).statSync());
+  }
+
+  close(): void {
+    opened(this.#file).close();
+    this.#file = undefined;
   }
 }
 
@@ -139,6 +198,10 @@ class DenoLock implements FileLock {
 
   constructor(file: Deno.FsFile) {
     this.#file = file;
+  }
+
+  identity(): FileIdentity {
+    return fileIdentity(opened(this.#file).statSync());
   }
 
   release(): void {
@@ -180,6 +243,24 @@ export class DenoFileSystem implements FileSystem {
       if (codeOf(error) === "ENOENT") return undefined;
       throw error;
     }
+  }
+
+  identity(path: string): FileIdentity | undefined {
+    try {
+      return fileIdentity(Deno.lstatSync(path));
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  openDirectory(path: string): OpenDirectory {
+    // A FIFO would block the opening; the kind is read first.
+    const { isDirectory } = Deno.lstatSync(path);
+    if (isDirectory) return new DenoDirectory(Deno.openSync(path));
+    throw Object.assign(new Error(`Cannot open ${JSON.stringify(path)}: it is no directory`), {
+      code: "ENOTDIR",
+    });
   }
 
   list(path: string): DirectoryEntry[] {

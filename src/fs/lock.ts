@@ -33,7 +33,7 @@ export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Own
   mustBeNoLink(fs, layout);
   const held = await tryLock(fs, layout.lock);
   if (held === undefined) throw lockedError(fs, layout);
-  const lock = { release: () => releaseQuietly(held) };
+  const lock = { identity: () => held.identity(), release: () => releaseQuietly(held) };
   try {
     testLock(fs, layout.lock);
     const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);

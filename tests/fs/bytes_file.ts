@@ -15,6 +15,7 @@ export function fileOf(bytes: Uint8Array, readMax: number = Infinity): OpenFile 
       return part.length;
     },
     stat: () => ({ kind: "file", size: bytes.length, links: 1 }),
+    identity: never,
     close: () => {},
     write: never,
     truncate: never,
