@@ -54,12 +54,13 @@ function fileIdentity(info: Deno.FileInfo): FileIdentity {
 
 /**
  * Time of a change, or NaN while a later one could have the same. Deno cuts
- * the time of the inode's change to a second, which may be the present one.
+ * the time of the inode's change to a second, which may be the present one;
+ * FAT cuts times to two.
  */
 function settled(modifiedMs: number, changedMs: number): number {
+  const stepMs = CLOCK_STEP_MS + (modifiedMs % 1_000 === 0 ? 2_000 : 1_000);
   const nowMs = Date.now();
-  const isFresh = Math.abs(nowMs - modifiedMs) < CLOCK_STEP_MS ||
-    Math.abs(nowMs - changedMs) < CLOCK_STEP_MS + 1_000;
+  const isFresh = Math.abs(nowMs - modifiedMs) < stepMs || Math.abs(nowMs - changedMs) < stepMs;
   return isFresh ? NaN : modifiedMs;
 }
 
@@ -99,13 +100,9 @@ function opened(file: Deno.FsFile | undefined): Deno.FsFile {
 /** Positions are set before each call: nothing else uses the cursor, and the two calls are one step. */
 class DenoFile implements OpenFile {
   #opened: Deno.FsFile | undefined;
-  readonly #directory: string;
-  /** What was told last, and the change of the directory that it was told after. */
-  #told: { readonly stat: FileStat; readonly changeMs: number } | undefined;
 
-  constructor(file: Deno.FsFile, directory: string) {
+  constructor(file: Deno.FsFile) {
     this.#opened = file;
-    this.#directory = directory;
   }
 
   get #file(): Deno.FsFile {
@@ -127,19 +124,16 @@ class DenoFile implements OpenFile {
   }
 
   /**
-   * Whoever asks Linux for the times of a file makes it count the next write
-   * as a change of its own (multigrain timestamps, since 6.13), which costs a
-   * sync a third of its time. So the size comes from the end of the file, and
-   * the links only from the system when the directory has changed: no link
-   * goes without that.
+   * The end of the file: a program that asks Linux for the times of a file
+   * makes it count the next write as a change of its own (multigrain
+   * timestamps, since 6.13), and the next sync takes a third longer.
    */
+  size(): number {
+    return this.#file.seekSync(0, Deno.SeekMode.End);
+  }
+
   stat(): FileStat {
-    const changeMs = directoryChangeMs(this.#directory);
-    if (this.#told?.changeMs !== changeMs) {
-      this.#told = { stat: fileStat(this.#file.statSync()), changeMs };
-      return this.#told.stat;
-    }
-    return { ...this.#told.stat, size: this.#file.seekSync(0, Deno.SeekMode.End) };
+    return fileStat(this.#file.statSync());
   }
 
   identity(): FileIdentity {
@@ -179,16 +173,6 @@ class DenoDirectory implements OpenDirectory {
   close(): void {
     opened(this.#file).close();
     this.#file = undefined;
-  }
-}
-
-/** When a name in a directory last changed; never equal to anything while that is not certain. */
-function directoryChangeMs(path: string): number {
-  try {
-    const changeMs = Deno.lstatSync(path).mtime?.getTime() ?? NaN;
-    return Math.abs(Date.now() - changeMs) < CLOCK_STEP_MS ? NaN : changeMs;
-  } catch {
-    return NaN;
   }
 }
 
@@ -233,7 +217,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   open(path: string, mode: OpenMode): OpenFile {
-    return new DenoFile(Deno.openSync(path, OPTIONS[mode]), dirname(path));
+    return new DenoFile(Deno.openSync(path, OPTIONS[mode]));
   }
 
   stat(path: string): FileStat | undefined {

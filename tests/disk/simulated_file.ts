@@ -88,6 +88,10 @@ export class SimulatedFile implements OpenFile {
     });
   }
 
+  size(): number {
+    return this.#run(this.#call("fileStat"), () => statOf(this.node).size);
+  }
+
   stat(): FileStat {
     return this.#run(this.#call("fileStat"), () => statOf(this.node));
   }

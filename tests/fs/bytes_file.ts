@@ -14,6 +14,7 @@ export function fileOf(bytes: Uint8Array, readMax: number = Infinity): OpenFile 
       target.set(part);
       return part.length;
     },
+    size: () => bytes.length,
     stat: () => ({ kind: "file", size: bytes.length, links: 1 }),
     identity: never,
     close: () => {},
