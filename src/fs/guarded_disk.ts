@@ -15,13 +15,11 @@ import type { PlaceGuard } from "./place_guard.ts";
  * itself, once per commit.
  */
 export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): FileSystem {
-  /** If the place is lost, that is why a call failed. */
   const explained = <T>(call: () => T): T => {
     try {
       return call();
     } catch (error) {
-      guard.check();
-      throw error;
+      throw guard.explain(error);
     }
   };
   const reading = <T>(call: () => T): T => {
@@ -38,8 +36,7 @@ export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): 
     try {
       return await call();
     } catch (error) {
-      guard.check();
-      throw error;
+      throw guard.explain(error);
     }
   };
   const opening = (call: () => OpenFile): OpenFile => {

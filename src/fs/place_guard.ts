@@ -7,7 +7,7 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../core/errors.ts";
-import { corrupt, systemCode } from "./faults.ts";
+import { corrupt, guarded, storeFault, systemCode } from "./faults.ts";
 import type { FileIdentity, FileLock, FileSystem, OpenDirectory, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 
@@ -16,6 +16,10 @@ interface Held {
   readonly path: string;
   readonly handle: { identity(): FileIdentity };
   identity: FileIdentity;
+}
+
+function heldAt(path: string, handle: Held["handle"]): Held {
+  return { path, handle, identity: guarded("check", path, () => handle.identity()) };
 }
 
 /** Codes of a lookup that fails because something else is at a part of the path. */
@@ -34,7 +38,7 @@ export class PlaceGuard {
   readonly #inside: Held[] = [];
   #runtime: Held | undefined;
   #events: Held | undefined;
-  #segment: { readonly file: OpenFile; readonly path: string; identity: FileIdentity } | undefined;
+  #segment: Held | undefined;
   /** Times of the directories when everything in them was last compared. */
   #runtimeSeen: FileIdentity | undefined;
   #eventsSeen: FileIdentity | undefined;
@@ -50,9 +54,9 @@ export class PlaceGuard {
     try {
       this.#runtime = this.#hold(layout.directory);
       if (!this.isExact) return;
-      const held = { path: layout.lock, handle: lock, identity: lock.identity() };
-      this.#inside.push(held);
-      this.#look(held);
+      const inside = heldAt(layout.lock, lock);
+      this.#inside.push(inside);
+      this.#look(inside);
     } catch (error) {
       this.release();
       throw error;
@@ -68,8 +72,9 @@ export class PlaceGuard {
   holdInside(): void {
     const { events, workers } = this.#layout;
     this.#events = this.#hold(events);
-    const held = this.#hold(workers);
-    for (const inside of [this.#events, held]) if (inside !== undefined) this.#inside.push(inside);
+    for (const inside of [this.#events, this.#hold(workers)]) {
+      if (inside !== undefined) this.#inside.push(inside);
+    }
     this.#runtimeSeen = undefined;
   }
 
@@ -101,12 +106,22 @@ export class PlaceGuard {
     this.check();
     if (this.#events === undefined) return;
     const found = this.#look(this.#events);
-    if (this.#segment?.file === file && this.#isUnchanged(found, this.#eventsSeen)) return;
-    this.#segment = this.#segment?.file === file ? this.#segment : { file, path, identity: file.identity() };
-    this.#look({ ...this.#segment, handle: file });
+    if (this.#segment?.handle === file && this.#isUnchanged(found, this.#eventsSeen)) return;
+    if (this.#segment?.handle !== file) this.#segment = heldAt(path, file);
+    this.#look(this.#segment);
     // Only once the time is certain: listing takes time, and so soon nobody rotates older files.
     if (!Number.isNaN(found.modifiedMs)) this.#findAll(segments);
     this.#eventsSeen = found;
+  }
+
+  /** The error to throw for a call that failed: a lost place explains every other. */
+  explain(error: unknown): unknown {
+    try {
+      this.check();
+    } catch (found) {
+      if (isVanished(found)) return found;
+    }
+    return error;
   }
 
   /** Notes that the place is lost; returns the error to throw from now on. */
@@ -126,9 +141,9 @@ export class PlaceGuard {
     if (!this.isExact) return undefined;
     const handle = openDirectory(this.#fs, this.#layout, path);
     this.#directories.push(handle);
-    const held = { path, handle, identity: handle.identity() };
-    this.#look(held);
-    return held;
+    const directory = heldAt(path, handle);
+    this.#look(directory);
+    return directory;
   }
 
   #look(held: Held): FileIdentity {
@@ -136,7 +151,7 @@ export class PlaceGuard {
     if (found !== undefined) {
       if (isSame(found, held.identity)) return found;
       // A disk may number a file anew while it is open, as overlays do when they copy it.
-      held.identity = held.handle.identity();
+      held.identity = heldAt(held.path, held.handle).identity;
       if (isSame(found, held.identity)) return found;
     }
     const file = nameOf(this.#layout, held.path) || held.path;
@@ -151,12 +166,13 @@ export class PlaceGuard {
       return this.#fs.identity(path);
     } catch (error) {
       if (GONE.has(systemCode(error))) return undefined;
-      throw error;
+      throw storeFault(error, "check", path);
     }
   }
 
   #findAll(segments: readonly number[]): void {
-    const names = new Set(this.#fs.list(this.#layout.events).map(({ name }) => name));
+    const { events } = this.#layout;
+    const names = new Set(guarded("check", events, () => this.#fs.list(events)).map(({ name }) => name));
     for (const segment of segments) {
       const file = nameOf(this.#layout, segmentPath(this.#layout, segment));
       if (names.has(file.slice(file.lastIndexOf("/") + 1))) continue;

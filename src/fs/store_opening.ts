@@ -92,9 +92,9 @@ async function openGuarded(
     await createStore(fs, layout, options, config, notices);
   // Never a link to somewhere else; one that was removed is filled again from the log.
   await makeDirectory(fs, layout.workers, "workers");
-  if (fs.stat(layout.events)?.kind === "directory") {
-    guarded("open", layout.directory, () => guard.holdInside());
-  }
+  guarded("open", layout.directory, () => {
+    if (fs.stat(layout.events)?.kind === "directory") guard.holdInside();
+  });
   // Before the first event, the sync of it may have failed, and a second one would only claim success.
   const isInDoubt = !hasContent(fs, layout, options.runtimeId);
   const rememberConfig = (anyhow = false) =>
