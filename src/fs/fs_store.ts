@@ -31,7 +31,7 @@ import { DenoFileSystem } from "./deno_file_system.ts";
 import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
-import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
+import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
 import { SYNC_TURNS } from "./known_transcript.ts";
 import { LogPages } from "./log_pages.ts";
 import type { LogEnd, LogStart } from "./log_recovery.ts";
@@ -54,8 +54,8 @@ import type { PlacedLine } from "./waiting_lines.ts";
 
 /** Options of {@linkcode FsRuntimeStore.open}. */
 export interface FsStoreOptions {
-  /** Directory below which all runtimes of a host lie. */
-  readonly root: string;
+  /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
+  readonly root: string | URL;
   /** The runtime to keep: 1 to 80 bytes of UTF-8. */
   readonly runtimeId: string;
   /** Whether to create the store when there is none. Never overwrites. @default {true} */
@@ -147,9 +147,10 @@ export class FsRuntimeStore implements RuntimeStore {
     const fs = environment.fileSystem ?? new DenoFileSystem();
     const now = environment.now ?? Date.now;
     const runtimeId = parseRuntimeId(options.runtimeId);
-    const layout = runtimeLayout(options.root, runtimeId);
+    const root = absolutePath(options.root);
+    const layout = runtimeLayout(root, runtimeId);
     const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
-    const { root, create = true } = options;
+    const { create = true } = options;
     const place = await openPlace(fs, layout, { root, runtimeId, create, owner });
     return new FsRuntimeStore(layout, runtimeId, place);
   }

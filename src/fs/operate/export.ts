@@ -21,7 +21,14 @@ import { transcriptHeader } from "../transcript_file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
 import { LogFollower } from "./log_follower.ts";
 import { logLines } from "./log_lines.ts";
-import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import {
+  absoluteLocation,
+  findPlace,
+  type FoundPlace,
+  Meter,
+  type OperationOptions,
+  type StoreLocation,
+} from "./options.ts";
 import type { WorkerName } from "./view.ts";
 
 /** Options of {@linkcode exportRuntime}. */
@@ -43,9 +50,17 @@ export interface ExportOptions extends OperationOptions {
  * the log is damaged, `worker_not_found`, and `cursor_expired` for a worker
  * whose first events were pruned.
  */
-export async function* exportRuntime(
+export function exportRuntime(
   location: StoreLocation,
   options: ExportOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  // Before the first step: the process may be in another directory by then.
+  return exportFrom(absoluteLocation(location), options);
+}
+
+async function* exportFrom(
+  location: StoreLocation,
+  options: ExportOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   const fs = options.fileSystem ?? new DenoFileSystem();
   const place = findPlace(fs, location);
