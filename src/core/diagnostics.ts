@@ -39,6 +39,8 @@ export type DiagnosticCode =
   | "foreign_entry"
   /** Older bytes were dropped from quarantine to keep it within its bounds. */
   | "quarantine_dropped"
+  /** The file system does not number files reliably: a store moved or replaced while open may go unnoticed. */
+  | "path_identity_unavailable"
   /** One sync took longer than a second. */
   | "slow_sync"
   /** A command or a sync met an error that was answered with a typed error. */

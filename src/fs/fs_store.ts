@@ -29,9 +29,9 @@ import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
 import { DenoFileSystem } from "./deno_file_system.ts";
 import { guardedAsync, storeFault } from "./faults.ts";
-import type { FileLock, FileSystem } from "./file_system.ts";
+import type { FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
-import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
+import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
 import { SYNC_TURNS, type TranscriptLength } from "./known_transcript.ts";
 import { LogPages } from "./log_pages.ts";
 import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
@@ -44,6 +44,7 @@ import { Quarantine } from "./quarantine.ts";
 import { listSegments, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
 import { OneAtATime } from "./one_at_a_time.ts";
+import { isVanished } from "./place_guard.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
 import { completeTranscripts } from "./transcript_completion.ts";
@@ -54,8 +55,8 @@ import type { PlacedLine } from "./waiting_lines.ts";
 
 /** Options of {@linkcode FsRuntimeStore.open}. */
 export interface FsStoreOptions {
-  /** Directory below which all runtimes of a host lie. */
-  readonly root: string;
+  /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
+  readonly root: string | URL;
   /** The runtime to keep: 1 to 80 bytes of UTF-8. */
   readonly runtimeId: string;
   /** Whether to create the store when there is none. Never overwrites. @default {true} */
@@ -86,7 +87,6 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly #layout: RuntimeLayout;
   readonly #place: OpenedPlace;
   readonly #config: StoreConfig;
-  readonly #lock: FileLock;
   readonly #pages: LogPages;
   readonly #transcripts: Transcripts;
   readonly #quarantine: Quarantine;
@@ -113,20 +113,15 @@ export class FsRuntimeStore implements RuntimeStore {
   #namesUnsynced = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    disk: FileSystem,
-    layout: RuntimeLayout,
-    runtimeId: RuntimeId,
-    place: OpenedPlace,
-  ) {
+  private constructor(layout: RuntimeLayout, runtimeId: RuntimeId, place: OpenedPlace) {
     const notice = (found: Notice) => this.#notice(found);
-    const fs = this.#fs = withHandleRoom(disk, () => this.#transcripts.makeRoom());
+    const fs = this.#fs = withHandleRoom(place.fs, () => this.#transcripts.makeRoom());
+    place.guard.onLost = (error) => this.#lost(error);
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
     this.#layout = layout;
     this.#place = place;
     this.#config = place.config;
-    this.#lock = place.lock;
     this.#notices = [...place.notices];
     this.#pages = new LogPages(fs, layout, runtimeId);
     this.#quarantine = new Quarantine(fs, layout, place.config.limits, notice);
@@ -155,11 +150,12 @@ export class FsRuntimeStore implements RuntimeStore {
     const fs = environment.fileSystem ?? new DenoFileSystem();
     const now = environment.now ?? Date.now;
     const runtimeId = parseRuntimeId(options.runtimeId);
-    const layout = runtimeLayout(options.root, runtimeId);
+    const root = absolutePath(options.root);
+    const layout = runtimeLayout(root, runtimeId);
     const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
-    const { root, create = true } = options;
+    const { create = true } = options;
     const place = await openPlace(fs, layout, { root, runtimeId, create, owner });
-    return new FsRuntimeStore(fs, layout, runtimeId, place);
+    return new FsRuntimeStore(layout, runtimeId, place);
   }
 
   /** The operator's name of the runtime, from `config.jsonc`. */
@@ -348,7 +344,9 @@ export class FsRuntimeStore implements RuntimeStore {
     const writer = new LogWriter(this.#fs, this.#layout, this.runtimeId, { ...end, segments: kept }, {
       durability,
       segmentBytes,
+      guard: this.#place.guard,
       notice: (found) => this.#notice(found),
+      lost: (error) => this.#lost(error),
     });
     if (!isClean) await writer.startSegment();
     if (!wasUsed) this.#projections?.begin();
@@ -442,20 +440,23 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   #flushQuietly(): void {
-    if (this.#closing !== undefined || this.#projections?.idle !== false) return;
-    this.#flush().catch((error) => {
-      const { message } = storeFault(error, "flush", this.#layout.directory);
-      this.#notice({ code: "projection_failed", severity: "warning", message });
-    });
+    if (this.#closing !== undefined || this.#isLost || this.#projections?.idle !== false) return;
+    this.#flush().catch((error) => this.#flushFailed(error));
+  }
+
+  #flushFailed(error: unknown): void {
+    // A lost place was reported as that.
+    if (isVanished(error)) return;
+    const { message } = storeFault(error, "flush", this.#layout.directory);
+    this.#notice({ code: "projection_failed", severity: "warning", message });
   }
 
   async #close(): Promise<void> {
     this.#timer.stop();
     try {
-      if (this.#writer !== undefined && this.#writer.failure === undefined) await this.#flush();
+      if (this.#writer !== undefined && !this.#isLost) await this.#flush();
     } catch (error) {
-      const { message } = storeFault(error, "flush", this.#layout.directory);
-      this.#notice({ code: "projection_failed", severity: "warning", message });
+      this.#flushFailed(error);
     } finally {
       await this.#flushing?.catch(() => {});
       await this.#relieving?.catch(() => {});
@@ -464,7 +465,8 @@ export class FsRuntimeStore implements RuntimeStore {
       this.#transcripts.close();
       this.#pages.close();
       this.#writer?.finish();
-      this.#lock.release();
+      this.#place.guard.release();
+      this.#place.lock.release();
     }
   }
 
@@ -482,7 +484,19 @@ export class FsRuntimeStore implements RuntimeStore {
     else this.#host.notice(found);
   }
 
+  /** Whether nothing more may be written. */
+  get #isLost(): boolean {
+    return this.#writer?.failure !== undefined || this.#place.guard.failure !== undefined;
+  }
+
+  #lost(error: RuntimeError): void {
+    this.#timer.stop();
+    this.#host?.lost(error);
+  }
+
   #mustBeOpen(): void {
+    const { failure } = this.#place.guard;
+    if (failure !== undefined) throw failure;
     if (this.#closing === undefined) return;
     const message = `Cannot use store of runtime ${JSON.stringify(this.runtimeId)}: it is closed`;
     throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });

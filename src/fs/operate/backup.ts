@@ -20,7 +20,14 @@ import { DenoFileSystem } from "../deno_file_system.ts";
 import { closeQuietly, makeDirectory, openIfThere, readSmallFile, replaceFile, withFile } from "../disk.ts";
 import { corrupt, guarded, guardedAsync } from "../faults.ts";
 import type { FileLock, FileSystem } from "../file_system.ts";
-import { nameOf, runtimeLayout, runtimesDirectory, segmentPath, workerLayout } from "../layout.ts";
+import {
+  absolutePath,
+  nameOf,
+  runtimeLayout,
+  runtimesDirectory,
+  segmentPath,
+  workerLayout,
+} from "../layout.ts";
 import { takeLock } from "../lock.ts";
 import { removeSegments } from "../pruning.ts";
 import { cursorExpired } from "../segments.ts";
@@ -38,7 +45,7 @@ const SAMPLE_BYTES = 4_096;
 /** Options of {@linkcode backup}. */
 export interface BackupOptions extends OperationOptions {
   /** Root directory of the copy. A copy of the same runtime that is there already is brought up to date. */
-  readonly to: string;
+  readonly to: string | URL;
   /** Whether to verify the whole copy afterwards. @default {true} */
   readonly verify?: boolean | undefined;
   /** The disk. @default the real one */
@@ -73,7 +80,8 @@ export interface BackupReport {
 export async function backup(location: StoreLocation, options: BackupOptions): Promise<BackupReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
   const place = findPlace(fs, location);
-  const target = { ...place, layout: runtimeLayout(options.to, place.runtimeId) };
+  const to = absolutePath(options.to);
+  const target = { ...place, layout: runtimeLayout(to, place.runtimeId) };
   if (target.layout.directory === place.layout.directory) {
     throw invalidRequest("back up", "the copy must lie elsewhere");
   }
@@ -85,7 +93,7 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
       const follower = new LogFollower(place, () => {});
       await follower.begin();
       if (follower.damage !== undefined) throw follower.damage;
-      lock ??= await makeTarget(target, options.to);
+      lock ??= await makeTarget(target, to);
       const copy = new BackupCopy(place, target, follower, meter);
       await copy.run(newest);
       return copy;

@@ -21,7 +21,14 @@ import { hasTranscriptHeader, transcriptHeader, type TranscriptOwner } from "../
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
 import { LogFollower } from "./log_follower.ts";
 import { logLines } from "./log_lines.ts";
-import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import {
+  absoluteLocation,
+  findPlace,
+  type FoundPlace,
+  Meter,
+  type OperationOptions,
+  type StoreLocation,
+} from "./options.ts";
 import { purgedSince } from "./purged_since.ts";
 import type { WorkerName } from "./view.ts";
 
@@ -45,9 +52,17 @@ export interface ExportOptions extends OperationOptions {
  * whose first events were pruned, and when a writer prunes or purges what is
  * still to be read: then another try begins with what is kept.
  */
-export async function* exportRuntime(
+export function exportRuntime(
   location: StoreLocation,
   options: ExportOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  // Before the first step: the process may be in another directory by then.
+  return exportFrom(absoluteLocation(location), options);
+}
+
+async function* exportFrom(
+  location: StoreLocation,
+  options: ExportOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   const fs = options.fileSystem ?? new DenoFileSystem();
   const place = findPlace(fs, location);

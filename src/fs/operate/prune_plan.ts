@@ -36,10 +36,11 @@ export async function lastEventBefore(
   place: FoundPlace,
   { lastEventId }: { readonly lastEventId: number },
   time: string,
+  now: string,
 ): Promise<number> {
   return await untilSteady(() => {
     const { firstEventIds: segments } = listSegments(place.fs, place.layout);
-    return lastBefore(place, { segments, lastEventId }, time);
+    return lastBefore(place, { segments, lastEventId }, time, now);
   });
 }
 
