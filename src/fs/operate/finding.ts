@@ -9,6 +9,8 @@ import type { FileSpot } from "../../core/errors.ts";
 export type FindingCode =
   /** `runtime.json` is missing or damaged. */
   | "identity_damaged"
+  /** An import that was interrupted; it has to be run again. */
+  | "unfinished_import"
   /** `config.jsonc` is not what it should be; opening is refused until it is. */
   | "config_invalid"
   /** A line of the log is damaged, and the events in it are lost. */

@@ -22,7 +22,7 @@ import { FsRuntimeStore } from "../fs_store.ts";
 import { encodeName } from "../names.ts";
 import { takeLock } from "../lock.ts";
 import { findPlace, type FoundPlace, type OperationOptions, rootOf, type StoreLocation } from "./options.ts";
-import { planRepair, type RepairStep } from "./repair_plan.ts";
+import { isStuck, planRepair, type RepairStep } from "./repair_plan.ts";
 import { Salvage } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "./verify.ts";
 
@@ -62,14 +62,14 @@ export interface RepairReport {
  */
 export async function repair(location: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
-  const place = findPlace(fs, location);
+  const place = findPlace(fs, location, true);
   const before = await verifyPlace(place, options);
   const { steps, lost } = planRepair(place, before);
   const report = { runtimeId: place.runtimeId, before, steps, lost };
   if (options.apply !== true || steps.length === 0) return { ...report, applied: false };
-  mustBeInPlace(place, location);
-  const stuck = steps.find(({ action }) => action === "restore_backup" || action === "correct_config");
+  const stuck = steps.find(isStuck);
   if (stuck !== undefined) throw refused(place, stuck.message);
+  mustBeInPlace(place, location);
   if (lost !== null && options.salvage !== true) {
     throw refused(place, `events ${lost[0]} to ${lost[1]} would be lost; ask for salvage to accept that`);
   }

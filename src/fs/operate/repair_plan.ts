@@ -27,7 +27,9 @@ export interface RepairStep {
     /** Nothing here can help: a backup can. */
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
-    | "correct_config";
+    | "correct_config"
+    /** The operator has to run the import again: part of a stream is no store. */
+    | "import_again";
   /** For people. */
   readonly message: string;
   /** The file concerned. */
@@ -44,12 +46,29 @@ export interface RepairPlan {
   readonly lost: readonly [first: number, last: number] | null;
 }
 
+const STUCK: ReadonlySet<RepairStep["action"]> = new Set([
+  "restore_backup",
+  "correct_config",
+  "import_again",
+]);
+
+/** Whether a step has to be taken by the operator, before anything else. */
+export function isStuck({ action }: RepairStep): boolean {
+  return STUCK.has(action);
+}
+
 const LOG_DAMAGE: ReadonlySet<string> = new Set(["log_damaged", "log_gap", "log_inconsistent"]);
 
 /** Plans a repair. */
 export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan {
   const steps: RepairStep[] = [];
   const { counts, findings } = report;
+  if (counts.unfinished_import !== undefined) {
+    return {
+      steps: [{ action: "import_again", message: messageOf(findings, "unfinished_import") }],
+      lost: null,
+    };
+  }
   if (counts.config_invalid !== undefined) {
     steps.push({
       action: "correct_config",
@@ -77,8 +96,7 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     steps.push({ action: "cut_transcripts", message, eventId });
   }
   if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
-  const isStuck = steps.some(({ action }) => action === "restore_backup" || action === "correct_config");
-  if (!isStuck && (report.verdict === "healable" || steps.length > 0)) {
+  if (!steps.some(isStuck) && (report.verdict === "healable" || steps.length > 0)) {
     const message =
       "the store is opened and closed, which mends its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { basename } from "@std/path";
 import { isRuntimeError, type RuntimeErrorCode } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import { defaultConfig, readConfig } from "../config.ts";
@@ -16,6 +17,7 @@ import { segmentPath } from "../layout.ts";
 import { listSegments } from "../segments.ts";
 import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
+import { importedRuntime } from "./import_name.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
 import { readCheckpoints } from "./verify_checkpoints.ts";
 import { verifyFiles } from "./verify_files.ts";
@@ -77,14 +79,22 @@ export interface VerifyOptions extends OperationOptions {
  */
 export async function verify(location: StoreLocation, options: VerifyOptions = {}): Promise<VerifyReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
-  return await verifyPlace(findPlace(fs, location), options);
+  return await verifyPlace(findPlace(fs, location, true), options);
 }
 
-/** {@linkcode verify} on a place that was found. */
-export async function verifyPlace(place: FoundPlace, options: OperationOptions): Promise<VerifyReport> {
+/** {@linkcode verify} on a place that was found; `isImporting` is for an import that verifies its own work. */
+export async function verifyPlace(
+  place: FoundPlace,
+  options: OperationOptions,
+  isImporting: boolean = false,
+): Promise<VerifyReport> {
   const { layout, runtimeId } = place;
   const findings = new Findings();
   const meter = new Meter(options);
+  if (importedRuntime(basename(layout.directory)) !== undefined && !isImporting) {
+    const message = "the import into this directory did not finish; run it again";
+    findings.add({ code: "unfinished_import", severity: "damaged", message });
+  }
   const isSynced = checkIdentity(place, findings);
   const checkpoints = readCheckpoints(place, findings);
   const segments = segmentsOf(place, findings);
