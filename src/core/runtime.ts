@@ -305,9 +305,12 @@ export class Runtime implements AsyncDisposable {
       }
     }
     if (unknownCount > 0) notice(unknownEvents(unknownCount));
-    for (const head of await this.#committer.commitOwn(opening)) {
+    const { unrecorded = [] } = loaded;
+    const missing = unrecorded.filter(({ key }) => this.#ledger.keys(undefined)?.get(key) === undefined);
+    for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
       if (head.type === "worker.run_interrupted") notice(interruption(head));
     }
+    for (const event of unrecorded) await event.recorded();
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {

@@ -34,6 +34,8 @@ export interface RuntimeLayout {
   readonly workers: string;
   /** Bytes that were cut off or replaced. */
   readonly quarantine: string;
+  /** What repairs set aside; never cleared. */
+  readonly salvage: string;
 }
 
 /** The directory that holds the runtimes of a root. Throws `invalid_request` for a root that is no path. */
@@ -61,6 +63,7 @@ export function layoutIn(directory: string): RuntimeLayout {
     overview: join(directory, "overview.json"),
     workers: join(directory, "workers"),
     quarantine: join(directory, "quarantine"),
+    salvage: join(directory, "salvage"),
   };
 }
 

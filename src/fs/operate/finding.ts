@@ -11,6 +11,8 @@ export type FindingCode =
   | "identity_damaged"
   /** An import that was interrupted; it has to be run again. */
   | "unfinished_import"
+  /** A repair was interrupted before it recorded which events it loses; the next opening does. */
+  | "salvage_unrecorded"
   /** `config.jsonc` is not what it should be; opening is refused until it is. */
   | "config_invalid"
   /** A line of the log is damaged, and the events in it are lost. */

@@ -101,7 +101,9 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
       "the store is opened and closed, which mends its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });
   }
-  const last = Math.max(report.lastEventId, ...findings.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
+  // A torn end was never acknowledged, so nothing is lost with it.
+  const lost = findings.filter(({ severity }) => severity === "damaged");
+  const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
   const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
   return { steps, lost: from === undefined || from > last ? null : [from, last] };
 }

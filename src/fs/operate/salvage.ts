@@ -37,7 +37,7 @@ export class Salvage {
   /** For a store whose lock is held. */
   constructor(place: FoundPlace, now: () => number) {
     this.#place = place;
-    this.#directory = join(place.layout.directory, "salvage");
+    this.#directory = place.layout.salvage;
     this.#now = now;
   }
 

@@ -14,6 +14,7 @@ import { corrupt, guarded } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
 import { readIdentity, type StoreIdentity, wasSynced } from "../identity.ts";
 import { segmentPath } from "../layout.ts";
+import { type LostRange, pendingSalvage as pendingSalvageOf } from "../salvage_record.ts";
 import { listSegments } from "../segments.ts";
 import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
@@ -49,6 +50,8 @@ export interface VerifyReport {
   readonly findings: readonly Finding[];
   /** Findings that are not listed. */
   readonly dropped: number;
+  /** First and last event that an interrupted repair loses, and has not recorded; null without one. */
+  readonly pendingSalvage: readonly [first: number, last: number] | null;
   /** Findings by code. */
   readonly counts: Readonly<Partial<Record<FindingCode, number>>>;
 }
@@ -96,6 +99,7 @@ export async function verifyPlace(
     findings.add({ code: "unfinished_import", severity: "damaged", message });
   }
   const isSynced = checkIdentity(place, findings);
+  const pendingSalvage = checkSalvage(place, findings);
   const checkpoints = readCheckpoints(place, findings);
   const segments = segmentsOf(place, findings);
   meter.stage("log", sizeOf(place, segments), "bytes");
@@ -124,6 +128,7 @@ export async function verifyPlace(
     fileBytes,
     findings: findings.items,
     dropped: findings.dropped,
+    pendingSalvage,
     counts: findings.counts,
   };
 }
@@ -147,6 +152,24 @@ function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings
     findings.add({ code: "config_invalid", severity: "damaged", message: configIssue, file: "config.jsonc" });
   }
   return wasSynced(identity, config);
+}
+
+/** Looks for a repair that was interrupted. */
+function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings): LostRange | null {
+  const file = "salvage/pending.json";
+  try {
+    const lost = pendingSalvageOf(fs, layout, runtimeId);
+    if (lost === undefined) return null;
+    const [first, last] = lost;
+    const message =
+      `a repair was interrupted; the next opening records that events ${first} to ${last} are lost`;
+    findings.add({ code: "salvage_unrecorded", severity: "healable", message, file, eventIds: lost });
+    return lost;
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    findings.add({ code: "foreign_entry", severity: "info", message: error.message, file });
+    return null;
+  }
 }
 
 /** The message of an error with one of these codes, if `work` throws one. */
