@@ -7,8 +7,9 @@
  * @module
  */
 import { RuntimeError } from "../core/errors.ts";
-import { readSmallFile, replaceFile } from "./disk.ts";
-import { corrupt, guarded } from "./faults.ts";
+import { replaceInStore } from "./aside.ts";
+import { mustBeFile, readSmallFile } from "./disk.ts";
+import { guarded } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout } from "./layout.ts";
 
@@ -30,26 +31,19 @@ const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
  * for a link in its place, or `store_io` where locks do not lock.
  */
 export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<FileLock> {
-  mustBeNoLink(fs, layout);
+  // Locking creates the file where there is none.
+  guarded("lock", layout.lock, () => mustBeFile(fs, layout.lock, nameOf(layout, layout.lock)));
   const held = await tryLock(fs, layout.lock);
   if (held === undefined) throw lockedError(fs, layout);
   const lock = { release: () => releaseQuietly(held) };
   try {
     testLock(fs, layout.lock);
     const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
-    await replaceFile(fs, layout.owner, [bytes], { durable: false });
+    await replaceInStore(fs, layout, layout.owner, () => [bytes], { durable: false });
     return lock;
   } catch (error) {
     lock.release();
     throw error;
-  }
-}
-
-/** Locking creates the file where there is none: through a link, that would be somewhere else. */
-function mustBeNoLink(fs: FileSystem, layout: RuntimeLayout): void {
-  const kind = guarded("lock", layout.lock, () => fs.stat(layout.lock)?.kind);
-  if (kind !== undefined && kind !== "file") {
-    throw corrupt(nameOf(layout, layout.lock), `it is a ${kind}, not a file`);
   }
 }
 

@@ -18,6 +18,8 @@ export interface RepairStep {
     | "open_and_close"
     /** Write `runtime.json` anew. */
     | "rebuild_identity"
+    /** Set aside what lies in the place of a directory; the opening makes it anew. */
+    | "set_aside"
     /** Set a checkpoint aside, so that an opening reads the log instead. */
     | "set_checkpoint_aside"
     /** Cut the log before the first damaged event, and transcripts with it. */
@@ -28,6 +30,8 @@ export interface RepairStep {
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
     | "correct_config"
+    /** The operator has to move away what no repair can, while nothing has the store open. */
+    | "move_away"
     /** The operator has to run the import again: part of a stream is no store. */
     | "import_again";
   /** For people. */
@@ -49,6 +53,7 @@ export interface RepairPlan {
 const STUCK: ReadonlySet<RepairStep["action"]> = new Set([
   "restore_backup",
   "correct_config",
+  "move_away",
   "import_again",
 ]);
 
@@ -80,6 +85,7 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     const message = "runtime.json is written anew from what the log says";
     steps.push({ action: "rebuild_identity", message, file: "runtime.json" });
   }
+  steps.push(...oddSteps(findings));
   const cutAt = firstDamaged(report);
   const isHeld = findings.some(({ code, severity }) =>
     code === "log_behind_transcript" && severity === "damaged"
@@ -106,6 +112,21 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
   const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
   const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
   return { steps, lost: from === undefined || from > last ? null : [from, last] };
+}
+
+/** What to do about things in the place of files and directories that no opening copes with. */
+function oddSteps(findings: readonly Finding[]): RepairStep[] {
+  return findings.flatMap(({ code, severity, file, message }): RepairStep[] => {
+    if (code !== "wrong_kind" || severity !== "damaged" || file === undefined) return [];
+    // The lock is what makes a repair safe, and salvage/ is where things are set aside.
+    return file === "lock" || file === "salvage"
+      ? [{
+        action: "move_away",
+        message: `${file}: ${message}; move it away while nothing has the store open`,
+        file,
+      }]
+      : [{ action: "set_aside", message: `${file}: ${message}; it is moved to salvage/`, file }];
+  });
 }
 
 function messageOf(findings: readonly Finding[], code: string): string {

@@ -21,6 +21,7 @@ import { type Finding, type FindingCode, Findings, type Verdict } from "./findin
 import { importedRuntime } from "./import_name.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
 import { readCheckpoints } from "./verify_checkpoints.ts";
+import { checkKinds } from "./verify_kinds.ts";
 import { verifyFiles } from "./verify_files.ts";
 import { verifyLog } from "./verify_log.ts";
 
@@ -98,6 +99,7 @@ export async function verifyPlace(
     const message = "the import into this directory did not finish; run it again";
     findings.add({ code: "unfinished_import", severity: "damaged", message });
   }
+  checkKinds(place, findings);
   const isSynced = checkIdentity(place, findings);
   const pendingSalvage = checkSalvage(place, findings);
   const checkpoints = readCheckpoints(place, findings);
@@ -185,7 +187,9 @@ function issueOf(codes: readonly RuntimeErrorCode[], work: () => void): string |
 
 function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly number[] {
   try {
-    const { firstEventIds, foreign } = listSegments(fs, layout);
+    const { firstEventIds, foreign } = listSegments(fs, layout, ({ details: { file, reason } }, id) => {
+      findings.add({ code: "log_damaged", severity: "damaged", message: reason, file, eventIds: [id, id] });
+    });
     for (const name of foreign) {
       const message = `${JSON.stringify(name)} is none of the store's files`;
       findings.add({ code: "foreign_entry", severity: "info", message, file: `events/${name}` });
