@@ -28,7 +28,7 @@ import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { OpenRuns } from "./run.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
-import type { AppendResult, PrunedEvents, RuntimeStore } from "./store.ts";
+import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
 import { WakeUp } from "./wake.ts";
 import { watchEvents, type WatchOptions } from "./watch.ts";
 import {
@@ -305,12 +305,14 @@ export class Runtime implements AsyncDisposable {
       }
     }
     if (unknownCount > 0) notice(unknownEvents(unknownCount));
-    const { unrecorded = [] } = loaded;
-    const missing = unrecorded.filter(({ key }) => this.#ledger.keys(undefined)?.get(key) === undefined);
+    const { lastEventId } = this.#ledger.runtime;
+    const isKnown = ({ key }: UnrecordedEvent) => this.#ledger.keys(undefined)?.get(key) !== undefined;
+    const due = (loaded.unrecorded ?? []).filter((event) => isKnown(event) || lastEventId < event.endsBefore);
+    const missing = due.filter((event) => !isKnown(event));
     for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
       if (head.type === "worker.run_interrupted") notice(interruption(head));
     }
-    for (const event of unrecorded) await event.recorded();
+    for (const event of due) await event.recorded();
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {

@@ -66,6 +66,8 @@ export interface UnrecordedEvent {
   readonly key: string;
   /** Fingerprint for the key. */
   readonly request: string;
+  /** It is due when the log ends before this event: before, the operation has not taken effect. */
+  readonly endsBefore: number;
   /** Called when the event is durable. Does not reject. */
   recorded(): Promise<void>;
 }

@@ -93,7 +93,7 @@ export function unrecordedSalvage(
         await fs.syncDirectory(layout.salvage);
       }).catch(foreign);
     };
-    return [{ ...event, recorded }];
+    return [{ ...event, endsBefore: firstLostEventId, recorded }];
   } catch (error) {
     if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
     foreign(error);

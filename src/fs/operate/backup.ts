@@ -3,8 +3,8 @@
  * be at work. What is there already is not written again: a segment that has
  * the same bytes, and the beginnings of the last segment and of transcripts.
  *
- * The order makes it consistent: first the checkpoint is read, then
- * transcripts and the log are copied, which only ever grow; the checkpoint is
+ * The order makes it consistent: first the checkpoint is read, then the log
+ * and transcripts are copied, which only ever grow; the checkpoint is
  * written when all that it counts on is synced, and in a new copy
  * `runtime.json` comes last.
  *
@@ -157,9 +157,10 @@ class BackupCopy {
     const { layout: from } = this.#from;
     const { fs, layout: to } = this.#to;
     await this.#check();
-    if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
+    // The log first: a copy whose transcripts went further would be refused if this ended between the two.
     await this.#segments();
     await fs.syncDirectory(to.events);
+    if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
     await fs.syncDirectory(to.workers);
     if (newest !== undefined) await this.#small(to.checkpoint, newest.bytes);
     for (const name of ["config", "identity"] as const) {
