@@ -239,11 +239,8 @@ export class DenoFileSystem implements FileSystem {
     const kind = this.stat(path)?.kind ?? "file";
     if (kind === "file") return;
     const code = kind === "directory" ? "EISDIR" : kind === "link" ? "ELOOP" : "ENXIO";
-    throw Object.assign(new Error(`${code}: not a regular file, open '${path}'`), {
-      code,
-      syscall: "open",
-      path,
-    });
+    const error = new Error(`Cannot open ${JSON.stringify(path)}: it is no regular file`);
+    throw Object.assign(error, { code, syscall: "open", path });
   }
 
   async syncDirectory(path: string): Promise<void> {

@@ -85,14 +85,7 @@ export const commands: readonly Command[] = [
     base: baseDisk,
     async run(fileSystem): Promise<unknown> {
       stream ??= baseDisk().then(streamOf);
-      const chunks = await stream;
-      return await importRuntime(
-        "/target",
-        (async function* () {
-          yield* chunks;
-        })(),
-        { fileSystem },
-      );
+      return await importRuntime("/target", ReadableStream.from(await stream), { fileSystem });
     },
     result: (disk) => Promise.resolve(filesBelow(disk, "/target")),
     async check(left, base): Promise<void> {
