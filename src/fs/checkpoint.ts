@@ -10,7 +10,7 @@ import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import type { LoadedSnapshot, Snapshot } from "../core/store.ts";
-import { closeQuietly, openIfThere, readBytes, writeNew } from "./disk.ts";
+import { closeQuietly, notAFile, openIfThere, readBytes, writeNew } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import type { LogPosition } from "./log_recovery.ts";
@@ -112,7 +112,7 @@ export function readCheckpoint(
   return guarded("read", path, () => {
     const stat = fs.stat(path);
     if (stat === undefined) return undefined;
-    if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
+    if (stat.kind !== "file") throw corrupt(name, notAFile(stat.kind));
     // One file for both looks: a reader beside a writer may find another of that name a moment later, or none.
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;

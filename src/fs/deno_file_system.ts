@@ -217,6 +217,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   open(path: string, mode: OpenMode): OpenFile {
+    if (mode !== "create") this.#mustBeFile(path);
     return new DenoFile(Deno.openSync(path, OPTIONS[mode]));
   }
 
@@ -298,6 +299,15 @@ export class DenoFileSystem implements FileSystem {
     await Deno.rename(from, to);
   }
 
+  /** Throws when there is something else than a regular file. To open a FIFO waits until somebody writes to it. */
+  #mustBeFile(path: string): void {
+    const kind = this.stat(path)?.kind ?? "file";
+    if (kind === "file") return;
+    const code = kind === "directory" ? "EISDIR" : kind === "link" ? "ELOOP" : "ENXIO";
+    const error = new Error(`Cannot open ${JSON.stringify(path)}: it is no regular file`);
+    throw Object.assign(error, { code, syscall: "open", path });
+  }
+
   async syncDirectory(path: string): Promise<void> {
     if (!this.supports.directorySync) return;
     const directory = Deno.openSync(path);
@@ -309,6 +319,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   lock(path: string): FileLock | undefined {
+    this.#mustBeFile(path);
     const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
     try {
       if (file.tryLockSync(true)) return new DenoLock(file);

@@ -41,6 +41,7 @@ import { Projections } from "./projections.ts";
 import { type Prunable, prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
+import { unrecordedSalvage } from "./salvage_record.ts";
 import { listSegments, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
 import { OneAtATime } from "./one_at_a_time.ts";
@@ -174,7 +175,10 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#transcripts.beginReplay();
     for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row);
     this.#checkpointBytes = checkpoint?.bytes ?? 0;
-    return await Promise.resolve({ snapshot: checkpoint?.snapshot, events: this.#replay(checkpoint) });
+    const notice = (found: Notice) => this.#notice(found);
+    const unrecorded = unrecordedSalvage(this.#fs, this.#layout, this.runtimeId, notice);
+    const events = this.#replay(checkpoint);
+    return await Promise.resolve({ snapshot: checkpoint?.snapshot, events, unrecorded });
   }
 
   /** Appends a batch to the log; resolves when it is durable. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { moveAside } from "./aside.ts";
 import { mustBeDirectory } from "./disk.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
@@ -14,4 +15,14 @@ export function makeWorkerDirectory(fs: FileSystem, layout: RuntimeLayout, worke
   if (fs.stat(directory) === undefined && fs.makeDirectory(directory)) return true;
   mustBeDirectory(fs, directory, nameOf(layout, directory));
   return false;
+}
+
+/** Moves aside what lies in the place of the directory of a worker and is none. */
+export async function clearWorkerDirectory(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  workerId: string,
+): Promise<void> {
+  const { directory } = workerLayout(layout, workerId);
+  if ((fs.stat(directory)?.kind ?? "directory") !== "directory") await moveAside(fs, layout, directory);
 }

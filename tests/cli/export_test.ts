@@ -143,7 +143,7 @@ Deno.test("export and import work as commands", async () => {
     ];
     await everyEventStore({ root: source });
     const wrote = await cli(
-      [`--allow-read=${source}`, `--allow-write=${file}`],
+      [`--allow-read=${directory}`, `--allow-write=${directory}`],
       "export",
       source,
       "-o",
@@ -151,7 +151,7 @@ Deno.test("export and import work as commands", async () => {
     );
     assertEquals([wrote.code, wrote.err], [0, ""]);
     const again = await cli(
-      [`--allow-read=${source}`, `--allow-write=${file}`],
+      [`--allow-read=${directory}`, `--allow-write=${directory}`],
       "export",
       source,
       "-o",

@@ -37,7 +37,7 @@ Deno.test("report writes a page without script that names nothing outside of it"
   await withDirectory(async (directory) => {
     const [root, file] = [join(directory, "store"), join(directory, "report.html")];
     await hostileStore(root);
-    const permissions = [`--allow-read=${root}`, `--allow-write=${file}`];
+    const permissions = [`--allow-read=${directory}`, `--allow-write=${directory}`];
     const { code, err } = await cli(permissions, "report", root, "-o", file, "--entries", "155");
     assertEquals([code, err], [0, ""]);
     const page = Deno.readTextFileSync(file);
@@ -70,7 +70,7 @@ Deno.test({
     await withDirectory(async (directory) => {
       const [root, file] = [join(directory, "store"), join(directory, "report.html")];
       await hostileStore(root);
-      const permissions = [`--allow-read=${root}`, `--allow-write=${file}`];
+      const permissions = [`--allow-read=${directory}`, `--allow-write=${directory}`];
       assertEquals((await cli(permissions, "report", root, "-o", file)).code, 0);
       const url = `file://${file}`;
       const { requests, values, console } = await look(

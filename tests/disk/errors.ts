@@ -23,6 +23,7 @@ const TEXTS = {
   ENOSPC: "no space left on device",
   ENOTDIR: "not a directory",
   ENOTEMPTY: "directory not empty",
+  ENXIO: "no such device or address",
   EPERM: "operation not permitted",
   EROFS: "read-only file system",
   EXDEV: "cross-device link not permitted",

@@ -52,7 +52,7 @@ export function locate(machine: Machine, path: string, purpose: Purpose): Place 
     const last = depth === parts.length - 1;
     if (last && !(node?.kind === "link" && purpose.follow)) return { directory, name, node, passed };
     if (node === undefined) throw fail("ENOENT");
-    if (node.kind === "file") throw fail("ENOTDIR");
+    if (node.kind === "file" || node.kind === "other") throw fail("ENOTDIR");
     if (node.kind === "directory") {
       directory = node;
       continue;

@@ -105,6 +105,9 @@ export async function* decodeStream(
       line++;
       const whole = bytes.subarray(0, newline + 1);
       const text = decoded(decoder, whole.subarray(0, newline), line);
+      if (text.endsWith("\r")) {
+        throw badStream(line, "it ends in CR LF: a program converted the stream on its way");
+      }
       bytes = bytes.subarray(newline + 1);
       if (ended) throw badStream(line, "something follows the last line");
       ended = text.startsWith('{"end":');
