@@ -4,7 +4,8 @@
  * the same bytes, and the beginnings of the last segment and of transcripts.
  *
  * The order makes it consistent: first the checkpoint is read, then the log
- * and transcripts are copied, which only ever grow; the checkpoint is
+ * and transcripts are copied, which only ever grow, then what the log has by
+ * that time, such as the purge of a worker; the checkpoint is
  * written when all that it counts on is synced, and in a new copy
  * `runtime.json` comes last.
  *
@@ -141,6 +142,8 @@ class BackupCopy {
   readonly #to: FoundPlace;
   readonly #follower: LogFollower;
   readonly #meter: Meter;
+  /** Segments that were copied or compared before. */
+  readonly #seen = new Set<number>();
   copiedBytes = 0;
   keptBytes = 0;
   copiedSegments = 0;
@@ -159,8 +162,11 @@ class BackupCopy {
     await this.#check();
     // The log first: a copy whose transcripts went further would be refused if this ended between the two.
     await this.#segments();
-    await fs.syncDirectory(to.events);
     if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
+    // A transcript may have been missing because its worker was purged: the log of the copy must say so.
+    await this.#follower.advance();
+    if (this.#follower.damage !== undefined) throw this.#follower.damage;
+    await this.#segments();
     await fs.syncDirectory(to.workers);
     if (newest !== undefined) await this.#small(to.checkpoint, newest.bytes);
     for (const name of ["config", "identity"] as const) {
@@ -221,6 +227,9 @@ class BackupCopy {
       const isLast = segment === position?.segment;
       const size = isLast ? position?.offset ?? 0 : this.#from.fs.stat(source)?.size ?? 0;
       const have = this.#to.fs.stat(copy)?.size;
+      const isSeen = this.#seen.has(segment);
+      this.#seen.add(segment);
+      if (have === size && isSeen) continue;
       if (have === size) {
         this.keptBytes += size;
         this.keptSegments++;
@@ -230,6 +239,7 @@ class BackupCopy {
         this.copiedSegments++;
       }
     }
+    await this.#to.fs.syncDirectory(this.#to.layout.events);
   }
 
   /** Copies what the checkpoint counts of each transcript. One that is not there any more was purged since. */
