@@ -16,7 +16,7 @@ import { isRuntimeError, Runtime } from "../../mod.ts";
 import { layoutIn } from "../../src/fs/layout.ts";
 import { textOf } from "../cli/kit.ts";
 import { everyEvent, openRuntime } from "../cli/stores.ts";
-import { SimulatedDisk } from "../disk/mod.ts";
+import { killAt, SimulatedDisk } from "../disk/mod.ts";
 
 const local = { root: "/data", runtimeId: "local" };
 const DIRECTORY = "/data/runtimes/local";
@@ -243,3 +243,46 @@ for (const file of ["lock", "salvage"]) {
     assert(isRuntimeError(error) && error.message.includes("move it away"), String(error));
   });
 }
+
+Deno.test("every operation copes with a log without segments, and verify() reports log_gap", async () => {
+  const odd = (await store()).fork();
+  for (const { name } of odd.list(`${DIRECTORY}/events`)) odd.plant.nothing(`${DIRECTORY}/events/${name}`);
+  const { verdict, counts } = await verify(local, { fileSystem: odd.fork() });
+  assertEquals([verdict, counts.log_gap], ["damaged", 1]);
+  for (const [name, operation] of Object.entries(operations)) {
+    const disk = odd.fork();
+    await outcome(() => operation(disk), `${name} without segments`);
+  }
+});
+
+Deno.test("a first backup that was killed is reported, and refused with a typed error", async () => {
+  const good = await store();
+  let kills = 0;
+  for (let n = 1;; n += 5) {
+    const disk = good.fork();
+    disk.onCall = killAt(n);
+    const error = await backup(local, { fileSystem: disk, to: "/copy", verify: false }).catch((reason) =>
+      reason
+    );
+    if (!(error instanceof Error)) break;
+    kills++;
+    const left = disk.kill();
+    const copy = { root: "/copy", runtimeId: "local" };
+    await outcome(async () => {
+      const { verdict } = await verify(copy, { fileSystem: left });
+      const isWhole = left.peek("/copy/runtimes/local/runtime.json") !== undefined;
+      assertEquals(verdict === "damaged", !isWhole, `call ${n}`);
+    }, `verify() behind call ${n}`);
+    for (const [name, operation] of [["export", exportRuntime], ["view", openReadOnly]] as const) {
+      await outcome(async () => {
+        const found = await operation(copy, { fileSystem: left });
+        if (Symbol.asyncIterator in found) await textOf(found);
+        else await found.close();
+      }, `${name} behind call ${n}`);
+    }
+    await outcome(async () => {
+      await (await FsRuntimeStore.open({ ...copy, create: false }, { fileSystem: left.fork() })).close();
+    }, `an opening behind call ${n}`);
+  }
+  assert(kills > 20, `${kills} kills`);
+});

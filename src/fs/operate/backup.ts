@@ -158,6 +158,8 @@ class BackupCopy {
   readonly #to: FoundPlace;
   readonly #follower: LogFollower;
   readonly #meter: Meter;
+  /** Segments that were copied or compared before. */
+  readonly #seen = new Set<number>();
   copiedBytes = 0;
   keptBytes = 0;
   copiedSegments = 0;
@@ -178,14 +180,13 @@ class BackupCopy {
     await this.#check();
     // The log first: a copy whose transcripts went further would be refused if this ended between the two.
     await this.#segments();
-    await fs.syncDirectory(to.events);
     if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
-    await fs.syncDirectory(to.workers);
     // A transcript may have been missing because its worker was purged: the log of the copy must say so.
     await this.#follower.advance();
     if (this.#follower.damage !== undefined) throw this.#follower.damage;
     this.#mustHold(oldest);
-    await this.#copyNewEvents();
+    await this.#segments();
+    await fs.syncDirectory(to.workers);
     if (newest !== undefined) await this.#small(to.checkpoint, newest.bytes);
     for (const name of ["config", "identity"] as const) {
       const bytes = readSmallFile(this.#from.fs, from[name], 65_536);
@@ -258,6 +259,9 @@ class BackupCopy {
       const isLast = segment === position?.segment;
       const size = isLast ? position?.offset ?? 0 : guarded("stat", source, () => this.#sizeOf(source));
       const have = this.#to.fs.stat(copy)?.size;
+      const isSeen = this.#seen.has(segment);
+      this.#seen.add(segment);
+      if (have === size && isSeen) continue;
       if (have === size) {
         this.keptBytes += size;
         this.keptSegments++;
@@ -267,14 +271,6 @@ class BackupCopy {
         this.copiedSegments++;
       }
     }
-  }
-
-  /** Copies what the log got since the segments were copied. */
-  async #copyNewEvents(): Promise<void> {
-    const before = { bytes: this.keptBytes, segments: this.keptSegments };
-    await this.#segments();
-    // Segments of the first round are not counted twice.
-    [this.keptBytes, this.keptSegments] = [before.bytes, before.segments];
     await this.#to.fs.syncDirectory(this.#to.layout.events);
   }
 
