@@ -124,6 +124,19 @@ Deno.test("a lost store ends the commands that wait, at once, and leaves the one
   await runtime.close();
 });
 
+Deno.test("flush() writes nothing behind a snapshot that lost the store", async () => {
+  const { store, runtime } = await start();
+  const gate = new Gate();
+  store.script.append = async (_batch, keep) => ({ ...await keep(), snapshotDue: true });
+  store.script.saveSnapshot = () => gate.passed.then(() => Promise.reject(errors.vanished));
+  store.script.flush = () => Promise.reject(new Error("it must not be called"));
+  await runtime.record("n", null);
+  const flushing = assertRejects(() => runtime.flush());
+  gate.open();
+  assertEquals(await flushing, errors.vanished);
+  await runtime.close();
+});
+
 Deno.test("the first error of a lost store stays", async () => {
   const { store, runtime } = await start();
   store.host?.lost(errors.fenced);
