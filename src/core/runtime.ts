@@ -374,6 +374,7 @@ export class Runtime implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     await this.#saving;
+    if (this.#failure !== undefined) throw this.#failure;
     await this.#store.flush();
   }
 
