@@ -18,31 +18,27 @@ type KeyRow = [string, string, number, string, number, number, string];
 export function takeSnapshot(ledger: Ledger): Snapshot {
   const { runtime } = ledger;
   const states = [...ledger.workers()];
+  // A purge takes a table from the ledger, and leaves what is in it.
+  const tables = states.map(({ record }) => ledger.keys(record.workerId));
   return {
     through: runtime.lastEventId,
     runtimeJson: plainLines(
       JSON.stringify({ state: runtime, keys: keyRows(ledger.keys(undefined), runtime.lastEventId) }),
     ),
-    workers: workerParts(ledger, states, runtime.lastEventId),
+    workers: workerParts(states, tables, runtime.lastEventId),
   };
 }
 
 function* workerParts(
-  ledger: Ledger,
   states: readonly WorkerState[],
+  tables: readonly (KeyTable | undefined)[],
   through: number,
 ): Generator<SnapshotPart> {
-  for (const state of states) {
+  for (const [index, state] of states.entries()) {
     const { workerId } = state.record;
-    const part = { state, keys: keyRows(keysOf(ledger, state), through) };
+    const part = { state, keys: keyRows(tables[index], through) };
     yield { workerId, json: plainLines(JSON.stringify(part)) };
   }
-}
-
-/** The keys of a worker, unless it was purged since and another took its id. */
-function keysOf(ledger: Ledger, state: WorkerState): KeyTable | undefined {
-  const { workerId } = state.record;
-  return ledger.worker(workerId)?.createdEventId === state.createdEventId ? ledger.keys(workerId) : undefined;
 }
 
 /** Keys of events that the snapshot covers. Those that came since are in the log behind it. */
