@@ -172,7 +172,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a projection that could not be written is forgotten",
     file: "fs/projections.ts",
-    find: "      this.#dirty.add(workerId);\n      this.#failed(error, workerId);",
+    find: "      this.#markDirty(workerId);\n      this.#failed(error, workerId);",
     replace: "      this.#failed(error, workerId);",
     first: ["faults"],
   },
@@ -184,19 +184,12 @@ export const mutants: readonly Mutant[] = [
     first: ["faults"],
   },
   {
-    name: "a checkpoint counts lines that a full disk keeps waiting",
-    file: "fs/fs_store.ts",
-    find: "this.#purged.fault ?? behind",
-    replace: "this.#purged.fault",
+    name: "a checkpoint counts a transcript whose sync failed",
+    file: "fs/known_transcript.ts",
+    find: "isSame && transcript.bytes === undefined || ",
+    replace: "",
     first: ["faults"],
     share: 0.5,
-  },
-  {
-    name: "a checkpoint does not count a transcript that was rebuilt for it",
-    file: "fs/fs_store.ts",
-    find: "    if (writer.lastEventId === snapshot.through) lengths = this.#transcripts.lengths();",
-    replace: "    this.#transcripts.faultBehind = () => undefined;",
-    first: ["faults"],
   },
   {
     name: "a checkpoint forgets the entries that wait",
@@ -237,8 +230,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "pruning takes what the older checkpoint needs",
     file: "fs/fs_store.ts",
-    find: "Math.min(through, this.#checkpoints.lastUnneeded(), ",
-    replace: "Math.min(through, ",
+    find: "Math.min(through, this.#checkpoints.lastUnneeded())",
+    replace: "through",
     first: ["programs"],
   },
   {
