@@ -51,6 +51,8 @@ export interface CheckpointContent {
   readonly position: LogPosition;
   /** The runtime's own snapshot, as text. */
   readonly runtimeJson: string;
+  /** Purged workers whose files could not be removed yet, and the events that purged them. */
+  readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
   /** The workers, made as they are asked for. */
   readonly rows: Iterable<CheckpointRow>;
 }
@@ -63,6 +65,8 @@ export interface Checkpoint {
   readonly snapshot: LoadedSnapshot;
   /** For the store: what it says of each worker. */
   readonly rows: readonly CheckpointRow[];
+  /** Purged workers whose files could not be removed yet, and the events that purged them. */
+  readonly purgedLeft: readonly (readonly [string, number])[];
   /** Bytes of the file. */
   readonly bytes: number;
 }
@@ -77,8 +81,9 @@ export async function writeCheckpoint(
 }
 
 function* texts(content: CheckpointContent): Generator<string> {
-  const { runtimeId, through, position, runtimeJson } = content;
-  const head = sealHead({ format: FORMAT, runtimeId }, { through, position });
+  const { runtimeId, through, position, runtimeJson, purgedLeft = [] } = content;
+  const left = purgedLeft.length === 0 ? {} : { purgedLeft };
+  const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
   yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
   for (const { snapshot, ...row } of content.rows) {
@@ -146,6 +151,7 @@ const headSchema = z.looseObject({
   through: z.int().min(1),
   position: z.object({ segment: z.int().min(1), offset: z.int().min(1), lineOffset: z.int().min(0) }),
   runtime: z.looseObject({}),
+  purgedLeft: z.array(z.tuple([z.string(), z.int().min(1)])).default([]),
 });
 
 function parsed(file: OpenFile, runtimeId: string, name: string, size: number): Checkpoint {
@@ -163,7 +169,7 @@ function parsed(file: OpenFile, runtimeId: string, name: string, size: number): 
     runtimeJson: JSON.stringify(data.runtime),
     workers: rows.map((row) => row.snapshot),
   };
-  return { position: data.position, snapshot, rows, bytes: size };
+  return { position: data.position, snapshot, rows, purgedLeft: data.purgedLeft, bytes: size };
 }
 
 const SNAPSHOT = ',"snapshot":';

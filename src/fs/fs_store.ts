@@ -38,7 +38,7 @@ import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
 import { LogWriter } from "./log_writer.ts";
 import { Projections } from "./projections.ts";
-import { type Prunable, prunable, removeSegments } from "./pruning.ts";
+import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
@@ -174,6 +174,7 @@ export class FsRuntimeStore implements RuntimeStore {
     const checkpoint = this.#checkpoints.load();
     this.#transcripts.beginReplay();
     for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row);
+    this.#purged.restore(checkpoint?.purgedLeft ?? []);
     this.#checkpointBytes = checkpoint?.bytes ?? 0;
     const notice = (found: Notice) => this.#notice(found);
     const unrecorded = unrecordedSalvage(this.#fs, this.#layout, this.runtimeId, notice);
@@ -238,8 +239,6 @@ export class FsRuntimeStore implements RuntimeStore {
     await this.#syncTranscripts(turn);
     // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
     const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
-    // A purge that is covered is never seen again: what it left must be gone before.
-    if (this.#purged.fault !== undefined) throw this.#purged.fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
     this.#checkpointBytes = await this.#checkpoints.save({
@@ -247,36 +246,32 @@ export class FsRuntimeStore implements RuntimeStore {
       through,
       position,
       runtimeJson,
+      // The purges that are covered are not read again.
+      purgedLeft: this.#purged.left().filter(([, purgedEventId]) => purgedEventId <= through),
       rows,
     });
   }
 
   /** Gives up whole segments that neither checkpoint needs. */
-  async prune(prune: PruneEvents): Promise<PrunedEvents> {
+  async prune({ through, dryRun }: PruneEvents): Promise<PrunedEvents> {
     const writer = this.#loadedWriter();
-    if (prune.dryRun) return this.#prunable(this.#lastUnneeded(prune.through)).pruned;
+    const unneeded = () => Math.min(through, this.#checkpoints.lastUnneeded());
+    const plan = (bound: number) =>
+      prunable(this.#fs, this.#layout, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
+    if (dryRun) return plan(unneeded()).pruned;
     return await this.#checkpointing.run(async () => {
       // Events that become unneeded while transcripts are synced stay: the sync may have missed their lines.
-      const through = this.#lastUnneeded(prune.through);
+      const bound = unneeded();
       // Transcripts must do without these events from now on: they have to be right, and to last.
       await lookAtAll(this.#transcripts);
       await this.#syncTranscripts();
-      const { gone, pruned } = this.#prunable(Math.min(through, this.#transcripts.firstNeeded() - 1));
+      const { gone, pruned } = plan(bound);
       if (gone.length === 0) return pruned;
       writer.forget(new Set(gone));
       this.#pages.close();
       await removeSegments(this.#fs, this.#layout, gone);
       return pruned;
     });
-  }
-
-  /** The last event up to `through` that neither a checkpoint nor a transcript needs. */
-  #lastUnneeded(through: number): number {
-    return Math.min(through, this.#checkpoints.lastUnneeded(), this.#transcripts.firstNeeded() - 1);
-  }
-
-  #prunable(through: number): Prunable {
-    return prunable(this.#fs, this.#layout, this.#loadedWriter().segments, through);
   }
 
   /**
