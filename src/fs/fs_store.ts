@@ -51,6 +51,7 @@ import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
 import type { TranscriptWitness } from "./transcript_witness.ts";
 import { Transcripts } from "./transcripts.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
+import { checkPathLengths } from "./worker_directory.ts";
 
 /** Options of {@linkcode FsRuntimeStore.open}. */
 export interface FsStoreOptions {
@@ -172,6 +173,12 @@ export class FsRuntimeStore implements RuntimeStore {
     for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row);
     this.#checkpointBytes = checkpoint?.bytes ?? 0;
     return await Promise.resolve({ snapshot: checkpoint?.snapshot, events: this.#replay(checkpoint) });
+  }
+
+  /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
+  admits(workerId: WorkerId): void {
+    this.#mustBeOpen();
+    checkPathLengths(this.#fs, this.#layout, workerId);
   }
 
   /** Appends a batch to the log; resolves when it is durable. */
