@@ -194,6 +194,7 @@ export class Runtime implements AsyncDisposable {
   async createWorker(spec: WorkerSpec, options: CommandOptions = {}): Promise<Worker> {
     const parsed = parseWorkerSpec(spec);
     const workerId = parseWorkerId(parsed.workerId ?? this.#newId());
+    this.#store.admits?.(workerId);
     const body = { type: "create_worker", record: workerRecord(parsed, workerId) } as const;
     const outcome = await this.#submit(
       command(body, options, "create worker", parsed),

@@ -166,6 +166,11 @@ export interface RuntimeStore {
   readonly displayName: string | undefined;
   /** What the store can do. */
   readonly supports: StoreSupports;
+  /**
+   * Throws `invalid_request` if the store could not keep a worker of this id,
+   * for example because of a limit on paths. Called before each creation.
+   */
+  admits?(workerId: WorkerId): void;
   /** Gives back what is kept. Called once, before anything else. */
   load(host: StoreHost): Promise<LoadedStore>;
   /**

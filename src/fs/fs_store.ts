@@ -47,30 +47,16 @@ import { withHandleRoom } from "./handle_room.ts";
 import { OneAtATime } from "./one_at_a_time.ts";
 import { isVanished } from "./place_guard.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
+import type { FsStoreEnvironment, FsStoreOptions } from "./store_options.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
 import { completeTranscripts } from "./transcript_completion.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
 import type { TranscriptWitness } from "./transcript_witness.ts";
 import { Transcripts } from "./transcripts.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
+import { checkPathLengths } from "./worker_directory.ts";
 
-/** Options of {@linkcode FsRuntimeStore.open}. */
-export interface FsStoreOptions {
-  /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
-  readonly root: string | URL;
-  /** The runtime to keep: 1 to 80 bytes of UTF-8. */
-  readonly runtimeId: string;
-  /** Whether to create the store when there is none. Never overwrites. @default {true} */
-  readonly create?: boolean | undefined;
-}
-
-/** What {@linkcode FsRuntimeStore.open} may be given besides, for tests and for other disks. */
-export interface FsStoreEnvironment {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
-  /** The clock, in milliseconds since 1970. @default {Date.now} */
-  readonly now?: (() => number) | undefined;
-}
+export type { FsStoreEnvironment, FsStoreOptions } from "./store_options.ts";
 
 const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
 /** How many times the buffer for transcripts may be exceeded before appends wait for it. */
@@ -180,6 +166,12 @@ export class FsRuntimeStore implements RuntimeStore {
     const unrecorded = unrecordedSalvage(this.#fs, this.#layout, this.runtimeId, notice);
     const events = this.#replay(checkpoint);
     return await Promise.resolve({ snapshot: checkpoint?.snapshot, events, unrecorded });
+  }
+
+  /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
+  admits(workerId: WorkerId): void {
+    this.#mustBeOpen();
+    checkPathLengths(this.#fs, this.#layout, workerId);
   }
 
   /** Appends a batch to the log; resolves when it is durable. */

@@ -3,6 +3,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { FileSystem } from "../../src/fs/file_system.ts";
 import { type Case, type Ground, outcomeOf, put, textAt, tryOpen } from "./contract.ts";
 
+const LONG = "é".repeat(127) + "ab";
+
 /** Calls on {@linkcode furnish}ed ground and what they give: a value, or the code of an error. */
 const outcomes: readonly (readonly [call: string, path: string, outcome: unknown])[] = [
   ["read", "none", "ENOENT"],
@@ -34,6 +36,10 @@ const outcomes: readonly (readonly [call: string, path: string, outcome: unknown
   ["create", "loop/x", "ELOOP"],
   ["stat", "none", undefined],
   ["stat", "none/x", undefined],
+  ["stat", LONG, "ENAMETOOLONG"],
+  ["stat", `none/${LONG}`, undefined],
+  ["stat", "none/x".repeat(700), "ENAMETOOLONG"],
+  ["create", LONG, "ENAMETOOLONG"],
   ["stat", "file/x", "ENOTDIR"],
   ["stat", "file", "file"],
   ["stat", "dir", "directory"],
@@ -217,7 +223,7 @@ export async function call(fs: FileSystem, name: string, path: string): Promise<
 
 const tableCases: readonly Case[] = [
   ...outcomes.map(([name, path, outcome]): Case => ({
-    name: `${name}() gives ${outcome === "" ? "nothing" : outcome} when asked for ${path}`,
+    name: `${name}() gives ${outcome === "" ? "nothing" : outcome} when asked for ${path.slice(0, 40)}`,
     needs: path.startsWith("special") ? "special" : "posix",
     async run(ground): Promise<void> {
       furnish(ground);

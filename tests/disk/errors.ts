@@ -19,6 +19,7 @@ const TEXTS = {
   EISDIR: "illegal operation on a directory",
   ELOOP: "too many symbolic links encountered",
   EMFILE: "too many open files",
+  ENAMETOOLONG: "file name too long",
   ENOENT: "no such file or directory",
   ENOSPC: "no space left on device",
   ENOTDIR: "not a directory",
