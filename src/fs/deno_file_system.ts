@@ -133,6 +133,19 @@ function directoryChangeMs(path: string): number {
   }
 }
 
+/** Opens a file for writing, creating it if there is none. Creates nothing through a dangling link. */
+function openOrCreate(path: string): Deno.FsFile {
+  for (const mode of ["update", "create"] as const) {
+    try {
+      return Deno.openSync(path, OPTIONS[mode]);
+    } catch (error) {
+      // Another process may create the file between the two attempts.
+      if (codeOf(error) !== (mode === "update" ? "ENOENT" : "EEXIST")) throw error;
+    }
+  }
+  return Deno.openSync(path, OPTIONS.update);
+}
+
 /** A lock on a handle of its own; on Windows it also bars readers of that file. */
 class DenoLock implements FileLock {
   #file: Deno.FsFile | undefined;
@@ -244,7 +257,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   lock(path: string): FileLock | undefined {
-    const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+    const file = openOrCreate(path);
     try {
       if (file.tryLockSync(true)) return new DenoLock(file);
     } catch (error) {

@@ -85,7 +85,7 @@ const outcomes: readonly (readonly [call: string, path: string, outcome: unknown
   ["lock", "none/x", "ENOENT"],
   ["lock", "file/x", "ENOTDIR"],
   ["lock", "dir", "EISDIR"],
-  ["lock", "dangling", "held"],
+  ["lock", "dangling", "ENOENT"],
   ["lock", "loop", "ELOOP"],
 ];
 

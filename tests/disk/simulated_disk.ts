@@ -128,6 +128,9 @@ export class SimulatedDisk implements FileSystem {
   lock(path: string): FileLock | undefined {
     return this.#run("lock", path, () => {
       const place = locate(this.#machine, path, { operation: "lock", follow: true });
+      const isDangling = place.node === undefined &&
+        locate(this.#machine, path, { operation: "lock" }).node !== undefined;
+      if (isDangling) throw diskError("ENOENT", "lock", path);
       const file = place.node ?? createFile(this.#machine, place, path, "lock");
       if (file.kind !== "file") throw diskError("EISDIR", "lock", path);
       require(file, MAY_READ | MAY_WRITE, "lock", path);
