@@ -12,35 +12,26 @@ import {
 } from "../../mod.ts";
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
+import { isGranted } from "../privileged.ts";
 import { withoutRoom } from "./bytes_file.ts";
 
 const encoder = new TextEncoder();
 
-function isGranted(name: "read" | "write" | "run"): boolean {
-  return Deno.permissions.querySync({ name }).state === "granted";
-}
-
-const files = isGranted("read") && isGranted("write");
 /** Options of a test that reads and writes files, and may do nothing else. */
 export const onFiles: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
   permissions: { read: true, write: true },
-  ignore: !files,
-};
-/** Options of a test that also starts processes. */
-export const withProcesses: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
-  permissions: "inherit",
-  ignore: !files || !isGranted("run"),
+  ignore: !isGranted("read") || !isGranted("write"),
 };
 
-/** A test with a place of its own on the real disk. */
+/** A test with a place of its own on the real disk; `optionsOf` is `privileged` if it needs more than files. */
 export function diskTest(
   name: string,
   body: (place: TestPlace) => void | Promise<void>,
-  options: Pick<Deno.TestDefinition, "permissions" | "ignore"> = onFiles,
+  optionsOf: (name: string) => Pick<Deno.TestDefinition, "permissions" | "ignore"> = () => onFiles,
 ): void {
   Deno.test({
     name,
-    ...options,
+    ...optionsOf(name),
     fn: async () => {
       await using place = new TestPlace();
       await body(place);
