@@ -142,7 +142,7 @@ const damages: readonly Damage[] = [
   {
     name: "a config that is wrong",
     harm: (dir) => Deno.writeTextFileSync(join(dir, "config.jsonc"), '{ "limits": { "segmentBytes": -1 } }'),
-    verdict: "damaged",
+    verdict: "healable",
     code: "config_invalid",
   },
   {

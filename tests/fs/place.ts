@@ -108,7 +108,8 @@ export class TestPlace implements AsyncDisposable {
   }
 }
 
-function copyTree(from: string, to: string): void {
+/** Copies a directory. */
+export function copyTree(from: string, to: string): void {
   Deno.mkdirSync(to, { mode: 0o700 });
   for (const { name, isDirectory } of Deno.readDirSync(from)) {
     if (isDirectory) copyTree(join(from, name), join(to, name));

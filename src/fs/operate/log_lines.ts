@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { conversionHint } from "../conversion.ts";
 import { Slices } from "../../core/turn.ts";
 import { corrupt, guarded } from "../faults.ts";
 import type { FileSystem, OpenFile } from "../file_system.ts";
@@ -71,7 +72,7 @@ async function* linesOfSegment(
   try {
     const start = segmentHeader(runtimeId, segment).length;
     for (const line of scanLines(file, start, contentSize(file), TORN_BYTES_MAX)) {
-      const id = checkedId(line, expected, layout, path);
+      const id = checkedId(line, expected, layout, path, file);
       expected = id + 1;
       if (id > after) yield { ...line, id };
       if (id === through) break;
@@ -91,11 +92,17 @@ function openSegment(fs: FileSystem, path: string): OpenFile {
   return guarded("open", path, () => fs.open(path, "read"));
 }
 
-function checkedId(line: Line, expected: number, layout: RuntimeLayout, path: string): number {
+function checkedId(
+  line: Line,
+  expected: number,
+  layout: RuntimeLayout,
+  path: string,
+  file: OpenFile,
+): number {
   const { bytes, start, end, terminated, offset } = line;
   const id = terminated && isIntact(bytes, start, end) ? idOf(bytes, start) : 0;
   if (id === expected) return id;
-  throw corrupt(nameOf(layout, path), `the line of event ${expected} is damaged`, {
+  throw corrupt(nameOf(layout, path), `the line of event ${expected} is damaged${conversionHint(file)}`, {
     byteOffset: offset,
     eventIds: [expected, expected],
   });

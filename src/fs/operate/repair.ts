@@ -69,6 +69,9 @@ export async function repair(location: StoreLocation, options: RepairOptions = {
   if (options.apply !== true || steps.length === 0) return { ...report, applied: false };
   mustBeInPlace(place, location);
   const stuck = steps.find(({ action }) => action === "restore_backup" || action === "correct_config");
+  if (stuck?.action === "correct_config") {
+    throw invalidRequest("repair", "config.jsonc has to be corrected first");
+  }
   if (stuck !== undefined) throw refused(place, stuck.message);
   if (lost !== null && options.salvage !== true) {
     throw refused(place, `events ${lost[0]} to ${lost[1]} would be lost; ask for salvage to accept that`);
