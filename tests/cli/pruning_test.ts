@@ -70,3 +70,24 @@ Deno.test("purge gives up workers that have ended, with --apply alone", async ()
     assertEquals((await command("verify", root)).code, 0);
   });
 });
+
+Deno.test("purge that was killed half way can be repeated, and refuses a worker that never was", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    await everyEvent(runtime);
+    await runtime.worker("Ops/1").purge();
+    await runtime.close();
+    const told = await command("purge", root, "Ops/1", "id-2");
+    assertEquals(told.code, 0, told.err);
+    assertStringIncludes(told.out, "Ops/1 was purged before: skipped");
+    const done = await command("purge", root, "Ops/1", "id-2", "--apply", "--json");
+    assertEquals([done.code, done.json.applied, done.json.purgedBefore], [0, true, ["Ops/1"]], done.err);
+    assertEquals(done.json.workers.map(({ workerId }: { workerId: string }) => workerId), ["id-2"]);
+    const again = await command("purge", root, "Ops/1", "id-2", "--apply");
+    assertEquals(again.code, 0, again.err);
+    assertStringIncludes(again.out, "nothing left to purge");
+    const wrong = await command("purge", root, "Ops/1", "Ops/2", "--apply");
+    assertEquals(wrong.code, 1);
+    assertStringIncludes(wrong.err, 'Cannot find worker "Ops/2"');
+  });
+});

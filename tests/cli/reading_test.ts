@@ -3,6 +3,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { main } from "../../cli/mod.ts";
+import { limits } from "../../mod.ts";
+import { copyTree } from "../fs/place.ts";
 import { capture, command, readingCommands, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 
@@ -147,5 +149,62 @@ Deno.test("output holds no escape sequences of a worker's own", async () => {
       assertEquals(/[\u0000-\u0008\u000b-\u001f\u007f\u202e]/.test(out), false, JSON.stringify(out));
       assertStringIncludes(out, "gone");
     }
+  });
+});
+
+Deno.test("events --worker reads as far back or forward as it takes", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const [alice, bob] = [
+      await runtime.createWorker({ workerId: "alice", intent: { kind: "assistant" } }),
+      await runtime.createWorker({ workerId: "bob", intent: { kind: "assistant" } }),
+    ];
+    const content = "x".repeat(limits.contentBytesMax - 1_000);
+    const count = Math.ceil(1.2 * limits.pageScanBytesMax / content.length);
+    for (let n = 0; n < count; n++) await bob.append([{ role: "tool", content }]);
+    await alice.append([{ role: "user", content: "still here" }]);
+    for (let n = 0; n < count; n++) await bob.append([{ role: "tool", content }]);
+    await runtime.close();
+    const ids = async (...args: string[]): Promise<number[]> => {
+      const { json } = await command("events", root, "--worker", "alice", "--json", ...args);
+      return json.items.map(({ id }: { id: number }) => id);
+    };
+    const all = [3, count + 5];
+    assertEquals([await ids(), await ids("--limit", "1"), await ids("--after", "0")], [
+      all,
+      all.slice(1),
+      all,
+    ]);
+  });
+});
+
+Deno.test("transcript cuts a long entry unless --full is given", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+    const content = "0123456789".repeat(1_000);
+    await worker.append([{ role: "tool", content, metadata: { raw: content } }]);
+    await runtime.close();
+    for (const all of [[], ["--all"]]) {
+      const cut = await command("transcript", root, "w", ...all);
+      assert(cut.out.length < 9_000, `${cut.out.length} characters`);
+      assertStringIncludes(cut.out, "4,000 of 10,000 characters; --full shows all");
+      const full = await command("transcript", root, "w", "--full", ...all);
+      assertEquals(full.out.split(content).length, 3);
+    }
+  });
+});
+
+Deno.test("inspect lists the copy of a runtime as what verify says it is", async () => {
+  await withDirectory(async (root) => {
+    await everyEventStore({ root });
+    const copy = join(root, "runtimes", "copied");
+    copyTree(join(root, "runtimes", "local"), copy);
+    assertEquals((await command("verify", copy)).code, 0);
+    const { code, out } = await command("inspect", root);
+    assertEquals(code, 0, out);
+    assertStringIncludes(out, "copy of local");
+    Deno.removeSync(join(copy, "runtime.json"));
+    assertEquals((await command("inspect", root)).code, 3);
   });
 });

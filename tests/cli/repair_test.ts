@@ -137,3 +137,20 @@ Deno.test("repair is a dry run as a command, and acts with --apply", async () =>
     assertEquals([done.code, done.json.applied, done.json.after.verdict], [0, true, "clean"]);
   });
 });
+
+Deno.test("repair and verify say of an unusable config that it is to be corrected", async () => {
+  await withDirectory(async (root) => {
+    await everyEventStore({ root });
+    Deno.writeTextFileSync(join(root, "runtimes", "local", "config.jsonc"), '{ "limit": {} }');
+    const verified = await command("verify", root);
+    assertEquals(verified.code, 2);
+    assertStringIncludes(verified.out, "until config.jsonc is corrected");
+    const told = await command("repair", root);
+    assertEquals(told.code, 2);
+    assertStringIncludes(told.out, "Correct config.jsonc first");
+    assertEquals(told.out.includes("--apply"), false, told.out);
+    const refused = await command("repair", root, "--apply");
+    assertEquals(refused.code, 1);
+    assertStringIncludes(refused.err, "config.jsonc has to be corrected first");
+  });
+});
