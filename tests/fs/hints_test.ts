@@ -36,20 +36,6 @@ for (const { name, convert, hint } of conversions) {
   });
 }
 
-diskTest("a log that is older than its checkpoint is refused with the likely causes", async (place) => {
-  const session = async (content: string): Promise<void> => {
-    const runtime = await place.open();
-    await speak(runtime, "a", [content]);
-    await runtime.close();
-  };
-  await session("one");
-  const copied = Deno.readTextFileSync(place.segment(1));
-  await session("two");
-  Deno.writeTextFileSync(place.segment(1), copied);
-  const { details } = await refused("store_corrupt", () => place.open());
-  assertMatch(details.reason, /an older copy, or one that was taken while the store was in use\?/);
-});
-
 diskTest("Runtime.open() of a store that was not closed counts the events that it replays", async (place) => {
   const told = async (): Promise<string | undefined> => {
     const runtime = await place.open();
