@@ -166,7 +166,7 @@ diskTest("all directories have mode 0700 and all files 0600", async (place) => {
     const isFile = /\.(json|jsonl|bin)$|lock$/.test(path);
     assertEquals([path, mode], [path, isFile ? "600" : "700"]);
   }
-}, () => ({ ...onFiles, ignore: onFiles.ignore === true || Deno.build.os === "windows" }));
+}, { ...onFiles, ignore: onFiles.ignore === true || Deno.build.os === "windows" });
 
 /** Collects the ids of events after the last one in `seen`, up to the custom event `name`. */
 async function follow(runtime: Runtime, seen: number[], name: string): Promise<void> {

@@ -23,15 +23,18 @@ export const onFiles: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
   ignore: !isGranted("read") || !isGranted("write"),
 };
 
-/** A test with a place of its own on the real disk; `optionsOf` is `privileged` if it needs more than files. */
+/** Options of a test on the real disk. */
+type DiskTestOptions = Pick<Deno.TestDefinition, "permissions" | "ignore">;
+
+/** A test with a place of its own on the real disk; `options` is `privileged` if it needs more than files. */
 export function diskTest(
   name: string,
   body: (place: TestPlace) => void | Promise<void>,
-  optionsOf: (name: string) => Pick<Deno.TestDefinition, "permissions" | "ignore"> = () => onFiles,
+  options: DiskTestOptions | ((name: string) => DiskTestOptions) = onFiles,
 ): void {
   Deno.test({
     name,
-    ...optionsOf(name),
+    ...(typeof options === "function" ? options(name) : options),
     fn: async () => {
       await using place = new TestPlace();
       await body(place);
