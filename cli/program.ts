@@ -86,7 +86,8 @@ function reading(program: Command, io: Io, wrap: Wrap): void {
   onStore(program, "show <dir> <worker>", "one worker: record, state, usage")
     .action(wrap((dir, worker, options) => showCommand(io, dir, worker, options)));
   paged(onStore(program, "transcript <dir> <worker>", "what was said to a worker and by it"), "entries")
-    .option("--all", "all of it")
+    .option("--all", "all entries")
+    .option("--full", "long entries in full")
     .action(wrap((dir, worker, options) => transcriptCommand(io, dir, worker, options)));
   paged(onStore(program, "events <dir>", "what happened"), "events")
     .option("-w, --worker <id>", "only events of this worker")

@@ -35,10 +35,11 @@ export function whole(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** `$0.0123`, `$12.30`. */
+/** `$12.30`, `$0.0123`, `$0.000015`. */
 export function dollars(costMicroUsd: number): string {
   const value = costMicroUsd / 1_000_000;
-  return `$${value !== 0 && value < 1 ? value.toFixed(4) : value.toFixed(2)}`;
+  const digits = value === 0 || value >= 1 ? 2 : value >= 0.01 ? 4 : 6;
+  return `$${value.toFixed(digits)}`;
 }
 
 /** `350 ms`, `12 s`, `3 min`, `5 h`, `12 days`. */

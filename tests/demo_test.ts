@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { fromFileUrl, join } from "@std/path";
 import { Runtime } from "../mod.ts";
 import { FsRuntimeStore } from "../fs_store.ts";
-import { withProcesses } from "./fs/place.ts";
+import { privileged } from "./privileged.ts";
 
 const repository = fromFileUrl(new URL("..", import.meta.url));
 
@@ -33,8 +33,7 @@ async function demo(...args: string[]): Promise<Result> {
 
 function processTest(name: string, body: (directory: string) => Promise<void>): void {
   Deno.test({
-    name,
-    ...withProcesses,
+    ...privileged(name),
     fn: async () => {
       const directory = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "worker-runtime-test-" }));
       try {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, relative } from "@std/path";
-import { withProcesses } from "./fs/place.ts";
+import { privileged } from "./privileged.ts";
 
 const repository = fromFileUrl(new URL("..", import.meta.url));
 const script = fromFileUrl(new URL("fs/children/permissions.ts", import.meta.url));
@@ -43,8 +43,7 @@ async function underFlags(what: string, root: string, ...flags: string[]): Promi
 
 function processTest(name: string, body: (root: string) => Promise<void>): void {
   Deno.test({
-    name,
-    ...withProcesses,
+    ...privileged(name),
     fn: async () => {
       const root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "worker-runtime-test-" }));
       try {
@@ -175,9 +174,4 @@ processTest("the module graph of mod.ts holds nothing of the file system", async
   assert(specifiers.some((specifier) => specifier.endsWith("/src/core/runtime.ts")));
   const wrong = specifiers.filter((specifier) => /\/src\/fs\/|fs_store|@std\/|^node:/.test(specifier));
   assertEquals(wrong, []);
-});
-
-processTest("deno check mod.ts asks for nothing", async () => {
-  const { code, err } = await deno("check", "--quiet", "mod.ts");
-  assertEquals(code, 0, err);
 });

@@ -1,16 +1,15 @@
 // The tools: the registry for machines that cannot reach JSR, the command that uses it, and the counts for CI.
 
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { readCounts, report } from "../tools/counts.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { readResults, report, type Result as TestResult } from "../tools/counts.ts";
 import { loadPackages } from "../tools/packages.ts";
 import { serveRegistry } from "../tools/registry.ts";
+import { isGranted, privileged } from "./privileged.ts";
 
 const tools = `${import.meta.dirname}/../tools/`;
-const isGranted = (name: "net" | "read" | "run" | "write"): boolean =>
-  Deno.permissions.querySync({ name }).state === "granted";
 const files = { permissions: { read: true, write: true }, ignore: !isGranted("read") || !isGranted("write") };
-const network = { permissions: { read: true, net: true }, ignore: !isGranted("read") || !isGranted("net") };
-const commands = { permissions: "inherit", ignore: files.ignore || !isGranted("run") } as const;
+const needing = (name: string, fn: () => void | Promise<void>): void =>
+  Deno.test({ ...privileged(name), fn });
 
 /** A directory laid out like the repository of the standard library, with one package in it. */
 async function withStd(body: (dir: string) => void | Promise<void>): Promise<void> {
@@ -53,7 +52,7 @@ async function jsr(args: string[], env: Record<string, string> = {}): Promise<Re
   }
 }
 
-Deno.test("serveRegistry() answers with sizes and checksums that fit the files", network, async () => {
+needing("serveRegistry() answers with sizes and checksums that fit the files", async () => {
   await using registry = serveRegistry(`${tools}std`);
   const get = async (path: string): Promise<Response> => await fetch(new URL(path, registry.url));
   for (const name of ["@std/assert", "@std/fs", "@std/jsonc", "@std/path"]) {
@@ -70,7 +69,7 @@ Deno.test("serveRegistry() answers with sizes and checksums that fit the files",
   }
 });
 
-Deno.test("serveRegistry() answers 404 for what it does not have", network, async () => {
+needing("serveRegistry() answers 404 for what it does not have", async () => {
   await using registry = serveRegistry(`${tools}std`);
   const wrong = ["", "@std/none/meta.json", "@std/path/9.9.9_meta.json", "@std/path/9.9.9/mod.ts", "/mod.ts"];
   for (const path of wrong) {
@@ -79,7 +78,7 @@ Deno.test("serveRegistry() answers 404 for what it does not have", network, asyn
   }
 });
 
-Deno.test("serveRegistry() finds a port while another registry runs", network, async () => {
+needing("serveRegistry() finds a port while another registry runs", async () => {
   await using first = serveRegistry(`${tools}std`);
   await using second = serveRegistry(`${tools}std`);
   const [one, two] = [new URL(first.url), new URL(second.url)];
@@ -103,15 +102,14 @@ Deno.test("loadPackages() throws when the directory holds no package", files, ()
 
 const printName = `import { name } from "jsr:@std/path@^1"; console.log(name)`;
 
-Deno.test("jsr.ts --std serves the directory to the command", commands, () =>
+needing("jsr.ts --std serves the directory to the command", () =>
   withStd(async (dir) => {
     const { code, out, err } = await jsr(["--std", dir, "--", "deno", "eval", printName]);
     assertEquals({ code, out }, { code: 0, out: "the given one\n" }, err);
   }));
 
-Deno.test(
+needing(
   "jsr.ts takes the directory from the environment, for itself and for what it runs",
-  commands,
   () =>
     withStd(async (dir) => {
       const nested = ["deno", "run", "-A", "--no-config", `${tools}jsr.ts`, "deno", "eval", printName];
@@ -122,22 +120,21 @@ Deno.test(
     }),
 );
 
-Deno.test("jsr.ts leaves a registry that the user chose alone", commands, async () => {
+needing("jsr.ts leaves a registry that the user chose alone", async () => {
   const env = { JSR_URL: "http://127.0.0.1:9/" };
   const { code, out, err } = await jsr(["deno", "eval", `console.log(Deno.env.get("JSR_URL"))`], env);
   assertEquals({ code, out, err }, { code: 0, out: "http://127.0.0.1:9/\n", err: "" });
 });
 
-Deno.test("jsr.ts ends with the exit code of the command", commands, async () => {
+needing("jsr.ts ends with the exit code of the command", async () => {
   const env = { JSR_URL: "http://127.0.0.1:9/" };
   assertEquals((await jsr(["deno", "eval", "Deno.exit(7)"], env)).code, 7);
   assertEquals((await jsr([], env)).code, 2);
 });
 
+const noSignals = Deno.build.os === "windows" ? "signals need POSIX" : undefined;
 Deno.test({
-  name: "jsr.ts passes input and signals on to the command",
-  ...commands,
-  ignore: commands.ignore || Deno.build.os === "windows",
+  ...privileged("jsr.ts passes input and signals on to the command", noSignals),
   fn: async () => {
     const script = `
       Deno.addSignalListener("SIGTERM", () => Deno.exit(9));
@@ -160,28 +157,46 @@ Deno.test({
   },
 });
 
-Deno.test("readCounts() counts tests, not their steps", () => {
-  const counts = readCounts(`<testsuites><testsuite name="./tests/a_test.ts" tests="5" disabled="1">
+Deno.test("readResults() reads tests, not their steps", () => {
+  const results = readResults(`<testsuites><testsuite name="./tests/a_test.ts" tests="5" disabled="1">
     <testcase name="a &gt; b" line="1"></testcase>
     <testcase name="fails"><failure message="x">&lt;skipped&gt;</failure></testcase>
     <testcase name="fails &gt; step &gt; inner"><failure message="x">x</failure></testcase>
     <testcase name="skips"><skipped/></testcase>
     </testsuite></testsuites>`);
-  assertEquals(counts, [{ name: "./tests/a_test.ts", passed: 1, failed: 1, ignored: 1 }]);
+  assertEquals(results.map(({ file, name, outcome }) => `${file}: ${name}: ${outcome}`), [
+    "./tests/a_test.ts: a > b: passed",
+    "./tests/a_test.ts: fails: failed",
+    "./tests/a_test.ts: skips: ignored",
+  ]);
 });
 
-Deno.test({
-  name: "report() ends with the sums, and counts a failed run as a failure",
-  permissions: { read: true },
-  ignore: !isGranted("read"),
-  fn: () => {
-    const counts = [
-      { name: "./tests/a_test.ts", passed: 2, failed: 0, ignored: 1 },
-      { name: "./tests/b_test.ts", passed: 3, failed: 0, ignored: 0 },
-    ];
-    assertStringIncludes(report(counts, 0)[0] ?? "", "tests/a_test.ts: 2 passed, 0 failed, 1 ignored");
-    assertEquals(report(counts, 0).at(-1), "5 passed, 0 failed");
-    assertEquals(report(counts, 1).at(-1), "5 passed, 1 failed");
-    assertEquals(report([], 1), ["0 passed, 1 failed"]);
+Deno.test(
+  "report() ends with the sums over distinct tests, and counts a failed run as a failure",
+  files,
+  () => {
+    const made = (name: string, outcome: TestResult["outcome"]): TestResult => ({
+      file: "./tests/a_test.ts",
+      name,
+      outcome,
+    });
+    const runs = {
+      core: [made("one", "passed"), made("two", "passed")],
+      files: [made("one", "passed"), made("two", "failed"), made("three", "passed"), made("four", "ignored")],
+      privileged: [
+        made("one", "ignored"),
+        made("four (ignored: no Python)", "ignored"),
+        made("five", "passed"),
+      ],
+    };
+    assertEquals(report(runs, 1), [
+      "core: tests/a_test.ts: 2 passed, 0 failed, 0 ignored",
+      "files: tests/a_test.ts: 2 passed, 1 failed, 1 ignored",
+      "privileged: tests/a_test.ts: 1 passed, 0 failed, 1 ignored",
+      "3 passed, 1 failed",
+    ]);
+    assertEquals(report({ core: runs.core }, 0).at(-1), "2 passed, 0 failed");
+    assertEquals(report({ core: runs.core }, 1).at(-1), "2 passed, 1 failed");
+    assertEquals(report({}, 1), ["0 passed, 1 failed"]);
   },
-});
+);

@@ -1,6 +1,7 @@
 // A small part of each reliability suite; `deno task torture` runs all of them in full. The cases of
 // `regressions` once broke an oracle.
 
+import { privileged } from "./privileged.ts";
 import { isGood } from "./torture/report.ts";
 import type { Suite } from "./torture/suite.ts";
 import { suites } from "./torture/suites.ts";
@@ -13,6 +14,8 @@ const SHARES: Readonly<Record<string, number>> = {
   "recovery-crashes": 0.02,
 };
 const OTHER_SHARE = 0.01;
+/** Suites that start processes. */
+const PRIVILEGED: ReadonlySet<string> = new Set(["processes", "system"]);
 
 /** Cases that broke an oracle once, by suite. */
 const regressions: Readonly<Record<string, readonly string[]>> = {
@@ -53,14 +56,15 @@ async function run(suite: Suite): Promise<void> {
 }
 
 /** A store whose disk lost its power is left as it is, with the timer of its idle work, as a dead process would. */
-function suiteTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, sanitizeOps: false });
+function suiteTest(suite: string, name: string, fn: () => Promise<void>): void {
+  const options = PRIVILEGED.has(suite) ? privileged(name) : { name };
+  Deno.test({ ...options, fn, sanitizeOps: false });
 }
 
 for (const suite of suites) {
-  suiteTest(`suite ${suite.name} ${suite.title}`, () => run(suite));
+  suiteTest(suite.name, `suite ${suite.name} ${suite.title}`, () => run(suite));
   for (const only of regressions[suite.name] ?? []) {
-    suiteTest(`suite ${suite.name} stays sound in case ${only}`, async () => {
+    suiteTest(suite.name, `suite ${suite.name} stays sound in case ${only}`, async () => {
       await suite.run({ share: 1, seed: 1, only });
     });
   }

@@ -1,6 +1,7 @@
 /**
- * Adds up the JUnit files that `deno task ok --junit DIR` left behind: a line for each file of tests, and the
- * sums as the last line. A run that failed without a failed test, such as one with a lint error, counts as one.
+ * Adds up the JUnit files that `deno task ok --junit DIR` and the reliability suites left behind: a line for each
+ * file of tests and each run of it, and the sums over distinct tests as the last line. A test is ignored if every
+ * run ignored it. A run that failed without a failed test, such as one with a lint error, counts as one failure.
  *
  *     deno run --allow-read tools/counts.ts DIR EXIT_CODE
  *
@@ -8,25 +9,34 @@
  */
 // deno-lint-ignore-file no-console
 
-/** How the tests of one file went. */
-export interface Counts {
+/** The result of one test. */
+export interface Result {
+  readonly file: string;
   readonly name: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly ignored: number;
+  readonly outcome: "passed" | "failed" | "ignored";
 }
 
-/** The counts in a JUnit file of Deno. */
-export function readCounts(xml: string): Counts[] {
-  return [...xml.matchAll(/<testsuite name="([^"]*)"[^>]*>(.*?)<\/testsuite>/gs)].map(
-    ([, name = "", body = ""]) => {
-      const tests = withoutSteps([...body.matchAll(/<testcase name="([^"]*)"[^>]*>(.*?)<\/testcase>/gs)]);
-      const count = (pattern: RegExp): number =>
-        tests.filter(([, , result = ""]) => pattern.test(result)).length;
-      const [failed, ignored] = [count(/<(failure|error)\b/), count(/<skipped\b/)];
-      return { name, passed: tests.length - failed - ignored, failed, ignored };
-    },
+/** The results in a JUnit file of Deno. */
+export function readResults(xml: string): Result[] {
+  return [...xml.matchAll(/<testsuite name="([^"]*)"[^>]*>(.*?)<\/testsuite>/gs)].flatMap(
+    ([, file = "", body = ""]) =>
+      withoutSteps([...body.matchAll(/<testcase name="([^"]*)"[^>]*>(.*?)<\/testcase>/gs)])
+        .map(([, name = "", content = ""]): Result => ({
+          file: unescape(file),
+          name: unescape(name),
+          outcome: /<(failure|error)\b/.test(content)
+            ? "failed"
+            : /<skipped\b/.test(content)
+            ? "ignored"
+            : "passed",
+        })),
   );
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+
+function unescape(text: string): string {
+  return text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_entity, name: string) => ENTITIES[name] ?? "");
 }
 
 /** Deno lists the steps of a test beside it; its own summary counts the test alone. */
@@ -38,14 +48,30 @@ function withoutSteps(tests: RegExpExecArray[]): RegExpExecArray[] {
   });
 }
 
-/** The report, one item for each line. */
-export function report(counts: Counts[], exitCode: number): string[] {
-  const sum = (key: "passed" | "failed"): number => counts.reduce((total, file) => total + file[key], 0);
-  const failed = Math.max(sum("failed"), exitCode === 0 ? 0 : 1);
-  const lines = counts.map((file) =>
-    `${shorten(file.name)}: ${file.passed} passed, ${file.failed} failed, ${file.ignored} ignored`
+/** The report on the runs by name, one item for each line. */
+export function report(runs: Readonly<Record<string, readonly Result[]>>, exitCode: number): string[] {
+  const outcomes = [...Map.groupBy(Object.values(runs).flat(), keyOf)]
+    .map(([key, results]) => [key, new Set(results.map(({ outcome }) => outcome))] as const);
+  // Deno lists what a filter leaves out as ignored too.
+  const isIgnored = new Map(outcomes.map(([key, each]) => [key, !each.has("passed") && !each.has("failed")]));
+  const lines = Object.entries(runs).flatMap(([run, results]) =>
+    [...Map.groupBy(results, ({ file }) => file)].flatMap(([file, ofFile]) => {
+      const count = (outcome: Result["outcome"]): number =>
+        ofFile.filter((result) => result.outcome === outcome).length;
+      const ignored = ofFile.filter((result) => isIgnored.get(keyOf(result))).length;
+      if (count("passed") + count("failed") + ignored === 0) return [];
+      const counts = `${count("passed")} passed, ${count("failed")} failed, ${ignored} ignored`;
+      return [`${run}: ${shorten(file)}: ${counts}`];
+    })
   );
-  return [...lines, `${sum("passed")} passed, ${failed} failed`];
+  const failed = outcomes.filter(([, each]) => each.has("failed")).length;
+  const passed = outcomes.filter(([, each]) => each.has("passed") && !each.has("failed")).length;
+  return [...lines, `${passed} passed, ${Math.max(failed, exitCode === 0 ? 0 : 1)} failed`];
+}
+
+/** Identity of a test over runs: what a name says about why it is ignored depends on the run. */
+function keyOf({ file, name }: Result): string {
+  return `${shorten(file)} ${name.replace(/ \(ignored: .*\)$/, "")}`;
 }
 
 /** Deno names a file by the way to it from where it ran. */
@@ -56,8 +82,10 @@ function shorten(name: string): string {
 
 function main(dir: string, exitCode: number): void {
   const names = [...Deno.readDirSync(dir)].map(({ name }) => name).filter((name) => name.endsWith(".xml"));
-  const counts = names.sort().flatMap((name) => readCounts(Deno.readTextFileSync(`${dir}/${name}`)));
-  console.log(report(counts, exitCode).join("\n"));
+  const runs = names.sort().map((name) =>
+    [name.slice(0, -".xml".length), readResults(Deno.readTextFileSync(`${dir}/${name}`))] as const
+  );
+  console.log(report(Object.fromEntries(runs), exitCode).join("\n"));
 }
 
 if (import.meta.main) main(Deno.args[0] ?? ".", Number(Deno.args[1] ?? 0));

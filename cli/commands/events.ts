@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RuntimeEvent } from "../../mod.ts";
+import type { EventPage, RuntimeEvent } from "../../mod.ts";
 import type { ReadOnlyRuntime } from "../../fs_store.ts";
 import type { Io } from "../io.ts";
 import { oneLine, tone } from "../style.ts";
@@ -25,7 +25,7 @@ export async function eventsCommand(io: Io, directory: string, options: EventsOp
   return await withView(io, directory, options, async (view) => {
     const { limit, after, before, worker } = options;
     if (worker !== undefined) view.worker(worker);
-    const page = await view.events({ limit: Math.max(1, limit), after, before, worker });
+    const page = await filledPage(view, { limit: Math.max(1, limit), after, before, worker });
     if (options.follow) return await follow(io, view, limit === 0 ? [] : page.items, page.next, options);
     if (options.json) return printJson(io, page);
     if (page.items.length === 0) io.out(tone(io, "faint", "no events in this page\n"));
@@ -33,6 +33,29 @@ export async function eventsCommand(io: Io, directory: string, options: EventsOp
     if (page.previous !== null) io.out(tone(io, "faint", `older events: --before ${page.previous}\n`));
     if (page.next !== null) io.out(tone(io, "faint", `newer events: --after ${page.next}\n`));
   });
+}
+
+/** A page with as many events of a worker as were asked for: one page of the view ends after so much of the log. */
+export async function filledPage(
+  view: ReadOnlyRuntime,
+  options: Parameters<ReadOnlyRuntime["events"]>[0] & { readonly limit: number },
+): Promise<EventPage> {
+  let page = await view.events(options);
+  for (;;) {
+    const limit = options.limit - page.items.length;
+    const isForward = options.after !== undefined;
+    const cursor = isForward ? page.next : page.previous;
+    if (limit <= 0 || cursor === null) return page;
+    const { after: _after, before: _before, ...rest } = options;
+    const more = await view.events({
+      ...rest,
+      limit,
+      ...(isForward ? { after: cursor } : { before: cursor }),
+    });
+    page = isForward
+      ? { ...page, items: [...page.items, ...more.items], next: more.next }
+      : { ...page, items: [...more.items, ...page.items], previous: more.previous };
+  }
 }
 
 const COLUMNS = [

@@ -197,9 +197,12 @@ async function inspectAll(io: Io, root: string, options: InspectOptions): Promis
     try {
       await using view = await openReadOnly({ directory });
       const { workers, usage, lastEventId, updatedAt, status } = view.overview();
-      const isDamaged = view.damage !== undefined || problem !== undefined;
+      // The directory may hold a copy of another runtime: whole, but not to be opened by this name.
+      const original = view.runtimeId === runtimeId ? undefined : view.runtimeId;
+      const isDamaged = view.damage !== undefined || problem !== undefined && original === undefined;
       if (isDamaged) code = exitCodes.damaged;
-      const shown = isDamaged ? tone(io, "bad", "damaged") : status;
+      const state = original === undefined ? status : `copy of ${oneLine(original)}`;
+      const shown = isDamaged ? tone(io, "bad", "damaged") : state;
       rows.push([
         oneLine(runtimeId),
         shown,

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { openReadOnly } from "../../fs_store.ts";
+import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
 import { invalidRequest } from "../../src/core/errors.ts";
 import { layoutIn, workerLayout } from "../../src/fs/layout.ts";
 import { exitCodes } from "../failure.ts";
@@ -13,6 +13,7 @@ import { disk, locate } from "../place.ts";
 import { oneLine } from "../style.ts";
 import { table } from "../table.ts";
 import { bytes, whole } from "../units.ts";
+import { filledPage } from "./events.ts";
 import { printJson, type StoreOptions } from "./view.ts";
 import { openToWrite } from "./writing.ts";
 
@@ -23,18 +24,23 @@ export async function purgeCommand(
   workers: readonly string[],
   options: StoreOptions & { readonly apply?: boolean | undefined },
 ): Promise<number> {
-  const plan = await planOf(directory, workers, options);
-  const applied = options.apply === true;
+  const { plan, purgedBefore } = await planOf(directory, [...new Set(workers)], options);
+  const applied = options.apply === true && plan.length > 0;
   if (applied) {
     const runtime = await openToWrite(locate(directory, options.runtime));
     try {
-      for (const workerId of workers) await runtime.worker(workerId).purge();
+      for (const { workerId } of plan) await runtime.worker(workerId).purge();
     } finally {
       await runtime.close();
     }
   }
   if (options.json) {
-    printJson(io, { workers: plan, applied });
+    printJson(io, { workers: plan, purgedBefore, applied });
+    return exitCodes.ok;
+  }
+  for (const workerId of purgedBefore) io.out(`${oneLine(workerId)} was purged before: skipped.\n`);
+  if (plan.length === 0) {
+    io.out("There is nothing left to purge.\n");
     return exitCodes.ok;
   }
   const columns = [
@@ -65,13 +71,35 @@ interface PurgeRow {
   readonly bytes: number;
 }
 
+interface PurgePlan {
+  readonly plan: readonly PurgeRow[];
+  /** Workers that an earlier run of this command may have purged. */
+  readonly purgedBefore: readonly string[];
+}
+
 /** What would go; all workers are checked before the first one is purged. */
 async function planOf(
   directory: string,
   workers: readonly string[],
   options: StoreOptions,
-): Promise<PurgeRow[]> {
+): Promise<PurgePlan> {
   await using view = await openReadOnly(locate(directory, options.runtime));
+  const present = new Set<string>([...view.allWorkers()].map(({ record }) => record.workerId));
+  const purgedBefore: string[] = [];
+  for (const workerId of workers) {
+    if (!present.has(workerId) && await wasPurged(view, workerId)) purgedBefore.push(workerId);
+  }
+  const left = workers.filter((workerId) => !purgedBefore.includes(workerId));
+  return { plan: rowsOf(view, left), purgedBefore };
+}
+
+/** Whether the last event of a worker is its purge, as far as the log goes back. */
+async function wasPurged(view: ReadOnlyRuntime, worker: string): Promise<boolean> {
+  const { items } = await filledPage(view, { limit: 1, worker });
+  return items[0]?.type === "worker.purged";
+}
+
+function rowsOf(view: ReadOnlyRuntime, workers: readonly string[]): PurgeRow[] {
   const layout = layoutIn(view.directory);
   return workers.map((workerId) => {
     const { status, transcriptLength: entries } = view.worker(workerId);

@@ -37,14 +37,21 @@ export async function repairCommand(
   return exitCodeOf((report.after ?? report.before).verdict);
 }
 
+function nextStep(steps: RepairReport["steps"], lost: RepairReport["lost"]): string {
+  const needs = (action: RepairReport["steps"][number]["action"]): boolean =>
+    steps.some((step) => step.action === action);
+  if (needs("correct_config")) return "Correct config.jsonc first: until then nothing can open the store.";
+  if (needs("restore_backup")) return "Only a backup or an export can help: --apply is refused.";
+  return `Run again with ${lost === null ? "--apply" : "--apply --salvage"} to do it.`;
+}
+
 function shown(io: Io, { before, steps, lost, applied, after }: RepairReport): string {
   if (steps.length === 0) return `${findingsTable(io, before)}There is nothing to repair.\n`;
   let text = findingsTable(io, before);
   text += `${tone(io, "strong", applied ? "Done:" : "To be done:")}\n`;
   for (const [index, { message }] of steps.entries()) text += `  ${index + 1}. ${visible(message)}\n`;
   if (lost !== null) text += `${tone(io, "bad", `Lost: events ${lost[0]} to ${lost[1]}`)}\n`;
-  const flags = lost === null ? "--apply" : "--apply --salvage";
-  if (!applied) text += `\nNothing was changed. Run again with ${flags} to do it.\n`;
+  if (!applied) text += `\nNothing was changed. ${nextStep(steps, lost)}\n`;
   if (after !== undefined) text += `\nVerified again: ${after.verdict}.\n${findingsTable(io, after)}`;
   return text;
 }

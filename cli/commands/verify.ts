@@ -63,8 +63,13 @@ const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {
   damaged: ["bad", 'damaged: see above; "repair" tells what can be done'],
 };
 
+/** A config that cannot be used bars opening and repair, and damages nothing. */
+const UNUSABLE_CONFIG = "healable: nothing is lost; no program can open it until config.jsonc is corrected";
+
 function summary(io: Io, report: VerifyReport, ms: number): string {
-  const [kind, text] = VERDICTS[report.verdict];
+  const [kind, meaning] = VERDICTS[report.verdict];
+  const isConfig = report.verdict === "healable" && report.counts.config_invalid !== undefined;
+  const text = isConfig ? UNUSABLE_CONFIG : meaning;
   const read = report.logBytes + report.fileBytes;
   const speed = read < 50_000_000 ? "" : ` (${bytes(read / ms * 1_000)}/s)`;
   const state = report.closed ? "closed in good order" : "open, or not closed";

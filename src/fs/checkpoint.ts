@@ -10,6 +10,7 @@ import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import type { LoadedSnapshot, Snapshot } from "../core/store.ts";
+import { conversionHint } from "./conversion.ts";
 import { closeQuietly, notAFile, openIfThere, readBytes, writeNew } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
@@ -143,7 +144,7 @@ function checkSum(file: OpenFile, name: string, size: number): void {
   const expected = `,"crc":"${crc.toString(16).padStart(8, "0")}"}\n`;
   const trailer = new TextDecoder().decode(readBytes(file, Math.max(0, end), TRAILER_BYTES));
   if (end < 0 || trailer !== expected) {
-    throw corrupt(name, "its checksum does not match", { byteOffset: 0 });
+    throw corrupt(name, `its checksum does not match${conversionHint(file)}`, { byteOffset: 0 });
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { parse } from "@std/jsonc";
 import { z } from "zod";
-import { invalidRequest } from "../core/errors.ts";
+import { invalidRequest, isRuntimeError } from "../core/errors.ts";
 import { nameSchema, parseShape } from "../core/schema.ts";
 import { readSmallFile } from "./disk.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -62,9 +62,21 @@ export const defaultConfig: StoreConfig = configSchema.parse({});
 
 /** Reads the operator's config; the defaults when there is none. Throws `invalid_request` when it is wrong. */
 export function readConfig(fs: FileSystem, path: string): StoreConfig {
-  const bytes = readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc");
+  const bytes = readOwnFile(fs, path);
   if (bytes === undefined) return defaultConfig;
   return parseShape<StoreConfig>(configSchema, parsed(bytes, path), `use ${JSON.stringify(path)}`);
+}
+
+/** Reads the file. A link or an oversized file is the operator's mistake, not damage. */
+function readOwnFile(fs: FileSystem, path: string): Uint8Array | undefined {
+  try {
+    return readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc");
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    const { reason } = error.details;
+    const advice = reason.startsWith("it is a link") ? "; put a copy of the file in its place" : "";
+    throw invalidRequest(`use ${JSON.stringify(path)}`, `${reason}${advice}`);
+  }
 }
 
 function parsed(bytes: Uint8Array, path: string): unknown {

@@ -48,9 +48,23 @@ export function storeFault(error: unknown, operation: string, path: string): Run
     return new RuntimeError("no_space", message, { operation, path, systemCode: code }, cause);
   }
   if (DENIED.has(code)) {
-    return new RuntimeError("store_permission", message, { operation, path, flag: "" }, cause);
+    const because = code === "EROFS" ? message : `${message}; ${ownership(path)}`;
+    return new RuntimeError("store_permission", because, { operation, path, flag: "" }, cause);
   }
   return new RuntimeError("store_io", message, { operation, path, systemCode: code }, cause);
+}
+
+/** Owner and mode of what is at a path, or of the nearest directory above it that can be looked at. */
+function ownership(path: string): string {
+  for (let at = path;; at = dirname(at)) {
+    try {
+      const { uid, mode } = Deno.lstatSync(at);
+      const permissions = ((mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
+      return `${JSON.stringify(at)} belongs to user ${uid ?? "unknown"} and has mode ${permissions}`;
+    } catch {
+      if (dirname(at) === at) return "its owner is unknown";
+    }
+  }
 }
 
 function missingFlag(error: Error, operation: string, path: string): RuntimeError<"store_permission"> {

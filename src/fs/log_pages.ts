@@ -5,6 +5,7 @@
  */
 import { limits } from "../core/limits.ts";
 import type { ReadEvents, StoredEvents } from "../core/store.ts";
+import { conversionHint } from "./conversion.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
@@ -103,11 +104,15 @@ export class LogPages {
       if (!(error instanceof DamagedLine)) throw error;
       const eventIds: readonly [number, number] = [range.from, range.to - 1];
       const { byteOffset } = error;
-      throw corrupt(nameOf(this.#layout, path), "a line of the log is damaged", {
-        byteOffset,
-        eventIds,
-        cause: error,
-      });
+      throw corrupt(
+        nameOf(this.#layout, path),
+        `a line of the log is damaged${conversionHint(this.#files.get(path))}`,
+        {
+          byteOffset,
+          eventIds,
+          cause: error,
+        },
+      );
     }
   }
 

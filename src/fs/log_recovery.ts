@@ -6,6 +6,7 @@
  * @module
  */
 import { isRuntimeError } from "../core/errors.ts";
+import { conversionHint } from "./conversion.ts";
 import { closeQuietly, readBytes, withFile } from "./disk.ts";
 import { corrupt, guarded, storeFault } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
@@ -245,10 +246,14 @@ class LogReader {
     const eventIds: readonly [number, number] = [through, through];
     const name = nameOf(this.#layout, path);
     if (size < position.offset) {
-      throw corrupt(name, `it ends before event ${through}, which a checkpoint covers: an older copy?`, {
-        byteOffset: size,
-        eventIds,
-      });
+      throw corrupt(
+        name,
+        `it ends before event ${through}, which a checkpoint covers: an older copy, or one that was taken while the store was in use?`,
+        {
+          byteOffset: size,
+          eventIds,
+        },
+      );
     }
     const { value: line } = scanLines(file, position.lineOffset, position.offset, TORN_BYTES_MAX).next();
     const isThere = position.lineOffset === 0
@@ -257,7 +262,8 @@ class LogReader {
         isIntact(line.bytes, line.start, line.end) &&
         lineMarks(line.bytes, line.start, line.end)?.id === through;
     if (isThere) return;
-    throw corrupt(name, `event ${through}, which a checkpoint covers, is not where it was`, {
+    const reason = `event ${through}, which a checkpoint covers, is not where it was${conversionHint(file)}`;
+    throw corrupt(name, reason, {
       byteOffset: position.lineOffset,
       eventIds,
     });
@@ -352,7 +358,8 @@ class LogReader {
     const holds = witness === undefined
       ? ""
       : ` (${JSON.stringify(witness.file)} holds event ${witness.eventId})`;
-    throw corrupt(nameOf(this.#layout, path), `event ${k} is ${found}${holds}: ${row.reason}`, {
+    const hint = withFile(this.#fs, path, "read", conversionHint);
+    throw corrupt(nameOf(this.#layout, path), `event ${k} is ${found}${holds}: ${row.reason}${hint}`, {
       byteOffset: offset,
       eventIds: [k, Math.max(k, witness?.eventId ?? 0)],
     });

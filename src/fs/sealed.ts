@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
 import { RuntimeError } from "../core/errors.ts";
 import { isJsonObject, type JsonObject, plainLines } from "../core/json.ts";
 import { Slices } from "../core/turn.ts";
+import { conversionOf } from "./conversion.ts";
 import { corrupt } from "./faults.ts";
 import { FORMAT_VERSION } from "./layout.ts";
 import { isIntact, sealedBytes, sealedText } from "./lines.ts";
@@ -64,7 +65,9 @@ export async function* sealInSlices(texts: Iterable<string>): AsyncGenerator<Uin
  */
 export function unseal(bytes: Uint8Array, seal: Seal, file: string): JsonObject {
   const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length;
-  if (!isIntact(bytes, 0, end)) throw corrupt(file, "its checksum does not match", { byteOffset: 0 });
+  if (!isIntact(bytes, 0, end)) {
+    throw corrupt(file, conversionOf(bytes) ?? "its checksum does not match", { byteOffset: 0 });
+  }
   return checkSeal(parseObject(sealedText(bytes, 0, end), file), seal, file);
 }
 

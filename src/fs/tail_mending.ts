@@ -75,7 +75,13 @@ function tailNotice(tail: Tail, file: string, kept: string): Notice {
 
 /** What an opening tells when the last writer did not close the store. */
 export function uncleanOpening(through: number, lastEventId: number): Notice {
-  const events = `${through + 1} to ${lastEventId}`;
-  const message = `The last writer did not close this store; events ${events} were replayed`;
-  return { code: "unclean_open", severity: "info", message, eventIds: [through + 1, lastEventId] };
+  const what = "The last writer did not close this store";
+  if (lastEventId <= through) {
+    const message = `${what}; its checkpoint covers every event`;
+    return { code: "unclean_open", severity: "info", message };
+  }
+  const from = through + 1;
+  const events = from === lastEventId ? `event ${from} was` : `events ${from} to ${lastEventId} were`;
+  const message = `${what}; ${events} replayed`;
+  return { code: "unclean_open", severity: "info", message, eventIds: [from, lastEventId] };
 }

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { backup, openReadOnly, verify } from "../../fs_store.ts";
 import { isRuntimeError } from "../../mod.ts";
-import { cli, flip, segments, snapshot, withDirectory } from "./kit.ts";
+import { command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
@@ -105,8 +105,7 @@ Deno.test("backup works as a command", async () => {
   await withDirectory(async (directory) => {
     const [source, to] = [join(directory, "source"), join(directory, "copy")];
     await everyEventStore({ root: source });
-    const permissions = [`--allow-read=${source},${to},${directory}`, `--allow-write=${to}`];
-    const { code, json, err } = await cli(permissions, "backup", source, to, "--json");
+    const { code, json, err } = await command("backup", source, to, "--json");
     assertEquals([code, json?.verified?.verdict, err], [0, "clean", ""]);
   });
 });

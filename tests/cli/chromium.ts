@@ -4,10 +4,13 @@
  * @module
  */
 
+import { isGranted } from "../privileged.ts";
+
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
 /** The browser of this machine, if it has one. */
 export function findChromium(): string | undefined {
+  if (!isGranted("env")) return undefined;
   for (const directory of (Deno.env.get("PATH") ?? "").split(":")) {
     for (const name of NAMES) {
       try {

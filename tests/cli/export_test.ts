@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import { exportRuntime, importRuntime, openReadOnly, verify } from "../../fs_store.ts";
 import { isRuntimeError, Runtime } from "../../mod.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
-import { cli, snapshot, streamOf, textOf, withDirectory } from "./kit.ts";
+import { command, snapshot, streamOf, textOf, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
@@ -142,27 +142,14 @@ Deno.test("export and import work as commands", async () => {
       join(directory, "x.jsonl"),
     ];
     await everyEventStore({ root: source });
-    const wrote = await cli(
-      [`--allow-read=${directory}`, `--allow-write=${directory}`],
-      "export",
-      source,
-      "-o",
-      file,
-    );
+    const wrote = await command("export", source, "-o", file);
     assertEquals([wrote.code, wrote.err], [0, ""]);
-    const again = await cli(
-      [`--allow-read=${directory}`, `--allow-write=${directory}`],
-      "export",
-      source,
-      "-o",
-      file,
-    );
+    const again = await command("export", source, "-o", file);
     assertEquals(again.code, 1);
     assertStringIncludes(again.err, "--force");
-    const checked = await cli([`--allow-read=${file}`], "import", file, target, "--dry-run", "--json");
+    const checked = await command("import", file, target, "--dry-run", "--json");
     assertEquals([checked.code, checked.json?.events], [0, 32], checked.out);
-    const permissions = [`--allow-read=${directory}`, `--allow-write=${target}`];
-    const done = await cli(permissions, "import", file, target);
+    const done = await command("import", file, target);
     assertEquals([done.code, done.err], [0, ""]);
     assertEquals(await seen(target), await seen(source));
   });

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { withProcesses } from "../fs/place.ts";
+import { privileged } from "../privileged.ts";
 import { withDirectory } from "./kit.ts";
 import { everyEventStore } from "./stores.ts";
 
@@ -56,9 +56,10 @@ async function codeOf(args: readonly string[]): Promise<number | undefined> {
 }
 
 Deno.test({
-  name: "no command is blocked by FIFOs in the place of files, and repair mends the store",
-  ...withProcesses,
-  ignore: withProcesses.ignore === true || Deno.build.os === "windows",
+  ...privileged(
+    "no command is blocked by FIFOs in the place of files, and repair restores the store",
+    Deno.build.os === "windows" ? "Windows has no FIFOs" : undefined,
+  ),
   fn: async () => {
     await withDirectory(async (root) => {
       await everyEventStore({ root });

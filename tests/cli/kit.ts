@@ -1,12 +1,14 @@
 /**
- * What the tests of the command and of the operations share: the command as a
- * process, a directory as one value, and damage.
+ * What the tests of the command and of the operations share: the command in
+ * this process or in one of its own, a directory as one value, and damage.
  *
  * @module
  */
 import { join } from "@std/path";
+import { type Io, main } from "../../cli/mod.ts";
 
-const entry = new URL("../../cli/mod.ts", import.meta.url).pathname;
+/** The module to run as a process. */
+export const entry: string = new URL("../../cli/mod.ts", import.meta.url).pathname;
 
 /** What the command did. */
 export interface Ran {
@@ -17,20 +19,63 @@ export interface Ran {
   readonly json: any;
 }
 
+/** An {@linkcode Io} that keeps what is written; nobody looks at a terminal unless `io` says so. */
+export function capture(io: Partial<Io> = {}): Io & { readonly text: () => { out: string; err: string } } {
+  const out: Uint8Array[] = [];
+  let err = "";
+  const encoder = new TextEncoder();
+  return {
+    out: (text) => void out.push(encoder.encode(text)),
+    // The caller may use its buffer again.
+    outBytes: (bytes) => void out.push(bytes.slice()),
+    err: (text) => void (err += text),
+    columns: Infinity,
+    color: false,
+    progress: false,
+    now: () => Date.now(),
+    signal: new AbortController().signal,
+    ...io,
+    text: () => ({ out: new TextDecoder().decode(joined(out)), err }),
+  };
+}
+
+/** Runs the command in this process. */
+export async function command(...args: readonly string[]): Promise<Ran> {
+  const io = capture();
+  const code = await main(args, io);
+  return ranOf(args, code, io.text());
+}
+
+/** A call of each command that only reads, on a store with the worker "reviewer". */
+export function readingCommands(root: string): string[][] {
+  return [
+    ["inspect", root],
+    ["show", root, "reviewer"],
+    ["transcript", root, "reviewer", "--all"],
+    ["events", root, "--worker", "reviewer"],
+    ["usage", root],
+    ["verify", root],
+    ["repair", root],
+    ["prune", root],
+    ["purge", root, "reviewer"],
+    ["report", root],
+    ["export", root],
+  ];
+}
+
+function ranOf(args: readonly string[], code: number, { out, err }: { out: string; err: string }): Ran {
+  const json = args.includes("--json") && out.startsWith("{") ? JSON.parse(out) : undefined;
+  return { code, out, err, json };
+}
+
 /** Runs the command as a process of its own, with only these permissions. */
 export async function cli(permissions: readonly string[], ...args: readonly string[]): Promise<Ran> {
   const all = ["run", "--no-prompt", "--no-check", ...permissions, entry, ...args];
   const env = { DENO_NO_UPDATE_CHECK: "1" };
-  const command = new Deno.Command(Deno.execPath(), { args: all, env, stdin: "null" });
-  const { code, stdout, stderr } = await command.output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  const json = args.includes("--json") && out?.startsWith("{") ? JSON.parse(out) : undefined;
-  return { code, out: out ?? "", err: err ?? "", json };
-}
-
-/** Runs the command with `--allow-read` of one directory alone. */
-export async function reading(directory: string, ...args: readonly string[]): Promise<Ran> {
-  return await cli([`--allow-read=${directory}`], ...args);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args: all, env, stdin: "null" })
+    .output();
+  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  return ranOf(args, code, { out: text(stdout), err: text(stderr) });
 }
 
 /** Runs `work` on a new directory, which is removed behind it. */
@@ -83,7 +128,17 @@ export function segments(directory: string): string[] {
 export async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk.slice());
-  return await new Blob(chunks as BlobPart[]).text();
+  return new TextDecoder().decode(joined(chunks));
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 /** Text as a stream of bytes, in pieces of an odd size. */

@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { isGranted, privileged } from "../privileged.ts";
 import { cli, withDirectory } from "./kit.ts";
 import { openRuntime } from "./stores.ts";
 
@@ -10,6 +11,10 @@ const LOG_BYTES = 620_000_000;
 const WORKERS = 10_000;
 /** What the command may hold of objects: far less than the log. */
 const HEAP = "--v8-flags=--max-old-space-size=256";
+
+function isAsked(): boolean {
+  return isGranted("env") && Deno.env.get("WORKER_RUNTIME_LARGE") === "1";
+}
 
 /** A log of the asked size: 10,000 workers, and entries from a line to a long file. */
 async function largeStore(root: string): Promise<number> {
@@ -38,9 +43,10 @@ async function largeStore(root: string): Promise<number> {
 }
 
 Deno.test({
-  name:
+  ...privileged(
     "a store of 600 MB and 10,000 workers is verified, exported, imported and backed up in bounded memory",
-  ignore: Deno.env.get("WORKER_RUNTIME_LARGE") !== "1",
+    isAsked() ? undefined : "deno task test:large runs it",
+  ),
   fn: async () => {
     await withDirectory(async (directory) => {
       const [source, target, to] = ["source", "target", "copy"].map((name) => join(directory, name));

@@ -3,52 +3,35 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { openReadOnly } from "../../fs_store.ts";
-import { cli, reading, segments, snapshot, withDirectory } from "./kit.ts";
-import { everyEvent, openRuntime, steadyClock } from "./stores.ts";
+import { command, segments, snapshot, withDirectory } from "./kit.ts";
+import { everyEvent, openRuntime, severalDays, steadyClock } from "./stores.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
-
-/** A store of several segments, one for each of five days. */
-async function severalDays(root: string): Promise<void> {
-  const directory = join(root, "runtimes", "local");
-  Deno.mkdirSync(directory, { recursive: true });
-  Deno.writeTextFileSync(join(directory, "config.jsonc"), '{ "limits": { "segmentBytes": 4096 } }');
-  for (let day = 10; day < 15; day++) {
-    const runtime = await openRuntime({ root, now: steadyClock(`2026-07-${day}T12:00:00.000Z`, 1_000) });
-    if (day === 10) await everyEvent(runtime);
-    const worker = runtime.worker("reviewer");
-    for (let i = 0; i < 20; i++) {
-      await worker.append([{ role: "assistant", content: `${day} ${"x".repeat(200)}` }]);
-    }
-    await runtime.close();
-  }
-}
 
 Deno.test("prune tells what it would give up, and gives it up with --apply", async () => {
   await withDirectory(async (root) => {
     await severalDays(root);
     const directory = join(root, "runtimes", "local");
     const before = snapshot(root);
-    const told = await reading(root, "prune", root, "--json");
+    const told = await command("prune", root, "--json");
     assertEquals([told.code, told.json.applied], [0, false]);
     assert(told.json.events > 40, JSON.stringify(told.json));
     assertEquals(snapshot(root), before);
     const count = segments(directory).length;
-    const permissions = [`--allow-read=${root}`, `--allow-write=${root}`];
-    const done = await cli(permissions, "prune", root, "--apply", "--json");
+    const done = await command("prune", root, "--apply", "--json");
     assertEquals([done.code, done.json.applied, done.json.events], [0, true, told.json.events], done.err);
     assert(segments(directory).length < count);
     await using view = await openReadOnly(local(root));
     const { items } = await view.events({ limit: 5 });
     assert(items.some((event) => event.type === "custom" && event.name === "runtime.pruned"));
     assertEquals((await view.transcript("reviewer", { limit: 1_000 })).items.length, 103);
-    const verified = await reading(root, "verify", root, "--json");
+    const verified = await command("verify", root, "--json");
     assertEquals([verified.code, verified.json.verdict, verified.json.firstEventId], [
       0,
       "clean",
       told.json.firstEventId,
     ]);
-    const usage = await reading(root, "usage", root);
+    const usage = await command("usage", root);
     assertStringIncludes(usage.out, "pruned");
   });
 });
@@ -73,12 +56,12 @@ for (const at of ["2099-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
       }
       await worker.recordUsage({ model: "m", costMicroUsd: 7_000_000 });
       await runtime.close();
-      const { json } = await reading(root, "prune", root, "--older-than", "2d", "--json");
+      const { json } = await command("prune", root, "--older-than", "2d", "--json");
       await using view = await openReadOnly(local(root));
       const { items } = await view.events({ limit: 1_000 });
       const cutoff = new Date(Date.now() - 2 * 86_400_000).toISOString();
       assertEquals(json.through, items.findLast(({ at }) => at < cutoff)?.id);
-      const { out } = await reading(root, "report", root);
+      const { out } = await command("report", root);
       assert(out.includes(`${today}: $7.00`), "the cost of today is shown");
       assertEquals(out.includes("The cost of them, $15.00, is in the totals"), at.startsWith("2099"));
     });
@@ -89,13 +72,13 @@ Deno.test("prune --older-than gives up only events of before that time", async (
   await withDirectory(async (root) => {
     await severalDays(root);
     const ageDays = Math.floor((Date.now() - Date.parse("2026-07-12T00:00:00Z")) / 86_400_000);
-    const { json } = await reading(root, "prune", root, "--older-than", `${ageDays}d`, "--json");
+    const { json } = await command("prune", root, "--older-than", `${ageDays}d`, "--json");
     await using view = await openReadOnly(local(root));
     const { items } = await view.events({ after: json.firstEventId - 1, limit: 1 });
     assert(json.events > 0 && (items[0]?.at ?? "") < "2026-07-13", JSON.stringify([json, items]));
-    const none = await reading(root, "prune", root, "--older-than", "99999d");
+    const none = await command("prune", root, "--older-than", "99999d");
     assertStringIncludes(none.out, "Nothing can be given up");
-    assertEquals((await reading(root, "prune", root, "--older-than", "soon")).code, 1);
+    assertEquals((await command("prune", root, "--older-than", "soon")).code, 1);
   });
 });
 
@@ -105,18 +88,38 @@ Deno.test("purge gives up workers that have ended, with --apply alone", async ()
     await everyEvent(runtime);
     await runtime.close();
     const before = snapshot(root);
-    const running = await reading(root, "purge", root, "Ops/1", "reviewer");
+    const running = await command("purge", root, "Ops/1", "reviewer");
     assertEquals(running.code, 1);
     assertStringIncludes(running.err, "stop or cancel it first");
-    const told = await reading(root, "purge", root, "Ops/1");
+    const told = await command("purge", root, "Ops/1");
     assertEquals(told.code, 0);
     assertStringIncludes(told.out, "Run again with --apply");
     assertEquals(snapshot(root), before);
-    const permissions = [`--allow-read=${root}`, `--allow-write=${root}`];
-    const done = await cli(permissions, "purge", root, "Ops/1", "id-2", "--apply", "--json");
+    const done = await command("purge", root, "Ops/1", "id-2", "--apply", "--json");
     assertEquals([done.code, done.json.applied], [0, true], done.err);
     await using view = await openReadOnly(local(root));
     assertEquals([...view.allWorkers()].map(({ record }) => record.workerId), ["reviewer"]);
-    assertEquals((await reading(root, "verify", root)).code, 0);
+    assertEquals((await command("verify", root)).code, 0);
+  });
+});
+
+Deno.test("purge that was killed half way can be repeated, and refuses a worker that never was", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    await everyEvent(runtime);
+    await runtime.worker("Ops/1").purge();
+    await runtime.close();
+    const told = await command("purge", root, "Ops/1", "id-2");
+    assertEquals(told.code, 0, told.err);
+    assertStringIncludes(told.out, "Ops/1 was purged before: skipped");
+    const done = await command("purge", root, "Ops/1", "id-2", "--apply", "--json");
+    assertEquals([done.code, done.json.applied, done.json.purgedBefore], [0, true, ["Ops/1"]], done.err);
+    assertEquals(done.json.workers.map(({ workerId }: { workerId: string }) => workerId), ["id-2"]);
+    const again = await command("purge", root, "Ops/1", "id-2", "--apply");
+    assertEquals(again.code, 0, again.err);
+    assertStringIncludes(again.out, "nothing left to purge");
+    const wrong = await command("purge", root, "Ops/1", "Ops/2", "--apply");
+    assertEquals(wrong.code, 1);
+    assertStringIncludes(wrong.err, 'Cannot find worker "Ops/2"');
   });
 });

@@ -1,29 +1,21 @@
-// The reading commands, as processes with --allow-read alone, on a clean store and on one in use.
+// The reading commands, on a clean store and on one in use.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { cli, reading, snapshot, withDirectory } from "./kit.ts";
+import { main } from "../../cli/mod.ts";
+import { limits } from "../../mod.ts";
+import { copyTree } from "../fs/place.ts";
+import { capture, command, readingCommands, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 
-Deno.test("reading commands change nothing with --allow-read alone", async () => {
+Deno.test("reading commands change nothing", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });
     const before = snapshot(root);
-    const commands = [
-      ["inspect", root],
-      ["show", root, "reviewer"],
-      ["transcript", root, "reviewer", "--all"],
-      ["events", root, "--worker", "reviewer"],
-      ["usage", root],
-      ["verify", root],
-      ["repair", root],
-      ["prune", root],
-      ["purge", root, "reviewer"],
-      ["report", root],
-      ["export", root],
-    ];
-    const ran = await Promise.all(commands.map((args) => reading(root, ...args)));
-    assertEquals(ran.map(({ code, err }) => [code, err]), commands.map(() => [0, ""]));
+    for (const args of readingCommands(root)) {
+      const { code, err } = await command(...args);
+      assertEquals([args, code, err], [args, 0, ""]);
+    }
     assertEquals(snapshot(root), before);
   });
 });
@@ -31,11 +23,11 @@ Deno.test("reading commands change nothing with --allow-read alone", async () =>
 Deno.test("inspect takes the root of a host, or the directory of a runtime", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });
-    const { json } = await reading(root, "inspect", root, "--json");
+    const { json } = await command("inspect", root, "--json");
     assertEquals(json.overview.workers.total, 3);
     assertEquals([json.closed, json.damage, json.firstEventId], [true, null, 1]);
     assertEquals(json.overview.usage.costMicroUsd, 12_655);
-    const inside = await reading(root, "inspect", join(root, "runtimes", "local"), "--json");
+    const inside = await command("inspect", join(root, "runtimes", "local"), "--json");
     assertEquals(inside.json.overview, json.overview);
   });
 });
@@ -52,11 +44,11 @@ Deno.test("commands with --json print one JSON value of a known shape", async ()
       "repair": ["applied", "before", "lost", "steps"],
       "prune": ["applied", "events", "firstEventId", "through"],
     };
-    for (const [command, members] of Object.entries(shapes)) {
-      const [name = "", ...rest] = command.split(" ");
-      const { code, json, out } = await reading(root, name, root, ...rest, "--json");
+    for (const [call, members] of Object.entries(shapes)) {
+      const [name = "", ...rest] = call.split(" ");
+      const { code, json, out } = await command(name, root, ...rest, "--json");
       assertEquals(code, 0, out);
-      for (const member of members) assert(member in json, `${command}: ${member} in ${Object.keys(json)}`);
+      for (const member of members) assert(member in json, `${call}: ${member} in ${Object.keys(json)}`);
     }
   });
 });
@@ -67,13 +59,13 @@ Deno.test("inspect works on a store in use, and sees what the writer did", async
     try {
       await everyEvent(runtime);
       await runtime.worker("reviewer").beginRun();
-      const { code, json } = await reading(root, "inspect", root, "--json");
+      const { code, json } = await command("inspect", root, "--json");
       assertEquals([code, json.closed, json.damage], [0, false, null]);
       assertEquals(json.overview.workers, { total: 3, busy: 1, running: 1, stopped: 1, cancelled: 1 });
       assertStringIncludes(json.owner, "process");
-      const verified = await reading(root, "verify", root, "--json");
+      const verified = await command("verify", root, "--json");
       assertEquals([verified.code, verified.json.verdict], [0, "clean"]);
-      const said = await reading(root, "transcript", root, "reviewer", "--json");
+      const said = await command("transcript", root, "reviewer", "--json");
       assertEquals(said.json.length, 3);
     } finally {
       await runtime.close();
@@ -81,39 +73,23 @@ Deno.test("inspect works on a store in use, and sees what the writer did", async
   });
 });
 
-Deno.test("events --follow prints events as they come, and ends on SIGINT", async () => {
+Deno.test("events --follow prints events as they come, and ends when its signal aborts", async () => {
   await withDirectory(async (root) => {
     const runtime = await openRuntime({ root });
-    const entry = new URL("../../cli/mod.ts", import.meta.url).pathname;
-    const args = [
-      "run",
-      "--no-prompt",
-      "--no-check",
-      `--allow-read=${root}`,
-      entry,
-      "events",
-      root,
-      "-f",
-      "--json",
-    ];
-    const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stdin: "null", stderr: "null" })
-      .spawn();
-    const lines = child.stdout.pipeThrough(new TextDecoderStream());
-    let text = "";
-    for await (const chunk of lines) {
-      if (!text.includes('"runtime.opened"') && chunk.includes('"runtime.opened"')) {
-        await runtime.record("late", { n: 1 });
-      }
-      text += chunk;
-      if (text.includes('"late"')) {
-        child.kill("SIGINT");
-        break;
-      }
-    }
-    assertEquals((await child.status).code, 0);
+    const ending = new AbortController();
+    const printed: number[] = [];
+    const io = capture({
+      signal: ending.signal,
+      out: (line) => {
+        const { id, name } = JSON.parse(line);
+        printed.push(id);
+        if (id === 2) runtime.record("late", { n: 1 }).catch((error) => ending.abort(error));
+        if (name === "late") ending.abort();
+      },
+    });
+    assertEquals(await main(["events", root, "-f", "--json"], io), 0);
     await runtime.close();
-    const events = text.trim().split("\n").map((line) => JSON.parse(line));
-    assertEquals(events.map(({ id }) => id), [1, 2, 3]);
+    assertEquals([printed, io.text().err], [[1, 2, 3], ""]);
   });
 });
 
@@ -122,13 +98,13 @@ Deno.test("inspect lists several runtimes, and one that cannot be read hides no 
     for (const runtimeId of ["a", "B"]) await (await openRuntime({ root, runtimeId })).close();
     await Deno.remove(join(root, "runtimes", "a", "events"), { recursive: true });
     await Deno.remove(join(root, "runtimes", "a", "runtime.json"));
-    const { code, json } = await reading(root, "inspect", root, "--json");
+    const { code, json } = await command("inspect", root, "--json");
     assertEquals(code, 1);
     assertEquals(json.runtimes.map((row: { runtimeId: string }) => row.runtimeId), ["B", "a"]);
-    const show = await reading(root, "events", root);
+    const show = await command("events", root);
     assertEquals(show.code, 1);
     assertStringIncludes(show.err, "--runtime");
-    assertEquals((await reading(root, "events", root, "-r", "B")).code, 0);
+    assertEquals((await command("events", root, "-r", "B")).code, 0);
   });
 });
 
@@ -140,25 +116,21 @@ Deno.test("errors say what to do next", async () => {
       [["inspect", join(root, "nowhere")], "root directory"],
       [["inspekt", root], "Did you mean inspect?"],
       [["events", root, "--limit", "x"], "a count from 0"],
-      [["export", root, "-o", join(root, "x.jsonl")], "--allow-write"],
     ];
     for (const [args, hint] of wanting) {
-      const { code, err } = await reading(root, ...args);
+      const { code, err } = await command(...args);
       assertEquals(code, 1);
       assertStringIncludes(err, hint);
     }
-    const denied = await cli([], "inspect", root);
-    assertEquals(denied.code, 1);
-    assertStringIncludes(denied.err, "--allow-read=DIR");
   });
 });
 
 Deno.test("--help tells the commands, and each command its options", async () => {
-  const { code, out } = await cli([], "--help");
+  const { code, out } = await command("--help");
   assertEquals(code, 0);
   const commands = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name = ""]) => name);
   assertEquals(commands.length, 13);
-  const helps = await Promise.all(commands.map((name) => cli([], name, "--help")));
+  const helps = await Promise.all(commands.map((name) => command(name, "--help")));
   for (const help of helps) {
     assertEquals(help.code, 0);
     assertStringIncludes(help.out, "--json");
@@ -172,10 +144,67 @@ Deno.test("output holds no escape sequences of a worker's own", async () => {
     await worker.append([{ role: "tool", content: "\u001b[2Jgone\u202Ereversed\u0007" }]);
     await runtime.close();
     for (const args of [["transcript", root, "w"], ["events", root]]) {
-      const { out } = await reading(root, ...args);
+      const { out } = await command(...args);
       // deno-lint-ignore no-control-regex -- that is the point
       assertEquals(/[\u0000-\u0008\u000b-\u001f\u007f\u202e]/.test(out), false, JSON.stringify(out));
       assertStringIncludes(out, "gone");
     }
+  });
+});
+
+Deno.test("events --worker reads as far back or forward as it takes", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const [alice, bob] = [
+      await runtime.createWorker({ workerId: "alice", intent: { kind: "assistant" } }),
+      await runtime.createWorker({ workerId: "bob", intent: { kind: "assistant" } }),
+    ];
+    const content = "x".repeat(limits.contentBytesMax - 1_000);
+    const count = Math.ceil(1.2 * limits.pageScanBytesMax / content.length);
+    for (let n = 0; n < count; n++) await bob.append([{ role: "tool", content }]);
+    await alice.append([{ role: "user", content: "still here" }]);
+    for (let n = 0; n < count; n++) await bob.append([{ role: "tool", content }]);
+    await runtime.close();
+    const ids = async (...args: string[]): Promise<number[]> => {
+      const { json } = await command("events", root, "--worker", "alice", "--json", ...args);
+      return json.items.map(({ id }: { id: number }) => id);
+    };
+    const all = [3, count + 5];
+    assertEquals([await ids(), await ids("--limit", "1"), await ids("--after", "0")], [
+      all,
+      all.slice(1),
+      all,
+    ]);
+  });
+});
+
+Deno.test("transcript cuts a long entry unless --full is given", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+    const content = "0123456789".repeat(1_000);
+    await worker.append([{ role: "tool", content, metadata: { raw: content } }]);
+    await runtime.close();
+    for (const all of [[], ["--all"]]) {
+      const cut = await command("transcript", root, "w", ...all);
+      assert(cut.out.length < 9_000, `${cut.out.length} characters`);
+      assertStringIncludes(cut.out, "4,000 of 10,000 characters; --full shows all");
+      const full = await command("transcript", root, "w", "--full", ...all);
+      assertEquals(full.out.split(content).length, 3);
+    }
+  });
+});
+
+Deno.test("inspect lists the copy of a runtime as what verify says it is", async () => {
+  await withDirectory(async (root) => {
+    await everyEventStore({ root });
+    const copy = join(root, "runtimes", "copied");
+    copyTree(join(root, "runtimes", "local"), copy);
+    assertEquals((await command("verify", copy)).code, 0);
+    const { code, out } = await command("inspect", root);
+    assertEquals(code, 0, out);
+    assertStringIncludes(out, "copy of local");
+    Deno.removeSync(join(copy, "runtime.json"));
+    assertEquals((await command("inspect", root)).code, 3);
   });
 });

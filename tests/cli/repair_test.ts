@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { openReadOnly, repair, verify } from "../../fs_store.ts";
 import { isRuntimeError } from "../../mod.ts";
-import { append, cli, flip, reading, segments, snapshot, withDirectory } from "./kit.ts";
+import { append, command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
@@ -124,26 +124,33 @@ Deno.test("repair() leaves a store in use alone", async () => {
   });
 });
 
-Deno.test("repair is a dry run as a command, and needs --allow-write to act", async () => {
+Deno.test("repair is a dry run as a command, and acts with --apply", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });
     append(segments(join(root, "runtimes", "local")).at(-1) ?? "", '{"id":33,');
     const before = snapshot(root);
-    const told = await reading(root, "repair", root);
+    const told = await command("repair", root);
     assertEquals(told.code, 2);
     assertStringIncludes(told.out, "Run again with --apply");
     assertEquals(snapshot(root), before);
-    const denied = await reading(root, "repair", root, "--apply");
-    assertEquals(denied.code, 1);
-    assertStringIncludes(denied.err, "--allow-write");
-    assertEquals(snapshot(root), before);
-    const done = await cli(
-      [`--allow-read=${root}`, `--allow-write=${root}`],
-      "repair",
-      root,
-      "--apply",
-      "--json",
-    );
+    const done = await command("repair", root, "--apply", "--json");
     assertEquals([done.code, done.json.applied, done.json.after.verdict], [0, true, "clean"]);
+  });
+});
+
+Deno.test("repair and verify say of an unusable config that it is to be corrected", async () => {
+  await withDirectory(async (root) => {
+    await everyEventStore({ root });
+    Deno.writeTextFileSync(join(root, "runtimes", "local", "config.jsonc"), '{ "limit": {} }');
+    const verified = await command("verify", root);
+    assertEquals(verified.code, 2);
+    assertStringIncludes(verified.out, "until config.jsonc is corrected");
+    const told = await command("repair", root);
+    assertEquals(told.code, 2);
+    assertStringIncludes(told.out, "Correct config.jsonc first");
+    assertEquals(told.out.includes("--apply"), false, told.out);
+    const refused = await command("repair", root, "--apply");
+    assertEquals(refused.code, 1);
+    assertStringIncludes(refused.err, "config.jsonc has to be corrected first");
   });
 });

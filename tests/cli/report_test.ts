@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { findChromium, look } from "./chromium.ts";
-import { cli, flip, reading, segments, withDirectory } from "./kit.ts";
+import { command, flip, segments, withDirectory } from "./kit.ts";
+import { privileged } from "../privileged.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 
 const hostile = [
@@ -37,8 +38,7 @@ Deno.test("report writes a page without script that names nothing outside of it"
   await withDirectory(async (directory) => {
     const [root, file] = [join(directory, "store"), join(directory, "report.html")];
     await hostileStore(root);
-    const permissions = [`--allow-read=${directory}`, `--allow-write=${directory}`];
-    const { code, err } = await cli(permissions, "report", root, "-o", file, "--entries", "155");
+    const { code, err } = await command("report", root, "-o", file, "--entries", "155");
     assertEquals([code, err], [0, ""]);
     const page = Deno.readTextFileSync(file);
     const tags = new Set([...page.matchAll(/<([a-z0-9]+)/gi)].map(([, tag = ""]) => tag.toLowerCase()));
@@ -56,7 +56,7 @@ Deno.test("report shows what is damaged, and what can be read of it", async () =
   await withDirectory(async (root) => {
     await everyEventStore({ root });
     flip(segments(join(root, "runtimes", "local"))[0] ?? "", "Looks good");
-    const { code, out } = await reading(root, "report", root);
+    const { code, out } = await command("report", root);
     assertEquals(code, 0);
     assertStringIncludes(out, "Damaged.");
     assertStringIncludes(out, "You were interrupted");
@@ -64,14 +64,15 @@ Deno.test("report shows what is damaged, and what can be read of it", async () =
 });
 
 Deno.test({
-  name: "report is read in a browser: all of it is there, nothing is asked for, nothing runs",
-  ignore: findChromium() === undefined,
+  ...privileged(
+    "report is read in a browser: all of it is there, nothing is asked for, nothing runs",
+    findChromium() === undefined ? "no Chromium" : undefined,
+  ),
   fn: async () => {
     await withDirectory(async (directory) => {
       const [root, file] = [join(directory, "store"), join(directory, "report.html")];
       await hostileStore(root);
-      const permissions = [`--allow-read=${directory}`, `--allow-write=${directory}`];
-      assertEquals((await cli(permissions, "report", root, "-o", file)).code, 0);
+      assertEquals((await command("report", root, "-o", file)).code, 0);
       const url = `file://${file}`;
       const { requests, values, console } = await look(
         findChromium() ?? "",

@@ -6,6 +6,7 @@
  */
 import { FsRuntimeStore } from "../../fs_store.ts";
 import { Runtime, type RuntimeOptions } from "../../mod.ts";
+import { join } from "@std/path";
 import type { FileSystem } from "../../src/fs/file_system.ts";
 
 /** A clock that goes on by a fixed step each time it is asked. */
@@ -99,4 +100,20 @@ export async function everyEventStore(setup: StoreSetup): Promise<void> {
   const last = await openRuntime({ ...setup, now });
   await last.stop({ reason: "the project is over" });
   await last.close();
+}
+
+/** A store of several segments, one for each of five days. */
+export async function severalDays(root: string): Promise<void> {
+  const directory = join(root, "runtimes", "local");
+  Deno.mkdirSync(directory, { recursive: true });
+  Deno.writeTextFileSync(join(directory, "config.jsonc"), '{ "limits": { "segmentBytes": 4096 } }');
+  for (let day = 10; day < 15; day++) {
+    const runtime = await openRuntime({ root, now: steadyClock(`2026-07-${day}T12:00:00.000Z`, 1_000) });
+    if (day === 10) await everyEvent(runtime);
+    const worker = runtime.worker("reviewer");
+    for (let i = 0; i < 20; i++) {
+      await worker.append([{ role: "assistant", content: `${day} ${"x".repeat(200)}` }]);
+    }
+    await runtime.close();
+  }
 }

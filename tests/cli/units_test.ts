@@ -27,7 +27,14 @@ Deno.test("duration(), dollars(), whole() and parseAge() read well", () => {
     "2 h",
     "10 days",
   ]);
-  assertEquals([0, 310, 12_345_678].map(dollars), ["$0.00", "$0.0003", "$12.35"]);
+  assertEquals([0, 1, 15, 310, 12_345, 12_345_678].map(dollars), [
+    "$0.00",
+    "$0.000001",
+    "$0.000015",
+    "$0.000310",
+    "$0.0123",
+    "$12.35",
+  ]);
   assertEquals([0, 1_234, 1_234_567].map(whole), ["0", "1,234", "1,234,567"]);
   assertEquals(["30d", "12h", "90m", "x", "-1d"].map(parseAge), [
     2_592_000_000,

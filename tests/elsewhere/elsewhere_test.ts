@@ -5,11 +5,11 @@ import { fromFileUrl, join } from "@std/path";
 import { MemoryRuntimeStore, MemoryStorage } from "../../memory_store.ts";
 import { testRuntimeStore } from "../../testing/mod.ts";
 import { findChromium, look } from "../cli/chromium.ts";
-import { withProcesses } from "../fs/place.ts";
+import { isGranted, privileged } from "../privileged.ts";
 
 const here = fromFileUrl(new URL(".", import.meta.url));
-const node = withProcesses.ignore === true ? undefined : await findNode();
-const chromium = withProcesses.ignore === true ? undefined : findChromium();
+const node = isGranted("run") ? await findNode() : undefined;
+const chromium = findChromium();
 
 /** The Node of this machine, if it is recent enough. */
 async function findNode(): Promise<string | undefined> {
@@ -57,9 +57,7 @@ function elsewhereTest(
   body: (program: string, directory: string) => Promise<void>,
 ): void {
   Deno.test({
-    name: program === undefined ? `${name} (ignored: ${missing})` : name,
-    permissions: withProcesses.permissions ?? "inherit",
-    ignore: program === undefined,
+    ...privileged(name, program === undefined ? missing : undefined),
     fn: async () => {
       const directory = Deno.makeTempDirSync({ prefix: "worker-runtime-test-" });
       try {
@@ -194,8 +192,8 @@ elsewhereTest(
 
 elsewhereTest(
   "the core is small enough for a page when bundled",
-  withProcesses.ignore === true ? undefined : Deno.execPath(),
-  "no process may be started",
+  Deno.execPath(),
+  "no Deno",
   async (_program, directory) => {
     const file = join(directory, "core.js");
     await bundle("../../mod.ts", file, "--platform=browser", "--minify");

@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 import { Runtime } from "../../mod.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
-import { withProcesses } from "../fs/place.ts";
+import { privileged } from "../privileged.ts";
 
 const repository = fromFileUrl(new URL("../..", import.meta.url));
 
@@ -87,9 +87,7 @@ export class Example {
 /** A test that starts processes in a directory of its own. */
 export function exampleTest(name: string, body: (directory: string) => Promise<void>): void {
   Deno.test({
-    name,
-    permissions: withProcesses.permissions ?? "inherit",
-    ignore: withProcesses.ignore === true,
+    ...privileged(name),
     fn: async () => {
       const directory = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "worker-runtime-test-" }));
       try {

@@ -4,11 +4,12 @@ import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@st
 import { fromFileUrl, join } from "@std/path";
 import { withDirectory } from "../cli/kit.ts";
 import { openRuntime } from "../cli/stores.ts";
-import { appendTo, diskTest, flipBit, speak, type TestPlace, withProcesses } from "../fs/place.ts";
+import { appendTo, diskTest, flipBit, speak, type TestPlace } from "../fs/place.ts";
 import { golden, seenIn } from "../golden/golden.ts";
+import { isGranted, privileged, type PrivilegedOptions } from "../privileged.ts";
 
 const script = fromFileUrl(new URL("reader.py", import.meta.url));
-const python = withProcesses.ignore === true ? undefined : await findPython();
+const python = isGranted("run") ? await findPython() : undefined;
 
 /** The Python of this machine, if it is recent enough. */
 async function findPython(): Promise<string | undefined> {
@@ -43,12 +44,12 @@ async function read(root: string, runtimeId = "local"): Promise<Read> {
   return { code, seen, tail, err };
 }
 
-const options = {
-  permissions: withProcesses.permissions ?? "inherit",
-  ignore: python === undefined,
-} as const;
-const titled = (name: string): string =>
-  python === undefined ? `${name} (ignored: no Python 3.9 or later)` : name;
+const withPython = (name: string): PrivilegedOptions =>
+  privileged(name, python === undefined ? "no Python 3.9 or later" : undefined);
+
+function readerTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ ...withPython(name), fn });
+}
 
 function copied(from: string, to: string): void {
   Deno.mkdirSync(to, { recursive: true });
@@ -58,7 +59,7 @@ function copied(from: string, to: string): void {
   }
 }
 
-Deno.test(titled("reader.py reads of the golden store what is expected"), options, async () => {
+readerTest("reader.py reads of the golden store what is expected", async () => {
   const { code, seen, tail, err } = await read(golden("v1"));
   assertEquals([code, err, tail], [0, "", null]);
   assertEquals(seen, JSON.parse(Deno.readTextFileSync(join(golden("v1"), "expected.json"))));
@@ -93,7 +94,7 @@ async function readAll(roots: readonly string[]): Promise<string[]> {
   return new TextDecoder().decode(stdout).trimEnd().split(/\r?\n/);
 }
 
-Deno.test(titled("reader.py notices a flipped bit in every file, and names the file"), options, async () => {
+readerTest("reader.py notices a flipped bit in every file, and names the file", async () => {
   await withDirectory(async (directory) => {
     const roots = spots.map(([file, offset], index) => {
       const root = join(directory, `${index}`);
@@ -109,7 +110,7 @@ Deno.test(titled("reader.py notices a flipped bit in every file, and names the f
   });
 });
 
-Deno.test(titled("reader.py notices what is missing at the end of a log"), options, async () => {
+readerTest("reader.py notices what is missing at the end of a log", async () => {
   await withDirectory(async (directory) => {
     const roots = [1_086, 1_000, 300, 0].map((bytes) => {
       const root = join(directory, `${bytes}`);
@@ -122,7 +123,7 @@ Deno.test(titled("reader.py notices what is missing at the end of a log"), optio
 });
 
 diskTest(
-  titled("reader.py leaves out a write that was never acknowledged, as the store does"),
+  "reader.py leaves out a write that was never acknowledged, as the store does",
   async (place) => {
     const runtime = await place.open();
     await speak(runtime, "Ops/1", ["one", "two"]);
@@ -135,11 +136,11 @@ diskTest(
     assertEquals((tail as { bytes: number }).bytes, 20);
     assertEquals(seen, await seenIn(place.root));
   },
-  options,
+  withPython,
 );
 
 diskTest(
-  titled("reader.py reads a store whose older events were pruned"),
+  "reader.py reads a store whose older events were pruned",
   async (place) => {
     await filled(place);
     const runtime = await place.open();
@@ -151,7 +152,7 @@ diskTest(
     assertEquals(seen, await seenIn(place.root));
     assertNotEquals((seen as { events: { id: number }[] }).events[0]?.id, 1);
   },
-  options,
+  withPython,
 );
 
 /** A store of several segments and checkpoints. */

@@ -105,12 +105,12 @@ diskTest(
 );
 
 diskTest(
-  "FsRuntimeStore.open() throws store_corrupt for a config that is no file or too large",
+  "FsRuntimeStore.open() throws invalid_request for a config that is no file or too large",
   async (place) => {
     Deno.mkdirSync(place.layout.config, { recursive: true });
-    await refused("store_corrupt", () => place.open());
+    await refused("invalid_request", () => place.open());
     Deno.removeSync(place.layout.config);
     write(place, `{${" ".repeat(70_000)}}`);
-    await refused("store_corrupt", () => place.open());
+    await refused("invalid_request", () => place.open());
   },
 );

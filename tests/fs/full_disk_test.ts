@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { isRuntimeError, Runtime } from "../../mod.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
-import { codesOf, contentsOf, refused, withProcesses } from "./place.ts";
+import { codesOf, contentsOf, refused } from "./place.ts";
+import { isGranted, privileged } from "../privileged.ts";
 
 function run(command: string, ...args: string[]): boolean {
   try {
@@ -16,7 +17,7 @@ function run(command: string, ...args: string[]): boolean {
 
 /** Why there is no such disk here, or `undefined`. */
 function obstacle(): string | undefined {
-  if (withProcesses.ignore === true) return "no permission to start processes";
+  if (!isGranted("run")) return "no permission to start processes";
   if (Deno.build.os !== "linux") return "only on Linux";
   const directory = Deno.makeTempDirSync();
   try {
@@ -61,11 +62,7 @@ async function fill(runtime: Runtime): Promise<string[]> {
 }
 
 Deno.test({
-  name: `a full disk loses nothing, and all goes on when there is space again${
-    reason === undefined ? "" : ` (ignored: ${reason})`
-  }`,
-  ...withProcesses,
-  ignore: reason !== undefined,
+  ...privileged("a full disk loses nothing, and all goes on when there is space again", reason),
   fn: () =>
     withSmallDisk(async (root) => {
       const ballast = join(root, "ballast");
@@ -95,11 +92,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `a store closed on a full disk opens again, with all that was acknowledged${
-    reason === undefined ? "" : ` (ignored: ${reason})`
-  }`,
-  ...withProcesses,
-  ignore: reason !== undefined,
+  ...privileged("a store closed on a full disk opens again, with all that was acknowledged", reason),
   fn: () =>
     withSmallDisk(async (root) => {
       const runtime = await open(root);

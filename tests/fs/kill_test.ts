@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { Runtime } from "../../mod.ts";
 import { Random } from "../disk/mod.ts";
 import { Child } from "./children/child.ts";
-import { codesOf, contentsOf, diskTest, type TestPlace, withProcesses } from "./place.ts";
+import { codesOf, contentsOf, diskTest, type TestPlace } from "./place.ts";
+import { privileged } from "../privileged.ts";
 
 const KILLS = 25;
 
@@ -120,6 +121,6 @@ for (const seed of [1, 2]) {
       const { items } = await runtime.events({ limit: 1 });
       assertEquals(items[0]?.id, runtime.lastEventId);
     },
-    withProcesses,
+    privileged,
   );
 }

@@ -4,7 +4,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { FsRuntimeStore } from "../../fs_store.ts";
 import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
 import type { FileLock } from "../../src/fs/file_system.ts";
-import { diskTest, refused, withProcesses } from "./place.ts";
+import { diskTest, refused } from "./place.ts";
+import { privileged } from "../privileged.ts";
 import { Child } from "./children/child.ts";
 
 diskTest(
@@ -93,7 +94,7 @@ diskTest(
       await child.end();
     }
   },
-  withProcesses,
+  privileged,
 );
 
 diskTest(
@@ -104,7 +105,7 @@ diskTest(
     assertEquals(await child.line(), `store_locked process ${Deno.pid}`);
     await child.end();
   },
-  withProcesses,
+  privileged,
 );
 
 diskTest("FsRuntimeStore.open() creates nothing through a link in the place of its files", async (place) => {

@@ -13,35 +13,29 @@ import {
 } from "../../mod.ts";
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
+import { isGranted } from "../privileged.ts";
 import { withoutRoom } from "./bytes_file.ts";
 
 const encoder = new TextEncoder();
 
-function isGranted(name: "read" | "write" | "run"): boolean {
-  return Deno.permissions.querySync({ name }).state === "granted";
-}
-
-const files = isGranted("read") && isGranted("write");
 /** Options of a test that reads and writes files, and may do nothing else. */
 export const onFiles: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
   permissions: { read: true, write: true },
-  ignore: !files,
-};
-/** Options of a test that also starts processes. */
-export const withProcesses: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
-  permissions: "inherit",
-  ignore: !files || !isGranted("run"),
+  ignore: !isGranted("read") || !isGranted("write"),
 };
 
-/** A test with a place of its own on the real disk. */
+/** Options of a test on the real disk. */
+type DiskTestOptions = Pick<Deno.TestDefinition, "permissions" | "ignore">;
+
+/** A test with a place of its own on the real disk; `options` is `privileged` if it needs more than files. */
 export function diskTest(
   name: string,
   body: (place: TestPlace) => void | Promise<void>,
-  options: Pick<Deno.TestDefinition, "permissions" | "ignore"> = onFiles,
+  options: DiskTestOptions | ((name: string) => DiskTestOptions) = onFiles,
 ): void {
   Deno.test({
     name,
-    ...options,
+    ...(typeof options === "function" ? options(name) : options),
     fn: async () => {
       await using place = new TestPlace();
       await body(place);
@@ -118,7 +112,8 @@ export class TestPlace implements AsyncDisposable {
   }
 }
 
-function copyTree(from: string, to: string): void {
+/** Copies a directory. */
+export function copyTree(from: string, to: string): void {
   Deno.mkdirSync(to, { mode: 0o700 });
   for (const { name, isDirectory } of Deno.readDirSync(from)) {
     if (isDirectory) copyTree(join(from, name), join(to, name));

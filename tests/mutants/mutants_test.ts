@@ -1,9 +1,15 @@
 // Mutations of source text, and the lines that a diff changes.
 
 import { assert, assertEquals } from "@std/assert";
+import { privileged } from "../privileged.ts";
 import { parseDiff } from "./changed.ts";
-import { type Mutation, Sources } from "./mutations.ts";
+import type { Mutation } from "./mutations.ts";
 import { ROOT } from "./workspace.ts";
+
+/** The parser reads the environment when it is loaded. */
+async function loadSources(): Promise<typeof import("./mutations.ts").Sources> {
+  return (await import("./mutations.ts")).Sources;
+}
 
 /** Mutations of a text as `kind: text that is left`. */
 async function mutationsOf(text: string): Promise<string[]> {
@@ -12,6 +18,7 @@ async function mutationsOf(text: string): Promise<string[]> {
     await Deno.writeTextFile(`${directory}/a.ts`, text);
     const apply = ({ kind, start, end, replacement }: Mutation): string =>
       `${kind}: ${text.slice(0, start)}${replacement}${text.slice(end)}`;
+    const Sources = await loadSources();
     return new Sources(directory, ["a.ts"]).mutationsOf("a.ts").map(apply);
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -51,17 +58,24 @@ const cases: Readonly<Record<string, readonly string[]>> = {
   "interface A { readonly b: 1 }": [],
 };
 
-for (const [text, expected] of Object.entries(cases)) {
-  Deno.test(`mutationsOf() finds the mutations of ${text}`, async () => {
-    assertEquals((await mutationsOf(text)).toSorted(), expected.toSorted());
-  });
-}
+Deno.test({
+  ...privileged("mutationsOf() finds the mutations of short texts"),
+  fn: async () => {
+    for (const [text, expected] of Object.entries(cases)) {
+      assertEquals((await mutationsOf(text)).toSorted(), expected.toSorted(), text);
+    }
+  },
+});
 
-Deno.test("mutationsOf() finds every kind in the sources", () => {
-  const file = "src/core/group_commit.ts";
-  const found = new Sources(ROOT, [file]).mutationsOf(file);
-  const kinds = new Set(found.map(({ kind }) => kind));
-  assert(kinds.size >= 10, [...kinds].join());
+Deno.test({
+  ...privileged("mutationsOf() finds every kind in the sources"),
+  fn: async () => {
+    const file = "src/core/group_commit.ts";
+    const Sources = await loadSources();
+    const found = new Sources(ROOT, [file]).mutationsOf(file);
+    const kinds = new Set(found.map(({ kind }) => kind));
+    assert(kinds.size >= 10, [...kinds].join());
+  },
 });
 
 Deno.test("parseDiff() lists added lines by file", () => {

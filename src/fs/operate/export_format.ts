@@ -17,6 +17,7 @@
  */
 import { crc32 } from "node:zlib";
 import { RuntimeError } from "../../core/errors.ts";
+import { conversionOf } from "../conversion.ts";
 
 /** The format's name. */
 export const EXPORT_FORMAT = "worker-runtime/export";
@@ -104,6 +105,8 @@ export async function* decodeStream(
     for (let newline = bytes.indexOf(10); newline !== -1; newline = bytes.indexOf(10)) {
       line++;
       const whole = bytes.subarray(0, newline + 1);
+      const conversion = conversionOf(whole);
+      if (conversion !== undefined) throw badStream(line, conversion);
       const text = decoded(decoder, whole.subarray(0, newline), line);
       if (text.endsWith("\r")) {
         throw badStream(line, "it ends in CR LF: a program converted the stream on its way");

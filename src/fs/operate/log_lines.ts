@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { conversionHint } from "../conversion.ts";
 import { Slices } from "../../core/turn.ts";
 import { corrupt, isNotFound, storeFault } from "../faults.ts";
 import type { FileSystem, OpenFile } from "../file_system.ts";
@@ -74,7 +75,7 @@ async function* linesOfSegment(
   try {
     const start = segmentHeader(runtimeId, segment).length;
     for (const line of scanLines(file, start, contentSize(file), TORN_BYTES_MAX)) {
-      const id = checkedId(line, expected, layout, path);
+      const id = checkedId(line, expected, layout, path, file);
       expected = id + 1;
       if (id > after) yield { ...line, id };
       if (id === through) break;
@@ -101,11 +102,17 @@ function openSegment(fs: FileSystem, layout: RuntimeLayout, segment: number): Op
   }
 }
 
-function checkedId(line: Line, expected: number, layout: RuntimeLayout, path: string): number {
+function checkedId(
+  line: Line,
+  expected: number,
+  layout: RuntimeLayout,
+  path: string,
+  file: OpenFile,
+): number {
   const { bytes, start, end, terminated, offset } = line;
   const id = terminated && isIntact(bytes, start, end) ? idOf(bytes, start) : 0;
   if (id === expected) return id;
-  throw corrupt(nameOf(layout, path), `the line of event ${expected} is damaged`, {
+  throw corrupt(nameOf(layout, path), `the line of event ${expected} is damaged${conversionHint(file)}`, {
     byteOffset: offset,
     eventIds: [expected, expected],
   });

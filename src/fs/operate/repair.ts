@@ -77,6 +77,9 @@ export async function repair(at: StoreLocation, options: RepairOptions = {}): Pr
   const report = { runtimeId: place.runtimeId, before, steps, lost };
   if (options.apply !== true || steps.length === 0) return { ...report, applied: false };
   const stuck = steps.find(isStuck);
+  if (stuck?.action === "correct_config") {
+    throw invalidRequest("repair", "config.jsonc has to be corrected first");
+  }
   if (stuck !== undefined) throw refused(place, stuck.message);
   mustBeInPlace(place, location);
   if (losing !== null && options.salvage !== true) {

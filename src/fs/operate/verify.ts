@@ -163,7 +163,12 @@ function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings
     config = readConfig(fs, layout.config);
   });
   if (configIssue !== undefined) {
-    findings.add({ code: "config_invalid", severity: "damaged", message: configIssue, file: "config.jsonc" });
+    findings.add({
+      code: "config_invalid",
+      severity: "healable",
+      message: configIssue,
+      file: "config.jsonc",
+    });
   }
   return wasSynced(identity, config);
 }

@@ -8,6 +8,7 @@
 import { isRuntimeError } from "../../core/errors.ts";
 import { Slices } from "../../core/turn.ts";
 import type { Checkpoint } from "../checkpoint.ts";
+import { conversionHint } from "../conversion.ts";
 import { guarded, guardedAsync } from "../faults.ts";
 import type { OpenFile } from "../file_system.ts";
 import { nameOf, segmentPath } from "../layout.ts";
@@ -156,7 +157,7 @@ class LogVerifier {
       this.#check.findings.add({ code: "unfinished_segment", severity: "healable", message, file: name });
       return false;
     }
-    this.#damage("log_damaged", name, "its header is damaged", 0);
+    this.#damage("log_damaged", name, `its header is damaged${conversionHint(file)}`, 0);
     return true;
   }
 
@@ -254,7 +255,7 @@ class LogVerifier {
       return size;
     }
     const lastLost = Math.max(k, next.id - 1);
-    this.#damage("log_damaged", name, row.reason, offset, [k, lastLost]);
+    this.#damage("log_damaged", name, `${row.reason}${conversionHint(file)}`, offset, [k, lastLost]);
     this.#id = next.id === 0 ? lastLost : next.id - 1;
     const passed = this.#checkpoints.findLast(({ snapshot }) => snapshot.through <= this.#id);
     if (passed !== undefined) this.#reach(passed);
@@ -313,7 +314,7 @@ class LogVerifier {
     for (const { snapshot } of this.#checkpoints) {
       if (snapshot.through <= this.#id) continue;
       const message =
-        `the log ends with event ${this.#id}, but a checkpoint covers event ${snapshot.through}: is it an older copy?`;
+        `the log ends with event ${this.#id}, but a checkpoint covers event ${snapshot.through}: is it an older copy, or one that was taken while the store was in use?`;
       const eventIds: readonly [number, number] = [this.#id + 1, snapshot.through];
       this.#check.findings.add({ code: "log_behind_checkpoint", severity: "damaged", message, eventIds });
     }

@@ -1,0 +1,164 @@
+/**
+ * The tests that need more than `--allow-read --allow-write`. With these two flags they are ignored, and their
+ * names say why; every other test passes with them.
+ *
+ * A new test of this kind is added to {@linkcode privilegedTests} and takes its options from
+ * {@linkcode privileged}. privileged_test.ts keeps the list exact.
+ *
+ * @module
+ */
+
+/** A permission besides read and write. */
+export type Privilege = "run" | "net" | "env";
+
+/** Names of the tests by file, with the permissions that each needs besides read and write. */
+export const privilegedTests: Readonly<Record<string, Readonly<Record<string, readonly Privilege[]>>>> = {
+  "tests/cli/fifo_test.ts": {
+    "no command is blocked by FIFOs in the place of files, and repair restores the store": ["run"],
+  },
+  "tests/cli/large_test.ts": {
+    "a store of 600 MB and 10,000 workers is verified, exported, imported and backed up in bounded memory": [
+      "run",
+      "env",
+    ],
+  },
+  "tests/cli/process_test.ts": {
+    "reading commands need --allow-read of the store alone": ["run"],
+    "writing commands need --allow-write of what they write alone": ["run"],
+    "the command exits with 0, 1, 2 and 3 for well, failed, healable and damaged": ["run"],
+    "events --follow prints events as they come, and ends on SIGINT": ["run"],
+    "the command ends quietly when nobody reads its output": ["run"],
+  },
+  "tests/cli/report_test.ts": {
+    "report is read in a browser: all of it is there, nothing is asked for, nothing runs": [
+      "run",
+      "net",
+      "env",
+    ],
+  },
+  "tests/demo_test.ts": {
+    "demo does every file exactly once, though its process is killed half way": ["run"],
+    "demo works on a single file": ["run"],
+    "demo ends with 2 and says why when it cannot begin": ["run"],
+    "quick start runs with the flags it names, and again": ["run"],
+  },
+  "tests/elsewhere/elsewhere_test.ts": {
+    "MemoryRuntimeStore passes the conformance suite in Node": ["run"],
+    "MemoryRuntimeStore passes the conformance suite in a browser": ["run", "net", "env"],
+    "FsRuntimeStore says in Node that it needs Deno": ["run"],
+    "the core is small enough for a page when bundled": ["run"],
+  },
+  "tests/examples/chat_test.ts": {
+    "chat keeps questions, answers and what they took, across starts": ["run", "net"],
+    "chat that is killed in the middle of an answer answers at its next start": ["run", "net"],
+    "chat keeps no half answer, and tells why a run failed": ["run", "net"],
+  },
+  "tests/examples/resume_test.ts": {
+    "resume does every step once, though it is killed twice": ["run"],
+  },
+  "tests/examples/webhook_test.ts": {
+    "webhook sends every event, again where a crash left it in doubt": ["run", "net"],
+    "webhook says so when events were pruned before they were sent": ["run", "net"],
+  },
+  "tests/examples/workers_test.ts": {
+    "workers cancels the slow ones and lets the others finish, without any permission": ["run"],
+  },
+  "tests/format/reader_test.ts": {
+    "reader.py reads of the golden store what is expected": ["run"],
+    "reader.py notices a flipped bit in every file, and names the file": ["run"],
+    "reader.py notices what is missing at the end of a log": ["run"],
+    "reader.py leaves out a write that was never acknowledged, as the store does": ["run"],
+    "reader.py reads a store whose older events were pruned": ["run"],
+  },
+  "tests/fs/full_disk_test.ts": {
+    "a full disk loses nothing, and all goes on when there is space again": ["run"],
+    "a store closed on a full disk opens again, with all that was acknowledged": ["run"],
+  },
+  "tests/fs/kill_test.ts": {
+    "every acknowledged command survives SIGKILL exactly once, 25 kills in a row, seed 1": ["run"],
+    "every acknowledged command survives SIGKILL exactly once, 25 kills in a row, seed 2": ["run"],
+  },
+  "tests/fs/lock_test.ts": {
+    "FsRuntimeStore.open() throws store_locked while another process has the store open": ["run"],
+    "FsRuntimeStore.open() in another process throws store_locked while this one has the store open": ["run"],
+  },
+  "tests/mutants/mutants_test.ts": {
+    "mutationsOf() finds every kind in the sources": ["env"],
+    "mutationsOf() finds the mutations of short texts": ["env"],
+  },
+  "tests/permissions_test.ts": {
+    "FsRuntimeStore works with read and write of its root, and nothing else": ["run"],
+    "FsRuntimeStore creates its root below a directory it may not see, if it may make it": ["run"],
+    "FsRuntimeStore takes a root relative to the working directory": ["run"],
+    "FsRuntimeStore.open() throws store_permission that names --allow-read under no flag": ["run"],
+    "FsRuntimeStore.open() throws store_permission that names --allow-write under --allow-read=ROOT": ["run"],
+    "FsRuntimeStore.open() throws store_permission that names --allow-read under --allow-write=ROOT": ["run"],
+    "FsRuntimeStore.open() throws store_permission that names --allow-write under --allow-read=ROOT --allow-write=ROOT/other":
+      ["run"],
+    "FsRuntimeStore.open() takes no store for a new one because reading is ignored": ["run"],
+    "FsRuntimeStore.open() takes no store for a new one because only its identity is ignored": ["run"],
+    "the core and the memory store work with no permission at all": ["run"],
+    "importing fs_store.ts needs no permission": ["run"],
+    "the module graph of mod.ts holds nothing of the file system": ["run"],
+  },
+  "tests/privileged_test.ts": {
+    "every listed test exists, and fails with --allow-read --allow-write alone": ["run"],
+  },
+  "tests/tools_test.ts": {
+    "serveRegistry() answers with sizes and checksums that fit the files": ["net"],
+    "serveRegistry() answers 404 for what it does not have": ["net"],
+    "serveRegistry() finds a port while another registry runs": ["net"],
+    "jsr.ts --std serves the directory to the command": ["run"],
+    "jsr.ts takes the directory from the environment, for itself and for what it runs": ["run"],
+    "jsr.ts leaves a registry that the user chose alone": ["run"],
+    "jsr.ts ends with the exit code of the command": ["run"],
+    "jsr.ts passes input and signals on to the command": ["run"],
+  },
+  "tests/torture_test.ts": {
+    "suite processes real processes killed under load lose nothing, and one at a time has the store": ["run"],
+    "suite system real system calls that fail, a full disk and missing permissions lose nothing": ["run"],
+  },
+};
+
+const privilegesOf: ReadonlyMap<string, readonly Privilege[]> = new Map(
+  Object.values(privilegedTests).flatMap((tests) => Object.entries(tests)),
+);
+
+/** Argument of a test run that withholds the privileges from the tests that are listed. */
+export const WITHHOLD = "--withhold-privileges";
+
+/** Returns whether this process has a permission. */
+export function isGranted(name: "read" | "write" | Privilege): boolean {
+  return Deno.permissions.querySync({ name }).state === "granted";
+}
+
+/** Name, permissions and state of a test. */
+export type PrivilegedOptions = Required<Pick<Deno.TestDefinition, "name" | "permissions" | "ignore">>;
+
+/**
+ * Options of a test of the list: exactly the permissions that the list grants it. Without them, or if there is
+ * an obstacle such as a missing program, the test is ignored and its name says why.
+ */
+export function privileged(name: string, obstacle?: string): PrivilegedOptions {
+  const privileges = privilegesOf.get(name);
+  if (privileges === undefined) {
+    throw new Error(`Cannot register the test ${JSON.stringify(name)}: tests/privileged.ts does not list it`);
+  }
+  const needed = ["read", "write", ...privileges] as const;
+  const missing = needed.filter((permission) => !isGranted(permission));
+  const reason = missing.length > 0
+    ? `needs ${missing.map((permission) => `--allow-${permission}`).join(" and ")}`
+    : obstacle;
+  const granted = Deno.args.includes(WITHHOLD) ? ["read", "write"] : needed;
+  return {
+    name: reason === undefined ? name : `${name} (ignored: ${reason})`,
+    permissions: Object.fromEntries(granted.map((permission) => [permission, true])),
+    ignore: reason !== undefined,
+  };
+}
+
+/** Arguments for `deno test` that select the tests of the list, and load no file without one. */
+export function selection(): string[] {
+  const names = [...privilegesOf.keys()].map((name) => name.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  return [`--filter=/^(?:${names.join("|")})(?: \\(ignored: .*\\))?$/`, ...Object.keys(privilegedTests)];
+}
