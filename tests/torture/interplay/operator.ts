@@ -1,0 +1,156 @@
+/**
+ * The operator beside the host: verifies, backs up, exports and imports, and
+ * follows a store that another process has open.
+ *
+ * @module
+ */
+import { isRuntimeError } from "../../../mod.ts";
+import {
+  backup,
+  exportRuntime,
+  importRuntime,
+  openReadOnly,
+  type StoreLocation,
+  verify,
+  type VerifyReport,
+} from "../../../fs_store.ts";
+import type { Random } from "../../disk/mod.ts";
+import { Finding } from "../script/history.ts";
+import { pause, type Pending } from "./pending.ts";
+import type { Task } from "./scenario.ts";
+
+/** Works on the store of a case without its lock. */
+export class Operator {
+  readonly #directory: string;
+  readonly #place: StoreLocation;
+  readonly #random: Random;
+  readonly #pending: Pending;
+  #count = 0;
+
+  /** An operator of the store below the directory of a case. */
+  constructor(directory: string, random: Random, pending: Pending) {
+    this.#directory = directory;
+    this.#place = { root: `${directory}/store`, runtimeId: "t" };
+    this.#random = random;
+    this.#pending = pending;
+  }
+
+  /** Repeats a task until the signal aborts. Throws a {@linkcode Finding}. */
+  async repeat(task: Task, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#pending.wait(task, this.#once(task, signal));
+      await pause(this.#random.below(10));
+    }
+  }
+
+  /** Looks at a store that nobody has open. Throws a {@linkcode Finding}. */
+  async audit(wasClosed: boolean): Promise<void> {
+    const report = await this.#pending.wait("verify", verify(this.#place));
+    if (wasClosed) mustBeClean("verify after a close", report);
+    else if (report.verdict === "damaged") throw new Finding("I1", `verify after a kill: ${textOf(report)}`);
+    await this.#pending.wait("backup", this.#backup());
+    await this.#pending.wait("export", this.#export());
+  }
+
+  async #once(task: Task, signal: AbortSignal): Promise<void> {
+    switch (task) {
+      case "verify":
+        return mustBeClean("verify", await verify(this.#place));
+      case "backup":
+        return await this.#backup();
+      case "export":
+        return await this.#export();
+      case "follow":
+        return await this.#follow(signal);
+    }
+  }
+
+  /** Brings a copy up to date, or makes a new one. */
+  async #backup(): Promise<void> {
+    const to = `${this.#directory}/backup`;
+    if (this.#random.chance(0.3)) await removeIfThere(to);
+    try {
+      const { verified } = await backup(this.#place, { to });
+      if (verified !== undefined) mustBeClean("backup", verified);
+    } catch (error) {
+      // Prunings passed the copy.
+      if (!isRuntimeError(error) || !error.message.includes("begin a new copy elsewhere")) {
+        throw found("backup", error);
+      }
+      await removeIfThere(to);
+    }
+  }
+
+  /** A stream, imported and exported again, is the same stream. */
+  async #export(): Promise<void> {
+    const root = `${this.#directory}/import-${++this.#count}`;
+    try {
+      const stream = await bytesOf(exportRuntime(this.#place));
+      await importRuntime(root, ReadableStream.from([stream]));
+      const again = await bytesOf(exportRuntime({ root, runtimeId: "t" }));
+      if (again.length !== stream.length || again.some((byte, index) => byte !== stream[index])) {
+        throw new Finding(
+          "I1",
+          `a stream of ${stream.length} bytes is ${again.length} others after an import`,
+        );
+      }
+      mustBeClean("verify of an import", await verify({ root, runtimeId: "t" }));
+    } catch (error) {
+      throw found("export and import", error);
+    } finally {
+      await removeIfThere(root);
+    }
+  }
+
+  /** Follows the log for a while; ids have no gaps. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    try {
+      await using reader = await openReadOnly(this.#place);
+      let last = this.#random.chance(0.5) ? reader.lastEventId : Math.max(0, (reader.segments[0] ?? 1) - 1);
+      const slowness = this.#random.pick([0, 0.02, 0.2]);
+      const ends = AbortSignal.any([signal, AbortSignal.timeout(20 + this.#random.below(400))]);
+      for await (const event of reader.follow({ after: last, pollMs: 2, signal: ends })) {
+        if (event.id !== last + 1) throw new Finding("I3", `follow() gives event ${event.id} after ${last}`);
+        last = event.id;
+        if (this.#random.chance(slowness)) await pause(this.#random.below(30));
+      }
+      const { damage } = reader;
+      if (damage !== undefined) {
+        throw new Finding("I1", `a follower calls the log damaged: ${damage.message}`);
+      }
+    } catch (error) {
+      if (isRuntimeError(error) && error.code === "cursor_expired") return;
+      throw found("follow", error);
+    }
+  }
+}
+
+function mustBeClean(name: string, report: VerifyReport): void {
+  if (report.verdict !== "clean") throw new Finding("I5", `${name}: ${textOf(report)}`);
+}
+
+function textOf({ verdict, findings, firstEventId, lastEventId }: VerifyReport): string {
+  const bad = findings.filter(({ severity }) => severity === "damaged" || severity === "healable");
+  return `${verdict}, events ${firstEventId} to ${lastEventId}: ${JSON.stringify(bad.slice(0, 3))}`;
+}
+
+function found(name: string, error: unknown): Finding {
+  if (error instanceof Finding) return error;
+  return new Finding("I1", `${name} is refused: ${error instanceof Error ? error.stack : error}`, {
+    cause: error,
+  });
+}
+
+async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: BlobPart[] = [];
+  for await (const chunk of stream) chunks.push(new Uint8Array(chunk));
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
