@@ -75,7 +75,7 @@ export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed);
   const focus = random.pick(FOCUSES);
   const sweeps = focus.activities.includes("sweep");
-  const workers = sweeps ? 8 + random.below(24) : random.pick([1, 2, 4, 9]);
+  const workers = sweeps ? 4 + random.below(12) : random.pick([1, 2, 4, 9]);
   const limits = {
     segmentBytes: random.pick([4_096, 4_096, 8_192]),
     checkpointBytes: random.pick([4_096, 8_192]),

@@ -62,22 +62,28 @@ export class Stress {
       const own = new Random(seed);
       for (let step = 0; step < steps; step++) await this.#step(own);
     }));
-    if (activities.has("sweep")) await this.#sweep(random);
+    if (!activities.has("sweep")) return;
+    await this.#age(random);
+    await this.#sweep(random);
   }
 
   /** Appends to every worker at once, with flushes between: the next thing is to be a close. */
   async burst(random: Random): Promise<void> {
-    const { workerIds, activities } = this.#stressed.scenario;
-    const flushes = async (): Promise<void> => {
-      for (let count = 0; count < 6 && activities.has("flush"); count++) {
-        await (random.chance(0.5) ? pause(random.below(2)) : turn());
-        await this.#try("flush", () => this.#stressed.runtime.flush());
+    const { runtime, scenario: { workerIds, activities } } = this.#stressed;
+    const all = (kind: Command["kind"], number: () => number): Promise<unknown> =>
+      Promise.all(workerIds.map((workerId) => this.#give(commandOf(kind, workerId, number()))));
+    await all("purge", () => 1);
+    await all("create", () => 1);
+    let isOver = false;
+    const flush = async (): Promise<void> => {
+      while (!isOver && activities.has("flush")) {
+        await (random.chance(0.2) ? pause(random.below(2)) : turn());
+        await this.#try("flush", () => runtime.flush());
       }
     };
-    const says = workerIds.map((workerId) =>
-      this.#give(commandOf("say", workerId, 1_000 + random.below(3_000)))
-    );
-    await Promise.all([flushes(), ...says]);
+    const flushing = flush();
+    await all("say", () => 1_000 + random.below(3_000)).finally(() => isOver = true);
+    await flushing;
   }
 
   async #step(random: Random): Promise<void> {
@@ -148,13 +154,22 @@ export class Stress {
     await Promise.all([...end, this.#give(commandOf("create", workerId, 1)), begin()]);
   }
 
+  /** Lets the log grow and be pruned until it no longer holds the creation of any worker. */
+  async #age(random: Random): Promise<void> {
+    const { scenario: { workerIds }, runtime, archive } = this.#stressed;
+    const created = runtime.workers({ limit: 1_000 }).items.at(-1)?.createdEventId ?? 0;
+    let firstEventId = 1;
+    for (let count = 0; count < 40 && firstEventId <= created; count++) {
+      await this.#give(commandOf("say", random.pick(workerIds), 1_000 + random.below(3_000)));
+      await this.#try("prune", async () => {
+        ({ firstEventId } = await runtime.prune({ through: archive.lastEventId, dryRun: false }));
+      });
+    }
+  }
+
   /** Ends and purges one worker after the other. */
   async #sweep(random: Random): Promise<void> {
-    const { scenario: { workerIds, activities }, runtime, archive } = this.#stressed;
-    for (const workerId of workerIds) {
-      if (activities.has("prune")) {
-        await this.#try("prune", () => runtime.prune({ through: archive.lastEventId, dryRun: false }));
-      }
+    for (const workerId of this.#stressed.scenario.workerIds) {
       await this.#give(commandOf("cancel", workerId, 1));
       await this.#give(commandOf("purge", workerId, 1));
       await pause(random.below(12));
