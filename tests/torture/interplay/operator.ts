@@ -10,6 +10,7 @@ import {
   exportRuntime,
   importRuntime,
   openReadOnly,
+  type ReadOnlyRuntime,
   type StoreLocation,
   verify,
   type VerifyReport,
@@ -23,12 +24,14 @@ import type { Task } from "./scenario.ts";
 export class Operator {
   readonly #directory: string;
   readonly #place: StoreLocation;
+  readonly #workerIds: readonly string[];
   readonly #random: Random;
   readonly #pending: Pending;
   #count = 0;
 
   /** An operator of the store below the directory of a case. */
-  constructor(directory: string, random: Random, pending: Pending) {
+  constructor(directory: string, workerIds: readonly string[], random: Random, pending: Pending) {
+    this.#workerIds = workerIds;
     this.#directory = directory;
     this.#place = { root: `${directory}/store`, runtimeId: "t" };
     this.#random = random;
@@ -59,7 +62,7 @@ export class Operator {
       case "backup":
         return await this.#backup();
       case "export":
-        return await this.#export();
+        return await this.#export(this.#random.chance(0.3) ? this.#random.pick(this.#workerIds) : undefined);
       case "follow":
         return await this.#follow(signal);
     }
@@ -89,11 +92,12 @@ export class Operator {
     }
   }
 
-  /** A stream, imported and exported again, is the same stream. */
-  async #export(): Promise<void> {
+  /** A stream of all or of one worker, imported and exported again, is the same stream. */
+  async #export(workerId?: string): Promise<void> {
     const root = `${this.#directory}/import-${++this.#count}`;
+    const stream = await this.#streamOf(workerId);
+    if (stream === undefined) return;
     try {
-      const stream = await bytesOf(exportRuntime(this.#place));
       await importRuntime(root, ReadableStream.from([stream]));
       const again = await bytesOf(exportRuntime({ root, runtimeId: "t" }));
       if (again.length !== stream.length || again.some((byte, index) => byte !== stream[index])) {
@@ -110,6 +114,18 @@ export class Operator {
     }
   }
 
+  /** The stream of all or of one worker; `undefined` for a worker that is gone or whose first events are. */
+  async #streamOf(workerId: string | undefined): Promise<Uint8Array | undefined> {
+    try {
+      return await bytesOf(exportRuntime(this.#place, { worker: workerId }));
+    } catch (error) {
+      const mayBe = workerId !== undefined && isRuntimeError(error) &&
+        /^(?:worker_not_found|cursor_expired)$/.test(error.code);
+      if (mayBe) return undefined;
+      throw found("export", error);
+    }
+  }
+
   /** Follows the log for a while; ids have no gaps. */
   async #follow(signal: AbortSignal): Promise<void> {
     try {
@@ -122,6 +138,7 @@ export class Operator {
         last = event.id;
         if (this.#random.chance(slowness)) await pause(this.#random.below(30));
       }
+      await this.#readBeside(reader);
       const { damage } = reader;
       if (damage !== undefined) {
         throw new Finding("I1", `a follower calls the log damaged: ${damage.message}`);
@@ -129,6 +146,22 @@ export class Operator {
     } catch (error) {
       if (isRuntimeError(error) && error.code === "cursor_expired") return;
       throw found("follow", error);
+    }
+  }
+
+  /** The newest page of each transcript, as far as workers are there. */
+  async #readBeside(reader: ReadOnlyRuntime): Promise<void> {
+    await reader.refresh();
+    for (const { record: { workerId }, transcriptLength } of [...reader.allWorkers()]) {
+      const limit = 1 + this.#random.below(20);
+      const { items } = await reader.transcript(workerId, { limit });
+      const seqs = items.map(({ seq }) => seq);
+      const wanted = Array.from(
+        { length: Math.min(limit, transcriptLength) },
+        (_, at) => transcriptLength - at,
+      );
+      if (`${seqs}` === `${wanted.reverse()}`) continue;
+      throw new Finding("I1", `the transcript of ${workerId} is ${seqs}, not ${wanted}`);
     }
   }
 }

@@ -18,9 +18,10 @@ let pending = new Pending(sayBroken);
 
 async function begin({ seed, round, directory }: Request): Promise<void> {
   ending = new AbortController();
-  const operator = new Operator(directory, new Random(seed * 64 + round), pending);
+  const { workerIds, tasks: names } = scenarioOf(seed);
+  const operator = new Operator(directory, workerIds, new Random(seed * 64 + round), pending);
   const { signal } = ending;
-  tasks = Promise.all(scenarioOf(seed).tasks.map((task) => operator.repeat(task, signal)));
+  tasks = Promise.all(names.map((task) => operator.repeat(task, signal)));
   await tasks;
 }
 
@@ -31,8 +32,9 @@ async function end(): Promise<void> {
 }
 
 async function audit({ seed, round, directory }: Request): Promise<void> {
-  const wasClosed = scenarioOf(seed).endings[round] !== "kill";
-  await new Operator(directory, new Random(seed * 64 + round), pending).audit(wasClosed);
+  const { endings, workerIds } = scenarioOf(seed);
+  const operator = new Operator(directory, workerIds, new Random(seed * 64 + round), pending);
+  await operator.audit(endings[round] !== "kill");
   tell();
 }
 

@@ -30,6 +30,9 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "worker_not_running",
 ]);
 
+/** The reason for which a caller withdraws a command. */
+const NOT_WANTED = new Error("The command is not wanted any more");
+
 /** What callers share. */
 export interface Stressed {
   readonly runtime: Runtime;
@@ -88,10 +91,12 @@ export class Stress {
 
   async #step(random: Random): Promise<void> {
     const { scenario: { groupMax, activities } } = this.#stressed;
-    const group = Array.from(
-      { length: 1 + random.below(groupMax) },
-      () => this.#give(this.#anyCommand(random)),
-    );
+    const group = Array.from({ length: 1 + random.below(groupMax) }, () => {
+      const controller = random.chance(0.03) ? new AbortController() : undefined;
+      const given = this.#give(this.#anyCommand(random), controller?.signal);
+      controller?.abort(NOT_WANTED);
+      return given;
+    });
     const beside = [...activities].filter(() => random.chance(0.25)).map((activity) =>
       this.#act(activity, random)
     );
@@ -176,28 +181,24 @@ export class Stress {
     }
   }
 
-  async #give(command: Command): Promise<void> {
-    const { runtime, archive, held, pending } = this.#stressed;
+  async #give(command: Command, signal?: AbortSignal): Promise<void> {
+    const { runtime, archive, held } = this.#stressed;
     await this.#try(command.kind, async () => {
-      const receipt = await give(runtime, command, this.#runs, undefined);
+      const receipt = await give(runtime, command, this.#runs, signal);
       if (receipt === undefined) return;
       const { eventId, duplicate } = receipt;
       archive.acknowledge({ command, eventId, duplicate });
       if ("signal" in receipt) held.hold(command.workerId, receipt as Run);
-    }, pending);
+    });
   }
 
   /** Makes a call; a refusal that others may have caused is none of its faults. */
-  async #try(
-    name: string,
-    call: () => Promise<unknown>,
-    pending: Pending = this.#stressed.pending,
-  ): Promise<void> {
+  async #try(name: string, call: () => Promise<unknown>): Promise<void> {
     try {
-      await pending.wait(name, call());
+      await this.#stressed.pending.wait(name, call());
     } catch (error) {
       if (error instanceof Finding) throw error;
-      if (isRuntimeError(error) && REFUSALS.has(error.code)) return;
+      if (error === NOT_WANTED || isRuntimeError(error) && REFUSALS.has(error.code)) return;
       throw new Finding("I7", `${name} is refused: ${error instanceof Error ? error.stack : error}`, {
         cause: error,
       });
