@@ -149,14 +149,11 @@ export class Operator {
   /** The newest page of each transcript, as far as workers are there. */
   async #readBeside(reader: ReadOnlyRuntime): Promise<void> {
     await reader.refresh();
-    for (const { record: { workerId }, transcriptLength } of [...reader.allWorkers()]) {
+    for (const { record: { workerId } } of [...reader.allWorkers()]) {
       const limit = 1 + this.#random.below(20);
-      const { items } = await reader.transcript(workerId, { limit });
+      const { items, length } = await reader.transcript(workerId, { limit });
       const seqs = items.map(({ seq }) => seq);
-      const wanted = Array.from(
-        { length: Math.min(limit, transcriptLength) },
-        (_, at) => transcriptLength - at,
-      );
+      const wanted = Array.from({ length: Math.min(limit, length) }, (_, at) => length - at);
       if (`${seqs}` === `${wanted.reverse()}`) continue;
       throw new Finding("I1", `the transcript of ${workerId} is ${seqs}, not ${wanted}`);
     }

@@ -86,21 +86,19 @@ class Session {
   /** The log continues the copy; the state is the fold of the copy. */
   async #audit(runtime: Runtime): Promise<void> {
     const { firstEventId } = await runtime.events({ limit: 1 });
-    const { prunedTo, lastEventId } = this.#archive;
-    if (firstEventId > Math.min(prunedTo, lastEventId + 1)) {
-      throw new Finding(
-        "I8",
-        `the log begins with event ${firstEventId}; prunings left ${prunedTo}, seen ${lastEventId}`,
-      );
+    const seen = this.#archive.lastEventId;
+    if (firstEventId > seen + 1) {
+      throw new Finding("I8", `the log begins with event ${firstEventId}, ${seen} was seen`);
     }
-    if (runtime.lastEventId < lastEventId) {
-      throw new Finding("I1", `the log ends with event ${runtime.lastEventId}`);
+    if (runtime.lastEventId < seen) {
+      throw new Finding("I1", `the log ends with event ${runtime.lastEventId} of ${seen}`);
     }
     for (let after: number | null = firstEventId - 1; after !== null;) {
       const page: Awaited<ReturnType<Runtime["events"]>> = await runtime.events({ after, limit: 1_000 });
       for (const event of page.items) this.#archive.add(event);
       after = page.next;
     }
+    this.#mustBeKept(firstEventId);
     this.#archive.check();
     await this.#checkState(runtime);
   }
@@ -132,13 +130,7 @@ class Session {
   }
 
   async #check(runtime: Runtime, held: HeldRuns, watchers: Watchers): Promise<void> {
-    const { firstEventId } = await runtime.events({ limit: 1 });
-    if (firstEventId > this.#archive.prunedTo) {
-      throw new Finding(
-        "I8",
-        `the log begins with event ${firstEventId}, prunings left ${this.#archive.prunedTo}`,
-      );
-    }
+    this.#mustBeKept((await runtime.events({ limit: 1 })).firstEventId);
     if (runtime.health.status === "failed") {
       throw new Finding("I7", `health: ${runtime.health.error.message}`);
     }
@@ -146,6 +138,13 @@ class Session {
     held.check();
     await watchers.check();
     await this.#checkState(runtime);
+  }
+
+  /** Prunings removed no more than they recorded. */
+  #mustBeKept(firstEventId: number): void {
+    const { prunedTo } = this.#archive;
+    if (firstEventId <= prunedTo) return;
+    throw new Finding("I8", `the log begins with event ${firstEventId}, prunings recorded ${prunedTo}`);
   }
 
   /** Copies events as they become durable. */
