@@ -9,9 +9,11 @@ import { workerCount } from "../kit/parallel.ts";
 import type { Budget, Suite, SuiteReport } from "../suite.ts";
 import { type Figures, Lane } from "./lane.ts";
 
-const CASES = 400;
+const CASES = 500;
 /** Times that one case is run to see it fail again: what overlaps with what is not in its seed. */
 const REPETITIONS = 10;
+/** Cases at a time for each core: much of a case is waiting. */
+const LANES_PER_CORE = 2;
 
 /** All operations at once. */
 export const interplay: Suite = {
@@ -39,7 +41,8 @@ async function run({ share, seed, only, progress }: Budget): Promise<SuiteReport
       await lane.end();
     }
   };
-  const settled = await Promise.allSettled(Array.from({ length: Math.min(workerCount(), cases) }, work));
+  const lanes = Math.min(LANES_PER_CORE * workerCount(), cases);
+  const settled = await Promise.allSettled(Array.from({ length: lanes }, work));
   const broken = settled.find(({ status }) => status === "rejected");
   if (broken?.status === "rejected") throw broken.reason;
   const all = settled.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
@@ -49,7 +52,7 @@ async function run({ share, seed, only, progress }: Budget): Promise<SuiteReport
     counts: [
       { what: "cases", count: sum("cases"), target: target(1) },
       { what: "openings, each with a close or a kill", count: sum("rounds"), target: target(3) },
-      { what: "calls", count: sum("calls"), target: target(100) },
+      { what: "calls", count: sum("calls"), target: target(300) },
     ],
     notes: [`${sum("kills")} hosts killed, ${sum("operations")} operations of another process beside them`],
   };
