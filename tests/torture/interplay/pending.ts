@@ -6,7 +6,7 @@
 import { Finding } from "../script/history.ts";
 
 /** Seconds after which a call that has not settled hangs. Ticks are counted: a machine may stand still. */
-const SECONDS_MAX = 20;
+const SECONDS_MAX = 60;
 
 /** Calls that have not settled. */
 export class Pending {
