@@ -15,7 +15,7 @@ import { checkProjections } from "./script/projections.ts";
 import { Session } from "./script/session.ts";
 
 /** Diagnostics of an opening behind a close in good order: any of these would be a lie. */
-const UNCLEAN: ReadonlySet<string> = new Set([
+export const UNCLEAN: ReadonlySet<string> = new Set([
   "unclean_open",
   "torn_tail_cut",
   "unfinished_segment_removed",

@@ -1,0 +1,82 @@
+/**
+ * Pages of events and of transcripts in both directions, at random. What a
+ * page should hold is decided once the log is known to that point.
+ *
+ * @module
+ */
+import type { EventPage, PageOptions, Runtime, TranscriptPage } from "../../../mod.ts";
+import type { Random } from "../../disk/mod.ts";
+import type { Archive } from "./archive.ts";
+
+/** Reads a page of events, of the runtime or of one worker. */
+export async function readEvents(
+  runtime: Runtime,
+  archive: Archive,
+  random: Random,
+  workerId: string | undefined,
+): Promise<void> {
+  const range = rangeOf(random, runtime.lastEventId);
+  const page = workerId === undefined
+    ? await runtime.events(range)
+    : await runtime.worker(workerId).events(range);
+  archive.claim(() => archive.differenceFrom(page.items, spanOf(page, range), workerId));
+}
+
+/** The ids that a page of events went through. */
+function spanOf(
+  page: EventPage,
+  { after, before }: PageOptions,
+): { readonly from: number; readonly to: number } {
+  const { items, next, previous, firstEventId, lastEventId } = page;
+  if (after !== undefined) return { from: after + 1, to: next ?? lastEventId };
+  const from = previous ?? Math.min(firstEventId, items[0]?.id ?? firstEventId);
+  return { from, to: Math.min((before ?? Infinity) - 1, lastEventId) };
+}
+
+/** Reads a page of a transcript. */
+export async function readTranscript(
+  runtime: Runtime,
+  archive: Archive,
+  random: Random,
+  workerId: string,
+): Promise<void> {
+  const worker = runtime.worker(workerId);
+  const range = rangeOf(random, worker.state().transcriptLength);
+  const page = await worker.transcript(range);
+  archive.claim(() => wrongWith(page, range, archive, workerId));
+}
+
+function wrongWith(
+  { items, length, next, previous }: TranscriptPage,
+  { after, before, limit = 50 }: PageOptions,
+  archive: Archive,
+  workerId: string,
+): string | undefined {
+  const first = after !== undefined
+    ? after + 1
+    : Math.max(1, Math.min(before ?? Infinity, length + 1) - limit);
+  const end = after !== undefined
+    ? Math.min(length + 1, after + 1 + limit)
+    : Math.min(before ?? Infinity, length + 1);
+  const seqs = Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
+  const found = items.map(({ seq }) => seq);
+  const name = `transcript of ${workerId}, ${length} entries, ${JSON.stringify({ after, before, limit })}:`;
+  if (`${found}` !== `${seqs}`) return `${name} ${found}, not ${seqs}`;
+  if (items.length > 0 && ((next === null) !== (end > length) || (previous === null) !== (first <= 1))) {
+    return `${name} next ${next}, previous ${previous}`;
+  }
+  for (const { seq, eventId, content } of items) {
+    const event = archive.events[eventId - 1];
+    const entry = event !== undefined && "entries" in event && event.workerId === workerId
+      ? event.entries[seq - event.seq]
+      : undefined;
+    if (entry?.content !== content) return `${name} entry ${seq} is not the one of event ${eventId}`;
+  }
+  return undefined;
+}
+
+function rangeOf(random: Random, length: number): PageOptions {
+  const limit = 1 + random.below(60);
+  const cursor = random.below(length + 2);
+  return random.pick([{ limit }, { after: Math.min(cursor, length), limit }, { before: cursor, limit }]);
+}

@@ -1,0 +1,50 @@
+/**
+ * Calls that have not settled, so that one that never does is found and named.
+ *
+ * @module
+ */
+import { Finding } from "../script/history.ts";
+
+/** Seconds after which a call that has not settled hangs. Ticks are counted: a machine may stand still. */
+const SECONDS_MAX = 60;
+
+/** Calls that have not settled. */
+export class Pending {
+  /** How many calls settled. */
+  settled = 0;
+  readonly #calls = new Set<{ readonly name: string; seconds: number }>();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** Looks at the calls once a second; the first that hangs is reported. */
+  constructor(report: (finding: Finding) => void) {
+    this.#timer = setInterval(() => {
+      for (const call of this.#calls) {
+        if (++call.seconds < SECONDS_MAX) continue;
+        this.end();
+        return report(new Finding("I7", `${call.name} does not settle`));
+      }
+    }, 1_000);
+  }
+
+  /** Waits for a call. */
+  async wait<T>(name: string, promise: Promise<T>): Promise<T> {
+    const call = { name, seconds: 0 };
+    this.#calls.add(call);
+    try {
+      return await promise;
+    } finally {
+      this.#calls.delete(call);
+      this.settled++;
+    }
+  }
+
+  /** Ends the looking. */
+  end(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** Waits some milliseconds. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

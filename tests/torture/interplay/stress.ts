@@ -1,0 +1,216 @@
+/**
+ * Concurrent callers of everything that a runtime can do.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { isRuntimeError, type Run, type Runtime } from "../../../mod.ts";
+import { Random } from "../../disk/mod.ts";
+import { give, randomCommand } from "../model/commands.ts";
+import type { Command } from "../model/reference.ts";
+import { Finding } from "../script/history.ts";
+import type { Archive } from "./archive.ts";
+import type { HeldRuns } from "./held_runs.ts";
+import { readEvents, readTranscript } from "./pages.ts";
+import { pause, type Pending } from "./pending.ts";
+import type { Activity, Scenario } from "./scenario.ts";
+import type { Watchers } from "./watchers.ts";
+
+/** Refusals that a right command may meet when others are at work. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  "conflict",
+  "cursor_expired",
+  "invalid_request",
+  "key_reused",
+  "runtime_closed",
+  "runtime_stopped",
+  "worker_busy",
+  "worker_exists",
+  "worker_not_found",
+  "worker_not_running",
+]);
+
+/** The reason for which a caller withdraws a command. */
+const NOT_WANTED = new Error("The command is not wanted any more");
+
+/** What callers share. */
+export interface Stressed {
+  readonly runtime: Runtime;
+  readonly archive: Archive;
+  readonly scenario: Scenario;
+  readonly held: HeldRuns;
+  readonly watchers: Watchers;
+  readonly pending: Pending;
+  /** Reports what was found beside the callers. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** All callers of a session. */
+export class Stress {
+  readonly #stressed: Stressed;
+  readonly #runs = new Map<string, Run>();
+
+  constructor(stressed: Stressed) {
+    this.#stressed = stressed;
+  }
+
+  /** Lets all callers take their steps. */
+  async run(random: Random): Promise<void> {
+    const { callers, steps, activities, workerIds } = this.#stressed.scenario;
+    const seeds = Array.from({ length: callers }, () => random.fork());
+    if (activities.has("sweep")) {
+      for (const workerId of workerIds) await this.#give(commandOf("create", workerId, 1));
+    }
+    await Promise.all(seeds.map(async (seed) => {
+      const own = new Random(seed);
+      for (let step = 0; step < steps; step++) await this.#step(own);
+    }));
+    if (!activities.has("sweep")) return;
+    await this.#age(random);
+    await this.#sweep(random);
+  }
+
+  /** Appends to every worker at once, with flushes between: the next thing is to be a close. */
+  async burst(random: Random): Promise<void> {
+    const { runtime, scenario: { workerIds, activities } } = this.#stressed;
+    const all = (kind: Command["kind"], number: () => number): Promise<unknown> =>
+      Promise.all(workerIds.map((workerId) => this.#give(commandOf(kind, workerId, number()))));
+    await all("purge", () => 1);
+    await all("create", () => 1);
+    let isOver = false;
+    const flush = async (): Promise<void> => {
+      while (!isOver && activities.has("flush")) {
+        await (random.chance(0.2) ? pause(random.below(2)) : turn());
+        await this.#try("flush", () => runtime.flush());
+      }
+    };
+    const flushing = flush();
+    await all("say", () => 1_000 + random.below(3_000)).finally(() => isOver = true);
+    await flushing;
+  }
+
+  async #step(random: Random): Promise<void> {
+    const { scenario: { groupMax, activities } } = this.#stressed;
+    const group = Array.from({ length: 1 + random.below(groupMax) }, () => {
+      const controller = random.chance(0.03) ? new AbortController() : undefined;
+      const given = this.#give(this.#anyCommand(random), controller?.signal);
+      controller?.abort(NOT_WANTED);
+      return given;
+    });
+    const beside = [...activities].filter(() => random.chance(0.25)).map((activity) =>
+      this.#act(activity, random)
+    );
+    await Promise.all([...group, ...beside]);
+    if (random.chance(0.3)) await pause(random.below(4));
+  }
+
+  #anyCommand(random: Random): Command {
+    const { archive, scenario: { workerIds, activities, bigChance } } = this.#stressed;
+    const command = randomCommand(random, archive.folding.reference, workerIds, this.#runs);
+    const { kind } = command;
+    // What is swept at the end must live until then.
+    if (activities.has("sweep") && /^(?:cancel|stop|purge|stopRuntime)$/.test(kind)) {
+      return { ...command, kind: "usage" };
+    }
+    if (kind !== "say" || !random.chance(bigChance)) return command;
+    return { ...command, number: 1_000 + random.below(4_000) };
+  }
+
+  async #act(activity: Activity, random: Random): Promise<void> {
+    const { runtime, archive, watchers, scenario: { workerIds }, fail, pending } = this.#stressed;
+    const workerId = random.pick(workerIds);
+    switch (activity) {
+      case "flush":
+        if (random.chance(0.5)) await turn();
+        return await this.#try("flush", () => runtime.flush());
+      case "prune":
+        // Only what the test has seen itself.
+        return await this.#try(
+          "prune",
+          () => runtime.prune({ through: archive.lastEventId, dryRun: random.chance(0.1) }),
+        );
+      case "recreate":
+        return await this.#recreate(random, workerId);
+      case "pages": {
+        const scope = random.chance(0.5) ? workerId : undefined;
+        await this.#try("events", () => readEvents(runtime, archive, random, scope));
+        return await this.#try("transcript", () => readTranscript(runtime, archive, random, workerId));
+      }
+      case "watch":
+      case "watchWorkers":
+        if (watchers.count > 60) return;
+        return await this.#try("watch", async () => {
+          await Promise.resolve(watchers.begin(random, activity === "watch" ? undefined : workerId, fail));
+        });
+      case "unreadReturn":
+        return await pending.wait("leaving a watcher", watchers.leaveOne(random));
+      case "sweep":
+        return;
+    }
+  }
+
+  /** Ends a worker in one batch, and another with its id begins a run with the same id. */
+  async #recreate(random: Random, workerId: string): Promise<void> {
+    const number = random.below(40);
+    const begin = (): Promise<void> => this.#give(commandOf("begin", workerId, number));
+    await Promise.all([this.#give(commandOf("create", workerId, 1)), begin()]);
+    const end = [this.#give(commandOf("cancel", workerId, 1)), this.#give(commandOf("purge", workerId, 1))];
+    if (random.chance(0.5)) await Promise.all(end);
+    await Promise.all([...end, this.#give(commandOf("create", workerId, 1)), begin()]);
+  }
+
+  /** Lets the log grow and be pruned until it no longer holds the creation of any worker. */
+  async #age(random: Random): Promise<void> {
+    const { scenario: { workerIds }, runtime, archive } = this.#stressed;
+    const created = runtime.workers({ limit: 1_000 }).items.at(-1)?.createdEventId ?? 0;
+    let firstEventId = 1;
+    for (let count = 0; count < 40 && firstEventId <= created; count++) {
+      await this.#give(commandOf("say", random.pick(workerIds), 1_000 + random.below(3_000)));
+      await this.#try("prune", async () => {
+        ({ firstEventId } = await runtime.prune({ through: archive.lastEventId, dryRun: false }));
+      });
+    }
+  }
+
+  /** Ends and purges one worker after the other. */
+  async #sweep(random: Random): Promise<void> {
+    for (const workerId of this.#stressed.scenario.workerIds) {
+      await this.#give(commandOf("cancel", workerId, 1));
+      await this.#give(commandOf("purge", workerId, 1));
+      await pause(random.below(12));
+    }
+  }
+
+  async #give(command: Command, signal?: AbortSignal): Promise<void> {
+    const { runtime, archive, held } = this.#stressed;
+    await this.#try(command.kind, async () => {
+      const receipt = await give(runtime, command, this.#runs, signal);
+      if (receipt === undefined) return;
+      const { eventId, duplicate } = receipt;
+      archive.acknowledge({ command, eventId, duplicate });
+      if ("signal" in receipt) held.hold(command.workerId, receipt as Run);
+    });
+  }
+
+  /** Makes a call; a refusal that others may have caused is none of its faults. */
+  async #try(name: string, call: () => Promise<unknown>): Promise<void> {
+    try {
+      await this.#stressed.pending.wait(name, call());
+    } catch (error) {
+      if (error instanceof Finding) throw error;
+      if (error === NOT_WANTED || isRuntimeError(error) && REFUSALS.has(error.code)) return;
+      throw new Finding("I7", `${name} is refused: ${error instanceof Error ? error.stack : error}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** A command without key or expectation. */
+function commandOf(kind: Command["kind"], workerId: string, number: number): Command {
+  return { kind, workerId, number, key: undefined, expect: undefined, runId: `r${number}` };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
