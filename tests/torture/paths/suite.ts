@@ -16,7 +16,7 @@ import { objects, type StoreObject } from "./objects.ts";
 /** Jobs that the calls of one workload are cut into. */
 const PARTS = 6;
 /** Part of the cases that is tried at a share of 1, besides one at each call. */
-const GUARDED_SHARE = 0.006;
+const GUARDED_SHARE = 0.005;
 const OTHERS_SHARE = 0.001;
 
 /** In one of so many cases, the store that was put there is used, not only opened. */
