@@ -52,6 +52,13 @@
  * 2. Overwriting one 512-byte sector with the bytes it holds already does not
  *    destroy it.
  * 3. Locks lock (this is tested at every opening).
+ * 4. Files have numbers that identify them; where they have none, as on Windows, the diagnostic
+ *    `path_identity_unavailable` says so, and only links and sizes are checked.
+ *
+ * While a store is open its paths must name the files it opened. They are
+ * checked before each write, and after the sync of each commit: a store that
+ * was moved, replaced or restored under a running host answers
+ * `store_vanished`, and writes nothing more.
  *
  * ## For the people who run it
  *

@@ -6,6 +6,7 @@
 import { commandKills } from "../commands/suite.ts";
 import { crashStates } from "../crash_states/suite.ts";
 import { faults } from "../faults/suite.ts";
+import { paths } from "../paths/suite.ts";
 import { shortPrograms } from "../programs/suite.ts";
 import { recoveryCrashes } from "../recovery_crashes/suite.ts";
 import type { JobSuite } from "./parallel.ts";
@@ -16,5 +17,6 @@ export const jobSuites: readonly JobSuite[] = [
   crashStates,
   shortPrograms,
   recoveryCrashes,
+  paths,
   commandKills,
 ];
