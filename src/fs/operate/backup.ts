@@ -14,7 +14,7 @@
  * @module
  */
 import { invalidRequest, RuntimeError } from "../../core/errors.ts";
-import type { RuntimeId } from "../../core/ids.ts";
+import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Checkpoint, CheckpointRow } from "../checkpoint.ts";
 import { readCheckpoint } from "../checkpoint.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
@@ -30,6 +30,7 @@ import {
   workerLayout,
 } from "../layout.ts";
 import { takeLock } from "../lock.ts";
+import { decodeName } from "../names.ts";
 import { removeSegments } from "../pruning.ts";
 import { cursorExpired } from "../segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../transcript_file.ts";
@@ -37,6 +38,7 @@ import { copyFile, isPrefix } from "./copy_file.ts";
 import { LogFollower } from "./log_follower.ts";
 import { logLines } from "./log_lines.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import { removeTree } from "./remove_tree.ts";
 import { untilSteady } from "./steady.ts";
 import { verifyPlace, type VerifyReport } from "./verify.ts";
 
@@ -186,6 +188,7 @@ class BackupCopy {
     if (this.#follower.damage !== undefined) throw this.#follower.damage;
     this.#mustHold(oldest);
     await this.#segments();
+    await this.#removePurged();
     await fs.syncDirectory(to.workers);
     if (newest !== undefined) await this.#small(to.checkpoint, newest.bytes);
     for (const name of ["config", "identity"] as const) {
@@ -293,6 +296,21 @@ class BackupCopy {
         if (hasHeader(this.#from, source, owner)) await this.#transcript(row, source, isPruned);
       } catch (error) {
         if (hasHeader(this.#from, source, owner)) throw error;
+      }
+    }
+  }
+
+  /** Removes what an older copy has of workers that were purged since; the log of the copy says so by now. */
+  async #removePurged(): Promise<void> {
+    const { fs, layout, runtimeId } = this.#to;
+    for (const { name, kind } of guarded("list", layout.workers, () => fs.list(layout.workers))) {
+      const workerId = kind === "directory" ? decodeName(name) : undefined;
+      if (workerId === undefined) continue;
+      const { directory, transcript } = workerLayout(layout, workerId);
+      const createdEventId = this.#follower.ledger.worker(workerId as WorkerId)?.createdEventId;
+      if (createdEventId === undefined) await removeTree(fs, directory);
+      else if (!hasHeader(this.#to, transcript, { runtimeId, workerId, createdEventId })) {
+        guarded("remove", transcript, () => fs.remove(transcript));
       }
     }
   }

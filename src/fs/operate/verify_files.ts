@@ -11,7 +11,7 @@ import { canonicalText } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
-import { mustBeDirectory, readFull, readSmallFile, withFile } from "../disk.ts";
+import { mustBeDirectory, readBytes, readFull, readSmallFile, withFile } from "../disk.ts";
 import { guarded, isNotFound } from "../faults.ts";
 import type { FileStat, OpenFile } from "../file_system.ts";
 import { nameOf, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
@@ -200,6 +200,9 @@ class FilesVerifier {
     const headerBytes = transcriptHeaderBytes(owner);
     if (!hasTranscriptHeader(file, owner)) {
       if (bytes === headerBytes) return;
+      if (base === headerBytes && expected.known && !this.#isClosed && isUnwritten(file, owner)) {
+        return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId);
+      }
       return this.#transcriptBroken(
         "transcript_damaged",
         "it is of another worker, or its header is damaged",
@@ -209,6 +212,9 @@ class FilesVerifier {
       );
     }
     if (!expected.known) return;
+    if (size < base && base === headerBytes && !this.#isClosed) {
+      return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId, size);
+    }
     if (size < base) {
       return this.#transcriptBroken(
         "transcript_damaged",
@@ -355,6 +361,18 @@ function saysSame(content: Record<string, unknown>, body: object): boolean {
     const { displayName: _, ...rest } = isOverview ? found as Record<string, unknown> : {};
     return canonicalText(isOverview ? rest : found) === canonicalText(value);
   });
+}
+
+/**
+ * Whether a writer has yet to begin the transcript: the file has no whole header,
+ * or that of an earlier worker whose files are removed after the log has its purge.
+ */
+function isUnwritten(file: OpenFile, owner: TranscriptOwner): boolean {
+  const decoder = new TextDecoder();
+  const text = decoder.decode(readBytes(file, 0, transcriptHeaderBytes(owner)));
+  if (!text.includes("\n")) return decoder.decode(transcriptHeader(owner)).startsWith(text);
+  const earlier = Number(/"createdEventId":(\d+)/.exec(text)?.[1]);
+  return earlier < owner.createdEventId && hasTranscriptHeader(file, { ...owner, createdEventId: earlier });
 }
 
 function checksum(file: OpenFile, from: number, to: number): number {
