@@ -74,7 +74,9 @@ export class LogWriter {
   /** Size of the file: `#offset` and the room behind it. */
   #size: number;
   #room = new LogRoom();
-  #unsyncedBytes = 0;
+  /** Bytes written, and how many of them are synced. */
+  #writtenBytes = 0;
+  #syncedBytes = 0;
   #failure: RuntimeError | undefined;
 
   /** A writer on a log that was recovered. */
@@ -122,6 +124,10 @@ export class LogWriter {
 
   get #path(): string {
     return segmentPath(this.#layout, this.#segment);
+  }
+
+  get #unsyncedBytes(): number {
+    return this.#writtenBytes - this.#syncedBytes;
   }
 
   /**
@@ -289,15 +295,17 @@ export class LogWriter {
   }
 
   async #sync(file: OpenFile, length: number): Promise<void> {
-    this.#unsyncedBytes += length;
+    this.#writtenBytes += length;
     if (this.#options.durability === "written" && this.#unsyncedBytes < UNSYNCED_BYTES_MAX) return;
     await this.#syncFile(file);
   }
 
   async #syncFile(file: OpenFile): Promise<void> {
+    // What is appended while the sync is under way is not part of it.
+    const written = this.#writtenBytes;
     try {
       await this.#clock.sync(file);
-      this.#unsyncedBytes = 0;
+      this.#syncedBytes = Math.max(this.#syncedBytes, written);
     } catch (error) {
       throw this.#fail(this.#poison("a sync failed, so what is on the device is not known", error));
     }

@@ -150,3 +150,38 @@ Deno.test("append() is poisoned when the file cannot be checked", async () => {
   assertEquals(error.details.reason, "the file could not be checked");
   writer.close();
 });
+
+Deno.test("syncNow() syncs what was appended while the last sync was under way", async () => {
+  const { disk, writer } = setup({ durability: "written" });
+  const { now } = performance;
+  let ms = 0;
+  // Syncs that take long are done off the thread.
+  performance.now = () => ms += 100;
+  try {
+    let id = 3;
+    while (disk.calls.count("syncData") === 0) {
+      await writer.append(recordsOf(id, id));
+      await writer.syncNow();
+      id++;
+    }
+    await writer.append(recordsOf(id, id));
+    const syncing = writer.syncNow();
+    await writer.append(recordsOf(id + 1, id + 1));
+    await syncing;
+    await writer.syncNow();
+    assertEquals(disk.dirtySectors, 0);
+  } finally {
+    performance.now = now;
+    writer.close();
+  }
+});
+
+Deno.test("LogWriter.segments stay as they were for whoever has them while a segment begins or goes", async () => {
+  const { writer } = setup();
+  const { segments } = writer;
+  await writer.startSegment();
+  const both = writer.segments;
+  writer.forget(new Set([1]));
+  assertEquals([segments, both, writer.segments], [[1], [1, 3], [3]]);
+  writer.close();
+});
