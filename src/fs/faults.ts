@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isRuntimeError, RuntimeError } from "../core/errors.ts";
+import { type FileSpot, isRuntimeError, RuntimeError, withSpot } from "../core/errors.ts";
 
 const NO_SPACE: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
 const DENIED: ReadonlySet<unknown> = new Set(["EACCES", "EPERM", "EROFS"]);
@@ -68,6 +68,15 @@ export async function guardedAsync<T>(operation: string, path: string, work: () 
     return await work();
   } catch (error) {
     throw storeFault(error, operation, path);
+  }
+}
+
+/** Runs `work`; a `store_corrupt` that names no file names the spot. */
+export function located<T>(spot: FileSpot, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw withSpot(error, () => spot);
   }
 }
 

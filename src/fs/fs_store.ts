@@ -5,7 +5,7 @@
  * @module
  */
 import type { Notice } from "../core/diagnostics.ts";
-import { RuntimeError } from "../core/errors.ts";
+import { type FileSpot, RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type { StateView } from "../core/state.ts";
@@ -41,7 +41,7 @@ import { Projections } from "./projections.ts";
 import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
-import { listSegments, sweepStrays } from "./segments.ts";
+import { listSegments, segmentSpot, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
@@ -202,6 +202,12 @@ export class FsRuntimeStore implements RuntimeStore {
   async readTranscript(read: ReadTranscript): Promise<readonly string[]> {
     this.#loadedWriter();
     return await this.#transcripts.read(read);
+  }
+
+  /** The segment that holds an event. */
+  spotOf(eventId: number): FileSpot {
+    const segments = this.#writer?.segments ?? listSegments(this.#fs, this.#layout).firstEventIds;
+    return segmentSpot(this.#layout, segments, eventId);
   }
 
   /** Writes a checkpoint. One that is due syncs some of the transcripts, in turn; one for its own sake syncs all. */

@@ -7,10 +7,18 @@
  */
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
+import type { FileSpot } from "../core/errors.ts";
 import { removeQuietly } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
-import { FORMAT_VERSION, type RuntimeLayout, segmentFirstEventId, TEMPORARY_SUFFIX } from "./layout.ts";
+import {
+  FORMAT_VERSION,
+  nameOf,
+  type RuntimeLayout,
+  segmentFirstEventId,
+  segmentPath,
+  TEMPORARY_SUFFIX,
+} from "./layout.ts";
 import { encodeLines, eventText, isIntact, logText } from "./lines.ts";
 import { plainLines } from "../core/json.ts";
 import { checkSeal, parseObject } from "./sealed.ts";
@@ -81,6 +89,12 @@ export function listSegments(fs: FileSystem, layout: RuntimeLayout): SegmentList
     else foreign.push(name);
   }
   return { firstEventIds: firstEventIds.sort((a, b) => a - b), foreign, temporary };
+}
+
+/** The segment that holds an event. */
+export function segmentSpot(layout: RuntimeLayout, segments: readonly number[], eventId: number): FileSpot {
+  const segment = segments.findLast((first) => first <= eventId);
+  return { file: segment === undefined ? "events" : nameOf(layout, segmentPath(layout, segment)) };
 }
 
 /** Removes what was never finished, and tells of what is none of the store's. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { invalidRequest, isRuntimeError, RuntimeError } from "../../core/errors.ts";
-import { type EventRecord, parseEventHead } from "../../core/events.ts";
+import { type EventRecord, parseEvent } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { Slices } from "../../core/turn.ts";
@@ -26,6 +26,7 @@ import {
 } from "./export_format.ts";
 import { ImportedStore, type ImportTarget } from "./imported_store.ts";
 import { Meter, type OperationOptions } from "./options.ts";
+import { checkedPrelude } from "./prelude.ts";
 import { removeTree } from "./remove_tree.ts";
 
 /** Options of {@linkcode importRuntime}. */
@@ -165,10 +166,10 @@ async function take(
     meter.add(bytes);
     await slices.pause();
     if (!text.startsWith('{"id":')) {
-      inLine(line, () => store.prelude(text));
+      inLine(line, () => store.prelude(checkedPrelude(text)));
       continue;
     }
-    batch.push(inLine(line, () => store.record(text, parseEventHead(text))));
+    batch.push(inLine(line, () => store.record(text, parseEvent(text))));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
     await store.append(batch);

@@ -6,7 +6,7 @@
  * @module
  */
 import { basename, dirname, join } from "@std/path";
-import { RuntimeError } from "../../core/errors.ts";
+import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import { parseEventHead } from "../../core/events.ts";
 import { defaultConfig } from "../config.ts";
 import { makeDirectory, readBytes, withFile, withFileAsync, writeNew } from "../disk.ts";
@@ -74,7 +74,7 @@ export class Salvage {
         const isWhole = value?.terminated === true && isIntact(value.bytes, value.start, value.end);
         return isWhole ? eventText(value.bytes, value.start, value.end) : undefined;
       }));
-    return text === undefined ? new Date(this.#now()).toISOString() : parseEventHead(text).at;
+    return (text === undefined ? undefined : timeOf(text)) ?? new Date(this.#now()).toISOString();
   }
 
   /** Cuts the log before an event: later segments are moved away whole, the rest of its own is kept, then cut. */
@@ -173,5 +173,15 @@ export class Salvage {
     }
     const number = Math.max(0, ...names.map((name) => Number.parseInt(name, 10) || 0)) + 1;
     return join(this.#directory, `${String(number).padStart(6, "0")}-${label}`);
+  }
+}
+
+/** The time of an event; `undefined` if the text is none. */
+function timeOf(text: string): string | undefined {
+  try {
+    return parseEventHead(text).at;
+  } catch (error) {
+    if (!isRuntimeError(error)) throw error;
+    return undefined;
   }
 }
