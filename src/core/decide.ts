@@ -9,17 +9,16 @@ import { limitExceeded, RuntimeError } from "./errors.ts";
 import type { EventHead } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { type Json, mergePatch } from "./json.ts";
-import type { KeyEntry } from "./keys.ts";
+import { ENDED, endedKey, type KeyEntry } from "./keys.ts";
 import { limits } from "./limits.ts";
 import { mustBeLive, mustFollow, workerNotFound } from "./rules.ts";
 import type { StateView, WorkerState } from "./state.ts";
 import { byteLength, fitsBytes } from "./text.ts";
-import { checkUsageFits, type UsageTotals } from "./usage.ts";
 
-/** What a decision reads besides the state: the keys of a worker, or (undefined) of the runtime. */
+/** What a decision reads besides the state: the keys of a worker, of commands that ended one, or (undefined) of the runtime. */
 export interface DecisionView extends StateView {
   /** What a key led to. */
-  keyEntry(scope: WorkerId | undefined, key: string): KeyEntry | undefined;
+  keyEntry(scope: string | undefined, key: string): KeyEntry | undefined;
 }
 
 /** The outcome of a decision. */
@@ -31,18 +30,17 @@ export type Decision =
 export function decide(view: DecisionView, command: Command, id: number, at: string): Decision {
   const { body, key } = command;
   const workerId = scopeOf(body);
-  const worker = workerId === undefined ? undefined : knownWorker(view, workerId);
   if (key !== undefined) {
-    const earlier = view.keyEntry(workerId, key.key);
-    if (earlier !== undefined) return { duplicate: sameRequest(earlier, key.request) };
+    const earlier = view.keyEntry(workerId, key.key) ?? endedEntry(view, body, key.key);
+    if (earlier !== undefined) return { duplicate: sameRequest(earlier, key) };
   }
+  const worker = workerId === undefined ? undefined : knownWorker(view, workerId);
   const action = () => actionOf(body);
   mustBeLive(view.runtime, action);
   checkExpectation(view, worker, command);
   const head = eventOf(worker, body, { id, at });
   mustFollow(view, head.type === "worker.created" ? view.worker(head.workerId) : worker, head, action);
   if (body.type === "update_state") checkData(present(worker), body.patch);
-  if (body.type === "record_usage") checkUsage(view, present(worker), body.usage);
   const entriesJson = body.type === "append_entries" ? body.entriesJson : "";
   return { head: key === undefined ? head : { ...head, ...key }, entriesJson };
 }
@@ -58,9 +56,15 @@ function knownWorker(view: StateView, workerId: WorkerId): WorkerState {
   throw workerNotFound(workerId);
 }
 
-function sameRequest(earlier: KeyEntry, request: string): KeyEntry {
+/** The command of this key that ended a worker of that id, which may be gone. */
+function endedEntry(view: DecisionView, body: CommandBody, key: string): KeyEntry | undefined {
+  if (body.type !== "end_worker" && body.type !== "purge_worker") return undefined;
+  return view.keyEntry(ENDED, endedKey(body.workerId, key));
+}
+
+function sameRequest(earlier: KeyEntry, { key, request }: NonNullable<Command["key"]>): KeyEntry {
   if (earlier.request === request) return earlier;
-  const { key, eventId } = earlier;
+  const { eventId } = earlier;
   const message = `Cannot repeat command: key ${
     JSON.stringify(key)
   } was used for other content in event ${eventId}`;
@@ -126,15 +130,6 @@ function workerEvent(worker: WorkerState, body: WorkerCommand, seal: Seal): Even
     case "purge_worker":
       return { ...seal, type: "worker.purged", workerId };
   }
-}
-
-function checkUsage(
-  view: StateView,
-  worker: WorkerState,
-  usage: UsageTotals & { readonly model: string },
-): void {
-  checkUsageFits(worker.usage, worker.usageByModel, usage);
-  checkUsageFits(view.runtime.usage, view.runtime.usageByModel, usage);
 }
 
 function checkData(worker: WorkerState, patch: Json): void {

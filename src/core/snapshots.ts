@@ -7,7 +7,7 @@
 import { RuntimeError } from "./errors.ts";
 import type { RuntimeId } from "./ids.ts";
 import { plainLines } from "./json.ts";
-import { type KeyEntry, KeyTable } from "./keys.ts";
+import { ENDED, type KeyEntry, KeyTable } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Shape } from "./shape.ts";
 import { runtimePartShape, workerPartShape } from "./state_shapes.ts";
@@ -21,10 +21,12 @@ type KeyRow = readonly [string, string, number, string, number, number, string];
 export function takeSnapshot(ledger: Ledger): Snapshot {
   const { runtime } = ledger;
   const states = [...ledger.workers()];
+  const keys = keyRows(ledger.keys(undefined), runtime.lastEventId);
+  const ended = keyRows(ledger.keys(ENDED), runtime.lastEventId);
   return {
     through: runtime.lastEventId,
     runtimeJson: plainLines(
-      JSON.stringify({ state: runtime, keys: keyRows(ledger.keys(undefined), runtime.lastEventId) }),
+      JSON.stringify({ state: runtime, keys, ...(ended.length === 0 ? {} : { ended }) }),
     ),
     workers: workerParts(ledger, states, runtime.lastEventId),
   };
@@ -63,6 +65,8 @@ function keyRows(keys: KeyTable | undefined, through: number): KeyRow[] {
 interface Part<State> {
   readonly state: State;
   readonly keys: readonly KeyRow[];
+  /** In the runtime's part: the keys of commands that ended workers, if there are any. */
+  readonly ended?: readonly KeyRow[];
 }
 
 /** A snapshot whose parts were parsed and checked: it can be restored. */
@@ -100,7 +104,7 @@ function mustCohere({ through, runtimePart, workerParts }: CheckedSnapshot): voi
   const workerIds = new Set<string>();
   let createdBefore = 0;
   for (const part of [runtimePart, ...workerParts]) {
-    if (part.keys.every(([, , eventId]) => eventId <= through)) continue;
+    if ([...part.keys, ...part.ended ?? []].every(([, , eventId]) => eventId <= through)) continue;
     throw corruptSnapshot(`keys: one is of an event behind ${through}`);
   }
   for (const { state } of workerParts) {
@@ -123,7 +127,8 @@ export function restoreSnapshot(ledger: Ledger, snapshot: LoadedSnapshot): void 
   const { runtimePart, workerParts } = snapshot instanceof CheckedSnapshot
     ? snapshot
     : new CheckedSnapshot(ledger.runtime.runtimeId, snapshot);
-  ledger.restore(runtimePart.state, keyTable(runtimePart.keys) ?? new KeyTable());
+  const { state, keys, ended = [] } = runtimePart;
+  ledger.restore(state, keyTable(keys) ?? new KeyTable(), keyTable(ended) ?? new KeyTable());
   for (const { state, keys } of workerParts) ledger.restoreWorker(state, keyTable(keys));
 }
 

@@ -12,7 +12,7 @@ import { integer, jsonObject, object, type Shape } from "../core/shape.ts";
 import { CheckedSnapshot } from "../core/snapshots.ts";
 import type { WorkerState } from "../core/state.ts";
 import type { Snapshot } from "../core/store.ts";
-import { readBytes, withFile, writeNew } from "./disk.ts";
+import { closeQuietly, openIfThere, readBytes, writeNew } from "./disk.ts";
 import { corrupt, guarded, located } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import type { LogPosition } from "./log_recovery.ts";
@@ -118,12 +118,16 @@ export function readCheckpoint(
     const stat = fs.stat(path);
     if (stat === undefined) return undefined;
     if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
-    // One file for both looks: a reader beside a writer may find another of that name a moment later.
-    return withFile(fs, path, "read", (file) => {
+    // One file for both looks: a reader beside a writer may find another of that name a moment later, or none.
+    const file = openIfThere(fs, path);
+    if (file === undefined) return undefined;
+    try {
       const { size } = file.stat();
       checkSum(file, name, size);
       return parsed(file, runtimeId, name, size);
-    });
+    } finally {
+      closeQuietly(file);
+    }
   });
 }
 

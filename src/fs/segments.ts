@@ -7,7 +7,7 @@
  */
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
-import type { FileSpot } from "../core/errors.ts";
+import { type FileSpot, RuntimeError } from "../core/errors.ts";
 import { removeQuietly } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -95,6 +95,12 @@ export function listSegments(fs: FileSystem, layout: RuntimeLayout): SegmentList
 export function segmentSpot(layout: RuntimeLayout, segments: readonly number[], eventId: number): FileSpot {
   const segment = segments.findLast((first) => first <= eventId);
   return { file: segment === undefined ? "events" : nameOf(layout, segmentPath(layout, segment)) };
+}
+
+/** The error for events that are no longer kept. */
+export function cursorExpired(after: number, firstEventId: number): RuntimeError<"cursor_expired"> {
+  const message = `Cannot read events after ${after}: the oldest that is kept is ${firstEventId}`;
+  return new RuntimeError("cursor_expired", message, { after, firstEventId });
 }
 
 /** Removes what was never finished, and tells of what is none of the store's. */

@@ -9,9 +9,10 @@ import type { WorkerId } from "../../core/ids.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
 import { located } from "../faults.ts";
 import { eventHeadText, eventText, transcriptSpan } from "../lines.ts";
-import { segmentSpot } from "../segments.ts";
-import { logLines } from "./log_lines.ts";
+import { listSegments, segmentSpot } from "../segments.ts";
+import { logLines, type LogStretch } from "./log_lines.ts";
 import { type FoundPlace, Meter, type OperationOptions } from "./options.ts";
+import { untilSteady } from "./steady.ts";
 
 /** A day (UTC) of a runtime. */
 export interface HistoryDay {
@@ -55,20 +56,33 @@ type Day = { -readonly [Name in keyof HistoryDay]: HistoryDay[Name] };
 
 const INTERRUPTED_MAX = 100;
 
-/** Walks through the log. Throws `store_corrupt` where it is damaged. */
+/**
+ * Walks through the log up to `lastEventId`, from the oldest event that is
+ * kept. Throws `store_corrupt` where it is damaged.
+ */
 export async function readHistory(
   place: FoundPlace,
-  log: { readonly segments: readonly number[]; readonly lastEventId: number },
+  { lastEventId }: { readonly lastEventId: number },
   options: OperationOptions & { readonly worker?: WorkerId | undefined } = {},
+): Promise<History> {
+  return await untilSteady(() => {
+    const { firstEventIds: segments } = listSegments(place.fs, place.layout);
+    return walk(place, { segments, after: (segments[0] ?? 1) - 1, through: lastEventId }, options);
+  });
+}
+
+async function walk(
+  place: FoundPlace,
+  stretch: LogStretch,
+  options: OperationOptions & { readonly worker?: WorkerId | undefined },
 ): Promise<History> {
   const days = new Map<string, Day>();
   const interrupted: InterruptedRun[] = [];
   const meter = new Meter(options);
-  const stretch = { segments: log.segments, after: (log.segments[0] ?? 1) - 1, through: log.lastEventId };
   for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
     const span = transcriptSpan(bytes, start, end);
     const text = span === undefined ? eventText(bytes, start, end) : eventHeadText(bytes, start, end, span);
-    const event = located(segmentSpot(place.layout, log.segments, id), () => parseEventHead(text));
+    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEventHead(text));
     if (options.worker !== undefined && !("workerId" in event && event.workerId === options.worker)) continue;
     count(dayOf(days, event.at.slice(0, 10)), event);
     if (event.type !== "worker.run_interrupted") continue;
