@@ -6,12 +6,14 @@
  * @module
  */
 import { invalidRequest, limitExceeded } from "./errors.ts";
+import { inputRoles, roles } from "./event_shapes.ts";
 import type { RunOutcome, TranscriptRole } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText, plainLines } from "./json.ts";
 import { fingerprint } from "./keys.ts";
 import { limits } from "./limits.ts";
 import type { WorkerRecord } from "./records.ts";
+import { textIssue } from "./shape.ts";
 import { fitsBytes } from "./text.ts";
 import type { UsageTotals } from "./usage.ts";
 
@@ -148,11 +150,8 @@ export function checkText(
   name: string,
   bytesMax: number,
 ): asserts text is string {
-  if (typeof text !== "string" || !text.isWellFormed()) {
-    throw invalidRequest(action, `${name}: a well-formed string is needed`);
-  }
-  if (text.trim() === "") throw invalidRequest(action, `${name}: blank`);
-  if (!fitsBytes(text, bytesMax)) throw invalidRequest(action, `${name}: longer than ${bytesMax} bytes`);
+  const issue = textIssue(text, bytesMax, "caller");
+  if (issue !== undefined) throw invalidRequest(action, `${name}: ${issue}`);
 }
 
 /** Checks an optional reason. Throws `invalid_request`. */
@@ -162,8 +161,8 @@ export function checkReason(reason: unknown, action: string): string | undefined
   return reason;
 }
 
-const ANY_ROLE: ReadonlySet<unknown> = new Set(["user", "system", "assistant", "tool"]);
-const INPUT_ROLE: ReadonlySet<unknown> = new Set(["user", "system"]);
+const ANY_ROLE: ReadonlySet<unknown> = new Set(roles);
+const INPUT_ROLE: ReadonlySet<unknown> = new Set(inputRoles);
 const MEMBERS: ReadonlySet<string> = new Set(["role", "content", "name", "metadata"]);
 
 /** The JSON text of checked entries. By hand, not by schema: this is the path of every input. */

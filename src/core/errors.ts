@@ -99,6 +99,16 @@ export function isRuntimeError(error: unknown): error is AnyRuntimeError {
   return error instanceof Error && Reflect.get(error, BRAND) === true;
 }
 
+/** A `store_corrupt` that names no file, as one that does; any other error as it is. */
+export function withSpot(error: unknown, spotOf: (eventId: number) => FileSpot | undefined): unknown {
+  const isBare = isRuntimeError(error) && error.code === "store_corrupt" && error.details.file === "";
+  const spot = isBare ? spotOf(error.details.eventIds?.[0] ?? 0) : undefined;
+  if (!isBare || spot === undefined) return error;
+  const at = spot.byteOffset === undefined ? "" : ` at byte ${spot.byteOffset}`;
+  const message = `Cannot read ${JSON.stringify(spot.file)}${at}: ${error.details.reason}`;
+  return new RuntimeError("store_corrupt", message, { ...error.details, ...spot }, { cause: error });
+}
+
 /** An `invalid_request` for `action`, with what is wrong about it. */
 export function invalidRequest(action: string, ...issues: string[]): RuntimeError<"invalid_request"> {
   return new RuntimeError("invalid_request", `Cannot ${action}: ${issues.join("; ")}`, { issues });

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { RuntimeError } from "./errors.ts";
-import { type EventHead, isKnownEvent } from "./events.ts";
+import { isRuntimeError, RuntimeError } from "./errors.ts";
+import type { EventHead } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { type JsonObject, mergePatch } from "./json.ts";
+import { mustFollow } from "./rules.ts";
 import type { EndedRun, RuntimeState, StateView, WorkerState } from "./state.ts";
 import { addUsage, addUsageOf, noUsage } from "./usage.ts";
 
@@ -19,21 +20,33 @@ export type PutWorker = (workerId: WorkerId, state: WorkerState | undefined) => 
  * `store_corrupt` when the event cannot follow the state, and puts nothing then.
  */
 export function evolve(view: StateView, event: EventHead, put: PutWorker): RuntimeState {
-  const runtime = evolveRuntime(view.runtime, event);
   const workerId = "workerId" in event ? event.workerId : undefined;
-  if (workerId !== undefined) put(workerId, evolveWorker(view.worker(workerId), event, workerId));
+  const worker = workerId === undefined ? undefined : view.worker(workerId);
+  mustBePossible(view, worker, event);
+  const runtime = evolveRuntime(view.runtime, event);
+  if (workerId !== undefined) put(workerId, evolveWorker(worker, event));
   else if (event.type === "runtime.stopped") {
     for (const state of stopWorkers(view, event)) put(state.record.workerId, state);
   }
   return runtime;
 }
 
+function mustBePossible(view: StateView, worker: WorkerState | undefined, event: EventHead): void {
+  const { lastEventId } = view.runtime;
+  if (event.id !== lastEventId + 1) {
+    throw inconsistent(event, `Cannot ${actionOf(event)}: it follows event ${lastEventId}`);
+  }
+  try {
+    mustFollow(view, worker, event, () => actionOf(event));
+  } catch (error) {
+    throw isRuntimeError(error) ? inconsistent(event, error.message, error) : error;
+  }
+}
+
 function evolveRuntime(state: RuntimeState, event: EventHead): RuntimeState {
-  if (event.id !== state.lastEventId + 1) throw inconsistent(event, `it follows event ${state.lastEventId}`);
   const next = { ...state, lastEventId: event.id, updatedAt: event.at };
   switch (event.type) {
     case "runtime.created":
-      if (event.runtimeId !== state.runtimeId) throw inconsistent(event, "it is of another runtime");
       return { ...next, createdAt: event.at };
     case "runtime.opened":
       return { ...next, epoch: event.epoch };
@@ -50,28 +63,13 @@ function evolveRuntime(state: RuntimeState, event: EventHead): RuntimeState {
   }
 }
 
-function evolveWorker(
-  state: WorkerState | undefined,
-  event: EventHead,
-  workerId: WorkerId,
-): WorkerState | undefined {
-  if (event.type === "worker.created") {
-    if (state !== undefined) throw inconsistent(event, `worker ${workerId} exists already`);
-    return createdWorker(event);
-  }
-  if (state === undefined) {
-    // A custom event may speak of a worker that is gone, and nobody knows what an unknown one may; nothing else may.
-    if (isKnownEvent(event) && event.type !== "custom") {
-      throw inconsistent(event, `there is no worker ${workerId}`);
-    }
-    return undefined;
-  }
+function evolveWorker(state: WorkerState | undefined, event: EventHead): WorkerState | undefined {
+  if (event.type === "worker.created") return createdWorker(event);
+  // A custom event may speak of a worker that is gone, and nobody knows what an unknown one may.
+  if (state === undefined) return undefined;
   switch (event.type) {
     case "worker.input_accepted":
     case "worker.transcript_appended":
-      if (event.seq !== state.transcriptLength + 1) {
-        throw inconsistent(event, `the transcript of ${workerId} has ${state.transcriptLength} entries`);
-      }
       return {
         ...state,
         transcriptLength: state.transcriptLength + event.count,
@@ -90,11 +88,9 @@ function changeOf(state: WorkerState, event: EventHead): Partial<WorkerState> {
     case "worker.state_updated":
       return { data: mergePatch(state.data, event.patch) as JsonObject };
     case "worker.run_started":
-      if (state.run !== null) throw inconsistent(event, `run ${state.run.runId} is open`);
       return { run: Object.freeze({ runId: event.runId, startedAt: event.at }) };
     case "worker.run_finished":
     case "worker.run_interrupted":
-      if (state.run?.runId !== event.runId) throw inconsistent(event, `run ${event.runId} is not open`);
       return { run: null, lastRun: endedRun(state, event.at, event.outcome, event.reason) };
     case "worker.usage_recorded":
       return {
@@ -169,14 +165,12 @@ function stopWorkers(
   return workers;
 }
 
-function inconsistent(event: EventHead, why: string): RuntimeError<"store_corrupt"> {
-  return new RuntimeError(
-    "store_corrupt",
-    `Cannot apply event ${event.id} (${event.type}): ${why}`,
-    {
-      file: "",
-      eventIds: [event.id, event.id],
-      reason: `event ${event.id} contradicts the events before it`,
-    },
-  );
+function actionOf(event: EventHead): string {
+  return `apply event ${event.id} (${event.type})`;
+}
+
+function inconsistent(event: EventHead, message: string, cause?: unknown): RuntimeError<"store_corrupt"> {
+  const reason = `${message.slice("Cannot apply ".length)}, which contradicts the events before it`;
+  const eventIds: readonly [number, number] = [event.id, event.id];
+  return new RuntimeError("store_corrupt", message, { file: "", eventIds, reason }, { cause });
 }

@@ -6,6 +6,7 @@
  */
 import { invalidRequest, RuntimeError } from "./errors.ts";
 import { limits } from "./limits.ts";
+import type { Shape } from "./shape.ts";
 import { fitsBytes } from "./text.ts";
 
 /** A runtime id: 1 to 80 bytes of well-formed UTF-8 in NFC, no control characters, not blank. */
@@ -22,9 +23,13 @@ export interface WorkerRef {
   readonly workerId: WorkerId;
 }
 
+/** Printable ASCII, as most ids are: fits every rule, and is quickly told. */
+const PLAIN_ID = new RegExp(`^[!-~][ -~]{0,${limits.idBytesMax - 1}}$`);
+
 /** What is wrong with `id` as an identity, or `undefined`. */
 function idIssue(id: unknown): string | undefined {
   if (typeof id !== "string") return "it must be a string";
+  if (PLAIN_ID.test(id)) return undefined;
   if (!id.isWellFormed()) return "it holds a lone surrogate";
   if (id.trim() === "") return "it is blank";
   if (!fitsBytes(id, limits.idBytesMax)) return `it is longer than ${limits.idBytesMax} bytes`;
@@ -32,6 +37,12 @@ function idIssue(id: unknown): string | undefined {
   if (id.normalize("NFC") !== id) return "it is not in Unicode normal form C";
   return undefined;
 }
+
+/** An identity. */
+export const idShape: Shape = (value) => {
+  const issue = idIssue(value);
+  return issue === undefined ? undefined : [issue];
+};
 
 /** Checks a runtime id. Throws `invalid_request`. */
 export function parseRuntimeId(id: string): RuntimeId {

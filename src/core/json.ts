@@ -18,6 +18,17 @@ export interface JsonObject {
   readonly [name: string]: Json;
 }
 
+/** Whether a value holds values more than `depthMax` levels down. Looks no further than that. */
+export function isDeeperThan(value: unknown, depthMax: number): boolean {
+  if (depthMax < 0) return true;
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some((item) => isDeeperThan(item, depthMax - 1));
+  for (const name in value) {
+    if (isDeeperThan((value as JsonObject)[name], depthMax - 1)) return true;
+  }
+  return false;
+}
+
 /** Bytes of JSON that a value may still take. A walk ends when they are used up, long before a text is made. */
 interface Room {
   bytes: number;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { invalidRequest } from "./errors.ts";
+import { invalidRequest, withSpot } from "./errors.ts";
 import { type EventEntry, parseEvents, type RuntimeEvent, type TranscriptAppended } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -85,7 +85,7 @@ export function pageRange(options: PageOptions, length: number, action: string):
  * `limits.pageBytesMax`, over as many pages of the store as it takes.
  */
 export async function readEventPage(
-  store: Pick<RuntimeStore, "readEvents">,
+  store: Pick<RuntimeStore, "readEvents" | "spotOf">,
   lastEventId: number,
   range: PageRange,
   workerId: WorkerId | undefined,
@@ -105,7 +105,7 @@ export async function readEventPage(
     const page = await store.readEvents(forward ? { after: cursor, limit } : { before: cursor, limit });
     firstEventId = page.firstEventId;
     const texts = forward ? page.events : page.events.toReversed();
-    for (const [index, event] of parseEvents(texts).entries()) {
+    for (const [index, event] of parsed(store, texts).entries()) {
       // A store may know of events a moment before the state does.
       const text = texts[index] ?? "";
       if (event.id > lastEventId) break;
@@ -135,13 +135,22 @@ export async function readEventPage(
   };
 }
 
+/** The events in texts that a store gave. Throws `store_corrupt`, naming the place. */
+function parsed(store: Pick<RuntimeStore, "spotOf">, texts: readonly string[]): RuntimeEvent[] {
+  try {
+    return parseEvents(texts);
+  } catch (error) {
+    throw withSpot(error, (eventId) => store.spotOf?.(eventId));
+  }
+}
+
 function isOf(event: RuntimeEvent, workerId: WorkerId): boolean {
   return "workerId" in event && event.workerId === workerId;
 }
 
 /** A page of a transcript that has `length` entries. */
 export async function readTranscriptPage(
-  store: Pick<RuntimeStore, "readTranscript">,
+  store: Pick<RuntimeStore, "readTranscript" | "spotOf">,
   workerId: WorkerId,
   length: number,
   range: PageRange,
@@ -160,7 +169,7 @@ export async function readTranscriptPage(
 }
 
 async function transcriptItems(
-  store: Pick<RuntimeStore, "readTranscript">,
+  store: Pick<RuntimeStore, "readTranscript" | "spotOf">,
   workerId: WorkerId,
   length: number,
   range: PageRange,
@@ -169,7 +178,7 @@ async function transcriptItems(
   const texts = await store.readTranscript({ workerId, ...range });
   const { after = 0, before = length + 1, limit } = range;
   const items: TranscriptEntry[] = [];
-  for (const event of parseEvents(texts) as TranscriptAppended[]) {
+  for (const event of parsed(store, texts) as TranscriptAppended[]) {
     for (const [index, entry] of event.entries.entries()) {
       const seq = event.seq + index;
       if (seq > after && seq < before && seq <= length) items.push(entryOf(event, seq, entry));

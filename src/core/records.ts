@@ -3,12 +3,11 @@
  *
  * @module
  */
-import * as z from "zod";
 import { invalidRequest } from "./errors.ts";
-import type { WorkerId } from "./ids.ts";
+import { idShape, type WorkerId } from "./ids.ts";
 import { deepFreeze, isJsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
-import { nameSchema, parseShape, textOfWorkSchema } from "./schema.ts";
+import { byKind, dictionary, list, mustHaveShape, object, type Shape, text } from "./shape.ts";
 
 /** What a worker is for. */
 export type WorkerIntent =
@@ -114,42 +113,47 @@ export interface WorkerRecord {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-const intentSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("assistant"), purpose: textOfWorkSchema.optional() }),
-  z.strictObject({ kind: z.literal("task"), objective: textOfWorkSchema }),
-  z.strictObject({ kind: z.literal("role"), role: nameSchema, purpose: textOfWorkSchema.optional() }),
-]) satisfies z.ZodType<WorkerIntent>;
+/** A short name. */
+const name = text(limits.nameBytesMax);
+/** A longer text. */
+const longText = text(limits.textBytesMax);
+const resources = list(object({ name, reference: longText }), limits.listItemsMax);
 
-const profileSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("runtime_default") }),
-  z.strictObject({ kind: z.enum(["builtin", "named"]), name: nameSchema }),
-]) satisfies z.ZodType<ProfileSelector>;
+const intent = byKind({
+  assistant: object({ kind: name }, { purpose: longText }),
+  task: object({ kind: name, objective: longText }),
+  role: object({ kind: name, role: name }, { purpose: longText }),
+});
 
-const resourcesSchema = z.array(z.strictObject({ name: nameSchema, reference: textOfWorkSchema }))
-  .max(limits.listItemsMax);
+const given = { intent };
+const described = {
+  displayName: name,
+  configBundle: object({ id: name }, { digest: name }),
+};
+const completed = {
+  profile: byKind({
+    runtime_default: object({ kind: name }),
+    builtin: object({ kind: name, name }),
+    named: object({ kind: name, name }),
+  }),
+  capabilities: list(object({ name }, { reason: longText }), limits.listItemsMax),
+  workspaces: resources,
+  mounts: resources,
+  labels: dictionary(name, name, limits.listItemsMax),
+};
 
-const specSchema = z.strictObject({
-  workerId: z.string().optional(),
-  displayName: nameSchema.optional(),
-  intent: intentSchema,
-  profile: profileSchema.optional(),
-  configBundle: z.strictObject({ id: nameSchema, digest: nameSchema.optional() }).optional(),
-  capabilities: z.array(z.strictObject({ name: nameSchema, reason: textOfWorkSchema.optional() }))
-    .max(limits.listItemsMax).optional(),
-  workspaces: resourcesSchema.optional(),
-  mounts: resourcesSchema.optional(),
-  labels: z.record(nameSchema, nameSchema)
-    .refine((labels) => Object.keys(labels).length <= limits.listItemsMax, `more than ${limits.listItemsMax}`)
-    .optional(),
-}) satisfies z.ZodType<WorkerSpec>;
+const spec = object(given, { workerId: text(Infinity), ...described, ...completed });
+
+/** A {@linkcode WorkerRecord}. */
+export const recordShape: Shape = object({ workerId: idShape, ...given, ...completed }, described);
 
 /** Checks what a caller says about a new worker. Throws `invalid_request`. */
-export function parseWorkerSpec(spec: WorkerSpec): WorkerSpec {
-  // The schema would drop it without a word.
-  if (isJsonObject(spec?.labels) && Object.hasOwn(spec.labels, "__proto__")) {
+export function parseWorkerSpec(value: WorkerSpec): WorkerSpec {
+  mustHaveShape(spec, value, "create worker");
+  if (isJsonObject(value.labels) && Object.hasOwn(value.labels, "__proto__")) {
     throw invalidRequest("create worker", "labels: __proto__ is no name for a label");
   }
-  return parseShape<WorkerSpec>(specSchema, spec, "create worker");
+  return value;
 }
 
 /** The record of a worker from what its creator said. */

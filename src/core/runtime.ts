@@ -5,7 +5,6 @@
  * @module
  */
 import { checkReason, type Command, command, type CommandOptions } from "./commands.ts";
-import { workerNotFound } from "./decide.ts";
 import {
   type Diagnostic,
   type DiagnosticCode,
@@ -13,7 +12,7 @@ import {
   type DiagnosticReport,
   type Notice,
 } from "./diagnostics.ts";
-import { RuntimeError } from "./errors.ts";
+import { RuntimeError, withSpot } from "./errors.ts";
 import { type EventHead, isKnownEvent, parseEventHead, type RuntimeEvent } from "./events.ts";
 import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
 import { parseWorkerId, type RuntimeId, type WorkerId, workerIdOf, type WorkerRef } from "./ids.ts";
@@ -34,6 +33,7 @@ import {
 } from "./reading.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { ended, OpenRuns } from "./run.ts";
+import { workerNotFound } from "./rules.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
@@ -306,12 +306,10 @@ export class Runtime implements AsyncDisposable {
     const loaded = await this.#store.load({ view: this.#ledger, notice, lost });
     if (loaded.snapshot !== undefined) restoreSnapshot(this.#ledger, loaded.snapshot);
     let unknownCount = 0;
-    for await (const texts of loaded.events) {
-      for (const text of texts) {
-        const head = parseEventHead(text);
-        if (!isKnownEvent(head)) unknownCount++;
-        this.#ledger.apply(head);
-      }
+    try {
+      for await (const texts of loaded.events) unknownCount += this.#replay(texts);
+    } catch (error) {
+      throw withSpot(error, (eventId) => this.#store.spotOf?.(eventId));
     }
     if (unknownCount > 0) notice(unknownEvents(unknownCount));
     const { lastEventId } = this.#ledger.runtime;
@@ -322,6 +320,17 @@ export class Runtime implements AsyncDisposable {
       if (head.type === "worker.run_interrupted") notice(interruption(head));
     }
     for (const event of due) await event.recorded();
+  }
+
+  /** Folds events in; returns the number of those of unknown types. */
+  #replay(texts: readonly string[]): number {
+    let unknownCount = 0;
+    for (const text of texts) {
+      const head = parseEventHead(text);
+      if (!isKnownEvent(head)) unknownCount++;
+      this.#ledger.apply(head);
+    }
+    return unknownCount;
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {

@@ -5,14 +5,17 @@
  * @module
  */
 import { RuntimeError } from "./errors.ts";
+import type { RuntimeId } from "./ids.ts";
 import { plainLines } from "./json.ts";
 import { ENDED, type KeyEntry, KeyTable } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Shape } from "./shape.ts";
+import { runtimePartShape, workerPartShape } from "./state_shapes.ts";
 import type { RuntimeState, WorkerState } from "./state.ts";
 import type { LoadedSnapshot, Snapshot, SnapshotPart } from "./store.ts";
 
 /** A key as it is written: key, request, event id, time, sequence, count, subject. */
-type KeyRow = [string, string, number, string, number, number, string];
+type KeyRow = readonly [string, string, number, string, number, number, string];
 
 /** The keys of a worker at one moment. */
 type KeySnapshot = ReadonlyMap<string, KeyEntry>;
@@ -52,42 +55,87 @@ function keyRows(keys: KeySnapshot | undefined): KeyRow[] {
   );
 }
 
-/** Puts a snapshot into an empty ledger. Throws `store_corrupt` when it is none. */
-export function restoreSnapshot(ledger: Ledger, snapshot: LoadedSnapshot): void {
-  const { state, keys, ended = [] } = parsePart<RuntimeState>(snapshot.runtimeJson);
-  if (state.runtimeId !== ledger.runtime.runtimeId || state.lastEventId !== snapshot.through) {
-    throw corruptSnapshot("it is of another runtime or moment");
-  }
-  ledger.restore(state, keyTable(keys) ?? new KeyTable(), keyTable(ended) ?? new KeyTable());
-  for (const text of snapshot.workers) {
-    const worker = parsePart<WorkerState>(text);
-    if (typeof worker.state.record?.workerId !== "string") {
-      throw corruptSnapshot("a worker of it has no record");
-    }
-    ledger.restoreWorker(worker.state, keyTable(worker.keys));
-  }
-}
-
+/** A part as it was parsed. */
 interface Part<State> {
   readonly state: State;
-  readonly keys: KeyRow[];
+  readonly keys: readonly KeyRow[];
   /** In the runtime's part: the keys of commands that ended workers, if there are any. */
-  readonly ended?: KeyRow[];
+  readonly ended?: readonly KeyRow[];
 }
 
-function parsePart<State>(text: string): Part<State> {
-  let part: Partial<Part<State>> | null;
+/** A snapshot whose parts were parsed and checked: it can be restored. */
+export class CheckedSnapshot implements LoadedSnapshot {
+  /** The last event that it covers. */
+  readonly through: number;
+  /** The runtime's part. */
+  readonly runtimeJson: string;
+  /** A part for each worker. */
+  readonly workers: readonly string[];
+  /** The runtime's part, parsed. */
+  readonly runtimePart: Part<RuntimeState>;
+  /** The parts of the workers, parsed. */
+  readonly workerParts: readonly Part<WorkerState>[];
+
+  /** Parses and checks a snapshot of a runtime. Throws `store_corrupt`, naming the member that is wrong. */
+  constructor(runtimeId: RuntimeId, { through, runtimeJson, workers }: LoadedSnapshot) {
+    this.through = through;
+    this.runtimeJson = runtimeJson;
+    this.workers = [...workers];
+    this.runtimePart = parsePart<RuntimeState>(runtimeJson, runtimePartShape, "the runtime's part");
+    this.workerParts = this.workers.map((json, index) =>
+      parsePart<WorkerState>(json, workerPartShape, `the part of worker ${index + 1}`)
+    );
+    const { state } = this.runtimePart;
+    if (state.runtimeId !== runtimeId || state.lastEventId !== through) {
+      throw corruptSnapshot("it is of another runtime or moment");
+    }
+    mustCohere(this);
+  }
+}
+
+/** What holds between the parts of a state that was folded from events. */
+function mustCohere({ through, runtimePart, workerParts }: CheckedSnapshot): void {
+  const workerIds = new Set<string>();
+  let createdBefore = 0;
+  for (const part of [runtimePart, ...workerParts]) {
+    if ([...part.keys, ...part.ended ?? []].every(([, , eventId]) => eventId <= through)) continue;
+    throw corruptSnapshot(`keys: one is of an event behind ${through}`);
+  }
+  for (const { state } of workerParts) {
+    const { record: { workerId }, createdEventId, lastEventId, status, run } = state;
+    const what = `the part of worker ${JSON.stringify(workerId)}`;
+    if (workerIds.has(workerId)) throw corruptSnapshot(`${what}: it is there twice`);
+    workerIds.add(workerId);
+    if (!(createdEventId > createdBefore && createdEventId <= lastEventId && lastEventId <= through)) {
+      throw corruptSnapshot(`${what}: createdEventId or lastEventId is out of order`);
+    }
+    createdBefore = createdEventId;
+    const mayRun = status === "running" && runtimePart.state.status === "running";
+    if (mayRun || (status !== "running" && run === null)) continue;
+    throw corruptSnapshot(`${what}: status is ${status}, which contradicts its run or the runtime's stop`);
+  }
+}
+
+/** Puts a snapshot into an empty ledger. Throws `store_corrupt` when it is none, naming the member that is wrong. */
+export function restoreSnapshot(ledger: Ledger, snapshot: LoadedSnapshot): void {
+  const { runtimePart, workerParts } = snapshot instanceof CheckedSnapshot
+    ? snapshot
+    : new CheckedSnapshot(ledger.runtime.runtimeId, snapshot);
+  const { state, keys, ended = [] } = runtimePart;
+  ledger.restore(state, keyTable(keys) ?? new KeyTable(), keyTable(ended) ?? new KeyTable());
+  for (const { state, keys } of workerParts) ledger.restoreWorker(state, keyTable(keys));
+}
+
+function parsePart<State>(text: string, shape: Shape, what: string): Part<State> {
+  let part: unknown;
   try {
     part = JSON.parse(text);
   } catch (cause) {
-    throw corruptSnapshot("a part of it is no JSON", cause);
+    throw corruptSnapshot(`${what}: it is no JSON`, cause);
   }
-  if (typeof part?.state !== "object" || part.state === null || !Array.isArray(part.keys)) {
-    throw corruptSnapshot("a part of it holds no state");
-  }
-  const { state, keys, ended = [] } = part;
-  if (!Array.isArray(ended)) throw corruptSnapshot("its keys of ended workers are no list");
-  return { state, keys, ended };
+  const issues = shape(part, "stored");
+  if (issues !== undefined) throw corruptSnapshot(`${what}: ${issues.join("; ")}`);
+  return part as Part<State>;
 }
 
 function keyTable(rows: readonly KeyRow[]): KeyTable | undefined {

@@ -10,7 +10,7 @@
  * @module
  */
 import type { Notice } from "./diagnostics.ts";
-import type { RuntimeError } from "./errors.ts";
+import type { FileSpot, RuntimeError } from "./errors.ts";
 import type { EventRecord } from "./events.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
@@ -188,6 +188,8 @@ export interface RuntimeStore {
   readEvents(read: ReadEvents): Promise<StoredEvents>;
   /** The texts of the events that hold a page of a worker's transcript, oldest first. */
   readTranscript(read: ReadTranscript): Promise<readonly string[]>;
+  /** The place of an event, for the error about one that is wrong; a store without files has none to name. */
+  spotOf?(eventId: number): FileSpot;
   /** Keeps a snapshot. Appends may go on meanwhile. */
   saveSnapshot(snapshot: Snapshot): Promise<void>;
   /**

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import * as z from "zod";
 import type { Notice } from "./diagnostics.ts";
 import { limits } from "./limits.ts";
-import { amountSchema, nameSchema, parseShape } from "./schema.ts";
+import { dictionary, integer, mustHaveShape, object, type Shape, text } from "./shape.ts";
 
 /** Sums of usage. Token counts, requests, cost in millionths of a US dollar, and milliseconds; all integers. */
 export interface UsageTotals {
@@ -52,20 +51,22 @@ export const noUsage: UsageTotals = Object.freeze({
 
 const amounts = Object.keys(noUsage) as (keyof UsageTotals)[];
 
-const reportSchema = z.strictObject({
-  model: nameSchema,
-  inputTokens: amountSchema.default(0),
-  outputTokens: amountSchema.default(0),
-  cachedTokens: amountSchema.default(0),
-  reasoningTokens: amountSchema.default(0),
-  requests: amountSchema.default(1),
-  costMicroUsd: amountSchema.default(0),
-  durationMs: amountSchema.default(0),
-}) satisfies z.ZodType<UsageTotals & { model: string }>;
+const amountShapes = Object.fromEntries(amounts.map((amount) => [amount, integer(0)]));
+const model = text(limits.nameBytesMax);
+const report = object({ model }, amountShapes);
+
+/** {@linkcode UsageTotals}. */
+export const totalsShape: Shape = object(amountShapes);
+/** {@linkcode UsageTotals} with the model that was used. */
+export const usageShape: Shape = object({ model, ...amountShapes });
+/** {@linkcode UsageByModel}; what is summed up for models past the bound has a name of its own. */
+export const usageByModelShape: Shape = dictionary(model, totalsShape, limits.modelsMax + 1);
 
 /** Checks and completes usage to record. Throws `invalid_request`. */
-export function parseUsage(report: UsageReport): UsageTotals & { readonly model: string } {
-  return parseShape<UsageTotals & { readonly model: string }>(reportSchema, report, "record usage");
+export function parseUsage(value: UsageReport): UsageTotals & { readonly model: string } {
+  mustHaveShape(report, value, "record usage");
+  const given = amounts.map((amount) => [amount, value[amount] ?? (amount === "requests" ? 1 : 0)]);
+  return { model: value.model, ...Object.fromEntries(given) };
 }
 
 /** The sum of two totals, amount by amount. A sum past the exact integers stays at the largest of them. */

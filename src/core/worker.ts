@@ -20,6 +20,7 @@ import {
   shown,
 } from "./commands.ts";
 import { invalidRequest } from "./errors.ts";
+import { finishOutcomes } from "./event_shapes.ts";
 import type { RuntimeEvent } from "./events.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
@@ -267,10 +268,10 @@ export class Worker {
   }
 
   async #finish(runId: string, outcome: FinishOutcome, options: FinishOptions = {}): Promise<Receipt> {
-    if (!["completed", "failed", "cancelled"].includes(outcome)) {
+    if (!finishOutcomes.includes(outcome)) {
       throw invalidRequest(
         "finish run",
-        `outcome: ${shown(outcome)} is none of completed, failed, cancelled`,
+        `outcome: ${shown(outcome)} is none of ${finishOutcomes.join(", ")}`,
       );
     }
     const reason = checkReason(options.reason, "finish run");

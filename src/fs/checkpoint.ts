@@ -7,12 +7,14 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import { z } from "zod";
-import { isJsonObject, type JsonObject } from "../core/json.ts";
-import type { LoadedSnapshot, Snapshot } from "../core/store.ts";
+import { idShape, type RuntimeId } from "../core/ids.ts";
+import { integer, jsonObject, list, object, type Shape, tuple } from "../core/shape.ts";
+import { CheckedSnapshot } from "../core/snapshots.ts";
+import type { WorkerState } from "../core/state.ts";
+import type { Snapshot } from "../core/store.ts";
 import { conversionHint } from "./conversion.ts";
 import { closeQuietly, notAFile, openIfThere, readBytes, writeNew } from "./disk.ts";
-import { corrupt, guarded } from "./faults.ts";
+import { corrupt, guarded, located } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { scanLines } from "./line_scanner.ts";
@@ -63,7 +65,7 @@ export interface Checkpoint {
   /** Where its last event is. */
   readonly position: LogPosition;
   /** For the runtime. */
-  readonly snapshot: LoadedSnapshot;
+  readonly snapshot: CheckedSnapshot;
   /** For the store: what it says of each worker. */
   readonly rows: readonly CheckpointRow[];
   /** Purged workers whose files could not be removed yet, and the events that purged them. */
@@ -71,6 +73,12 @@ export interface Checkpoint {
   /** Bytes of the file. */
   readonly bytes: number;
 }
+
+/** The members of a checkpoint's first line. */
+type CheckpointHead = Pick<Checkpoint, "position"> & Partial<Pick<Checkpoint, "purgedLeft">> & {
+  readonly through: number;
+  readonly runtime: object;
+};
 
 /** Writes a checkpoint into a file that must not exist, synced; returns its size. */
 export async function writeCheckpoint(
@@ -148,12 +156,11 @@ function checkSum(file: OpenFile, name: string, size: number): void {
   }
 }
 
-const headSchema = z.looseObject({
-  through: z.int().min(1),
-  position: z.object({ segment: z.int().min(1), offset: z.int().min(1), lineOffset: z.int().min(0) }),
-  runtime: z.looseObject({}),
-  purgedLeft: z.array(z.tuple([z.string(), z.int().min(1)])).default([]),
-});
+const headShape = object({
+  through: integer(1),
+  position: object({ segment: integer(1), offset: integer(1), lineOffset: integer(0) }),
+  runtime: jsonObject,
+}, { purgedLeft: list(tuple(idShape, integer(1))) });
 
 function parsed(file: OpenFile, runtimeId: string, name: string, size: number): Checkpoint {
   const texts: string[] = [];
@@ -162,40 +169,44 @@ function parsed(file: OpenFile, runtimeId: string, name: string, size: number): 
   }
   const [head, ...lines] = texts;
   const content = checkSeal(parseObject(`${head}]}`, name), { format: FORMAT, runtimeId }, name);
-  const { success, data, error } = headSchema.safeParse(content);
-  if (!success) throw corrupt(name, "it lacks its members", { cause: error });
+  mustHave(headShape, content, name);
+  const { through, position, runtime, purgedLeft = [] } = content as unknown as CheckpointHead;
   const rows = lines.slice(0, -1).map((line) => parseRow(line, name));
-  const snapshot = {
-    through: data.through,
-    runtimeJson: JSON.stringify(data.runtime),
-    workers: rows.map((row) => row.snapshot),
-  };
-  return { position: data.position, snapshot, rows, purgedLeft: data.purgedLeft, bytes: size };
+  const runtimeJson = JSON.stringify(runtime);
+  const workers = rows.map((row) => row.snapshot);
+  const snapshot = located(
+    { file: name },
+    () => new CheckedSnapshot(runtimeId as RuntimeId, { through, runtimeJson, workers }),
+  );
+  for (const [index, { state }] of snapshot.workerParts.entries()) mustBeOf(rows[index], state, name);
+  return { position, snapshot, rows, purgedLeft, bytes: size };
+}
+
+/** Throws `store_corrupt` unless a row says the same of its worker as the snapshot in it. */
+function mustBeOf(row: CheckpointRow | undefined, state: WorkerState, name: string): void {
+  const { record: { workerId }, createdEventId, transcriptLength } = state;
+  const isSame = row?.workerId === workerId && row.createdEventId === createdEventId &&
+    (row.transcriptBytes === undefined || row.transcriptLength === transcriptLength);
+  if (!isSame) throw corrupt(name, `the row of worker ${JSON.stringify(workerId)} contradicts its snapshot`);
+}
+
+function mustHave(shape: Shape, value: unknown, name: string): void {
+  const issues = shape(value, "stored");
+  if (issues !== undefined) throw corrupt(name, issues.join("; "));
 }
 
 const SNAPSHOT = ',"snapshot":';
+const rowShape = object(
+  { workerId: idShape, createdEventId: integer(1), transcriptLength: integer(0) },
+  { transcriptBytes: integer(0), transcriptSynced: object({ bytes: integer(0), entries: integer(0) }) },
+);
 
 /** A row: its own members are parsed here, the snapshot behind them is left to the runtime. */
 function parseRow(line: string, name: string): CheckpointRow {
   const text = line.endsWith(",") ? line.slice(0, -1) : line;
   const at = text.indexOf(SNAPSHOT);
-  const row: JsonObject = parseObject(`${text.slice(0, at)}}`, name);
-  const { workerId, createdEventId, transcriptBytes, transcriptLength, transcriptSynced } = row;
-  const isRow = isJsonObject(row) && typeof workerId === "string" && typeof createdEventId === "number" &&
-    typeof transcriptLength === "number" &&
-    (transcriptBytes === undefined || typeof transcriptBytes === "number") &&
-    (transcriptSynced === undefined || isExtent(transcriptSynced));
-  if (at === -1 || !isRow) throw corrupt(name, "a row of it lacks its members");
-  return {
-    workerId,
-    createdEventId,
-    transcriptBytes,
-    transcriptLength,
-    ...(transcriptSynced === undefined ? {} : { transcriptSynced }),
-    snapshot: text.slice(at + SNAPSHOT.length, -1),
-  };
-}
-
-function isExtent(value: unknown): value is TranscriptExtent {
-  return isJsonObject(value) && typeof value.bytes === "number" && typeof value.entries === "number";
+  const row = parseObject(`${text.slice(0, at)}}`, name);
+  if (at === -1) throw corrupt(name, "a row of it has no snapshot");
+  mustHave(rowShape, row, name);
+  return { ...row as unknown as CheckpointRow, snapshot: text.slice(at + SNAPSHOT.length, -1) };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname } from "@std/path";
-import { isRuntimeError, RuntimeError } from "../core/errors.ts";
+import { type FileSpot, isRuntimeError, RuntimeError, withSpot } from "../core/errors.ts";
 
 const NO_SPACE: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
 /** Codes that say what lies in the place of a file or of a directory above it. */
@@ -103,6 +103,15 @@ export async function guardedAsync<T>(operation: string, path: string, work: () 
     return await work();
   } catch (error) {
     throw storeFault(error, operation, path);
+  }
+}
+
+/** Runs `work`; a `store_corrupt` that names no file names the spot. */
+export function located<T>(spot: FileSpot, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw withSpot(error, () => spot);
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Notice } from "../core/diagnostics.ts";
-import { RuntimeError } from "../core/errors.ts";
+import { type FileSpot, RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type { StateView } from "../core/state.ts";
@@ -42,7 +42,7 @@ import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
-import { listSegments, sweepStrays } from "./segments.ts";
+import { listSegments, segmentSpot, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
 import { OneAtATime } from "./one_at_a_time.ts";
 import { isVanished } from "./place_guard.ts";
@@ -198,6 +198,12 @@ export class FsRuntimeStore implements RuntimeStore {
   async readTranscript(read: ReadTranscript): Promise<readonly string[]> {
     this.#loadedWriter();
     return await this.#transcripts.read(read);
+  }
+
+  /** The segment that holds an event. */
+  spotOf(eventId: number): FileSpot {
+    const segments = this.#writer?.segments ?? listSegments(this.#fs, this.#layout).firstEventIds;
+    return segmentSpot(this.#layout, segments, eventId);
   }
 
   /** Writes a checkpoint. One that is due syncs some of the transcripts, in turn; one for its own sake syncs all. */

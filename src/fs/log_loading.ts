@@ -4,7 +4,10 @@
  *
  * @module
  */
+import type { RuntimeError } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
+import { isJsonObject } from "../core/json.ts";
+import { corrupt } from "./faults.ts";
 import type { LoggedLine } from "./log_recovery.ts";
 import type { LineBuffer } from "./line_buffer.ts";
 import { eventHeadText, eventText, textOf, transcriptSpan } from "./lines.ts";
@@ -32,17 +35,36 @@ export function replayLine(line: LoggedLine, memory: LineBuffer): ReplayedEvent 
   const { bytes, start, end, id } = line;
   const span = transcriptSpan(bytes, start, end);
   if (span !== undefined) {
-    const workerId = JSON.parse(textOf(bytes, span.workerFrom, span.workerEnd));
+    const text = eventHeadText(bytes, start, end, span);
+    const workerId = parsed(textOf(bytes, span.workerFrom, span.workerEnd));
+    if (typeof workerId !== "string") return { text, effect: undefined };
     const placed = memory.copy(bytes, start, end + 1);
-    const effect = { kind: "transcript", id, workerId, line: placed, count: span.count } as const;
-    return { text: eventHeadText(bytes, start, end, span), effect };
+    const effect = {
+      kind: "transcript",
+      id,
+      workerId: workerId as WorkerId,
+      line: placed,
+      count: span.count,
+    } as const;
+    return { text, effect };
   }
   const text = eventText(bytes, start, end);
   // The type comes third, behind an id and a time that hold no quotes.
   const typeAt = text.indexOf('"type":"') + 8;
   const kind = (["created", "purged"] as const).find((kind) => text.startsWith(`worker.${kind}"`, typeAt));
-  if (kind === undefined) return { text, effect: undefined };
-  return { text, effect: { kind, id, workerId: JSON.parse(text).workerId } };
+  const event = kind === undefined ? undefined : parsed(text);
+  const workerId = isJsonObject(event) ? event.workerId : undefined;
+  if (kind === undefined || typeof workerId !== "string") return { text, effect: undefined };
+  return { text, effect: { kind, id, workerId: workerId as WorkerId } };
+}
+
+/** The value of a JSON text; `undefined` if it is none, which the runtime finds out for itself. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -86,12 +108,19 @@ export class ReplayedEffects {
     ) {
       this.#waiting.shift();
       const { kind, workerId, id } = effect;
-      if (kind === "transcript") this.#transcripts.add(workerId, effect.line, effect.count);
-      else if (kind === "created") this.#transcripts.create(workerId, id);
+      if (kind === "transcript") {
+        if (!this.#transcripts.has(workerId)) throw unknownWorker(id, workerId);
+        this.#transcripts.add(workerId, effect.line, effect.count);
+      } else if (kind === "created") this.#transcripts.create(workerId, id);
       else {
         this.#transcripts.forget(workerId);
         this.#purged.push(effect);
       }
     }
   }
+}
+
+function unknownWorker(id: number, workerId: WorkerId): RuntimeError<"store_corrupt"> {
+  const reason = `event ${id} is of worker ${JSON.stringify(workerId)}, which does not exist`;
+  return corrupt("", reason, { eventIds: [id, id] });
 }

@@ -9,7 +9,7 @@ import { Slices } from "../core/turn.ts";
 import type { FileSystem } from "./file_system.ts";
 import type { RuntimeLayout } from "./layout.ts";
 import { LineBuffer } from "./line_buffer.ts";
-import { ReplayedEffects, replayLine } from "./log_loading.ts";
+import { type ReplayedEffect, ReplayedEffects, replayLine } from "./log_loading.ts";
 import { type LogEnd, type LogStart, readLog } from "./log_recovery.ts";
 import { TranscriptWitness } from "./transcript_witness.ts";
 import type { Transcripts } from "./transcripts.ts";
@@ -38,12 +38,21 @@ export interface Replay {
   mend(end: LogEnd, witness: TranscriptWitness): Promise<void>;
 }
 
-/** Gives the texts of the events in chunks; returns the end of the log once it is mended. */
+/**
+ * Gives the texts of the events in chunks. Effects are taken in once their
+ * chunk was folded: no file is removed for an event that makes no sense.
+ * Returns the end of the log once it is mended.
+ */
 export async function* replayLog(replay: Replay): AsyncGenerator<readonly string[], LogEnd, void> {
   const { fs, layout, runtimeId, segments, start, transcripts, wasSynced } = replay;
   const effects = new ReplayedEffects(transcripts, (workerId, id) => replay.purge(workerId, id));
   const held = new TranscriptWitness(fs, layout, runtimeId, wasSynced);
+  const unfolded: (ReplayedEffect | undefined)[] = [];
+  const takeIn = () => {
+    for (const effect of unfolded.splice(0)) effects.add(effect);
+  };
   const witness = (lastEventId: number) => {
+    takeIn();
     effects.foresee();
     return held.ask(transcripts.lengths(), lastEventId);
   };
@@ -55,17 +64,20 @@ export async function* replayLog(replay: Replay): AsyncGenerator<readonly string
     const step = lines.next();
     if (step.done) {
       yield texts;
+      takeIn();
       await replay.mend(step.value, held);
       effects.settle(Infinity);
       return step.value;
     }
     const { text, effect } = replayLine(step.value, memory);
     texts.push(text);
-    effects.add(effect);
-    effects.settle(step.value.durable);
+    unfolded.push(effect);
     if (texts.length < REPLAY_EVENTS) continue;
+    const { durable } = step.value;
     yield texts;
     texts = [];
+    takeIn();
+    effects.settle(durable);
     await replay.relieve();
     await slices.pause();
   }

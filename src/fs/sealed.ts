@@ -6,7 +6,8 @@
  */
 import { crc32 } from "node:zlib";
 import { RuntimeError } from "../core/errors.ts";
-import { isJsonObject, type JsonObject, plainLines } from "../core/json.ts";
+import { isDeeperThan, isJsonObject, type JsonObject, plainLines } from "../core/json.ts";
+import { limits } from "../core/limits.ts";
 import { Slices } from "../core/turn.ts";
 import { conversionOf } from "./conversion.ts";
 import { corrupt } from "./faults.ts";
@@ -14,6 +15,8 @@ import { FORMAT_VERSION } from "./layout.ts";
 import { isIntact, sealedBytes, sealedText } from "./lines.ts";
 
 const CHUNK_UNITS = 262_144;
+/** Levels of a file around the nested value that it holds. */
+const LEVELS_AROUND = 8;
 
 const encoder = new TextEncoder();
 
@@ -88,7 +91,7 @@ export function checkSeal(content: JsonObject, seal: Seal, file: string): JsonOb
   return content;
 }
 
-/** Parses a JSON object. Throws `store_corrupt`. */
+/** Parses a JSON object of bounded depth. Throws `store_corrupt`. */
 export function parseObject(text: string, file: string): JsonObject {
   let value: unknown;
   try {
@@ -97,5 +100,6 @@ export function parseObject(text: string, file: string): JsonObject {
     throw corrupt(file, "it is no JSON", { cause });
   }
   if (!isJsonObject(value)) throw corrupt(file, "it is no JSON object");
+  if (isDeeperThan(value, limits.jsonDepthMax + LEVELS_AROUND)) throw corrupt(file, "it is nested too deep");
   return value;
 }

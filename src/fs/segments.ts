@@ -7,11 +7,18 @@
  */
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
-import { RuntimeError } from "../core/errors.ts";
+import { type FileSpot, RuntimeError } from "../core/errors.ts";
 import { notAFile, removeQuietly } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
-import { FORMAT_VERSION, type RuntimeLayout, segmentFirstEventId, TEMPORARY_SUFFIX } from "./layout.ts";
+import {
+  FORMAT_VERSION,
+  nameOf,
+  type RuntimeLayout,
+  segmentFirstEventId,
+  segmentPath,
+  TEMPORARY_SUFFIX,
+} from "./layout.ts";
 import { encodeLines, eventText, isIntact, logText } from "./lines.ts";
 import { plainLines } from "../core/json.ts";
 import { checkSeal, parseObject } from "./sealed.ts";
@@ -89,6 +96,12 @@ export function listSegments(
     else foreign.push(name);
   }
   return { firstEventIds: firstEventIds.sort((a, b) => a - b), foreign, temporary };
+}
+
+/** The segment that holds an event. */
+export function segmentSpot(layout: RuntimeLayout, segments: readonly number[], eventId: number): FileSpot {
+  const segment = segments.findLast((first) => first <= eventId);
+  return { file: segment === undefined ? "events" : nameOf(layout, segmentPath(layout, segment)) };
 }
 
 /** The error for events that are no longer kept. */

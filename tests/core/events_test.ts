@@ -108,9 +108,9 @@ Deno.test("parseEventHead() is parseEvent() without the entries", () => {
 
 Deno.test("parseEvent() and parseEventHead() pass on what a newer version wrote", () => {
   const newer = [
-    '{"id":3,"at":"t","type":"worker.dreamt","workerId":"a","of":{"x":1,"entries":[1]}}',
-    '{"id":3,"at":"t","type":"audit","entries":[1],"more":true}',
-    '{"id":3,"at":"t","type":"custom","name":"n","data":1,"entries":{"x":1},"more":[]}',
+    '{"id":3,"at":"2026-07-31T08:00:00.000Z","type":"worker.dreamt","workerId":"a","of":{"x":1,"entries":[1]}}',
+    '{"id":3,"at":"2026-07-31T08:00:00.000Z","type":"audit","entries":[1],"more":true}',
+    '{"id":3,"at":"2026-07-31T08:00:00.000Z","type":"custom","name":"n","data":1,"entries":{"x":1},"more":[]}',
   ];
   for (const json of newer) {
     assertEquals<unknown>(parseEvent(json), JSON.parse(json));
@@ -121,7 +121,8 @@ Deno.test("parseEvent() and parseEventHead() pass on what a newer version wrote"
 });
 
 Deno.test("parseEventHead() takes a transcript event with members that it does not know", () => {
-  const json = '{"id":3,"at":"t","type":"worker.input_accepted","workerId":"a","seq":1,"count":1,' +
+  const json =
+    '{"id":3,"at":"2026-07-31T08:00:00.000Z","type":"worker.input_accepted","workerId":"a","seq":1,"count":1,' +
     '"meta":{"a":1,"entries":[2]},"entries":[{"role":"user","content":"x"}],"later":1}';
   const head = parseEventHead(json) as Extract<EventHead, { seq: number }>;
   assertEquals([head.seq, head.count, head.workerId as string], [1, 1, "a"]);
@@ -134,6 +135,13 @@ Deno.test("parseEvents() gives what parseEvent() gives of each", () => {
   );
   assertEquals(parseEvents(jsons), jsons.map(parseEvent));
   assertEquals(parseEvents([]), []);
+});
+
+Deno.test("parseEvents() refuses texts that are events only side by side, as many as there are texts", () => {
+  const event = `{"id":3,"at":"${AT}","type":"audit"`;
+  const jsons = [`${event},"of":[{}`, `${event}}]},${event}}`];
+  assertEquals(JSON.parse(`[${jsons.join()}]`).length, 2);
+  assertEquals((assertThrows(() => parseEvents(jsons), RuntimeError) as RuntimeError).code, "store_corrupt");
 });
 
 Deno.test("parseEvents() refuses texts that are events only side by side", () => {
@@ -165,6 +173,30 @@ for (const json of corrupt) {
     for (const parse of parsers) {
       assertEquals((assertThrows(() => parse(json), RuntimeError) as RuntimeError).code, "store_corrupt");
     }
+  });
+}
+
+const input = `"type":"worker.input_accepted","workerId":"a","seq":1,"count":1`;
+const one = `"entries":[{"role":"user","content":"x"}]`;
+/** Texts that parse as JSON to what an event should be, and mean something else to whoever reads bytes. */
+const ambiguous: Readonly<Record<string, string>> = {
+  "an id that comes again": `{"id":3,"at":"${AT}","type":"audit","id":4}`,
+  "an id with an exponent": `{"id":3e0,"at":"${AT}","type":"audit"}`,
+  "a type that comes again": `{"id":3,"at":"${AT}","type":"worker.purged","workerId":"a","type":"audit"}`,
+  "a type that does not come third": `{"id":3,"at":"${AT}","workerId":"a","type":"worker.purged"}`,
+  "a time that comes again": `{"id":3,"at":"${AT}","type":"audit","at":"2027-01-01T00:00:00.000Z"}`,
+  "a seq that comes again": `{"id":3,"at":"${AT}",${input},"seq":5,${one}}`,
+  "a worker id with an escape": `{"id":3,"at":"${AT}",${input.replace('"a"', '"\\u0061"')},${one}}`,
+  "a count behind the entries": `{"id":3,"at":"${AT}",${input},${one},"count":2}`,
+  "a run behind the entries": `{"id":3,"at":"${AT}",${input},${one},"runId":"r"}`,
+  "entries before the count":
+    `{"id":3,"at":"${AT}","type":"worker.input_accepted",${one},"workerId":"a","seq":1,"count":1}`,
+};
+
+for (const [what, json] of Object.entries(ambiguous)) {
+  Deno.test(`parseEvent() refuses ${what}`, () => {
+    assertEquals((assertThrows(() => parseEvent(json), RuntimeError) as RuntimeError).code, "store_corrupt");
+    assertThrows(() => parseEvents([json]), RuntimeError);
   });
 }
 

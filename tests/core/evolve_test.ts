@@ -13,7 +13,7 @@ import {
   type Event,
   ledgerOf,
   numbered,
-  type runtimeId,
+  runtimeId,
   said,
   stateOfA,
 } from "./given.ts";
@@ -113,7 +113,10 @@ Deno.test("evolve() changes no state that it was given", () => {
   const [runtime, worker] = [ledger.runtime, ledger.worker(a)];
   const before = JSON.stringify([runtime, worker]);
   for (
-    const event of numbered([said(a, 1), began, used("m", 3), { type: "worker.cancelled", workerId: a }], 5)
+    const event of numbered([said(a, 1), began, { ...used("m", 3), runId: "r" } as Event, {
+      type: "worker.cancelled",
+      workerId: a,
+    }], 5)
   ) {
     ledger.apply(event);
   }
@@ -154,6 +157,12 @@ const impossible: Readonly<Record<string, Event | EventHead>> = {
   "entries of no worker": said("z" as typeof a, 1),
   "entries that skip one": said(a, 2),
   "a second run": { type: "worker.run_started", workerId: b, runId: "s" },
+  "a second creation of the runtime": { type: "runtime.created", runtimeId },
+  "an epoch that skips one": { type: "runtime.opened", epoch: 3 },
+  "a record of another worker": { ...created(a), workerId: "z" as typeof a } as Event,
+  "entries of a run that is not open": { ...said(a, 1), runId: "r" } as Event,
+  "usage of a run that is not open": { ...used("m", 1), runId: "r" } as Event,
+  "the purge of a running worker": { type: "worker.purged", workerId: a },
   "the end of a run that is not open": {
     type: "worker.run_finished",
     workerId: a,
@@ -161,6 +170,31 @@ const impossible: Readonly<Record<string, Event | EventHead>> = {
     outcome: "completed",
   },
 };
+
+const afterStop: readonly Event[] = [
+  said(a, 1),
+  began,
+  { type: "worker.stopped", workerId: a },
+  { type: "worker.cancelled", workerId: a },
+  { type: "worker.state_updated", workerId: a, patch: {} },
+];
+
+for (const event of afterStop) {
+  Deno.test(`evolve() refuses ${event.type} after the stop of its worker, and of the runtime`, () => {
+    for (const stop of [{ type: "worker.stopped", workerId: a }, { type: "runtime.stopped" }] as Event[]) {
+      const ledger = ledgerOf(...born, stop);
+      const error = assertThrows(() => ledger.apply({ id: 6, at: AT, ...event } as EventHead), RuntimeError);
+      assertEquals((error as RuntimeError).code, "store_corrupt");
+    }
+  });
+}
+
+Deno.test("evolve() refuses a first event that is not runtime.created", () => {
+  for (const type of ["runtime.opened", "audit"]) {
+    const error = assertThrows(() => ledgerOf({ type, epoch: 1 } as unknown as Event), RuntimeError);
+    assertEquals((error as RuntimeError).code, "store_corrupt");
+  }
+});
 
 for (const [what, event] of Object.entries(impossible)) {
   Deno.test(`evolve() refuses ${what} with store_corrupt`, () => {

@@ -43,8 +43,8 @@ Deno.test("Runtime.open() throws why it failed, also when closing the store fail
 
 Deno.test("Runtime.open() keeps events of unknown types and tells of them", async () => {
   const lines = [
-    '{"id":1,"at":"t","type":"runtime.created","runtimeId":"local"}',
-    '{"id":2,"at":"t","type":"runtime.moved","to":"x"}',
+    '{"id":1,"at":"2026-07-31T08:00:00.000Z","type":"runtime.created","runtimeId":"local"}',
+    '{"id":2,"at":"2026-07-31T08:00:00.000Z","type":"runtime.moved","to":"x"}',
   ];
   const store = new ScriptedStore({
     load: () => Promise.resolve({ snapshot: undefined, events: texts(...lines) }),

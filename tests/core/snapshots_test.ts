@@ -96,6 +96,13 @@ Deno.test("takeSnapshot() makes the parts one at a time", () => {
 });
 
 const good = written(takeSnapshot(ledgerOf(...history)));
+/** The good snapshot with a change in the part of each worker that has the text. */
+function changed(from: string, to: string): LoadedSnapshot {
+  const workers = [...good.workers].map((text) => text.replace(from, to));
+  assert(workers.join() !== [...good.workers].join(), `no part has ${from}`);
+  return { ...good, workers };
+}
+
 const corrupt: Readonly<Record<string, LoadedSnapshot>> = {
   "no JSON": { ...good, runtimeJson: "x" },
   "null": { ...good, runtimeJson: "null" },
@@ -109,6 +116,14 @@ const corrupt: Readonly<Record<string, LoadedSnapshot>> = {
   "another moment": { ...good, through: 1 },
   "another runtime": { ...good, runtimeJson: good.runtimeJson.replace('"local"', '"other"') },
   "a worker that is no JSON": { ...good, workers: ["{"] },
+  "a status nobody knows": changed('"status":"running"', '"status":"zombie"'),
+  "a worker that is there twice": { ...good, workers: [...good.workers, ...good.workers] },
+  "workers in another order": { ...good, workers: [...good.workers].reverse() },
+  "a run of a worker that was stopped": changed('"status":"running"', '"status":"stopped"'),
+  "an event behind the snapshot": changed('"lastEventId":', '"lastEventId":9'),
+  "data 5,000 levels deep": changed('"data":{', `"data":{"x":${"[".repeat(5_000)}${"]".repeat(5_000)},`),
+  "a key without its event": changed(',5,"', ',"5","'),
+  "usage as text": changed('"costMicroUsd":5', '"costMicroUsd":"5"'),
   "a worker without a record": { ...good, workers: ['{"state":{},"keys":[]}'] },
 };
 

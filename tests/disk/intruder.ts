@@ -13,7 +13,7 @@ import { type Image, LinkImage } from "./image.ts";
 import { locate } from "./lookup.ts";
 import type { Machine } from "./machine.ts";
 import { orAbsent, remove, rename } from "./names.ts";
-import { DirectoryNode, LinkNode, type Node, nodeOf, viewOf } from "./nodes.ts";
+import { DirectoryNode, LinkNode, type Node, nodeOf, SpecialNode, viewOf } from "./nodes.ts";
 
 /** The operations of a foreign process. */
 export class Intruder {
@@ -95,6 +95,7 @@ export class Intruder {
 function copyOf(node: Node, fileOf: (file: FileNode) => FileNode): Node {
   if (node.kind === "link") return new LinkNode(node.image);
   if (node.kind === "file") return fileOf(node);
+  if (node.kind === "other") return new SpecialNode();
   const copy = new DirectoryNode();
   for (const [name, inner] of node.entries) copy.entries.set(name, copyOf(inner, fileOf));
   copy.mode = node.mode;

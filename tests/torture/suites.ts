@@ -6,6 +6,7 @@
 import { commands } from "./commands/mod.ts";
 import { crashStates } from "./crash_states/suite.ts";
 import { faults } from "./faults/suite.ts";
+import { nonsense } from "./nonsense/suite.ts";
 import { paths } from "./paths/suite.ts";
 import { shortPrograms } from "./programs/suite.ts";
 import { recoveryCrashes } from "./recovery_crashes/suite.ts";
@@ -20,6 +21,7 @@ export const suites: readonly Suite[] = [
   suiteOf(shortPrograms),
   suiteOf(recoveryCrashes),
   suiteOf(paths),
+  suiteOf(nonsense),
   commands,
   ...moreSuites,
 ];

@@ -5,14 +5,13 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import { type EventHead, isKnownEvent, isTranscriptEvent, parseEventHead } from "../../core/events.ts";
+import { type EventHead, isKnownEvent, isTranscriptEvent, parseEvent } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { eventText, transcriptSpan } from "../lines.ts";
 import type { Checkpoint } from "../checkpoint.ts";
-import { eventHead } from "./event_head.ts";
 import { transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
 
 /** What a transcript should be. */
@@ -73,7 +72,7 @@ export class Expected {
 
   /** Folds a line of the log in. Throws `store_corrupt` when it contradicts what was before. */
   apply(bytes: Uint8Array, start: number, end: number): void {
-    const head = eventHead(bytes, start, end);
+    const head = parseEvent(eventText(bytes, start, end));
     this.ledger.apply(head);
     this.closed = head.type === "runtime.closed";
     if (!isKnownEvent(head)) this.unknownCount++;
@@ -85,7 +84,7 @@ export class Expected {
   notePruning(bytes: Uint8Array, start: number, end: number): void {
     if (transcriptSpan(bytes, start, end) !== undefined) return;
     const text = eventText(bytes, start, end);
-    if (text.includes('"runtime.pruned"')) this.#follow(parseEventHead(text));
+    if (text.includes('"runtime.pruned"')) this.#follow(parseEvent(text));
   }
 
   #follow(head: EventHead): void {

@@ -5,18 +5,20 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { parseEvent } from "../../core/events.ts";
 import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import { takeSnapshot } from "../../core/snapshots.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
 import { openIfThere, readSmallFile } from "../disk.ts";
-import { corrupt, guarded } from "../faults.ts";
+import { corrupt, guarded, located } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
 import { readIdentity } from "../identity.ts";
 import { nameOf, segmentPath, workerLayout } from "../layout.ts";
 import { scanLines } from "../line_scanner.ts";
 import { eventText, idOf, isIntact } from "../lines.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
+import { segmentSpot } from "../segments.ts";
 import { hasTranscriptHeader, transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
 import { LogFollower } from "./log_follower.ts";
@@ -119,8 +121,8 @@ async function* allLines(
   yield plainLines(JSON.stringify(header(place, firstEventId, lastEventId)));
   if (firstEventId > 1) yield* prunedLines(place, follower, firstEventId);
   const stretch = { segments, after: firstEventId - 1, through: lastEventId };
-  for await (const { bytes, start, end } of logLines(place, stretch, meter)) {
-    yield eventText(bytes, start, end);
+  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+    yield checkedText(place, segments, id, eventText(bytes, start, end));
   }
 }
 
@@ -165,7 +167,9 @@ function* oldTranscript(
           byteOffset: line.offset,
         });
       }
-      yield `{"transcriptEvent":${eventText(line.bytes, line.start, line.end)}}`;
+      const text = eventText(line.bytes, line.start, line.end);
+      located({ file: nameOf(layout, path), byteOffset: line.offset }, () => parseEvent(text));
+      yield `{"transcriptEvent":${text}}`;
     }
     return true;
   } finally {
@@ -211,11 +215,19 @@ async function* eventsOfWorker(
   meter?: Meter,
 ): AsyncGenerator<string, void, void> {
   const mark = plainLines(JSON.stringify(workerId));
-  for await (const { bytes, start, end } of logLines(place, stretch, meter)) {
+  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
     const text = eventText(bytes, start, end);
-    const isOurs = text.includes(mark) && JSON.parse(text).workerId === workerId;
-    if (isOurs || text.includes('"type":"runtime.stopped"')) yield text;
+    const isCandidate = text.includes(mark) || text.includes('"type":"runtime.stopped"');
+    if (!isCandidate) continue;
+    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEvent(text));
+    if (event.type === "runtime.stopped" || ("workerId" in event && event.workerId === workerId)) yield text;
   }
+}
+
+/** The text of an event, if it is one: nothing is exported that could not be imported. */
+function checkedText(place: FoundPlace, segments: readonly number[], id: number, text: string): string {
+  located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
+  return text;
 }
 
 const ORIGINAL = /,"originalId":\d+\}$/;

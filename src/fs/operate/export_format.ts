@@ -97,21 +97,18 @@ export async function* decodeStream(
 ): AsyncGenerator<{ readonly text: string; readonly line: number; readonly bytes: number }, void, void> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const sum = new StreamSum();
-  let rest: Uint8Array = new Uint8Array(0);
+  const rest = new GrowingBytes();
   let line = 0;
   let ended = false;
   for await (const chunk of chunks) {
-    let bytes = joined(rest, chunk);
-    for (let newline = bytes.indexOf(10); newline !== -1; newline = bytes.indexOf(10)) {
+    let start = 0;
+    for (let newline = chunk.indexOf(10); newline !== -1; newline = chunk.indexOf(10, start)) {
       line++;
-      const whole = bytes.subarray(0, newline + 1);
+      const whole = rest.takeWith(chunk.subarray(start, newline + 1));
       const conversion = conversionOf(whole);
       if (conversion !== undefined) throw badStream(line, conversion);
-      const text = decoded(decoder, whole.subarray(0, newline), line);
-      if (text.endsWith("\r")) {
-        throw badStream(line, "it ends in CR LF: a program converted the stream on its way");
-      }
-      bytes = bytes.subarray(newline + 1);
+      const text = decoded(decoder, whole.subarray(0, -1), line);
+      start = newline + 1;
       if (ended) throw badStream(line, "something follows the last line");
       ended = text.startsWith('{"end":');
       if (ended && `${text}\n` !== sum.end()) {
@@ -121,18 +118,37 @@ export async function* decodeStream(
       sum.add(whole, 1);
       yield { text, line, bytes: whole.length };
     }
-    if (bytes.length > EXPORT_LINE_BYTES_MAX) throw badStream(line + 1, "the line is too long");
-    rest = bytes;
+    rest.add(chunk.subarray(start));
+    if (rest.length > EXPORT_LINE_BYTES_MAX) throw badStream(line + 1, "the line is too long");
   }
   if (!ended || rest.length > 0) throw badStream(line + 1, "the stream ends early");
 }
 
-function joined(rest: Uint8Array, chunk: Uint8Array): Uint8Array {
-  if (rest.length === 0) return chunk;
-  const bytes = new Uint8Array(rest.length + chunk.length);
-  bytes.set(rest);
-  bytes.set(chunk, rest.length);
-  return bytes;
+/** The beginning of a line that comes in pieces. Its memory doubles as it grows, so that each byte is copied a few times at most. */
+class GrowingBytes {
+  #memory = new Uint8Array(0);
+  /** Bytes in it. */
+  length = 0;
+
+  /** Adds a piece. */
+  add(piece: Uint8Array): void {
+    if (this.length + piece.length > this.#memory.length) {
+      const memory = new Uint8Array(Math.max(this.#memory.length * 2, this.length + piece.length));
+      memory.set(this.#memory.subarray(0, this.length));
+      this.#memory = memory;
+    }
+    this.#memory.set(piece, this.length);
+    this.length += piece.length;
+  }
+
+  /** Everything, with a last piece behind it; valid until the next piece is added. */
+  takeWith(piece: Uint8Array): Uint8Array {
+    if (this.length === 0) return piece;
+    this.add(piece);
+    const whole = this.#memory.subarray(0, this.length);
+    this.length = 0;
+    return whole;
+  }
 }
 
 function decoded(decoder: TextDecoder, bytes: Uint8Array, line: number): string {

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import type { RuntimeEvent } from "../../core/events.ts";
+import { type EventHead, parseEventHead } from "../../core/events.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
-import { eventText, transcriptSpan } from "../lines.ts";
-import { listSegments } from "../segments.ts";
+import { located } from "../faults.ts";
+import { eventHeadText, eventText, transcriptSpan } from "../lines.ts";
+import { listSegments, segmentSpot } from "../segments.ts";
 import { logLines, type LogStretch } from "./log_lines.ts";
 import { type FoundPlace, Meter, type OperationOptions } from "./options.ts";
 import { untilSteady } from "./steady.ts";
@@ -78,15 +79,10 @@ async function walk(
   const days = new Map<string, Day>();
   const interrupted: InterruptedRun[] = [];
   const meter = new Meter(options);
-  for await (const { bytes, start, end } of logLines(place, stretch, meter)) {
+  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
     const span = transcriptSpan(bytes, start, end);
-    if (span !== undefined && options.worker === undefined) {
-      // `{"id":`, digits, `,"at":"`, then the day: no need to decode the contents.
-      const at = bytes.indexOf(0x2c, start) + 7;
-      dayOf(days, String.fromCharCode(...bytes.subarray(at, at + 10))).entries += span.count;
-      continue;
-    }
-    const event: RuntimeEvent = JSON.parse(eventText(bytes, start, end));
+    const text = span === undefined ? eventText(bytes, start, end) : eventHeadText(bytes, start, end, span);
+    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEventHead(text));
     if (options.worker !== undefined && !("workerId" in event && event.workerId === options.worker)) continue;
     count(dayOf(days, event.at.slice(0, 10)), event);
     if (event.type !== "worker.run_interrupted") continue;
@@ -105,7 +101,7 @@ function dayOf(days: Map<string, Day>, day: string): Day {
   return found;
 }
 
-function count(day: Day, event: RuntimeEvent): void {
+function count(day: Day, event: EventHead): void {
   switch (event.type) {
     case "worker.usage_recorded":
       day.usage = addUsage(day.usage, event.usage);

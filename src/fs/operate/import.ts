@@ -5,7 +5,7 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
-import { type EventRecord, parseEventHead } from "../../core/events.ts";
+import { type EventRecord, parseEvent } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { Slices } from "../../core/turn.ts";
@@ -26,6 +26,7 @@ import {
 import { ImportPlace } from "./import_place.ts";
 import { ImportedStore, type ImportTarget } from "./imported_store.ts";
 import { Meter, type OperationOptions } from "./options.ts";
+import { checkedPrelude } from "./prelude.ts";
 import { verifyPlace } from "./verify.ts";
 
 /** The highest event id that is imported: a runtime must be able to go on behind it. */
@@ -162,13 +163,13 @@ async function take(
     meter.add(bytes);
     await slices.pause();
     if (!text.startsWith('{"id":')) {
-      inLine(line, () => store.prelude(text));
+      inLine(line, () => store.prelude(checkedPrelude(text)));
       continue;
     }
     if (bytes > limits.eventBytesMax + 1) {
       throw badStream(line, `an event has at most ${limits.eventBytesMax} bytes`);
     }
-    batch.push(inLine(line, () => store.record(text, parseEventHead(text))));
+    batch.push(inLine(line, () => store.record(text, parseEvent(text))));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
     await store.append(batch);

@@ -14,8 +14,8 @@
  */
 import { crc32 } from "node:zlib";
 import type { Notice } from "../../core/diagnostics.ts";
-import { isRuntimeError, type RuntimeError } from "../../core/errors.ts";
-import { isKnownEvent, parseEventHead } from "../../core/events.ts";
+import { isRuntimeError, type RuntimeError, withSpot } from "../../core/errors.ts";
+import { type EventHead, isKnownEvent, parseEventHead } from "../../core/events.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import { Slices } from "../../core/turn.ts";
@@ -25,7 +25,7 @@ import { guarded, isNotFound } from "../faults.ts";
 import { segmentPath } from "../layout.ts";
 import { eventText, lineMarks } from "../lines.ts";
 import { type LogEnd, type LoggedLine, type LogPosition, readLog } from "../log_recovery.ts";
-import { listSegments } from "../segments.ts";
+import { listSegments, segmentSpot } from "../segments.ts";
 import type { FoundPlace } from "./options.ts";
 import { untilSteady } from "./steady.ts";
 
@@ -198,13 +198,23 @@ export class LogFollower {
     let count = 0;
     for (const { id, text, position } of this.#held) {
       if (id > through) break;
-      const head = parseEventHead(text);
+      const head = this.#fold(id, text, position);
       if (!isKnownEvent(head)) this.unknownCount++;
-      this.ledger.apply(head);
       this.position = position;
       count++;
     }
     if (count > 0) this.#held.splice(0, count);
+  }
+
+  #fold(id: number, text: string, { segment, lineOffset }: LogPosition): EventHead {
+    try {
+      const head = parseEventHead(text);
+      this.ledger.apply(head);
+      return head;
+    } catch (error) {
+      const { layout } = this.#place;
+      throw withSpot(error, () => ({ ...segmentSpot(layout, [segment], id), byteOffset: lineOffset }));
+    }
   }
 
   /** Damage is only called so where it had been acknowledged, and so had all whole lines before it. */

@@ -6,6 +6,7 @@
  * @module
  */
 import { basename, join } from "@std/path";
+import { isRuntimeError } from "../../core/errors.ts";
 import { parseEventHead } from "../../core/events.ts";
 import { freeInSalvage, moveAside } from "../aside.ts";
 import { defaultConfig } from "../config.ts";
@@ -69,7 +70,7 @@ export class Salvage {
         const isWhole = value?.terminated === true && isIntact(value.bytes, value.start, value.end);
         return isWhole ? eventText(value.bytes, value.start, value.end) : undefined;
       }));
-    return text === undefined ? new Date(this.#now()).toISOString() : parseEventHead(text).at;
+    return (text === undefined ? undefined : timeOf(text)) ?? new Date(this.#now()).toISOString();
   }
 
   /** Cuts the log before an event: later segments are moved away whole, the rest of its own is kept, then cut. */
@@ -136,5 +137,15 @@ export class Salvage {
     const path = await freeInSalvage(fs, layout, label);
     await writeNew(fs, path, chunks(), { durable: true });
     await fs.syncDirectory(layout.salvage);
+  }
+}
+
+/** The time of an event; `undefined` if the text is none. */
+function timeOf(text: string): string | undefined {
+  try {
+    return parseEventHead(text).at;
+  } catch (error) {
+    if (!isRuntimeError(error)) throw error;
+    return undefined;
   }
 }

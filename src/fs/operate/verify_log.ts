@@ -181,8 +181,7 @@ class LogVerifier {
       this.#id = marks.id;
       this.#events++;
       this.#bytes += endOffset - offset;
-      if (this.#folded) this.#fold(bytes, start, end);
-      else this.#check.expected.notePruning(bytes, start, end);
+      this.#take(bytes, start, end);
       const next = this.#checkpoints[0];
       if (next !== undefined && next.snapshot.through <= marks.id) this.#reach(next);
       if (endOffset - told < 131_072) continue;
@@ -194,10 +193,12 @@ class LogVerifier {
     return size;
   }
 
-  #fold(bytes: Uint8Array, start: number, end: number): void {
+  /** Folds an event in; behind damage only prunings are of interest. */
+  #take(bytes: Uint8Array, start: number, end: number): void {
     const { expected, findings } = this.#check;
     try {
-      expected.apply(bytes, start, end);
+      if (this.#folded) expected.apply(bytes, start, end);
+      else expected.notePruning(bytes, start, end);
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
       this.#folded = false;

@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { workerNotFound } from "../../core/decide.ts";
+import { workerNotFound } from "../../core/rules.ts";
 import {
   type Diagnostic,
   DiagnosticLog,
   type DiagnosticReport,
   type Notice,
 } from "../../core/diagnostics.ts";
-import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { type FileSpot, isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeEvent } from "../../core/events.ts";
 import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
@@ -32,7 +32,7 @@ import { readConfig } from "../config.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
 import type { FileSystem } from "../file_system.ts";
 import { LogPages } from "../log_pages.ts";
-import { cursorExpired } from "../segments.ts";
+import { cursorExpired, segmentSpot } from "../segments.ts";
 import { LogFollower, type PendingTail, sleep } from "./log_follower.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "./options.ts";
 import { untilSteady } from "./steady.ts";
@@ -100,6 +100,8 @@ export class ReadOnlyRuntime implements AsyncDisposable {
   readonly #place: FoundPlace;
   readonly #follower: LogFollower;
   readonly #diagnostics: DiagnosticLog;
+  readonly #spotOf = (eventId: number): FileSpot =>
+    segmentSpot(this.#place.layout, this.#follower.segments, eventId);
   #pages: LogPages;
   #displayName: string | undefined;
   #closed = new AbortController();
@@ -202,7 +204,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     this.#mustBeOpen();
     const workerId = options.worker === undefined ? undefined : workerIdOf(options.worker, this.runtimeId);
     const range = pageRange(options, this.lastEventId, "read events");
-    const store = { readEvents: (read: ReadEvents) => this.#readEvents(read) };
+    const store = { readEvents: (read: ReadEvents) => this.#readEvents(read), spotOf: this.#spotOf };
     return await readEventPage(store, this.lastEventId, range, workerId);
   }
 
@@ -212,7 +214,10 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     const state = this.worker(worker);
     const { record: { workerId }, transcriptLength: length } = state;
     const range = pageRange(options, length, "read transcript");
-    const store = { readTranscript: (read: ReadTranscript) => this.#readTranscript(state, read) };
+    const store = {
+      readTranscript: (read: ReadTranscript) => this.#readTranscript(state, read),
+      spotOf: this.#spotOf,
+    };
     return await readTranscriptPage(store, workerId, length, range);
   }
 

@@ -6,6 +6,7 @@
 import { commandKills } from "../commands/suite.ts";
 import { crashStates } from "../crash_states/suite.ts";
 import { faults } from "../faults/suite.ts";
+import { nonsense } from "../nonsense/suite.ts";
 import { paths } from "../paths/suite.ts";
 import { shortPrograms } from "../programs/suite.ts";
 import { recoveryCrashes } from "../recovery_crashes/suite.ts";
@@ -18,5 +19,6 @@ export const jobSuites: readonly JobSuite[] = [
   shortPrograms,
   recoveryCrashes,
   paths,
+  nonsense,
   commandKills,
 ];

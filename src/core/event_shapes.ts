@@ -1,0 +1,88 @@
+/**
+ * The shape of every type of event, and of the members that events of any
+ * type have.
+ *
+ * @module
+ */
+import type { RunOutcome, RuntimeEventType } from "./events.ts";
+import { idShape } from "./ids.ts";
+import { limits } from "./limits.ts";
+import { recordShape } from "./records.ts";
+import { integer, jsonObject, jsonValue, list, object, oneOf, type Shape, text } from "./shape.ts";
+import { usageShape } from "./usage.ts";
+
+/** The roles of transcript entries. */
+export const roles = ["user", "system", "assistant", "tool"] as const;
+/** The roles of input. */
+export const inputRoles = ["user", "system"] as const;
+/** How a host may end a run. */
+export const finishOutcomes = ["completed", "failed", "cancelled"] as const;
+
+/** A time as events have it, as a pattern: ISO 8601, UTC, milliseconds. */
+export const TIME: string =
+  "\\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])T(?:[01]\\d|2[0-3])(?::[0-5]\\d){2}\\.\\d{3}Z";
+const time = new RegExp(`^${TIME}$`);
+const timeIssues = ["a time like 2026-07-31T08:00:00.000Z is needed"];
+
+/** A time as events have it. */
+export const timeShape: Shape = (value) =>
+  typeof value === "string" && time.test(value) ? undefined : timeIssues;
+
+/** The outcomes of runs that ended. */
+export const outcomes: readonly RunOutcome[] = [...finishOutcomes, "interrupted"];
+
+/** Of a worker that is named here and was created before. */
+const workerId = text(limits.idBytesMax);
+const runId = text(limits.nameBytesMax);
+const reason = text(limits.textBytesMax);
+const content: Shape = (value) => typeof value === "string" ? undefined : ["a string is needed"];
+
+const base = { id: integer(1), at: timeShape };
+const keyed = { key: text(limits.keyBytesMax), request: text(limits.keyBytesMax) };
+const ofWorker = { ...base, workerId };
+
+const entries = { seq: integer(1), count: integer(1) };
+const ended = object({ ...ofWorker }, { ...keyed, reason });
+const appended = object({ ...ofWorker, ...entries }, { ...keyed, runId });
+const opened = object({ ...base, epoch: integer(1) }, keyed);
+
+/** The shapes, without the entries of transcript events. */
+export const eventShapes: Readonly<Record<RuntimeEventType, Shape>> = {
+  "runtime.created": object({ ...base, runtimeId: idShape }, keyed),
+  "runtime.opened": opened,
+  "runtime.closed": object(base, keyed),
+  "runtime.stopped": object(base, { ...keyed, reason }),
+  "worker.created": object({ ...ofWorker, record: recordShape }, keyed),
+  "worker.input_accepted": appended,
+  "worker.transcript_appended": appended,
+  "worker.state_updated": object({ ...ofWorker, patch: jsonObject }, keyed),
+  "worker.run_started": object({ ...ofWorker, runId }, keyed),
+  "worker.run_finished": object({ ...ofWorker, runId, outcome: oneOf(...finishOutcomes) }, {
+    ...keyed,
+    reason,
+  }),
+  "worker.run_interrupted": object({ ...ofWorker, runId, outcome: oneOf("interrupted") }, {
+    ...keyed,
+    reason,
+  }),
+  "worker.usage_recorded": object({ ...ofWorker, usage: usageShape }, { ...keyed, runId }),
+  "worker.stopped": ended,
+  "worker.cancelled": ended,
+  "worker.purged": object(ofWorker, keyed),
+  "custom": object({ ...base, name: text(limits.nameBytesMax), data: jsonValue }, { ...keyed, workerId }),
+};
+
+/** The shape of an event of a type that this version does not know. */
+export const unknownShape: Shape = object(base, { ...keyed, workerId });
+
+function entriesOf(allowed: readonly string[]): Shape {
+  const name = text(limits.nameBytesMax);
+  return list(object({ role: oneOf(...allowed), content }, { name, metadata: jsonObject }));
+}
+
+/** The entries of transcript events, by type. */
+export const entriesShapes: Readonly<Record<"worker.input_accepted" | "worker.transcript_appended", Shape>> =
+  {
+    "worker.input_accepted": entriesOf(inputRoles),
+    "worker.transcript_appended": entriesOf(roles),
+  };

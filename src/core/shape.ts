@@ -1,0 +1,173 @@
+/**
+ * Shapes: small checkers that are put together like a schema. The same shape
+ * checks a caller's value and one that was stored. A caller's value must have
+ * no unknown members, and its texts must be well-formed and not blank; a
+ * stored value may come from a newer version, so nothing is asked of unknown
+ * members but that they are not nested too deep to be walked through.
+ *
+ * By hand and not by a schema library: an opening checks every event that it
+ * replays.
+ *
+ * @module
+ */
+import { invalidRequest } from "./errors.ts";
+import { isDeeperThan, isJsonObject } from "./json.ts";
+import { limits } from "./limits.ts";
+import { fitsBytes } from "./text.ts";
+
+/** Where a value comes from. */
+export type Source = "caller" | "stored";
+
+/** Checks a value; returns each issue as "member: problem", or `undefined` if there is none. */
+export type Shape = (value: unknown, source: Source) => readonly string[] | undefined;
+
+/** The issue of a text that must say something in at most `bytesMax` bytes, or `undefined`. */
+export function textIssue(value: unknown, bytesMax: number, source: Source): string | undefined {
+  if (typeof value !== "string") return "a string is needed";
+  if (source === "caller") {
+    if (!value.isWellFormed()) return "a well-formed string is needed";
+    if (value.trim() === "") return "blank";
+  }
+  return fitsBytes(value, bytesMax) ? undefined : `longer than ${bytesMax} bytes`;
+}
+
+/** A text that says something. */
+export function text(bytesMax: number): Shape {
+  return (value, source) => {
+    const issue = textIssue(value, bytesMax, source);
+    return issue === undefined ? undefined : [issue];
+  };
+}
+
+/** A safe integer from `min`. */
+export function integer(min: number): Shape {
+  const issues = [`an integer from ${min} is needed`];
+  return (value) => Number.isSafeInteger(value) && (value as number) >= min ? undefined : issues;
+}
+
+/** One of some values. */
+export function oneOf(...values: readonly unknown[]): Shape {
+  const issues = [`one of ${values.map((value) => JSON.stringify(value)).join(", ")} is needed`];
+  return (value) => values.includes(value) ? undefined : issues;
+}
+
+/** A shape or null. */
+export function nullable(shape: Shape): Shape {
+  return (value, source) => value === null ? undefined : shape(value, source);
+}
+
+/** A member of an object. Made by a constructor, so that all look the same to the engine. */
+class Member {
+  constructor(readonly shape: Shape, readonly isRequired: boolean) {}
+}
+
+/** An object with these members, and optionally with some others. */
+export function object(
+  required: Readonly<Record<string, Shape>>,
+  optional: Readonly<Record<string, Shape>> = {},
+): Shape {
+  const members = new Map<string, Member>();
+  for (const [name, shape] of Object.entries(required)) members.set(name, new Member(shape, true));
+  for (const [name, shape] of Object.entries(optional)) members.set(name, new Member(shape, false));
+  const requiredCount = Object.keys(required).length;
+  return (value, source) => {
+    if (!isJsonObject(value)) return ["an object is needed"];
+    let issues: string[] | undefined;
+    let count = 0;
+    // Over the members that are there: to look for one that is not takes longer.
+    for (const name in value) {
+      const member = members.get(name);
+      if (member === undefined) {
+        const found = source === "caller" ? ["unknown member"] : nestingIssues(value[name]);
+        if (found !== undefined) issues = [...issues ?? [], ...inside(name, found)];
+        continue;
+      }
+      if (member.isRequired) count++;
+      else if (value[name] === undefined) continue;
+      const found = member.shape(value[name], source);
+      if (found !== undefined) issues = [...issues ?? [], ...inside(name, found)];
+    }
+    if (count === requiredCount) return issues;
+    const missing = Object.keys(required).filter((name) => !(name in value));
+    return [...issues ?? [], ...missing.map((name) => `${name}: missing`)];
+  };
+}
+
+/** An object whose member `kind` says which shape it has. */
+export function byKind(shapes: Readonly<Record<string, Shape>>): Shape {
+  const kind = oneOf(...Object.keys(shapes));
+  return (value, source) => {
+    if (!isJsonObject(value)) return ["an object is needed"];
+    const issues = kind(value.kind, source);
+    return issues === undefined ? shapes[value.kind as string]?.(value, source) : inside("kind", issues);
+  };
+}
+
+/** A list of at most `itemsMax` items. */
+export function list(item: Shape, itemsMax: number = Infinity): Shape {
+  return (value, source) => {
+    if (!Array.isArray(value)) return ["a list is needed"];
+    if (value.length > itemsMax) return [`more than ${itemsMax} items`];
+    let issues: string[] | undefined;
+    // Not forEach(), which leaves out holes.
+    for (let index = 0; index < value.length; index++) {
+      const found = item(value[index], source);
+      if (found !== undefined) issues = [...issues ?? [], ...inside(String(index), found)];
+    }
+    return issues;
+  };
+}
+
+/** A list of exactly these items. */
+export function tuple(...items: readonly Shape[]): Shape {
+  return (value, source) => {
+    if (!Array.isArray(value)) return ["a list is needed"];
+    if (value.length !== items.length) return [`${items.length} items are needed`];
+    let issues: string[] | undefined;
+    for (let index = 0; index < items.length; index++) {
+      const found = items[index]?.(value[index], source);
+      if (found !== undefined) issues = [...issues ?? [], ...inside(String(index), found)];
+    }
+    return issues;
+  };
+}
+
+/** An object with at most `membersMax` members of one shape, under names of another. */
+export function dictionary(name: Shape, member: Shape, membersMax: number): Shape {
+  return (value, source) => {
+    if (!isJsonObject(value)) return ["an object is needed"];
+    const entries = Object.entries(value);
+    if (entries.length > membersMax) return [`more than ${membersMax} members`];
+    let issues: string[] | undefined;
+    for (const [key, item] of entries) {
+      const found = name(key, source) ?? member(item, source);
+      if (found !== undefined) issues = [...issues ?? [], ...inside(key, found)];
+    }
+    return issues;
+  };
+}
+
+/** A JSON object that is nested no deeper than allowed. */
+export const jsonObject: Shape = (value) =>
+  isJsonObject(value) ? nestingIssues(value) : ["an object is needed"];
+
+/** A JSON value that is nested no deeper than allowed. */
+export const jsonValue: Shape = (value) => value === undefined ? ["a value is needed"] : nestingIssues(value);
+
+function nestingIssues(value: unknown): readonly string[] | undefined {
+  return isDeeperThan(value, limits.jsonDepthMax) ? [`nested deeper than ${limits.jsonDepthMax}`] : undefined;
+}
+
+/** Throws `invalid_request` with every issue unless a caller's value has the shape. */
+export function mustHaveShape(shape: Shape, value: unknown, action: string): void {
+  const issues = shape(value, "caller");
+  if (issues !== undefined) throw invalidRequest(action, ...issues);
+}
+
+/** Issues of a member as those of what holds it: "a.b: problem". */
+function inside(name: string, issues: readonly string[]): string[] {
+  return issues.map((issue) => {
+    const isDeeper = /^[^ :]+: /.test(issue);
+    return isDeeper ? `${name}.${issue}` : `${name}: ${issue}`;
+  });
+}
