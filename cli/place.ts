@@ -7,7 +7,7 @@
 import { invalidRequest } from "../src/core/errors.ts";
 import { DenoFileSystem } from "../src/fs/deno_file_system.ts";
 import { guarded } from "../src/fs/faults.ts";
-import { layoutIn } from "../src/fs/layout.ts";
+import { absolutePath, layoutIn } from "../src/fs/layout.ts";
 import { listRuntimes, type RuntimeListing, type StoreLocation } from "../fs_store.ts";
 
 /** The disk of all commands. */
@@ -24,7 +24,8 @@ export function isRuntimeDirectory(directory: string): boolean {
 }
 
 /** The store that DIR and `--runtime` name. Throws when that is none, or not only one. */
-export function locate(directory: string, runtimeId: string | undefined): StoreLocation {
+export function locate(dir: string, runtimeId: string | undefined): StoreLocation {
+  const directory = absolutePath(dir);
   if (isRuntimeDirectory(directory)) return { directory };
   if (runtimeId !== undefined) return { root: directory, runtimeId };
   const { runtimes } = listRuntimes(directory);

@@ -47,6 +47,8 @@ export class SqliteRuntimeStore implements RuntimeStore {
   readonly #db: DatabaseSync;
   #lastEventId = 0;
   #snapshotThrough = 0;
+  /** Why nothing more is appended. */
+  #fence: RuntimeError | undefined;
 
   /** Opens the database, and holds it alone until closed. Throws `store_locked` when somebody else does. */
   constructor(options: { readonly path: string; readonly runtimeId: string }) {
@@ -82,9 +84,10 @@ export class SqliteRuntimeStore implements RuntimeStore {
     return this.#attempt("append", () => {
       const actual = this.#lastEventId;
       if (expected !== actual) {
-        const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
-        throw new RuntimeError("conflict", message, { expected, actual });
+        const message = `Cannot append events after ${expected}: the last one is ${actual}`;
+        this.#fence ??= new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
       }
+      if (this.#fence !== undefined) throw this.#fence;
       this.#inOneTransaction(() => events.forEach((event) => this.#insert(event)));
       this.#lastEventId += events.length;
       return { snapshotDue: this.#lastEventId - this.#snapshotThrough > SNAPSHOT_EVENTS };

@@ -20,9 +20,7 @@ export function commandTraits(test: Register): void {
     test(`${name}() is still there after a restart`, (place) => isKept(place, command, "restart"));
     test(`${name}() after close() is runtime_closed`, (place) => afterClose(place, command));
     test(`${name}() after stop() is runtime_stopped`, (place) => afterStop(place, command));
-    if (command.repeatable) {
-      test(`${name}() with the same key is done once`, (place) => onlyOnce(place, command));
-    }
+    test(`${name}() with the same key is done once`, (place) => onlyOnce(place, command));
     test(`${name}() with another expectation is a conflict`, (place) => conflicts(place, command));
     test(`${name}() gives up when its signal aborts`, (place) => givesUp(place, command));
     test(`${name}() refuses options of the wrong shape`, (place) => wrongOptions(place, command));

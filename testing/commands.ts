@@ -15,17 +15,15 @@ export interface SampleCommand {
   readonly scope: "worker" | "runtime";
   /** What it meets when the worker is stopped. */
   readonly whenStopped: "worker_not_running" | "allowed";
-  /** Whether a repetition with its key finds the key: a purged worker has taken it along. */
-  readonly repeatable: boolean;
   /** Makes it possible to run the command; may be repeated. */
   readonly prepare?: (runtime: Runtime) => Promise<unknown>;
   /** Runs it. */
   readonly run: (runtime: Runtime, options?: CommandOptions) => Promise<Receipt | undefined>;
 }
 
-const onWorker = { scope: "worker", whenStopped: "worker_not_running", repeatable: true } as const;
-const onEndedToo = { scope: "worker", whenStopped: "allowed", repeatable: true } as const;
-const onRuntime = { scope: "runtime", whenStopped: "allowed", repeatable: true } as const;
+const onWorker = { scope: "worker", whenStopped: "worker_not_running" } as const;
+const onEndedToo = { scope: "worker", whenStopped: "allowed" } as const;
+const onRuntime = { scope: "runtime", whenStopped: "allowed" } as const;
 
 /** All commands. */
 export const commands: readonly SampleCommand[] = [
@@ -99,7 +97,6 @@ export const commands: readonly SampleCommand[] = [
   {
     ...onEndedToo,
     name: "Worker.purge",
-    repeatable: false,
     prepare: async (runtime) => {
       if (runtime.worker("a").state().status === "running") await runtime.worker("a").stop();
     },

@@ -57,6 +57,8 @@ export class Model {
   tokens = 0;
   /** Workers in the order of their creation. */
   readonly workers: Map<string, ModelWorker> = new Map();
+  /** Keys of commands that ended a worker. They outlive it. */
+  readonly #endings: ModelWorker["keys"] = new Map();
 
   /** What an opening adds; `open` counts the runs that were open. */
   opened(): void {
@@ -78,18 +80,23 @@ export class Model {
   take(step: Step): Expected {
     const worker = this.workers.get(step.workerId);
     if (step.command === "create") return this.#create(step, worker);
-    if (worker === undefined) return { code: "worker_not_found" };
-    const content = `${step.command} ${step.number}`;
-    const earlier = step.key === undefined ? undefined : worker.keys.get(step.key);
+    const isEnd = ["stop", "cancel", "purge"].includes(step.command);
+    const content = step.command === "purge" ? "purge" : `${step.command} ${step.number}`;
+    const ending = `${step.workerId} ${step.key}`;
+    const earlier = step.key === undefined
+      ? undefined
+      : worker?.keys.get(step.key) ?? (isEnd ? this.#endings.get(ending) : undefined);
     if (earlier !== undefined) {
       if (earlier.content !== content) return { code: "key_reused" };
       return { eventId: earlier.eventId, duplicate: true };
     }
+    if (worker === undefined) return { code: "worker_not_found" };
     const code = refusal(worker, step);
     if (code !== undefined) return { code };
     const eventId = ++this.lastEventId;
     this.#change(worker, step);
     if (step.key !== undefined) worker.keys.set(step.key, { content, eventId });
+    if (step.key !== undefined && isEnd) this.#endings.set(ending, { content, eventId });
     return { eventId, duplicate: false };
   }
 

@@ -100,6 +100,50 @@ export function keyTests(test: Register): void {
   });
 
   test("the last 1,024 keys of a worker are kept, the oldest forgotten", forgets);
+  for (const end of ["stop", "cancel", "purge"] as const) {
+    test(`${end}() with the same key is done once, also when its worker is gone and its id used again`, async (place) => {
+      let runtime = await start(place);
+      // The same key for another worker is another key.
+      await runtime.worker("b").stop({ key: "k" });
+      if (end === "purge") await runtime.worker("a").stop();
+      const first = await runtime.worker("a")[end]({ key: "k" });
+      if (end !== "purge") await runtime.worker("a").purge();
+      for (const how of ["reopen", "restart", "reopen"] as const) {
+        const worker = runtime.worker("a");
+        deepEqual(await writesNothing(runtime, () => worker[end]({ key: "k" })), {
+          ...first,
+          duplicate: true,
+        });
+        const { details } = await refused(
+          worker[end === "stop" ? "cancel" : "stop"]({ key: "k" }),
+          "key_reused",
+        );
+        deepEqual(details, { key: "k", eventId: first.eventId });
+        await refused(runtime.worker("c").stop({ key: "k" }), "worker_not_found");
+        if (how === "restart") await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+        runtime = await place[how](runtime);
+      }
+      equal(runtime.worker("a").state().status, "running");
+      equal((await runtime.worker("a").record("n", null, { key: "k" })).duplicate, false);
+    });
+  }
+
+  test("keys of commands that ended workers are bounded, the oldest forgotten", async (place) => {
+    const runtime = await start(place);
+    const end = async (index: number): Promise<void> => {
+      const worker = await runtime.createWorker({ workerId: `w${index}`, intent: { kind: "assistant" } });
+      await Promise.all([worker.stop(), worker.purge({ key: "k" })]);
+    };
+    await Promise.all(Array.from({ length: limits.keysKept + 2 }, (_, index) => end(index)));
+    const again = await place.reopen(runtime);
+    for (const index of [0, 1]) {
+      await refused(again.worker(`w${index}`).purge({ key: "k" }), "worker_not_found");
+    }
+    for (const index of [2, limits.keysKept + 1]) {
+      equal((await again.worker(`w${index}`).purge({ key: "k" })).duplicate, true);
+    }
+  });
+
   test("purge() takes the keys of a worker along", async (place) => {
     let runtime = await start(place);
     await runtime.worker("a").sendInput(hello, { key: "k" });

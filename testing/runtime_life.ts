@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { deepEqual, equal, ok, rejects } from "./assert.ts";
+import { deepEqual, equal, ok } from "./assert.ts";
 import { allEvents } from "./dump.ts";
-import type { Register } from "./place.ts";
+import { refused, type Register } from "./place.ts";
 
 /** Registers the tests. */
 export function lifeTests(test: Register): void {
@@ -45,7 +45,7 @@ export function lifeTests(test: Register): void {
   });
 
   test("Runtime.open() closes the store when it fails", async (place) => {
-    await rejects(place.runtime({ now: () => NaN }), (error) => error instanceof RangeError);
+    await refused(place.runtime({ now: () => NaN }), "invalid_request");
     const runtime = await place.runtime();
     equal(runtime.lastEventId, 2);
   });

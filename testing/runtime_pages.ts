@@ -7,6 +7,7 @@ import { deepEqual, equal, ok } from "./assert.ts";
 import { limits } from "../src/core/limits.ts";
 import type { Page, PageOptions } from "../src/core/reading.ts";
 import type { Runtime } from "../src/core/runtime.ts";
+import { byteLength } from "../src/core/text.ts";
 import { type Place, refused, type Register } from "./place.ts";
 
 interface Source {
@@ -121,6 +122,8 @@ export function pageTests(test: Register): void {
     }
   });
 
+  test("pages hold as many bytes as they may, or one item", bounded);
+
   test("events() tells the first and the last event", async (place) => {
     const runtime = await start(place);
     const { firstEventId, lastEventId } = await runtime.events({ limit: 1 });
@@ -142,6 +145,41 @@ async function start(place: Place): Promise<Runtime> {
     }
   }
   return runtime;
+}
+
+/** Events of 1 to 7 entries of 1 MB and small ones, of two workers, so that bounds are met in all ways. */
+async function bounded(place: Place): Promise<void> {
+  const runtime = await place.runtime();
+  for (const workerId of ["a", "b"]) await runtime.createWorker({ workerId, intent: { kind: "assistant" } });
+  const contents = ["字".repeat(349_000), "x".repeat(1_000_000), "small"];
+  for (const [index, count] of [1, 1, 1, 7, 2, 1, 1].entries()) {
+    const entry = { role: "tool", content: contents[index % 3] ?? "" } as const;
+    await runtime.worker(index % 4 === 2 ? "b" : "a").append(Array.from({ length: count }, () => entry));
+  }
+  const worker = runtime.worker("a");
+  const numbers = (length: number): number[] => Array.from({ length }, (_, index) => index + 1);
+  for (const side of ["after", "before"] as const) {
+    await isBounded(side, (options) => runtime.events(options), numbers(11));
+    await isBounded(side, (options) => worker.events(options), [3, 5, 6, 8, 9, 10]);
+    await isBounded(side, (options) => worker.transcript(options), numbers(12));
+  }
+}
+
+async function isBounded(
+  side: "after" | "before",
+  read: (options: PageOptions) => Promise<Page<{ readonly id?: number; readonly seq?: number }>>,
+  all: readonly number[],
+): Promise<void> {
+  let seen: number[] = [];
+  for (let cursor: number | null = side === "after" ? 0 : 1_000; cursor !== null;) {
+    const { items, next, previous } = await read({ [side]: cursor, limit: 100 });
+    const ids = items.map(({ id, seq }) => id ?? seq ?? 0);
+    seen = side === "after" ? [...seen, ...ids] : [...ids, ...seen];
+    const bytes = items.reduce((sum, item) => sum + byteLength(JSON.stringify(item)), 0);
+    ok(bytes <= limits.pageBytesMax || ids.length === 1, `a page of ${ids.length} items has ${bytes} bytes`);
+    cursor = side === "after" ? next : previous;
+  }
+  deepEqual(seen, all);
 }
 
 async function walks(place: Place, source: Source, side: "after" | "before"): Promise<void> {

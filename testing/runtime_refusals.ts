@@ -78,6 +78,47 @@ export function refusalTests(test: Register): void {
     await run.finish("completed");
   });
 
+  test("append() refuses entries that are too large together before it looks into them", async (place) => {
+    const runtime = await place.runtime();
+    const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
+    let looks = 0;
+    const metadata = {
+      get x(): number {
+        return ++looks;
+      },
+    };
+    const content = "x".repeat(limits.contentBytesMax);
+    const entries = Array.from(
+      { length: limits.entriesMax },
+      () => ({ role: "tool", content, metadata }) as const,
+    );
+    await writesNothing(runtime, () => refused(worker.append(entries), "limit_exceeded"));
+    equal(looks, 0);
+    // Control characters take six bytes each: known only once most of the text is made.
+    const control = entries.map((entry) => ({ ...entry, content: "\0".repeat(limits.eventBytesMax / 256) }));
+    await writesNothing(runtime, () => refused(worker.append(control), "limit_exceeded"));
+    ok(looks < 100);
+  });
+
+  test("updateState() refuses data that is too large before it looks at all of it", async (place) => {
+    const runtime = await place.runtime();
+    const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
+    let looks = 0;
+    const unread = {
+      get x(): number {
+        return ++looks;
+      },
+    };
+    for (
+      const patch of [
+        { a: "x".repeat(limits.dataBytesMax), b: unread },
+        { a: Array.from({ length: limits.dataBytesMax }, () => 1), b: unread },
+        { ["n".repeat(limits.dataBytesMax)]: 1, b: unread },
+      ]
+    ) await writesNothing(runtime, () => refused(worker.updateState(patch), "invalid_request"));
+    equal(looks, 0);
+  });
+
   test("append() refuses all entries when one of them is wrong", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ intent: { kind: "assistant" } });

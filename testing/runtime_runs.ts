@@ -51,6 +51,35 @@ export function runTests(test: Register): void {
     equal(runtime.overview().workers.busy, 2);
   });
 
+  for (const end of ["cancel", "stop"] as const) {
+    test(`${end}() and purge() at once end the run, and the next one of its ids has a signal of its own`, async (place) => {
+      const worker = (await start(place)).worker("a");
+      const first = await worker.beginRun({ runId: "r" });
+      const ending = end === "cancel" ? [worker.cancel()] : [first.finish("completed"), worker.stop()];
+      const creation = () => place.newest.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+      const [second] = await Promise.all([
+        Promise.all([...ending, worker.purge(), creation()]).then(() => worker.beginRun({ runId: "r" })),
+      ]);
+      deepEqual([first.signal.aborted, second.signal.aborted], [true, false]);
+      // All in one batch, the run of the next worker too.
+      const [, , , third] = await Promise.all([
+        worker.cancel(),
+        worker.purge(),
+        creation(),
+        worker.beginRun({ runId: "r" }),
+      ]);
+      deepEqual([second.signal.aborted, third.signal.aborted], [true, false]);
+      await worker.cancel();
+      equal(third.signal.aborted, true);
+    });
+  }
+
+  test("beginRun() right before close() has a signal that is aborted", async (place) => {
+    const runtime = await start(place);
+    const [run] = await Promise.all([runtime.worker("a").beginRun(), runtime.close()]);
+    equal(run.signal.aborted, true);
+  });
+
   test("finish() twice is worker_not_running", async (place) => {
     const runtime = await start(place);
     const run = await runtime.worker("a").beginRun({ runId: "r" });

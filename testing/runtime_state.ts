@@ -86,21 +86,33 @@ export function stateTests(test: Register): void {
     }
   });
 
-  test("recordUsage() past exact integers is limit_exceeded", async (place) => {
+  test("recordUsage() past exact integers stays at the largest, says so once, and blocks nothing", async (place) => {
     const worker = await start(place);
-    await worker.recordUsage({ model: "m", costMicroUsd: Number.MAX_SAFE_INTEGER - 1 });
-    await refused(worker.recordUsage({ model: "n", costMicroUsd: 2 }), "limit_exceeded");
-    await worker.recordUsage({ model: "n", costMicroUsd: 1 });
-    equal((await again(place)).state().usage.costMicroUsd, Number.MAX_SAFE_INTEGER);
+    const most = Number.MAX_SAFE_INTEGER;
+    await worker.recordUsage({ model: "m", costMicroUsd: most, inputTokens: 1 });
+    await worker.recordUsage({ model: "n", costMicroUsd: most, inputTokens: 2 });
+    await worker.recordUsage({ model: "n", costMicroUsd: 1, inputTokens: 3 });
+    deepEqual(place.newest.diagnostics().items.map(({ code }) => code), ["usage_bounded"]);
+    for (const usage of [worker.state().usage, (await again(place)).state().usage]) {
+      deepEqual([usage.costMicroUsd, usage.inputTokens, usage.requests], [most, 6, 3]);
+    }
   });
 
-  test("recordUsage() of too many models is limit_exceeded", async (place) => {
+  test("recordUsage() counts models past the bound as other, says so once, and blocks nobody", async (place) => {
     const worker = await start(place);
-    const models = Array.from({ length: limits.modelsMax }, (_, index) => `m${index}`);
-    await Promise.all(models.map((model) => worker.recordUsage({ model })));
-    await refused(worker.recordUsage({ model: "one more" }), "limit_exceeded");
+    const fresh = await place.newest.createWorker({ workerId: "b", intent: { kind: "assistant" } });
+    const models = Array.from({ length: limits.modelsMax + 5 }, (_, index) => `m${index}`);
+    for (const model of models) await worker.recordUsage({ model });
+    await fresh.recordUsage({ model: "new" });
     await worker.recordUsage({ model: "m0" });
-    equal((await again(place)).state().usage.requests, limits.modelsMax + 1);
+    deepEqual(place.newest.diagnostics().items.map(({ code }) => code), ["usage_bounded"]);
+    const { usage, usageByModel } = (await again(place)).state();
+    equal(usage.requests, models.length + 1);
+    deepEqual([usageByModel.m0?.requests, usageByModel.other?.requests], [2, 6]);
+    equal(Object.keys(usageByModel).length, limits.modelsMax);
+    equal(place.newest.overview().usageByModel.other?.requests, 7);
+    // A worker tells its own models apart.
+    deepEqual(Object.keys(place.newest.worker("b").state().usageByModel), ["new"]);
   });
 
   test("record() keeps the host's events, of a worker and of the runtime", async (place) => {

@@ -5,6 +5,7 @@
  */
 import { deepEqual, equal } from "./assert.ts";
 import type { RuntimeEvent } from "../src/core/events.ts";
+import { limits } from "../src/core/limits.ts";
 import type { Runtime } from "../src/core/runtime.ts";
 import type { WatchOptions } from "../src/core/watch.ts";
 import type { Worker } from "../src/core/worker.ts";
@@ -129,6 +130,60 @@ export function watchTests(test: Register): void {
     await watching;
   });
 
+  for (const again of [false, true]) {
+    test(`watch() of a worker ends with its purge${again ? ", also if its id is used again" : ""}`, async (place) => {
+      const runtime = await start(place);
+      const worker = runtime.worker("a");
+      // One that waits, one that catches up, one that begins behind everything, one whose reader is late.
+      const watches = [worker.watch(), worker.watch({ after: 0 }), worker.watch({ after: 99 })];
+      const late = worker.watch({ after: 0 });
+      const ids = watches.map(idsUntilEnd);
+      await Promise.all([worker.stop(), worker.purge()]);
+      if (again) {
+        await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+        for (let count = 0; count < 120; count++) await worker.record("note", count);
+      }
+      deepEqual(await Promise.all(ids), [[5, 6], [3, 5, 6], []]);
+      deepEqual(await idsUntilEnd(late), [3, 5, 6]);
+      if (!again) return void await refused(worker.watch({ after: 0 }).next(), "worker_not_found");
+      const next = idsUntilEnd(worker.watch({ after: 3 }));
+      await Promise.all([worker.stop(), worker.purge()]);
+      // The events of the id are those of both workers.
+      deepEqual(await next, [5, 6, ...Array.from({ length: 123 }, (_, index) => 7 + index)]);
+    });
+  }
+
+  test("watch() settles return() at once while next() waits", async (place) => {
+    const runtime = await start(place);
+    for (const source of [runtime, runtime.worker("a")]) {
+      for (const options of [{}, { after: 0 }]) {
+        const events = source.watch(options);
+        const nexts = [events.next(), events.next(), events.next(), events.next(), events.next()];
+        deepEqual(await events.return(), { done: true, value: undefined });
+        for (const next of nexts) deepEqual(await next, { done: true, value: undefined });
+      }
+    }
+  });
+
+  test("watch() gives every event once and in order, over pages that their bytes end", async (place) => {
+    const runtime = await start(place);
+    const content = "字".repeat(limits.contentBytesMax / 3 - 1);
+    const sources = [runtime, runtime, runtime.worker("a"), runtime.worker("a")];
+    const watches = sources.map((source, index) => source.watch(index % 2 === 0 ? {} : { after: 2 }));
+    const live = take(runtime.watch(), 8);
+    for (let index = 0; index < 10; index++) {
+      const worker = runtime.worker(index === 3 ? "b" : "a");
+      await worker.append([{ role: "tool", content: `${index}${content}` }]);
+    }
+    // From here on no news comes: what is left must be found without.
+    const all = Array.from({ length: 10 }, (_, index) => 5 + index);
+    const ofA = all.filter((id) => id !== 8);
+    deepEqual(await live, all.slice(0, 8));
+    const ids = await Promise.all(watches.map((events, index) => take(events, [10, 12, 9, 10][index] ?? 0)));
+    deepEqual(ids, [all, [3, 4, ...all], ofA, [3, ...ofA]]);
+    for (const events of watches) await events.return();
+  });
+
   test("watch() that is left early leaves nothing behind", async (place) => {
     const runtime = await start(place);
     for await (const _ of runtime.watch({ after: 0 })) break;
@@ -151,4 +206,22 @@ async function idsOf(source: Runtime | Worker, count: number, options: WatchOpti
     if (events.push(event) === count) break;
   }
   return events.map(({ id }) => id);
+}
+
+/** The ids of the next events of a watch. */
+async function take(events: AsyncIterator<RuntimeEvent, void>, count: number): Promise<number[]> {
+  const ids: number[] = [];
+  while (ids.length < count) {
+    const { value } = await events.next();
+    if (value === undefined) break;
+    ids.push(value.id);
+  }
+  return ids;
+}
+
+/** The ids of the events that a watch gives before it ends by itself. */
+async function idsUntilEnd(events: AsyncIterable<RuntimeEvent>): Promise<number[]> {
+  const ids: number[] = [];
+  for await (const { id } of events) ids.push(id);
+  return ids;
 }

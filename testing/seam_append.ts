@@ -4,7 +4,7 @@
  * @module
  */
 import { parseEventHead } from "../src/core/events.ts";
-import { deepEqual, equal } from "./assert.ts";
+import { deepEqual, equal, ok } from "./assert.ts";
 import { parseWorkerId } from "../src/core/ids.ts";
 import { limits } from "../src/core/limits.ts";
 import { type Place, refused, type Register } from "./place.ts";
@@ -46,7 +46,7 @@ export function seamAppendTests(test: Register): void {
   }
 
   for (const [what, off] of [["lower", -1], ["higher", 1]] as const) {
-    test(`append() refuses a ${what} expectation with conflict and keeps nothing of it`, (place) =>
+    test(`append() refuses a ${what} expectation with store_fenced, for good, and keeps nothing of it`, (place) =>
       fenced(place, off));
   }
 
@@ -54,7 +54,7 @@ export function seamAppendTests(test: Register): void {
     const first = await Seam.start(place);
     const second = await first.reopen(place);
     await second.append(custom("theirs"));
-    await refused(second.appendAs(first.last, custom("stale")), "conflict");
+    await refused(second.appendAs(first.last, custom("stale")), "store_fenced");
     await sameTexts(place, second, [...first.texts, ...second.texts]);
   });
 }
@@ -80,10 +80,14 @@ async function sameTexts(place: Place, seam: Seam, texts: readonly string[]): Pr
 
 async function fenced(place: Place, off: number): Promise<void> {
   const seam = await Seam.start(place, "a");
-  const actual = seam.last;
-  const { details } = await refused(seam.appendAs(actual + off, said("a", "no"), custom("no")), "conflict");
-  deepEqual(details, { expected: actual + off, actual });
-  deepEqual(await seam.store.readTranscript({ workerId: parseWorkerId("a"), limit: 9 }), []);
-  await seam.append(said("a", "yes"));
-  await sameTexts(place, seam, seam.texts);
+  const { last } = seam;
+  const error = await refused(seam.appendAs(last + off, said("a", "no"), custom("no")), "store_fenced");
+  ok(error.details.owner.length > 0 && error.details.epoch >= 0);
+  // Final: also for what would follow.
+  equal(await refused(seam.append(said("a", "later")), "store_fenced"), error);
+  const again = await seam.reopen(place);
+  equal(again.last, last);
+  deepEqual(await again.store.readTranscript({ workerId: parseWorkerId("a"), limit: 9 }), []);
+  await again.append(said("a", "yes"));
+  await sameTexts(place, again, [...seam.texts, ...again.texts]);
 }

@@ -27,6 +27,17 @@ export function seamPruneTests(test: Register): void {
     await holdsFrom(await seam.reopen(place), plan.firstEventId, seam.texts);
   });
 
+  test("prune() through what its dry run told removes that alone, whatever was saved since", async (place) => {
+    const seam = await filled(place);
+    const plan = await seam.store.prune({ through: seam.last, dryRun: true });
+    for (let round = 0; round < 3; round++) {
+      for (let count = 0; count < 10; count++) await seam.append(said("a", "x".repeat(500)));
+      await seam.save();
+    }
+    deepEqual(await seam.store.prune({ through: plan.firstEventId - 1, dryRun: false }), plan);
+    await holdsFrom(seam, plan.firstEventId, seam.texts);
+  });
+
   test("prune() gives up nothing past the event it is told", async (place) => {
     const seam = await filled(place);
     const { firstEventId } = await seam.store.prune({ through: 10, dryRun: false });

@@ -1,6 +1,8 @@
 // The file system store passes the conformance suite.
 
 import { FsRuntimeStore } from "../fs_store.ts";
+import { parseRuntimeId } from "../src/core/ids.ts";
+import { runtimeLayout } from "../src/fs/layout.ts";
 import { testRuntimeStore } from "../testing/mod.ts";
 import { onFiles } from "./fs/place.ts";
 
@@ -16,14 +18,39 @@ function inMemory(): { dir?: string } {
 
 const place = onFiles.ignore === true ? {} : inMemory();
 
-testRuntimeStore({
-  name: "fs",
-  test: (name, fn) => Deno.test({ name, fn, permissions: "inherit", ignore: onFiles.ignore === true }),
-  open: (runtimeId) => {
-    const root = Deno.makeTempDirSync({ prefix: "worker-runtime-test-", ...place });
-    return {
-      open: () => FsRuntimeStore.open({ root, runtimeId }),
-      remove: () => Deno.remove(root, { recursive: true }),
-    };
-  },
-});
+function register(name: string, concerns: RegExp, config?: string): void {
+  testRuntimeStore({
+    name,
+    test: (name, fn) => {
+      if (!concerns.test(name)) return;
+      Deno.test({ name, fn, permissions: "inherit", ignore: onFiles.ignore === true });
+    },
+    open: (runtimeId) => {
+      const root = Deno.makeTempDirSync({ prefix: "worker-runtime-test-", ...place });
+      if (config !== undefined) {
+        const layout = runtimeLayout(root, parseRuntimeId(runtimeId));
+        Deno.mkdirSync(layout.directory, { recursive: true });
+        Deno.writeTextFileSync(layout.config, config);
+      }
+      return {
+        open: () => FsRuntimeStore.open({ root, runtimeId }),
+        remove: () => Deno.remove(root, { recursive: true }),
+      };
+    },
+  });
+}
+
+register("fs", /./);
+
+// Pages that cross segments, checkpoints in the middle of everything, something to prune.
+const small = {
+  segmentBytes: 4_096,
+  checkpointBytes: 4_096,
+  checkpointEvents: 16,
+  transcriptBufferBytes: 4_096,
+};
+register(
+  "fs in small pieces",
+  /prune|watch|vents\(\)|ranscript\(\)|history/i,
+  JSON.stringify({ limits: small }),
+);

@@ -1,7 +1,7 @@
 // Permissions are the feature gate: with its flags the file system store works, without them it says which is missing.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl, relative } from "@std/path";
 import { privileged } from "./privileged.ts";
 
 const repository = fromFileUrl(new URL("..", import.meta.url));
@@ -80,6 +80,26 @@ processTest("FsRuntimeStore takes a root relative to the working directory", asy
     Deno.removeSync(`${repository}${name}`, { recursive: true });
   }
 });
+
+processTest("FsRuntimeStore takes a relative root with permission for it alone", async (root) => {
+  const data = relative(repository, `${root}/data`);
+  const flags = [`--allow-read=${root}/data`, `--allow-write=${root}/data`];
+  assertEquals(await underFlags("fs", data, ...flags), worked);
+});
+
+processTest(
+  "FsRuntimeStore.open() names what a link leads to when only the link is allowed",
+  async (root) => {
+    Deno.mkdirSync(`${root}/real`);
+    Deno.symlinkSync("real", `${root}/link`);
+    const flags = [`--allow-read=${root}/link`, `--allow-write=${root}/link`];
+    const { code, details, message } = await underFlags("fs", `${root}/link`, ...flags);
+    assertEquals([code, (details as { flag: string }).flag], ["store_permission", "--allow-read"]);
+    assertStringIncludes(String(message), `a link leads to "${root}/real/`);
+    const both = [`--allow-read=${root}/link,${root}/real`, `--allow-write=${root}/link,${root}/real`];
+    assertEquals(await underFlags("fs", `${root}/link`, ...both), worked);
+  },
+);
 
 const missing: readonly { readonly flags: (root: string) => string[]; readonly flag: string }[] = [
   { flags: () => [], flag: "--allow-read" },

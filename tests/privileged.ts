@@ -79,7 +79,13 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "FsRuntimeStore.open() throws store_locked while another process has the store open": ["run"],
     "FsRuntimeStore.open() in another process throws store_locked while this one has the store open": ["run"],
   },
+  "tests/mutants/mutants_test.ts": {
+    "mutationsOf() finds the mutations of a text": ["env"],
+    "mutationsOf() finds every kind in the sources": ["env"],
+  },
   "tests/permissions_test.ts": {
+    "FsRuntimeStore takes a relative root with permission for it alone": ["run"],
+    "FsRuntimeStore.open() names what a link leads to when only the link is allowed": ["run"],
     "FsRuntimeStore works with read and write of its root, and nothing else": ["run"],
     "FsRuntimeStore creates its root below a directory it may not see, if it may make it": ["run"],
     "FsRuntimeStore takes a root relative to the working directory": ["run"],

@@ -34,7 +34,7 @@ export async function pruneCommand(io: Io, directory: string, options: PruneComm
   if (applied) {
     const runtime = await openToWrite(location);
     try {
-      await runtime.prune({ through, dryRun: false });
+      await runtime.prune({ through: plan.firstEventId - 1, dryRun: false });
     } finally {
       await runtime.close();
     }
@@ -54,17 +54,17 @@ async function throughOf(io: Io, directory: string, options: PruneCommandOptions
   if (ageMs === undefined) {
     throw invalidRequest("prune", `--older-than: 30d, 12h or 90m is needed, not ${options.olderThan}`);
   }
-  const time = new Date(io.now() - ageMs).toISOString();
+  const [time, now] = [Math.max(0, io.now() - ageMs), io.now()].map((ms) => new Date(ms).toISOString());
   const log = { segments: view.segments, lastEventId: view.lastEventId };
-  return Math.min(through, await lastEventBefore(findPlace(disk, location), log, time));
+  return Math.min(through, await lastEventBefore(findPlace(disk, location), log, time ?? "", now ?? ""));
 }
 
 function told(plan: ReturnType<typeof planPrune>, applied: boolean): string {
   if (plan.events === 0) {
-    const why = plan.previousCheckpointThrough === 0
+    const why = plan.lastUnneeded === 0
       ? "there is no older checkpoint yet; every closing writes one"
       : `the older checkpoint needs the log from event ${
-        whole(plan.previousCheckpointThrough)
+        whole(plan.lastUnneeded + 1)
       } on, and only whole segments go`;
     return `Nothing can be given up: ${why}.\n`;
   }

@@ -41,14 +41,29 @@ export function tiles({ view, sizes, bounds }: ReportFacts): Markup {
   ]}</dl>\n`;
 }
 
+/** A day ahead of the reader's clock is still believed: the writer's may be elsewhere. */
+const AHEAD_MS = 86_400_000;
+
+/** The days with events as they can be true: those ahead of the reader's clock are of a clock that was wrong. */
+function believedDays({ history, bounds }: ReportFacts): readonly HistoryDay[] {
+  const last = dayAt(bounds.now + AHEAD_MS);
+  const believed = history.days.filter(({ day }) => day <= last);
+  return believed.length === 0 ? history.days : believed;
+}
+
+function dayAt(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
 /** Every day from the first to the last, those without events too, as many as a chart shows. */
-function allDays({ history }: ReportFacts): HistoryDay[] {
-  const [first, last] = [history.days[0]?.day, history.days.at(-1)?.day];
+function allDays(facts: ReportFacts): HistoryDay[] {
+  const believed = believedDays(facts);
+  const [first, last] = [believed[0]?.day, believed.at(-1)?.day];
   if (first === undefined || last === undefined) return [];
-  const known = new Map(history.days.map((day) => [day.day, day]));
+  const known = new Map(believed.map((day) => [day.day, day]));
   const days: HistoryDay[] = [];
   for (let at = Date.parse(last); at >= Date.parse(first) && days.length < DAYS_MAX; at -= 86_400_000) {
-    const day = new Date(at).toISOString().slice(0, 10);
+    const day = dayAt(at);
     days.unshift(known.get(day) ?? emptyDay(day, last, known));
   }
   return days;
@@ -83,7 +98,20 @@ export function byDay(facts: ReportFacts): Markup {
     : nothing;
   return html`<section><h2>${hasCost ? "Cost by day" : "Tokens by day"}</h2>${chart}${pruned}${
     bounded(facts, days)
-  }</section>\n`;
+  }${unbelieved(facts)}</section>\n`;
+}
+
+/** Names the days that no chart shows because they have not come yet. */
+function unbelieved(facts: ReportFacts): Markup {
+  const { days } = facts.history;
+  const shown = believedDays(facts).length;
+  if (shown === days.length) return nothing;
+  const cost = days.slice(shown).reduce((sum, { usage }) => sum + usage.costMicroUsd, 0);
+  return html`
+    <p
+      class="soft small">Not shown: ${counted(days.length - shown, "day")} from ${days[shown]?.day ??
+        ""} on, which a wrong clock wrote. The cost of them, ${dollars(cost)}, is in the totals.</p>
+  `;
 }
 
 function bounded({ history }: ReportFacts, days: readonly HistoryDay[]): Markup {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { invalidRequest } from "./errors.ts";
+import { invalidRequest, limitExceeded } from "./errors.ts";
 import type { RunOutcome, TranscriptRole } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText, plainLines } from "./json.ts";
@@ -178,8 +178,21 @@ export function entriesText(
   }
   const roles = as === "worker.input_accepted" ? INPUT_ROLE : ANY_ROLE;
   let text = "[";
-  for (const entry of entries) text += (text === "[" ? "" : ",") + entryText(entry, roles, action);
+  // A unit of text takes at least one byte, so most of what is too large is known before any work on it.
+  let unitsLeft = entries.reduce((sum, entry) => sum + contentUnits(entry), 0);
+  for (const entry of entries) {
+    if (text.length + unitsLeft > limits.eventBytesMax) {
+      throw limitExceeded(action, "event bytes", limits.eventBytesMax, text.length + unitsLeft);
+    }
+    text += (text === "[" ? "" : ",") + entryText(entry, roles, action);
+    unitsLeft -= contentUnits(entry);
+  }
   return `${text}]`;
+}
+
+function contentUnits(entry: EntryInput | null | undefined): number {
+  const content: unknown = entry?.content;
+  return typeof content === "string" ? content.length : 0;
 }
 
 function entryText(entry: EntryInput, roles: ReadonlySet<unknown>, action: string): string {

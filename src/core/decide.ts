@@ -9,16 +9,15 @@ import { invalidRequest, limitExceeded, RuntimeError } from "./errors.ts";
 import type { EventHead } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { type Json, mergePatch } from "./json.ts";
-import type { KeyEntry } from "./keys.ts";
+import { ENDED, endedKey, type KeyEntry } from "./keys.ts";
 import { limits } from "./limits.ts";
 import type { StateView, WorkerState } from "./state.ts";
 import { byteLength, fitsBytes } from "./text.ts";
-import { checkUsageFits } from "./usage.ts";
 
-/** What a decision reads besides the state: the keys of a worker, or (undefined) of the runtime. */
+/** What a decision reads besides the state: the keys of a worker, of commands that ended one, or (undefined) of the runtime. */
 export interface DecisionView extends StateView {
   /** What a key led to. */
-  keyEntry(scope: WorkerId | undefined, key: string): KeyEntry | undefined;
+  keyEntry(scope: string | undefined, key: string): KeyEntry | undefined;
 }
 
 /** The outcome of a decision. */
@@ -30,11 +29,11 @@ export type Decision =
 export function decide(view: DecisionView, command: Command, id: number, at: string): Decision {
   const { body, key } = command;
   const workerId = scopeOf(body);
-  const worker = workerId === undefined ? undefined : knownWorker(view, workerId);
   if (key !== undefined) {
-    const earlier = view.keyEntry(workerId, key.key);
-    if (earlier !== undefined) return { duplicate: sameRequest(earlier, key.request) };
+    const earlier = view.keyEntry(workerId, key.key) ?? endedEntry(view, body, key.key);
+    if (earlier !== undefined) return { duplicate: sameRequest(earlier, key) };
   }
+  const worker = workerId === undefined ? undefined : knownWorker(view, workerId);
   if (view.runtime.status === "stopped") {
     const { runtimeId } = view.runtime;
     throw new RuntimeError(
@@ -68,9 +67,15 @@ export function workerNotFound(workerId: WorkerId): RuntimeError<"worker_not_fou
   return new RuntimeError("worker_not_found", message, { workerId });
 }
 
-function sameRequest(earlier: KeyEntry, request: string): KeyEntry {
+/** The command of this key that ended a worker of that id, which may be gone. */
+function endedEntry(view: DecisionView, body: CommandBody, key: string): KeyEntry | undefined {
+  if (body.type !== "end_worker" && body.type !== "purge_worker") return undefined;
+  return view.keyEntry(ENDED, endedKey(body.workerId, key));
+}
+
+function sameRequest(earlier: KeyEntry, { key, request }: NonNullable<Command["key"]>): KeyEntry {
   if (earlier.request === request) return earlier;
-  const { key, eventId } = earlier;
+  const { eventId } = earlier;
   const message = `Cannot repeat command: key ${
     JSON.stringify(key)
   } was used for other content in event ${eventId}`;
@@ -105,20 +110,20 @@ function eventOf(view: StateView, worker: WorkerState | undefined, body: Command
       return { ...seal, type: "custom", ...(workerId === undefined ? {} : { workerId }), name, data };
     }
     default:
-      return workerEvent(view, present(worker), body, seal);
+      return workerEvent(present(worker), body, seal);
   }
 }
 
 type WorkerCommand = Exclude<CommandBody, { type: "create_worker" | "stop_runtime" | "record_custom" }>;
 
-function workerEvent(view: StateView, worker: WorkerState, body: WorkerCommand, seal: Seal): EventHead {
+function workerEvent(worker: WorkerState, body: WorkerCommand, seal: Seal): EventHead {
   switch (body.type) {
     case "purge_worker":
       return purge(worker, seal);
     case "finish_run":
       return finishRun(worker, body, seal);
     case "record_usage":
-      return recordUsage(view, worker, body, seal);
+      return recordUsage(worker, body, seal);
     default:
       mustRun(worker, actionOf(body));
       return runningWorkerEvent(worker, body, seal);
@@ -186,14 +191,11 @@ function finishRun(
 
 /** Also after the worker's end: what a model call cost is owed, however late it comes back. */
 function recordUsage(
-  view: StateView,
   worker: WorkerState,
   body: Extract<CommandBody, { type: "record_usage" }>,
   seal: Seal,
 ): EventHead {
   const { workerId, usage } = body;
-  checkUsageFits(worker.usage, worker.usageByModel, usage);
-  checkUsageFits(view.runtime.usage, view.runtime.usageByModel, usage);
   return { ...seal, type: "worker.usage_recorded", workerId, ...runIdOf(worker), usage };
 }
 

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import { Clock } from "./clock.ts";
 import type { FileSpot } from "./errors.ts";
+import { callHost, textOf } from "./injected.ts";
 import { limits } from "./limits.ts";
 
 /** The closed set of diagnostic codes. */
@@ -37,10 +39,18 @@ export type DiagnosticCode =
   | "foreign_entry"
   /** Older bytes were dropped from quarantine to keep it within its bounds. */
   | "quarantine_dropped"
+  /** The file system does not number files reliably: a store moved or replaced while open may go unnoticed. */
+  | "path_identity_unavailable"
   /** One sync took longer than a second. */
   | "slow_sync"
   /** A command or a sync met an error that was answered with a typed error. */
   | "append_failed"
+  /** The store lost its place or its ownership; nothing more is written until it is reopened. */
+  | "store_lost"
+  /** Usage reached a bound: models are counted as `other`, or a sum stays at the largest exact integer. */
+  | "usage_bounded"
+  /** `onDiagnostic` threw or rejected; findings are kept all the same. */
+  | "listener_failed"
   /** A run that was open when the last process ended was closed. */
   | "run_interrupted"
   /** The log holds events of a type that this version does not know; they are kept. */
@@ -78,23 +88,27 @@ export interface DiagnosticReport {
 
 /** A bounded list of findings, which also go to a listener. */
 export class DiagnosticLog {
-  readonly #now: () => number;
-  readonly #listener: ((diagnostic: Diagnostic) => void) | undefined;
+  readonly #clock: Clock;
+  readonly #listener: ((diagnostic: Diagnostic) => unknown) | undefined;
   readonly #items: Diagnostic[] = [];
   #count = 0;
+  #hasListenerFailed = false;
 
   /** Makes an empty list. */
   constructor(now: () => number, listener: ((diagnostic: Diagnostic) => void) | undefined) {
-    this.#now = now;
+    this.#clock = new Clock(now);
     this.#listener = listener;
   }
 
-  /** Adds a finding; the oldest is dropped past the bound. */
+  /** Adds a finding; the oldest is dropped past the bound. Never throws. */
   add(notice: Notice): void {
-    const diagnostic = { id: ++this.#count, at: new Date(this.#now()).toISOString(), ...notice };
-    this.#items.push(diagnostic);
-    if (this.#items.length > limits.diagnosticsKept) this.#items.shift();
-    this.#tell(diagnostic);
+    const diagnostic = this.#keep(notice);
+    try {
+      const answer = callHost("report diagnostic", "onDiagnostic", () => this.#listener?.(diagnostic));
+      if (answer instanceof Promise) answer.catch((error) => this.#listenerFailed(error));
+    } catch (error) {
+      this.#listenerFailed(error);
+    }
   }
 
   /** The findings kept. */
@@ -102,14 +116,18 @@ export class DiagnosticLog {
     return { items: [...this.#items], dropped: this.#count - this.#items.length };
   }
 
-  #tell(diagnostic: Diagnostic): void {
-    try {
-      this.#listener?.(diagnostic);
-    } catch (error) {
-      // A listener's bug is the host's to see, and no reason to fail a commit.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+  #keep(notice: Notice): Diagnostic {
+    const diagnostic = { id: ++this.#count, at: this.#clock.nowOrSystem(), ...notice };
+    this.#items.push(diagnostic);
+    if (this.#items.length > limits.diagnosticsKept) this.#items.shift();
+    return diagnostic;
+  }
+
+  /** A bug of the listener is no reason to fail a commit or to end the process. Kept once, and not sent to it. */
+  #listenerFailed(error: unknown): void {
+    if (this.#hasListenerFailed) return;
+    this.#hasListenerFailed = true;
+    const message = `onDiagnostic failed: ${textOf(error)}`;
+    this.#keep({ code: "listener_failed", severity: "error", message });
   }
 }

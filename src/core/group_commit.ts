@@ -5,6 +5,8 @@
  *
  * @module
  */
+import { onAbort } from "./abort.ts";
+import { Clock } from "./clock.ts";
 import type { Command } from "./commands.ts";
 import { decide } from "./decide.ts";
 import { isRuntimeError, limitExceeded, type RuntimeError } from "./errors.ts";
@@ -75,7 +77,7 @@ class NewOutcome implements Outcome {
 export interface CommitListener {
   /** Events became durable and the ledger holds them. */
   committed(heads: readonly EventHead[], result: AppendResult): void;
-  /** An append failed; `error` went to its callers. */
+  /** An append failed, or a command could not be decided; `error` went to its callers. */
   failed(error: unknown): void;
 }
 
@@ -86,20 +88,29 @@ const HEAD_UNITS = 256;
 export class Committer {
   readonly #ledger: Ledger;
   readonly #store: RuntimeStore;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #listener: CommitListener;
   #queue: Waiting[] = [];
   #queueUnits = 0;
   #draining: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
-  #printed = { ms: NaN, text: "" };
 
   /** A committer with nothing to do. */
   constructor(ledger: Ledger, store: RuntimeStore, now: () => number, listener: CommitListener) {
     this.#ledger = ledger;
     this.#store = store;
-    this.#now = now;
+    this.#clock = new Clock(now);
     this.#listener = listener;
+  }
+
+  /** Rejects the commands that wait and all later ones. What is being written ends as the store says. */
+  fail(error: RuntimeError): void {
+    this.#failure = error;
+    this.#queueUnits = 0;
+    for (const { unlisten, reject } of this.#queue.splice(0)) {
+      unlisten();
+      reject(error);
+    }
   }
 
   /** Puts a command in the queue; resolves with the answer when its event is durable. */
@@ -124,7 +135,7 @@ export class Committer {
 
   /** Commits events of the runtime's own, outside the queue; nothing else may be in flight. Returns them. */
   async commitOwn(heads: (view: StateView, at: string) => EventHead[]): Promise<readonly EventHead[]> {
-    const all = heads(this.#ledger, this.#timestamp());
+    const all = heads(this.#ledger, this.#clock.now());
     for (let index = 0; index < all.length; index += limits.batchEventsMax) {
       const batch = all.slice(index, index + limits.batchEventsMax);
       const draft = new Draft(this.#ledger);
@@ -150,20 +161,12 @@ export class Committer {
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
   }
 
-  /** To print a time takes longer than most of what is done within its millisecond. */
-  #timestamp(): string {
-    const ms = this.#now();
-    if (ms !== this.#printed.ms) this.#printed = { ms, text: new Date(ms).toISOString() };
-    return this.#printed.text;
-  }
-
   #listen(waiting: Waiting, signal: AbortSignal): void {
     const giveUp = () => {
       waiting.gone = true;
       waiting.reject(signal.reason);
     };
-    signal.addEventListener("abort", giveUp, { once: true });
-    waiting.unlisten = () => signal.removeEventListener("abort", giveUp);
+    waiting.unlisten = onAbort(signal, giveUp);
   }
 
   async #drain(): Promise<void> {
@@ -193,32 +196,25 @@ export class Committer {
   }
 
   async #commit(taken: readonly Waiting[]): Promise<void> {
+    if (taken.length === 0) return;
     try {
-      if (this.#failure !== undefined) throw this.#failure;
       await this.#commitAll(taken);
       for (const waiting of taken) settle(waiting);
     } catch (error) {
       // Also those that were refused: what they were refused for did not happen.
       for (const { reject } of taken) reject(error);
-      this.#fail(error);
+      this.#listener.failed(error);
     }
   }
 
   /** Decides and appends. */
   async #commitAll(taken: readonly Waiting[]): Promise<void> {
     const draft = new Draft(this.#ledger);
-    const at = this.#timestamp();
+    const at = this.#clock.now();
     const heads: EventHead[] = [];
     const records: EventRecord[] = [];
     for (const waiting of taken) this.#decide(draft, waiting, at, heads, records);
     if (records.length > 0) await this.#append(draft, heads, records);
-  }
-
-  /** A final failure ends the commands that wait, too; it is told once. */
-  #fail(error: unknown): void {
-    if (error === this.#failure) return;
-    if (isFinal(error)) this.#failure = error;
-    this.#listener.failed(error);
   }
 
   /** Decides one command into the draft, and notes how it ends once the batch is durable. */
@@ -250,6 +246,7 @@ export class Committer {
   }
 
   async #append(draft: Draft, heads: readonly EventHead[], events: readonly EventRecord[]): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     const expectedLastEventId = this.#ledger.runtime.lastEventId;
     const result = await this.#store.append({ expectedLastEventId, events, touched: draft.touched });
     draft.adopt();

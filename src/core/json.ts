@@ -18,8 +18,16 @@ export interface JsonObject {
   readonly [name: string]: Json;
 }
 
+/** Bytes of JSON that a value may still take. A walk ends when they are used up, long before a text is made. */
+interface Room {
+  bytes: number;
+}
+
 /** What is wrong with `value` as JSON, as "path: problem", or `undefined`. */
-function jsonIssue(value: unknown, path: string, depth: number): string | undefined {
+function jsonIssue(value: unknown, path: string, depth: number, room: Room): string | undefined {
+  // Each value takes a byte at least, and each unit of a text.
+  room.bytes -= typeof value === "string" ? value.length + 2 : 1;
+  if (room.bytes < 0) return TOO_LARGE;
   if (depth > limits.jsonDepthMax) return `${path}: nested deeper than ${limits.jsonDepthMax}, or a cycle`;
   switch (typeof value) {
     case "string":
@@ -29,16 +37,18 @@ function jsonIssue(value: unknown, path: string, depth: number): string | undefi
     case "number":
       return Number.isFinite(value) ? undefined : `${path}: ${value} is not a JSON number`;
     case "object":
-      return value === null ? undefined : containerIssue(value, path, depth);
+      return value === null ? undefined : containerIssue(value, path, depth, room);
     default:
       return `${path}: ${typeof value} is not a JSON value`;
   }
 }
 
-function containerIssue(value: object, path: string, depth: number): string | undefined {
+const TOO_LARGE = "too large";
+
+function containerIssue(value: object, path: string, depth: number, room: Room): string | undefined {
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      const issue = jsonIssue(value[index], `${path}[${index}]`, depth + 1);
+      const issue = jsonIssue(value[index], `${path}[${index}]`, depth + 1, room);
       if (issue !== undefined) return issue;
     }
     return undefined;
@@ -49,7 +59,8 @@ function containerIssue(value: object, path: string, depth: number): string | un
   }
   for (const [name, member] of Object.entries(value)) {
     if (!name.isWellFormed()) return `${path}: a lone surrogate in a member name`;
-    const issue = jsonIssue(member, `${path}.${name}`, depth + 1);
+    room.bytes -= name.length + 3;
+    const issue = jsonIssue(member, `${path}.${name}`, depth + 1, room);
     if (issue !== undefined) return issue;
   }
   return undefined;
@@ -60,10 +71,10 @@ function containerIssue(value: object, path: string, depth: number): string | un
  * JSON value, or takes more than `bytesMax` bytes.
  */
 export function jsonText(value: unknown, action: string, name: string, bytesMax: number): string {
-  const issue = jsonIssue(value, name, 0);
-  if (issue !== undefined) throw invalidRequest(action, issue);
-  const text = plainLines(JSON.stringify(value));
-  if (!fitsBytes(text, bytesMax)) {
+  const issue = jsonIssue(value, name, 0, { bytes: bytesMax });
+  if (issue !== undefined && issue !== TOO_LARGE) throw invalidRequest(action, issue);
+  const text = issue === undefined ? plainLines(JSON.stringify(value)) : undefined;
+  if (text === undefined || !fitsBytes(text, bytesMax)) {
     throw invalidRequest(action, `${name}: larger than ${bytesMax} bytes as JSON`);
   }
   return text;

@@ -1,7 +1,7 @@
 /**
  * Idempotency keys: what a keyed command led to, kept for the last
- * `limits.keysKept` keys of a worker (and of the runtime itself), across
- * restarts.
+ * `limits.keysKept` keys of a worker (of the runtime itself, and of the
+ * commands that ended workers), across restarts.
  *
  * @module
  */
@@ -57,6 +57,28 @@ export function keyEntryOf(event: EventHead): KeyEntry | undefined {
 export function keyScopeOf(event: EventHead): string | undefined {
   return event.type === "worker.created" || !("workerId" in event) ? undefined : event.workerId;
 }
+
+/** The scope of the keys of commands that ended a worker. They outlive it. No worker id is empty. */
+export const ENDED = "";
+
+/** The key of a command that ends a worker, as the scope of all of them knows it. */
+export function endedKey(workerId: string, key: string): string {
+  return JSON.stringify([workerId, key]);
+}
+
+/** What an event that ended a worker leaves in {@linkcode ENDED}, if its command had a key. */
+export function endedEntryOf(event: EventHead): KeyEntry | undefined {
+  const { key, request, id: eventId, at } = event;
+  if (key === undefined || request === undefined || !endsWorker(event)) return undefined;
+  return { key: endedKey(event.workerId, key), request, eventId, at, ...noEffect };
+}
+
+function endsWorker(event: EventHead): event is Extract<EventHead, { type: EndingEvent }> {
+  return event.type === "worker.stopped" || event.type === "worker.cancelled" ||
+    event.type === "worker.purged";
+}
+
+type EndingEvent = "worker.stopped" | "worker.cancelled" | "worker.purged";
 
 /** Keys in the order of their events, the oldest forgotten first. */
 export class KeyTable {

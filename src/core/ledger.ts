@@ -10,7 +10,7 @@ import type { DecisionView } from "./decide.ts";
 import type { EventHead } from "./events.ts";
 import { evolve, type PutWorker } from "./evolve.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
-import { type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "./keys.ts";
+import { ENDED, endedEntryOf, type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "./keys.ts";
 import { initialRuntimeState, type RuntimeState, type StateView, type WorkerState } from "./state.ts";
 
 /** The durable state of a runtime and its workers. */
@@ -54,15 +54,16 @@ export class Ledger implements StateView {
     for (let index = first; index < this.#order.length; index++) yield this.#at(index);
   }
 
-  /** The keys of a worker, or (undefined) of the runtime. */
+  /** The keys of a worker, of commands that ended one, or (undefined) of the runtime. */
   keys(scope: string | undefined): KeyTable | undefined {
     return this.#keys.get(scope);
   }
 
   /** Puts in the state of a snapshot. */
-  restore(runtime: RuntimeState, keys: KeyTable): void {
+  restore(runtime: RuntimeState, keys: KeyTable, ended: KeyTable): void {
     this.#runtime = runtime;
     this.#keys.set(undefined, keys);
+    this.#keys.set(ENDED, ended);
   }
 
   /** Puts in a worker of a snapshot, after those created before it. */
@@ -74,7 +75,9 @@ export class Ledger implements StateView {
   /** Folds one durable event in: on replay. */
   apply(event: EventHead): void {
     this.#runtime = evolve(this, event, this.#put);
+    if (event.key === undefined) return;
     this.#addKey(keyScopeOf(event), keyEntryOf(event));
+    this.#addKey(ENDED, endedEntryOf(event));
   }
 
   /** Takes over what a durable batch made. */
@@ -173,7 +176,7 @@ export class Draft implements DecisionView {
   }
 
   /** What a key led to, in the ledger or in this batch. */
-  keyEntry(scope: WorkerId | undefined, key: string): KeyEntry | undefined {
+  keyEntry(scope: string | undefined, key: string): KeyEntry | undefined {
     return this.#keys.get(scope)?.get(key) ?? this.#ledgerKeys(scope)?.get(key);
   }
 
@@ -181,11 +184,9 @@ export class Draft implements DecisionView {
   apply(event: EventHead): void {
     this.#runtime = evolve(this, event, this.#put);
     if (event.type === "worker.purged") this.#keys.delete(event.workerId);
-    const entry = keyEntryOf(event);
-    if (entry === undefined) return;
-    const scope = keyScopeOf(event);
-    const staged = this.#keys.get(scope) ?? new Map<string, KeyEntry>();
-    this.#keys.set(scope, staged.set(entry.key, entry));
+    if (event.key === undefined) return;
+    this.#addKey(keyScopeOf(event), keyEntryOf(event));
+    this.#addKey(ENDED, endedEntryOf(event));
   }
 
   /** Makes the ledger what the draft is; to be called once its events are durable. */
@@ -194,6 +195,12 @@ export class Draft implements DecisionView {
     for (const [scope, entries] of this.#keys) {
       for (const entry of entries.values()) this.#ledger.adoptKey(scope, entry);
     }
+  }
+
+  #addKey(scope: string | undefined, entry: KeyEntry | undefined): void {
+    if (entry === undefined) return;
+    const staged = this.#keys.get(scope) ?? new Map<string, KeyEntry>();
+    this.#keys.set(scope, staged.set(entry.key, entry));
   }
 
   #putWorker(workerId: WorkerId, state: WorkerState | undefined): void {
@@ -205,9 +212,10 @@ export class Draft implements DecisionView {
   }
 
   /** The keys that the ledger has for the same worker: not for an earlier one of that id. */
-  #ledgerKeys(scope: WorkerId | undefined): KeyTable | undefined {
-    const same = scope === undefined ||
-      this.worker(scope)?.createdEventId === this.#ledger.worker(scope)?.createdEventId;
+  #ledgerKeys(scope: string | undefined): KeyTable | undefined {
+    const staged = scope === undefined ? undefined : this.#workers.get(scope as WorkerId);
+    const same = staged === undefined ||
+      staged?.createdEventId === this.#ledger.worker(scope as WorkerId)?.createdEventId;
     return same ? this.#ledger.keys(scope) : undefined;
   }
 }

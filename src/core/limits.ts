@@ -16,7 +16,7 @@ export const limits = {
   textBytesMax: 65_536,
   /** An idempotency key. */
   keyBytesMax: 256,
-  /** Keys kept per worker, and for the runtime itself; the oldest is forgotten first. */
+  /** Keys kept per worker, for the runtime, and of commands that ended workers; the oldest is forgotten first. */
   keysKept: 1_024,
   /** Content of one transcript entry. */
   contentBytesMax: 1_048_576,
@@ -30,7 +30,7 @@ export const limits = {
   jsonDepthMax: 64,
   /** Capabilities, workspaces, mounts or labels of one worker. */
   listItemsMax: 256,
-  /** Models that usage is told apart by, per worker and for the runtime. */
+  /** Names that usage is counted under, per worker and for the runtime; `other` is one, for the models past it. */
   modelsMax: 256,
   /** One event as JSON. */
   eventBytesMax: 8_388_608,
@@ -48,9 +48,9 @@ export const limits = {
   pageItemsDefault: 50,
   /** Items of a page at most. */
   pageItemsMax: 1_000,
-  /** A page ends early once it holds this many bytes; it holds at least one item. */
+  /** A page holds at most this many bytes, as they are stored, or a single larger item. */
   pageBytesMax: 4_194_304,
-  /** What one page of filtered events reads at most; the page may then be short or empty. */
+  /** One page of filtered events reads at most this, or one event more; the page may then be short or empty. */
   pageScanBytesMax: 8_388_608,
   /** Events a watcher reads at a time. */
   watchItemsMax: 256,

@@ -8,7 +8,9 @@ import { invalidRequest } from "./errors.ts";
 import { type EventEntry, parseEvents, type RuntimeEvent, type TranscriptAppended } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
+import type { WorkerState } from "./state.ts";
 import type { RuntimeStore } from "./store.ts";
+import { fittingCount, Utf8Sum } from "./text.ts";
 
 /** Where a page lies. At most one of `after` and `before`; neither gives the newest items. */
 export interface PageOptions {
@@ -77,7 +79,11 @@ export function pageRange(options: PageOptions, length: number, action: string):
   return { after, limit };
 }
 
-/** A page of all events, or (filtered after parsing, which no store needs to know) of one worker's. */
+/**
+ * A page of all events, or (filtered after parsing, which no store needs to
+ * know) of one worker's. Like a page of the store it ends at
+ * `limits.pageBytesMax`, over as many pages of the store as it takes.
+ */
 export async function readEventPage(
   store: Pick<RuntimeStore, "readEvents">,
   lastEventId: number,
@@ -87,8 +93,13 @@ export async function readEventPage(
   const forward = range.after !== undefined;
   const items: RuntimeEvent[] = [];
   let cursor = forward ? range.after : range.before;
+  let isFull = false;
   let firstEventId = 1;
-  let scannedBytes = 0;
+  const itemBytes = new Utf8Sum();
+  const scannedBytes = new Utf8Sum();
+  const { pageBytesMax, pageScanBytesMax } = limits;
+  // As long as this fits, another page of the store is read.
+  const scanMax = workerId === undefined ? pageBytesMax / 2 : pageScanBytesMax - pageBytesMax;
   for (let more = true; more;) {
     const limit = workerId === undefined ? range.limit - items.length : limits.pageItemsMax;
     const page = await store.readEvents(forward ? { after: cursor, limit } : { before: cursor, limit });
@@ -96,15 +107,21 @@ export async function readEventPage(
     const texts = forward ? page.events : page.events.toReversed();
     for (const [index, event] of parseEvents(texts).entries()) {
       // A store may know of events a moment before the state does.
+      const text = texts[index] ?? "";
       if (event.id > lastEventId) break;
+      if (workerId === undefined || isOf(event, workerId)) {
+        itemBytes.add(text);
+        isFull = items.length > 0 && !itemBytes.fits(pageBytesMax);
+        if (isFull) break;
+        items.push(event);
+      }
       cursor = event.id;
-      scannedBytes += texts[index]?.length ?? 0;
-      if (workerId === undefined || isOf(event, workerId)) items.push(event);
+      scannedBytes.add(text);
       if (items.length === range.limit) break;
     }
-    const bytesMax = workerId === undefined ? limits.pageBytesMax : limits.pageScanBytesMax;
     const atEnd = forward ? cursor >= lastEventId : cursor <= firstEventId;
-    more = !atEnd && page.events.length > 0 && items.length < range.limit && scannedBytes < bytesMax;
+    more = !atEnd && !isFull && page.events.length > 0 && items.length < range.limit &&
+      scannedBytes.fits(scanMax);
   }
   if (!forward) items.reverse();
   const newest = forward ? cursor : Math.max(range.before - 1, firstEventId - 1);
@@ -158,7 +175,33 @@ async function transcriptItems(
       if (seq > after && seq < before && seq <= length) items.push(entryOf(event, seq, entry));
     }
   }
-  return range.after === undefined ? items.slice(-limit) : items.slice(0, limit);
+  const page = range.after === undefined ? items.slice(-limit) : items.slice(0, limit);
+  return fittingEntries(page, texts, range.after === undefined);
+}
+
+/** The entries nearest to the cursor that fit a page: one event alone may hold more than that. */
+function fittingEntries(
+  items: TranscriptEntry[],
+  texts: readonly string[],
+  isBackward: boolean,
+): TranscriptEntry[] {
+  const all = new Utf8Sum();
+  for (const text of texts) all.add(text);
+  if (all.fits(limits.pageBytesMax)) return items;
+  const nearest = (isBackward ? items.toReversed() : items).map((item) => JSON.stringify(item));
+  const count = fittingCount(nearest, limits.pageBytesMax);
+  return isBackward ? items.slice(items.length - count) : items.slice(0, count);
+}
+
+/**
+ * Whether a page is of this state's worker. While it was read the worker may
+ * have been purged, and its id have got another one.
+ */
+export function isPageOf(state: WorkerState, range: PageRange, { items, length }: TranscriptPage): boolean {
+  const { after = 0, before = length + 1 } = range;
+  if (length === 0 || after >= length || before <= 1) return true;
+  return items.length > 0 &&
+    items.every(({ eventId }) => eventId > state.createdEventId && eventId <= state.lastEventId);
 }
 
 function entryOf(

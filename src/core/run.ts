@@ -4,7 +4,7 @@
  * @module
  */
 import type { CommandOptions } from "./commands.ts";
-import type { RunOutcome } from "./events.ts";
+import type { EventHead, RunOutcome } from "./events.ts";
 import type { Receipt } from "./worker.ts";
 
 /** How a host may end a run. */
@@ -22,7 +22,8 @@ export interface Run extends Receipt {
   readonly runId: string;
   /**
    * Aborts once a cancel of the worker or a stop of the runtime is durable,
-   * when the run is finished, and when the runtime closes: hand it to `fetch`.
+   * when the run is finished, when the runtime closes, and with the store's
+   * error as its reason when the store is lost: hand it to `fetch`.
    */
   readonly signal: AbortSignal;
   /**
@@ -32,40 +33,54 @@ export interface Run extends Receipt {
   finish(outcome: FinishOutcome, options?: FinishOptions): Promise<Receipt>;
 }
 
-/** The abort signals of the runs that this process began. */
+/** The run that a worker has open here. */
+interface Open {
+  /** The event that began it: no other run has this number, whatever their ids. */
+  readonly eventId: number;
+  readonly controller: AbortController;
+}
+
+/** The abort signals of the runs that this process began. A run begins and ends with its events. */
 export class OpenRuns {
-  readonly #controllers = new Map<string, AbortController>();
+  readonly #open = new Map<string, Open>();
+  /** The reason of all signals once no run can be open any more. */
+  #ended: unknown;
 
-  /** The signal of a run; aborted already when the run is not open here. */
-  signalOf(workerId: string, runId: string, open: boolean): AbortSignal {
-    const id = keyOf(workerId, runId);
-    let controller = this.#controllers.get(id);
-    if (controller === undefined) {
-      controller = new AbortController();
-      if (open) this.#controllers.set(id, controller);
-      else controller.abort(ended("is over"));
-    }
-    return controller.signal;
+  /** Takes in an event that became durable, in the order of the log. */
+  apply(event: EventHead): void {
+    if (event.type === "worker.run_started") this.#begin(event.workerId, event.id);
+    else if (event.type === "worker.run_finished") this.#end(event.workerId, "is over");
+    else if (event.type === "worker.cancelled") this.#end(event.workerId, "was cancelled");
+    else if (event.type === "runtime.stopped") this.endAll(ended("was cancelled: the runtime was stopped"));
   }
 
-  /** Aborts a run's signal. */
-  end(workerId: string, runId: string, how: string): void {
-    const id = keyOf(workerId, runId);
-    this.#controllers.get(id)?.abort(ended(how));
-    this.#controllers.delete(id);
+  /** The signal of the run that an event began; aborted already if that run is not open here. */
+  signalOf(workerId: string, eventId: number): AbortSignal {
+    const open = this.#open.get(workerId);
+    if (open?.eventId === eventId) return open.controller.signal;
+    return AbortSignal.abort(this.#ended ?? ended("is over"));
   }
 
-  /** Aborts every signal. */
-  endAll(how: string): void {
-    for (const controller of this.#controllers.values()) controller.abort(ended(how));
-    this.#controllers.clear();
+  /** Aborts every signal, also those of runs that begin later. */
+  endAll(reason: unknown): void {
+    this.#ended ??= reason;
+    const all = [...this.#open.values()];
+    this.#open.clear();
+    for (const { controller } of all) controller.abort(reason);
+  }
+
+  #begin(workerId: string, eventId: number): void {
+    if (this.#ended === undefined) this.#open.set(workerId, { eventId, controller: new AbortController() });
+  }
+
+  #end(workerId: string, how: string): void {
+    const open = this.#open.get(workerId);
+    this.#open.delete(workerId);
+    open?.controller.abort(ended(how));
   }
 }
 
-function keyOf(workerId: string, runId: string): string {
-  return JSON.stringify([workerId, runId]);
-}
-
-function ended(how: string): DOMException {
+/** The reason of the signal of a run that ended in this way. */
+export function ended(how: string): DOMException {
   return new DOMException(`The run ${how}`, "AbortError");
 }

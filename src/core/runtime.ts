@@ -6,11 +6,18 @@
  */
 import { checkReason, type Command, command, type CommandOptions } from "./commands.ts";
 import { workerNotFound } from "./decide.ts";
-import { type Diagnostic, DiagnosticLog, type DiagnosticReport, type Notice } from "./diagnostics.ts";
+import {
+  type Diagnostic,
+  type DiagnosticCode,
+  DiagnosticLog,
+  type DiagnosticReport,
+  type Notice,
+} from "./diagnostics.ts";
 import { RuntimeError } from "./errors.ts";
 import { type EventHead, isKnownEvent, parseEventHead, type RuntimeEvent } from "./events.ts";
 import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
 import { parseWorkerId, type RuntimeId, type WorkerId, workerIdOf, type WorkerRef } from "./ids.ts";
+import { callHost, textOf } from "./injected.ts";
 import type { Json } from "./json.ts";
 import { Ledger } from "./ledger.ts";
 import { limits } from "./limits.ts";
@@ -18,6 +25,7 @@ import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import { interruption, opening, unknownEvents } from "./opening.ts";
 import {
   type EventPage,
+  isPageOf,
   type PageOptions,
   pageRange,
   readEventPage,
@@ -25,12 +33,13 @@ import {
   type TranscriptPage,
 } from "./reading.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
-import { OpenRuns } from "./run.ts";
+import { ended, OpenRuns } from "./run.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import type { AppendResult, PrunedEvents, RuntimeStore } from "./store.ts";
+import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
-import { watchEvents, type WatchOptions } from "./watch.ts";
+import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 import {
   customBody,
   type ReasonOptions,
@@ -121,6 +130,7 @@ export class Runtime implements AsyncDisposable {
   readonly #news = new WakeUp();
   readonly #reads = new Set<Promise<unknown>>();
   readonly #host: WorkerHost;
+  readonly #usageReported = new Set<string>();
   #saving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
@@ -128,12 +138,13 @@ export class Runtime implements AsyncDisposable {
   private constructor(options: RuntimeOptions) {
     const now = options.now ?? Date.now;
     this.#store = options.store;
-    this.#newId = options.newId ?? (() => crypto.randomUUID());
+    const newId = options.newId ?? (() => crypto.randomUUID());
+    this.#newId = () => callHost("make id", "newId", newId);
     this.#ledger = new Ledger(options.store.runtimeId);
     this.#diagnostics = new DiagnosticLog(now, options.onDiagnostic);
     this.#committer = new Committer(this.#ledger, options.store, now, {
       committed: (heads, result) => this.#committed(heads, result),
-      failed: (error) => this.#failed(error),
+      failed: (error) => this.#failed(error, "append_failed"),
     });
     this.#host = this.#workerHost();
   }
@@ -243,7 +254,9 @@ export class Runtime implements AsyncDisposable {
 
   /**
    * Events as they become durable: catches up from `after`, then stays live,
-   * until `signal` aborts or the runtime closes. Throws `cursor_expired`.
+   * until `signal` aborts or the runtime closes. Throws `cursor_expired`, and
+   * the store's error when the store is lost. `return()` settles immediately,
+   * also while `next()` waits.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
     return this.#watch(undefined, options);
@@ -262,25 +275,20 @@ export class Runtime implements AsyncDisposable {
    * the default, a `custom` event `runtime.pruned` tells of it.
    */
   async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
-    this.#mustBeOpen();
-    const { through = this.lastEventId, dryRun = true } = options;
-    const plan = await this.#store.prune({ through, dryRun: true });
-    if (dryRun || plan.events === 0) return plan;
-    await this.record("runtime.pruned", { ...plan });
-    return await this.#store.prune({ through, dryRun: false });
+    this.#mustBeUsable();
+    return await this.#reading(this.#prune(options));
   }
 
   /** Waits until everything that the store writes behind the log is written. */
   async flush(): Promise<void> {
-    this.#mustBeOpen();
-    await this.#saving;
-    await this.#store.flush();
+    this.#mustBeUsable();
+    await this.#reading(this.#flush());
   }
 
   /**
    * Closes: waits for what is in flight, ends watchers, aborts the signals of
    * open runs (the next opening records them as interrupted), closes the
-   * store. Harmless when repeated.
+   * store. If the store is lost, nothing is written. Harmless when repeated.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -293,7 +301,7 @@ export class Runtime implements AsyncDisposable {
 
   async #load(): Promise<void> {
     const notice = (found: Notice) => this.#diagnostics.add(found);
-    const lost = (error: RuntimeError) => void (this.#failure ??= error);
+    const lost = (error: RuntimeError) => this.#lose(error, "store_lost");
     const loaded = await this.#store.load({ view: this.#ledger, notice, lost });
     if (loaded.snapshot !== undefined) restoreSnapshot(this.#ledger, loaded.snapshot);
     let unknownCount = 0;
@@ -311,60 +319,94 @@ export class Runtime implements AsyncDisposable {
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {
-    for (const head of heads) this.#endRuns(head);
-    this.#news.wake();
-    if (result.snapshotDue) this.#saveSnapshot();
-  }
-
-  #endRuns(head: EventHead): void {
-    if (head.type === "runtime.stopped") this.#runs.endAll("was cancelled: the runtime was stopped");
-    if (head.type === "worker.run_finished") this.#runs.end(head.workerId, head.runId, "is over");
-    if (head.type === "worker.cancelled") {
-      const { workerId } = head;
-      const runId = this.#ledger.worker(workerId)?.lastRun?.runId;
-      if (runId !== undefined) this.#runs.end(workerId, runId, "was cancelled");
+    for (const head of heads) {
+      this.#runs.apply(head);
+      if (head.type === "worker.usage_recorded") this.#reportUsage(head.usage.model, head.workerId);
     }
+    this.#news.wake();
+    if (result.snapshotDue && this.#failure === undefined) this.#saveSnapshot();
   }
 
-  #failed(error: unknown): void {
-    if (isFinal(error)) this.#failure = error;
-    const message = error instanceof Error ? error.message : String(error);
-    this.#diagnostics.add({ code: "append_failed", severity: "error", message });
+  /** Reports an error that its caller got, or that nobody else gets. */
+  #failed(error: unknown, code: DiagnosticCode): void {
+    if (isFinal(error)) this.#lose(error, code);
+    else this.#report(error, code, code === "append_failed" ? "error" : "warning");
   }
 
-  /** Saves a snapshot beside the commits; one at a time, and one that failed is only told, unless the store has. */
+  /**
+   * Every final error comes here, whoever met it first: an append, a snapshot,
+   * a read, or the store by itself. From now on nothing is written.
+   */
+  #lose(error: RuntimeError, code: DiagnosticCode): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#committer.fail(error);
+    this.#runs.endAll(error);
+    this.#news.wake();
+    this.#report(error, code, "error");
+  }
+
+  /** Once for each bound: usage may come many times a second. The runtime's sums reach it before those of a worker. */
+  #reportUsage(model: string, workerId: WorkerId): void {
+    const { usage, usageByModel } = this.#ledger.runtime;
+    const notice = usageNotice(usage, usageByModel, model, workerId);
+    if (notice === undefined || this.#usageReported.has(notice.message)) return;
+    this.#usageReported.add(notice.message);
+    this.#diagnostics.add(notice);
+  }
+
+  #report(error: unknown, code: DiagnosticCode, severity: Notice["severity"]): void {
+    this.#diagnostics.add({ code, severity, message: textOf(error) });
+  }
+
+  async #prune({ through = this.lastEventId, dryRun = true }: PruneOptions): Promise<PrunedEvents> {
+    const plan = await this.#store.prune({ through, dryRun: true });
+    if (dryRun || plan.events === 0) return plan;
+    await this.record("runtime.pruned", { ...plan });
+    // Meanwhile a snapshot may have made more events removable. The log announces these.
+    return await this.#store.prune({ through: plan.firstEventId - 1, dryRun: false });
+  }
+
+  async #flush(): Promise<void> {
+    await this.#saving;
+    await this.#store.flush();
+  }
+
+  /** Saves a snapshot beside the commits, one at a time. A failed one is reported; the next is tried later. */
   #saveSnapshot(): Promise<void> {
     return this.#saving ??= this.#store.saveSnapshot(takeSnapshot(this.#ledger))
-      .catch((error) => {
-        if (isFinal(error)) this.#failure = error;
-        const message = error instanceof Error ? error.message : String(error);
-        this.#diagnostics.add({ code: "checkpoint_failed", severity: "warning", message });
-      })
+      .catch((error) => this.#failed(error, "checkpoint_failed"))
       .finally(() => this.#saving = undefined);
   }
 
   async #close(): Promise<void> {
     await this.#committer.idle();
-    this.#runs.endAll("ended: the runtime was closed");
+    this.#runs.endAll(ended("ended: the runtime was closed"));
     this.#news.wake();
     await Promise.allSettled(this.#reads);
     await this.#saving;
     try {
-      if (this.#failure === undefined) await this.#closeInOrder();
+      await this.#closeInOrder();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#diagnostics.add({ code: "close_incomplete", severity: "warning", message });
-    } finally {
+      this.#report(error, "close_incomplete", "warning");
+    }
+    try {
       await this.#store.close();
+    } catch (error) {
+      // Of a store that is lost there is nothing left to do.
+      if (this.#failure === undefined) throw error;
+      this.#report(error, "close_incomplete", "warning");
     }
   }
 
+  /** Stops where the store is lost. */
   async #closeInOrder(): Promise<void> {
+    if (this.#failure !== undefined) return;
     await this.#committer.commitOwn((view, at) => [
       { id: view.runtime.lastEventId + 1, at, type: "runtime.closed" },
     ]);
     await this.#saving;
-    await this.#store.saveSnapshot(takeSnapshot(this.#ledger));
+    if (this.#failure === undefined) await this.#store.saveSnapshot(takeSnapshot(this.#ledger));
   }
 
   #workerHost(): WorkerHost {
@@ -376,7 +418,6 @@ export class Runtime implements AsyncDisposable {
         return this.#committer.submit(command, units, signal, answer);
       },
       stateOf: (workerId) => this.#stateOf(workerId),
-      isOpenRun: (workerId, runId) => this.#ledger.worker(workerId)?.run?.runId === runId,
       transcriptOf: (workerId, options) => this.#transcript(workerId, options),
       eventsOf: (workerId, options) => {
         this.#stateOf(workerId);
@@ -401,11 +442,15 @@ export class Runtime implements AsyncDisposable {
     return state;
   }
 
-  #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
+  async #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
     this.#mustBeOpen();
-    const { transcriptLength } = this.#stateOf(workerId);
-    const range = pageRange(options, transcriptLength, "read transcript");
-    return this.#reading(readTranscriptPage(this.#store, workerId, transcriptLength, range));
+    const state = this.#stateOf(workerId);
+    const range = pageRange(options, state.transcriptLength, "read transcript");
+    const page = await this.#reading(
+      readTranscriptPage(this.#store, workerId, state.transcriptLength, range),
+    );
+    if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
+    return page;
   }
 
   #events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {
@@ -414,11 +459,14 @@ export class Runtime implements AsyncDisposable {
     return this.#reading(readEventPage(this.#store, this.lastEventId, range, workerId));
   }
 
-  /** Closing waits for reads that are under way. */
+  /** Closing waits for what uses the store beside the commits. */
   async #reading<T>(read: Promise<T>): Promise<T> {
     this.#reads.add(read);
     try {
       return await read;
+    } catch (error) {
+      if (isFinal(error)) this.#lose(error, "store_lost");
+      throw error;
     } finally {
       this.#reads.delete(read);
     }
@@ -427,18 +475,34 @@ export class Runtime implements AsyncDisposable {
   #watch(workerId: WorkerId | undefined, options: WatchOptions): AsyncGenerator<RuntimeEvent, void, void> {
     const { after = this.lastEventId, signal } = options;
     pageRange({ after }, 0, "watch");
-    const source = {
-      // Only at the beginning: a watch outlives a purge, which is its worker's last event.
-      begin: () => void (workerId === undefined || this.#stateOf(workerId)),
+    return new Watch(this.#watchSource(workerId), after, signal);
+  }
+
+  /** A watch of a worker is bound to the life it has now: another worker may get its id. */
+  #watchSource(workerId: WorkerId | undefined): WatchSource {
+    const createdEventId = (): number | undefined =>
+      workerId === undefined ? 0 : this.#ledger.worker(workerId)?.createdEventId;
+    const life = createdEventId();
+    return {
+      news: this.#news,
+      newest: () => this.lastEventId,
+      failure: () =>
+        this.#failure ??
+          (workerId !== undefined && life === undefined ? workerNotFound(workerId) : undefined),
       isClosed: () => this.#closed(),
-      news: () => this.#news.next,
-      read: (page: PageOptions) => this.#events(workerId, page),
+      isOver: () => createdEventId() !== life,
+      isLast: ({ type, id }) => type === "worker.purged" && workerId !== undefined && id > (life ?? 0),
+      read: (page) => this.#events(workerId, page),
     };
-    return watchEvents(source, after, signal);
   }
 
   #closed(): boolean {
     return this.#closing !== undefined;
+  }
+
+  #mustBeUsable(): void {
+    this.#mustBeOpen();
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #mustBeOpen(): void {

@@ -6,7 +6,7 @@
  */
 import { RuntimeError } from "./errors.ts";
 import { plainLines } from "./json.ts";
-import { type KeyEntry, KeyTable } from "./keys.ts";
+import { ENDED, type KeyEntry, KeyTable } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { RuntimeState, WorkerState } from "./state.ts";
 import type { LoadedSnapshot, Snapshot, SnapshotPart } from "./store.ts";
@@ -18,10 +18,12 @@ type KeyRow = [string, string, number, string, number, number, string];
 export function takeSnapshot(ledger: Ledger): Snapshot {
   const { runtime } = ledger;
   const states = [...ledger.workers()];
+  const keys = keyRows(ledger.keys(undefined), runtime.lastEventId);
+  const ended = keyRows(ledger.keys(ENDED), runtime.lastEventId);
   return {
     through: runtime.lastEventId,
     runtimeJson: plainLines(
-      JSON.stringify({ state: runtime, keys: keyRows(ledger.keys(undefined), runtime.lastEventId) }),
+      JSON.stringify({ state: runtime, keys, ...(ended.length === 0 ? {} : { ended }) }),
     ),
     workers: workerParts(ledger, states, runtime.lastEventId),
   };
@@ -58,11 +60,11 @@ function keyRows(keys: KeyTable | undefined, through: number): KeyRow[] {
 
 /** Puts a snapshot into an empty ledger. Throws `store_corrupt` when it is none. */
 export function restoreSnapshot(ledger: Ledger, snapshot: LoadedSnapshot): void {
-  const { state, keys } = parsePart<RuntimeState>(snapshot.runtimeJson);
+  const { state, keys, ended = [] } = parsePart<RuntimeState>(snapshot.runtimeJson);
   if (state.runtimeId !== ledger.runtime.runtimeId || state.lastEventId !== snapshot.through) {
     throw corruptSnapshot("it is of another runtime or moment");
   }
-  ledger.restore(state, keyTable(keys) ?? new KeyTable());
+  ledger.restore(state, keyTable(keys) ?? new KeyTable(), keyTable(ended) ?? new KeyTable());
   for (const text of snapshot.workers) {
     const worker = parsePart<WorkerState>(text);
     if (typeof worker.state.record?.workerId !== "string") {
@@ -72,8 +74,15 @@ export function restoreSnapshot(ledger: Ledger, snapshot: LoadedSnapshot): void 
   }
 }
 
-function parsePart<State>(text: string): { state: State; keys: KeyRow[] } {
-  let part: { state?: State; keys?: KeyRow[] } | null;
+interface Part<State> {
+  readonly state: State;
+  readonly keys: KeyRow[];
+  /** In the runtime's part: the keys of commands that ended workers, if there are any. */
+  readonly ended?: KeyRow[];
+}
+
+function parsePart<State>(text: string): Part<State> {
+  let part: Partial<Part<State>> | null;
   try {
     part = JSON.parse(text);
   } catch (cause) {
@@ -82,7 +91,9 @@ function parsePart<State>(text: string): { state: State; keys: KeyRow[] } {
   if (typeof part?.state !== "object" || part.state === null || !Array.isArray(part.keys)) {
     throw corruptSnapshot("a part of it holds no state");
   }
-  return { state: part.state, keys: part.keys };
+  const { state, keys, ended = [] } = part;
+  if (!Array.isArray(ended)) throw corruptSnapshot("its keys of ended workers are no list");
+  return { state, keys, ended };
 }
 
 function keyTable(rows: readonly KeyRow[]): KeyTable | undefined {

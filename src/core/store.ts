@@ -155,7 +155,9 @@ export interface RuntimeStore {
    * beside the log; the id may come again in the same batch.
    * Never called again before it settled. After a rejection nothing of the
    * batch is there, unless the code is `store_poisoned` or `store_vanished`:
-   * then it is not known, and the store takes nothing more.
+   * then it is not known. A batch that does not follow the last event is
+   * `store_fenced`: somebody else wrote. After these three codes the store
+   * takes nothing more, and every later append is refused with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
   /** A page of events. Throws `cursor_expired` when `after` lies before what is kept. */
@@ -165,8 +167,10 @@ export interface RuntimeStore {
   /** Keeps a snapshot. Appends may go on meanwhile. */
   saveSnapshot(snapshot: Snapshot): Promise<void>;
   /**
-   * Gives up whole stretches of the oldest events, as far as `through` and as
+   * Removes whole stretches of the oldest events, as far as `through` and as
    * far as no snapshot (nor the one before it) needs them. Only on request.
+   * With `through` just before the `firstEventId` of a dry run it removes what
+   * that one reported and nothing else, whatever was saved in between.
    */
   prune(prune: PruneEvents): Promise<PrunedEvents>;
   /** Waits until everything that is written behind the log is written. */

@@ -10,6 +10,39 @@ export function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
 
+/** A sum of bytes in UTF-8 that encodes its texts only if a bound is near. */
+export class Utf8Sum {
+  #bytes = 0;
+  #texts: string[] = [];
+  #units = 0;
+
+  /** Adds a text. */
+  add(text: string): void {
+    this.#texts.push(text);
+    this.#units += text.length;
+  }
+
+  /** Whether all texts take at most `bytesMax` bytes. */
+  fits(bytesMax: number): boolean {
+    if (this.#bytes + this.#units * 3 <= bytesMax) return true;
+    if (this.#bytes + this.#units > bytesMax) return false;
+    for (const text of this.#texts) this.#bytes += byteLength(text);
+    this.#texts = [];
+    this.#units = 0;
+    return this.#bytes <= bytesMax;
+  }
+}
+
+/** How many texts, from the first on, fit a page of `bytesMax` bytes; at least one if there is one. */
+export function fittingCount(texts: readonly string[], bytesMax: number): number {
+  const sum = new Utf8Sum();
+  for (const [index, text] of texts.entries()) {
+    sum.add(text);
+    if (index > 0 && !sum.fits(bytesMax)) return index;
+  }
+  return texts.length;
+}
+
 /** Whether `text` takes at most `bytesMax` bytes in UTF-8. */
 export function fitsBytes(text: string, bytesMax: number): boolean {
   if (text.length * 3 <= bytesMax) return true;

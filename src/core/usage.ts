@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from "zod";
-import { limitExceeded } from "./errors.ts";
+import type { Notice } from "./diagnostics.ts";
 import { limits } from "./limits.ts";
 import { amountSchema, nameSchema, parseShape } from "./schema.ts";
 
@@ -33,8 +33,11 @@ export interface UsageReport extends Partial<UsageTotals> {
   readonly model: string;
 }
 
-/** Totals told apart by model name. */
+/** Totals by model name; those past `limits.modelsMax` names are counted together as {@linkcode OTHER_MODELS}. */
 export type UsageByModel = Readonly<Record<string, UsageTotals>>;
+
+/** The name under which models are counted once there are too many names. */
+export const OTHER_MODELS = "other";
 
 /** No usage. */
 export const noUsage: UsageTotals = Object.freeze({
@@ -65,38 +68,51 @@ export function parseUsage(report: UsageReport): UsageTotals & { readonly model:
   return parseShape<UsageTotals & { readonly model: string }>(reportSchema, report, "record usage");
 }
 
-/** The sum of two totals, amount by amount. */
+/** The sum of two totals, amount by amount. A sum past the exact integers stays at the largest of them. */
 export function addUsage(a: UsageTotals, b: UsageTotals): UsageTotals {
   return Object.freeze({
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    cachedTokens: a.cachedTokens + b.cachedTokens,
-    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
-    requests: a.requests + b.requests,
-    costMicroUsd: a.costMicroUsd + b.costMicroUsd,
-    durationMs: a.durationMs + b.durationMs,
+    inputTokens: sum(a.inputTokens, b.inputTokens),
+    outputTokens: sum(a.outputTokens, b.outputTokens),
+    cachedTokens: sum(a.cachedTokens, b.cachedTokens),
+    reasoningTokens: sum(a.reasoningTokens, b.reasoningTokens),
+    requests: sum(a.requests, b.requests),
+    costMicroUsd: sum(a.costMicroUsd, b.costMicroUsd),
+    durationMs: sum(a.durationMs, b.durationMs),
   });
+}
+
+function sum(a: number, b: number): number {
+  return Math.min(a + b, Number.MAX_SAFE_INTEGER);
 }
 
 /** The totals by model with one more report added. */
 export function addUsageOf(totals: UsageByModel, model: string, usage: UsageTotals): UsageByModel {
-  const before = Object.hasOwn(totals, model) ? totals[model] : undefined;
-  return Object.freeze({ ...totals, [model]: addUsage(before ?? noUsage, usage) });
+  const name = countedAs(totals, model);
+  const before = Object.hasOwn(totals, name) ? totals[name] : undefined;
+  return Object.freeze({ ...totals, [name]: addUsage(before ?? noUsage, usage) });
 }
 
-/** Throws `limit_exceeded` when adding `usage` would leave the exact integers or name too many models. */
-export function checkUsageFits(
+/** The name that a model is counted under. One name of the bound is kept for those without a name of their own. */
+function countedAs(totals: UsageByModel, model: string): string {
+  if (Object.hasOwn(totals, model)) return model;
+  const names = Object.keys(totals).length - Number(Object.hasOwn(totals, OTHER_MODELS));
+  return names < limits.modelsMax - 1 ? model : OTHER_MODELS;
+}
+
+/** The report of usage that is not counted as it was recorded; `total` and `byModel` are those after it. */
+export function usageNotice(
   total: UsageTotals,
   byModel: UsageByModel,
-  usage: UsageTotals & { readonly model: string },
-): void {
-  for (const amount of amounts) {
-    const sum = total[amount] + usage[amount];
-    if (sum > Number.MAX_SAFE_INTEGER) {
-      throw limitExceeded("record usage", amount, Number.MAX_SAFE_INTEGER, sum);
-    }
-  }
-  if (Object.hasOwn(byModel, usage.model)) return;
-  const models = Object.keys(byModel).length + 1;
-  if (models > limits.modelsMax) throw limitExceeded("record usage", "models", limits.modelsMax, models);
+  model: string,
+  workerId: string,
+): (Notice & { readonly code: "usage_bounded" }) | undefined {
+  const full = amounts.filter((amount) => total[amount] === Number.MAX_SAFE_INTEGER);
+  const message = full.length > 0
+    ? `The sum of ${full.join(", ")} reached its bound and stays there`
+    : Object.hasOwn(byModel, model)
+    ? undefined
+    : `Usage names more than ${limits.modelsMax - 1} models; further ones are counted as "${OTHER_MODELS}"`;
+  return message === undefined
+    ? undefined
+    : { code: "usage_bounded", severity: "warning", message, workerId };
 }

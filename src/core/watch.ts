@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { onAbort } from "./abort.ts";
 import type { RuntimeEvent } from "./events.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions } from "./reading.ts";
-import { wakeOrAbort } from "./wake.ts";
+import type { WakeUp } from "./wake.ts";
 
 /** Where a watch begins and when it ends. */
 export interface WatchOptions {
@@ -19,32 +20,162 @@ export interface WatchOptions {
 
 /** What a watch reads from. */
 export interface WatchSource {
-  /** Throws when there is nothing to watch. */
-  begin(): void;
+  /** Wakes the watch: there are events, or the source ended. */
+  readonly news: WakeUp;
+  /** The newest durable event. */
+  newest(): number;
+  /** The error that ends the watch, if there is one. */
+  failure(): Error | undefined;
   /** Whether the runtime was closed. */
   isClosed(): boolean;
-  /** Resolves when there is news: events or the closing. */
-  news(): Promise<void>;
+  /** Whether no further event can come: the watched worker was purged. */
+  isOver(): boolean;
+  /** Whether this is the last event there is to watch. */
+  isLast(event: RuntimeEvent): boolean;
   /** A page of events. */
   read(options: PageOptions): Promise<EventPage>;
 }
 
-/** Events from a cursor on, as they become durable; ends when `signal` aborts or the runtime closes. */
-export async function* watchEvents(
-  source: WatchSource,
-  after: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<RuntimeEvent, void, void> {
-  let cursor = after;
-  source.begin();
-  while (!signal?.aborted && !source.isClosed()) {
-    const news = source.news();
-    const page = await source.read({ after: cursor, limit: limits.watchItemsMax });
-    for (const event of page.items) {
-      if (signal?.aborted || source.isClosed()) return;
-      yield event;
+/** A call of `next` that waits for its event. */
+interface Call {
+  readonly resolve: (result: IteratorResult<RuntimeEvent, void>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const DONE: IteratorResult<RuntimeEvent, void> = { done: true, value: undefined };
+
+/**
+ * Events from a cursor on, as they become durable. Ends quietly when `signal`
+ * aborts, the runtime closes or the worker is purged, and with the error when
+ * the source fails.
+ *
+ * An object of its own and not a generator: `return()` of a generator waits
+ * until its `next()` has settled. It listens only while a call waits.
+ */
+export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
+  readonly #source: WatchSource;
+  readonly #after: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #wake = (): void => queueMicrotask(() => this.#advance());
+  #calls: Call[] = [];
+  #page: readonly RuntimeEvent[] = [];
+  #index = 0;
+  #cursor: number;
+  #isReading = false;
+  #isEnded = false;
+  #unlisten: (() => void) | undefined;
+
+  /** A watch that has read nothing yet. */
+  constructor(source: WatchSource, after: number, signal: AbortSignal | undefined) {
+    this.#source = source;
+    this.#after = after;
+    this.#signal = signal;
+    // The last event of a purged worker may lie before the cursor that was asked for.
+    this.#cursor = Math.min(after, source.newest());
+  }
+
+  /** The next event. */
+  next(): Promise<IteratorResult<RuntimeEvent, void>> {
+    return new Promise((resolve, reject) => {
+      this.#calls.push({ resolve, reject });
+      this.#advance();
+    });
+  }
+
+  /** Ends the watch, and every call of `next` that waits. */
+  return(): Promise<IteratorResult<RuntimeEvent, void>> {
+    this.#end();
+    return Promise.resolve(DONE);
+  }
+
+  /** Ends the watch like `return`, and rejects with the error. */
+  throw(error: unknown): Promise<IteratorResult<RuntimeEvent, void>> {
+    this.#end();
+    return Promise.reject(error);
+  }
+
+  /** The watch itself. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Ends the watch. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  /** Answers the calls that wait; then reads, or listens for news. */
+  #advance(): void {
+    while (this.#calls.length > 0) {
+      if (this.#endsNow()) return this.#end();
+      const failure = this.#source.failure();
+      if (failure !== undefined) return this.#fail(failure);
+      if (this.#isReading) return;
+      const event = this.#page[this.#index++];
+      if (event === undefined) this.#page = [];
+      if (event !== undefined) this.#deliver(event);
+      else if (this.#cursor < this.#source.newest()) this.#read();
+      else if (this.#source.isOver()) return this.#end();
+      else return this.#listen();
     }
-    cursor = Math.max(cursor, page.next ?? page.lastEventId);
-    if (page.next === null) await wakeOrAbort(news, signal);
+    this.#stopListening();
+  }
+
+  #endsNow(): boolean {
+    if (this.#isEnded || this.#signal?.aborted) return true;
+    return this.#source.isClosed() && this.#source.failure() === undefined;
+  }
+
+  #deliver(event: RuntimeEvent): void {
+    const isLast = this.#source.isLast(event);
+    if (event.id > this.#after) this.#calls.shift()?.resolve({ done: false, value: event });
+    if (isLast) this.#end();
+  }
+
+  #read(): void {
+    this.#isReading = true;
+    this.#listen();
+    this.#source.read({ after: this.#cursor, limit: limits.watchItemsMax }).then(
+      (page) => {
+        if (!this.#isEnded) this.#take(page);
+      },
+      (error) => this.#fail(error),
+    );
+  }
+
+  #take({ items, next, lastEventId }: EventPage): void {
+    this.#isReading = false;
+    this.#page = items;
+    this.#index = 0;
+    this.#cursor = Math.max(this.#cursor, next ?? lastEventId);
+    this.#advance();
+  }
+
+  #listen(): void {
+    if (this.#unlisten !== undefined) return;
+    const { news } = this.#source;
+    const unlisten = this.#signal === undefined ? undefined : onAbort(this.#signal, () => this.#end());
+    news.add(this.#wake);
+    this.#unlisten = () => {
+      news.remove(this.#wake);
+      unlisten?.();
+    };
+  }
+
+  #stopListening(): void {
+    this.#unlisten?.();
+    this.#unlisten = undefined;
+  }
+
+  #fail(error: unknown): void {
+    this.#calls.shift()?.reject(error);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#page = [];
+    this.#stopListening();
+    for (const { resolve } of this.#calls.splice(0)) resolve(DONE);
   }
 }

@@ -82,8 +82,6 @@ export interface WorkerHost {
   ): Promise<Answer>;
   /** The durable state. Throws `worker_not_found`. */
   stateOf(workerId: WorkerId): WorkerState;
-  /** Whether this is the worker's open run. */
-  isOpenRun(workerId: WorkerId, runId: string): boolean;
   /** A page of a transcript. */
   transcriptOf(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage>;
   /** A page of events. */
@@ -97,9 +95,9 @@ export interface WorkerHost {
  *
  * Every command may throw `invalid_request`, `worker_not_found`,
  * `runtime_stopped`, `runtime_closed`, `conflict`, `key_reused`,
- * `limit_exceeded`, the store's `store_io`, `no_space`, `store_poisoned` and
- * `store_vanished`, and the reason of an aborted `signal`; what it throws
- * besides is said with it. After a rejection the command happened completely
+ * `limit_exceeded`, the store's `store_io`, `no_space`, `store_poisoned`,
+ * `store_vanished` and `store_fenced`, and the reason of an aborted `signal`;
+ * what it throws besides is said with it. After a rejection the command happened completely
  * or not at all; with a `key` it can be repeated safely.
  */
 export class Worker {
@@ -157,9 +155,8 @@ export class Worker {
 
   /** Begins a run. Throws `worker_busy` when one is open, `worker_not_running`. */
   async beginRun(options: BeginRunOptions = {}): Promise<Run> {
-    const action = "begin run";
-    if (options.runId !== undefined) checkText(options.runId, action, "runId", limits.nameBytesMax);
     const runId = options.runId ?? this.#host.newId();
+    checkText(runId, "begin run", "runId", limits.nameBytesMax);
     const content = { runId: options.runId ?? null };
     const outcome = await this.#submit(
       { type: "begin_run", workerId: this.workerId, runId },
@@ -195,7 +192,8 @@ export class Worker {
 
   /**
    * Gives up a stopped or cancelled worker: its state, its transcript and its
-   * keys. Its events stay in the log until that is pruned; what it used stays
+   * keys, but for those of the commands that ended it: a repeated `purge` with
+   * a `key` gets the first receipt. Its events stay in the log until that is pruned; what it used stays
    * in the totals. Throws `invalid_request` while it runs.
    */
   async purge(options: CommandOptions = {}): Promise<Receipt> {
@@ -213,7 +211,7 @@ export class Worker {
     return await this.#host.eventsOf(this.workerId, options);
   }
 
-  /** The worker's events as they become durable; see `Runtime.watch`. */
+  /** The worker's events as they become durable, its purge the last of them; see `Runtime.watch`. */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
     return this.#host.watchFrom(this.workerId, options);
   }
@@ -260,12 +258,10 @@ export class Worker {
   #run(outcome: Outcome): Run {
     const { subject: runId } = outcome;
     const { workerId } = this;
-    const host = this.#host;
-    const open = host.isOpenRun(workerId, runId);
     return {
       ...receipt(outcome),
       runId,
-      signal: host.runs.signalOf(workerId, runId, open),
+      signal: this.#host.runs.signalOf(workerId, outcome.eventId),
       finish: (how, options) => this.#finish(runId, how, options),
     };
   }

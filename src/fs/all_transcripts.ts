@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { isRuntimeError } from "../core/errors.ts";
 import { Slices } from "../core/turn.ts";
 import type { Transcripts } from "./transcripts.ts";
 
@@ -20,30 +19,16 @@ export async function flushAll(transcripts: Transcripts): Promise<void> {
   }
 }
 
-/**
- * A checkpoint is no place to leave a transcript unmended: what it is rebuilt
- * from may be pruned behind it. `firstEventId` is where the log begins.
- */
-export async function rebuildAll(transcripts: Transcripts, firstEventId: number): Promise<void> {
-  for (const [workerId, createdEventId] of transcripts.toRebuild()) {
-    await transcripts.rebuild(workerId).catch((error) => {
-      // One that is damaged is told when it is read, and keeps the log it needs from being pruned. One that
-      // failed for another reason, and of which the log does not hold all, needs what the last checkpoint says.
-      const isDamaged = isRuntimeError(error) && error.code === "store_corrupt";
-      if (createdEventId < firstEventId && !isDamaged) throw error;
-    });
-  }
+/** Rebuilds the transcripts that must be. One that cannot be rebuilt keeps the log it needs from being pruned. */
+export async function rebuildAll(transcripts: Transcripts): Promise<void> {
+  for (const workerId of transcripts.toRebuild()) await transcripts.rebuild(workerId);
 }
 
 /** Looks at the lines that a power cut may have taken, so that {@linkcode syncAll} says more of them; in turn, or all. */
 export async function proveAll(transcripts: Transcripts, turn?: number): Promise<void> {
   const slices = new Slices();
   for (const workerId of transcripts.unproven(turn)) {
-    try {
-      transcripts.look(workerId);
-    } catch {
-      // A file that cannot be read is told when it is asked for. It goes on counting as not synced.
-    }
+    transcripts.look(workerId);
     await slices.pause();
   }
 }

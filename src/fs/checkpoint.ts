@@ -11,7 +11,7 @@ import { z } from "zod";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import type { LoadedSnapshot, Snapshot } from "../core/store.ts";
 import { conversionHint } from "./conversion.ts";
-import { readBytes, withFile, writeNew } from "./disk.ts";
+import { closeQuietly, openIfThere, readBytes, writeNew } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import type { LogPosition } from "./log_recovery.ts";
@@ -114,12 +114,16 @@ export function readCheckpoint(
     const stat = fs.stat(path);
     if (stat === undefined) return undefined;
     if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
-    // One file for both looks: a reader beside a writer may find another of that name a moment later.
-    return withFile(fs, path, "read", (file) => {
+    // One file for both looks: a reader beside a writer may find another of that name a moment later, or none.
+    const file = openIfThere(fs, path);
+    if (file === undefined) return undefined;
+    try {
       const { size } = file.stat();
       checkSum(file, name, size);
       return parsed(file, runtimeId, name, size);
-    });
+    } finally {
+      closeQuietly(file);
+    }
   });
 }
 

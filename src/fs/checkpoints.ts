@@ -38,26 +38,32 @@ export class Checkpoints {
     this.#currentIsGood = current !== undefined;
     if (current !== undefined) return current;
     const previous = this.#tryRead(this.#layout.previousCheckpoint, PREVIOUS);
+    // A writer that is between its two renames leaves no newest one for a moment.
+    const renamed = previous === undefined
+      ? undefined
+      : this.#tryRead(this.#layout.checkpoint, CURRENT, false);
+    if (renamed !== undefined) return renamed;
     if (previous !== undefined) {
       this.#tell(PREVIOUS, "the newest checkpoint is not usable; the one before it serves");
     }
     return previous;
   }
 
-  /** The last event that the older checkpoint covers; 0 without one. */
-  previousThrough(): number {
-    return this.#tryRead(this.#layout.previousCheckpoint, PREVIOUS)?.snapshot.through ?? 0;
-  }
-
-  /** The first event from which a transcript must be rebuilt, going by either checkpoint; `Infinity` when all are whole. */
-  firstToRebuild(): number {
+  /**
+   * The last event that no opening needs, whichever checkpoint it begins with:
+   * none unless both are usable. A checkpoint needs its own last event, and the
+   * events of transcripts that it says must be rebuilt.
+   */
+  lastUnneeded(): number {
     const { checkpoint, previousCheckpoint } = this.#layout;
-    const rows = [this.#tryRead(checkpoint, CURRENT), this.#tryRead(previousCheckpoint, PREVIOUS)]
-      .flatMap((read) => read?.rows ?? []);
-    return rows.reduce(
-      (first, row) => row.transcriptBytes === undefined ? Math.min(first, row.createdEventId) : first,
-      Infinity,
+    const both = [this.#tryRead(previousCheckpoint, PREVIOUS), this.#tryRead(checkpoint, CURRENT)];
+    const needed = both.flatMap((read) =>
+      read === undefined ? [1] : [
+        read.snapshot.through,
+        ...read.rows.filter((row) => row.transcriptBytes === undefined).map((row) => row.createdEventId),
+      ]
     );
+    return needed.reduce((first, eventId) => Math.min(first, eventId)) - 1;
   }
 
   /** Writes a checkpoint; the current one becomes the one before. Returns its size. */
@@ -83,12 +89,12 @@ export class Checkpoints {
     });
   }
 
-  #tryRead(path: string, name: string): Checkpoint | undefined {
+  #tryRead(path: string, name: string, isTold = true): Checkpoint | undefined {
     try {
       return readCheckpoint(this.#fs, path, this.#runtimeId, name);
     } catch (error) {
       if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
-      this.#tell(name, error.message);
+      if (isTold) this.#tell(name, error.message);
       return undefined;
     }
   }

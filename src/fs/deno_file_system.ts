@@ -9,7 +9,16 @@
 import { ensureDir } from "@std/fs";
 import { dirname } from "@std/path";
 import * as fs from "node:fs";
-import type { DirectoryEntry, FileLock, FileStat, FileSystem, OpenFile, OpenMode } from "./file_system.ts";
+import type {
+  DirectoryEntry,
+  FileIdentity,
+  FileLock,
+  FileStat,
+  FileSystem,
+  OpenDirectory,
+  OpenFile,
+  OpenMode,
+} from "./file_system.ts";
 
 const OPTIONS: Record<OpenMode, Deno.OpenOptions> = {
   read: { read: true },
@@ -29,6 +38,30 @@ function kindOf(entry: Pick<Deno.FileInfo, "isSymlink" | "isFile" | "isDirectory
 function fileStat(info: Deno.FileInfo): FileStat {
   // Windows does not count links: there a file that is open cannot be unlinked.
   return { kind: kindOf(info), size: info.size, links: info.nlink ?? 1 };
+}
+
+function fileIdentity(info: Deno.FileInfo): FileIdentity {
+  const { ino, dev, mtime, ctime } = info;
+  const changedMs = ctime?.getTime() ?? 0;
+  return {
+    kind: kindOf(info),
+    device: dev,
+    inode: ino !== null && Number.isSafeInteger(ino) ? ino : 0,
+    modifiedMs: settled(mtime?.getTime() ?? NaN, changedMs),
+    changedMs,
+  };
+}
+
+/**
+ * Time of a change, or NaN while a later one could have the same. Deno cuts
+ * the time of the inode's change to a second, which may be the present one;
+ * FAT cuts times to two.
+ */
+function settled(modifiedMs: number, changedMs: number): number {
+  const stepMs = CLOCK_STEP_MS + (modifiedMs % 1_000 === 0 ? 2_000 : 1_000);
+  const nowMs = Date.now();
+  const isFresh = Math.abs(nowMs - modifiedMs) < stepMs || Math.abs(nowMs - changedMs) < stepMs;
+  return isFresh ? NaN : modifiedMs;
 }
 
 /** Runs `call`; `false` when it fails with `code`. */
@@ -58,21 +91,22 @@ function isThere(path: string): boolean {
 /** A clock of a file system may stand still for so long: what changed since within that time looks unchanged. */
 const CLOCK_STEP_MS = 100;
 
+/** The file of a handle. Fails with EBADF once that was closed. */
+function opened(file: Deno.FsFile | undefined): Deno.FsFile {
+  if (file !== undefined) return file;
+  throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
+}
+
 /** Positions are set before each call: nothing else uses the cursor, and the two calls are one step. */
 class DenoFile implements OpenFile {
   #opened: Deno.FsFile | undefined;
-  readonly #directory: string;
-  /** What was told last, and the change of the directory that it was told after. */
-  #told: { readonly stat: FileStat; readonly changeMs: number } | undefined;
 
-  constructor(file: Deno.FsFile, directory: string) {
+  constructor(file: Deno.FsFile) {
     this.#opened = file;
-    this.#directory = directory;
   }
 
   get #file(): Deno.FsFile {
-    if (this.#opened !== undefined) return this.#opened;
-    throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
+    return opened(this.#opened);
   }
 
   read(target: Uint8Array, position: number): number {
@@ -90,19 +124,20 @@ class DenoFile implements OpenFile {
   }
 
   /**
-   * Whoever asks Linux for the times of a file makes it count the next write
-   * as a change of its own (multigrain timestamps, since 6.13), which costs a
-   * sync a third of its time. So the size comes from the end of the file, and
-   * the links only from the system when the directory has changed: no link
-   * goes without that.
+   * The end of the file: a program that asks Linux for the times of a file
+   * makes it count the next write as a change of its own (multigrain
+   * timestamps, since 6.13), and the next sync takes a third longer.
    */
+  size(): number {
+    return this.#file.seekSync(0, Deno.SeekMode.End);
+  }
+
   stat(): FileStat {
-    const changeMs = directoryChangeMs(this.#directory);
-    if (this.#told?.changeMs !== changeMs) {
-      this.#told = { stat: fileStat(this.#file.statSync()), changeMs };
-      return this.#told.stat;
-    }
-    return { ...this.#told.stat, size: this.#file.seekSync(0, Deno.SeekMode.End) };
+    return fileStat(this.#file.statSync());
+  }
+
+  identity(): FileIdentity {
+    return fileIdentity(this.#file.statSync());
   }
 
   syncDataNow(): void {
@@ -123,13 +158,21 @@ class DenoFile implements OpenFile {
   }
 }
 
-/** When a name in a directory last changed; never equal to anything while that is not certain. */
-function directoryChangeMs(path: string): number {
-  try {
-    const changeMs = Deno.lstatSync(path).mtime?.getTime() ?? NaN;
-    return Math.abs(Date.now() - changeMs) < CLOCK_STEP_MS ? NaN : changeMs;
-  } catch {
-    return NaN;
+/** An open directory, where the platform can open one. */
+class DenoDirectory implements OpenDirectory {
+  #file: Deno.FsFile | undefined;
+
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  identity(): FileIdentity {
+    return fileIdentity(opened(this.#file).statSync());
+  }
+
+  close(): void {
+    opened(this.#file).close();
+    this.#file = undefined;
   }
 }
 
@@ -152,6 +195,10 @@ class DenoLock implements FileLock {
 
   constructor(file: Deno.FsFile) {
     this.#file = file;
+  }
+
+  identity(): FileIdentity {
+    return fileIdentity(opened(this.#file).statSync());
   }
 
   release(): void {
@@ -183,7 +230,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   open(path: string, mode: OpenMode): OpenFile {
-    return new DenoFile(Deno.openSync(path, OPTIONS[mode]), dirname(path));
+    return new DenoFile(Deno.openSync(path, OPTIONS[mode]));
   }
 
   stat(path: string): FileStat | undefined {
@@ -193,6 +240,24 @@ export class DenoFileSystem implements FileSystem {
       if (codeOf(error) === "ENOENT") return undefined;
       throw error;
     }
+  }
+
+  identity(path: string): FileIdentity | undefined {
+    try {
+      return fileIdentity(Deno.lstatSync(path));
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  openDirectory(path: string): OpenDirectory {
+    // A FIFO would block the opening; the kind is read first.
+    const { isDirectory } = Deno.lstatSync(path);
+    if (isDirectory) return new DenoDirectory(Deno.openSync(path));
+    throw Object.assign(new Error(`Cannot open ${JSON.stringify(path)}: it is no directory`), {
+      code: "ENOTDIR",
+    });
   }
 
   list(path: string): DirectoryEntry[] {

@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname } from "@std/path";
-import { corrupt, guarded, guardedAsync } from "./faults.ts";
+import { corrupt, guarded, guardedAsync, isNotFound } from "./faults.ts";
 import type { FileSystem, OpenFile, OpenMode } from "./file_system.ts";
 import { TEMPORARY_SUFFIX } from "./layout.ts";
 
@@ -76,8 +76,24 @@ export function readSmallFile(
     if (stat === undefined) return undefined;
     if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
     if (stat.size > bytesMax) throw corrupt(name, `it has ${stat.size} bytes, more than ${bytesMax}`);
-    return withFile(fs, path, "read", (file) => readBytes(file, 0, stat.size));
+    const file = openIfThere(fs, path);
+    if (file === undefined) return undefined;
+    try {
+      return readBytes(file, 0, stat.size);
+    } finally {
+      closeQuietly(file);
+    }
   });
+}
+
+/** Opens a file to read it; `undefined` if it is not there, or is gone since it was looked at. */
+export function openIfThere(fs: FileSystem, path: string): OpenFile | undefined {
+  try {
+    return fs.open(path, "read");
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }
 
 /** How a file is replaced. */

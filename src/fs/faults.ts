@@ -64,8 +64,19 @@ function missingFlag(error: Error, operation: string, path: string): RuntimeErro
     : /\bwrite access\b|--allow-write/.test(error.message)
     ? "--allow-write"
     : "--allow-read";
-  const message = `Cannot ${operation} ${JSON.stringify(path)}: run again with ${flag} for this directory`;
+  const target = linkTarget(error, path);
+  const why = target === undefined
+    ? `run again with ${flag} for this directory`
+    : `a link leads to ${JSON.stringify(target)}; run again with ${flag} for the directory it leads to`;
+  const message = `Cannot ${operation} ${JSON.stringify(path)}: ${why}`;
   return new RuntimeError("store_permission", message, { operation, path, flag }, { cause: error });
+}
+
+/** The path without permission, if links in `path` lead to it: Deno asks for what they lead to. */
+function linkTarget(error: Error, path: string): string | undefined {
+  const target = /access to "(.+?)"/.exec(error.message)?.[1];
+  if (target === undefined || target.startsWith(dirname(path)) || path.startsWith(target)) return undefined;
+  return target;
 }
 
 /** Runs `work`; what the platform throws comes out as a typed error. */

@@ -25,6 +25,27 @@ export interface FileStat {
 }
 
 /**
+ * Identity of what a path, an open file or an open directory names. Two that
+ * are equal in `device` and `inode` are the same while a handle to either one
+ * is open: only then is an inode number not reused.
+ */
+export interface FileIdentity {
+  /** Kind of the file; a symbolic link is never followed. */
+  readonly kind: FileStat["kind"];
+  /** Device that holds the file. */
+  readonly device: number;
+  /** Number of the file on its device; 0 where the platform gives none, or none that is exact. */
+  readonly inode: number;
+  /**
+   * Time of the last change of the contents (of a directory: of its names).
+   * NaN, which equals nothing, while a later change could still have the same time.
+   */
+  readonly modifiedMs: number;
+  /** Time of the last change of the inode, which no program can set; as coarse as a second, 0 where there is none. */
+  readonly changedMs: number;
+}
+
+/**
  * How a file is opened: `read` an existing file, `update` an existing file
  * (read and write), or `create` a file that must not exist (read and write,
  * mode 0600). Never in append mode: the writer knows its offset.
@@ -39,8 +60,12 @@ export interface OpenFile {
   write(bytes: Uint8Array, position: number): number;
   /** Cuts or extends the file to `size` bytes. */
   truncate(size: number): void;
+  /** Size in bytes. Unlike `stat`, it does not make the next sync slower. */
+  size(): number;
   /** Size and links of the open file, wherever its name went. */
   stat(): FileStat;
+  /** Identity of the open file. */
+  identity(): FileIdentity;
   /** fdatasync on this thread: contents and size are on the device when it returns. */
   syncDataNow(): void;
   /** fdatasync off this thread. */
@@ -53,8 +78,18 @@ export interface OpenFile {
 
 /** An exclusive lock held on a file until it is released or the process ends. */
 export interface FileLock {
+  /** Identity of the locked file. */
+  identity(): FileIdentity;
   /** Unlocks, then closes. Harmless when repeated. */
   release(): void;
+}
+
+/** An open directory. While it is open its inode number is not reused. */
+export interface OpenDirectory {
+  /** Identity of the directory, wherever its name went. */
+  identity(): FileIdentity;
+  /** Closes the directory. */
+  close(): void;
 }
 
 /** A name in a directory. */
@@ -73,6 +108,10 @@ export interface FileSystem {
   open(path: string, mode: OpenMode): OpenFile;
   /** What the path is, or `undefined` when it does not exist. */
   stat(path: string): FileStat | undefined;
+  /** Identity of what the path names, or `undefined` when it does not exist. */
+  identity(path: string): FileIdentity | undefined;
+  /** Opens a directory, not through a link. Fails with ENOTDIR for anything else. */
+  openDirectory(path: string): OpenDirectory;
   /** The names in a directory, in no certain order. */
   list(path: string): DirectoryEntry[];
   /**

@@ -29,20 +29,22 @@ import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
 import { DenoFileSystem } from "./deno_file_system.ts";
 import { guardedAsync, storeFault } from "./faults.ts";
-import type { FileLock, FileSystem } from "./file_system.ts";
+import type { FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
-import { type RuntimeLayout, runtimeLayout } from "./layout.ts";
-import { SYNC_TURNS } from "./known_transcript.ts";
+import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
+import { SYNC_TURNS, type TranscriptLength } from "./known_transcript.ts";
 import { LogPages } from "./log_pages.ts";
-import type { LogEnd, LogStart } from "./log_recovery.ts";
+import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
 import { LogWriter } from "./log_writer.ts";
 import { Projections } from "./projections.ts";
-import { prunable, removeSegments } from "./pruning.ts";
+import { type Prunable, prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { listSegments, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
+import { OneAtATime } from "./one_at_a_time.ts";
+import { isVanished } from "./place_guard.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
 import { completeTranscripts } from "./transcript_completion.ts";
@@ -53,8 +55,8 @@ import type { PlacedLine } from "./waiting_lines.ts";
 
 /** Options of {@linkcode FsRuntimeStore.open}. */
 export interface FsStoreOptions {
-  /** Directory below which all runtimes of a host lie. */
-  readonly root: string;
+  /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
+  readonly root: string | URL;
   /** The runtime to keep: 1 to 80 bytes of UTF-8. */
   readonly runtimeId: string;
   /** Whether to create the store when there is none. Never overwrites. @default {true} */
@@ -85,12 +87,13 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly #layout: RuntimeLayout;
   readonly #place: OpenedPlace;
   readonly #config: StoreConfig;
-  readonly #lock: FileLock;
   readonly #pages: LogPages;
   readonly #transcripts: Transcripts;
   readonly #quarantine: Quarantine;
   readonly #checkpoints: Checkpoints;
   readonly #timer: IdleTimer;
+  /** Checkpoints and prunings: what one of them plans by, the other changes. */
+  readonly #checkpointing = new OneAtATime();
   #notices: Notice[];
   #host: StoreHost | undefined;
   #writer: LogWriter | undefined;
@@ -110,20 +113,15 @@ export class FsRuntimeStore implements RuntimeStore {
   #namesUnsynced = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    disk: FileSystem,
-    layout: RuntimeLayout,
-    runtimeId: RuntimeId,
-    place: OpenedPlace,
-  ) {
+  private constructor(layout: RuntimeLayout, runtimeId: RuntimeId, place: OpenedPlace) {
     const notice = (found: Notice) => this.#notice(found);
-    const fs = this.#fs = withHandleRoom(disk, () => this.#transcripts.makeRoom());
+    const fs = this.#fs = withHandleRoom(place.fs, () => this.#transcripts.makeRoom());
+    place.guard.onLost = (error) => this.#lost(error);
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
     this.#layout = layout;
     this.#place = place;
     this.#config = place.config;
-    this.#lock = place.lock;
     this.#notices = [...place.notices];
     this.#pages = new LogPages(fs, layout, runtimeId);
     this.#quarantine = new Quarantine(fs, layout, place.config.limits, notice);
@@ -152,11 +150,12 @@ export class FsRuntimeStore implements RuntimeStore {
     const fs = environment.fileSystem ?? new DenoFileSystem();
     const now = environment.now ?? Date.now;
     const runtimeId = parseRuntimeId(options.runtimeId);
-    const layout = runtimeLayout(options.root, runtimeId);
+    const root = absolutePath(options.root);
+    const layout = runtimeLayout(root, runtimeId);
     const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
-    const { root, create = true } = options;
+    const { create = true } = options;
     const place = await openPlace(fs, layout, { root, runtimeId, create, owner });
-    return new FsRuntimeStore(fs, layout, runtimeId, place);
+    return new FsRuntimeStore(layout, runtimeId, place);
   }
 
   /** The operator's name of the runtime, from `config.jsonc`. */
@@ -181,14 +180,14 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Appends a batch to the log; resolves when it is durable. */
   async append(batch: AppendBatch): Promise<AppendResult> {
     const writer = this.#loadedWriter();
-    if (batch.expectedLastEventId !== writer.lastEventId) throw fenced(batch, writer.lastEventId);
+    if (batch.expectedLastEventId !== writer.lastEventId) writer.fail(fenced(batch, writer.lastEventId));
     const lines = await writer.append(batch.events);
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
     }
-    this.#projections?.touch(batch.touched);
-    this.#timer.touch();
     await this.#keepTranscriptsBounded();
+    this.#projections?.touch(batch.touched, writer.lastEventId);
+    this.#timer.touch();
     return { snapshotDue: this.#checkpointIsDue() };
   }
 
@@ -212,20 +211,31 @@ export class FsRuntimeStore implements RuntimeStore {
         `Cannot save snapshot: it is of event ${snapshot.through}, not ${writer.lastEventId}`,
       );
     }
-    // Both of this moment; what follows may take its time.
+    // All of this moment; what follows may take its time.
     const { position } = writer;
     const turn = this.#checkpointIsDue() ? this.#turn = (this.#turn + 1) % SYNC_TURNS : undefined;
-    let lengths = this.#transcripts.lengths();
+    const lengths = this.#transcripts.lengths();
     const bytesBefore = this.#bytesSinceCheckpoint;
+    await this.#checkpointing.run(() => this.#saveCheckpoint(snapshot, position, lengths, turn));
+    this.#bytesSinceCheckpoint -= bytesBefore;
+    this.#checkpointThrough = snapshot.through;
+  }
+
+  /** Writes a checkpoint. A worker whose files cannot be written does not hold it up: the log has the lines. */
+  async #saveCheckpoint(
+    snapshot: Snapshot,
+    position: LogPosition,
+    lengthsThen: ReadonlyMap<string, TranscriptLength>,
+    turn: number | undefined,
+  ): Promise<void> {
+    const writer = this.#loadedWriter();
     await writer.syncNow();
     this.#removeLeftovers();
     await this.#syncTranscripts(turn);
     // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
-    if (writer.lastEventId === snapshot.through) lengths = this.#transcripts.lengths();
+    const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
     // A purge that is covered is never seen again: what it left must be gone before.
-    const behind = this.#transcripts.faultBehind(lengths, writer.segments[0] ?? 1);
-    const fault = this.#purged.fault ?? behind;
-    if (fault !== undefined) throw fault;
+    if (this.#purged.fault !== undefined) throw this.#purged.fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
     this.#checkpointBytes = await this.#checkpoints.save({
@@ -235,34 +245,41 @@ export class FsRuntimeStore implements RuntimeStore {
       runtimeJson,
       rows,
     });
-    this.#bytesSinceCheckpoint -= bytesBefore;
-    this.#checkpointThrough = through;
   }
 
   /** Gives up whole segments that neither checkpoint needs. */
   async prune(prune: PruneEvents): Promise<PrunedEvents> {
     const writer = this.#loadedWriter();
-    if (!prune.dryRun) {
+    if (prune.dryRun) return this.#prunable(this.#lastUnneeded(prune.through)).pruned;
+    return await this.#checkpointing.run(async () => {
+      // Events that become unneeded while transcripts are synced stay: the sync may have missed their lines.
+      const through = this.#lastUnneeded(prune.through);
       // Transcripts must do without these events from now on: they have to be right, and to last.
       await lookAtAll(this.#transcripts);
       await this.#syncTranscripts();
-    }
-    // The older checkpoint begins at its own last event, so the segment of that one stays.
-    const through = Math.min(prune.through, this.#checkpoints.previousThrough() - 1, this.#lastUnneeded());
-    const { gone, pruned } = prunable(this.#fs, this.#layout, writer.segments, through);
-    if (prune.dryRun || gone.length === 0) return pruned;
-    writer.forget(new Set(gone));
-    this.#pages.close();
-    await removeSegments(this.#fs, this.#layout, gone);
-    return pruned;
+      const { gone, pruned } = this.#prunable(Math.min(through, this.#transcripts.firstNeeded() - 1));
+      if (gone.length === 0) return pruned;
+      writer.forget(new Set(gone));
+      this.#pages.close();
+      await removeSegments(this.#fs, this.#layout, gone);
+      return pruned;
+    });
   }
 
-  /** The last event from which no transcript must be rebuilt. */
-  #lastUnneeded(): number {
-    return Math.min(this.#checkpoints.firstToRebuild(), ...this.#transcripts.toRebuild().values()) - 1;
+  /** The last event up to `through` that neither a checkpoint nor a transcript needs. */
+  #lastUnneeded(through: number): number {
+    return Math.min(through, this.#checkpoints.lastUnneeded(), this.#transcripts.firstNeeded() - 1);
   }
 
-  /** Waits until transcripts and projections are written. */
+  #prunable(through: number): Prunable {
+    return prunable(this.#fs, this.#layout, this.#loadedWriter().segments, through);
+  }
+
+  /**
+   * Waits until transcripts and projections are written. Resolves too when
+   * files of single workers could not be: a diagnostic `projection_failed`
+   * names each, its events are safe in the log, and the next flush tries again.
+   */
   async flush(): Promise<void> {
     this.#loadedWriter();
     await this.#flush();
@@ -327,7 +344,9 @@ export class FsRuntimeStore implements RuntimeStore {
     const writer = new LogWriter(this.#fs, this.#layout, this.runtimeId, { ...end, segments: kept }, {
       durability,
       segmentBytes,
+      guard: this.#place.guard,
       notice: (found) => this.#notice(found),
+      lost: (error) => this.#lost(error),
     });
     if (!isClean) await writer.startSegment();
     if (!wasUsed) this.#projections?.begin();
@@ -397,9 +416,8 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async #syncTranscripts(turn?: number): Promise<void> {
-    const [firstEventId = 1] = this.#loadedWriter().segments;
     await proveAll(this.#transcripts, turn);
-    await rebuildAll(this.#transcripts, firstEventId);
+    await rebuildAll(this.#transcripts);
     await flushAll(this.#transcripts);
     if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
     await syncAll(this.#transcripts, turn);
@@ -422,27 +440,33 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   #flushQuietly(): void {
-    if (this.#closing !== undefined || this.#projections?.idle !== false) return;
-    this.#flush().catch((error) => {
-      const { message } = storeFault(error, "flush", this.#layout.directory);
-      this.#notice({ code: "projection_failed", severity: "warning", message });
-    });
+    if (this.#closing !== undefined || this.#isLost || this.#projections?.idle !== false) return;
+    this.#flush().catch((error) => this.#flushFailed(error));
+  }
+
+  #flushFailed(error: unknown): void {
+    // A lost place was reported as that.
+    if (isVanished(error)) return;
+    const { message } = storeFault(error, "flush", this.#layout.directory);
+    this.#notice({ code: "projection_failed", severity: "warning", message });
   }
 
   async #close(): Promise<void> {
     this.#timer.stop();
     try {
-      if (this.#writer !== undefined && this.#writer.failure === undefined) await this.#flush();
+      if (this.#writer !== undefined && !this.#isLost) await this.#flush();
     } catch (error) {
-      const { message } = storeFault(error, "flush", this.#layout.directory);
-      this.#notice({ code: "projection_failed", severity: "warning", message });
+      this.#flushFailed(error);
     } finally {
       await this.#flushing?.catch(() => {});
-      await this.#relieving;
+      await this.#relieving?.catch(() => {});
+      // Nothing is removed or renamed once the lock is released.
+      await this.#checkpointing.idle();
       this.#transcripts.close();
       this.#pages.close();
       this.#writer?.finish();
-      this.#lock.release();
+      this.#place.guard.release();
+      this.#place.lock.release();
     }
   }
 
@@ -460,7 +484,19 @@ export class FsRuntimeStore implements RuntimeStore {
     else this.#host.notice(found);
   }
 
+  /** Whether nothing more may be written. */
+  get #isLost(): boolean {
+    return this.#writer?.failure !== undefined || this.#place.guard.failure !== undefined;
+  }
+
+  #lost(error: RuntimeError): void {
+    this.#timer.stop();
+    this.#host?.lost(error);
+  }
+
   #mustBeOpen(): void {
+    const { failure } = this.#place.guard;
+    if (failure !== undefined) throw failure;
     if (this.#closing === undefined) return;
     const message = `Cannot use store of runtime ${JSON.stringify(this.runtimeId)}: it is closed`;
     throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });
@@ -475,8 +511,8 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 }
 
-function fenced(batch: AppendBatch, actual: number): RuntimeError<"conflict"> {
-  const expected = batch.expectedLastEventId;
-  const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
-  return new RuntimeError("conflict", message, { expected, actual });
+function fenced(batch: AppendBatch, actual: number): RuntimeError<"store_fenced"> {
+  const message =
+    `Cannot append events after ${batch.expectedLastEventId}: the last one is ${actual}, of another writer`;
+  return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
 }

@@ -18,6 +18,8 @@ export function withHandleRoom(fs: FileSystem, makeRoom: () => boolean): FileSys
     supports: fs.supports,
     open: (path, mode) => repeated(() => fs.open(path, mode), mayRepeat),
     stat: (path) => fs.stat(path),
+    identity: (path) => fs.identity(path),
+    openDirectory: (path) => repeated(() => fs.openDirectory(path), mayRepeat),
     list: (path) => repeated(() => fs.list(path), mayRepeat),
     ensureDirectory: (path) => fs.ensureDirectory(path),
     makeDirectory: (path) => fs.makeDirectory(path),

@@ -45,7 +45,7 @@ export interface Transcript {
   proven: boolean;
   /** With which of {@linkcode SYNC_TURNS} checkpoints it is synced, from 0. */
   readonly turn: number;
-  /** Why the lines could not be written so far. */
+  /** Why the file could not be read, written or synced so far. */
   fault: RuntimeError | undefined;
   /** The rebuilding under way. */
   rebuilding: Promise<void> | undefined;
@@ -85,7 +85,13 @@ export function lengthOf(transcript: Transcript): TranscriptLength {
 /** What a checkpoint says of a length, by what is synced of the transcript, if it is still the worker's. */
 export function withSynced(length: TranscriptLength, transcript: Transcript | undefined): TranscriptLength {
   const isSame = transcript?.owner.createdEventId === length.createdEventId;
-  const synced = (isSame ? transcript.synced : undefined) ?? NOTHING;
+  const known = isSame ? transcript.synced : undefined;
+  // One that is to be rebuilt takes over what was synced; what came after it is in the log.
+  if (isSame && transcript.bytes === undefined || length.transcriptBytes === undefined) {
+    const lost = { ...length, transcriptBytes: undefined };
+    return known === undefined ? lost : { ...lost, transcriptSynced: known };
+  }
+  const synced = known ?? NOTHING;
   return synced.bytes >= (length.transcriptBytes ?? 0) ? length : { ...length, transcriptSynced: synced };
 }
 

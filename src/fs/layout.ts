@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { join, SEPARATOR } from "@std/path";
+import { fromFileUrl, isAbsolute, join, SEPARATOR } from "@std/path";
 import { invalidRequest } from "../core/errors.ts";
+import { guarded } from "./faults.ts";
 import { encodeName } from "./names.ts";
 
 /** Version of the on-disk format. */
@@ -36,19 +37,40 @@ export interface RuntimeLayout {
   readonly quarantine: string;
 }
 
+const URL_TEXT = /^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i;
+
+/**
+ * The absolute path of a path or a `file:` URL, by the directory the process
+ * is in now. Throws `invalid_request` for anything else.
+ */
+export function absolutePath(path: string | URL): string {
+  if (path instanceof URL || URL_TEXT.test(path)) return pathOfUrl(path);
+  if (typeof path !== "string" || path === "") throw invalidRequest("use root directory", "a path is needed");
+  // The current directory is asked for only where it is needed, and takes no permission.
+  return isAbsolute(path) ? join(path) : join(guarded("resolve", path, () => Deno.cwd()), path);
+}
+
+function pathOfUrl(url: string | URL): string {
+  try {
+    return fromFileUrl(url);
+  } catch {
+    throw invalidRequest("use root directory", `a path or a file URL is needed, not ${url}`);
+  }
+}
+
 /** The directory that holds the runtimes of a root. Throws `invalid_request` for a root that is no path. */
-export function runtimesDirectory(root: string): string {
-  if (typeof root !== "string" || root === "") throw invalidRequest("use root directory", "a path is needed");
-  return join(root, "runtimes");
+export function runtimesDirectory(root: string | URL): string {
+  return join(absolutePath(root), "runtimes");
 }
 
 /** The paths of a runtime below a root directory. */
-export function runtimeLayout(root: string, runtimeId: string): RuntimeLayout {
+export function runtimeLayout(root: string | URL, runtimeId: string): RuntimeLayout {
   return layoutIn(join(runtimesDirectory(root), encodeName(runtimeId)));
 }
 
 /** The paths of a runtime in its own directory, wherever that lies. */
-export function layoutIn(directory: string): RuntimeLayout {
+export function layoutIn(place: string | URL): RuntimeLayout {
+  const directory = absolutePath(place);
   return {
     directory,
     identity: join(directory, "runtime.json"),

@@ -30,19 +30,35 @@ const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
  * for a link in its place, or `store_io` where locks do not lock.
  */
 export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<FileLock> {
-  mustBeNoLink(fs, layout);
-  const held = await tryLock(fs, layout.lock);
-  if (held === undefined) throw lockedError(fs, layout);
-  const lock = { release: () => releaseQuietly(held) };
+  const lock = await holdLock(fs, layout);
   try {
-    testLock(fs, layout.lock);
-    const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
-    await replaceFile(fs, layout.owner, [bytes], { durable: false });
+    await writeOwner(fs, layout, owner);
     return lock;
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+/** Takes the lock, and writes nothing. Throws as {@linkcode takeLock} does. */
+export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<FileLock> {
+  mustBeNoLink(fs, layout);
+  const held = await tryLock(fs, layout.lock);
+  if (held === undefined) throw lockedError(fs, layout);
+  const lock = { identity: () => held.identity(), release: () => releaseQuietly(held) };
+  try {
+    testLock(fs, layout.lock);
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Writes who holds the lock. */
+export async function writeOwner(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
+  await replaceFile(fs, layout.owner, [bytes], { durable: false });
 }
 
 /** Locking creates the file where there is none: through a link, that would be somewhere else. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { RuntimeError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ReadEvents, StoredEvents } from "../core/store.ts";
 import { conversionHint } from "./conversion.ts";
@@ -15,7 +14,7 @@ import { idOf } from "./lines.ts";
 import { contentSize } from "./log_room.ts";
 import { OpenFiles } from "./open_files.ts";
 import { TORN_BYTES_MAX } from "./recovery_table.ts";
-import { segmentHeader } from "./segments.ts";
+import { cursorExpired, segmentHeader } from "./segments.ts";
 import type { SortedLines } from "./sorted_lines.ts";
 
 /** What there is to read: the log as far as it is durable. */
@@ -48,7 +47,9 @@ export class LogPages {
   /** A page of events. Throws `cursor_expired`, `store_corrupt`. */
   read(log: DurableLog, read: ReadEvents): StoredEvents {
     const firstEventId = log.segments[0] ?? 1;
-    if (read.after !== undefined && read.after < firstEventId - 1) throw expired(read.after, firstEventId);
+    if (read.after !== undefined && read.after < firstEventId - 1) {
+      throw cursorExpired(read.after, firstEventId);
+    }
     const before = Math.min(read.before ?? Infinity, log.lastEventId + 1);
     const keep = read.after === undefined ? "last" : "first";
     const from = read.after === undefined ? Math.max(firstEventId, before - read.limit) : read.after + 1;
@@ -142,9 +143,4 @@ export class LogPages {
     this.#bounds.set(segment, bounds);
     return bounds;
   }
-}
-
-function expired(after: number, firstEventId: number): RuntimeError<"cursor_expired"> {
-  const message = `Cannot read events after ${after}: the oldest that is kept is ${firstEventId}`;
-  return new RuntimeError("cursor_expired", message, { after, firstEventId });
 }

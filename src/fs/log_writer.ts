@@ -6,8 +6,8 @@
  * - *a write failed*: the file is cut back to the last good offset and the cut
  *   is synced; the batch is refused and the next one may succeed.
  * - *failed for good*: a sync failed (what is on the device is not known, and
- *   a second sync would claim success), a cut failed, or the file was removed
- *   or written by somebody else. Every later append is refused with the same
+ *   a second sync would claim success), a cut failed, or the file was moved,
+ *   removed or written by another process. Every later append is refused with the same
  *   error; reopening begins a new segment.
  *
  * @module
@@ -17,11 +17,12 @@ import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { closeQuietly, removeQuietly, writeAll } from "./disk.ts";
 import { guarded, isExisting, storeFault } from "./faults.ts";
-import type { FileStat, FileSystem, OpenFile } from "./file_system.ts";
+import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { LineBuffer } from "./line_buffer.ts";
 import { LogRoom } from "./log_room.ts";
 import type { LogPosition } from "./log_recovery.ts";
+import { isVanished, type PlaceGuard, vanished } from "./place_guard.ts";
 import { segmentHeader } from "./segments.ts";
 import { SyncClock } from "./sync_clock.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
@@ -47,8 +48,12 @@ export interface WriterOptions {
   readonly durability: "synced" | "written";
   /** A segment is closed once it is longer. */
   readonly segmentBytes: number;
+  /** Checks that the paths still name the files written. Without one, links and size are checked. */
+  readonly guard?: PlaceGuard | undefined;
   /** Takes what is noticed. */
   readonly notice: (notice: Notice) => void;
+  /** Takes a final failure, at the moment it happens. */
+  readonly lost?: ((error: RuntimeError) => void) | undefined;
 }
 
 /** Appends batches of events to the log. */
@@ -57,7 +62,8 @@ export class LogWriter {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #options: WriterOptions;
-  readonly #segments: number[];
+  /** Replaced when it changes: readers keep the list that they began with. */
+  #segments: readonly number[];
   readonly #lines = new LineBuffer();
   readonly #clock: SyncClock;
   #file: OpenFile | undefined;
@@ -130,6 +136,7 @@ export class LogWriter {
     const { bytes, lines } = this.#lines.encode(events, this.#syncedEventId);
     this.#write(file, bytes);
     await this.#sync(file, bytes.length);
+    this.#confirm(file);
     this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);
     this.#offset += bytes.length;
     this.#lastEventId += events.length;
@@ -148,7 +155,7 @@ export class LogWriter {
     await this.#syncCreated(file, path);
     this.close();
     this.#file = file;
-    if (this.#segment !== firstEventId) this.#segments.push(firstEventId);
+    if (this.#segment !== firstEventId) this.#segments = [...this.#segments, firstEventId];
     this.#offset = this.#size = header.length;
     this.#room = new LogRoom();
     this.#lineOffset = 0;
@@ -163,18 +170,23 @@ export class LogWriter {
 
   /** Forgets segments that were removed. */
   forget(segments: ReadonlySet<number>): void {
-    const kept = this.#segments.filter((segment) => !segments.has(segment));
-    this.#segments.splice(0, this.#segments.length, ...kept);
+    this.#segments = this.#segments.filter((segment) => !segments.has(segment));
   }
 
   /** Ends the log as a plain file, without room; what remains after a crash here is cut at the next opening. */
   finish(): void {
     try {
-      if (this.#failure === undefined && this.#size > this.#offset) this.#cutRoomNow();
+      const isLost = this.#failure !== undefined || this.#options.guard?.failure !== undefined;
+      if (!isLost && this.#size > this.#offset) this.#cutRoomNow();
     } catch {
       // The room stays, and is no content.
     }
     this.close();
+  }
+
+  /** Ends the log for good: every later append is refused with this error, or with an earlier one. */
+  fail(error: RuntimeError): void {
+    this.#fail(error);
   }
 
   /** Closes the file. */
@@ -203,7 +215,7 @@ export class LogWriter {
       if (!isExisting(error)) throw error;
       const size = this.#fs.stat(path)?.size ?? 0;
       if (size > headerBytes) {
-        throw this.#fail(this.#vanished("a segment appeared that this store did not write"));
+        throw this.#fail(this.#vanished("another process wrote it"));
       }
       const file = this.#fs.open(path, "update");
       file.truncate(0);
@@ -292,32 +304,47 @@ export class LogWriter {
   }
 
   /**
-   * Once per commit, before anything is written: the file is still linked and
-   * as long as this writer left it. What others did to it is told, and not
-   * written over.
+   * Checks before each write that the store is in its place and the file as
+   * long as this writer left it. What others wrote is not written over.
    */
   #checkFile(file: OpenFile): void {
-    const stat = this.#statOf(file);
-    if (stat.links === 0) throw this.#fail(this.#vanished("the file was removed or replaced"));
-    if (stat.size !== this.#size) {
-      const reason = `the file has ${stat.size} bytes, not ${this.#size}: somebody else writes it`;
-      throw this.#fail(this.#vanished(reason));
-    }
+    const { guard } = this.#options;
+    const size = this.#checked(() => {
+      guard?.check();
+      if (guard?.isExact) return file.size();
+      const stat = file.stat();
+      if (stat.links === 0) throw this.#vanished("it was moved or removed while the store was open");
+      return stat.size;
+    });
+    if (size === this.#size) return;
+    throw this.#fail(
+      this.#vanished(`the file has ${size} bytes, not ${this.#size}: another process writes it`),
+    );
   }
 
-  #statOf(file: OpenFile): FileStat {
+  /** Checks after the sync, before the batch is acknowledged, that the path names the file written. */
+  #confirm(file: OpenFile): void {
+    this.#checked(() => this.#options.guard?.confirm(file, this.#path, this.#segments));
+  }
+
+  #checked<T>(check: () => T): T {
     try {
-      return file.stat();
+      return check();
     } catch (error) {
       throw this.#fail(this.#poison("the file could not be checked", error));
     }
   }
 
   #fail(error: RuntimeError): RuntimeError {
-    return this.#failure ??= error;
+    if (this.#failure !== undefined) return this.#failure;
+    this.#failure = error;
+    if (isVanished(error)) this.#options.guard?.lose(error);
+    else this.#options.lost?.(error);
+    return error;
   }
 
-  #poison(reason: string, error: unknown): RuntimeError<"store_poisoned"> {
+  #poison(reason: string, error: unknown): RuntimeError {
+    if (isVanished(error)) return error;
     const file = nameOf(this.#layout, this.#path);
     const cause = storeFault(error, "write", this.#path);
     const message = `Cannot write ${JSON.stringify(file)}: ${reason}; reopen the store`;
@@ -325,11 +352,7 @@ export class LogWriter {
   }
 
   #vanished(reason: string): RuntimeError<"store_vanished"> {
-    const file = nameOf(this.#layout, this.#path);
-    return new RuntimeError("store_vanished", `Cannot write ${JSON.stringify(file)}: ${reason}`, {
-      file,
-      reason,
-    });
+    return vanished(nameOf(this.#layout, this.#path), reason);
   }
 
   #slowSync(durationMs: number): void {

@@ -56,8 +56,10 @@ export class Projections {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #host: ProjectionHost;
-  readonly #dirty = new Set<WorkerId>();
-  #overviewDirty = false;
+  /** Workers whose files are not current, by the event that the state must have reached before they are written. */
+  readonly #dirty = new Map<WorkerId, number>();
+  /** The same for the overview. */
+  #overviewDirty: number | undefined;
   #checked = false;
   /** Workers whose record is known to be on disk, by the event that created them. */
   readonly #recorded = new Map<WorkerId, number>();
@@ -79,13 +81,13 @@ export class Projections {
 
   /** Whether there is nothing to write or to check. */
   get idle(): boolean {
-    return this.#checked && this.#dirty.size === 0 && !this.#overviewDirty;
+    return this.#checked && this.#dirty.size === 0 && this.#overviewDirty === undefined;
   }
 
-  /** The state of these workers changed. */
-  touch(workerIds: Iterable<WorkerId>): void {
-    for (const workerId of workerIds) this.#dirty.add(workerId);
-    this.#overviewDirty = true;
+  /** Events through this one change the state of these workers. The host's view may not have them yet. */
+  touch(workerIds: Iterable<WorkerId>, throughEventId: number): void {
+    for (const workerId of workerIds) this.#dirty.set(workerId, throughEventId);
+    this.#overviewDirty = throughEventId;
   }
 
   /** A worker was purged by an event, which a flush under way must not undo. */
@@ -100,16 +102,22 @@ export class Projections {
     this.#forgetPurges();
     if (!this.#checked) await this.#check();
     const slices = new Slices();
-    const dirty = [...this.#dirty].values();
+    const dirty = [...this.#dirty.keys()].values();
     const writeInTurn = async () => {
       for (const workerId of dirty) await this.#writeWorker(workerId, slices);
     };
     await Promise.all(Array.from({ length: PARALLEL }, writeInTurn));
-    if (this.#overviewDirty) await this.#writeOverview();
+    if (this.#overviewDirty !== undefined) await this.#writeOverview();
+  }
+
+  /** Whether the view has the events that made a file stale. If not, what is written now must be written again. */
+  #isAdopted(dirtyThrough: number | undefined): boolean {
+    return (dirtyThrough ?? 0) <= this.#host.view.runtime.lastEventId;
   }
 
   async #writeWorker(workerId: WorkerId, slices: Slices): Promise<void> {
     while (slices.isUsedUp) await slices.next();
+    if (!this.#isAdopted(this.#dirty.get(workerId))) return;
     this.#dirty.delete(workerId);
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
@@ -127,9 +135,14 @@ export class Projections {
       this.#recorded.set(workerId, state.createdEventId);
     } catch (error) {
       if (this.#isPurged(state)) return;
-      this.#dirty.add(workerId);
+      this.#markDirty(workerId);
       this.#failed(error, workerId);
     }
+  }
+
+  /** Marks the files of a worker as not current, whatever the state is. */
+  #markDirty(workerId: WorkerId): void {
+    this.#dirty.set(workerId, this.#dirty.get(workerId) ?? 0);
   }
 
   /** Whether the worker was purged, though the state that was read does not know it yet. */
@@ -146,7 +159,8 @@ export class Projections {
   }
 
   async #writeOverview(): Promise<void> {
-    this.#overviewDirty = false;
+    if (!this.#isAdopted(this.#overviewDirty)) return;
+    this.#overviewDirty = undefined;
     const { path, format, through, body } = this.#overview();
     const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
     // All of this moment, however long the writing takes: a state does not change.
@@ -154,7 +168,7 @@ export class Projections {
     try {
       await replaceFile(this.#fs, path, sealInSlices(texts), { durable: false });
     } catch (error) {
-      this.#overviewDirty = true;
+      this.#overviewDirty ??= 0;
       this.#failed(error);
     }
   }
@@ -217,13 +231,13 @@ export class Projections {
       const { workerId } = state.record;
       if (this.#dirty.has(workerId) || this.#isPurged(state)) continue;
       const bad = await this.#bad(this.#ofWorker(state), lagging);
-      if (bad) this.#dirty.add(workerId);
+      if (bad) this.#markDirty(workerId);
       else this.#recorded.set(workerId, state.createdEventId);
       await slices.pause();
     }
     // The opening itself changed the overview; what is left to find is damage.
     await this.#bad([{ ...this.#overview(), through: 0 }], lagging);
-    this.#overviewDirty = true;
+    this.#overviewDirty ??= 0;
     if (lagging.length > 0) this.#host.notice(laggingNotice(lagging));
   }
 

@@ -7,26 +7,44 @@ import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
 import type { RuntimeError } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
-import { guarded, storeFault } from "./faults.ts";
+import { guarded, storeFault, systemCode } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "./layout.ts";
 
 const FILES: ReadonlySet<string> = new Set(["worker.json", "state.json", "usage.json", "transcript.jsonl"]);
+
+/**
+ * Times that the files of a worker are listed: a projection and the transcript
+ * may each be renamed into place once more, by calls that began before the purge.
+ */
+const LISTINGS_MAX = 3;
 
 /** Removes a worker's files; returns the names that are none of the store's and were left. */
 export function removeWorker(fs: FileSystem, layout: RuntimeLayout, workerId: string): string[] {
   const { directory } = workerLayout(layout, workerId);
   return guarded("purge", directory, () => {
     if (fs.stat(directory)?.kind !== "directory") return [];
-    const left: string[] = [];
-    for (const { name } of fs.list(directory)) {
-      const ours = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
-      if (ours) fs.remove(join(directory, name));
-      else left.push(name);
+    for (let listings = 1;; listings++) {
+      const left = removeFiles(fs, directory);
+      if (left.length > 0) return left;
+      try {
+        fs.removeDirectory(directory);
+        return [];
+      } catch (error) {
+        if (systemCode(error) !== "ENOTEMPTY" || listings === LISTINGS_MAX) throw error;
+      }
     }
-    if (left.length === 0) fs.removeDirectory(directory);
-    return left;
   });
+}
+
+function removeFiles(fs: FileSystem, directory: string): string[] {
+  const left: string[] = [];
+  for (const { name } of fs.list(directory)) {
+    const ours = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
+    if (ours) fs.remove(join(directory, name));
+    else left.push(name);
+  }
+  return left;
 }
 
 /** Removes the files of purged workers, and remembers those that could not be removed. */

@@ -8,6 +8,7 @@
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
 import { removeQuietly } from "./disk.ts";
+import { RuntimeError } from "../core/errors.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { FORMAT_VERSION, type RuntimeLayout, segmentFirstEventId, TEMPORARY_SUFFIX } from "./layout.ts";
@@ -81,6 +82,12 @@ export function listSegments(fs: FileSystem, layout: RuntimeLayout): SegmentList
     else foreign.push(name);
   }
   return { firstEventIds: firstEventIds.sort((a, b) => a - b), foreign, temporary };
+}
+
+/** The error for events that are no longer kept. */
+export function cursorExpired(after: number, firstEventId: number): RuntimeError<"cursor_expired"> {
+  const message = `Cannot read events after ${after}: the oldest that is kept is ${firstEventId}`;
+  return new RuntimeError("cursor_expired", message, { after, firstEventId });
 }
 
 /** Removes what was never finished, and tells of what is none of the store's. */

@@ -13,6 +13,7 @@ import { RuntimeError } from "../core/errors.ts";
 import { readConfig, type StoreConfig } from "./config.ts";
 import { makeDirectory, mustBeDirectory, removeQuietly, withFileAsync, writeNew } from "./disk.ts";
 import { guarded, guardedAsync } from "./faults.ts";
+import { guardedDisk } from "./guarded_disk.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import {
   createIdentity,
@@ -22,13 +23,18 @@ import {
   wasSynced,
 } from "./identity.ts";
 import { type RuntimeLayout, runtimesDirectory, segmentPath } from "./layout.ts";
-import { type Owner, takeLock } from "./lock.ts";
+import { holdLock, type Owner, writeOwner } from "./lock.ts";
+import { PlaceGuard } from "./place_guard.ts";
 import { listSegments, segmentHeader } from "./segments.ts";
 
 /** A place that was opened. */
 export interface OpenedPlace {
   /** Held until closing. */
   readonly lock: FileLock;
+  /** Checks that the place is still the one that was opened. */
+  readonly guard: PlaceGuard;
+  /** The disk, checked by the guard. */
+  readonly fs: FileSystem;
   /** The operator's config. */
   readonly config: StoreConfig;
   /** What was noticed. */
@@ -58,27 +64,46 @@ export async function openPlace(
   options: PlaceOptions,
 ): Promise<OpenedPlace> {
   await makeWay(fs, layout, options);
-  const lock = await takeLock(fs, layout, options.owner);
+  const lock = await holdLock(fs, layout);
+  let guard: PlaceGuard | undefined;
   try {
-    const notices: Notice[] = [];
-    const config = readConfig(fs, layout.config);
-    const identity = readIdentityOrTorn(fs, layout, options.runtimeId, notices) ??
-      await createStore(fs, layout, options, config, notices);
-    // Never a link to somewhere else; one that was removed is filled again from the log.
-    await makeDirectory(fs, layout.workers, "workers");
-    // Before the first event, the sync of it may have failed, and a second one would only claim success.
-    const isInDoubt = !hasContent(fs, layout, options.runtimeId);
-    const rememberConfig = (anyhow = false) =>
-      updateConfigSnapshot(fs, layout, options.runtimeId, identity, config, anyhow);
-    if (isInDoubt) await rememberConfig(true);
-    await settle(fs, layout, options.root);
-    sweep(fs, layout, notices);
-    const isSynced = wasSynced(identity, config);
-    return { lock, config, notices, wasSynced: isSynced, rememberConfig: () => rememberConfig() };
+    guard = guarded("open", layout.directory, () => new PlaceGuard(fs, layout, lock));
+    return await openGuarded(guardedDisk(fs, guard, layout.events), layout, options, lock, guard);
   } catch (error) {
+    guard?.release();
     lock.release();
     throw error;
   }
+}
+
+async function openGuarded(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  options: PlaceOptions,
+  lock: FileLock,
+  guard: PlaceGuard,
+): Promise<OpenedPlace> {
+  await writeOwner(fs, layout, options.owner);
+  guard.learnClock();
+  const notices: Notice[] = [];
+  if (!guard.isExact) notices.push(inexact(layout));
+  const config = readConfig(fs, layout.config);
+  const identity = readIdentityOrTorn(fs, layout, options.runtimeId, notices) ??
+    await createStore(fs, layout, options, config, notices);
+  // Never a link to somewhere else; one that was removed is filled again from the log.
+  await makeDirectory(fs, layout.workers, "workers");
+  guarded("open", layout.directory, () => {
+    if (fs.stat(layout.events)?.kind === "directory") guard.holdInside();
+  });
+  // Before the first event, the sync of it may have failed, and a second one would only claim success.
+  const isInDoubt = !hasContent(fs, layout, options.runtimeId);
+  const rememberConfig = (anyhow = false) =>
+    updateConfigSnapshot(fs, layout, options.runtimeId, identity, config, anyhow);
+  if (isInDoubt) await rememberConfig(true);
+  await settle(fs, layout, options.root);
+  sweep(fs, layout, notices);
+  const isSynced = wasSynced(identity, config);
+  return { lock, guard, fs, config, notices, wasSynced: isSynced, rememberConfig: () => rememberConfig() };
 }
 
 /** Makes the directories down to the runtime's, or says that there is no store. */
@@ -180,6 +205,12 @@ function sweep(fs: FileSystem, layout: RuntimeLayout, notices: Notice[]): void {
 function missing(layout: RuntimeLayout, why: string): RuntimeError<"store_missing"> {
   const path = layout.directory;
   return new RuntimeError("store_missing", `Cannot open store ${JSON.stringify(path)}: ${why}`, { path });
+}
+
+function inexact({ directory }: RuntimeLayout): Notice {
+  const message = `The file system below ${JSON.stringify(directory)} does not number its files reliably: ` +
+    `a store that is moved or replaced while it is open is noticed only by links and sizes`;
+  return { code: "path_identity_unavailable", severity: "info", message };
 }
 
 function completed(why: string): Notice {

@@ -19,7 +19,7 @@ import type { WorkerId } from "../core/ids.ts";
 import type { ReadTranscript } from "../core/store.ts";
 import { guarded, guardedAsync, isNotFound, storeFault } from "./faults.ts";
 import { closeQuietly } from "./disk.ts";
-import type { FileSystem } from "./file_system.ts";
+import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout } from "./layout.ts";
 import { DamagedLine } from "./line_pages.ts";
 import {
@@ -171,34 +171,6 @@ export class Transcripts {
     }
   }
 
-  /**
-   * Why a checkpoint may not say these lengths: lines that they count still
-   * wait to be written; or a transcript was rebuilt only after they were taken,
-   * and the log from `firstEventId` on would not do to rebuild it again.
-   */
-  faultBehind(
-    lengths: ReadonlyMap<string, TranscriptLength>,
-    firstEventId: number,
-  ): RuntimeError | undefined {
-    for (const [workerId, { createdEventId, transcriptBytes }] of lengths) {
-      const transcript = this.#known.get(workerId as WorkerId);
-      if (transcript?.owner.createdEventId !== createdEventId || transcript.bytes === undefined) continue;
-      if (transcript.bytes < (transcriptBytes ?? 0)) return transcript.fault;
-      if (transcriptBytes === undefined && createdEventId < firstEventId) {
-        return this.#rebuiltMeanwhile(workerId);
-      }
-    }
-    return undefined;
-  }
-
-  #rebuiltMeanwhile(workerId: string): RuntimeError {
-    const path = this.#files.paths(workerId).transcript;
-    const message = `Cannot count ${
-      JSON.stringify(path)
-    }: it was rebuilt meanwhile; the next checkpoint counts it`;
-    return new RuntimeError("store_io", message, { operation: "count", path, systemCode: "" });
-  }
-
   /** What a checkpoint says of these lengths, by what is synced by now. */
   withSynced(lengths: ReadonlyMap<string, TranscriptLength>): Map<string, TranscriptLength> {
     return new Map(
@@ -228,7 +200,7 @@ export class Transcripts {
     return [...this.#known].filter(([, transcript]) => isOne(transcript)).map(([workerId]) => workerId);
   }
 
-  /** Looks at a file before what it could be mended from is given up; what is right is to be synced. */
+  /** Checks a file before the events that it could be rebuilt from are pruned, and marks it to be synced. */
   look(workerId: WorkerId): void {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || transcript.rebuilding !== undefined || !transcript.bytes) return;
@@ -236,10 +208,11 @@ export class Transcripts {
     try {
       this.#files.check(transcript);
       transcript.unsynced = true;
+      if (transcript.waiting.length === 0) transcript.fault = undefined;
     } catch (error) {
       const fault = storeFault(error, "read", path);
-      if (!isDamage(error, fault)) throw fault;
-      this.#damaged(transcript, path, error);
+      if (isDamage(error, fault)) this.#damaged(transcript, path, error);
+      else this.#failed(transcript, path, fault);
     }
   }
 
@@ -248,7 +221,8 @@ export class Transcripts {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || !transcript.unsynced) return;
     const { transcript: path, directory } = this.#files.paths(workerId);
-    const file = guarded("open", path, () => this.#fs.open(path, "update"));
+    const file = this.#openToSync(transcript, path);
+    if (file === undefined) return;
     transcript.unsynced = false;
     const { bytes, entries } = transcript;
     try {
@@ -256,13 +230,22 @@ export class Transcripts {
       if (transcript.unnamed) await this.#fs.syncDirectory(directory);
       transcript.unnamed = false;
       if (bytes !== undefined) transcript.synced = { bytes, entries };
+      if (transcript.waiting.length === 0) transcript.fault = undefined;
     } catch (error) {
       // Purged meanwhile: there is nothing to sync any more.
       if (this.#known.get(workerId) !== transcript) return;
       this.#damaged(transcript, path, error);
-      throw storeFault(error, "sync", path);
     } finally {
       closeQuietly(file);
+    }
+  }
+
+  #openToSync(transcript: Transcript, path: string): OpenFile | undefined {
+    try {
+      return this.#fs.open(path, "update");
+    } catch (error) {
+      this.#failed(transcript, path, storeFault(error, "sync", path));
+      return undefined;
     }
   }
 
@@ -303,21 +286,32 @@ export class Transcripts {
     }
   }
 
-  /** Workers whose transcripts must be rebuilt from the log, by the event that created them. */
-  toRebuild(): Map<WorkerId, number> {
-    const wanted = new Map<WorkerId, number>();
-    for (const [workerId, { bytes, owner }] of this.#known) {
-      if (bytes === undefined) wanted.set(workerId, owner.createdEventId);
-    }
-    return wanted;
+  /** Workers whose transcripts must be rebuilt from the log. */
+  toRebuild(): WorkerId[] {
+    return this.#those(({ bytes }) => bytes === undefined);
   }
 
-  /** Rebuilds a transcript that must be. Throws when the log cannot give it. */
+  /** The first event that a transcript may have to be rebuilt from; `Infinity` if all files are right. */
+  firstNeeded(): number {
+    let first = Infinity;
+    for (const { bytes, fault, owner } of this.#known.values()) {
+      if (bytes === undefined || fault !== undefined) first = Math.min(first, owner.createdEventId);
+    }
+    return first;
+  }
+
+  /** Rebuilds a transcript that must be. A failure is left for the next read to report, or is reported now. */
   async rebuild(workerId: WorkerId): Promise<void> {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || transcript.bytes !== undefined) return;
     const path = this.#files.path(transcript);
-    await guardedAsync("rebuild", path, () => this.#rebuild(transcript, path));
+    try {
+      await this.#rebuild(transcript, path);
+    } catch (error) {
+      const fault = storeFault(error, "rebuild", path);
+      const isReported = fault.code === "store_corrupt" || this.#known.get(workerId) !== transcript;
+      if (!isReported) this.#failed(transcript, path, fault);
+    }
   }
 
   /** Waits for a rebuilding under way. */
@@ -390,15 +384,21 @@ export class Transcripts {
 
   /** Leaves lines waiting until they can be written; the file ends where it was right, or is cut before that. */
   #wait(transcript: Transcript, path: string, fault: RuntimeError): void {
-    const { bytes, owner: { workerId } } = transcript;
-    transcript.fault = fault;
+    const { bytes } = transcript;
     try {
       if (transcript.checked && bytes !== undefined) this.#files.get(transcript).truncate(bytes);
     } catch {
       transcript.checked = false;
       this.#files.close(transcript);
     }
+    this.#failed(transcript, path, fault);
+  }
+
+  /** Remembers and reports why one worker's file is not what it should be: no reason to fail for the others. */
+  #failed(transcript: Transcript, path: string, fault: RuntimeError): void {
+    const { owner: { workerId } } = transcript;
     const file = nameOf(this.#layout, path);
+    transcript.fault = fault;
     this.#host.notice({
       code: "projection_failed",
       severity: "warning",
@@ -463,6 +463,7 @@ export class Transcripts {
     transcript.checked = true;
     transcript.proven = true;
     transcript.unnamed = false;
+    transcript.fault = undefined;
   }
 }
 

@@ -10,7 +10,7 @@ import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
-import { byteLength } from "../core/text.ts";
+import { fittingCount } from "../core/text.ts";
 import type {
   AppendBatch,
   AppendResult,
@@ -62,6 +62,8 @@ export class MemoryRuntimeStore implements RuntimeStore {
   readonly supports: StoreSupports = supports;
   readonly #kept: MemoryRuntime;
   #closed = false;
+  /** Why nothing more is appended. */
+  #fence: RuntimeError<"store_fenced"> | undefined;
 
   /**
    * Opens a store. Throws `invalid_request`, and `store_locked` when another
@@ -82,10 +84,11 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return this.#attempt(() => ({ snapshot: undefined, events: chunks(this.#kept.events) }));
   }
 
-  /** Keeps a batch. */
+  /** Keeps a batch. Throws `store_fenced` from the first one on that does not follow the last event. */
   append(batch: AppendBatch): Promise<AppendResult> {
     return this.#attempt(() => {
-      if (batch.expectedLastEventId !== this.#kept.events.length) throw this.#fenced(batch);
+      if (batch.expectedLastEventId !== this.#kept.events.length) this.#fence ??= this.#fenced(batch);
+      if (this.#fence !== undefined) throw this.#fence;
       this.#kept.events.add(batch.events.map(({ json }) => json));
       for (const record of batch.events) this.#keep(record);
       return { snapshotDue: false };
@@ -145,10 +148,10 @@ export class MemoryRuntimeStore implements RuntimeStore {
     transcript.lastSeqs.push(seq + count - 1);
   }
 
-  #fenced(batch: AppendBatch): RuntimeError<"conflict"> {
+  #fenced(batch: AppendBatch): RuntimeError<"store_fenced"> {
     const [expected, actual] = [batch.expectedLastEventId, this.#kept.events.length];
-    const message = `Cannot append events: the last event is ${actual}, not ${expected} as expected`;
-    return new RuntimeError("conflict", message, { expected, actual });
+    const message = `Cannot append events after ${expected}: the last one is ${actual}, of another writer`;
+    return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
   }
 
   #attempt<T>(work: () => T): Promise<T> {
@@ -174,13 +177,7 @@ function span(read: ReadEvents, length: number): [start: number, end: number] {
 /** As many texts as fit a page, from the side where the cursor is; at least one. */
 function bounded(texts: readonly string[], read: ReadEvents): readonly string[] {
   const nearest = read.after === undefined ? texts.toReversed() : texts;
-  let bytes = 0;
-  let count = 0;
-  for (const text of nearest) {
-    bytes += byteLength(text);
-    if (count > 0 && bytes > limits.pageBytesMax) break;
-    count++;
-  }
+  const count = fittingCount(nearest, limits.pageBytesMax);
   return read.after === undefined ? texts.slice(texts.length - count) : texts.slice(0, count);
 }
 

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { openReadOnly } from "../../fs_store.ts";
 import { command, segments, snapshot, withDirectory } from "./kit.ts";
-import { everyEvent, openRuntime, severalDays } from "./stores.ts";
+import { everyEvent, openRuntime, severalDays, steadyClock } from "./stores.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
@@ -35,6 +35,38 @@ Deno.test("prune tells what it would give up, and gives it up with --apply", asy
     assertStringIncludes(usage.out, "pruned");
   });
 });
+
+/** One event of another time, as a wrong clock writes it, and a small cost with it. */
+async function stray(root: string, at: string, costMicroUsd: number): Promise<void> {
+  const runtime = await openRuntime({ root, now: () => Date.parse(at) });
+  await runtime.worker("reviewer").recordUsage({ model: "m", costMicroUsd });
+  await runtime.close();
+}
+
+for (const at of ["2099-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
+  Deno.test(`one event dated ${at.slice(0, 4)} moves no other, in prune --older-than and in the report`, async () => {
+    await withDirectory(async (root) => {
+      await severalDays(root);
+      await stray(root, at, 15_000_000);
+      const today = new Date(Date.now() - 3_600_000).toISOString().slice(0, 10);
+      const runtime = await openRuntime({ root, now: steadyClock(`${today}T00:00:00.000Z`, 1) });
+      const worker = runtime.worker("reviewer");
+      for (let i = 0; i < 20; i++) {
+        await worker.append([{ role: "assistant", content: `${today} ${"x".repeat(200)}` }]);
+      }
+      await worker.recordUsage({ model: "m", costMicroUsd: 7_000_000 });
+      await runtime.close();
+      const { json } = await command("prune", root, "--older-than", "2d", "--json");
+      await using view = await openReadOnly(local(root));
+      const { items } = await view.events({ limit: 1_000 });
+      const cutoff = new Date(Date.now() - 2 * 86_400_000).toISOString();
+      assertEquals(json.through, items.findLast(({ at }) => at < cutoff)?.id);
+      const { out } = await command("report", root);
+      assert(out.includes(`${today}: $7.00`), "the cost of today is shown");
+      assertEquals(out.includes("The cost of them, $15.00, is in the totals"), at.startsWith("2099"));
+    });
+  });
+}
 
 Deno.test("prune --older-than gives up only events of before that time", async () => {
   await withDirectory(async (root) => {

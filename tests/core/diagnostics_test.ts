@@ -1,6 +1,6 @@
 // Diagnostics: numbered, bounded, told to a listener.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { type Diagnostic, DiagnosticLog, type Notice } from "../../src/core/diagnostics.ts";
 import { limits } from "../../src/core/limits.ts";
 
@@ -52,22 +52,32 @@ Deno.test("DiagnosticLog gives a copy", () => {
   assertEquals([before.items.length, log.report().items.length], [0, 1]);
 });
 
-Deno.test("DiagnosticLog lets a listener's bug go to the host, not to the caller", async () => {
-  const bug = new Error("bug");
-  const seen = Promise.withResolvers<unknown>();
-  const onError = (event: ErrorEvent): void => {
-    event.preventDefault();
-    seen.resolve(event.error);
-  };
-  globalThis.addEventListener("error", onError);
-  try {
-    const log = new DiagnosticLog(() => 0, () => {
-      throw bug;
-    });
+for (
+  const [what, listener] of Object.entries({
+    throws: () => {
+      throw new Error("bug");
+    },
+    rejects: () => Promise.reject(new Error("bug")),
+    "throws nothing that has a text": () => {
+      throw Object.create(null);
+    },
+  })
+) {
+  Deno.test(`DiagnosticLog keeps its findings, and one more, when the listener ${what}`, async () => {
+    const log = new DiagnosticLog(() => 0, listener);
+    for (let count = 0; count < 3; count++) log.add(notice);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const { items } = log.report();
+    const codes = items.map(({ code }) => code).toSorted();
+    assertEquals(codes, ["listener_failed", "slow_sync", "slow_sync", "slow_sync"]);
+    assertEquals(items.map(({ id }) => id), [1, 2, 3, 4]);
+  });
+}
+
+for (const now of [() => NaN, () => Infinity, () => Promise.reject(new Error("no"))]) {
+  Deno.test(`DiagnosticLog dates findings by the system's clock if its own is ${now}`, () => {
+    const log = new DiagnosticLog(now as () => number, undefined);
     log.add(notice);
-    assertEquals(log.report().items.length, 1);
-    assertEquals(await seen.promise, bug);
-  } finally {
-    globalThis.removeEventListener("error", onError);
-  }
-});
+    assertMatch(log.report().items[0]?.at ?? "", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  });
+}

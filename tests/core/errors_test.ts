@@ -71,8 +71,8 @@ const codes: readonly [string, Work][] = [
     (runtime) => Promise.all([runtime.record("n", 1, { key: "k" }), runtime.record("n", 2, { key: "k" })]),
   ],
   ["limit_exceeded", async (runtime) => {
-    await runtime.worker("a").recordUsage({ model: "m", requests: Number.MAX_SAFE_INTEGER });
-    await runtime.worker("a").recordUsage({ model: "m", requests: limits.idBytesMax });
+    const half = "x".repeat(limits.dataBytesMax / 2);
+    for (const name of ["a", "b"]) await runtime.worker("a").updateState({ [name]: half });
   }],
   ["store_locked", (_runtime, storage) => new MemoryRuntimeStore({ runtimeId: "local", storage })],
 ];

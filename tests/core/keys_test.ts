@@ -2,7 +2,15 @@
 
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import type { EventHead } from "../../src/core/events.ts";
-import { fingerprint, type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "../../src/core/keys.ts";
+import {
+  endedEntryOf,
+  endedKey,
+  fingerprint,
+  type KeyEntry,
+  keyEntryOf,
+  keyScopeOf,
+  KeyTable,
+} from "../../src/core/keys.ts";
 import { limits } from "../../src/core/limits.ts";
 import { a, AT, born, created, type Event, numbered, said } from "./given.ts";
 
@@ -29,6 +37,18 @@ Deno.test("keyEntryOf() keeps what answers the command again", () => {
 Deno.test("keyEntryOf() keeps nothing of an event without a key, and of a purge", () => {
   for (const event of numbered(born)) assertEquals(keyEntryOf(event), undefined);
   assertEquals(keyEntryOf(keyed({ type: "worker.purged", workerId: a })), undefined);
+});
+
+Deno.test("endedEntryOf() keeps the keys of commands that end a worker, told apart by worker", () => {
+  for (const type of ["worker.stopped", "worker.cancelled", "worker.purged"] as const) {
+    const ending = keyed({ type, workerId: a });
+    assertEquals(endedEntryOf(ending), { ...base, key: '["a","k"]' });
+    assertEquals(endedEntryOf({ ...ending, key: undefined } as unknown as EventHead), undefined);
+  }
+  for (const other of [said(a, 1), { type: "runtime.stopped" }] as const) {
+    assertEquals(endedEntryOf(keyed(other)), undefined);
+  }
+  assertNotEquals(endedKey("a", 'b","c'), endedKey('a","b', "c"));
 });
 
 Deno.test("keyScopeOf() is the worker, but for creations and what is the runtime's", () => {

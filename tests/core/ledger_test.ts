@@ -1,8 +1,10 @@
 // The ledger and its drafts.
 
 import { assertEquals } from "@std/assert";
-import { Draft, type Ledger } from "../../src/core/ledger.ts";
-import { a, b, born, created, type Event, ledgerOf, numbered, said } from "./given.ts";
+import { ENDED, endedKey } from "../../src/core/keys.ts";
+import { Draft, Ledger } from "../../src/core/ledger.ts";
+import { restoreSnapshot, takeSnapshot } from "../../src/core/snapshots.ts";
+import { a, b, born, created, type Event, ledgerOf, numbered, runtimeId, said } from "./given.ts";
 import { parseWorkerId } from "../../src/core/ids.ts";
 
 const stopped: Event = { type: "worker.stopped", workerId: a };
@@ -88,4 +90,25 @@ Deno.test("Draft finds keys of its own, of the ledger, and none of a purged work
   assertEquals([gone.keyEntry(a, "old"), gone.keyEntry(a, "new")], [undefined, undefined]);
   gone.adopt();
   assertEquals(ledger.keys(a)?.get("old"), undefined);
+});
+
+Deno.test("Draft and ledger keep the keys of commands that ended a worker, also when it is gone", () => {
+  const keyed = (event: Event, key: string): Event => ({ ...event, key, request: key }) as Event;
+  const ending = [keyed(stopped, "s"), keyed(purged, "p")];
+  const live = ledgerOf(...born);
+  const draft = draftOf(live, ...ending, created(a));
+  const ids = (view: { keyEntry(scope: string, key: string): { eventId: number } | undefined }) =>
+    ["s", "p", "x"].map((key) => view.keyEntry(ENDED, endedKey(a, key))?.eventId);
+  assertEquals(ids(draft), [5, 6, undefined]);
+  assertEquals([draft.keyEntry(a, "s"), live.keys(ENDED)], [undefined, undefined]);
+  draft.adopt();
+  assertEquals(ids(new Draft(live)), [5, 6, undefined]);
+  assertEquals(ids(new Draft(ledgerOf(...born, ...ending))), [5, 6, undefined]);
+  // Through a snapshot, and only what it covers.
+  const snapshot = takeSnapshot(live);
+  draftOf(live, keyed({ type: "worker.stopped", workerId: b }, "late")).adopt();
+  const again = new Ledger(runtimeId);
+  restoreSnapshot(again, { ...snapshot, workers: Array.from(snapshot.workers, ({ json }) => json) });
+  assertEquals(ids(new Draft(again)), [5, 6, undefined]);
+  assertEquals([...again.keys(ENDED)?.entries() ?? []].length, 2);
 });

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MemoryStorage, Runtime, RuntimeError, type RuntimeErrorCode } from "../../mod.ts";
+import type { PruneEvents } from "../../src/core/store.ts";
 import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
 
 function failure<Code extends "store_poisoned" | "store_vanished">(code: Code): RuntimeError<Code> {
@@ -223,4 +224,25 @@ Deno.test("Runtime.open() says so when it is given no store", async () => {
     assert(error instanceof TypeError);
     assertEquals(error.message, "Cannot open runtime: options.store must be a store");
   }
+});
+
+Deno.test("prune() removes what it announced and nothing else, whatever became removable meanwhile", async () => {
+  const store = new ScriptedStore();
+  await using runtime = await Runtime.open({ store });
+  const asked: PruneEvents[] = [];
+  // Event 1 can be removed at first, and everything once a snapshot was saved.
+  let removable = 1;
+  store.script.prune = (prune) => {
+    asked.push(prune);
+    const events = Math.min(prune.through, removable);
+    return Promise.resolve({ firstEventId: events + 1, events, bytes: events * 100 });
+  };
+  store.script.append = async (_batch, keep) => {
+    removable = Infinity;
+    return await keep();
+  };
+  const pruned = await runtime.prune({ dryRun: false });
+  const { items: [announced] } = await runtime.events({ limit: 1 });
+  assertEquals(announced?.type === "custom" && announced.data, { ...pruned });
+  assertEquals(asked, [{ through: 2, dryRun: true }, { through: 1, dryRun: false }]);
 });

@@ -23,7 +23,10 @@ export interface Script {
   append?(batch: AppendBatch, keep: () => Promise<AppendResult>): Promise<AppendResult>;
   load?(host: StoreHost, load: () => Promise<LoadedStore>): Promise<LoadedStore>;
   readEvents?(read: ReadEvents, page: () => Promise<StoredEvents>): Promise<StoredEvents>;
+  readTranscript?(read: ReadTranscript, page: () => Promise<readonly string[]>): Promise<readonly string[]>;
   saveSnapshot?(snapshot: Snapshot): Promise<void>;
+  prune?(prune: PruneEvents): Promise<PrunedEvents>;
+  flush?(): Promise<void>;
   close?(): Promise<void>;
 }
 
@@ -33,6 +36,8 @@ export class ScriptedStore implements RuntimeStore {
   readonly batches: (readonly EventRecord[])[] = [];
   /** How often it was closed. */
   closings = 0;
+  /** The runtime that loaded it. */
+  host: StoreHost | undefined;
   /** What to do otherwise than a memory store. */
   script: Script;
   readonly #memory: MemoryRuntimeStore;
@@ -51,6 +56,7 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   load(host: StoreHost): Promise<LoadedStore> {
+    this.host = host;
     const load = (): Promise<LoadedStore> => this.#memory.load();
     return this.script.load?.(host, load) ?? load();
   }
@@ -67,7 +73,8 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   readTranscript(read: ReadTranscript): Promise<readonly string[]> {
-    return this.#memory.readTranscript(read);
+    const page = (): Promise<readonly string[]> => this.#memory.readTranscript(read);
+    return this.script.readTranscript?.(read, page) ?? page();
   }
 
   saveSnapshot(snapshot: Snapshot): Promise<void> {
@@ -75,11 +82,11 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   prune(prune: PruneEvents): Promise<PrunedEvents> {
-    return this.#memory.prune(prune);
+    return this.script.prune?.(prune) ?? this.#memory.prune(prune);
   }
 
   flush(): Promise<void> {
-    return this.#memory.flush();
+    return this.script.flush?.() ?? this.#memory.flush();
   }
 
   async close(): Promise<void> {

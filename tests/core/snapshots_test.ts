@@ -92,6 +92,10 @@ const corrupt: Readonly<Record<string, LoadedSnapshot>> = {
   "null": { ...good, runtimeJson: "null" },
   "no state": { ...good, runtimeJson: '{"keys":[]}' },
   "a state that is null": { ...good, runtimeJson: '{"state":null,"keys":[]}' },
+  "keys of ended workers that are no list": {
+    ...good,
+    runtimeJson: JSON.stringify({ ...JSON.parse(good.runtimeJson), ended: {} }),
+  },
   "no keys": { ...good, runtimeJson: '{"state":{}}' },
   "another moment": { ...good, through: 1 },
   "another runtime": { ...good, runtimeJson: good.runtimeJson.replace('"local"', '"other"') },

@@ -6,10 +6,11 @@ import { limits } from "../../src/core/limits.ts";
 import {
   addUsage,
   addUsageOf,
-  checkUsageFits,
   noUsage,
   parseUsage,
   type UsageByModel,
+  usageNotice,
+  type UsageTotals,
 } from "../../src/core/usage.ts";
 import * as wrong from "../../testing/wrong.ts";
 
@@ -58,24 +59,46 @@ Deno.test("addUsageOf() keeps models apart, whatever their names", () => {
   ]);
 });
 
-Deno.test("checkUsageFits() stops before numbers lose their exactness", () => {
-  const total = { ...noUsage, costMicroUsd: Number.MAX_SAFE_INTEGER - 1 };
-  checkUsageFits(total, {}, parseUsage({ model: "m", costMicroUsd: 1 }));
-  const usage = parseUsage({ model: "m", costMicroUsd: 2 });
-  const error = assertThrows(() => checkUsageFits(total, {}, usage), RuntimeError) as RuntimeError;
-  assertEquals([error.code, (error as RuntimeError<"limit_exceeded">).details.limit], [
-    "limit_exceeded",
-    "costMicroUsd",
-  ]);
+const most = Number.MAX_SAFE_INTEGER;
+
+Deno.test("addUsage() stays at the largest exact integer", () => {
+  const one = parseUsage({ model: "m", inputTokens: most, outputTokens: most - 1, requests: 1 });
+  const sum = addUsage(one, parseUsage({ model: "m", inputTokens: most, outputTokens: 2 }));
+  assertEquals([sum.inputTokens, sum.outputTokens, sum.requests], [most, most, 2]);
 });
 
-Deno.test("checkUsageFits() bounds the models", () => {
-  const models = Array.from({ length: limits.modelsMax }, (_, index) => [`m${index}`, noUsage]);
-  const byModel = Object.fromEntries(models);
-  checkUsageFits(noUsage, byModel, parseUsage({ model: "m0" }));
-  const error = assertThrows(
-    () => checkUsageFits(noUsage, byModel, parseUsage({ model: "new" })),
-    RuntimeError,
+Deno.test("addUsageOf() counts models past the bound under one name that says so", () => {
+  let totals: UsageByModel = {};
+  const count = limits.modelsMax + 10;
+  for (let round = 0; round < 2; round++) {
+    for (let index = 0; index < count; index++) {
+      totals = addUsageOf(totals, `m${index}`, parseUsage({ model: `m${index}`, inputTokens: 1 }));
+    }
+  }
+  const names = Object.keys(totals);
+  assertEquals([names.length, names.at(-1)], [limits.modelsMax, "other"]);
+  assertEquals([totals.m0?.inputTokens, totals.other?.inputTokens], [2, 2 * (count - limits.modelsMax + 1)]);
+});
+
+Deno.test("addUsageOf() takes a model that is named like the others", () => {
+  let totals: UsageByModel = addUsageOf({}, "other", parseUsage({ model: "other", inputTokens: 1 }));
+  for (let index = 0; index < limits.modelsMax; index++) {
+    totals = addUsageOf(totals, `m${index}`, parseUsage({ model: `m${index}`, inputTokens: 1 }));
+  }
+  assertEquals([Object.keys(totals).length, totals.other?.inputTokens], [limits.modelsMax, 2]);
+});
+
+Deno.test("usageNotice() reports what is not counted as it was recorded", () => {
+  const of = (total: UsageTotals, byModel: UsageByModel): string | undefined =>
+    usageNotice(total, byModel, "m", "a")?.message;
+  assertEquals(of(noUsage, { m: noUsage }), undefined);
+  assertEquals(of({ ...noUsage, costMicroUsd: most - 1 }, { m: noUsage }), undefined);
+  assertEquals(
+    of({ ...noUsage, costMicroUsd: most, requests: most }, { m: noUsage }),
+    "The sum of requests, costMicroUsd reached its bound and stays there",
   );
-  assertEquals((error as RuntimeError).code, "limit_exceeded");
+  assertEquals(
+    of(noUsage, { other: noUsage }),
+    'Usage names more than 255 models; further ones are counted as "other"',
+  );
 });

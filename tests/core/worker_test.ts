@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MemoryRuntimeStore, Runtime, RuntimeError, type Worker } from "../../mod.ts";
+import { Gate, ScriptedStore } from "./scripted_store.ts";
 
 async function start(): Promise<[Runtime, Worker]> {
   const runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local" }) });
@@ -98,3 +99,32 @@ Deno.test("refusals name what was asked for, in words", async () => {
     'Cannot find worker "b": the runtime has no such worker',
   ]);
 });
+
+for (const again of [false, true]) {
+  const what = again ? "another one got its id" : "it was purged";
+  Deno.test(`transcript() is worker_not_found if ${what} while the page was read`, async () => {
+    const store = new ScriptedStore();
+    await using runtime = await Runtime.open({ store });
+    const create = (): Promise<Worker> =>
+      runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+    const worker = await create();
+    await worker.append([{ role: "tool", content: "old" }, { role: "tool", content: "old" }]);
+    const gate = new Gate();
+    store.script.readTranscript = async (_read, page) => {
+      await gate.passed;
+      return await page();
+    };
+    const pages = [{ after: 0 }, { before: 2 }, {}].map((options) =>
+      assertRejects(() => worker.transcript(options), RuntimeError)
+    );
+    await worker.stop();
+    await worker.purge();
+    if (again) await (await create()).append([{ role: "tool", content: "new" }]);
+    gate.open();
+    for (const error of await Promise.all(pages)) {
+      assertEquals((error as RuntimeError).code, "worker_not_found");
+    }
+    delete store.script.readTranscript;
+    if (again) assertEquals((await worker.transcript()).items.map(({ content }) => content), ["new"]);
+  });
+}

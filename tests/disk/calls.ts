@@ -5,10 +5,13 @@
  * @module
  */
 
-/** The calls of `FileSystem` and its parts; `fileStat` is `stat` of an open file. */
+/** The calls of `FileSystem` and its parts; `fileStat` is `stat` of an open file, `handleIdentity` that of a handle. */
 export type DiskOperation =
   | "open"
   | "stat"
+  | "identity"
+  | "handleIdentity"
+  | "openDirectory"
   | "list"
   | "ensureDirectory"
   | "makeDirectory"

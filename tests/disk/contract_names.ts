@@ -37,6 +37,18 @@ const outcomes: readonly (readonly [call: string, path: string, outcome: unknown
   ["stat", "dangling", "link"],
   ["stat", "linked/x", "file"],
   ["stat", "loop/x", "ELOOP"],
+  ["identity", "none", undefined],
+  ["identity", "file/x", "ENOTDIR"],
+  ["identity", "file", "file"],
+  ["identity", "dir", "directory"],
+  ["identity", "link", "link"],
+  ["identity", "linked", "link"],
+  ["identity", "loop/x", "ELOOP"],
+  ["openDirectory", "none", "ENOENT"],
+  ["openDirectory", "file", "ENOTDIR"],
+  ["openDirectory", "dir", "directory"],
+  ["openDirectory", "linked", "ENOTDIR"],
+  ["openDirectory", "dangling", "ENOTDIR"],
   ["list", "none", "ENOENT"],
   ["list", "file", "ENOTDIR"],
   ["list", "file/x", "ENOTDIR"],
@@ -115,6 +127,8 @@ const denials: readonly (readonly [mode: number, call: string, path: string, out
   [0o200, "update", "f", "EACCES"],
   [0o400, "lock", "f", "EACCES"],
   [0o000, "stat", "f", "file"],
+  [0o000, "identity", "s/x", "EACCES"],
+  [0o000, "openDirectory", "s", "EACCES"],
   [0o000, "list", "s", "EACCES"],
   [0o000, "stat", "s/x", "EACCES"],
   [0o000, "stat", "s/none", "EACCES"],
@@ -159,7 +173,14 @@ export async function call(fs: FileSystem, name: string, path: string): Promise<
     case "create":
       return tryOpen(fs, path, name);
     case "stat":
-      return fs.stat(path)?.kind;
+    case "identity":
+      return fs[name](path)?.kind;
+    case "openDirectory": {
+      const directory = fs.openDirectory(path);
+      const { kind } = directory.identity();
+      directory.close();
+      return kind;
+    }
     case "list":
       return fs.list(path).map((entry) => `${entry.name}:${entry.kind}`).sort().join(" ");
     case "ensureDirectory":

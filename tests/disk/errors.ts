@@ -34,6 +34,9 @@ export type ErrorCode = keyof typeof TEXTS;
 const SYSTEM_CALLS: Partial<Record<DiskOperation, string>> = {
   list: "readdir",
   stat: "lstat",
+  identity: "lstat",
+  handleIdentity: "fstat",
+  openDirectory: "open",
   ensureDirectory: "stat",
   makeDirectory: "mkdir",
   remove: "unlink",
@@ -58,11 +61,14 @@ const CLASSES: Partial<Record<ErrorCode, new (message: string) => Error>> = {
   EPERM: Deno.errors.PermissionDenied,
 };
 
+/** Calls whose errors are of the classes of `Deno.errors`. */
+const OF_DENO: ReadonlySet<DiskOperation> = new Set(["rename", "lock", "ensureDirectory", "identity"]);
+
 /** The error that the real file system would throw. */
 export function diskError(code: ErrorCode, operation: DiskOperation, path: string): Error {
   const syscall = SYSTEM_CALLS[operation] ?? operation;
   const message = `${code}: ${TEXTS[code]}, ${syscall} '${path}'`;
-  if (operation === "rename" || operation === "lock" || operation === "ensureDirectory") {
+  if (OF_DENO.has(operation)) {
     return Object.assign(new (CLASSES[code] ?? Error)(message), { code });
   }
   const error = code === "EINVAL" ? new TypeError(message) : new Error(message);

@@ -35,6 +35,7 @@ function copyDirectory(node: DirectoryNode, copies: Map<Node, Node>): DirectoryN
   if (node.untouched !== undefined) return copy;
   for (const [name, inner] of node.entries) copy.entries.set(name, copyOf(inner, copies));
   copy.mode = node.mode;
+  copy.changedAt = node.changedAt;
   return copy;
 }
 

@@ -7,7 +7,8 @@
 import type { FileNode } from "./file_node.ts";
 import { DirectoryImage, type Image } from "./image.ts";
 import { type DirectoryOperation, Journal, type NameChange } from "./journal.ts";
-import { DirectoryNode, viewOfDirectory } from "./nodes.ts";
+import { DirectoryNode, type Node, viewOfDirectory } from "./nodes.ts";
+import { InodeNumbers } from "./inode_numbers.ts";
 import type { DiskProcess } from "./process.ts";
 import { type Sector, SECTOR_BYTES, sectorCount } from "./sector.ts";
 
@@ -27,6 +28,7 @@ export class Machine {
   /** Who holds the lock on a file. */
   readonly locks: Map<FileNode, DiskProcess> = new Map();
   readonly processes: Set<DiskProcess> = new Set();
+  readonly inodes: InodeNumbers = new InodeNumbers((node) => this.isOpen(node));
   powered = true;
   /** What the last removed or cut file held: it may show up in space that is assigned anew. */
   stale: readonly Sector[] = [];
@@ -55,11 +57,20 @@ export class Machine {
       else directory.entries.set(name, after);
     }
     for (const { before } of changes) {
-      if (before?.kind !== "file" || changes.some((change) => change.after === before)) continue;
+      if (before === undefined || changes.some((change) => change.after === before)) continue;
+      this.inodes.release(before);
+      if (before.kind !== "file") continue;
       before.links = 0;
       this.discard(before.cache);
     }
-    return this.journal.record(this.nextSequence(), changes);
+    const sequence = this.nextSequence();
+    for (const { directory } of changes) directory.changedAt = sequence;
+    return this.journal.record(sequence, changes);
+  }
+
+  /** Whether a process has a handle to the node. */
+  isOpen(node: Node): boolean {
+    return [...this.processes].some(({ handles }) => [...handles].some((handle) => handle.node === node));
   }
 
   /** Notes bytes whose space is free for other files. */

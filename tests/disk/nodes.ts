@@ -25,6 +25,8 @@ export class LinkNode {
 /** A directory, as the page cache has it. */
 export class DirectoryNode {
   readonly kind = "directory";
+  /** Number of the last change of its names. */
+  changedAt = 0;
   /** The operation that made it, while that may still be undone. */
   madeBy: DirectoryOperation | undefined;
   /** The directory in which it was made, since the machine started. */

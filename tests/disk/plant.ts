@@ -37,7 +37,7 @@ export class Planter {
   /** Takes a name away, with all below it. */
   nothing(path: string): void {
     const { directory, name, node } = this.#place(path);
-    if (node?.kind === "file") node.links = 0;
+    if (node !== undefined) this.#removed(node);
     this.#settle(directory);
     directory.entries.delete(name);
   }
@@ -61,14 +61,20 @@ export class Planter {
   }
 
   #set({ directory, name, node: replaced }: Place, node: Node): void {
-    if (replaced?.kind === "file") replaced.links = 0;
+    if (replaced !== undefined) this.#removed(replaced);
     this.#settle(directory);
     directory.entries.set(name, node);
+  }
+
+  #removed(node: Node): void {
+    if (node.kind === "file") node.links = 0;
+    this.#machine.inodes.release(node);
   }
 
   /** A planted name must not be undone with an operation before it. */
   #settle(directory: DirectoryNode): void {
     this.#machine.journal.commit(this.#machine.sequence, directory);
+    directory.changedAt = this.#machine.nextSequence();
   }
 
   #place(path: string): Place {

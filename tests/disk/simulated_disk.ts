@@ -6,9 +6,11 @@
 import { dirname } from "@std/path";
 import type {
   DirectoryEntry,
+  FileIdentity,
   FileLock,
   FileStat,
   FileSystem,
+  OpenDirectory,
   OpenFile,
   OpenMode,
 } from "../../src/fs/file_system.ts";
@@ -27,7 +29,7 @@ import { createFile, levelsOf, makeDirectory, orAbsent, remove, removeDirectory,
 import { DirectoryNode, viewOfDirectory } from "./nodes.ts";
 import { Planter } from "./plant.ts";
 import { DiskProcess, type ProcessOptions } from "./process.ts";
-import { SimulatedFile, SimulatedLock, statOf } from "./simulated_file.ts";
+import { identityOf, SimulatedDirectory, SimulatedFile, SimulatedLock, statOf } from "./simulated_file.ts";
 import { type DiskTree, fromTree, toTree } from "./tree.ts";
 
 /** How a disk begins. */
@@ -69,6 +71,23 @@ export class SimulatedDisk implements FileSystem {
     return this.#run("stat", path, () => {
       const node = orAbsent(() => locate(this.#machine, path, { operation: "stat" }))?.node;
       return node && statOf(node);
+    });
+  }
+
+  identity(path: string): FileIdentity | undefined {
+    return this.#run("identity", path, () => {
+      const node = orAbsent(() => locate(this.#machine, path, { operation: "identity" }))?.node;
+      return node && identityOf(this.#machine, node);
+    });
+  }
+
+  openDirectory(path: string): OpenDirectory {
+    return this.#run("openDirectory", path, () => {
+      const { node } = locate(this.#machine, path, { operation: "openDirectory" });
+      if (node === undefined) throw diskError("ENOENT", "openDirectory", path);
+      if (node.kind !== "directory") throw diskError("ENOTDIR", "openDirectory", path);
+      require(node, MAY_READ, "openDirectory", path);
+      return new SimulatedDirectory(this.#process, node, path);
     });
   }
 
@@ -235,7 +254,16 @@ export class SimulatedDisk implements FileSystem {
   }
 
   #run<T>(
-    operation: "open" | "stat" | "list" | "makeDirectory" | "remove" | "removeDirectory" | "lock",
+    operation:
+      | "open"
+      | "stat"
+      | "identity"
+      | "openDirectory"
+      | "list"
+      | "makeDirectory"
+      | "remove"
+      | "removeDirectory"
+      | "lock",
     path: string,
     effect: (fault?: Fault) => T,
   ): T {

@@ -5,6 +5,7 @@ import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
 import type { FileSystem } from "../../src/fs/file_system.ts";
 import { bytesOf, type Ground, outcomeOf, type Subject, testContract, textAt } from "./contract.ts";
 import { fileCases } from "./contract_files.ts";
+import { identityCases } from "./contract_identity.ts";
 import { call, nameCases } from "./contract_names.ts";
 import { type Random, SimulatedDisk, withSeed } from "./mod.ts";
 
@@ -62,13 +63,17 @@ const simulated: Subject = {
   },
 };
 
-for (const subject of [real, simulated]) testContract(subject, [...fileCases, ...nameCases]);
+for (const subject of [real, simulated]) {
+  testContract(subject, [...fileCases, ...nameCases, ...identityCases]);
+}
 
 const NAMES = ["a", "b", "a/c", "a/d", "b/c", "b/c/e"];
 const CALLS = [
   "read",
   "create",
   "stat",
+  "identity",
+  "openDirectory",
   "list",
   "ensureDirectory",
   "makeDirectory",

@@ -3,12 +3,20 @@
  *
  * @module
  */
-import type { FileLock, FileStat, OpenFile, OpenMode } from "../../src/fs/file_system.ts";
+import type {
+  FileIdentity,
+  FileLock,
+  FileStat,
+  OpenDirectory,
+  OpenFile,
+  OpenMode,
+} from "../../src/fs/file_system.ts";
 import type { CallDetail, DiskOperation } from "./calls.ts";
 import { diskError } from "./errors.ts";
 import type { Fault } from "./faults.ts";
 import type { FileNode } from "./file_node.ts";
-import type { Node } from "./nodes.ts";
+import type { Machine } from "./machine.ts";
+import type { DirectoryNode, Node } from "./nodes.ts";
 import type { DiskProcess } from "./process.ts";
 import { sectorCount } from "./sector.ts";
 
@@ -17,6 +25,23 @@ export function statOf(node: Node): FileStat {
   if (node.kind === "file") return { kind: "file", size: node.size, links: node.links };
   if (node.kind === "link") return { kind: "link", size: node.image.target.length, links: 1 };
   return { kind: "directory", size: 4096, links: 2 };
+}
+
+/** Changes of the machine that may have the same time. */
+const CLOCK_STEP = 4;
+
+/** Identity of a node. */
+export function identityOf(machine: Machine, node: Node): FileIdentity {
+  const { kind } = node;
+  const changedAt = node.kind === "directory" ? node.changedAt : machine.sequence;
+  const isFresh = machine.sequence - changedAt < CLOCK_STEP;
+  return {
+    kind,
+    device: 1,
+    inode: machine.inodes.of(node),
+    modifiedMs: isFresh ? NaN : changedAt,
+    changedMs: changedAt,
+  };
 }
 
 /** An open file, or a directory opened to read. */
@@ -63,8 +88,16 @@ export class SimulatedFile implements OpenFile {
     });
   }
 
+  size(): number {
+    return this.#run(this.#call("fileStat"), () => statOf(this.node).size);
+  }
+
   stat(): FileStat {
     return this.#run(this.#call("fileStat"), () => statOf(this.node));
+  }
+
+  identity(): FileIdentity {
+    return this.#run(this.#call("handleIdentity"), () => identityOf(this.#process.machine, this.node));
   }
 
   syncDataNow(): void {
@@ -130,18 +163,57 @@ export class SimulatedFile implements OpenFile {
   }
 }
 
+/** An open directory. */
+export class SimulatedDirectory implements OpenDirectory {
+  readonly node: DirectoryNode;
+  readonly #process: DiskProcess;
+  readonly #path: string;
+
+  constructor(process: DiskProcess, node: DirectoryNode, path: string) {
+    this.node = node;
+    this.#process = process;
+    this.#path = path;
+    process.handles.add(this);
+  }
+
+  identity(): FileIdentity {
+    this.#requireOpen("handleIdentity");
+    const call: CallDetail = { operation: "handleIdentity", path: this.#path };
+    return this.#process.run(call, () => identityOf(this.#process.machine, this.node));
+  }
+
+  close(): void {
+    this.#requireOpen("close");
+    const forget = () => void this.#process.handles.delete(this);
+    this.#process.run({ operation: "close", path: this.#path }, forget, forget);
+  }
+
+  #requireOpen(operation: DiskOperation): void {
+    if (this.#process.alive && !this.#process.handles.has(this)) {
+      throw diskError("EBADF", operation, this.#path);
+    }
+  }
+}
+
 /** A lock on a file, held by one handle of one process. */
 export class SimulatedLock implements FileLock {
   readonly #process: DiskProcess;
-  readonly #file: FileNode;
+  readonly node: FileNode;
   readonly #path: string;
   #held = true;
 
   constructor(process: DiskProcess, file: FileNode, path: string) {
     this.#process = process;
-    this.#file = file;
+    this.node = file;
     this.#path = path;
+    process.handles.add(this);
     process.machine.locks.set(file, process);
+  }
+
+  identity(): FileIdentity {
+    if (!this.#held) throw diskError("EBADF", "handleIdentity", this.#path);
+    const call: CallDetail = { operation: "handleIdentity", path: this.#path };
+    return this.#process.run(call, () => identityOf(this.#process.machine, this.node));
   }
 
   release(): void {
@@ -149,7 +221,8 @@ export class SimulatedLock implements FileLock {
     // The lock goes with the handle, which is closed even where unlocking fails.
     const forget = () => {
       this.#held = false;
-      this.#process.machine.locks.delete(this.#file);
+      this.#process.handles.delete(this);
+      this.#process.machine.locks.delete(this.node);
     };
     this.#process.run({ operation: "release", path: this.#path }, forget, forget);
   }

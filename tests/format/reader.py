@@ -16,6 +16,7 @@ VERSION = 1
 TORN_BYTES_MAX = 8_388_608 + 4_096
 ROOM_BYTES_MAX = 262_144
 AMOUNTS = ("inputTokens", "outputTokens", "cachedTokens", "reasoningTokens", "requests", "costMicroUsd", "durationMs")
+MODELS_MAX, SUM_MAX = 256, 2**53 - 1
 TRANSCRIPT_TYPES = ("worker.input_accepted", "worker.transcript_appended")
 TRAILER = re.compile(rb',"crc":"([0-9a-f]{8})"}\Z')
 DURABLE = re.compile(rb',"durable":([0-9]+)\Z')
@@ -174,12 +175,16 @@ def merge_patch(target, patch):
     return merged
 
 
+def summed(totals, usage):
+    return {amount: min(totals[amount] + usage[amount], SUM_MAX) for amount in AMOUNTS}
+
+
 def add_usage(state, usage):
-    amounts = {amount: usage[amount] for amount in AMOUNTS}
-    by_model = state["usageByModel"].get(usage["model"], dict.fromkeys(AMOUNTS, 0))
-    state["usage"] = {amount: state["usage"][amount] + amounts[amount] for amount in AMOUNTS}
-    summed = {amount: by_model[amount] + amounts[amount] for amount in AMOUNTS}
-    state["usageByModel"] = {**state["usageByModel"], usage["model"]: summed}
+    by_model, model = state["usageByModel"], usage["model"]
+    if model not in by_model and len(by_model.keys() - {"other"}) >= MODELS_MAX - 1:
+        model = "other"
+    state["usage"] = summed(state["usage"], usage)
+    state["usageByModel"] = {**by_model, model: summed(by_model.get(model, dict.fromkeys(AMOUNTS, 0)), usage)}
 
 
 def end_run(state, event, outcome):

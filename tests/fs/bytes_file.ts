@@ -14,7 +14,9 @@ export function fileOf(bytes: Uint8Array, readMax: number = Infinity): OpenFile 
       target.set(part);
       return part.length;
     },
+    size: () => bytes.length,
     stat: () => ({ kind: "file", size: bytes.length, links: 1 }),
+    identity: never,
     close: () => {},
     write: never,
     truncate: never,

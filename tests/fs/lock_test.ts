@@ -57,7 +57,10 @@ diskTest("FsRuntimeStore.open() throws store_io where the disk grants one lock t
   class Lax extends DenoFileSystem {
     released = 0;
     override lock(): FileLock {
-      return { release: () => void this.released++ };
+      return {
+        identity: () => ({ kind: "file", device: 0, inode: 0, modifiedMs: NaN, changedMs: 0 }),
+        release: () => void this.released++,
+      };
     }
   }
   const fileSystem = new Lax();

@@ -89,7 +89,7 @@ Deno.test("append() throws store_vanished when the file was removed", async () =
   const error = await refused("store_vanished", () => writer.append(recordsOf(4, 4)));
   assertEquals(error.details, {
     file: "events/0000000000000001.jsonl",
-    reason: "the file was removed or replaced",
+    reason: "it was moved or removed while the store was open",
   });
   assertStrictEquals(await refused("store_vanished", () => writer.append(recordsOf(4, 4))), error);
   writer.close();
@@ -119,7 +119,10 @@ for (const [change, sizeOf] of Object.entries(changes)) {
     file.truncate(sizeOf(size));
     const found = bytesOf(disk);
     const { details } = await refused("store_vanished", () => writer.append(recordsOf(4, 4)));
-    assertEquals(details.reason, `the file has ${sizeOf(size)} bytes, not ${size}: somebody else writes it`);
+    assertEquals(
+      details.reason,
+      `the file has ${sizeOf(size)} bytes, not ${size}: another process writes it`,
+    );
     assertEquals(bytesOf(disk), found);
     writer.close();
   });

@@ -22,7 +22,7 @@ class Counted {
     for (const path of paths) this.disk.open(path, "create").close();
     this.disk.onCall = ({ operation }) => {
       if (operation === "close") this.open--;
-      if (operation !== "open") return undefined;
+      if (operation !== "open" && operation !== "openDirectory") return undefined;
       if (this.open >= this.openMax) return { kind: "error", code: "EMFILE" };
       this.opened++;
       this.open++;

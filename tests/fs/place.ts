@@ -9,6 +9,7 @@ import {
   Runtime,
   type RuntimeErrorCode,
   type RuntimeOptions,
+  type RuntimeStore,
 } from "../../mod.ts";
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
@@ -118,6 +119,19 @@ export function copyTree(from: string, to: string): void {
     if (isDirectory) copyTree(join(from, name), join(to, name));
     else Deno.copyFileSync(join(from, name), join(to, name));
   }
+}
+
+/** A store with something else done at a call of its runtime, as it may happen when much goes on at once. */
+export function acting(
+  store: FsRuntimeStore,
+  act: Partial<Pick<RuntimeStore, "append" | "prune">>,
+): RuntimeStore {
+  return new Proxy<RuntimeStore>(store, {
+    get(target, name): unknown {
+      const member: unknown = Reflect.get(act, name) ?? Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
 }
 
 /** Flips one bit of a file. */

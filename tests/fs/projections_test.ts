@@ -2,8 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import type { Runtime } from "../../mod.ts";
+import { type AppendResult, Runtime } from "../../mod.ts";
+import { verify } from "../../fs_store.ts";
 import {
+  acting,
   codesOf,
   contentsOf,
   diagnosticOf,
@@ -173,5 +175,33 @@ diskTest(
     await runtime.flush();
     assertEquals(place.names("workers/a"), ["state.json", "transcript.jsonl", "usage.json", "worker.json"]);
     assert(codesOf(runtime).includes("projection_rebuilt"));
+  },
+);
+
+diskTest(
+  "flush() between an append and its adoption leaves the files to be written again",
+  async (place) => {
+    const store = await place.openStore();
+    const runtime = await Runtime.open({
+      store: acting(store, {
+        async append(batch): Promise<AppendResult> {
+          const result = await store.append(batch);
+          // The events are durable, and the view of the runtime does not have them yet.
+          await store.flush();
+          return result;
+        },
+      }),
+    });
+    await speak(runtime, "a", ["one"]);
+    await runtime.worker("a").updateState({ step: 1 });
+    await runtime.worker("a").recordUsage({ model: "m", inputTokens: 3 });
+    await runtime.flush();
+    const { lastEventId } = runtime.worker("a").state();
+    assertEquals(read(place, "workers/a/state.json").through, lastEventId);
+    assertEquals(read(place, "workers/a/usage.json").through, lastEventId);
+    assertEquals(read(place, "overview.json").through, runtime.lastEventId);
+    await runtime.close();
+    const { verdict, findings } = await verify({ root: place.root, runtimeId: "local" });
+    assertEquals(verdict, "clean", JSON.stringify(findings));
   },
 );

@@ -1,8 +1,22 @@
 // Pruning: only on request, only what no checkpoint needs, and told in the log.
 
 import { assert, assertEquals } from "@std/assert";
-import type { CustomEvent, Runtime } from "../../mod.ts";
-import { codesOf, contentsOf, diskTest, flipBit, refused, speak, type TestPlace } from "./place.ts";
+import { setImmediate } from "node:timers";
+import { type CustomEvent, type PrunedEvents, Runtime } from "../../mod.ts";
+import { verify } from "../../fs_store.ts";
+import { SimulatedDisk } from "../disk/mod.ts";
+import {
+  acting,
+  codesOf,
+  contentsOf,
+  diskTest,
+  flipBit,
+  onFiles,
+  refused,
+  speak,
+  type TestPlace,
+} from "./place.ts";
+import { HOME, open } from "./simulated.ts";
 
 const contents = Array.from({ length: 30 }, (_, index) => `${index} ${"x".repeat(500)}`);
 
@@ -128,3 +142,94 @@ diskTest(
     assertEquals(await newest(await place.open()), [...contents.slice(-1), "more"]);
   },
 );
+
+diskTest(
+  "prune() removes no more than its event says, though checkpoints are written before the removal",
+  async (place) => {
+    await (await filled(place)).close();
+    place.configure({ limits: { segmentBytes: 4_096, checkpointBytes: 16_384 } });
+    const store = await place.openStore();
+    const runtime: Runtime = await Runtime.open({
+      store: acting(store, {
+        async prune(options): Promise<PrunedEvents> {
+          // Checkpoints, by which more could be pruned.
+          for (let times = 0; times < 3 && !options.dryRun; times++) {
+            await speak(runtime, "a", contents);
+            await runtime.flush();
+          }
+          return await store.prune(options);
+        },
+      }),
+    });
+    // Segments behind the older checkpoint.
+    for (const content of contents) await speak(runtime, "a", [content]);
+    const { firstEventId } = await runtime.prune({ dryRun: false });
+    const { items, firstEventId: kept } = await runtime.events({ limit: 1_000 });
+    const told = items.find((event) => event.type === "custom") as CustomEvent;
+    assertEquals(told.data, { ...(told.data as object), firstEventId: kept });
+    assertEquals(firstEventId, kept);
+    assert((await runtime.prune()).events > 0, "checkpoints were written meanwhile");
+    await runtime.close();
+    assertEquals((await verify({ root: place.root, runtimeId: "local" })).verdict, "clean");
+  },
+);
+
+Deno.test(
+  "prune() leaves what the older checkpoint begins with, wherever in the log that is",
+  onFiles,
+  async () => {
+    for (const length of [700, 2_000, 5_000]) {
+      const disk = new SimulatedDisk();
+      const config = { limits: { segmentBytes: 4_096, checkpointBytes: 4_096 } };
+      disk.plant.file(`${HOME}/config.jsonc`, new TextEncoder().encode(JSON.stringify(config)));
+      const runtime = await open(disk);
+      const said: string[] = [];
+      let pruned = 0;
+      for (let index = 0; index < 24; index++) {
+        said.push(`${index} ${"x".repeat(length)}`);
+        await speak(runtime, "a", said.slice(-1));
+        await runtime.flush();
+        pruned += (await runtime.prune({ dryRun: false })).events;
+        const spoiled = disk.fork();
+        spoiled.plant.nothing(`${HOME}/checkpoint.json`);
+        const again = await open(spoiled);
+        assertEquals(await contentsOf(again, "a"), said);
+        await again.close();
+      }
+      assert(pruned > 10, `${pruned} events pruned`);
+      await runtime.close();
+    }
+  },
+);
+
+diskTest("prune() gives up nothing while one of the two checkpoints is not usable", async (place) => {
+  const runtime = await filled(place);
+  assert((await runtime.prune()).events > 0);
+  flipBit(place.layout.checkpoint, 30);
+  assertEquals((await runtime.prune({ dryRun: false })).events, 0);
+});
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => resolve()));
+}
+
+Deno.test("close() waits until what prune() removes is removed", onFiles, async () => {
+  const long = Array.from({ length: 30 }, (_, index) => `${index} ${"x".repeat(5_000)}`);
+  for (let turns = 0; turns < 40; turns += 4) {
+    const disk = new SimulatedDisk({ latency: turn });
+    const config = { limits: { segmentBytes: 4_096 } };
+    disk.plant.file(`${HOME}/config.jsonc`, new TextEncoder().encode(JSON.stringify(config)));
+    for (let times = 0; times < 2; times++) {
+      const runtime = await open(disk);
+      for (const content of long) await speak(runtime, "a", [content]);
+      await runtime.close();
+    }
+    const runtime = await open(disk);
+    const pruning = runtime.prune({ dryRun: false }).catch(() => {});
+    for (let passed = 0; passed < turns; passed++) await turn();
+    await runtime.close();
+    const closed = disk.fingerprint();
+    await pruning;
+    assertEquals([turns, disk.fingerprint()], [turns, closed]);
+  }
+});

@@ -2,6 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
+import type { DirectoryEntry } from "../../src/fs/file_system.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, refused, speak } from "./place.ts";
 
 diskTest("purge() removes the worker's directory", async (place) => {
@@ -103,3 +105,53 @@ diskTest(
     assertEquals(again.workers().items.length, 1);
   },
 );
+
+/** A disk that completes a rename when the directory has just been listed. */
+class RacingDisk extends DenoFileSystem {
+  #pending: (() => void) | undefined;
+  /** The name that a rename to is held back. */
+  held = "";
+  /** Resolves when one is. */
+  readonly reached: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  override rename(from: string, to: string): Promise<void> {
+    if (this.held === "" || !to.endsWith(this.held)) return super.rename(from, to);
+    this.reached.resolve();
+    return new Promise((resolve, reject) => {
+      this.#pending = () => {
+        this.#pending = undefined;
+        try {
+          resolve(Deno.renameSync(from, to));
+        } catch (error) {
+          reject(error);
+        }
+      };
+    });
+  }
+
+  override list(path: string): DirectoryEntry[] {
+    const entries = super.list(path);
+    this.#pending?.();
+    return entries;
+  }
+}
+
+for (const name of ["worker.json", "state.json", "usage.json"]) {
+  diskTest(
+    `purge() removes ${name} that is renamed into place meanwhile, and warns of nothing`,
+    async (place) => {
+      const fileSystem = new RacingDisk();
+      const runtime = await place.open({}, { fileSystem });
+      await speak(runtime, "a", ["one"]);
+      fileSystem.held = name;
+      const flushing = runtime.flush();
+      await fileSystem.reached.promise;
+      await runtime.worker("a").cancel();
+      await runtime.worker("a").purge();
+      fileSystem.held = "";
+      await flushing;
+      assertEquals(place.names("workers"), []);
+      assertEquals(codesOf(runtime), []);
+    },
+  );
+}

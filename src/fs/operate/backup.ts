@@ -4,9 +4,11 @@
  * the same bytes, and the beginnings of the last segment and of transcripts.
  *
  * The order makes it consistent: first the checkpoint is read, then
- * transcripts and the log are copied, which only ever grow; the checkpoint is
+ * transcripts are copied, then the log up to where it ends by that time, so that
+ * it has the purge of every worker whose transcript was gone; the checkpoint is
  * written when all that it counts on is synced, and in a new copy
- * `runtime.json` comes last.
+ * `runtime.json` comes last. Where the log is pruned meanwhile, all of this
+ * begins again with the newest checkpoint.
  *
  * @module
  */
@@ -15,16 +17,26 @@ import type { RuntimeId } from "../../core/ids.ts";
 import type { Checkpoint, CheckpointRow } from "../checkpoint.ts";
 import { readCheckpoint } from "../checkpoint.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
-import { makeDirectory, readSmallFile, replaceFile, withFile } from "../disk.ts";
+import { closeQuietly, makeDirectory, openIfThere, readSmallFile, replaceFile, withFile } from "../disk.ts";
 import { corrupt, guarded, guardedAsync } from "../faults.ts";
 import type { FileLock, FileSystem } from "../file_system.ts";
-import { nameOf, runtimeLayout, runtimesDirectory, segmentPath, workerLayout } from "../layout.ts";
+import {
+  absolutePath,
+  nameOf,
+  runtimeLayout,
+  runtimesDirectory,
+  segmentPath,
+  workerLayout,
+} from "../layout.ts";
 import { takeLock } from "../lock.ts";
+import { removeSegments } from "../pruning.ts";
+import { cursorExpired } from "../segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../transcript_file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
 import { LogFollower } from "./log_follower.ts";
 import { logLines } from "./log_lines.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import { untilSteady } from "./steady.ts";
 import { verifyPlace, type VerifyReport } from "./verify.ts";
 
 /** Bytes at the end of a transcript that are compared: verifying the copy looks at all of them. */
@@ -33,7 +45,7 @@ const SAMPLE_BYTES = 4_096;
 /** Options of {@linkcode backup}. */
 export interface BackupOptions extends OperationOptions {
   /** Root directory of the copy. A copy of the same runtime that is there already is brought up to date. */
-  readonly to: string;
+  readonly to: string | URL;
   /** Whether to verify the whole copy afterwards. @default {true} */
   readonly verify?: boolean | undefined;
   /** The disk. @default the real one */
@@ -68,25 +80,29 @@ export interface BackupReport {
 export async function backup(location: StoreLocation, options: BackupOptions): Promise<BackupReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
   const place = findPlace(fs, location);
-  const target = { ...place, layout: runtimeLayout(options.to, place.runtimeId) };
+  const to = absolutePath(options.to);
+  const target = { ...place, layout: runtimeLayout(to, place.runtimeId) };
   if (target.layout.directory === place.layout.directory) {
     throw invalidRequest("back up", "the copy must lie elsewhere");
   }
-  const follower = new LogFollower(place, () => {});
-  const checkpoint = readNewest(place);
-  await follower.begin();
-  if (follower.damage !== undefined) throw follower.damage;
   const meter = new Meter(options);
-  const lock = await makeTarget(target, options.to);
+  let lock: FileLock | undefined;
   try {
-    const copy = new BackupCopy(place, target, follower, meter);
-    await copy.run(checkpoint);
-    lock.release();
+    const copy = await untilSteady(async () => {
+      const newest = readNewest(place);
+      const follower = new LogFollower(place, () => {});
+      await follower.begin();
+      if (follower.damage !== undefined) throw follower.damage;
+      lock ??= await makeTarget(target, to);
+      const copy = new BackupCopy(place, target, follower, meter);
+      await copy.run(newest);
+      return copy;
+    });
+    lock?.release();
     const verified = options.verify === false ? undefined : await verifyPlace(target, options);
-    const { copiedBytes, keptBytes, copiedSegments: copied, keptSegments: kept } = copy;
+    const { copiedBytes, keptBytes, copiedSegments: copied, keptSegments: kept, lastEventId } = copy;
     const { runtimeId } = place;
     const { directory } = target.layout;
-    const { lastEventId } = follower;
     return {
       runtimeId,
       directory,
@@ -97,7 +113,7 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
       verified,
     };
   } finally {
-    lock.release();
+    lock?.release();
   }
 }
 
@@ -156,8 +172,14 @@ class BackupCopy {
   async run(newest: { checkpoint: Checkpoint; bytes: Uint8Array } | undefined): Promise<void> {
     const { layout: from } = this.#from;
     const { fs, layout: to } = this.#to;
+    const [oldest = 1] = this.#follower.segments;
+    this.#mustHold(newest?.checkpoint.position.segment ?? 1);
     await this.#check();
     if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
+    // A transcript may have been missing because its worker was purged: the log of the copy must say so.
+    await this.#follower.advance();
+    if (this.#follower.damage !== undefined) throw this.#follower.damage;
+    this.#mustHold(oldest);
     await this.#segments();
     await fs.syncDirectory(to.events);
     await fs.syncDirectory(to.workers);
@@ -174,11 +196,22 @@ class BackupCopy {
     this.#meter.stage("check", sizeOf(this.#from, segments), "bytes");
     const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
     for await (const _line of logLines(this.#from, stretch, this.#meter)) continue;
-    this.#mustContinue();
+    await this.#mustContinue();
+  }
+
+  /** Throws `cursor_expired` if a segment was pruned. */
+  #mustHold(segment: number): void {
+    const [oldest = 1] = this.#follower.segments;
+    if (segment < oldest) throw cursorExpired(segment - 1, oldest);
+  }
+
+  /** The last event in the copy. */
+  get lastEventId(): number {
+    return this.#follower.lastEventId;
   }
 
   /** The copy must be an earlier state of the source. */
-  #mustContinue(): void {
+  async #mustContinue(): Promise<void> {
     const { fs, layout } = this.#to;
     const { segments, position } = this.#follower;
     for (const segment of this.#copied()) {
@@ -188,10 +221,12 @@ class BackupCopy {
     }
     const last = this.#copied().at(-1);
     if (last !== undefined && last < (segments[0] ?? 1)) {
-      throw corrupt(
-        "events",
-        "events between this copy and the source were pruned; begin a new copy elsewhere",
-      );
+      if (fs.stat(layout.identity) !== undefined) {
+        const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
+        throw corrupt("events", reason);
+      }
+      // A new copy that was pruned behind while it was made begins again.
+      await removeSegments(fs, layout, this.#copied());
     }
     for (const segment of segments) {
       const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(layout, segment)];
@@ -218,7 +253,7 @@ class BackupCopy {
     for (const segment of wanted) {
       const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(this.#to.layout, segment)];
       const isLast = segment === position?.segment;
-      const size = isLast ? position?.offset ?? 0 : this.#from.fs.stat(source)?.size ?? 0;
+      const size = isLast ? position?.offset ?? 0 : guarded("stat", source, () => this.#sizeOf(source));
       const have = this.#to.fs.stat(copy)?.size;
       if (have === size) {
         this.keptBytes += size;
@@ -231,32 +266,44 @@ class BackupCopy {
     }
   }
 
+  /** Throws `NotFound` if the segment was pruned. */
+  #sizeOf(path: string): number {
+    return withFile(this.#from.fs, path, "read", (file) => file.stat().size);
+  }
+
   /** Copies what the checkpoint counts of each transcript. One that is not there any more was purged since. */
   async #transcripts(rows: readonly CheckpointRow[]): Promise<void> {
     this.#meter.stage("transcripts", rows.length, "workers");
     const { runtimeId } = this.#from;
     // One that a power cut takes from the copy is rebuilt from the log, unless that was pruned.
     const isPruned = (this.#follower.segments[0] ?? 1) > 1;
-    for (const { workerId, createdEventId, transcriptBytes = 0, transcriptSynced } of rows) {
+    for (const row of rows) {
       this.#meter.add(1);
-      const owner = { runtimeId, workerId, createdEventId };
-      const source = workerLayout(this.#from.layout, workerId).transcript;
-      const { directory, transcript: copy } = workerLayout(this.#to.layout, workerId);
-      const stat = guarded("stat", source, () => this.#from.fs.stat(source));
-      if (stat?.kind !== "file") continue;
-      // A power cut may have taken what was not synced: the log of the copy has it, too.
-      const bytes = Math.min(stat.size, transcriptBytes);
-      if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes)) continue;
-      if (!hasHeader(this.#from, source, owner)) continue;
-      const have = this.#to.fs.stat(copy)?.size ?? -1;
-      if (have === bytes && isPrefix(this.#from.fs, copy, source, have, SAMPLE_BYTES)) {
-        this.keptBytes += have;
-        continue;
+      const source = workerLayout(this.#from.layout, row.workerId).transcript;
+      const owner = { runtimeId, workerId: row.workerId, createdEventId: row.createdEventId };
+      try {
+        if (hasHeader(this.#from, source, owner)) await this.#transcript(row, source, isPruned);
+      } catch (error) {
+        if (hasHeader(this.#from, source, owner)) throw error;
       }
-      guarded("make directory", directory, () => this.#to.fs.makeDirectory(directory));
-      await copyFile(this.#from.fs, source, copy, bytes, { durable: isPruned });
-      this.copiedBytes += bytes;
     }
+  }
+
+  async #transcript(row: CheckpointRow, source: string, durable: boolean): Promise<void> {
+    const { workerId, transcriptBytes, transcriptSynced } = row;
+    const { directory, transcript: copy } = workerLayout(this.#to.layout, workerId);
+    const size = guarded("stat", source, () => this.#from.fs.stat(source)?.size ?? 0);
+    // A power cut may have taken what was not synced: the log of the copy has it, too.
+    const bytes = Math.min(size, transcriptBytes ?? size);
+    if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes ?? 0)) return;
+    const have = this.#to.fs.stat(copy)?.size ?? -1;
+    if (have === bytes && isPrefix(this.#from.fs, copy, source, have, SAMPLE_BYTES)) {
+      this.keptBytes += have;
+      return;
+    }
+    guarded("make directory", directory, () => this.#to.fs.makeDirectory(directory));
+    await copyFile(this.#from.fs, source, copy, bytes, { durable });
+    this.copiedBytes += bytes;
   }
 
   async #small(path: string, bytes: Uint8Array): Promise<void> {
@@ -270,8 +317,18 @@ class BackupCopy {
   }
 }
 
+/** Whether the transcript of a worker is there: not purged, nor one of a later worker with its id. */
 function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): boolean {
-  return guarded("read", path, () => withFile(fs, path, "read", (file) => hasTranscriptHeader(file, owner)));
+  return guarded("read", path, () => {
+    if (fs.stat(path)?.kind !== "file") return false;
+    const file = openIfThere(fs, path);
+    if (file === undefined) return false;
+    try {
+      return hasTranscriptHeader(file, owner);
+    } finally {
+      closeQuietly(file);
+    }
+  });
 }
 
 function sizeOf({ fs, layout }: FoundPlace, segments: readonly number[]): number {

@@ -9,7 +9,7 @@ import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import { takeSnapshot } from "../../core/snapshots.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
-import { readSmallFile } from "../disk.ts";
+import { openIfThere, readSmallFile } from "../disk.ts";
 import { corrupt, guarded } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
 import { readIdentity } from "../identity.ts";
@@ -17,11 +17,19 @@ import { nameOf, segmentPath, workerLayout } from "../layout.ts";
 import { scanLines } from "../line_scanner.ts";
 import { eventText, idOf, isIntact } from "../lines.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
-import { transcriptHeader } from "../transcript_file.ts";
+import { hasTranscriptHeader, transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
 import { LogFollower } from "./log_follower.ts";
 import { logLines } from "./log_lines.ts";
-import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import {
+  absoluteLocation,
+  findPlace,
+  type FoundPlace,
+  Meter,
+  type OperationOptions,
+  type StoreLocation,
+} from "./options.ts";
+import { purgedSince } from "./purged_since.ts";
 import type { WorkerName } from "./view.ts";
 
 /** Options of {@linkcode exportRuntime}. */
@@ -41,11 +49,20 @@ export interface ExportOptions extends OperationOptions {
  * in the first line). Requires `--allow-read` of the store. An import of the
  * stream, exported again, gives the same stream. Throws `store_corrupt` when
  * the log is damaged, `worker_not_found`, and `cursor_expired` for a worker
- * whose first events were pruned.
+ * whose first events were pruned, and when a writer prunes or purges what is
+ * still to be read: then another try begins with what is kept.
  */
-export async function* exportRuntime(
+export function exportRuntime(
   location: StoreLocation,
   options: ExportOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  // Before the first step: the process may be in another directory by then.
+  return exportFrom(absoluteLocation(location), options);
+}
+
+async function* exportFrom(
+  location: StoreLocation,
+  options: ExportOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   const fs = options.fileSystem ?? new DenoFileSystem();
   const place = findPlace(fs, location);
@@ -108,35 +125,41 @@ async function* allLines(
 }
 
 /** What stands for the events that were pruned: the state at the end, whichever checkpoint it was read from. */
-function* prunedLines(
+async function* prunedLines(
   place: FoundPlace,
-  { ledger }: LogFollower,
+  { ledger, lastEventId }: LogFollower,
   firstEventId: number,
-): Generator<string, void, void> {
+): AsyncGenerator<string, void, void> {
   const { through, runtimeJson, workers } = takeSnapshot(ledger);
   yield `{"snapshot":{"through":${through},"runtime":${runtimeJson}}}`;
   for (const { workerId, json } of workers) {
     const createdEventId = ledger.worker(workerId)?.createdEventId ?? 0;
     yield `{"snapshotWorker":{"createdEventId":${createdEventId},"part":${json}}}`;
   }
-  for (const { record: { workerId }, createdEventId } of ledger.workers()) {
-    if (createdEventId < firstEventId) yield* oldTranscript(place, workerId, createdEventId, firstEventId);
+  const missing: TranscriptOwner[] = [];
+  for (const { record: { workerId }, createdEventId, transcriptLength } of ledger.workers()) {
+    if (createdEventId >= firstEventId || transcriptLength === 0) continue;
+    const owner = { runtimeId: place.runtimeId, workerId, createdEventId };
+    if (!(yield* oldTranscript(place, owner, firstEventId))) missing.push(owner);
   }
+  const [purged] = await purgedSince(place, lastEventId, missing);
+  if (purged !== undefined) throw purgedWorker(purged, firstEventId);
 }
 
+/** The transcript of a worker whose first events were pruned; `false` if the worker has no such file. */
 function* oldTranscript(
-  { fs, layout, runtimeId }: FoundPlace,
-  workerId: WorkerId,
-  createdEventId: number,
+  { fs, layout }: FoundPlace,
+  owner: TranscriptOwner,
   firstEventId: number,
-): Generator<string, void, void> {
-  const path = workerLayout(layout, workerId).transcript;
-  if (guarded("stat", path, () => fs.stat(path)) === undefined) return;
-  const file = guarded("open", path, () => fs.open(path, "read"));
+): Generator<string, boolean, void> {
+  const path = workerLayout(layout, owner.workerId).transcript;
+  const file = guarded("open", path, () => openIfThere(fs, path));
+  if (file === undefined) return false;
   try {
-    const start = transcriptHeader({ runtimeId, workerId, createdEventId }).length;
+    if (!hasTranscriptHeader(file, owner)) return false;
+    const start = transcriptHeader(owner).length;
     for (const line of scanLines(file, start, file.stat().size, TORN_BYTES_MAX)) {
-      if (idOf(line.bytes, line.start) >= firstEventId) return;
+      if (idOf(line.bytes, line.start) >= firstEventId) return true;
       if (!line.terminated || !isIntact(line.bytes, line.start, line.end)) {
         throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be read from was pruned", {
           byteOffset: line.offset,
@@ -144,6 +167,7 @@ function* oldTranscript(
       }
       yield `{"transcriptEvent":${eventText(line.bytes, line.start, line.end)}}`;
     }
+    return true;
   } finally {
     file.close();
   }
@@ -201,6 +225,11 @@ function renumbered(text: string, id: number): string {
   const comma = text.indexOf(",");
   const original = ORIGINAL.test(text) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;
   return `{"id":${id}${text.slice(comma, -1)}${original}}`;
+}
+
+function purgedWorker({ workerId, createdEventId }: TranscriptOwner, firstEventId: number): RuntimeError {
+  const message = `Cannot export worker ${JSON.stringify(workerId)}: it was purged meanwhile; export again`;
+  return new RuntimeError("cursor_expired", message, { after: createdEventId - 1, firstEventId });
 }
 
 function prunedWorker(workerId: WorkerId, createdEventId: number, firstEventId: number): RuntimeError {

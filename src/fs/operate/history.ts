@@ -8,8 +8,10 @@ import type { RuntimeEvent } from "../../core/events.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
 import { eventText, transcriptSpan } from "../lines.ts";
-import { logLines } from "./log_lines.ts";
+import { listSegments } from "../segments.ts";
+import { logLines, type LogStretch } from "./log_lines.ts";
 import { type FoundPlace, Meter, type OperationOptions } from "./options.ts";
+import { untilSteady } from "./steady.ts";
 
 /** A day (UTC) of a runtime. */
 export interface HistoryDay {
@@ -53,16 +55,29 @@ type Day = { -readonly [Name in keyof HistoryDay]: HistoryDay[Name] };
 
 const INTERRUPTED_MAX = 100;
 
-/** Walks through the log. Throws `store_corrupt` where it is damaged. */
+/**
+ * Walks through the log up to `lastEventId`, from the oldest event that is
+ * kept. Throws `store_corrupt` where it is damaged.
+ */
 export async function readHistory(
   place: FoundPlace,
-  log: { readonly segments: readonly number[]; readonly lastEventId: number },
+  { lastEventId }: { readonly lastEventId: number },
   options: OperationOptions & { readonly worker?: WorkerId | undefined } = {},
+): Promise<History> {
+  return await untilSteady(() => {
+    const { firstEventIds: segments } = listSegments(place.fs, place.layout);
+    return walk(place, { segments, after: (segments[0] ?? 1) - 1, through: lastEventId }, options);
+  });
+}
+
+async function walk(
+  place: FoundPlace,
+  stretch: LogStretch,
+  options: OperationOptions & { readonly worker?: WorkerId | undefined },
 ): Promise<History> {
   const days = new Map<string, Day>();
   const interrupted: InterruptedRun[] = [];
   const meter = new Meter(options);
-  const stretch = { segments: log.segments, after: (log.segments[0] ?? 1) - 1, through: log.lastEventId };
   for await (const { bytes, start, end } of logLines(place, stretch, meter)) {
     const span = transcriptSpan(bytes, start, end);
     if (span !== undefined && options.worker === undefined) {

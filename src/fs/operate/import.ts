@@ -15,7 +15,7 @@ import { makeDirectory, writeNew } from "../disk.ts";
 import { guardedAsync } from "../faults.ts";
 import type { FileLock, FileSystem } from "../file_system.ts";
 import { updateConfigSnapshot } from "../identity.ts";
-import { type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../layout.ts";
+import { absolutePath, type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../layout.ts";
 import { takeLock } from "../lock.ts";
 import {
   badStream,
@@ -53,17 +53,18 @@ export interface ImportReport {
 }
 
 /**
- * Makes a new store below `root` from an export stream, event by event as
+ * Makes a new store below the root directory `to` from an export stream, event by event as
  * they are: ids, times and texts. Every event is folded on the way. Requires
- * `--allow-read` and `--allow-write` of `root`. Throws `invalid_request` when
+ * `--allow-read` and `--allow-write` of `to`. Throws `invalid_request` when
  * the runtime is there already, `store_corrupt` when the stream is not whole;
  * nothing is left behind then.
  */
 export async function importRuntime(
-  root: string,
+  to: string | URL,
   stream: AsyncIterable<Uint8Array>,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
+  const root = absolutePath(to);
   const fs = options.fileSystem ?? new DenoFileSystem();
   const meter = new Meter(options);
   meter.stage("import", options.totalBytes ?? 0, "bytes");

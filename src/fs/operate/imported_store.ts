@@ -190,7 +190,8 @@ export class ImportedStore {
       quarantine: () => Promise.resolve(),
     });
     projections.begin();
-    projections.touch([...this.#ledger.workers()].map(({ record }) => record.workerId));
+    const workerIds = [...this.#ledger.workers()].map(({ record }) => record.workerId);
+    projections.touch(workerIds, this.#ledger.runtime.lastEventId);
     await projections.flush();
   }
 

@@ -36,7 +36,7 @@ export interface RuntimeListing {
 
 /** Lists the runtimes of a root. Requires `--allow-read`. Throws `store_missing` when there is no such directory. */
 export function listRuntimes(
-  root: string,
+  root: string | URL,
   environment: { readonly fileSystem?: FileSystem | undefined } = {},
 ): RuntimeListing {
   const fs = environment.fileSystem ?? new DenoFileSystem();

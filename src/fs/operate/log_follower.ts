@@ -4,7 +4,9 @@
  * added since. Never changes a byte.
  *
  * Whatever the writer does meanwhile is survived by looking again: a segment
- * or a checkpoint that is replaced, a line that is half written. Events that
+ * or a checkpoint that is replaced, a line that is half written. Where the log
+ * was pruned past the last event taken in, it begins again with the newest
+ * checkpoint. Events that
  * no later line says were synced are taken in only when they are still there
  * a moment later: a writer may cut them off again.
  *
@@ -17,15 +19,15 @@ import { isKnownEvent, parseEventHead } from "../../core/events.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import { Slices } from "../../core/turn.ts";
-import type { Checkpoint } from "../checkpoint.ts";
 import { Checkpoints } from "../checkpoints.ts";
 import { readBytes, withFile } from "../disk.ts";
-import { guarded } from "../faults.ts";
+import { guarded, isNotFound } from "../faults.ts";
 import { segmentPath } from "../layout.ts";
 import { eventText, lineMarks } from "../lines.ts";
 import { type LogEnd, type LoggedLine, type LogPosition, readLog } from "../log_recovery.ts";
 import { listSegments } from "../segments.ts";
 import type { FoundPlace } from "./options.ts";
+import { untilSteady } from "./steady.ts";
 
 /** Time after which events of the last write are looked at again, in milliseconds. */
 const SETTLE_MS = 50;
@@ -92,15 +94,7 @@ export class LogFollower {
 
   /** Reads the checkpoint and the log behind it. Throws `store_version` and what reading throws. */
   async begin(): Promise<void> {
-    for (const pauseMs of [...RETRY_PAUSES_MS, -1]) {
-      this.damage = undefined;
-      this.#restore();
-      // A checkpoint whose segment was pruned since: a newer one is there by now.
-      const { position } = this.base;
-      const isStale = position !== undefined && !this.#list().includes(position.segment);
-      if (!isStale || pauseMs < 0) break;
-      await sleep(pauseMs);
-    }
+    for (const notice of this.#restore()) this.#notice(notice);
     await this.advance();
   }
 
@@ -109,7 +103,7 @@ export class LogFollower {
     for (const pauseMs of [...RETRY_PAUSES_MS, -1]) {
       try {
         this.damage = undefined;
-        return await this.#read();
+        return await untilSteady(() => this.#read());
       } catch (error) {
         if (!isRuntimeError(error) || !mayPass(error)) throw error;
         this.damage = error as RuntimeError;
@@ -129,37 +123,43 @@ export class LogFollower {
     }
   }
 
-  #restore(): void {
+  /** Takes over the newest checkpoint if that is ahead. Returns what was noticed. */
+  #restore(): readonly Notice[] {
     const { fs, layout, runtimeId } = this.#place;
     const found: Notice[] = [];
-    let checkpoint: Checkpoint | undefined = new Checkpoints(
-      fs,
-      layout,
-      runtimeId,
-      (notice) => found.push(notice),
-    )
-      .load();
-    this.ledger = new Ledger(runtimeId);
+    const checkpoints = new Checkpoints(fs, layout, runtimeId, (notice) => found.push(notice));
+    const checkpoint = checkpoints.load();
+    if (checkpoint === undefined || checkpoint.snapshot.through <= this.lastEventId) return found;
+    const { position, snapshot: { through }, rows } = checkpoint;
+    const ledger = new Ledger(runtimeId);
     try {
-      if (checkpoint !== undefined) restoreSnapshot(this.ledger, checkpoint.snapshot);
+      restoreSnapshot(ledger, checkpoint.snapshot);
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      found.push({ code: "checkpoint_unusable", severity: "error", message: error.message });
-      checkpoint = undefined;
-      this.ledger = new Ledger(runtimeId);
+      return [...found, { code: "checkpoint_unusable", severity: "error", message: error.message }];
     }
-    for (const notice of found) this.#notice(notice);
-    const { position, snapshot } = checkpoint ?? {};
-    this.position = position;
     const entries = new Map(
-      checkpoint?.rows.map(({ createdEventId, transcriptLength }) => [createdEventId, transcriptLength]),
+      rows.map(({ createdEventId, transcriptLength }) => [createdEventId, transcriptLength]),
     );
-    this.base = { through: snapshot?.through ?? 0, position, entries };
+    this.ledger = ledger;
+    this.position = position;
+    this.base = { through, position, entries };
+    return found;
+  }
+
+  /** Begins again with the newest checkpoint if the log was pruned past the last event that was taken in. */
+  #catchUp(segments: readonly number[]): void {
+    if ((this.position?.segment ?? 1) >= (segments[0] ?? 1)) return;
+    const { base } = this;
+    const found = this.#restore();
+    if (this.base === base) return;
+    for (const notice of found) this.#notice(notice);
   }
 
   async #read(): Promise<void> {
     const { fs, layout, runtimeId } = this.#place;
     const segments = this.#list();
+    this.#catchUp(segments);
     const start = { through: this.lastEventId, position: this.position };
     const lines = readLog(fs, layout, runtimeId, segments, start);
     const slices = new Slices();
@@ -245,8 +245,7 @@ export class LogFollower {
 
 /** Whether looking again may help: damage that is a writer's work in progress, or a file that was removed. */
 function mayPass(error: { readonly code: string; readonly details: object }): boolean {
-  if (error.code === "store_corrupt") return true;
-  return error.code === "store_io" && Reflect.get(error.details, "systemCode") === "ENOENT";
+  return error.code === "store_corrupt" || isNotFound(error);
 }
 
 /** Waits; ends early when the signal aborts. */

@@ -7,14 +7,14 @@
  */
 import { conversionHint } from "../conversion.ts";
 import { Slices } from "../../core/turn.ts";
-import { corrupt, guarded } from "../faults.ts";
+import { corrupt, isNotFound, storeFault } from "../faults.ts";
 import type { FileSystem, OpenFile } from "../file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
 import { type Line, scanLines } from "../line_scanner.ts";
 import { idOf, isIntact } from "../lines.ts";
 import { contentSize } from "../log_room.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
-import { segmentHeader } from "../segments.ts";
+import { cursorExpired, listSegments, segmentHeader } from "../segments.ts";
 import type { FoundPlace, Meter } from "./options.ts";
 
 /** A stretch of the log. */
@@ -33,7 +33,10 @@ export interface EventLine extends Line {
   readonly id: number;
 }
 
-/** The lines of a stretch of the log. Throws `store_corrupt` at the first line that is damaged or missing. */
+/**
+ * The lines of a stretch of the log. Throws `store_corrupt` at the first line
+ * that is damaged or missing, `cursor_expired` if a segment was pruned meanwhile.
+ */
 export async function* logLines(
   place: FoundPlace,
   stretch: LogStretch,
@@ -65,7 +68,7 @@ async function* linesOfSegment(
   meter: Meter | undefined,
 ): AsyncGenerator<EventLine, number, void> {
   const path = segmentPath(layout, segment);
-  const file = openSegment(fs, path);
+  const file = openSegment(fs, layout, segment);
   const slices = new Slices();
   let expected = segment;
   let counted = 0;
@@ -88,8 +91,15 @@ async function* linesOfSegment(
   }
 }
 
-function openSegment(fs: FileSystem, path: string): OpenFile {
-  return guarded("open", path, () => fs.open(path, "read"));
+/** Opens a segment. Throws `cursor_expired` if the log begins after it by now. */
+function openSegment(fs: FileSystem, layout: RuntimeLayout, segment: number): OpenFile {
+  const path = segmentPath(layout, segment);
+  try {
+    return fs.open(path, "read");
+  } catch (error) {
+    const [oldest = 0] = isNotFound(error) ? listSegments(fs, layout).firstEventIds : [];
+    throw oldest > segment ? cursorExpired(segment - 1, oldest) : storeFault(error, "open", path);
+  }
 }
 
 function checkedId(

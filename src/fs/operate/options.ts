@@ -11,20 +11,20 @@ import { isJsonObject } from "../../core/json.ts";
 import { readSmallFile } from "../disk.ts";
 import { guarded } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
-import { layoutIn, type RuntimeLayout, runtimeLayout } from "../layout.ts";
+import { absolutePath, layoutIn, type RuntimeLayout, runtimeLayout } from "../layout.ts";
 import { decodeName } from "../names.ts";
 
 /** Where a store is: below its root by its id, or in a directory of its own, such as a copy. */
 export type StoreLocation =
   | {
-    /** Directory below which all runtimes of a host lie. */
-    readonly root: string;
+    /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
+    readonly root: string | URL;
     /** The runtime. */
     readonly runtimeId: string;
   }
   | {
     /** The directory of the runtime itself, the one that holds `runtime.json`. */
-    readonly directory: string;
+    readonly directory: string | URL;
   };
 
 /** How far an operation is. */
@@ -102,9 +102,17 @@ function namedInside(fs: FileSystem, layout: RuntimeLayout): string | undefined 
   }
 }
 
+/** The same place, whatever directory the process goes to. */
+export function absoluteLocation(location: StoreLocation): StoreLocation {
+  if (!("root" in location)) return { directory: absolutePath(location.directory) };
+  return { root: absolutePath(location.root), runtimeId: location.runtimeId };
+}
+
 /** Whether the directory of a runtime lies where its root would have it. */
 export function rootOf(location: StoreLocation): string {
-  return "root" in location ? location.root : join(location.directory, "..", "..");
+  return "root" in location
+    ? absolutePath(location.root)
+    : join(absolutePath(location.directory), "..", "..");
 }
 
 /** Milliseconds between two calls of `onProgress`. */

@@ -21,7 +21,14 @@ import type { FileSystem } from "../file_system.ts";
 import { FsRuntimeStore } from "../fs_store.ts";
 import { encodeName } from "../names.ts";
 import { takeLock } from "../lock.ts";
-import { findPlace, type FoundPlace, type OperationOptions, rootOf, type StoreLocation } from "./options.ts";
+import {
+  absoluteLocation,
+  findPlace,
+  type FoundPlace,
+  type OperationOptions,
+  rootOf,
+  type StoreLocation,
+} from "./options.ts";
 import { planRepair, type RepairStep } from "./repair_plan.ts";
 import { Salvage } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "./verify.ts";
@@ -60,7 +67,8 @@ export interface RepairReport {
  * on a clean store there is nothing to do. Throws `store_locked`, and
  * `store_corrupt` when only salvaging helps and it was not asked for.
  */
-export async function repair(location: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
+export async function repair(at: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
+  const location = absoluteLocation(at);
   const fs = options.fileSystem ?? new DenoFileSystem();
   const place = findPlace(fs, location);
   const before = await verifyPlace(place, options);

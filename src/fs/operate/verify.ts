@@ -13,10 +13,11 @@ import { corrupt, guarded } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
 import { readIdentity, type StoreIdentity, wasSynced } from "../identity.ts";
 import { segmentPath } from "../layout.ts";
-import { listSegments } from "../segments.ts";
+import { cursorExpired, listSegments } from "../segments.ts";
 import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
+import { untilSteady } from "./steady.ts";
 import { readCheckpoints } from "./verify_checkpoints.ts";
 import { verifyFiles } from "./verify_files.ts";
 import { verifyLog } from "./verify_log.ts";
@@ -82,12 +83,19 @@ export async function verify(location: StoreLocation, options: VerifyOptions = {
 
 /** {@linkcode verify} on a place that was found. */
 export async function verifyPlace(place: FoundPlace, options: OperationOptions): Promise<VerifyReport> {
+  return await untilSteady(() => verifyOnce(place, options));
+}
+
+async function verifyOnce(place: FoundPlace, options: OperationOptions): Promise<VerifyReport> {
   const { layout, runtimeId } = place;
   const findings = new Findings();
   const meter = new Meter(options);
   const isSynced = checkIdentity(place, findings);
+  const oldest = oldestSegment(place);
   const checkpoints = readCheckpoints(place, findings);
   const segments = segmentsOf(place, findings);
+  // Pruned in between: these checkpoints may be older than what the log begins with.
+  if (segments[0] !== undefined && segments[0] > oldest) throw cursorExpired(oldest - 1, segments[0]);
   meter.stage("log", sizeOf(place, segments), "bytes");
   const expected = new Expected(runtimeId);
   const log = await verifyLog({ place, checkpoints, segments, findings, expected, meter });
@@ -167,6 +175,16 @@ function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly nu
     if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
     findings.add({ code: "log_gap", severity: "damaged", message: error.message, file: "events" });
     return [];
+  }
+}
+
+/** The first event id of the oldest segment; `Infinity` if there is none. */
+function oldestSegment({ fs, layout }: FoundPlace): number {
+  try {
+    return listSegments(fs, layout).firstEventIds[0] ?? Infinity;
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    return Infinity;
   }
 }
 

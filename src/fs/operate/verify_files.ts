@@ -20,11 +20,17 @@ import { idOf, isIntact, transcriptMarks } from "../lines.ts";
 import { decodeName } from "../names.ts";
 import { TORN_BYTES_MAX } from "../recovery_table.ts";
 import { unseal } from "../sealed.ts";
-import { hasTranscriptHeader, transcriptHeader, transcriptHeaderBytes } from "../transcript_file.ts";
+import {
+  hasTranscriptHeader,
+  transcriptHeader,
+  transcriptHeaderBytes,
+  type TranscriptOwner,
+} from "../transcript_file.ts";
 import { AheadOfLog } from "./verify_ahead.ts";
 import type { Expected, ExpectedTranscript } from "./expected.ts";
 import type { Finding, FindingCode, Findings, FindingSeverity } from "./finding.ts";
 import type { FoundPlace, Meter } from "./options.ts";
+import { purgedSince } from "./purged_since.ts";
 
 const CHUNK_BYTES = 1_048_576;
 /** The largest projection that is read, as at an opening. */
@@ -59,6 +65,7 @@ export async function verifyFiles(check: FilesCheck): Promise<number> {
     meter.add(1);
     await slices.pause();
   }
+  await files.settle();
   files.overview();
   files.strays();
   return files.bytes;
@@ -68,6 +75,8 @@ class FilesVerifier {
   readonly #check: FilesCheck;
   readonly #ahead: AheadOfLog;
   #projected: boolean | undefined;
+  /** Transcripts that are not what they should be: damage, unless their workers were purged meanwhile. */
+  readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
   /** Bytes read. */
   bytes = 0;
 
@@ -93,6 +102,13 @@ class FilesVerifier {
     for (const [path, format, through, body] of projections) {
       this.#projection(path, `worker-runtime/${format}`, through, body, workerId);
     }
+  }
+
+  /** Reports what is wrong with transcripts, except of workers that were purged since the log was read. */
+  async settle(): Promise<void> {
+    const { place, lastEventId } = this.#check;
+    const purged = await purgedSince(place, lastEventId, this.#suspects.map(({ owner }) => owner));
+    for (const { owner, report } of this.#suspects) if (!purged.has(owner)) report();
   }
 
   overview(): void {
@@ -226,7 +242,9 @@ class FilesVerifier {
     const message = canHeal
       ? `${why}; it is rebuilt from the log`
       : `${why}, and the log it could be rebuilt from was pruned`;
-    this.#tell(code, canHeal ? "healable" : "damaged", message, path, workerId, byteOffset);
+    const report = () =>
+      this.#tell(code, canHeal ? "healable" : "damaged", message, path, workerId, byteOffset);
+    this.#suspects.push({ owner: expected.owner, report });
   }
 
   #projection(

@@ -32,8 +32,10 @@ import { readConfig } from "../config.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
 import type { FileSystem } from "../file_system.ts";
 import { LogPages } from "../log_pages.ts";
+import { cursorExpired } from "../segments.ts";
 import { LogFollower, type PendingTail, sleep } from "./log_follower.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "./options.ts";
+import { untilSteady } from "./steady.ts";
 import { transcriptTexts } from "./view_transcripts.ts";
 
 /** A worker by its id, or by a reference of this runtime. */
@@ -157,7 +159,10 @@ export class ReadOnlyRuntime implements AsyncDisposable {
   async refresh(): Promise<void> {
     this.#mustBeOpen();
     this.#looking ??= this.#follower.advance().finally(() => this.#looking = undefined);
+    const [oldest] = this.segments;
     await this.#looking;
+    // Open files would keep the space of segments that were pruned.
+    if (this.segments[0] !== oldest) this.#pages.close();
   }
 
   /** Counts by status and usage totals. */
@@ -270,15 +275,11 @@ export class ReadOnlyRuntime implements AsyncDisposable {
   }
 
   async #readEvents(read: ReadEvents): Promise<StoredEvents> {
-    try {
-      return this.#page(read);
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_io") throw error;
-      // A segment was pruned under our feet: look at what is there now.
-      this.#pages.close();
+    return await untilSteady(() => this.#page(read), async () => {
       await this.refresh();
-      return this.#page(read);
-    }
+      const [oldest = 1] = this.segments;
+      if (read.after !== undefined && read.after < oldest - 1) throw cursorExpired(read.after, oldest);
+    });
   }
 
   #page(read: ReadEvents): StoredEvents {
@@ -292,12 +293,39 @@ export class ReadOnlyRuntime implements AsyncDisposable {
   }
 
   async #readTranscript(state: WorkerState, read: ReadTranscript): Promise<readonly string[]> {
-    const { record: { workerId }, createdEventId, transcriptLength: length } = state;
+    try {
+      const { texts, notices } = await untilSteady(
+        () => this.#transcriptTexts(state, read),
+        () => this.#mustStillBe(state),
+      );
+      if (notices.length === 0) return texts;
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    }
+    // Damage, or the worker was purged since the last look.
+    await this.#mustStillBe(state);
+    const { texts, notices } = await this.#transcriptTexts(state, read);
+    for (const notice of notices) this.#diagnostics.add(notice);
+    return texts;
+  }
+
+  async #transcriptTexts(
+    { record: { workerId }, createdEventId, transcriptLength: length }: WorkerState,
+    read: ReadTranscript,
+  ): Promise<{ readonly texts: readonly string[]; readonly notices: readonly Notice[] }> {
     const owner = { runtimeId: this.runtimeId, workerId: workerId as WorkerId, createdEventId };
     const { segments, lastEventId, base } = this.#follower;
     const log = { segments, lastEventId, base };
-    const notice = (found: Notice) => this.#diagnostics.add(found);
-    return await transcriptTexts(this.#place, log, { owner, length, read }, notice);
+    const notices: Notice[] = [];
+    const query = { owner, length, read };
+    const texts = await transcriptTexts(this.#place, log, query, (notice) => notices.push(notice));
+    return { texts, notices };
+  }
+
+  /** Looks again. Throws `worker_not_found` if the worker was purged. */
+  async #mustStillBe({ record: { workerId }, createdEventId }: WorkerState): Promise<void> {
+    await this.refresh();
+    if (this.worker(workerId).createdEventId !== createdEventId) throw workerNotFound(workerId);
   }
 
   #mustBeOpen(): void {

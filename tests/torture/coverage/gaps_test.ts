@@ -115,7 +115,9 @@ Deno.test("findLine() gives nothing where a line is none, or longer than a line 
       target.set(part);
       return part.length;
     },
+    size: () => bytes.length,
     stat: () => ({ kind: "file", size: bytes.length, links: 1 }) as const,
+    identity: () => ({ kind: "file", device: 0, inode: 0, modifiedMs: NaN, changedMs: 0 }) as const,
     close: () => {},
     write: () => 0,
     truncate: () => {},

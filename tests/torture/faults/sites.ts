@@ -7,7 +7,7 @@
 import type { DiskOperation } from "../../disk/mod.ts";
 
 const CALL =
-  /(?<![\w#])(?:this\.#fs|fs|file|this\.#files\.get\(path\))\.(open|stat|list|ensureDirectory|makeDirectory|remove|removeDirectory|rename|syncDirectory|lock|read|write|truncate|syncDataNow|syncData|sync|close)\(/g;
+  /(?<![\w#])(?:this\.#fs|fs|file|this\.#files\.get\(path\))\.(open|stat|identity|openDirectory|list|ensureDirectory|makeDirectory|remove|removeDirectory|rename|syncDirectory|lock|read|write|truncate|syncDataNow|syncData|sync|close)\(/g;
 
 /** Files of the store that do not call the file system but are it, say what it is, or stand before it. */
 const OTHERS: ReadonlySet<string> = new Set(["deno_file_system.ts", "file_system.ts", "handle_room.ts"]);
@@ -38,6 +38,6 @@ export function callingSites(operation: DiskOperation): { readonly site: Site; r
   const frames = stack.matchAll(/src\/fs\/([\w.]+):(\d+):\d+/g);
   const [first, second] = [...frames].filter(([, file = ""]) => !OTHERS.has(file))
     .map(([, file, line]) => `${file}:${line}`);
-  const name = operation === "fileStat" ? "stat" : operation;
+  const name = operation === "fileStat" ? "stat" : operation === "handleIdentity" ? "identity" : operation;
   return { site: `${first} ${name}`, path: `${name} ${first} < ${second ?? "outside"}` };
 }

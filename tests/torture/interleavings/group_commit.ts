@@ -1,11 +1,11 @@
 /**
- * Group commit: many callers, some of whom give up, on a store that takes its
- * time and fails now and then.
+ * Group commit: many callers, some of whom give up, and watchers, some of whom
+ * leave, on a store that takes its time, fails now and then, and may be lost.
  *
  * @module
  */
 import * as fc from "fast-check";
-import { isRuntimeError, Runtime } from "../../../mod.ts";
+import { isRuntimeError, type Run, Runtime, RuntimeError } from "../../../mod.ts";
 import { type Ending, ScriptedStore } from "./scripted_store.ts";
 import { need, settled } from "./settling.ts";
 
@@ -24,6 +24,10 @@ interface Plan {
   readonly calls: readonly Call[];
   readonly endings: readonly Ending[];
   readonly closes: number | null;
+  /** After how many turns the store is lost. */
+  readonly loses: number | null;
+  /** Watchers: where they begin, and after how many turns they leave. */
+  readonly watches: readonly { readonly after: number | null; readonly leaves: number | null }[];
 }
 
 const call = fc.record<Call>({
@@ -36,24 +40,39 @@ const plan = fc.record<Plan>({
   calls: fc.array(call, { minLength: 1, maxLength: 12 }),
   endings: fc.array(fc.constantFrom<Ending>("good", "good", "good", "refused", "final"), { maxLength: 12 }),
   closes: fc.option(fc.integer({ min: 0, max: 4 })),
+  loses: fc.option(fc.integer({ min: 0, max: 6 }), { freq: 2 }),
+  watches: fc.array(
+    fc.record({
+      after: fc.option(fc.integer({ min: 0, max: 8 })),
+      leaves: fc.option(fc.integer({ min: 0, max: 6 })),
+    }),
+    { maxLength: 4 },
+  ),
 });
 
 /** Every command is answered rightly, whatever the order. */
 export const groupCommit: fc.IAsyncProperty<[fc.Scheduler, Plan]> = fc.asyncProperty(
   fc.scheduler(),
   plan,
-  async (scheduler, { calls, endings, closes }) => {
+  async (scheduler, { calls, endings, closes, loses, watches }) => {
     const turn = (): Promise<void> => scheduler.schedule(Promise.resolve());
     const store = new ScriptedStore(endings, turn);
     const runtime = await Runtime.open({ store });
     const creation = runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
     await settled(scheduler, creation.catch(() => {}));
+    const run = await settled(scheduler, runtime.worker("w").beginRun().catch(() => undefined));
     const answers: Answer[] = [];
     const all = calls.map((one, index) => caller(runtime, one, index, turn, answers));
     if (closes !== null) all.push(closing(runtime, closes, turn));
+    if (loses !== null) all.push(losing(runtime, store, run, loses, turn));
+    const watching = watches.map(({ after, leaves }) => watcher(runtime, after, leaves, turn));
     await settled(scheduler, Promise.all(all));
     check(runtime, store, answers);
+    const { health } = runtime;
     await settled(scheduler, runtime.close());
+    need(run === undefined || run.signal.aborted, "the run's signal did not abort");
+    for (const end of await settled(scheduler, Promise.all(watching))) checkWatch(end, health);
+    need(!store.wroteWhenLost, "something was written to a store that is lost");
     need(!store.closedEarly, "the store was closed while an append was under way");
   },
 );
@@ -104,6 +123,75 @@ async function once(
 async function closing(runtime: Runtime, turns: number, turn: () => Promise<void>): Promise<void> {
   for (let passed = 0; passed < turns; passed++) await turn();
   await runtime.close();
+}
+
+const lost = new RuntimeError("store_fenced", "Cannot append: scripted", { epoch: 2, owner: "scripted" });
+
+async function losing(
+  runtime: Runtime,
+  store: ScriptedStore,
+  run: Run | undefined,
+  turns: number,
+  turn: () => Promise<void>,
+): Promise<void> {
+  for (let passed = 0; passed < turns; passed++) await turn();
+  const before = runtime.health;
+  store.lose(lost);
+  if (before.status !== "ok") return;
+  const { health } = runtime;
+  need(
+    health.status === "failed" && health.error === lost,
+    "the runtime does not know that its store is lost",
+  );
+  need(run === undefined || run.signal.reason === lost, "the run does not know that the store is lost");
+}
+
+interface WatchEnd {
+  readonly ids: readonly number[];
+  readonly first: number;
+  readonly left: boolean;
+  readonly error: unknown;
+}
+
+/** Watches until it leaves or the watch ends. To leave takes no turn. */
+async function watcher(
+  runtime: Runtime,
+  after: number | null,
+  leaves: number | null,
+  turn: () => Promise<void>,
+): Promise<WatchEnd> {
+  const events = runtime.watch(after === null ? {} : { after });
+  const first = (after ?? runtime.lastEventId) + 1;
+  const ids: number[] = [];
+  let [left, error]: [boolean, unknown] = [false, undefined];
+  const leaving = leaves === null ? undefined : (async () => {
+    for (let passed = 0; passed < leaves; passed++) await turn();
+    let settled = false;
+    void events.return().then(() => settled = true);
+    left = true;
+    await Promise.resolve();
+    need(settled, "return() of a watch did not settle at once");
+  })();
+  try {
+    for await (const { id } of events) {
+      need(!left, "an event came after return()");
+      ids.push(id);
+    }
+  } catch (thrown) {
+    error = thrown;
+  }
+  await leaving;
+  return { ids, first, left, error };
+}
+
+function checkWatch({ ids, first, left, error }: WatchEnd, health: Runtime["health"]): void {
+  ids.forEach((id, index) => need(id === first + index, `a watch gave event ${id}, not ${first + index}`));
+  if (error !== undefined) {
+    const isLost = health.status === "failed" && health.error === error;
+    need(isLost || health.status === "closed", `a watch ended with ${error}`);
+    return;
+  }
+  need(left || health.status !== "failed", "a watch ended quietly though the store is lost");
 }
 
 function check(runtime: Runtime, store: ScriptedStore, answers: readonly Answer[]): void {

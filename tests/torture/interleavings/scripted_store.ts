@@ -10,10 +10,12 @@ import {
   type LoadedStore,
   parseRuntimeId,
   type PrunedEvents,
+  type ReadEvents,
   RuntimeError,
   type RuntimeId,
   type RuntimeStore,
   type StoredEvents,
+  type StoreHost,
   type StoreSupports,
 } from "../../../mod.ts";
 
@@ -31,10 +33,14 @@ export class ScriptedStore implements RuntimeStore {
   readonly batches: number[] = [];
   /** Whether a second append came before the first had settled. */
   overlapped = false;
+  /** Whether something was written after the store was lost. */
+  wroteWhenLost = false;
   /** Whether it was closed while an append was under way. */
   closedEarly = false;
   readonly #endings: Ending[];
   readonly #wait: () => Promise<void>;
+  #host: StoreHost | undefined;
+  #lost = false;
   #busy = false;
   #first = true;
 
@@ -44,12 +50,20 @@ export class ScriptedStore implements RuntimeStore {
     this.#wait = wait;
   }
 
-  load(): Promise<LoadedStore> {
+  /** Loses the store. */
+  lose(error: RuntimeError): void {
+    this.#lost = true;
+    this.#host?.lost(error);
+  }
+
+  load(host: StoreHost): Promise<LoadedStore> {
+    this.#host = host;
     return Promise.resolve({ snapshot: undefined, events: nothing() });
   }
 
   async append({ expectedLastEventId, events }: AppendBatch): Promise<AppendResult> {
     if (this.#busy) this.overlapped = true;
+    if (this.#lost) this.wroteWhenLost = true;
     if (expectedLastEventId !== this.events.length) throw new Error("The batch does not follow");
     this.#busy = true;
     try {
@@ -65,8 +79,15 @@ export class ScriptedStore implements RuntimeStore {
     }
   }
 
-  readEvents(): Promise<StoredEvents> {
-    return Promise.resolve({ events: this.events, firstEventId: 1 });
+  /** Pages of two events, as if their bytes ended them. */
+  async readEvents({ after, before, limit }: ReadEvents): Promise<StoredEvents> {
+    await this.#wait();
+    const count = Math.min(limit, 2);
+    const end = Math.min((before ?? Infinity) - 1, this.events.length);
+    const events = after === undefined
+      ? this.events.slice(Math.max(0, end - count), Math.max(0, end))
+      : this.events.slice(after, after + count);
+    return { events, firstEventId: 1 };
   }
 
   readTranscript(): Promise<readonly string[]> {
@@ -74,6 +95,7 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   async saveSnapshot(): Promise<void> {
+    if (this.#lost) this.wroteWhenLost = true;
     await this.#wait();
   }
 

@@ -75,6 +75,8 @@ export class Reference {
   readonly workers: Map<string, ReferenceWorker> = new Map();
   readonly #runtimeKeys: Keys = new Map();
   readonly #workerKeys = new Map<string, Keys>();
+  /** Keys of commands that ended a worker. They outlive it. */
+  readonly #endings: Keys = new Map();
 
   /** What an opening adds. Gives the types of its events. */
   open(): string[] {
@@ -99,14 +101,15 @@ export class Reference {
   foresee(command: Command): Verdict {
     const worker = this.workers.get(command.workerId);
     const ofWorker = isOfWorker(command);
-    if (ofWorker && worker === undefined) return { code: "worker_not_found" };
     if (command.key !== undefined) {
-      const earlier = this.#keys(command).get(command.key);
+      const earlier = this.#keys(command).get(command.key) ??
+        (isEnd(command) ? this.#endings.get(endingOf(command)) : undefined);
       if (earlier !== undefined && earlier.request !== requestOf(command)) return { code: "key_reused" };
       if (earlier !== undefined && "eventId" in earlier.verdict) {
         return { ...earlier.verdict, duplicate: true };
       }
     }
+    if (ofWorker && worker === undefined) return { code: "worker_not_found" };
     if (this.stopped) return { code: "runtime_stopped" };
     const last = ofWorker && worker !== undefined ? worker.lastEventId : this.lastEventId;
     if (command.expect !== undefined && command.expect !== last) return { code: "conflict" };
@@ -124,9 +127,10 @@ export class Reference {
     this.#change(command);
     const worker = this.workers.get(command.workerId);
     if (worker !== undefined) worker.lastEventId = this.lastEventId;
-    if (command.key !== undefined && command.kind !== "purge") {
-      this.#keys(command).set(command.key, { request: requestOf(command), verdict });
-    }
+    if (command.key === undefined) return verdict;
+    const kept = { request: requestOf(command), verdict };
+    if (command.kind !== "purge") this.#keys(command).set(command.key, kept);
+    if (isEnd(command)) this.#endings.set(endingOf(command), kept);
     return verdict;
   }
 
@@ -188,7 +192,16 @@ export function isOfWorker({ kind }: Command): boolean {
   return kind !== "create" && kind !== "hostNote" && kind !== "stopRuntime";
 }
 
+function isEnd({ kind }: Command): boolean {
+  return kind === "stop" || kind === "cancel" || kind === "purge";
+}
+
+function endingOf({ workerId, key }: Command): string {
+  return `${workerId} ${key}`;
+}
+
 function requestOf({ kind, workerId, number }: Command): string {
+  if (kind === "purge") return "purge";
   if (kind === "create") return `create ${workerId}`;
   return kind === "patch" && number % 3 === 0 ? `patch: drop m${number % 5}` : `${kind} ${number}`;
 }

@@ -1,0 +1,38 @@
+/**
+ * Inode numbers. As on real disks, the number of a removed file goes to the
+ * next new one, unless a handle is still open.
+ *
+ * @module
+ */
+import type { Node } from "./nodes.ts";
+
+/** The inode numbers of a machine. */
+export class InodeNumbers {
+  readonly #numbers = new Map<Node, number>();
+  readonly #free: number[] = [];
+  readonly #isOpen: (node: Node) => boolean;
+  #last = 1;
+
+  /** No numbers in use; `isOpen` says whether a node has an open handle. */
+  constructor(isOpen: (node: Node) => boolean) {
+    this.#isOpen = isOpen;
+  }
+
+  /** The number of a node. */
+  of(node: Node): number {
+    let number = this.#numbers.get(node);
+    if (number === undefined) this.#numbers.set(node, number = this.#free.pop() ?? ++this.#last);
+    return number;
+  }
+
+  /** Frees the numbers of a node that has no name any more and of everything below it. */
+  release(node: Node): void {
+    if (node.kind === "directory" && node.untouched === undefined) {
+      for (const inner of node.entries.values()) this.release(inner);
+    }
+    const number = this.#numbers.get(node);
+    if (number === undefined || this.#isOpen(node)) return;
+    this.#numbers.delete(node);
+    this.#free.push(number);
+  }
+}
