@@ -131,6 +131,7 @@ export type {
   StoredEvents,
   StoreHost,
   StoreSupports,
+  UnrecordedEvent,
 } from "./src/core/store.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";

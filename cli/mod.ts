@@ -12,7 +12,7 @@
  * | -------------------------------------------------- | -------------------------------------- |
  * | `inspect`, `show`, `transcript`, `events`, `usage` |                                        |
  * | `verify`, `export`                                 |                                        |
- * | `report -o FILE`                                   | `--allow-write=FILE`                   |
+ * | `report -o OUT/FILE`, `export -o OUT/FILE`         | `--allow-read=OUT --allow-write=OUT`   |
  * | `backup DIR TO`                                    | `--allow-read=TO --allow-write=TO`     |
  * | `import FILE TO`                                   | `--allow-read=TO --allow-write=TO`     |
  * | `repair`, `prune`, `purge` with `--apply`          | `--allow-write=DIR`                    |

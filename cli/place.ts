@@ -28,13 +28,17 @@ export function locate(dir: string, runtimeId: string | undefined): StoreLocatio
   const directory = absolutePath(dir);
   if (isRuntimeDirectory(directory)) return { directory };
   if (runtimeId !== undefined) return { root: directory, runtimeId };
-  const { runtimes } = listRuntimes(directory);
+  const { runtimes, unfinishedImports } = listRuntimes(directory);
   const [only] = runtimes;
   if (only !== undefined && runtimes.length === 1) return { root: directory, runtimeId: only.runtimeId };
-  throw invalidRequest(`use ${JSON.stringify(directory)}`, several(runtimes));
+  throw invalidRequest(`use ${JSON.stringify(directory)}`, several(runtimes, unfinishedImports));
 }
 
-function several(runtimes: RuntimeListing["runtimes"]): string {
+function several(runtimes: RuntimeListing["runtimes"], imports: RuntimeListing["unfinishedImports"]): string {
+  const [unfinished] = imports;
+  if (runtimes.length === 0 && unfinished !== undefined) {
+    return `the import of ${JSON.stringify(unfinished)} did not finish; run it again`;
+  }
   if (runtimes.length === 0) return "there is no runtime in it";
   const names = runtimes.slice(0, 10).map(({ runtimeId }) => JSON.stringify(runtimeId)).join(", ");
   return `it holds ${runtimes.length} runtimes; choose one with --runtime: ${names}`;

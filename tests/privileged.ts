@@ -13,6 +13,9 @@ export type Privilege = "run" | "net" | "env";
 
 /** Names of the tests by file, with the permissions that each needs besides read and write. */
 export const privilegedTests: Readonly<Record<string, Readonly<Record<string, readonly Privilege[]>>>> = {
+  "tests/cli/fifo_test.ts": {
+    "no command is blocked by FIFOs in the place of files, and repair mends the store": ["run"],
+  },
   "tests/cli/large_test.ts": {
     "a store of 600 MB and 10,000 workers is verified, exported, imported and backed up in bounded memory": [
       "run",

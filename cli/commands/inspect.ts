@@ -189,7 +189,7 @@ export function intentOf(intent: WorkerState["record"]["intent"]): string {
 
 /** Several runtimes: a row for each; one that cannot be read hides none of the others. */
 async function inspectAll(io: Io, root: string, options: InspectOptions): Promise<number> {
-  const { runtimes, foreign } = listRuntimes(root);
+  const { runtimes, unfinishedImports, foreign } = listRuntimes(root);
   let code: number = exitCodes.ok;
   const rows: string[][] = [];
   const json: unknown[] = [];
@@ -224,7 +224,7 @@ async function inspectAll(io: Io, root: string, options: InspectOptions): Promis
       json.push({ runtimeId, directory, problem: error instanceof Error ? error.message : String(error) });
     }
   }
-  if (options.json) printJson(io, { root, runtimes: json, foreign });
+  if (options.json) printJson(io, { root, runtimes: json, unfinishedImports, foreign });
   else if (rows.length === 0) io.out("no runtimes\n");
   else {
     const right = { align: "right" } as const;
@@ -238,6 +238,9 @@ async function inspectAll(io: Io, root: string, options: InspectOptions): Promis
       { name: "ACTIVE" },
     ];
     io.out(table(io, columns, rows));
+  }
+  for (const runtimeId of options.json ? [] : unfinishedImports) {
+    io.out(`The import of ${oneLine(runtimeId)} did not finish; run it again.\n`);
   }
   return code;
 }

@@ -1,12 +1,18 @@
 /**
- * Writing a stream to a file, or to the standard output. The file needs only
- * `--allow-write`, and is never replaced unasked.
+ * Writing a stream to a file, or to the standard output. A file is never
+ * replaced unasked, and never seen half written: a temporary file beside it is
+ * written, synced and renamed. Requires `--allow-read` and `--allow-write` of
+ * its directory.
  *
  * @module
  */
+import { dirname } from "@std/path";
 import { invalidRequest } from "../../src/core/errors.ts";
-import { guarded, isExisting, storeFault } from "../../src/fs/faults.ts";
+import { closeQuietly, removeQuietly, writeAll } from "../../src/fs/disk.ts";
+import { guarded, guardedAsync, storeFault } from "../../src/fs/faults.ts";
+import type { FileLock, FileStat } from "../../src/fs/file_system.ts";
 import type { Io } from "../io.ts";
+import { disk } from "../place.ts";
 
 /** Where a command writes to. */
 export interface OutputOptions {
@@ -16,34 +22,78 @@ export interface OutputOptions {
   readonly force?: boolean | undefined;
 }
 
-/** Writes chunks; gives the bytes. A new file that was not finished is removed. */
+/** Suffix of the temporary file. One that is not locked is left from a process that was killed. */
+const PARTIAL = ".partial";
+
+/** Writes chunks; gives the bytes. When that fails, what was there before is unchanged. */
 export async function withOutput(
   io: Io,
-  { output, force }: OutputOptions,
+  { output: path, force }: OutputOptions,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<number> {
-  if (output === undefined || output === "-") return await written(chunks, (chunk) => io.outBytes(chunk));
-  using file = open(output, force === true);
+  if (path === undefined || path === "-") return await written(chunks, (chunk) => io.outBytes(chunk));
+  const replaced = mayWrite(path, force === true);
+  const temporary = `${path}${PARTIAL}`;
+  const lock = takeTemporary(temporary);
   try {
-    const bytes = await written(chunks, (chunk) => {
-      for (let at = 0; at < chunk.length;) at += file.writeSync(chunk.subarray(at));
+    const bytes = await writeTemporary(temporary, chunks);
+    if (replaced !== undefined && Deno.build.os !== "windows") keepMode(path, temporary);
+    await guardedAsync("write", path, async () => {
+      await disk.rename(temporary, path);
+      await disk.syncDirectory(dirname(path));
     });
-    file.syncSync();
     return bytes;
   } catch (error) {
-    Deno.removeSync(output);
-    throw storeFault(error, "write", output);
+    removeQuietly(disk, temporary);
+    throw storeFault(error, "write", path);
+  } finally {
+    lock.release();
   }
 }
 
-function open(path: string, replace: boolean): Deno.FsFile {
+/** The file to replace, if there is one. Throws `invalid_request` when it must stay. */
+function mayWrite(path: string, force: boolean): FileStat | undefined {
+  const stat = guarded("write", path, () => {
+    // Asked for now, so that a missing permission is not found out at the sync behind the rename.
+    disk.stat(dirname(path));
+    return disk.stat(path);
+  });
+  if (stat === undefined) return undefined;
+  const action = `write ${JSON.stringify(path)}`;
+  if (stat.kind !== "file") throw invalidRequest(action, "it is not a regular file");
+  if (!force) throw invalidRequest(action, "it exists; --force replaces it");
+  return stat;
+}
+
+function takeTemporary(path: string): FileLock {
+  return guarded("write", path, () => {
+    const kind = disk.stat(path)?.kind ?? "file";
+    if (kind !== "file") throw invalidRequest(`write ${JSON.stringify(path)}`, "it is not a regular file");
+    const lock = disk.lock(path);
+    if (lock !== undefined) return lock;
+    throw invalidRequest(`write ${JSON.stringify(path)}`, "another process is writing it");
+  });
+}
+
+async function writeTemporary(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+  const file = guarded("write", path, () => disk.open(path, "update"));
   try {
-    const how = replace ? { create: true, truncate: true } : { createNew: true };
-    return guarded("write", path, () => Deno.openSync(path, { write: true, mode: 0o600, ...how }));
-  } catch (error) {
-    if (!(error instanceof Error) || !isExisting(error.cause)) throw error;
-    throw invalidRequest(`write ${JSON.stringify(path)}`, "it exists; --force replaces it");
+    let position = 0;
+    file.truncate(0);
+    await written(chunks, (chunk) => {
+      writeAll(file, chunk, position);
+      position += chunk.length;
+    });
+    await file.sync();
+    return position;
+  } finally {
+    closeQuietly(file);
   }
+}
+
+function keepMode(path: string, temporary: string): void {
+  const { mode } = Deno.statSync(path);
+  if (mode !== null) Deno.chmodSync(temporary, mode & 0o777);
 }
 
 async function written(

@@ -21,9 +21,7 @@ class Listener {
 
   readonly #onAbort = (): void => {
     this.#stop();
-    const callbacks = [...this.callbacks];
-    this.callbacks.clear();
-    for (const callback of callbacks) callback();
+    for (const callback of this.callbacks) callback();
   };
 
   #stop(): void {

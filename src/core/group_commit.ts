@@ -106,7 +106,6 @@ export class Committer {
   /** Rejects the commands that wait and all later ones. What is being written ends as the store says. */
   fail(error: RuntimeError): void {
     this.#failure = error;
-    this.#queueUnits = 0;
     for (const { unlisten, reject } of this.#queue.splice(0)) {
       unlisten();
       reject(error);

@@ -82,7 +82,9 @@ type EndingEvent = "worker.stopped" | "worker.cancelled" | "worker.purged";
 
 /** Keys in the order of their events, the oldest forgotten first. */
 export class KeyTable {
-  readonly #entries = new Map<string, KeyEntry>();
+  #entries = new Map<string, KeyEntry>();
+  /** A snapshot holds the map: the next change copies it. */
+  #isShared = false;
 
   /** What the key led to. */
   get(key: string): KeyEntry | undefined {
@@ -91,6 +93,8 @@ export class KeyTable {
 
   /** Remembers a key. */
   add(entry: KeyEntry): void {
+    if (this.#isShared) this.#entries = new Map(this.#entries);
+    this.#isShared = false;
     this.#entries.set(entry.key, entry);
     if (this.#entries.size <= limits.keysKept) return;
     const [oldest] = this.#entries.keys();
@@ -100,6 +104,12 @@ export class KeyTable {
   /** The entries, oldest first. */
   entries(): Iterable<KeyEntry> {
     return this.#entries.values();
+  }
+
+  /** The entries of this moment, which later changes leave alone. */
+  snapshot(): ReadonlyMap<string, KeyEntry> {
+    this.#isShared = true;
+    return this.#entries;
   }
 }
 

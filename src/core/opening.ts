@@ -8,17 +8,25 @@
 import type { Notice } from "./diagnostics.ts";
 import type { EventHead, WorkerRunEnded } from "./events.ts";
 import type { StateView } from "./state.ts";
+import type { UnrecordedEvent } from "./store.ts";
 
 const REASON = "the process that ran it is gone";
 
 type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
 
-/** The events of an opening. */
-export function opening(view: StateView, at: string): EventHead[] {
+/** The events of an opening; `unrecorded` are those that the log does not hold yet. */
+export function opening(
+  view: StateView,
+  at: string,
+  unrecorded: readonly UnrecordedEvent[] = [],
+): EventHead[] {
   const { runtimeId, epoch, lastEventId } = view.runtime;
   const bodies: Unsealed<EventHead>[] = [];
   if (lastEventId === 0) bodies.push({ type: "runtime.created", runtimeId });
   bodies.push({ type: "runtime.opened", epoch: epoch + 1 });
+  for (const { name, data, key, request } of unrecorded) {
+    bodies.push({ key, request, type: "custom", name, data });
+  }
   for (const { record: { workerId }, run } of view.workers()) {
     if (run === null) continue;
     const { runId } = run;

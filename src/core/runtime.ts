@@ -36,7 +36,7 @@ import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { ended, OpenRuns } from "./run.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
-import type { AppendResult, PrunedEvents, RuntimeStore } from "./store.ts";
+import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
 import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
@@ -194,6 +194,7 @@ export class Runtime implements AsyncDisposable {
   async createWorker(spec: WorkerSpec, options: CommandOptions = {}): Promise<Worker> {
     const parsed = parseWorkerSpec(spec);
     const workerId = parseWorkerId(parsed.workerId ?? this.#newId());
+    this.#store.admits?.(workerId);
     const body = { type: "create_worker", record: workerRecord(parsed, workerId) } as const;
     const outcome = await this.#submit(
       command(body, options, "create worker", parsed),
@@ -313,9 +314,14 @@ export class Runtime implements AsyncDisposable {
       }
     }
     if (unknownCount > 0) notice(unknownEvents(unknownCount));
-    for (const head of await this.#committer.commitOwn(opening)) {
+    const { lastEventId } = this.#ledger.runtime;
+    const isKnown = ({ key }: UnrecordedEvent) => this.#ledger.keys(undefined)?.get(key) !== undefined;
+    const due = (loaded.unrecorded ?? []).filter((event) => isKnown(event) || lastEventId < event.endsBefore);
+    const missing = due.filter((event) => !isKnown(event));
+    for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
       if (head.type === "worker.run_interrupted") notice(interruption(head));
     }
+    for (const event of due) await event.recorded();
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {
@@ -369,6 +375,7 @@ export class Runtime implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     await this.#saving;
+    if (this.#failure !== undefined) throw this.#failure;
     await this.#store.flush();
   }
 

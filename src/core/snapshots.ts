@@ -14,48 +14,42 @@ import type { LoadedSnapshot, Snapshot, SnapshotPart } from "./store.ts";
 /** A key as it is written: key, request, event id, time, sequence, count, subject. */
 type KeyRow = [string, string, number, string, number, number, string];
 
+/** The keys of a worker at one moment. */
+type KeySnapshot = ReadonlyMap<string, KeyEntry>;
+
 /** The durable state of this moment; workers are written out as they are asked for. */
 export function takeSnapshot(ledger: Ledger): Snapshot {
   const { runtime } = ledger;
   const states = [...ledger.workers()];
-  const keys = keyRows(ledger.keys(undefined), runtime.lastEventId);
-  const ended = keyRows(ledger.keys(ENDED), runtime.lastEventId);
+  const keys = keyRows(ledger.keys(undefined)?.snapshot());
+  const ended = keyRows(ledger.keys(ENDED)?.snapshot());
+  // Keys that are added, replaced or purged while the parts are written do not change these.
+  const tables = states.map(({ record }) => ledger.keys(record.workerId)?.snapshot());
   return {
     through: runtime.lastEventId,
     runtimeJson: plainLines(
       JSON.stringify({ state: runtime, keys, ...(ended.length === 0 ? {} : { ended }) }),
     ),
-    workers: workerParts(ledger, states, runtime.lastEventId),
+    workers: workerParts(states, tables),
   };
 }
 
 function* workerParts(
-  ledger: Ledger,
   states: readonly WorkerState[],
-  through: number,
+  tables: readonly (KeySnapshot | undefined)[],
 ): Generator<SnapshotPart> {
-  for (const state of states) {
+  for (const [index, state] of states.entries()) {
     const { workerId } = state.record;
-    const part = { state, keys: keyRows(keysOf(ledger, state), through) };
+    const part = { state, keys: keyRows(tables[index]) };
     yield { workerId, json: plainLines(JSON.stringify(part)) };
   }
 }
 
-/** The keys of a worker, unless it was purged since and another took its id. */
-function keysOf(ledger: Ledger, state: WorkerState): KeyTable | undefined {
-  const { workerId } = state.record;
-  return ledger.worker(workerId)?.createdEventId === state.createdEventId ? ledger.keys(workerId) : undefined;
-}
-
-/** Keys of events that the snapshot covers. Those that came since are in the log behind it. */
-function keyRows(keys: KeyTable | undefined, through: number): KeyRow[] {
-  const rows: KeyRow[] = [];
-  for (const entry of keys?.entries() ?? []) {
-    if (entry.eventId <= through) {
-      rows.push([entry.key, entry.request, entry.eventId, entry.at, entry.seq, entry.count, entry.subject]);
-    }
-  }
-  return rows;
+function keyRows(keys: KeySnapshot | undefined): KeyRow[] {
+  return Array.from(
+    keys?.values() ?? [],
+    ({ key, request, eventId, at, seq, count, subject }) => [key, request, eventId, at, seq, count, subject],
+  );
 }
 
 /** Puts a snapshot into an empty ledger. Throws `store_corrupt` when it is none. */

@@ -13,6 +13,7 @@ import type { Notice } from "./diagnostics.ts";
 import type { RuntimeError } from "./errors.ts";
 import type { EventRecord } from "./events.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
+import type { JsonObject } from "./json.ts";
 import type { StateView } from "./state.ts";
 
 /** What a store can do, as data: the conformance suite reads it instead of the store's name. */
@@ -51,6 +52,24 @@ export interface LoadedStore {
    * without their `entries`, which nothing is folded from.
    */
   readonly events: AsyncIterable<readonly string[]>;
+  /** Events that an interrupted operation on the store has not recorded; the opening does. */
+  readonly unrecorded?: readonly UnrecordedEvent[];
+}
+
+/** A custom event of the runtime that is to be recorded once. */
+export interface UnrecordedEvent {
+  /** Its name. */
+  readonly name: string;
+  /** Its data. */
+  readonly data: JsonObject;
+  /** Idempotency key. An event with this key may be in the log already. */
+  readonly key: string;
+  /** Fingerprint for the key. */
+  readonly request: string;
+  /** It is due when the log ends before this event: before, the operation has not taken effect. */
+  readonly endsBefore: number;
+  /** Called when the event is durable. Does not reject. */
+  recorded(): Promise<void>;
 }
 
 /** A snapshot as it was saved. */
@@ -147,6 +166,11 @@ export interface RuntimeStore {
   readonly displayName: string | undefined;
   /** What the store can do. */
   readonly supports: StoreSupports;
+  /**
+   * Throws `invalid_request` if the store could not keep a worker of this id,
+   * for example because of a limit on paths. Called before each creation.
+   */
+  admits?(workerId: WorkerId): void;
   /** Gives back what is kept. Called once, before anything else. */
   load(host: StoreHost): Promise<LoadedStore>;
   /**

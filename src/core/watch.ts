@@ -147,7 +147,7 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
     this.#isReading = false;
     this.#page = items;
     this.#index = 0;
-    this.#cursor = Math.max(this.#cursor, next ?? lastEventId);
+    this.#cursor = next ?? lastEventId;
     this.#advance();
   }
 

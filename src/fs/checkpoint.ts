@@ -11,7 +11,7 @@ import { z } from "zod";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import type { LoadedSnapshot, Snapshot } from "../core/store.ts";
 import { conversionHint } from "./conversion.ts";
-import { closeQuietly, openIfThere, readBytes, writeNew } from "./disk.ts";
+import { closeQuietly, notAFile, openIfThere, readBytes, writeNew } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import type { LogPosition } from "./log_recovery.ts";
@@ -52,6 +52,8 @@ export interface CheckpointContent {
   readonly position: LogPosition;
   /** The runtime's own snapshot, as text. */
   readonly runtimeJson: string;
+  /** Purged workers whose files could not be removed yet, and the events that purged them. */
+  readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
   /** The workers, made as they are asked for. */
   readonly rows: Iterable<CheckpointRow>;
 }
@@ -64,6 +66,8 @@ export interface Checkpoint {
   readonly snapshot: LoadedSnapshot;
   /** For the store: what it says of each worker. */
   readonly rows: readonly CheckpointRow[];
+  /** Purged workers whose files could not be removed yet, and the events that purged them. */
+  readonly purgedLeft: readonly (readonly [string, number])[];
   /** Bytes of the file. */
   readonly bytes: number;
 }
@@ -78,8 +82,9 @@ export async function writeCheckpoint(
 }
 
 function* texts(content: CheckpointContent): Generator<string> {
-  const { runtimeId, through, position, runtimeJson } = content;
-  const head = sealHead({ format: FORMAT, runtimeId }, { through, position });
+  const { runtimeId, through, position, runtimeJson, purgedLeft = [] } = content;
+  const left = purgedLeft.length === 0 ? {} : { purgedLeft };
+  const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
   yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
   for (const { snapshot, ...row } of content.rows) {
@@ -113,7 +118,7 @@ export function readCheckpoint(
   return guarded("read", path, () => {
     const stat = fs.stat(path);
     if (stat === undefined) return undefined;
-    if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
+    if (stat.kind !== "file") throw corrupt(name, notAFile(stat.kind));
     // One file for both looks: a reader beside a writer may find another of that name a moment later, or none.
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;
@@ -147,6 +152,7 @@ const headSchema = z.looseObject({
   through: z.int().min(1),
   position: z.object({ segment: z.int().min(1), offset: z.int().min(1), lineOffset: z.int().min(0) }),
   runtime: z.looseObject({}),
+  purgedLeft: z.array(z.tuple([z.string(), z.int().min(1)])).default([]),
 });
 
 function parsed(file: OpenFile, runtimeId: string, name: string, size: number): Checkpoint {
@@ -164,7 +170,7 @@ function parsed(file: OpenFile, runtimeId: string, name: string, size: number): 
     runtimeJson: JSON.stringify(data.runtime),
     workers: rows.map((row) => row.snapshot),
   };
-  return { position: data.position, snapshot, rows, bytes: size };
+  return { position: data.position, snapshot, rows, purgedLeft: data.purgedLeft, bytes: size };
 }
 
 const SNAPSHOT = ',"snapshot":';

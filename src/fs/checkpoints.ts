@@ -6,6 +6,7 @@
  */
 import type { Notice } from "../core/diagnostics.ts";
 import { RuntimeError } from "../core/errors.ts";
+import { clearForFile } from "./aside.ts";
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { removeQuietly } from "./disk.ts";
 import { guardedAsync } from "./faults.ts";
@@ -72,6 +73,9 @@ export class Checkpoints {
     const temporary = `${checkpoint}${TEMPORARY_SUFFIX}`;
     return await guardedAsync("write checkpoint", checkpoint, async () => {
       try {
+        for (const path of [temporary, checkpoint, previousCheckpoint]) {
+          await clearForFile(this.#fs, this.#layout, path);
+        }
         this.#fs.remove(temporary);
         const bytes = await writeCheckpoint(this.#fs, temporary, content);
         // It may have been renamed before, by a call that failed all the same.

@@ -176,19 +176,6 @@ class DenoDirectory implements OpenDirectory {
   }
 }
 
-/** Opens a file for writing, creating it if there is none. Creates nothing through a dangling link. */
-function openOrCreate(path: string): Deno.FsFile {
-  for (const mode of ["update", "create"] as const) {
-    try {
-      return Deno.openSync(path, OPTIONS[mode]);
-    } catch (error) {
-      // Another process may create the file between the two attempts.
-      if (codeOf(error) !== (mode === "update" ? "ENOENT" : "EEXIST")) throw error;
-    }
-  }
-  return Deno.openSync(path, OPTIONS.update);
-}
-
 /** A lock on a handle of its own; on Windows it also bars readers of that file. */
 class DenoLock implements FileLock {
   #file: Deno.FsFile | undefined;
@@ -230,6 +217,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   open(path: string, mode: OpenMode): OpenFile {
+    if (mode !== "create") this.#mustBeFile(path);
     return new DenoFile(Deno.openSync(path, OPTIONS[mode]));
   }
 
@@ -311,6 +299,15 @@ export class DenoFileSystem implements FileSystem {
     await Deno.rename(from, to);
   }
 
+  /** Throws when there is something else than a regular file. To open a FIFO waits until somebody writes to it. */
+  #mustBeFile(path: string): void {
+    const kind = this.stat(path)?.kind ?? "file";
+    if (kind === "file") return;
+    const code = kind === "directory" ? "EISDIR" : kind === "link" ? "ELOOP" : "ENXIO";
+    const error = new Error(`Cannot open ${JSON.stringify(path)}: it is no regular file`);
+    throw Object.assign(error, { code, syscall: "open", path });
+  }
+
   async syncDirectory(path: string): Promise<void> {
     if (!this.supports.directorySync) return;
     const directory = Deno.openSync(path);
@@ -322,7 +319,8 @@ export class DenoFileSystem implements FileSystem {
   }
 
   lock(path: string): FileLock | undefined {
-    const file = openOrCreate(path);
+    this.#mustBeFile(path);
+    const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
     try {
       if (file.tryLockSync(true)) return new DenoLock(file);
     } catch (error) {

@@ -6,7 +6,7 @@
  */
 import { dirname } from "@std/path";
 import { corrupt, guarded, guardedAsync, isNotFound } from "./faults.ts";
-import type { FileSystem, OpenFile, OpenMode } from "./file_system.ts";
+import type { FileStat, FileSystem, OpenFile, OpenMode } from "./file_system.ts";
 import { TEMPORARY_SUFFIX } from "./layout.ts";
 
 /** Writes all of `bytes`, however short the single writes are. */
@@ -74,7 +74,7 @@ export function readSmallFile(
   return guarded("read", path, () => {
     const stat = fs.stat(path);
     if (stat === undefined) return undefined;
-    if (stat.kind !== "file") throw corrupt(name, `it is a ${stat.kind}, not a file`);
+    if (stat.kind !== "file") throw corrupt(name, notAFile(stat.kind));
     if (stat.size > bytesMax) throw corrupt(name, `it has ${stat.size} bytes, more than ${bytesMax}`);
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;
@@ -86,7 +86,7 @@ export function readSmallFile(
   });
 }
 
-/** Opens a file to read it; `undefined` if it is not there, or is gone since it was looked at. */
+/** Opens a file to read it; `undefined` if it does not exist. */
 export function openIfThere(fs: FileSystem, path: string): OpenFile | undefined {
   try {
     return fs.open(path, "read");
@@ -94,6 +94,18 @@ export function openIfThere(fs: FileSystem, path: string): OpenFile | undefined 
     if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+const KIND_TEXTS: Readonly<Record<FileStat["kind"], string>> = {
+  file: "file",
+  directory: "directory",
+  link: "symbolic link",
+  other: "FIFO, socket or device",
+};
+
+/** Says what lies in the place of a file. */
+export function notAFile(kind: FileStat["kind"]): string {
+  return `it is a ${KIND_TEXTS[kind]}, not a file`;
 }
 
 /** How a file is replaced. */
@@ -181,8 +193,16 @@ export async function makeDirectory(fs: FileSystem, path: string, name: string =
   });
 }
 
+/** Throws `store_corrupt` unless the path is absent or a regular file itself, not a link to one. */
+export function mustBeFile(fs: FileSystem, path: string, name: string = path): void {
+  const kind = fs.stat(path)?.kind;
+  if (kind !== undefined && kind !== "file") throw corrupt(name, notAFile(kind));
+}
+
 /** Throws `store_corrupt` unless the path is a directory itself, not a link to one. */
 export function mustBeDirectory(fs: FileSystem, path: string, name: string = path): void {
   const kind = fs.stat(path)?.kind;
-  if (kind !== undefined && kind !== "directory") throw corrupt(name, `it is a ${kind}, not a directory`);
+  if (kind !== undefined && kind !== "directory") {
+    throw corrupt(name, `it is a ${KIND_TEXTS[kind]}, not a directory`);
+  }
 }

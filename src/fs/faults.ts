@@ -8,6 +8,13 @@ import { dirname } from "@std/path";
 import { isRuntimeError, RuntimeError } from "../core/errors.ts";
 
 const NO_SPACE: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
+/** Codes that say what lies in the place of a file or of a directory above it. */
+const WRONG_KIND: ReadonlyMap<string, string> = new Map([
+  ["EISDIR", "it is a directory, not a file"],
+  ["ELOOP", "it is a symbolic link, not a file"],
+  ["ENXIO", "it is a FIFO, socket or device, not a file"],
+  ["ENOTDIR", "a part of its path is not a directory"],
+]);
 const DENIED: ReadonlySet<unknown> = new Set(["EACCES", "EPERM", "EROFS"]);
 
 /** The system's code of an error, such as `ENOSPC`, or an empty string. */
@@ -35,6 +42,8 @@ export function storeFault(error: unknown, operation: string, path: string): Run
   const why = error instanceof Error ? error.message : String(error);
   const message = `Cannot ${operation} ${JSON.stringify(path)}: ${why}`;
   if (error instanceof Error && error.name === "NotCapable") return missingFlag(error, operation, path);
+  const wrongKind = WRONG_KIND.get(code);
+  if (wrongKind !== undefined) return corrupt(path, wrongKind, cause);
   if (NO_SPACE.has(code)) {
     return new RuntimeError("no_space", message, { operation, path, systemCode: code }, cause);
   }

@@ -104,7 +104,11 @@ export interface DirectoryEntry {
 export interface FileSystem {
   /** Whether a directory can be synced (not on Windows). */
   readonly supports: { readonly directorySync: boolean };
-  /** Opens a file. */
+  /**
+   * Opens a regular file. Anything else is refused before it is opened, which
+   * could block or have an effect: `EISDIR` for a directory, `ELOOP` for a
+   * symbolic link, `ENXIO` for a FIFO, socket or device.
+   */
   open(path: string, mode: OpenMode): OpenFile;
   /** What the path is, or `undefined` when it does not exist. */
   stat(path: string): FileStat | undefined;
@@ -127,13 +131,14 @@ export interface FileSystem {
   remove(path: string): boolean;
   /** Removes an empty directory; `false` when it does not exist. */
   removeDirectory(path: string): boolean;
-  /** Renames a file, replacing the target atomically. */
+  /** Renames a file, replacing the target atomically, or a directory, whose target is absent or empty. */
   rename(from: string, to: string): Promise<void>;
   /** Makes the names in a directory durable. Does nothing where `supports.directorySync` is false. */
   syncDirectory(path: string): Promise<void>;
   /**
    * Takes the exclusive lock on a file, creating the file when absent;
    * `undefined` when another handle, in this process or another, holds it.
+   * Refuses what is no regular file like {@linkcode FileSystem.open}.
    */
   lock(path: string): FileLock | undefined;
 }

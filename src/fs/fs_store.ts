@@ -38,38 +38,25 @@ import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
 import { LogWriter } from "./log_writer.ts";
 import { Projections } from "./projections.ts";
-import { type Prunable, prunable, removeSegments } from "./pruning.ts";
+import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
+import { unrecordedSalvage } from "./salvage_record.ts";
 import { listSegments, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
 import { OneAtATime } from "./one_at_a_time.ts";
 import { isVanished } from "./place_guard.ts";
 import { type OpenedPlace, openPlace } from "./store_opening.ts";
+import type { FsStoreEnvironment, FsStoreOptions } from "./store_options.ts";
 import { mendTail, uncleanOpening } from "./tail_mending.ts";
 import { completeTranscripts } from "./transcript_completion.ts";
 import { mustReachBack, rebuildTranscript } from "./transcript_rebuild.ts";
 import type { TranscriptWitness } from "./transcript_witness.ts";
 import { Transcripts } from "./transcripts.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
+import { checkPathLengths } from "./worker_directory.ts";
 
-/** Options of {@linkcode FsRuntimeStore.open}. */
-export interface FsStoreOptions {
-  /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
-  readonly root: string | URL;
-  /** The runtime to keep: 1 to 80 bytes of UTF-8. */
-  readonly runtimeId: string;
-  /** Whether to create the store when there is none. Never overwrites. @default {true} */
-  readonly create?: boolean | undefined;
-}
-
-/** What {@linkcode FsRuntimeStore.open} may be given besides, for tests and for other disks. */
-export interface FsStoreEnvironment {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
-  /** The clock, in milliseconds since 1970. @default {Date.now} */
-  readonly now?: (() => number) | undefined;
-}
+export type { FsStoreEnvironment, FsStoreOptions } from "./store_options.ts";
 
 const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
 /** How many times the buffer for transcripts may be exceeded before appends wait for it. */
@@ -173,8 +160,18 @@ export class FsRuntimeStore implements RuntimeStore {
     const checkpoint = this.#checkpoints.load();
     this.#transcripts.beginReplay();
     for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row);
+    this.#purged.restore(checkpoint?.purgedLeft ?? []);
     this.#checkpointBytes = checkpoint?.bytes ?? 0;
-    return await Promise.resolve({ snapshot: checkpoint?.snapshot, events: this.#replay(checkpoint) });
+    const notice = (found: Notice) => this.#notice(found);
+    const unrecorded = unrecordedSalvage(this.#fs, this.#layout, this.runtimeId, notice);
+    const events = this.#replay(checkpoint);
+    return await Promise.resolve({ snapshot: checkpoint?.snapshot, events, unrecorded });
+  }
+
+  /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
+  admits(workerId: WorkerId): void {
+    this.#mustBeOpen();
+    checkPathLengths(this.#fs, this.#layout, workerId);
   }
 
   /** Appends a batch to the log; resolves when it is durable. */
@@ -234,8 +231,6 @@ export class FsRuntimeStore implements RuntimeStore {
     await this.#syncTranscripts(turn);
     // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
     const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
-    // A purge that is covered is never seen again: what it left must be gone before.
-    if (this.#purged.fault !== undefined) throw this.#purged.fault;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
     this.#checkpointBytes = await this.#checkpoints.save({
@@ -243,36 +238,32 @@ export class FsRuntimeStore implements RuntimeStore {
       through,
       position,
       runtimeJson,
+      // The purges that are covered are not read again.
+      purgedLeft: this.#purged.left().filter(([, purgedEventId]) => purgedEventId <= through),
       rows,
     });
   }
 
   /** Gives up whole segments that neither checkpoint needs. */
-  async prune(prune: PruneEvents): Promise<PrunedEvents> {
+  async prune({ through, dryRun }: PruneEvents): Promise<PrunedEvents> {
     const writer = this.#loadedWriter();
-    if (prune.dryRun) return this.#prunable(this.#lastUnneeded(prune.through)).pruned;
+    const unneeded = () => Math.min(through, this.#checkpoints.lastUnneeded());
+    const plan = (bound: number) =>
+      prunable(this.#fs, this.#layout, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
+    if (dryRun) return plan(unneeded()).pruned;
     return await this.#checkpointing.run(async () => {
       // Events that become unneeded while transcripts are synced stay: the sync may have missed their lines.
-      const through = this.#lastUnneeded(prune.through);
+      const bound = unneeded();
       // Transcripts must do without these events from now on: they have to be right, and to last.
       await lookAtAll(this.#transcripts);
       await this.#syncTranscripts();
-      const { gone, pruned } = this.#prunable(Math.min(through, this.#transcripts.firstNeeded() - 1));
+      const { gone, pruned } = plan(bound);
       if (gone.length === 0) return pruned;
       writer.forget(new Set(gone));
       this.#pages.close();
       await removeSegments(this.#fs, this.#layout, gone);
       return pruned;
     });
-  }
-
-  /** The last event up to `through` that neither a checkpoint nor a transcript needs. */
-  #lastUnneeded(through: number): number {
-    return Math.min(through, this.#checkpoints.lastUnneeded(), this.#transcripts.firstNeeded() - 1);
-  }
-
-  #prunable(through: number): Prunable {
-    return prunable(this.#fs, this.#layout, this.#loadedWriter().segments, through);
   }
 
   /**

@@ -35,6 +35,8 @@ export interface RuntimeLayout {
   readonly workers: string;
   /** Bytes that were cut off or replaced. */
   readonly quarantine: string;
+  /** What repairs set aside; never cleared. */
+  readonly salvage: string;
 }
 
 const URL_TEXT = /^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i;
@@ -83,6 +85,7 @@ export function layoutIn(place: string | URL): RuntimeLayout {
     overview: join(directory, "overview.json"),
     workers: join(directory, "workers"),
     quarantine: join(directory, "quarantine"),
+    salvage: join(directory, "salvage"),
   };
 }
 

@@ -7,8 +7,9 @@
  * @module
  */
 import { RuntimeError } from "../core/errors.ts";
-import { readSmallFile, replaceFile } from "./disk.ts";
-import { corrupt, guarded } from "./faults.ts";
+import { replaceInStore } from "./aside.ts";
+import { mustBeFile, readSmallFile } from "./disk.ts";
+import { guarded } from "./faults.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout } from "./layout.ts";
 
@@ -42,7 +43,8 @@ export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Own
 
 /** Takes the lock, and writes nothing. Throws as {@linkcode takeLock} does. */
 export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<FileLock> {
-  mustBeNoLink(fs, layout);
+  // Locking creates the file where there is none.
+  guarded("lock", layout.lock, () => mustBeFile(fs, layout.lock, nameOf(layout, layout.lock)));
   const held = await tryLock(fs, layout.lock);
   if (held === undefined) throw lockedError(fs, layout);
   const lock = { identity: () => held.identity(), release: () => releaseQuietly(held) };
@@ -58,15 +60,7 @@ export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<F
 /** Writes who holds the lock. */
 export async function writeOwner(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<void> {
   const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
-  await replaceFile(fs, layout.owner, [bytes], { durable: false });
-}
-
-/** Locking creates the file where there is none: through a link, that would be somewhere else. */
-function mustBeNoLink(fs: FileSystem, layout: RuntimeLayout): void {
-  const kind = guarded("lock", layout.lock, () => fs.stat(layout.lock)?.kind);
-  if (kind !== undefined && kind !== "file") {
-    throw corrupt(nameOf(layout, layout.lock), `it is a ${kind}, not a file`);
-  }
+  await replaceInStore(fs, layout, layout.owner, () => [bytes], { durable: false });
 }
 
 async function tryLock(fs: FileSystem, path: string): Promise<FileLock | undefined> {

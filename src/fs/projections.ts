@@ -11,17 +11,19 @@
  * @module
  */
 import type { Notice } from "../core/diagnostics.ts";
+import { isRuntimeError } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
 import { plainLines } from "../core/json.ts";
 import { overviewOf, workerRow } from "../core/overview.ts";
 import type { StateView, WorkerState } from "../core/state.ts";
 import { Slices } from "../core/turn.ts";
-import { readSmallFile, removeQuietly, replaceFile } from "./disk.ts";
+import { replaceInStore } from "./aside.ts";
+import { readSmallFile, removeQuietly } from "./disk.ts";
 import { storeFault } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
 import { seal, sealHead, sealInSlices, unseal } from "./sealed.ts";
-import { makeWorkerDirectory } from "./worker_directory.ts";
+import { clearWorkerDirectory, makeWorkerDirectory } from "./worker_directory.ts";
 
 /** The largest projection that is read: an overview of all workers that there may be. */
 const PROJECTION_BYTES_MAX = 268_435_456;
@@ -122,7 +124,7 @@ export class Projections {
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
     try {
-      makeWorkerDirectory(this.#fs, this.#layout, workerId);
+      await this.#makeDirectory(workerId);
       for (const projection of this.#ofWorker(state)) {
         if (projection.format.endsWith("/worker") && this.#recorded.get(workerId) === state.createdEventId) {
           continue;
@@ -145,6 +147,17 @@ export class Projections {
     this.#dirty.set(workerId, this.#dirty.get(workerId) ?? 0);
   }
 
+  /** Makes the directory of a worker; something else in its place is moved aside. */
+  async #makeDirectory(workerId: WorkerId): Promise<void> {
+    try {
+      makeWorkerDirectory(this.#fs, this.#layout, workerId);
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+      await clearWorkerDirectory(this.#fs, this.#layout, workerId);
+      makeWorkerDirectory(this.#fs, this.#layout, workerId);
+    }
+  }
+
   /** Whether the worker was purged, though the state that was read does not know it yet. */
   #isPurged({ record, createdEventId }: WorkerState): boolean {
     return createdEventId < (this.#purgedBy.get(record.workerId) ?? 0);
@@ -164,9 +177,10 @@ export class Projections {
     const { path, format, through, body } = this.#overview();
     const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
     // All of this moment, however long the writing takes: a state does not change.
-    const texts = withRows(head, [...this.#host.view.workers()]);
+    const states = [...this.#host.view.workers()];
+    const texts = () => withRows(head, states);
     try {
-      await replaceFile(this.#fs, path, sealInSlices(texts), { durable: false });
+      await replaceInStore(this.#fs, this.#layout, path, () => sealInSlices(texts()), { durable: false });
     } catch (error) {
       this.#overviewDirty ??= 0;
       this.#failed(error);
@@ -176,7 +190,7 @@ export class Projections {
   async #write(projection: Projection): Promise<void> {
     const { path, format, through, body } = projection;
     const bytes = seal({ format, runtimeId: this.#runtimeId }, { through, ...body });
-    await replaceFile(this.#fs, path, [bytes], { durable: false });
+    await replaceInStore(this.#fs, this.#layout, path, () => [bytes], { durable: false });
   }
 
   #failed(error: unknown, workerId?: WorkerId): void {

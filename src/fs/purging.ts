@@ -5,7 +5,6 @@
  */
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
-import type { RuntimeError } from "../core/errors.ts";
 import type { WorkerId } from "../core/ids.ts";
 import { guarded, storeFault, systemCode } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -52,7 +51,7 @@ export class PurgedWorkers {
   readonly #fs: FileSystem;
   readonly #layout: RuntimeLayout;
   readonly #notice: (notice: Notice) => void;
-  readonly #left = new Map<WorkerId, { readonly purgedEventId: number; readonly fault: RuntimeError }>();
+  readonly #left = new Map<WorkerId, number>();
 
   /** None so far. */
   constructor(fs: FileSystem, layout: RuntimeLayout, notice: (notice: Notice) => void) {
@@ -61,14 +60,14 @@ export class PurgedWorkers {
     this.#notice = notice;
   }
 
-  /** Why files of a purged worker are still there, if any are. */
-  get fault(): RuntimeError | undefined {
-    return this.#left.values().next().value?.fault;
+  /** Takes over what a checkpoint says is left. */
+  restore(left: Iterable<readonly [string, number]>): void {
+    for (const [workerId, purgedEventId] of left) this.#left.set(workerId as WorkerId, purgedEventId);
   }
 
   /** Workers whose files are still there, and the events that purged them. */
   left(): [WorkerId, number][] {
-    return [...this.#left].map(([workerId, { purgedEventId }]) => [workerId, purgedEventId]);
+    return [...this.#left];
   }
 
   /** What is left of a worker is nobody's business any more. */
@@ -87,9 +86,9 @@ export class PurgedWorkers {
         this.#notice({ code: "foreign_entry", severity: "warning", message, workerId });
       }
     } catch (error) {
-      const fault = storeFault(error, "purge", this.#layout.workers);
-      this.#left.set(workerId, { purgedEventId, fault });
-      this.#notice({ code: "projection_failed", severity: "warning", message: fault.message, workerId });
+      const { message } = storeFault(error, "purge", this.#layout.workers);
+      this.#left.set(workerId, purgedEventId);
+      this.#notice({ code: "projection_failed", severity: "warning", message, workerId });
     }
   }
 }

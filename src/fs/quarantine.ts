@@ -7,6 +7,7 @@
 import { basename, join } from "@std/path";
 import { crc32 } from "node:zlib";
 import type { Notice } from "../core/diagnostics.ts";
+import { moveAside } from "./aside.ts";
 import { makeDirectory, readBytes, withFile, writeNew } from "./disk.ts";
 import { guardedAsync } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -26,6 +27,7 @@ const PART_BYTES = 8_388_608;
 /** Keeps what is cut off or replaced. */
 export class Quarantine {
   readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
   readonly #directory: string;
   readonly #limits: QuarantineLimits;
   readonly #notice: (notice: Notice) => void;
@@ -38,15 +40,21 @@ export class Quarantine {
     notice: (notice: Notice) => void,
   ) {
     this.#fs = fs;
+    this.#layout = layout;
     this.#directory = layout.quarantine;
     this.#limits = limits;
     this.#notice = notice;
   }
 
-  /** Keeps the bytes of a file from `start` to `end`, durably; returns the name of the last file made. */
+  /**
+   * Keeps the bytes of a file from `start` to `end`, durably; returns the name of the last file made. What is no file
+   * cannot be copied, and is moved to `salvage/`.
+   */
   async keep(path: string, start = 0, end: number = Infinity): Promise<string> {
     return await guardedAsync("keep in quarantine", path, async () => {
-      const size = Math.min(end, this.#fs.stat(path)?.size ?? 0);
+      const stat = this.#fs.stat(path);
+      if (stat !== undefined && stat.kind !== "file") return await moveAside(this.#fs, this.#layout, path);
+      const size = Math.min(end, stat?.size ?? 0);
       let name = "";
       for (let from = start; from < size; from += PART_BYTES) {
         const length = Math.min(PART_BYTES, size - from);

@@ -7,8 +7,8 @@
  */
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
-import { removeQuietly } from "./disk.ts";
 import { RuntimeError } from "../core/errors.ts";
+import { notAFile, removeQuietly } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { FORMAT_VERSION, type RuntimeLayout, segmentFirstEventId, TEMPORARY_SUFFIX } from "./layout.ts";
@@ -63,8 +63,15 @@ export interface SegmentListing {
   readonly temporary: readonly string[];
 }
 
-/** Lists the segments. Throws `store_missing`-like faults as `store_corrupt` when the directory is gone. */
-export function listSegments(fs: FileSystem, layout: RuntimeLayout): SegmentListing {
+/**
+ * Lists the segments. Throws `store_corrupt` when the directory is missing. What has the name of a segment and is no
+ * file is left out; `onOdd` takes the error and the first event id. @default throws the error
+ */
+export function listSegments(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  onOdd: (error: RuntimeError<"store_corrupt">, firstEventId: number) => void = refuse,
+): SegmentListing {
   const entries = guarded("list", layout.events, () => {
     if (fs.stat(layout.events)?.kind !== "directory") {
       throw corrupt("events", "the directory of the log is missing");
@@ -77,8 +84,8 @@ export function listSegments(fs: FileSystem, layout: RuntimeLayout): SegmentList
   for (const { name, kind } of entries) {
     const id = segmentFirstEventId(name);
     if (id !== undefined && kind === "file") firstEventIds.push(id);
-    else if (id !== undefined) throw corrupt(`events/${name}`, `it is a ${kind}, not a file`);
-    else if (name.endsWith(TEMPORARY_SUFFIX)) temporary.push(name);
+    else if (id !== undefined) onOdd(corrupt(`events/${name}`, notAFile(kind)), id);
+    else if (name.endsWith(TEMPORARY_SUFFIX) && kind === "file") temporary.push(name);
     else foreign.push(name);
   }
   return { firstEventIds: firstEventIds.sort((a, b) => a - b), foreign, temporary };
@@ -88,6 +95,10 @@ export function listSegments(fs: FileSystem, layout: RuntimeLayout): SegmentList
 export function cursorExpired(after: number, firstEventId: number): RuntimeError<"cursor_expired"> {
   const message = `Cannot read events after ${after}: the oldest that is kept is ${firstEventId}`;
   return new RuntimeError("cursor_expired", message, { after, firstEventId });
+}
+
+function refuse(error: RuntimeError): never {
+  throw error;
 }
 
 /** Removes what was never finished, and tells of what is none of the store's. */

@@ -11,7 +11,8 @@ import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
 import { RuntimeError } from "../core/errors.ts";
 import { readConfig, type StoreConfig } from "./config.ts";
-import { makeDirectory, mustBeDirectory, removeQuietly, withFileAsync, writeNew } from "./disk.ts";
+import { clearForFile } from "./aside.ts";
+import { makeDirectory, mustBeDirectory, withFileAsync, writeNew } from "./disk.ts";
 import { guarded, guardedAsync } from "./faults.ts";
 import { guardedDisk } from "./guarded_disk.ts";
 import type { FileLock, FileSystem } from "./file_system.ts";
@@ -101,7 +102,7 @@ async function openGuarded(
     updateConfigSnapshot(fs, layout, options.runtimeId, identity, config, anyhow);
   if (isInDoubt) await rememberConfig(true);
   await settle(fs, layout, options.root);
-  sweep(fs, layout, notices);
+  await sweep(fs, layout, notices);
   const isSynced = wasSynced(identity, config);
   return { lock, guard, fs, config, notices, wasSynced: isSynced, rememberConfig: () => rememberConfig() };
 }
@@ -192,13 +193,24 @@ async function settle(fs: FileSystem, layout: RuntimeLayout, root: string): Prom
 }
 
 /** Removes temporary files that a crash left in the runtime's own directory. */
-function sweep(fs: FileSystem, layout: RuntimeLayout, notices: Notice[]): void {
+async function sweep(fs: FileSystem, layout: RuntimeLayout, notices: Notice[]): Promise<void> {
   for (const name of ["checkpoint.json.tmp", "overview.json.tmp", "runtime.json.tmp", "owner.json.tmp"]) {
     const path = join(layout.directory, name);
-    if (guarded("stat", path, () => fs.stat(path)) === undefined) continue;
-    removeQuietly(fs, path);
-    const message = `Removed ${JSON.stringify(name)}, which was never finished`;
+    const isAside = await clearForFile(fs, layout, path);
+    if (!isAside && !isRemoved(fs, path)) continue;
+    const message = isAside
+      ? `Moved ${JSON.stringify(name)} to salvage/: it is no file`
+      : `Removed ${JSON.stringify(name)}, which was never finished`;
     notices.push({ code: "temporary_removed", severity: "info", message, file: name });
+  }
+}
+
+function isRemoved(fs: FileSystem, path: string): boolean {
+  try {
+    return fs.remove(path);
+  } catch {
+    // It is tried again at the next opening, and no write needs its name: each one clears it first.
+    return false;
   }
 }
 

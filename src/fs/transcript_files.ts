@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { closeQuietly, mustBeDirectory } from "./disk.ts";
-import { corrupt, isNotFound } from "./faults.ts";
+import { closeQuietly, mustBeDirectory, mustBeFile } from "./disk.ts";
+import { isNotFound } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import type { Transcript } from "./known_transcript.ts";
 import { nameOf, type RuntimeLayout, type WorkerLayout, workerLayout } from "./layout.ts";
@@ -76,6 +76,7 @@ export class TranscriptFiles {
     this.#files.close(path);
     if (!makeWorkerDirectory(this.#fs, this.#layout, transcript.owner.workerId)) {
       if (this.isReplaying && this.#takesUp(transcript, path)) return;
+      mustBeFile(this.#fs, path, nameOf(this.#layout, path));
       this.#fs.remove(path);
     }
     const file = this.#fs.open(path, "create");
@@ -90,9 +91,6 @@ export class TranscriptFiles {
   #cut(transcript: Transcript, path: string, bytes: number): void {
     const { directory } = this.paths(transcript.owner.workerId);
     mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
-    if (this.#fs.stat(path)?.kind === "link") {
-      throw corrupt(nameOf(this.#layout, path), "it is a link, not a file");
-    }
     const file = this.#files.get(path);
     const { size } = file.stat();
     if (!transcript.proven) prove(file, transcript, bytes);

@@ -4,7 +4,8 @@
  * @module
  */
 import { plainLines } from "../core/json.ts";
-import { readBytes, replaceFile, withFile } from "./disk.ts";
+import { replaceInStore } from "./aside.ts";
+import { readBytes, withFile } from "./disk.ts";
 import { corrupt, isNotFound } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nameOf, type RuntimeLayout } from "./layout.ts";
@@ -44,6 +45,7 @@ export async function rebuildTranscript(
   const missing = (entry: number) => corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
   let entries = 0;
   async function* chunks(): AsyncGenerator<Uint8Array> {
+    entries = 0;
     yield transcriptHeader(owner);
     let after = owner.createdEventId;
     if (isPruned) {
@@ -60,7 +62,7 @@ export async function rebuildTranscript(
     }
     if (entries < wanted) throw missing(entries + 1);
   }
-  const bytes = await replaceFile(fs, path, chunks(), { durable: true });
+  const bytes = await replaceInStore(fs, layout, path, chunks, { durable: true });
   return { bytes, entries };
 }
 

@@ -39,7 +39,7 @@ import { TranscriptFiles } from "./transcript_files.ts";
 import type { LostTranscript } from "./transcript_rebuild.ts";
 import { TranscriptTails } from "./transcript_tails.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
-import { makeWorkerDirectory } from "./worker_directory.ts";
+import { clearWorkerDirectory, makeWorkerDirectory } from "./worker_directory.ts";
 
 /** What one transcript may keep in memory while its disk is full. */
 const WAITING_BYTES_MAX = 16_777_216;
@@ -274,7 +274,8 @@ export class Transcripts {
     try {
       return this.#page(transcript, read);
     } catch (error) {
-      if (!(error instanceof DamagedLine) && !isNotFound(error)) throw storeFault(error, "read", path);
+      const fault = storeFault(error, "read", path);
+      if (!isDamage(error, fault)) throw fault;
       // What cannot be rebuilt is left as it is: its other pages can be read still.
       if (transcript.bytes !== undefined && !wasUnsynced(transcript, error)) {
         this.#host.mustReachBack?.(transcript.owner, path);
@@ -450,6 +451,7 @@ export class Transcripts {
   }
 
   async #rebuildNow(transcript: Transcript, path: string): Promise<void> {
+    await clearWorkerDirectory(this.#fs, this.#layout, transcript.owner.workerId);
     makeWorkerDirectory(this.#fs, this.#layout, transcript.owner.workerId);
     await this.#host.quarantine(path);
     this.#dropPending(transcript);

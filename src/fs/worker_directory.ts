@@ -3,9 +3,14 @@
  *
  * @module
  */
+import { SEPARATOR } from "@std/path";
+import { invalidRequest } from "../core/errors.ts";
+import { moveAside } from "./aside.ts";
 import { mustBeDirectory } from "./disk.ts";
+import { systemCode } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
-import { nameOf, type RuntimeLayout, workerLayout } from "./layout.ts";
+import { nameOf, type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "./layout.ts";
+import { isVanished } from "./place_guard.ts";
 
 /** Makes the directory of a worker; `false` when it was there. Throws `store_corrupt` when something else is. */
 export function makeWorkerDirectory(fs: FileSystem, layout: RuntimeLayout, workerId: string): boolean {
@@ -14,4 +19,33 @@ export function makeWorkerDirectory(fs: FileSystem, layout: RuntimeLayout, worke
   if (fs.stat(directory) === undefined && fs.makeDirectory(directory)) return true;
   mustBeDirectory(fs, directory, nameOf(layout, directory));
   return false;
+}
+
+/** Moves aside what lies in the place of the directory of a worker and is none. */
+export async function clearWorkerDirectory(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  workerId: string,
+): Promise<void> {
+  const { directory } = workerLayout(layout, workerId);
+  if ((fs.stat(directory)?.kind ?? "directory") !== "directory") await moveAside(fs, layout, directory);
+}
+
+/** At least as long as the names in the quarantine, which are the longest that do not depend on the worker. */
+const LONG_NAME = "0".repeat(64);
+
+/** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
+export function checkPathLengths(fs: FileSystem, layout: RuntimeLayout, workerId: string): void {
+  const { transcript } = workerLayout(layout, workerId);
+  for (const path of [`${transcript}${TEMPORARY_SUFFIX}`, `${layout.quarantine}${SEPARATOR}${LONG_NAME}`]) {
+    try {
+      fs.stat(path);
+    } catch (error) {
+      if (isVanished(error)) throw error;
+      // Another fault is for the commit to meet.
+      if (systemCode(error) !== "ENAMETOOLONG") continue;
+      const issue = `its files would have longer paths than the file system allows: ${JSON.stringify(path)}`;
+      throw invalidRequest(`create worker ${JSON.stringify(workerId)}`, issue);
+    }
+  }
 }

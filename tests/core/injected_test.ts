@@ -100,6 +100,21 @@ Deno.test("Clock reads the host's clock once for each time", () => {
   assertThrows(() => new Clock(broken).now(), Error, "Cannot read clock: now: it threw broken");
 });
 
+Deno.test("the clock is not read for commands that were all given up", async () => {
+  const injected: { now?: unknown } = {};
+  const [runtime] = await start(injected);
+  injected.now = broken;
+  const controller = new AbortController();
+  const work = runtime.record("n", null, { signal: controller.signal });
+  controller.abort("enough");
+  assertEquals(await codeOf(work), "enough");
+  await runtime.flush();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(runtime.diagnostics().items, []);
+  delete injected.now;
+  await runtime.close();
+});
+
 for (const [what, newId] of Object.entries(ids)) {
   Deno.test(`a newId that ${what} refuses the command, and the next one may succeed`, async () => {
     const injected: { newId?: unknown } = { newId };

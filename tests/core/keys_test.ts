@@ -69,6 +69,21 @@ Deno.test("KeyTable forgets the oldest key past the bound", () => {
   assertEquals([kept.length, kept[0], kept.at(-1)], [limits.keysKept, 1, limits.keysKept]);
 });
 
+Deno.test("KeyTable.snapshot() keeps the entries of its moment", () => {
+  const table = new KeyTable();
+  for (let index = 0; index < limits.keysKept; index++) table.add(entry(index));
+  const snapshot = table.snapshot();
+  const before = [...snapshot.values()];
+  // Past the bound: the oldest is forgotten, but not by the snapshot.
+  table.add(entry(limits.keysKept));
+  table.add({ ...entry(limits.keysKept + 1), key: "k5" });
+  assertEquals([...snapshot.values()], before);
+  assertEquals([table.get("k0"), table.get("k5")?.eventId], [undefined, limits.keysKept + 1]);
+  const next = table.snapshot();
+  assertEquals(next.get("k5")?.eventId, limits.keysKept + 1);
+  assertEquals(snapshot.get("k5")?.eventId, 5);
+});
+
 Deno.test("KeyTable takes keys that are names of members", () => {
   const table = new KeyTable();
   assertEquals(table.get("__proto__"), undefined);

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Runtime, RuntimeError, type Worker } from "../../mod.ts";
 import { isFinal } from "../../src/core/group_commit.ts";
-import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
+import { Gate, listenersOf, ScriptedStore, turns } from "./scripted_store.ts";
 
 const errors = {
   fenced: new RuntimeError("store_fenced", "Cannot append: taken over", { epoch: 7, owner: "host-b" }),
@@ -101,19 +101,39 @@ Deno.test("a lost store ends the commands that wait, at once, and leaves the one
   const gate = new Gate();
   store.script.append = async (_batch, keep) => {
     await gate.passed;
-    return await keep();
+    return { ...await keep(), snapshotDue: true };
   };
+  store.script.saveSnapshot = () => Promise.reject(new Error("it must not be called"));
+  const { signal } = new AbortController();
+  const listeners = listenersOf(signal);
   const begun = worker.beginRun();
   await turns();
   const order: string[] = [];
-  const waiting = [1, 2, 3].map((n) => runtime.record("n", n).catch((error) => order.push(error.code)));
+  const waiting = [1, 2, 3].map((n) =>
+    runtime.record("n", n, { signal }).catch((error) => order.push(error.code))
+  );
   store.host?.lost(errors.fenced);
   await Promise.all(waiting);
   order.push("opened");
+  assertEquals(listeners.size, 0);
   gate.open();
   const run = await begun;
   assertEquals(order, ["store_fenced", "store_fenced", "store_fenced", "opened"]);
   assertEquals([run.signal.reason, runtime.lastEventId], [errors.fenced, run.eventId]);
+  assertEquals(runtime.diagnostics().items.map(({ code }) => code), ["store_lost"]);
+  await runtime.close();
+});
+
+Deno.test("flush() writes nothing behind a snapshot that lost the store", async () => {
+  const { store, runtime } = await start();
+  const gate = new Gate();
+  store.script.append = async (_batch, keep) => ({ ...await keep(), snapshotDue: true });
+  store.script.saveSnapshot = () => gate.passed.then(() => Promise.reject(errors.vanished));
+  store.script.flush = () => Promise.reject(new Error("it must not be called"));
+  await runtime.record("n", null);
+  const flushing = assertRejects(() => runtime.flush());
+  gate.open();
+  assertEquals(await flushing, errors.vanished);
   await runtime.close();
 });
 

@@ -55,6 +55,44 @@ Deno.test("Runtime.open() keeps events of unknown types and tells of them", asyn
   assertEquals(runtime.diagnostics().items.map(({ code }) => code), ["unknown_event"]);
 });
 
+Deno.test("Runtime.open() records what the store has not recorded once, also for a stopped runtime", async () => {
+  const storage = new MemoryStorage();
+  let removals = 0;
+  const unrecorded = [{
+    name: "runtime.salvaged",
+    data: { firstLostEventId: 3 },
+    key: "salvage",
+    request: "x",
+    endsBefore: Infinity,
+    recorded: () => Promise.resolve(void removals++),
+  }];
+  const first = await Runtime.open({ store: new ScriptedStore({}, storage) });
+  await first.stop();
+  await first.close();
+  for (let opening = 1; opening <= 3; opening++) {
+    const store = new ScriptedStore({
+      load: async (_host, load) => ({ ...await load(), unrecorded }),
+    }, storage);
+    await using runtime = await Runtime.open({ store });
+    const { items } = await runtime.events({ after: 0 });
+    const events = items.filter(({ type }) => type === "custom");
+    assertEquals(events.map((event) => Reflect.get(event, "data")), [{ firstLostEventId: 3 }]);
+    assertEquals(removals, opening, "it may be removed as soon as the event is durable");
+  }
+});
+
+Deno.test("Runtime.open() leaves alone what an operation that has not taken effect is to record", async () => {
+  const storage = new MemoryStorage();
+  await (await Runtime.open({ store: new ScriptedStore({}, storage) })).close();
+  const event = { name: "runtime.salvaged", data: {}, key: "salvage", request: "x", endsBefore: 2 };
+  const recorded = () => Promise.reject(new Error("it was not recorded"));
+  const store = new ScriptedStore({
+    load: async (_host, load) => ({ ...await load(), unrecorded: [{ ...event, recorded }] }),
+  }, storage);
+  await using runtime = await Runtime.open({ store });
+  assertEquals((await runtime.events({ after: 0 })).items.filter(({ type }) => type === "custom"), []);
+});
+
 Deno.test("overview() tells the name that the operator gave", async () => {
   await using runtime = await Runtime.open({ store: new ScriptedStore() });
   assertEquals(runtime.overview().displayName, "Scripted");

@@ -79,6 +79,15 @@ Deno.test("takeSnapshot() of a worker purged since, and made anew, is right with
   assertEquals(dump(restored(written(snapshot), ...later)), dump(ledger));
 });
 
+Deno.test("takeSnapshot() holds the keys of a worker that is purged before they are written", () => {
+  const ledger = ledgerOf(...history);
+  const moment = written(takeSnapshot(ledger));
+  const late = takeSnapshot(ledger);
+  const later: Event[] = [{ type: "worker.cancelled", workerId: a }, { type: "worker.purged", workerId: a }];
+  for (const event of numbered(later, history.length + 1)) ledger.apply(event);
+  assertEquals(written(late), moment);
+});
+
 Deno.test("takeSnapshot() makes the parts one at a time", () => {
   const parts = takeSnapshot(ledgerOf(...history)).workers[Symbol.iterator]();
   assertEquals(parts.next().value?.workerId, a);

@@ -9,7 +9,7 @@ import type { EventPage, PageOptions } from "../../src/core/reading.ts";
 import { WakeUp } from "../../src/core/wake.ts";
 import { Watch, type WatchSource } from "../../src/core/watch.ts";
 import { AT } from "./given.ts";
-import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
+import { Gate, listenersOf, ScriptedStore, turns } from "./scripted_store.ts";
 
 Deno.test("WakeUp calls everybody who listens, each time", () => {
   const wakeUp = new WakeUp();
@@ -22,17 +22,6 @@ Deno.test("WakeUp calls everybody who listens, each time", () => {
   wakeUp.wake();
   assertEquals([woken, wakeUp.size], [["a", "b", "b"], 1]);
 });
-
-/** The listeners that a signal has. */
-function listenersOf(signal: AbortSignal): Set<unknown> {
-  const listeners = new Set<unknown>();
-  const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
-  signal.addEventListener = (...args: Parameters<typeof add>) => (listeners.add(args[1]), add(...args));
-  signal.removeEventListener = (
-    ...args: Parameters<typeof remove>
-  ) => (listeners.delete(args[1]), remove(...args));
-  return listeners;
-}
 
 Deno.test("onAbort() shares one listener per signal, and removes it with the last callback", () => {
   const controller = new AbortController();

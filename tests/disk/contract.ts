@@ -15,6 +15,8 @@ export interface Ground extends Disposable {
   readonly root: string;
   /** Makes a symbolic link. */
   link(path: string, target: string): void;
+  /** Makes a special file: one that is neither file, directory nor link. */
+  special(path: string): void;
   /** Sets permission bits. */
   chmod(path: string, mode: number): void;
 }
@@ -26,13 +28,15 @@ export interface Subject {
   /** Whether links and error codes are those of POSIX, and whether permissions apply (not to root). */
   readonly posix: boolean;
   readonly permissions: boolean;
+  /** Whether special files can be made. */
+  readonly special: boolean;
   ground(): Ground;
 }
 
 /** One test. */
 export interface Case {
   readonly name: string;
-  readonly needs?: "posix" | "permissions";
+  readonly needs?: "posix" | "permissions" | "special";
   run(ground: Ground): void | Promise<void>;
 }
 
@@ -40,7 +44,7 @@ export interface Case {
 export function testContract(subject: Subject, cases: readonly Case[]): void {
   for (const { name, needs, run } of cases) {
     const lacking = (needs === "posix" && !subject.posix) ||
-      (needs === "permissions" && !subject.permissions);
+      (needs === "permissions" && !subject.permissions) || (needs === "special" && !subject.special);
     Deno.test({
       name: `${subject.name}.${name}`,
       ignore: subject.ignore || lacking,

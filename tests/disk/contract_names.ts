@@ -3,22 +3,27 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { FileSystem } from "../../src/fs/file_system.ts";
 import { type Case, type Ground, outcomeOf, put, textAt, tryOpen } from "./contract.ts";
 
+const LONG = "é".repeat(127) + "ab";
+
 /** Calls on {@linkcode furnish}ed ground and what they give: a value, or the code of an error. */
 const outcomes: readonly (readonly [call: string, path: string, outcome: unknown])[] = [
   ["read", "none", "ENOENT"],
   ["read", "none/x", "ENOENT"],
   ["read", "file/x", "ENOTDIR"],
-  ["read", "dir", "directory"],
-  ["read", "link", "file"],
-  ["read", "dangling", "ENOENT"],
+  ["read", "dir", "EISDIR"],
+  ["read", "link", "ELOOP"],
+  ["read", "dangling", "ELOOP"],
+  ["read", "special", "ENXIO"],
+  ["read", "special/x", "ENOTDIR"],
   ["read", "linked/x", "file"],
   ["read", "loop", "ELOOP"],
   ["read", "loop/x", "ELOOP"],
   ["update", "none", "ENOENT"],
   ["update", "file/x", "ENOTDIR"],
   ["update", "dir", "EISDIR"],
-  ["update", "linked", "EISDIR"],
-  ["update", "link", "file"],
+  ["update", "linked", "ELOOP"],
+  ["update", "link", "ELOOP"],
+  ["update", "special", "ENXIO"],
   ["update", "loop", "ELOOP"],
   ["create", "none/x", "ENOENT"],
   ["create", "file/x", "ENOTDIR"],
@@ -26,15 +31,21 @@ const outcomes: readonly (readonly [call: string, path: string, outcome: unknown
   ["create", "file", "EEXIST"],
   ["create", "link", "EEXIST"],
   ["create", "dangling", "EEXIST"],
+  ["create", "special", "EEXIST"],
   ["create", "linked/x", "EEXIST"],
   ["create", "loop/x", "ELOOP"],
   ["stat", "none", undefined],
   ["stat", "none/x", undefined],
+  ["stat", LONG, "ENAMETOOLONG"],
+  ["stat", `none/${LONG}`, undefined],
+  ["stat", "none/x".repeat(700), "ENAMETOOLONG"],
+  ["create", LONG, "ENAMETOOLONG"],
   ["stat", "file/x", "ENOTDIR"],
   ["stat", "file", "file"],
   ["stat", "dir", "directory"],
   ["stat", "link", "link"],
   ["stat", "dangling", "link"],
+  ["stat", "special", "other"],
   ["stat", "linked/x", "file"],
   ["stat", "loop/x", "ELOOP"],
   ["identity", "none", undefined],
@@ -56,6 +67,7 @@ const outcomes: readonly (readonly [call: string, path: string, outcome: unknown
   ["list", "empty", ""],
   ["list", "linked", "x:file"],
   ["list", "link", "ENOTDIR"],
+  ["list", "special", "ENOTDIR"],
   ["list", "dangling", "ENOENT"],
   ["list", "loop/x", "ELOOP"],
   ["syncDirectory", "none", "ENOENT"],
@@ -77,6 +89,7 @@ const outcomes: readonly (readonly [call: string, path: string, outcome: unknown
   ["makeDirectory", "dir", false],
   ["makeDirectory", "file", false],
   ["makeDirectory", "dangling", false],
+  ["makeDirectory", "special", false],
   ["makeDirectory", "none/x", "ENOENT"],
   ["makeDirectory", "file/x", "ENOTDIR"],
   ["remove", "none", false],
@@ -84,6 +97,7 @@ const outcomes: readonly (readonly [call: string, path: string, outcome: unknown
   ["remove", "file", true],
   ["remove", "link", true],
   ["remove", "linked", true],
+  ["remove", "special", true],
   ["remove", "dir", "ENOTEMPTY"],
   ["remove", "file/x", "ENOTDIR"],
   ["remove", "loop/x", "ELOOP"],
@@ -94,10 +108,13 @@ const outcomes: readonly (readonly [call: string, path: string, outcome: unknown
   ["removeDirectory", "file", "ENOTDIR"],
   ["removeDirectory", "file/x", "ENOTDIR"],
   ["removeDirectory", "linked", "ENOTDIR"],
+  ["removeDirectory", "special", "ENOTDIR"],
   ["lock", "none/x", "ENOENT"],
   ["lock", "file/x", "ENOTDIR"],
   ["lock", "dir", "EISDIR"],
-  ["lock", "dangling", "ENOENT"],
+  ["lock", "link", "ELOOP"],
+  ["lock", "dangling", "ELOOP"],
+  ["lock", "special", "ENXIO"],
   ["lock", "loop", "ELOOP"],
 ];
 
@@ -117,6 +134,11 @@ const renames: readonly (readonly [from: string, to: string, outcome: unknown])[
   ["dir", "new", undefined],
   ["empty", "dir", "ENOTEMPTY"],
   ["link", "file", undefined],
+  ["special", "new", undefined],
+  ["special", "file", undefined],
+  ["special", "dir", "EISDIR"],
+  ["file", "special", undefined],
+  ["dir", "special", "ENOTDIR"],
 ];
 
 /** Calls without permission: by mode of a directory `s` (with a file `x` in it) and of a file `f`. */
@@ -201,19 +223,21 @@ export async function call(fs: FileSystem, name: string, path: string): Promise<
 
 const tableCases: readonly Case[] = [
   ...outcomes.map(([name, path, outcome]): Case => ({
-    name: `${name}() gives ${outcome === "" ? "nothing" : outcome} when asked for ${path}`,
-    needs: "posix",
+    name: `${name}() gives ${outcome === "" ? "nothing" : outcome} when asked for ${path.slice(0, 40)}`,
+    needs: path.startsWith("special") ? "special" : "posix",
     async run(ground): Promise<void> {
       furnish(ground);
+      if (path.startsWith("special")) ground.special(`${ground.root}/special`);
       assertEquals(await outcomeOf(() => call(ground.fs, name, `${ground.root}/${path}`)), outcome);
     },
   })),
   ...renames.map(([from, to, outcome]): Case => ({
     name: `rename() gives ${outcome} when ${from} is renamed to ${to}`,
-    needs: "posix",
+    needs: from === "special" || to === "special" ? "special" : "posix",
     async run(ground): Promise<void> {
       furnish(ground);
       const { fs, root } = ground;
+      if (from === "special" || to === "special") ground.special(`${root}/special`);
       assertEquals(await outcomeOf(() => fs.rename(`${root}/${from}`, `${root}/${to}`)), outcome);
     },
   })),

@@ -157,7 +157,7 @@ export class CrashPlan {
     if (known !== undefined) return known;
     const plan = node.kind === "file"
       ? planOfFile(node)
-      : node.kind === "link"
+      : node.kind === "link" || node.kind === "other"
       ? node.image
       : this.#planOfDirectory(node);
     this.#plans.set(node, plan);

@@ -61,6 +61,15 @@ export class LinkImage {
   }
 }
 
+/** A FIFO, socket or device: what opening it would do is nobody's business. */
+export class SpecialImage {
+  readonly kind = "other";
+
+  get hash(): Hash {
+    return hashText("special");
+  }
+}
+
 /** A directory and all below it. */
 export class DirectoryImage {
   readonly kind = "directory";
@@ -82,7 +91,7 @@ export class DirectoryImage {
 }
 
 /** Whatever a name can stand for. */
-export type Image = FileImage | LinkImage | DirectoryImage;
+export type Image = FileImage | LinkImage | SpecialImage | DirectoryImage;
 
 const nameHashes = new Map<string, Hash>();
 

@@ -11,6 +11,10 @@ import type { DirectoryNode, Node } from "./nodes.ts";
 import { linkTarget, partsOf } from "./path.ts";
 
 const LINKS_MAX = 40;
+/** Bytes of a name, and of a path without its end. */
+const NAME_MAX = 255;
+const PATH_MAX = 4_095;
+const encoder = new TextEncoder();
 
 /** Owner permission bits. */
 export const MAY_READ = 0o400;
@@ -39,7 +43,9 @@ export interface Purpose {
 
 /** Finds the place that a path means. Throws ENOENT, ENOTDIR, ELOOP or EACCES. */
 export function locate(machine: Machine, path: string, purpose: Purpose): Place {
-  const fail = (code: "ENOENT" | "ENOTDIR" | "ELOOP") => diskError(code, purpose.operation, path);
+  const fail = (code: "ENOENT" | "ENOTDIR" | "ELOOP" | "ENAMETOOLONG") =>
+    diskError(code, purpose.operation, path);
+  if (isLonger(path, PATH_MAX)) throw fail("ENAMETOOLONG");
   let parts = partsOf(path);
   let passed: DirectoryNode[] = [];
   let directory = machine.root;
@@ -48,11 +54,12 @@ export function locate(machine: Machine, path: string, purpose: Purpose): Place 
     require(directory, MAY_SEARCH, purpose.operation, path);
     passed.push(directory);
     const name = parts[depth] ?? "";
+    if (isLonger(name, NAME_MAX)) throw fail("ENAMETOOLONG");
     const node = directory.entries.get(name);
     const last = depth === parts.length - 1;
     if (last && !(node?.kind === "link" && purpose.follow)) return { directory, name, node, passed };
     if (node === undefined) throw fail("ENOENT");
-    if (node.kind === "file") throw fail("ENOTDIR");
+    if (node.kind === "file" || node.kind === "other") throw fail("ENOTDIR");
     if (node.kind === "directory") {
       directory = node;
       continue;
@@ -62,6 +69,10 @@ export function locate(machine: Machine, path: string, purpose: Purpose): Place 
     [depth, directory, passed] = [-1, machine.root, []];
   }
   return { directory, name: "", node: directory, passed };
+}
+
+function isLonger(text: string, bytesMax: number): boolean {
+  return text.length * 3 > bytesMax && encoder.encode(text).length > bytesMax;
 }
 
 /** Throws EACCES unless the node has the permission. */

@@ -6,11 +6,11 @@
  * @module
  */
 import { FileNode } from "./file_node.ts";
-import { DIRECTORY_MODE, DirectoryImage, type Image, type LinkImage } from "./image.ts";
+import { DIRECTORY_MODE, DirectoryImage, type Image, type LinkImage, SpecialImage } from "./image.ts";
 import type { DirectoryOperation } from "./journal.ts";
 
 /** Whatever a name can stand for. */
-export type Node = FileNode | LinkNode | DirectoryNode;
+export type Node = FileNode | LinkNode | SpecialNode | DirectoryNode;
 
 /** A symbolic link. */
 export class LinkNode {
@@ -20,6 +20,12 @@ export class LinkNode {
   constructor(image: LinkImage) {
     this.image = image;
   }
+}
+
+/** A FIFO, socket or device. */
+export class SpecialNode {
+  readonly kind = "other";
+  readonly image: SpecialImage = new SpecialImage();
 }
 
 /** A directory, as the page cache has it. */
@@ -67,13 +73,14 @@ export class DirectoryNode {
 /** A node for what is on the medium. */
 export function nodeOf(image: Image): Node {
   if (image.kind === "file") return new FileNode(image);
+  if (image.kind === "other") return new SpecialNode();
   return image.kind === "link" ? new LinkNode(image) : new DirectoryNode(image);
 }
 
 /** The node as the page cache has it. */
 export function viewOf(node: Node): Image {
   if (node.kind === "file") return node.view();
-  if (node.kind === "link") return node.image;
+  if (node.kind === "link" || node.kind === "other") return node.image;
   return viewOfDirectory(node);
 }
 

@@ -8,7 +8,7 @@ import { FileNode } from "./file_node.ts";
 import { FileImage, LinkImage } from "./image.ts";
 import { locate, type Place } from "./lookup.ts";
 import type { Machine } from "./machine.ts";
-import { DirectoryNode, LinkNode, type Node } from "./nodes.ts";
+import { DirectoryNode, LinkNode, type Node, SpecialNode } from "./nodes.ts";
 import { partsOf } from "./path.ts";
 
 /** Changes a medium from outside. */
@@ -34,6 +34,11 @@ export class Planter {
     this.#put(path, new LinkNode(new LinkImage(target)));
   }
 
+  /** Puts a special file there: a FIFO, socket or device. */
+  special(path: string): void {
+    this.#put(path, new SpecialNode());
+  }
+
   /** Takes a name away, with all below it. */
   nothing(path: string): void {
     const { directory, name, node } = this.#place(path);
@@ -45,7 +50,7 @@ export class Planter {
   /** Sets the permission bits of the owner: `0o000` denies everything, `0o500` writes only. */
   mode(path: string, mode: number): void {
     const { node } = this.#place(path);
-    if (node === undefined || node.kind === "link") {
+    if (node === undefined || node.kind === "link" || node.kind === "other") {
       throw new TypeError(`Cannot set mode: no file at ${path}`);
     }
     node.mode = mode;

@@ -26,7 +26,8 @@ import { DirectoryImage } from "./image.ts";
 import { directoryAt, locate, MAY_READ, MAY_WRITE, require } from "./lookup.ts";
 import { Machine } from "./machine.ts";
 import { createFile, levelsOf, makeDirectory, orAbsent, remove, removeDirectory, rename } from "./names.ts";
-import { DirectoryNode, viewOfDirectory } from "./nodes.ts";
+import type { FileNode } from "./file_node.ts";
+import { DirectoryNode, type Node, viewOfDirectory } from "./nodes.ts";
 import { Planter } from "./plant.ts";
 import { DiskProcess, type ProcessOptions } from "./process.ts";
 import { identityOf, SimulatedDirectory, SimulatedFile, SimulatedLock, statOf } from "./simulated_file.ts";
@@ -146,12 +147,8 @@ export class SimulatedDisk implements FileSystem {
 
   lock(path: string): FileLock | undefined {
     return this.#run("lock", path, () => {
-      const place = locate(this.#machine, path, { operation: "lock", follow: true });
-      const isDangling = place.node === undefined &&
-        locate(this.#machine, path, { operation: "lock" }).node !== undefined;
-      if (isDangling) throw diskError("ENOENT", "lock", path);
-      const file = place.node ?? createFile(this.#machine, place, path, "lock");
-      if (file.kind !== "file") throw diskError("EISDIR", "lock", path);
+      const place = locate(this.#machine, path, { operation: "lock" });
+      const file = requireFile(place.node ?? createFile(this.#machine, place, path, "lock"), "lock", path);
       require(file, MAY_READ | MAY_WRITE, "lock", path);
       return this.#machine.locks.has(file) ? undefined : new SimulatedLock(this.#process, file, path);
     });
@@ -272,15 +269,13 @@ export class SimulatedDisk implements FileSystem {
 
   #open(path: string, mode: OpenMode): OpenFile {
     const create = mode === "create";
-    const place = locate(this.#machine, path, { operation: "open", follow: !create });
+    const place = locate(this.#machine, path, { operation: "open" });
     if (create) {
       if (place.node !== undefined) throw diskError("EEXIST", "open", path);
       return new SimulatedFile(this.#process, createFile(this.#machine, place, path, "open"), path, mode);
     }
-    const { node } = place;
-    if (node === undefined) throw diskError("ENOENT", "open", path);
-    if (node.kind === "link") throw diskError("ELOOP", "open", path);
-    if (node.kind === "directory" && mode === "update") throw diskError("EISDIR", "open", path);
+    if (place.node === undefined) throw diskError("ENOENT", "open", path);
+    const node = requireFile(place.node, "open", path);
     require(node, mode === "update" ? MAY_READ | MAY_WRITE : MAY_READ, "open", path);
     return new SimulatedFile(this.#process, node, path, mode);
   }
@@ -288,6 +283,7 @@ export class SimulatedDisk implements FileSystem {
   #syncDirectory(path: string, began: number): void {
     const { node } = locate(this.#machine, path, { operation: "open", follow: true });
     if (node === undefined || node.kind === "link") throw diskError("ENOENT", "open", path);
+    if (node.kind === "other") throw diskError("ENXIO", "open", path);
     require(node, MAY_READ, "open", path);
     if (node.kind === "directory") this.#machine.journal.commit(began, node);
     else this.#machine.commitFile(node, began);
@@ -298,6 +294,13 @@ export class SimulatedDisk implements FileSystem {
     machine.stale = this.#machine.stale;
     return new SimulatedDisk({ latency: this.#process.latency }, machine);
   }
+}
+
+/** Throws the error of the real disk for what is no regular file. */
+function requireFile(node: Node, operation: "open" | "lock", path: string): FileNode {
+  if (node.kind === "file") return node;
+  const code = node.kind === "directory" ? "EISDIR" : node.kind === "link" ? "ELOOP" : "ENXIO";
+  throw diskError(code, operation, path);
 }
 
 function machineFor(options: SimulatedDiskOptions): Machine {

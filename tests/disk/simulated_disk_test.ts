@@ -34,12 +34,15 @@ const real: Subject = {
   ignore: !granted,
   posix,
   permissions: isBoundByModes(),
+  special: granted && posix &&
+    Deno.permissions.querySync({ name: "run", command: "mkfifo" }).state === "granted",
   ground(): Ground {
     const root = Deno.makeTempDirSync();
     return {
       fs: new DenoFileSystem(),
       root,
       link: (path, target) => Deno.symlinkSync(target, path),
+      special: (path) => void new Deno.Command("mkfifo", { args: [path] }).outputSync(),
       chmod: (path, mode) => Deno.chmodSync(path, mode),
       [Symbol.dispose]: () => Deno.removeSync(root, { recursive: true }),
     };
@@ -51,12 +54,14 @@ const simulated: Subject = {
   ignore: false,
   posix: true,
   permissions: true,
+  special: true,
   ground(): Ground {
     const fs = new SimulatedDisk({ contents: new Map([["/root/", new Uint8Array()]]) });
     return {
       fs,
       root: "/root",
       link: (path, target) => fs.plant.link(path, target),
+      special: (path) => fs.plant.special(path),
       chmod: (path, mode) => fs.plant.mode(path, mode),
       [Symbol.dispose]: () => {},
     };

@@ -24,6 +24,7 @@ import { sectorCount } from "./sector.ts";
 export function statOf(node: Node): FileStat {
   if (node.kind === "file") return { kind: "file", size: node.size, links: node.links };
   if (node.kind === "link") return { kind: "link", size: node.image.target.length, links: 1 };
+  if (node.kind === "other") return { kind: "other", size: 0, links: 1 };
   return { kind: "directory", size: 4096, links: 2 };
 }
 

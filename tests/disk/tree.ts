@@ -3,12 +3,12 @@
  * corruption tests and failure reports speak this form.
  *
  * A path ending in `/` is an empty directory, one ending in `@` a symbolic
- * link whose bytes are its target. Directories that hold something are not
+ * link whose bytes are its target, one ending in `|` a special file. Directories that hold something are not
  * listed. Modes are not kept.
  *
  * @module
  */
-import { DirectoryImage, FileImage, type Image, LinkImage } from "./image.ts";
+import { DirectoryImage, FileImage, type Image, LinkImage, SpecialImage } from "./image.ts";
 import { partsOf } from "./path.ts";
 
 /** Paths and what they hold. */
@@ -30,6 +30,7 @@ function list(image: DirectoryImage, path: string, tree: Map<string, Uint8Array<
     const inner = `${path}/${name}`;
     if (entry.kind === "directory") list(entry, inner, tree);
     else if (entry.kind === "file") tree.set(inner, entry.bytes());
+    else if (entry.kind === "other") tree.set(`${inner}|`, new Uint8Array());
     else tree.set(`${inner}@`, encoder.encode(entry.target));
   }
 }
@@ -39,13 +40,18 @@ export function fromTree(tree: DiskTree): DirectoryImage {
   const root = new Map<string, Image>();
   for (const [path, bytes] of tree) {
     const directory = path.endsWith("/");
-    const parts = partsOf(path.endsWith("@") ? path.slice(0, -1) : path);
+    const parts = partsOf(/[@|]$/.test(path) ? path.slice(0, -1) : path);
     const entries = directoryAt(root, directory ? parts : parts.slice(0, -1));
     const name = parts.at(-1);
     if (directory || name === undefined) continue;
-    entries.set(name, path.endsWith("@") ? new LinkImage(decoder.decode(bytes)) : FileImage.of(bytes));
+    entries.set(name, imageOf(path, bytes));
   }
   return new DirectoryImage(root);
+}
+
+function imageOf(path: string, bytes: Uint8Array): Image {
+  if (path.endsWith("|")) return new SpecialImage();
+  return path.endsWith("@") ? new LinkImage(decoder.decode(bytes)) : FileImage.of(bytes);
 }
 
 function directoryAt(root: Map<string, Image>, parts: readonly string[]): Map<string, Image> {

@@ -117,7 +117,7 @@ diskTest("FsRuntimeStore.open() creates nothing through a link in the place of i
   }
   Deno.symlinkSync(elsewhere, place.layout.lock);
   const { details } = await refused("store_corrupt", () => place.openStore());
-  assertEquals([details.file, details.reason], ["lock", "it is a link, not a file"]);
+  assertEquals([details.file, details.reason], ["lock", "it is a symbolic link, not a file"]);
   Deno.removeSync(place.layout.lock);
   await (await place.open()).close();
   assertEquals(Deno.readTextFileSync(`${place.root}/precious`), "mine");

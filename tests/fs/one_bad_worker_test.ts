@@ -74,6 +74,29 @@ for (const code of ["EACCES", "EIO", "EISDIR", "ENOSPC"] as const) {
   }
 }
 
+Deno.test("checkpoints go on when files of a purged worker cannot be removed, which is tried again", async () => {
+  const disk = new SimulatedDisk();
+  const runtime = await opened(disk);
+  failing(disk, "EACCES", ["remove", "removeDirectory"]);
+  await runtime.worker("bad").cancel();
+  await runtime.worker("bad").purge();
+  for (let times = 0; times < 3; times++) {
+    await speak(runtime, "good", long);
+    await runtime.flush();
+  }
+  await runtime.close();
+  assertEquals(new Set(codesOf(runtime)), new Set(["projection_failed"]));
+  assertEquals(checkpointOf(disk), runtime.lastEventId);
+  const left = (): string[] => [...disk.dump().keys()].filter((path) => path.startsWith(bad));
+  assert(left().length > 0);
+  disk.onCall = undefined;
+  const again = await open(disk);
+  await again.flush();
+  assertEquals(left(), []);
+  await again.close();
+  assertEquals(decoder.decode(disk.peek(`${HOME}/checkpoint.json`)).includes("purgedLeft"), false);
+});
+
 diskTest("flush() and close() go on beside a directory in the place of a transcript", async (place) => {
   const runtime = await place.open();
   Deno.mkdirSync(place.path("workers/bad/transcript.jsonl/inner"), { recursive: true });

@@ -135,6 +135,8 @@ diskTest(
     await closed(place);
     Deno.removeSync(place.path("workers/a/state.json"));
     Deno.mkdirSync(place.path("workers/a/state.json/inner"), { recursive: true });
+    // It would be moved there.
+    Deno.writeTextFileSync(place.path("salvage"), "");
     const runtime = await place.open();
     await speak(runtime, "a", ["three"]);
     await speak(runtime, "b", ["one"]);

@@ -64,7 +64,7 @@ Deno.test("a sync that fails beside the commits shows in health at once, not wit
   disk.onCall = (call) => isSync(call) && call.path === log ? { kind: "error", code: "EIO" } : undefined;
   // What this one is told is true: it is with the operating system. The checkpoint behind it needs more.
   await speak(runtime, "a", ["x".repeat(5_000)]);
-  await runtime.flush();
+  await refused("store_poisoned", () => runtime.flush());
   const { health } = runtime;
   assert(health.status === "failed");
   assertEquals(health.error.code, "store_poisoned");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { commands } from "./commands/mod.ts";
 import { crashStates } from "./crash_states/suite.ts";
 import { faults } from "./faults/suite.ts";
 import { shortPrograms } from "./programs/suite.ts";
@@ -17,5 +18,6 @@ export const suites: readonly Suite[] = [
   suiteOf(crashStates),
   suiteOf(shortPrograms),
   suiteOf(recoveryCrashes),
+  commands,
   ...moreSuites,
 ];

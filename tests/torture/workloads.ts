@@ -361,6 +361,18 @@ export const workloads: readonly Workload[] = [
     },
   },
   {
+    name: "odd-kinds",
+    base: "odd",
+    run: async (session, size) => {
+      await session.open();
+      await session.read("a");
+      await session.read("b");
+      await talk(session, "b", 2, size);
+      await session.tell((runtime) => runtime.flush());
+      await session.close();
+    },
+  },
+  {
     name: "full-quarantine",
     base: "fullQuarantine",
     limits: { quarantineFiles: 4 },

@@ -3,9 +3,10 @@
  * be at work. What is there already is not written again: a segment that has
  * the same bytes, and the beginnings of the last segment and of transcripts.
  *
- * The order makes it consistent: first the checkpoint is read, then
- * transcripts are copied, then the log up to where it ends by that time, so that
- * it has the purge of every worker whose transcript was gone; the checkpoint is
+ * The order makes it consistent: first the checkpoint is read, then the log is
+ * copied, then what the checkpoint counts of each transcript, then the log
+ * again up to where it ends by that time, so that it has the purge of every
+ * worker whose transcript was gone; the checkpoint is
  * written when all that it counts on is synced, and in a new copy
  * `runtime.json` comes last. Where the log is pruned meanwhile, all of this
  * begins again with the newest checkpoint.
@@ -157,6 +158,8 @@ class BackupCopy {
   readonly #to: FoundPlace;
   readonly #follower: LogFollower;
   readonly #meter: Meter;
+  /** Segments that were copied or compared before. */
+  readonly #seen = new Set<number>();
   copiedBytes = 0;
   keptBytes = 0;
   copiedSegments = 0;
@@ -175,13 +178,14 @@ class BackupCopy {
     const [oldest = 1] = this.#follower.segments;
     this.#mustHold(newest?.checkpoint.position.segment ?? 1);
     await this.#check();
+    // The log first: a copy whose transcripts went further would be refused if this ended between the two.
+    await this.#segments();
     if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
     // A transcript may have been missing because its worker was purged: the log of the copy must say so.
     await this.#follower.advance();
     if (this.#follower.damage !== undefined) throw this.#follower.damage;
     this.#mustHold(oldest);
     await this.#segments();
-    await fs.syncDirectory(to.events);
     await fs.syncDirectory(to.workers);
     if (newest !== undefined) await this.#small(to.checkpoint, newest.bytes);
     for (const name of ["config", "identity"] as const) {
@@ -255,6 +259,9 @@ class BackupCopy {
       const isLast = segment === position?.segment;
       const size = isLast ? position?.offset ?? 0 : guarded("stat", source, () => this.#sizeOf(source));
       const have = this.#to.fs.stat(copy)?.size;
+      const isSeen = this.#seen.has(segment);
+      this.#seen.add(segment);
+      if (have === size && isSeen) continue;
       if (have === size) {
         this.keptBytes += size;
         this.keptSegments++;
@@ -264,6 +271,7 @@ class BackupCopy {
         this.copiedSegments++;
       }
     }
+    await this.#to.fs.syncDirectory(this.#to.layout.events);
   }
 
   /** Throws `NotFound` if the segment was pruned. */

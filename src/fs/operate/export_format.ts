@@ -108,6 +108,9 @@ export async function* decodeStream(
       const conversion = conversionOf(whole);
       if (conversion !== undefined) throw badStream(line, conversion);
       const text = decoded(decoder, whole.subarray(0, newline), line);
+      if (text.endsWith("\r")) {
+        throw badStream(line, "it ends in CR LF: a program converted the stream on its way");
+      }
       bytes = bytes.subarray(newline + 1);
       if (ended) throw badStream(line, "something follows the last line");
       ended = text.startsWith('{"end":');

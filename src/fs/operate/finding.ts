@@ -9,8 +9,14 @@ import type { FileSpot } from "../../core/errors.ts";
 export type FindingCode =
   /** `runtime.json` is missing or damaged. */
   | "identity_damaged"
+  /** An import that was interrupted; it has to be run again. */
+  | "unfinished_import"
+  /** A repair was interrupted before it recorded which events it loses; the next opening does. */
+  | "salvage_unrecorded"
   /** `config.jsonc` is not what it should be; opening is refused until it is. */
   | "config_invalid"
+  /** Something else lies in the place of a file or directory of the store: a FIFO, a link, a directory. */
+  | "wrong_kind"
   /** A line of the log is damaged, and the events in it are lost. */
   | "log_damaged"
   /** Events are missing between two segments, or before the first. */

@@ -1,22 +1,21 @@
 /**
- * Import: a new store from an export stream. Never overwrites. `runtime.json`
- * comes last, so that an import which did not finish is no store.
+ * Import: a new store from an export stream. Never overwrites. The store is
+ * made under a temporary name, verified, and renamed last.
  *
  * @module
  */
-import { invalidRequest, isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import { type EventRecord, parseEventHead } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { Slices } from "../../core/turn.ts";
 import { readConfig } from "../config.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
-import { makeDirectory, writeNew } from "../disk.ts";
-import { guardedAsync } from "../faults.ts";
-import type { FileLock, FileSystem } from "../file_system.ts";
+import { writeNew } from "../disk.ts";
+import { corrupt } from "../faults.ts";
+import type { FileSystem } from "../file_system.ts";
 import { updateConfigSnapshot } from "../identity.ts";
-import { absolutePath, type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../layout.ts";
-import { takeLock } from "../lock.ts";
+import { absolutePath, runtimeLayout } from "../layout.ts";
 import {
   badStream,
   decodeStream,
@@ -24,9 +23,13 @@ import {
   EXPORT_VERSION,
   type ExportHeader,
 } from "./export_format.ts";
+import { ImportPlace } from "./import_place.ts";
 import { ImportedStore, type ImportTarget } from "./imported_store.ts";
 import { Meter, type OperationOptions } from "./options.ts";
-import { removeTree } from "./remove_tree.ts";
+import { verifyPlace } from "./verify.ts";
+
+/** The highest event id that is imported: a runtime must be able to go on behind it. */
+const EVENT_ID_MAX = 2 ** 52;
 
 /** Options of {@linkcode importRuntime}. */
 export interface ImportOptions extends OperationOptions {
@@ -54,10 +57,12 @@ export interface ImportReport {
 
 /**
  * Makes a new store below the root directory `to` from an export stream, event by event as
- * they are: ids, times and texts. Every event is folded on the way. Requires
- * `--allow-read` and `--allow-write` of `to`. Throws `invalid_request` when
- * the runtime is there already, `store_corrupt` when the stream is not whole;
- * nothing is left behind then.
+ * they are: ids, times and texts. Every event is folded on the way, and the
+ * result is verified before it gets its name. Requires `--allow-read` and
+ * `--allow-write` of `to`. Throws `invalid_request` when the runtime is there
+ * already, `store_locked` when it is being imported by somebody else, and
+ * `store_corrupt` when the stream is not whole or not consistent; nothing is
+ * left behind then. What a killed import left is cleared by the next one.
  */
 export async function importRuntime(
   to: string | URL,
@@ -72,28 +77,51 @@ export async function importRuntime(
   const first = await lines.next();
   if (first.done) throw badStream(1, "the stream is empty");
   const header = parseHeader(first.value.text);
-  const runtimeId = parseRuntimeId(header.runtimeId);
-  const layout = runtimeLayout(root, runtimeId);
-  const place = options.dryRun === true ? undefined : await begin(fs, root, layout, runtimeId, header);
-  const store = new ImportedStore(place?.target, header, runtimeId);
+  const runtimeId = inLine(1, () => parseRuntimeId(header.runtimeId));
+  const { directory } = runtimeLayout(root, runtimeId);
+  const place = options.dryRun === true ? undefined : await ImportPlace.begin(fs, root, runtimeId);
+  let store: ImportedStore | undefined;
   try {
+    const target = place === undefined ? undefined : await prepare(fs, place, header);
+    store = new ImportedStore(target, header, runtimeId);
     await take(lines, store, meter);
     await store.finish();
-    if (place !== undefined) {
-      const createdAt = header.createdAt === "" ? new Date(0).toISOString() : header.createdAt;
-      // Renamed into its place when it is whole: whoever finds it finds a whole store.
-      await updateConfigSnapshot(fs, layout, runtimeId, { createdAt, config: {} }, place.target.config, true);
-    }
     const { events, lastEventId, workers } = store;
-    return { runtimeId, directory: layout.directory, events, lastEventId, workers };
+    if (target !== undefined) await complete(target, header, runtimeId, options);
+    await place?.commit(runtimeId);
+    return { runtimeId, directory, events, lastEventId, workers };
   } catch (error) {
-    store.close();
-    place?.lock.release();
-    if (place !== undefined) await removeTree(fs, layout.directory);
-    throw error;
-  } finally {
-    place?.lock.release();
+    store?.close();
+    throw place === undefined ? error : place.abandon(error);
   }
+}
+
+/** Puts the operator's config in place, which the store is written by. */
+async function prepare(fs: FileSystem, { layout }: ImportPlace, header: ExportHeader): Promise<ImportTarget> {
+  if (header.config !== undefined) {
+    await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
+  }
+  return { fs, layout, config: readConfig(fs, layout.config) };
+}
+
+/** Writes `runtime.json`, and verifies everything that was written. Throws `store_corrupt` unless it is clean. */
+async function complete(
+  { fs, layout, config }: ImportTarget,
+  header: ExportHeader,
+  runtimeId: RuntimeId,
+  options: OperationOptions,
+): Promise<void> {
+  const createdAt = header.createdAt === "" ? new Date(0).toISOString() : header.createdAt;
+  await updateConfigSnapshot(fs, layout, runtimeId, { createdAt, config: {} }, config, true);
+  const { verdict, findings, lastEventId } = await verifyPlace({ fs, layout, runtimeId }, options, true);
+  if (verdict === "clean" && lastEventId === header.lastEventId) return;
+  const worst = findings.find(({ severity }) => severity === "damaged") ??
+    findings.find(({ severity }) => severity === "healable");
+  const { eventIds } = worst ?? {};
+  const reason = `its contents contradict each other: ${
+    worst?.message ?? `event ${lastEventId} is the last`
+  }`;
+  throw corrupt("the stream", reason, eventIds === undefined ? {} : { eventIds });
 }
 
 function parseHeader(text: string): ExportHeader {
@@ -104,53 +132,21 @@ function parseHeader(text: string): ExportHeader {
     throw badStream(1, "it is no JSON");
   }
   if (header?.format !== EXPORT_FORMAT) throw badStream(1, `it is no ${EXPORT_FORMAT} stream`);
-  const { version = 0, runtimeId, createdAt, firstEventId, lastEventId } = header;
-  if (version > EXPORT_VERSION) {
+  const { version, runtimeId, createdAt, firstEventId, lastEventId, config = "" } = header;
+  if (typeof version === "number" && version > EXPORT_VERSION) {
     const message = `Cannot import: the stream's version ${version} is newer than ${EXPORT_VERSION}`;
     throw new RuntimeError("store_version", message, { file: "", found: version, supported: EXPORT_VERSION });
   }
-  const isWhole = typeof runtimeId === "string" && typeof createdAt === "string" &&
-    Number.isSafeInteger(firstEventId) && Number.isSafeInteger(lastEventId);
+  const isWhole = version === EXPORT_VERSION && typeof runtimeId === "string" &&
+    typeof createdAt === "string" && typeof config === "string" && isEventId(firstEventId) &&
+    isEventId(lastEventId) && firstEventId <= lastEventId + 1;
   if (!isWhole) throw badStream(1, "it lacks its members");
+  if (createdAt !== "" && Number.isNaN(Date.parse(createdAt))) throw badStream(1, "createdAt is no time");
   return header as ExportHeader;
 }
 
-/** Makes the place, which must not be there. */
-async function begin(
-  fs: FileSystem,
-  root: string,
-  layout: RuntimeLayout,
-  runtimeId: RuntimeId,
-  header: ExportHeader,
-): Promise<{ readonly target: ImportTarget; readonly lock: FileLock }> {
-  await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
-  await makeDirectory(fs, runtimesDirectory(root));
-  const { directory } = layout;
-  const isNew = await guardedAsync(
-    "make directory",
-    directory,
-    () => Promise.resolve(fs.makeDirectory(directory)),
-  );
-  if (!isNew) {
-    const issue = `runtime ${JSON.stringify(runtimeId)} is there already; import into another root`;
-    throw invalidRequest(`import into ${JSON.stringify(root)}`, issue);
-  }
-  const owner = { pid: Deno.pid, openedAt: new Date().toISOString(), instanceId: crypto.randomUUID() };
-  const lock = await takeLock(fs, layout, owner);
-  try {
-    await fs.syncDirectory(runtimesDirectory(root));
-    await makeDirectory(fs, layout.events, "events");
-    await makeDirectory(fs, layout.workers, "workers");
-    if (header.config !== undefined) {
-      await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
-    }
-    const config = readConfig(fs, layout.config);
-    return { target: { fs, layout, config }, lock };
-  } catch (error) {
-    lock.release();
-    await removeTree(fs, directory);
-    throw error;
-  }
+function isEventId(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= EVENT_ID_MAX;
 }
 
 /** Reads the rest of the stream into the store, in batches. */
@@ -169,6 +165,9 @@ async function take(
       inLine(line, () => store.prelude(text));
       continue;
     }
+    if (bytes > limits.eventBytesMax + 1) {
+      throw badStream(line, `an event has at most ${limits.eventBytesMax} bytes`);
+    }
     batch.push(inLine(line, () => store.record(text, parseEventHead(text))));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
@@ -182,7 +181,9 @@ function inLine<T>(line: number, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-    throw badStream(line, error.details.reason);
+    if (!isRuntimeError(error)) throw error;
+    if (error.code === "store_corrupt") throw badStream(line, error.details.reason);
+    if (error.code === "invalid_request") throw badStream(line, error.details.issues.join("; "));
+    throw error;
   }
 }

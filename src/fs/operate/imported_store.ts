@@ -6,6 +6,7 @@
  */
 import { type EventHead, type EventRecord, isTranscriptEvent } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
+import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot, takeSnapshot } from "../../core/snapshots.ts";
 import { Checkpoints } from "../checkpoints.ts";
@@ -19,6 +20,7 @@ import { Projections } from "../projections.ts";
 import { Transcripts } from "../transcripts.ts";
 import type { PlacedLine } from "../waiting_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
+import { StreamStructure, type TranscriptPlace } from "./stream_structure.ts";
 
 /** Where it is written; nowhere when the stream is only checked. */
 export interface ImportTarget {
@@ -37,27 +39,23 @@ const PARALLEL_SYNCS = 16;
 /** A store that is being imported. */
 export class ImportedStore {
   readonly #target: ImportTarget | undefined;
-  readonly #header: ExportHeader;
+  readonly #structure: StreamStructure;
   readonly #runtimeId: RuntimeId;
   readonly #ledger: Ledger;
   readonly #writer: LogWriter | undefined;
   readonly #transcripts: Transcripts | undefined;
   readonly #lines = new LineBuffer();
-  /** What a snapshot for a pruned log said so far. */
+  /** The snapshot of a pruned log, of its last event. */
   #snapshot: { through: number; runtimeJson: string; workers: string[] } | undefined;
-  readonly #created = new Map<string, number>();
-  #restored = false;
-  #nextId: number;
   /** Events written. */
   events = 0;
 
   /** An empty one. */
   constructor(target: ImportTarget | undefined, header: ExportHeader, runtimeId: RuntimeId) {
     this.#target = target;
-    this.#header = header;
+    this.#structure = new StreamStructure(header);
     this.#runtimeId = runtimeId;
     this.#ledger = new Ledger(runtimeId);
-    this.#nextId = header.firstEventId;
     if (target === undefined) return;
     const { fs, layout, config: { limits: { segmentBytes } } } = target;
     const start = { segments: [], lastEventId: header.firstEventId - 1, offset: Infinity, lineOffset: 0 };
@@ -76,7 +74,7 @@ export class ImportedStore {
 
   /** The last event. */
   get lastEventId(): number {
-    return this.#nextId - 1;
+    return this.#structure.lastEventId;
   }
 
   /** The number of workers. */
@@ -86,34 +84,32 @@ export class ImportedStore {
 
   /** Takes a line that stands before the events of a pruned log. */
   prelude(text: string): void {
-    if (text.startsWith('{"snapshot":')) {
-      const { snapshot: { through, runtime } } = parsed(text);
-      this.#snapshot = { through, runtimeJson: JSON.stringify(runtime), workers: [] };
-    } else if (text.startsWith('{"snapshotWorker":')) {
-      const { snapshotWorker: { createdEventId, part } } = parsed(text);
-      const { workerId } = part.state.record;
-      this.#snapshot?.workers.push(JSON.stringify(part));
-      this.#created.set(workerId, createdEventId);
-      this.#transcripts?.create(workerId, createdEventId);
-    } else if (text.startsWith('{"transcriptEvent":')) {
-      const json = text.slice('{"transcriptEvent":'.length, -1);
-      this.#addLine(json, parsed(json));
+    const { snapshot, snapshotWorker, transcriptEvent } = parsed(text);
+    if (isJsonObject(snapshot)) {
+      const { through, runtime } = snapshot;
+      this.#structure.snapshot(through);
+      this.#snapshot = {
+        through: Number(through),
+        runtimeJson: JSON.stringify(runtime ?? null),
+        workers: [],
+      };
+    } else if (isJsonObject(snapshotWorker)) this.#snapshotWorker(snapshotWorker);
+    else if (isJsonObject(transcriptEvent)) {
+      const place = transcriptEvent as JsonObject & TranscriptPlace;
+      this.#structure.transcriptEvent(place);
+      this.#addLine(text.slice('{"transcriptEvent":'.length, -1), place);
     } else throw corrupt("", "it is neither an event nor what may stand before events");
   }
 
   /** Folds an event; gives what is to be appended. */
   record(json: string, head: EventHead): EventRecord {
-    if (head.id !== this.#nextId) {
-      throw corrupt("", `it is event ${head.id}, and ${this.#nextId} was expected`);
-    }
-    this.#nextId++;
-    this.#restore(head.id - 1);
-    if (this.#restored || this.#snapshot === undefined) this.#ledger.apply(head);
+    const isKept = this.#structure.event(head);
+    if (this.#snapshot === undefined) this.#ledger.apply(head);
     const transcript = isTranscriptEvent(head) ? head : undefined;
     return {
       id: head.id,
       workerId: "workerId" in head ? head.workerId : undefined,
-      effect: effectOf(head),
+      effect: this.#effectOf(head, isKept),
       seq: transcript?.seq ?? 0,
       count: transcript?.count ?? 0,
       json,
@@ -132,10 +128,8 @@ export class ImportedStore {
 
   /** Ends the import: all is synced, and a checkpoint and the projections are written. */
   async finish(): Promise<void> {
-    this.#restore(this.lastEventId);
-    const isWhole = this.lastEventId === this.#header.lastEventId && this.lastEventId > 0 &&
-      (this.#snapshot === undefined || this.#restored);
-    if (!isWhole) throw corrupt("", `it ends with event ${this.lastEventId} of ${this.#header.lastEventId}`);
+    if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
+    this.#structure.end(this.#ledger);
     const [writer, transcripts, target] = [this.#writer, this.#transcripts, this.#target];
     if (writer === undefined || transcripts === undefined || target === undefined) return;
     if (this.events === 0) await writer.startSegment();
@@ -195,19 +189,24 @@ export class ImportedStore {
     await projections.flush();
   }
 
-  /** Puts the snapshot of a pruned log in where its events come to it. */
-  #restore(id: number): void {
-    if (this.#snapshot === undefined || this.#restored || this.#snapshot.through !== id) return;
-    restoreSnapshot(this.#ledger, this.#snapshot);
-    this.#restored = true;
+  #snapshotWorker({ createdEventId, part }: JsonObject): void {
+    const state = isJsonObject(part) && isJsonObject(part.state) ? part.state : {};
+    const workerId = isJsonObject(state.record) ? state.record.workerId : undefined;
+    this.#structure.snapshotWorker(workerId, createdEventId, state.createdEventId);
+    this.#snapshot?.workers.push(JSON.stringify(part));
+    this.#transcripts?.create(workerId as WorkerId, Number(createdEventId));
+  }
+
+  /** The effect of an event on transcripts. Of a pruned log, only the workers of its snapshot have one. */
+  #effectOf(head: EventHead, isKept: boolean): EventRecord["effect"] {
+    if (isTranscriptEvent(head)) return isKept ? "transcript" : "none";
+    if (this.#snapshot !== undefined) return "none";
+    return head.type === "worker.created" ? "created" : head.type === "worker.purged" ? "purged" : "none";
   }
 
   #take(transcripts: Transcripts, record: EventRecord, line: PlacedLine | undefined): void {
     const { workerId, effect, id, count } = record;
     if (workerId === undefined || line === undefined) return;
-    // Of what a snapshot covers, only the transcripts of its own workers are of interest.
-    const isCovered = this.#snapshot !== undefined && id <= this.#snapshot.through;
-    if (isCovered && (effect !== "transcript" || id <= (this.#created.get(workerId) ?? Infinity))) return;
     if (effect === "created") transcripts.create(workerId, id);
     else if (effect === "transcript") transcripts.add(workerId, line, count);
     else if (effect === "purged") transcripts.forget(workerId);
@@ -221,9 +220,9 @@ export class ImportedStore {
     }
   }
 
-  #addLine(json: string, event: { workerId: WorkerId; count: number; id: number }): void {
-    const { lines: [line] } = this.#lines.encode([{ json }], event.id - 1);
-    if (line !== undefined) this.#transcripts?.add(event.workerId, line, event.count);
+  #addLine(json: string, { id, workerId, count }: TranscriptPlace): void {
+    const { lines: [line] } = this.#lines.encode([{ json }], id - 1);
+    if (line !== undefined) this.#transcripts?.add(workerId as WorkerId, line, count);
     if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX && this.#transcripts) {
       this.#flush(this.#transcripts);
     }
@@ -234,15 +233,10 @@ export class ImportedStore {
   }
 }
 
-function effectOf(head: EventHead): EventRecord["effect"] {
-  if (isTranscriptEvent(head)) return "transcript";
-  return head.type === "worker.created" ? "created" : head.type === "worker.purged" ? "purged" : "none";
-}
-
-// deno-lint-ignore no-explicit-any -- lines of a stream whose checksum is checked at its end
-function parsed(text: string): any {
+function parsed(text: string): JsonObject {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : {};
   } catch (cause) {
     throw corrupt("", "it is no JSON", { cause });
   }

@@ -13,6 +13,7 @@ import type { FileSystem } from "../file_system.ts";
 import { readIdentity } from "../identity.ts";
 import { layoutIn, runtimesDirectory } from "../layout.ts";
 import { decodeName } from "../names.ts";
+import { importedRuntime } from "./import_name.ts";
 
 /** A runtime below a root directory. */
 export interface ListedRuntime {
@@ -30,6 +31,8 @@ export interface ListedRuntime {
 export interface RuntimeListing {
   /** The runtimes, by name. */
   readonly runtimes: readonly ListedRuntime[];
+  /** Runtimes whose import was interrupted, or is at work; it has to be run again. */
+  readonly unfinishedImports: readonly RuntimeId[];
   /** Names beside them that are no runtimes. */
   readonly foreign: readonly string[];
 }
@@ -47,14 +50,17 @@ export function listRuntimes(
     throw new RuntimeError("store_missing", message, { path });
   });
   const runtimes: ListedRuntime[] = [];
+  const unfinishedImports: RuntimeId[] = [];
   const foreign: string[] = [];
   for (const { name, kind } of entries) {
+    const imported = kind === "directory" ? importedRuntime(name) : undefined;
     const runtimeId = kind === "directory" ? decodeName(name) : undefined;
-    if (runtimeId === undefined) foreign.push(name);
+    if (imported !== undefined) unfinishedImports.push(imported as RuntimeId);
+    else if (runtimeId === undefined) foreign.push(name);
     else runtimes.push(listed(fs, runtimeId as RuntimeId, join(path, name)));
   }
   runtimes.sort((a, b) => a.runtimeId < b.runtimeId ? -1 : 1);
-  return { runtimes, foreign: foreign.sort() };
+  return { runtimes, unfinishedImports: unfinishedImports.sort(), foreign: foreign.sort() };
 }
 
 function listed(fs: FileSystem, runtimeId: RuntimeId, directory: string): ListedRuntime {

@@ -78,6 +78,8 @@ export class LogFollower {
   readonly #place: FoundPlace;
   readonly #notice: (notice: Notice) => void;
   #held: HeldLine[] = [];
+  /** Something in the place of a segment that is no file. */
+  #odd: RuntimeError | undefined;
 
   /** A follower that has read nothing yet. */
   constructor(place: FoundPlace, notice: (notice: Notice) => void) {
@@ -116,7 +118,8 @@ export class LogFollower {
   #list(): readonly number[] {
     const { fs, layout } = this.#place;
     try {
-      return this.segments = listSegments(fs, layout).firstEventIds;
+      this.#odd = undefined;
+      return this.segments = listSegments(fs, layout, (error) => this.#odd ??= error).firstEventIds;
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
       return this.segments = [];
@@ -167,6 +170,7 @@ export class LogFollower {
     try {
       for (;;) {
         const step = lines.next();
+        if (step.done && this.#odd !== undefined) throw this.#odd;
         if (step.done) return await this.#end(step.value);
         this.#take(step.value);
         await slices.pause();

@@ -13,6 +13,7 @@ import { guarded } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
 import { absolutePath, layoutIn, type RuntimeLayout, runtimeLayout } from "../layout.ts";
 import { decodeName } from "../names.ts";
+import { importDirectory, importedRuntime } from "./import_name.ts";
 
 /** Where a store is: below its root by its id, or in a directory of its own, such as a copy. */
 export type StoreLocation =
@@ -57,8 +58,11 @@ export interface FoundPlace {
   readonly runtimeId: RuntimeId;
 }
 
-/** Finds a store's place. Throws `store_missing`, `invalid_request`. */
-export function findPlace(fs: FileSystem, location: StoreLocation): FoundPlace {
+/**
+ * Finds a store's place. Throws `store_missing`, `invalid_request`; also for
+ * an unfinished import, unless it is to be examined.
+ */
+export function findPlace(fs: FileSystem, location: StoreLocation, examine: boolean = false): FoundPlace {
   if ("root" in location) {
     const runtimeId = parseRuntimeId(location.runtimeId);
     const layout = runtimeLayout(location.root, runtimeId);
@@ -67,7 +71,12 @@ export function findPlace(fs: FileSystem, location: StoreLocation): FoundPlace {
   }
   const layout = layoutIn(location.directory);
   mustExist(fs, layout);
-  const runtimeId = namedInside(fs, layout) ?? decodeName(basename(location.directory));
+  const imported = importedRuntime(basename(layout.directory));
+  if (imported !== undefined && !examine) {
+    const issue = "it is an unfinished import; run the import again";
+    throw invalidRequest(`read ${JSON.stringify(location.directory)}`, issue);
+  }
+  const runtimeId = namedInside(fs, layout) ?? imported ?? decodeName(basename(layout.directory));
   if (runtimeId === undefined) {
     const issue = `runtime.json does not say whose it is, and the directory has no runtime's name`;
     throw invalidRequest(`read ${JSON.stringify(location.directory)}`, issue);
@@ -85,7 +94,12 @@ function mustExist(fs: FileSystem, layout: RuntimeLayout): void {
       () => fs.stat(layout.identity) !== undefined || fs.stat(layout.events) !== undefined,
     );
   if (isStore) return;
-  const why = kind === undefined ? "there is no such runtime" : "it holds neither runtime.json nor events";
+  const isImported = kind === undefined && fs.stat(importDirectory(layout)) !== undefined;
+  const why = isImported
+    ? "its import did not finish; run the import again"
+    : kind === undefined
+    ? "there is no such runtime"
+    : "it holds neither runtime.json nor events";
   throw new RuntimeError("store_missing", `Cannot read store ${JSON.stringify(path)}: ${why}`, { path });
 }
 

@@ -13,7 +13,6 @@
 import { basename, dirname } from "@std/path";
 import { invalidRequest, isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
-import type { JsonObject } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import { Runtime } from "../../core/runtime.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
@@ -21,6 +20,7 @@ import type { FileSystem } from "../file_system.ts";
 import { FsRuntimeStore } from "../fs_store.ts";
 import { encodeName } from "../names.ts";
 import { takeLock } from "../lock.ts";
+import { beginSalvage, type LostRange } from "../salvage_record.ts";
 import {
   absoluteLocation,
   findPlace,
@@ -29,7 +29,7 @@ import {
   rootOf,
   type StoreLocation,
 } from "./options.ts";
-import { planRepair, type RepairStep } from "./repair_plan.ts";
+import { isStuck, planRepair, type RepairStep } from "./repair_plan.ts";
 import { Salvage } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "./verify.ts";
 
@@ -70,25 +70,26 @@ export interface RepairReport {
 export async function repair(at: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
   const location = absoluteLocation(at);
   const fs = options.fileSystem ?? new DenoFileSystem();
-  const place = findPlace(fs, location);
+  const place = findPlace(fs, location, true);
   const before = await verifyPlace(place, options);
-  const { steps, lost } = planRepair(place, before);
+  const { steps, lost: losing } = planRepair(place, before);
+  const lost = joined(losing, before.pendingSalvage);
   const report = { runtimeId: place.runtimeId, before, steps, lost };
   if (options.apply !== true || steps.length === 0) return { ...report, applied: false };
-  mustBeInPlace(place, location);
-  const stuck = steps.find(({ action }) => action === "restore_backup" || action === "correct_config");
+  const stuck = steps.find(isStuck);
   if (stuck?.action === "correct_config") {
     throw invalidRequest("repair", "config.jsonc has to be corrected first");
   }
   if (stuck !== undefined) throw refused(place, stuck.message);
-  if (lost !== null && options.salvage !== true) {
-    throw refused(place, `events ${lost[0]} to ${lost[1]} would be lost; ask for salvage to accept that`);
+  mustBeInPlace(place, location);
+  if (losing !== null && options.salvage !== true) {
+    throw refused(place, `events ${losing[0]} to ${losing[1]} would be lost; ask for salvage to accept that`);
   }
-  await salvage(place, steps, options);
+  await salvage(place, steps, losing === null ? null : lost, options);
   if (
     before.counts.identity_damaged !== undefined || steps.some(({ action }) => action === "open_and_close")
   ) {
-    await openAndClose(place, location, before, lost, options);
+    await openAndClose(place, location, before, options);
   }
   const after = await verifyPlace(place, options);
   return { ...report, applied: true, after };
@@ -111,16 +112,24 @@ function refused({ layout }: FoundPlace, reason: string): RuntimeError<"store_co
   });
 }
 
-/** Does what an opening would refuse, or would not do, under the lock. */
+/** The events lost by this repair and by one that was interrupted before. */
+function joined(lost: LostRange | null, pending: LostRange | null): LostRange | null {
+  if (lost === null || pending === null) return lost ?? pending;
+  return [Math.min(lost[0], pending[0]), Math.max(lost[1], pending[1])];
+}
+
+/** Does what an opening would refuse, or would not do, under the lock. What gets lost is on the device before. */
 async function salvage(
   place: FoundPlace,
   steps: readonly RepairStep[],
+  lost: LostRange | null,
   options: RepairOptions,
 ): Promise<void> {
   const now = options.now ?? Date.now;
   const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
   const lock = await takeLock(place.fs, place.layout, owner);
   try {
+    if (lost !== null) await beginSalvage(place.fs, place.layout, place.runtimeId, lost);
     const work = new Salvage(place, now);
     for (const step of steps) {
       options.signal?.throwIfAborted();
@@ -136,7 +145,6 @@ async function openAndClose(
   place: FoundPlace,
   location: StoreLocation,
   before: VerifyReport,
-  lost: readonly [number, number] | null,
   options: RepairOptions,
 ): Promise<void> {
   const { fs: fileSystem, runtimeId } = place;
@@ -147,10 +155,6 @@ async function openAndClose(
   });
   const runtime = await Runtime.open({ store, now });
   try {
-    if (lost !== null) {
-      const data: JsonObject = { firstLostEventId: lost[0], lastLostEventId: lost[1], keptIn: "salvage" };
-      await runtime.record("runtime.salvaged", data);
-    }
     for (const { code, workerId } of before.findings) {
       if (workerId === undefined || !code.startsWith("transcript_")) continue;
       await readThrough(runtime, workerId);

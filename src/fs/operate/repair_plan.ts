@@ -18,6 +18,8 @@ export interface RepairStep {
     | "open_and_close"
     /** Write `runtime.json` anew. */
     | "rebuild_identity"
+    /** Set aside what lies in the place of a directory; the opening makes it anew. */
+    | "set_aside"
     /** Set a checkpoint aside, so that an opening reads the log instead. */
     | "set_checkpoint_aside"
     /** Cut the log before the first damaged event, and transcripts with it. */
@@ -27,7 +29,11 @@ export interface RepairStep {
     /** Nothing here can help: a backup can. */
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
-    | "correct_config";
+    | "correct_config"
+    /** The operator has to move away what no repair can, while nothing has the store open. */
+    | "move_away"
+    /** The operator has to run the import again: part of a stream is no store. */
+    | "import_again";
   /** For people. */
   readonly message: string;
   /** The file concerned. */
@@ -44,12 +50,30 @@ export interface RepairPlan {
   readonly lost: readonly [first: number, last: number] | null;
 }
 
+const STUCK: ReadonlySet<RepairStep["action"]> = new Set([
+  "restore_backup",
+  "correct_config",
+  "move_away",
+  "import_again",
+]);
+
+/** Whether a step has to be taken by the operator, before anything else. */
+export function isStuck({ action }: RepairStep): boolean {
+  return STUCK.has(action);
+}
+
 const LOG_DAMAGE: ReadonlySet<string> = new Set(["log_damaged", "log_gap", "log_inconsistent"]);
 
 /** Plans a repair. */
 export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan {
   const steps: RepairStep[] = [];
   const { counts, findings } = report;
+  if (counts.unfinished_import !== undefined) {
+    return {
+      steps: [{ action: "import_again", message: messageOf(findings, "unfinished_import") }],
+      lost: null,
+    };
+  }
   if (counts.config_invalid !== undefined) {
     steps.push({
       action: "correct_config",
@@ -61,6 +85,7 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     const message = "runtime.json is written anew from what the log says";
     steps.push({ action: "rebuild_identity", message, file: "runtime.json" });
   }
+  steps.push(...oddSteps(findings));
   const cutAt = firstDamaged(report);
   const isHeld = findings.some(({ code, severity }) =>
     code === "log_behind_transcript" && severity === "damaged"
@@ -77,15 +102,31 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     steps.push({ action: "cut_transcripts", message, eventId });
   }
   if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
-  const isStuck = steps.some(({ action }) => action === "restore_backup" || action === "correct_config");
-  if (!isStuck && (report.verdict === "healable" || steps.length > 0)) {
+  if (!steps.some(isStuck) && (report.verdict === "healable" || steps.length > 0)) {
     const message =
       "the store is opened and closed, which mends its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });
   }
-  const last = Math.max(report.lastEventId, ...findings.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
+  // A torn end was never acknowledged, so nothing is lost with it.
+  const lost = findings.filter(({ severity }) => severity === "damaged");
+  const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
   const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
   return { steps, lost: from === undefined || from > last ? null : [from, last] };
+}
+
+/** What to do about things in the place of files and directories that no opening copes with. */
+function oddSteps(findings: readonly Finding[]): RepairStep[] {
+  return findings.flatMap(({ code, severity, file, message }): RepairStep[] => {
+    if (code !== "wrong_kind" || severity !== "damaged" || file === undefined) return [];
+    // The lock is what makes a repair safe, and salvage/ is where things are set aside.
+    return file === "lock" || file === "salvage"
+      ? [{
+        action: "move_away",
+        message: `${file}: ${message}; move it away while nothing has the store open`,
+        file,
+      }]
+      : [{ action: "set_aside", message: `${file}: ${message}; it is moved to salvage/`, file }];
+  });
 }
 
 function messageOf(findings: readonly Finding[], code: string): string {

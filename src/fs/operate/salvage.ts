@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { basename, dirname, join } from "@std/path";
-import { RuntimeError } from "../../core/errors.ts";
+import { basename, join } from "@std/path";
 import { parseEventHead } from "../../core/events.ts";
+import { freeInSalvage, moveAside } from "../aside.ts";
 import { defaultConfig } from "../config.ts";
-import { makeDirectory, readBytes, withFile, withFileAsync, writeNew } from "../disk.ts";
-import { guarded, guardedAsync, isExisting } from "../faults.ts";
+import { readBytes, withFile, withFileAsync, writeNew } from "../disk.ts";
+import { guarded, guardedAsync } from "../faults.ts";
 import { createIdentity } from "../identity.ts";
 import type { OpenFile } from "../file_system.ts";
 import { segmentPath } from "../layout.ts";
@@ -24,30 +24,25 @@ import { OverhangSearch } from "../transcript_witness.ts";
 import type { FoundPlace } from "./options.ts";
 import type { RepairStep } from "./repair_plan.ts";
 
-/** Files that the salvage may hold; past it, somebody has to look and move them away. */
-const SALVAGE_FILES_MAX = 256;
 const PART_BYTES = 1_048_576;
 
 /** Does the steps of a repair. */
 export class Salvage {
   readonly #place: FoundPlace;
-  readonly #directory: string;
   readonly #now: () => number;
 
   /** For a store whose lock is held. */
   constructor(place: FoundPlace, now: () => number) {
     this.#place = place;
-    this.#directory = join(place.layout.directory, "salvage");
     this.#now = now;
   }
 
   /** Does a step; those that are an opening's are left to it. */
   async run(step: RepairStep): Promise<void> {
-    const { layout } = this.#place;
+    const { fs, layout } = this.#place;
     if (step.action === "rebuild_identity") await this.#identity();
-    if (step.action === "set_checkpoint_aside" && step.file !== undefined) {
-      await this.#move(join(layout.directory, step.file));
-    }
+    const isAside = step.action === "set_checkpoint_aside" || step.action === "set_aside";
+    if (isAside && step.file !== undefined) await moveAside(fs, layout, join(layout.directory, step.file));
     if (step.eventId === undefined) return;
     if (step.action === "cut_log") await this.#cut(step.eventId);
     if (step.action === "cut_log" || step.action === "cut_transcripts") {
@@ -57,7 +52,7 @@ export class Salvage {
 
   async #identity(): Promise<void> {
     const { fs, layout, runtimeId } = this.#place;
-    if (fs.stat(layout.identity) !== undefined) await this.#move(layout.identity);
+    if (fs.stat(layout.identity) !== undefined) await moveAside(fs, layout, layout.identity);
     const config = JSON.parse(JSON.stringify(defaultConfig));
     await createIdentity(fs, layout, runtimeId, { createdAt: this.#createdAt(), config });
   }
@@ -65,7 +60,7 @@ export class Salvage {
   /** When the first event happened, as far as the log still tells. */
   #createdAt(): string {
     const { fs, layout, runtimeId } = this.#place;
-    const [first = 1] = listSegments(fs, layout).firstEventIds;
+    const [first = 1] = listSegments(fs, layout, () => {}).firstEventIds;
     const path = segmentPath(layout, first);
     const text = guarded("read", path, () =>
       withFile(fs, path, "read", (file) => {
@@ -80,9 +75,10 @@ export class Salvage {
   /** Cuts the log before an event: later segments are moved away whole, the rest of its own is kept, then cut. */
   async #cut(eventId: number): Promise<void> {
     const { fs, layout } = this.#place;
-    const { firstEventIds } = listSegments(fs, layout);
-    for (const segment of firstEventIds.toReversed()) {
-      if (segment >= eventId) await this.#move(segmentPath(layout, segment));
+    const odd: number[] = [];
+    const { firstEventIds } = listSegments(fs, layout, (_error, id) => odd.push(id));
+    for (const segment of [...firstEventIds, ...odd].sort((a, b) => b - a)) {
+      if (segment >= eventId) await moveAside(fs, layout, segmentPath(layout, segment));
     }
     const own = firstEventIds.findLast((segment) => segment < eventId);
     if (own !== undefined) await this.#cutSegment(own, eventId);
@@ -136,42 +132,9 @@ export class Salvage {
 
   /** Keeps bytes in a new file. */
   async #keep(label: string, chunks: () => Iterable<Uint8Array>): Promise<void> {
-    const { fs } = this.#place;
-    await writeNew(fs, await this.#free(label), chunks(), { durable: true });
-    await fs.syncDirectory(this.#directory);
-  }
-
-  /** Moves a file away: nothing is written, nothing is lost. */
-  async #move(path: string): Promise<void> {
-    const { fs } = this.#place;
-    const target = await this.#free(basename(path));
-    await guardedAsync("move", path, async () => {
-      await fs.rename(path, target);
-      await fs.syncDirectory(this.#directory);
-      await fs.syncDirectory(dirname(path));
-    });
-  }
-
-  /** A path that is free, numbered so that nothing kept before is ever overwritten. */
-  async #free(label: string): Promise<string> {
-    const { fs } = this.#place;
-    try {
-      await makeDirectory(fs, this.#directory, "salvage");
-    } catch (error) {
-      if (!isExisting(error)) throw error;
-    }
-    const names = guarded("list", this.#directory, () => fs.list(this.#directory)).map(({ name }) => name);
-    if (names.length >= SALVAGE_FILES_MAX) {
-      const message =
-        `Cannot repair: ${JSON.stringify(this.#directory)} holds ${names.length} files of earlier ` +
-        `repairs; move them away first`;
-      throw new RuntimeError("limit_exceeded", message, {
-        limit: "salvage files",
-        max: SALVAGE_FILES_MAX,
-        actual: names.length,
-      });
-    }
-    const number = Math.max(0, ...names.map((name) => Number.parseInt(name, 10) || 0)) + 1;
-    return join(this.#directory, `${String(number).padStart(6, "0")}-${label}`);
+    const { fs, layout } = this.#place;
+    const path = await freeInSalvage(fs, layout, label);
+    await writeNew(fs, path, chunks(), { durable: true });
+    await fs.syncDirectory(layout.salvage);
   }
 }

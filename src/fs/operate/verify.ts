@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { basename } from "@std/path";
 import { isRuntimeError, type RuntimeErrorCode } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import { defaultConfig, readConfig } from "../config.ts";
@@ -13,12 +14,15 @@ import { corrupt, guarded } from "../faults.ts";
 import type { FileSystem } from "../file_system.ts";
 import { readIdentity, type StoreIdentity, wasSynced } from "../identity.ts";
 import { segmentPath } from "../layout.ts";
+import { type LostRange, pendingSalvage as pendingSalvageOf } from "../salvage_record.ts";
 import { cursorExpired, listSegments } from "../segments.ts";
 import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
+import { importedRuntime } from "./import_name.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
 import { untilSteady } from "./steady.ts";
 import { readCheckpoints } from "./verify_checkpoints.ts";
+import { checkKinds } from "./verify_kinds.ts";
 import { verifyFiles } from "./verify_files.ts";
 import { verifyLog } from "./verify_log.ts";
 
@@ -48,6 +52,8 @@ export interface VerifyReport {
   readonly findings: readonly Finding[];
   /** Findings that are not listed. */
   readonly dropped: number;
+  /** First and last event that an interrupted repair loses, and has not recorded; null without one. */
+  readonly pendingSalvage: readonly [first: number, last: number] | null;
   /** Findings by code. */
   readonly counts: Readonly<Partial<Record<FindingCode, number>>>;
 }
@@ -78,20 +84,34 @@ export interface VerifyOptions extends OperationOptions {
  */
 export async function verify(location: StoreLocation, options: VerifyOptions = {}): Promise<VerifyReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
-  return await verifyPlace(findPlace(fs, location), options);
+  return await verifyPlace(findPlace(fs, location, true), options);
 }
 
-/** {@linkcode verify} on a place that was found. */
-export async function verifyPlace(place: FoundPlace, options: OperationOptions): Promise<VerifyReport> {
-  return await untilSteady(() => verifyOnce(place, options));
+/** {@linkcode verify} on a place that was found; `isImporting` is for an import that verifies its own work. */
+export async function verifyPlace(
+  place: FoundPlace,
+  options: OperationOptions,
+  isImporting: boolean = false,
+): Promise<VerifyReport> {
+  return await untilSteady(() => verifyOnce(place, options, isImporting));
 }
 
-async function verifyOnce(place: FoundPlace, options: OperationOptions): Promise<VerifyReport> {
+async function verifyOnce(
+  place: FoundPlace,
+  options: OperationOptions,
+  isImporting: boolean,
+): Promise<VerifyReport> {
   const { layout, runtimeId } = place;
   const findings = new Findings();
   const meter = new Meter(options);
+  if (importedRuntime(basename(layout.directory)) !== undefined && !isImporting) {
+    const message = "the import into this directory did not finish; run it again";
+    findings.add({ code: "unfinished_import", severity: "damaged", message });
+  }
+  checkKinds(place, findings);
   const isSynced = checkIdentity(place, findings);
   const oldest = oldestSegment(place);
+  const pendingSalvage = checkSalvage(place, findings);
   const checkpoints = readCheckpoints(place, findings);
   const segments = segmentsOf(place, findings);
   // Pruned in between: these checkpoints may be older than what the log begins with.
@@ -122,6 +142,7 @@ async function verifyOnce(place: FoundPlace, options: OperationOptions): Promise
     fileBytes,
     findings: findings.items,
     dropped: findings.dropped,
+    pendingSalvage,
     counts: findings.counts,
   };
 }
@@ -152,6 +173,24 @@ function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings
   return wasSynced(identity, config);
 }
 
+/** Looks for a repair that was interrupted. */
+function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings): LostRange | null {
+  const file = "salvage/pending.json";
+  try {
+    const lost = pendingSalvageOf(fs, layout, runtimeId);
+    if (lost === undefined) return null;
+    const [first, last] = lost;
+    const message =
+      `a repair was interrupted; the next opening records that events ${first} to ${last} are lost`;
+    findings.add({ code: "salvage_unrecorded", severity: "healable", message, file, eventIds: lost });
+    return lost;
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    findings.add({ code: "foreign_entry", severity: "info", message: error.message, file });
+    return null;
+  }
+}
+
 /** The message of an error with one of these codes, if `work` throws one. */
 function issueOf(codes: readonly RuntimeErrorCode[], work: () => void): string | undefined {
   try {
@@ -165,7 +204,9 @@ function issueOf(codes: readonly RuntimeErrorCode[], work: () => void): string |
 
 function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly number[] {
   try {
-    const { firstEventIds, foreign } = listSegments(fs, layout);
+    const { firstEventIds, foreign } = listSegments(fs, layout, ({ details: { file, reason } }, id) => {
+      findings.add({ code: "log_damaged", severity: "damaged", message: reason, file, eventIds: [id, id] });
+    });
     for (const name of foreign) {
       const message = `${JSON.stringify(name)} is none of the store's files`;
       findings.add({ code: "foreign_entry", severity: "info", message, file: `events/${name}` });

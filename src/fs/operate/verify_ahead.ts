@@ -51,7 +51,10 @@ export class AheadOfLog {
   /** The last event that is whole in the log at this moment. */
   #loggedByNow(): number {
     const { fs, layout } = this.#check.place;
-    const last = listSegments(fs, layout).firstEventIds.at(-1) ?? 1;
+    // Without a segment the log is damaged, which is reported already.
+    const hasLog = guarded("stat", layout.events, () => fs.stat(layout.events)?.kind === "directory");
+    const last = hasLog ? listSegments(fs, layout, () => {}).firstEventIds.at(-1) : undefined;
+    if (last === undefined) return 0;
     const path = segmentPath(layout, last);
     return guarded("read", path, () =>
       withFile(fs, path, "read", (file) => {

@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { crc32 } from "node:zlib";
 import { isRuntimeError } from "../../core/errors.ts";
 import { canonicalText } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
-import { readFull, readSmallFile, withFile } from "../disk.ts";
+import { mustBeDirectory, readFull, readSmallFile, withFile } from "../disk.ts";
 import { guarded, isNotFound } from "../faults.ts";
-import type { OpenFile } from "../file_system.ts";
+import type { FileStat, OpenFile } from "../file_system.ts";
 import { nameOf, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
 import { scanLines } from "../line_scanner.ts";
 import { idOf, isIntact, transcriptMarks } from "../lines.ts";
@@ -77,6 +77,7 @@ class FilesVerifier {
   #projected: boolean | undefined;
   /** Transcripts that are not what they should be: damage, unless their workers were purged meanwhile. */
   readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
+  #workers: boolean | undefined;
   /** Bytes read. */
   bytes = 0;
 
@@ -102,6 +103,7 @@ class FilesVerifier {
     for (const [path, format, through, body] of projections) {
       this.#projection(path, `worker-runtime/${format}`, through, body, workerId);
     }
+    if (this.#hasWorkers) this.#temporary(paths.directory);
   }
 
   /** Reports what is wrong with transcripts, except of workers that were purged since the log was read. */
@@ -130,11 +132,7 @@ class FilesVerifier {
         : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
       findings.add({ code: "foreign_entry", severity: "info", message, file: `workers/${name}` });
     }
-    for (const { name } of [...this.#names(layout.directory), ...this.#names(layout.events)]) {
-      if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
-      const message = `${JSON.stringify(name)} was never finished`;
-      findings.add({ code: "temporary_left", severity: "info", message, file: name });
-    }
+    for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
     const kept = this.#names(layout.quarantine);
     if (kept.length === 0) return;
     const bytes = kept.reduce(
@@ -143,6 +141,16 @@ class FilesVerifier {
     );
     const message = `${kept.length} files with ${bytes} bytes that were cut off or replaced are kept`;
     findings.add({ code: "quarantine_kept", severity: "info", message, file: "quarantine" });
+  }
+
+  /** Reports files in a directory that were never finished. */
+  #temporary(directory: string): void {
+    for (const { name } of this.#names(directory)) {
+      if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
+      const message = `${JSON.stringify(name)} was never finished`;
+      const file = nameOf(this.#check.place.layout, join(directory, name));
+      this.#check.findings.add({ code: "temporary_left", severity: "info", message, file });
+    }
   }
 
   #names(path: string): readonly { readonly name: string; readonly kind: string }[] {
@@ -155,7 +163,7 @@ class FilesVerifier {
     const isEmpty = expected.bytes === transcriptHeader(expected.owner).length;
     const { fs } = this.#check.place;
     try {
-      const size = guarded("stat", path, () => fs.stat(path))?.size;
+      const { size } = guarded("stat", path, () => this.#statOf(path)) ?? {};
       if (size === undefined) {
         // An empty transcript has no file yet, and one that was never written comes with the next opening.
         if (isEmpty) return;
@@ -170,9 +178,21 @@ class FilesVerifier {
         () => withFile(fs, path, "read", (file) => this.#transcriptFile(file, size, expected, path)),
       );
     } catch (error) {
-      if (!isRuntimeError(error) || !isNotFound(error.cause)) throw error;
-      this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
+      if (!isRuntimeError(error)) throw error;
+      if (isNotFound(error.cause)) {
+        return this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
+      }
+      if (error.code !== "store_corrupt") throw error;
+      this.#transcriptBroken("transcript_damaged", error.details.reason, expected, path);
     }
+  }
+
+  /** A file of a worker. Throws `store_corrupt` for a link in the place of the directory above it. */
+  #statOf(path: string): FileStat | undefined {
+    const { fs, layout } = this.#check.place;
+    const directory = dirname(path);
+    mustBeDirectory(fs, directory, nameOf(layout, directory));
+    return fs.stat(path);
   }
 
   #transcriptFile(file: OpenFile, size: number, expected: ExpectedTranscript, path: string): void {
@@ -260,6 +280,7 @@ class FilesVerifier {
     // In a copy nothing of it may be there: that is no damage, the next opening writes all of them.
     const missing = this.#isClosed && this.#isProjected ? "healable" : "pending";
     try {
+      guarded("stat", path, () => this.#statOf(path));
       const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
       if (bytes === undefined) {
         return this.#tell("projection_missing", missing, "it is missing", path, workerId);
@@ -284,6 +305,16 @@ class FilesVerifier {
       if (error.code !== "store_corrupt") throw error;
       this.#tell("projection_damaged", "healable", error.details.reason, path, workerId, 0);
     }
+  }
+
+  /** Whether the directory of all workers is one. */
+  get #hasWorkers(): boolean {
+    const { fs, layout } = this.#check.place;
+    return this.#workers ??= guarded(
+      "stat",
+      layout.workers,
+      () => fs.stat(layout.workers)?.kind === "directory",
+    );
   }
 
   /** Whether projections were ever written here. */

@@ -5,11 +5,12 @@
  * @module
  */
 import type { Notice } from "../../core/diagnostics.ts";
+import { isRuntimeError } from "../../core/errors.ts";
 import { parseEventHead, type TranscriptAppended } from "../../core/events.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import type { ReadTranscript } from "../../core/store.ts";
-import { readBytes, withFile } from "../disk.ts";
+import { mustBeDirectory, readBytes, withFile } from "../disk.ts";
 import { corrupt, guarded, isNotFound, systemCode } from "../faults.ts";
 import type { OpenFile } from "../file_system.ts";
 import { nameOf, workerLayout } from "../layout.ts";
@@ -101,20 +102,23 @@ function pageOfFile(
   range: Range,
   notice: (notice: Notice) => void,
 ): FilePage {
-  const path = workerLayout(layout, owner.workerId).transcript;
+  const { directory, transcript: path } = workerLayout(layout, owner.workerId);
   try {
-    return guarded("read", path, () =>
-      withFile(fs, path, "read", (file) => {
+    return guarded("read", path, () => {
+      mustBeDirectory(fs, directory, nameOf(layout, directory));
+      return withFile(fs, path, "read", (file) => {
         const { bytes, entries, lastEventId } = endOfFile(file, owner);
         const to = Math.min(range.to, entries + 1);
         if (range.from >= to) return { texts: [], entries, lastEventId };
         const texts = readTranscriptLines(file, owner, bytes, entries, { ...range, to });
         return { texts, entries, lastEventId };
-      }));
+      });
+    });
   } catch (error) {
     const cause = error instanceof Error ? error.cause ?? error : error;
     const isMissing = isNotFound(cause) || systemCode(cause) === "ENOTDIR";
-    if (!isMissing && !(cause instanceof DamagedLine)) throw error;
+    const isOdd = isRuntimeError(error) && error.code === "store_corrupt";
+    if (!isMissing && !isOdd && !(cause instanceof DamagedLine)) throw error;
     const nothing = { texts: [], entries: 0, lastEventId: owner.createdEventId };
     // Of a worker that no checkpoint knows, nothing need be on disk yet.
     if (isMissing && owner.createdEventId > log.base.through) return nothing;

@@ -6,9 +6,10 @@
  */
 import * as fc from "fast-check";
 import { isRuntimeError, type Runtime } from "../../../mod.ts";
+import { verify } from "../../../fs_store.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 import { transcriptsOf } from "../kit/fold.ts";
-import { HOME, openOn, smallConfig } from "../kit/opened.ts";
+import { HOME, openOn, ROOT, smallConfig } from "../kit/opened.ts";
 import { allEvents, transcript } from "../kit/readings.ts";
 import { need, settled } from "./settling.ts";
 
@@ -59,6 +60,7 @@ export const overlaps: fc.IAsyncProperty<[fc.Scheduler, Act[][]]> = fc.asyncProp
     need(told === undefined, `told on a sound disk: ${JSON.stringify(told)}`);
     const opened = disk.calls.count("open") + disk.calls.count("openDirectory");
     need(opened === disk.calls.count("close"), "a file was left open");
+    await verified(scheduler, disk);
     await reopened(scheduler, disk, world);
   },
 );
@@ -129,6 +131,17 @@ const EXPECTED: ReadonlySet<string> = new Set([
   "worker_exists",
   "invalid_request",
 ]);
+
+/** Nothing is missing that no pruning told of, every file is current, and the older checkpoint serves as well. */
+async function verified(scheduler: fc.Scheduler, disk: SimulatedDisk): Promise<void> {
+  const location = { root: ROOT, runtimeId: "t" };
+  const { verdict, findings } = await settled(scheduler, verify(location, { fileSystem: disk }));
+  need(verdict === "clean", `verified after a close: ${JSON.stringify(findings)}`);
+  const spoiled = disk.fork();
+  spoiled.plant.nothing(`${HOME}/checkpoint.json`);
+  const { runtime } = await settled(scheduler, openOn(spoiled));
+  await settled(scheduler, runtime.close());
+}
 
 async function reopened(
   scheduler: fc.Scheduler,

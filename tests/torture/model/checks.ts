@@ -101,3 +101,37 @@ export async function checkTranscripts(
   }
   return undefined;
 }
+
+/** Pages read at a look. */
+const EVENT_PAGES = 4;
+
+/** What is wrong with pages of events, anywhere in the log: those that were read before are the same still. */
+export async function checkEvents(
+  runtime: Runtime,
+  { lastEventId }: Reference,
+  random: Random,
+  seen: Map<number, string>,
+): Promise<string | undefined> {
+  const { firstEventId } = await runtime.events({ limit: 1 });
+  for (let pages = 0; pages < EVENT_PAGES; pages++) {
+    const limit = 1 + random.below(20);
+    const cursor = firstEventId - 1 + random.below(lastEventId - firstEventId + 2);
+    const isForward = random.chance(0.5);
+    const [from, to] = isForward
+      ? [cursor + 1, Math.min(cursor + limit, lastEventId)]
+      : [Math.max(firstEventId, cursor - limit), cursor - 1];
+    const range = isForward ? { after: cursor } : { before: Math.max(1, cursor) };
+    const { items } = await runtime.events({ ...range, limit });
+    const wanted = Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+    const found = items.map(({ id }) => id);
+    if (`${found}` !== `${wanted}`) return `events ${JSON.stringify(range)}: ${found} is not ${wanted}`;
+    for (const event of items) {
+      const text = JSON.stringify(event);
+      if ((seen.get(event.id) ?? text) !== text) {
+        return `event ${event.id}: ${text} is not ${seen.get(event.id)}`;
+      }
+      seen.set(event.id, text);
+    }
+  }
+  return undefined;
+}

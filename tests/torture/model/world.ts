@@ -6,10 +6,10 @@
  */
 import { setImmediate } from "node:timers";
 import { isRuntimeError, type Run, type Runtime, type RuntimeEvent } from "../../../mod.ts";
-import { chooseRandomly, type Random, SimulatedDisk } from "../../disk/mod.ts";
+import { chooseRandomly, type DiskCall, failAt, type Random, SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn, smallConfig } from "../kit/opened.ts";
 import { BrokenOracle } from "../suite.ts";
-import { checkState, checkTranscripts } from "./checks.ts";
+import { checkEvents, checkState, checkTranscripts } from "./checks.ts";
 import { give, isEventOf, randomCommand } from "./commands.ts";
 import { armed } from "./trouble.ts";
 import { type Command, Reference } from "./reference.ts";
@@ -52,6 +52,8 @@ export class World {
   #disk: SimulatedDisk;
   #runtime: Runtime | undefined;
   #runs = new Map<string, Run>();
+  /** Events that were read, as text. */
+  readonly #seen = new Map<number, string>();
   #clockMs = 1_700_000_000_000;
 
   constructor(random: Random, scenario: Scenario, name: string) {
@@ -273,12 +275,29 @@ export class World {
     if (firstEventId !== pruned.firstEventId) {
       throw this.broken("I3", `pruned to ${pruned.firstEventId}, not ${firstEventId}`);
     }
+    await this.#checkSecondChance();
+  }
+
+  /** Also behind a pruning, the older checkpoint serves without the newest. */
+  async #checkSecondChance(): Promise<void> {
+    const spoiled = this.#disk.fork();
+    spoiled.plant.nothing(`${HOME}/checkpoint.json`);
+    const { runtime } = await openOn(spoiled, { now: () => this.#clockMs }).catch((error) => {
+      throw this.broken("I1", `it does not open without its newest checkpoint: ${error}`, error);
+    });
+    const wrong = await checkTranscripts(runtime, this.#reference, this.#random);
+    await runtime.close();
+    if (wrong !== undefined) throw this.broken("I5", `without its newest checkpoint: ${wrong}`);
   }
 
   async #check(all: boolean): Promise<void> {
     const runtime = this.#mustBeOpen();
+    // Lines that cannot be written are read from memory, in pages like any others.
+    if (this.#random.chance(0.3)) this.#disk.onCall = failAt(1, "ENOSPC", "sticky", isOfTranscript);
     const wrong = checkState(runtime, this.#reference) ??
-      await checkTranscripts(runtime, this.#reference, all ? undefined : this.#random);
+      await checkTranscripts(runtime, this.#reference, all ? undefined : this.#random) ??
+      await checkEvents(runtime, this.#reference, this.#random, this.#seen);
+    if (this.#disk.alive) this.#disk.onCall = undefined;
     if (wrong !== undefined) throw this.broken("I5", wrong);
   }
 
@@ -286,6 +305,10 @@ export class World {
     if (this.#runtime === undefined) throw new Error("Cannot go on: the runtime is not open");
     return this.#runtime;
   }
+}
+
+function isOfTranscript({ operation, path }: DiskCall): boolean {
+  return operation === "write" && path.endsWith("/transcript.jsonl");
 }
 
 function isDiskError(error: unknown): boolean {

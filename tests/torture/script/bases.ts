@@ -6,6 +6,7 @@
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
 import { HOME } from "../kit/opened.ts";
 import { checkOpens } from "../oracle.ts";
+import { seal } from "../../../src/fs/sealed.ts";
 import { segmentHeader } from "../../../src/fs/segments.ts";
 import { History, type Mark } from "./history.ts";
 import { Session } from "./session.ts";
@@ -46,6 +47,8 @@ export interface Bases {
   readonly lostCheckpoint: Base;
   /** A torn end, a damaged transcript, and no room in quarantine. */
   readonly fullQuarantine: Base;
+  /** Other kinds of things in the place of files, and a repair that was killed before it recorded what it lost. */
+  readonly odd: Base;
   /** A store whose creation stopped half-way. */
   readonly unfinished: Base;
 }
@@ -106,6 +109,7 @@ async function makeBases(): Promise<Bases> {
     damaged: planted(long, (disk) => damageProjections(disk)),
     lostCheckpoint: planted(pruned, (disk) => loseCheckpoint(disk)),
     fullQuarantine: planted(torn, (disk) => fillQuarantine(disk)),
+    odd: planted(closed, (disk) => plantOddKinds(disk)),
     unfinished: planted(nothing, (disk) => beginCreation(disk)),
   };
 }
@@ -212,6 +216,22 @@ function loseCheckpoint(disk: SimulatedDisk): void {
   disk.plant.file(`${HOME}/checkpoint.json.tmp`, bytesOf("{"));
   disk.plant.file(`${HOME}/events/0000000000000099.jsonl.tmp`, bytesOf("{"));
   disk.plant.file(`${HOME}/events/notes.txt`, bytesOf("not the store's"));
+}
+
+function plantOddKinds(disk: SimulatedDisk): void {
+  for (const name of ["overview.json", "workers/a/transcript.jsonl", "workers/b"]) {
+    disk.plant.nothing(`${HOME}/${name}`);
+  }
+  disk.plant.file(`${HOME}/overview.json/inside`, bytesOf("not the store's"));
+  disk.plant.file(`${HOME}/overview.json.tmp`, bytesOf("{"));
+  disk.plant.special(`${HOME}/workers/a/transcript.jsonl`);
+  disk.plant.file(`${HOME}/workers/b`, bytesOf("not the store's"));
+  disk.plant.special(`${HOME}/checkpoint.json.tmp`);
+  const lost = { firstLostEventId: 1_000, lastLostEventId: 1_001, key: "salvage" };
+  disk.plant.file(
+    `${HOME}/salvage/pending.json`,
+    seal({ format: "worker-runtime/salvage", runtimeId: "t" }, lost),
+  );
 }
 
 function fillQuarantine(disk: SimulatedDisk): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { commandKills } from "../commands/suite.ts";
 import { crashStates } from "../crash_states/suite.ts";
 import { faults } from "../faults/suite.ts";
 import { shortPrograms } from "../programs/suite.ts";
@@ -10,4 +11,10 @@ import { recoveryCrashes } from "../recovery_crashes/suite.ts";
 import type { JobSuite } from "./parallel.ts";
 
 /** All of them. */
-export const jobSuites: readonly JobSuite[] = [faults, crashStates, shortPrograms, recoveryCrashes];
+export const jobSuites: readonly JobSuite[] = [
+  faults,
+  crashStates,
+  shortPrograms,
+  recoveryCrashes,
+  commandKills,
+];

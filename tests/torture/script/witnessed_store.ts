@@ -44,8 +44,8 @@ export class WitnessedStore implements RuntimeStore {
   }
 
   async load(host: StoreHost): Promise<LoadedStore> {
-    const { snapshot, events } = await this.#store.load(host);
-    return { snapshot, events: this.#replay(snapshot, events) };
+    const { snapshot, events, unrecorded = [] } = await this.#store.load(host);
+    return { snapshot, events: this.#replay(snapshot, events), unrecorded };
   }
 
   async append(batch: AppendBatch): Promise<AppendResult> {

@@ -1,0 +1,104 @@
+// withOutput(): a file is absent, the old one or the new one, and nobody's other files are touched.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import type { Io } from "../../cli/io.ts";
+import { withOutput } from "../../cli/commands/output.ts";
+import { isRuntimeError } from "../../mod.ts";
+import { withDirectory } from "./kit.ts";
+
+const io: Io = {
+  out: () => {},
+  outBytes: () => {},
+  err: () => {},
+  columns: Infinity,
+  color: false,
+  progress: false,
+  now: () => 0,
+  signal: new AbortController().signal,
+};
+
+async function* chunksOf(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield await Promise.resolve(new TextEncoder().encode(text));
+}
+
+async function* failing(): AsyncGenerator<Uint8Array> {
+  yield* chunksOf("half ");
+  throw new TypeError("the source failed");
+}
+
+function names(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+}
+
+async function refused(output: string, force: boolean): Promise<string> {
+  const error = await withOutput(io, { output, force }, chunksOf("new")).catch((reason) => reason);
+  assert(isRuntimeError(error) && error.code === "invalid_request", String(error));
+  return error.message;
+}
+
+Deno.test("withOutput() keeps the older file, and shows nothing of the new one, until all of it is written", async () => {
+  await withDirectory(async (directory) => {
+    const output = join(directory, "x.jsonl");
+    Deno.writeTextFileSync(output, "old");
+    let seen = "";
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      yield* chunksOf("new");
+      seen = Deno.readTextFileSync(output);
+    }
+    assertEquals(await withOutput(io, { output, force: true }, chunks()), 3);
+    assertEquals([seen, Deno.readTextFileSync(output), names(directory)], ["old", "new", ["x.jsonl"]]);
+  });
+});
+
+Deno.test("withOutput() changes nothing when its source fails", async () => {
+  await withDirectory(async (directory) => {
+    const output = join(directory, "x.jsonl");
+    await withOutput(io, { output }, failing()).then(() => assert(false), () => {});
+    assertEquals(names(directory), []);
+    Deno.writeTextFileSync(output, "old");
+    await withOutput(io, { output, force: true }, failing()).then(() => assert(false), () => {});
+    assertEquals([Deno.readTextFileSync(output), names(directory)], ["old", ["x.jsonl"]]);
+  });
+});
+
+Deno.test("withOutput() replaces the partial file of a killed process, and not that of a live one", async () => {
+  await withDirectory(async (directory) => {
+    const output = join(directory, "x.jsonl");
+    Deno.writeTextFileSync(`${output}.partial`, "left by a process that was killed");
+    let message = "";
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      yield* chunksOf("first");
+      message = await refused(output, false);
+    }
+    await withOutput(io, { output }, chunks());
+    assertStringIncludes(message, "another process");
+    assertEquals([Deno.readTextFileSync(output), names(directory)], ["first", ["x.jsonl"]]);
+  });
+});
+
+Deno.test("withOutput() refuses to replace what is no file, and a file unless forced", async () => {
+  await withDirectory(async (directory) => {
+    const output = join(directory, "x.jsonl");
+    Deno.writeTextFileSync(output, "old");
+    assertStringIncludes(await refused(output, false), "--force");
+    assertStringIncludes(await refused(directory, true), "regular file");
+    if (Deno.build.os !== "windows") assertStringIncludes(await refused("/dev/null", true), "regular file");
+    assertEquals(Deno.readTextFileSync(output), "old");
+  });
+});
+
+Deno.test({
+  name: "withOutput() keeps the mode of the file that it replaces",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withDirectory(async (directory) => {
+      const output = join(directory, "x.jsonl");
+      await withOutput(io, { output }, chunksOf("a"));
+      assertEquals((Deno.statSync(output).mode ?? 0) & 0o777, 0o600);
+      Deno.chmodSync(output, 0o644);
+      await withOutput(io, { output, force: true }, chunksOf("b"));
+      assertEquals((Deno.statSync(output).mode ?? 0) & 0o777, 0o644);
+    });
+  },
+});

@@ -1,0 +1,199 @@
+/**
+ * The commands that write, and what must hold when one was killed.
+ *
+ * @module
+ */
+import { backup, importRuntime, repair, verify } from "../../../fs_store.ts";
+import { isRuntimeError } from "../../../mod.ts";
+import type { SimulatedDisk } from "../../disk/mod.ts";
+import { Finding } from "../script/history.ts";
+import {
+  baseDisk,
+  DIRECTORY,
+  ENDED,
+  filesBelow,
+  salvagedRanges,
+  SOURCE,
+  streamOf,
+  within,
+  workersOf,
+} from "./stores.ts";
+
+/** A command under test. */
+export interface Command {
+  /** Its name. */
+  readonly name: string;
+  /** The disk that it begins with. */
+  base(): Promise<SimulatedDisk>;
+  /** Runs it. */
+  run(disk: SimulatedDisk): Promise<unknown>;
+  /** What must be the same behind a killed command that was repeated as behind one that was not killed. */
+  result(disk: SimulatedDisk): Promise<unknown>;
+  /** Checks what a kill left, before the command is repeated. Throws {@linkcode Finding}. */
+  check?(left: SimulatedDisk, base: SimulatedDisk): Promise<void>;
+}
+
+/** The verdict on a store; `undefined` when there is none. */
+async function verdictOf(fileSystem: SimulatedDisk, root: string): Promise<string | undefined> {
+  try {
+    return (await verify({ ...SOURCE, root }, { fileSystem })).verdict;
+  } catch (error) {
+    if (isRuntimeError(error) && error.code === "store_missing") return undefined;
+    throw error;
+  }
+}
+
+async function mustNotBeDamaged(disk: SimulatedDisk, root: string): Promise<void> {
+  const verdict = await verdictOf(disk, root);
+  if (verdict === "damaged") throw new Finding("I1", `what the kill left below ${root} is damaged`);
+}
+
+/** Every line of the log is still somewhere below the directory of the store. */
+function mustKeepEvents(left: SimulatedDisk, base: SimulatedDisk): void {
+  const kept = [...filesBelow(left, DIRECTORY).values()].join("\n");
+  for (const [path, text] of filesBelow(base, `${DIRECTORY}/events/`)) {
+    for (const line of text.split("\n")) {
+      if (line.startsWith("{") && !kept.includes(line)) throw new Finding("I8", `a line of ${path} is gone`);
+    }
+  }
+}
+
+function mustLeaveSource(left: SimulatedDisk, base: SimulatedDisk): void {
+  const [now, before] = [filesBelow(left, DIRECTORY), filesBelow(base, DIRECTORY)];
+  const isSame = now.size === before.size && [...now].every(([path, text]) => before.get(path) === text);
+  if (!isSame) throw new Finding("I8", "the source was changed");
+}
+
+const repaired = {
+  async result(disk: SimulatedDisk): Promise<unknown> {
+    return [await verdictOf(disk, SOURCE.root), await workersOf(disk)];
+  },
+} as const;
+
+/** Changes the bytes of a file on a disk. */
+function change(disk: SimulatedDisk, path: string, how: (text: string) => string): void {
+  const text = new TextDecoder().decode(disk.peek(path));
+  disk.plant.file(path, new TextEncoder().encode(how(text)));
+}
+
+let stream: Promise<Uint8Array[]> | undefined;
+
+/** All of them. */
+export const commands: readonly Command[] = [
+  {
+    name: "import",
+    base: baseDisk,
+    async run(fileSystem): Promise<unknown> {
+      stream ??= baseDisk().then(streamOf);
+      return await importRuntime("/target", ReadableStream.from(await stream), { fileSystem });
+    },
+    result: (disk) => Promise.resolve(filesBelow(disk, "/target")),
+    async check(left, base): Promise<void> {
+      mustLeaveSource(left, base);
+      const verdict = await verdictOf(left, "/target");
+      if (verdict !== undefined && verdict !== "clean") {
+        throw new Finding("I1", `a ${verdict} store was left`);
+      }
+      if (verdict === "clean") left.plant.nothing("/target");
+    },
+  },
+  {
+    name: "backup",
+    base: baseDisk,
+    run: (fileSystem) => backup(SOURCE, { fileSystem, to: "/copy" }),
+    result: (disk) => Promise.resolve(filesBelow(disk, "/copy")),
+    async check(left, base): Promise<void> {
+      mustLeaveSource(left, base);
+      const verdict = await verdictOf(left, "/copy");
+      const isStore = left.peek("/copy/runtimes/local/runtime.json") !== undefined;
+      if (isStore && verdict === "damaged") throw new Finding("I1", "a damaged store was left");
+    },
+  },
+  {
+    name: "backup-again",
+    async base(): Promise<SimulatedDisk> {
+      const disk = await baseDisk();
+      await backup(SOURCE, { fileSystem: disk, to: "/copy" });
+      await within(disk, async (runtime) => {
+        await runtime.createWorker({ workerId: "d", intent: { kind: "assistant" } });
+        for (const workerId of ["a", "d", "a", "a", "d", "a"]) {
+          await runtime.worker(workerId).append([{ role: "user", content: "y".repeat(900) }]);
+        }
+      });
+      return disk;
+    },
+    run: (fileSystem) => backup(SOURCE, { fileSystem, to: "/copy" }),
+    result: (disk) => Promise.resolve(filesBelow(disk, "/copy")),
+    async check(left, base): Promise<void> {
+      mustLeaveSource(left, base);
+      await mustNotBeDamaged(left, "/copy");
+    },
+  },
+  {
+    name: "repair",
+    async base(): Promise<SimulatedDisk> {
+      const disk = await baseDisk();
+      change(disk, `${DIRECTORY}/workers/a/transcript.jsonl`, (text) => text.replace("0 2 x", "0 2 y"));
+      change(disk, `${DIRECTORY}/runtime.json`, (text) => text.replace("createdAt", "createdOn"));
+      disk.plant.nothing(`${DIRECTORY}/overview.json`);
+      disk.plant.file(`${DIRECTORY}/overview.json/inside`, new Uint8Array(3));
+      return disk;
+    },
+    run: (fileSystem) => repair(SOURCE, { fileSystem, apply: true, now: () => 0 }),
+    ...repaired,
+    check: (left, base) => Promise.resolve(mustKeepEvents(left, base)),
+  },
+  {
+    name: "salvage",
+    async base(): Promise<SimulatedDisk> {
+      const disk = await baseDisk();
+      const [, second = ""] = disk.list(`${DIRECTORY}/events`).map(({ name }) => name).sort();
+      change(disk, `${DIRECTORY}/events/${second}`, (text) => text.replace(/ x{900}/, ` ${"z".repeat(900)}`));
+      return disk;
+    },
+    run: (fileSystem) => repair(SOURCE, { fileSystem, apply: true, salvage: true, now: () => 0 }),
+    async result(disk): Promise<unknown> {
+      return [await repaired.result(disk), await salvagedRanges(disk)];
+    },
+    async check(left, base): Promise<void> {
+      mustKeepEvents(left, base);
+      const opened = left.fork();
+      try {
+        await within(opened, () => Promise.resolve());
+      } catch (error) {
+        if (!isRuntimeError(error)) throw error;
+        return;
+      }
+      const ranges = await salvagedRanges(opened).catch((error) => {
+        if (isRuntimeError(error) && error.code === "store_corrupt") return undefined;
+        throw error;
+      });
+      // The damaged events are still there, because nothing was cut yet.
+      if (ranges === undefined) return;
+      if (ranges.length !== 1) throw new Finding("I8", `an opening recorded ${ranges.length} salvages`);
+    },
+  },
+  {
+    name: "prune",
+    base: baseDisk,
+    run: (disk) => within(disk, (runtime) => runtime.prune({ dryRun: false })),
+    ...repaired,
+    check: (left) => mustNotBeDamaged(left, SOURCE.root),
+  },
+  {
+    name: "purge",
+    base: baseDisk,
+    run: (disk) =>
+      within(disk, async (runtime) => {
+        const there = runtime.workers({ limit: 1_000 }).items.map(({ record }) => record.workerId as string);
+        for (const workerId of ENDED.filter((id) => there.includes(id))) {
+          await runtime.worker(workerId).purge();
+        }
+      }),
+    ...repaired,
+    async check(left, base): Promise<void> {
+      mustKeepEvents(left, base);
+      await mustNotBeDamaged(left, SOURCE.root);
+    },
+  },
+];

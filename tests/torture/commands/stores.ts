@@ -1,0 +1,97 @@
+/**
+ * The disks that commands begin with, and what is compared of a store.
+ *
+ * @module
+ */
+import { exportRuntime, FsRuntimeStore, openReadOnly } from "../../../fs_store.ts";
+import { Runtime } from "../../../mod.ts";
+import { SimulatedDisk } from "../../disk/mod.ts";
+
+/** The store that commands read or change. */
+export const SOURCE = { root: "/data", runtimeId: "local" } as const;
+/** Its directory. */
+export const DIRECTORY = "/data/runtimes/local";
+/** Workers that have ended. */
+export const ENDED: readonly string[] = ["b", "c"];
+
+const CONFIG = new TextEncoder().encode('{ "limits": { "segmentBytes": 4096, "checkpointBytes": 4096 } }');
+
+/** Opens the store on a disk, has something done, and closes it. */
+export async function within<T>(
+  fileSystem: SimulatedDisk,
+  work: (runtime: Runtime) => Promise<T>,
+  root: string = SOURCE.root,
+): Promise<T> {
+  let time = 0;
+  const now = (): number => time += 1_000;
+  const store = await FsRuntimeStore.open({ ...SOURCE, root, create: true }, { fileSystem, now });
+  const runtime = await Runtime.open({ store, now });
+  try {
+    return await work(runtime);
+  } finally {
+    await runtime.close();
+  }
+}
+
+let made: Promise<SimulatedDisk> | undefined;
+
+/** Three workers, two of them stopped, several segments and two checkpoints, closed in good order. */
+export async function baseDisk(): Promise<SimulatedDisk> {
+  made ??= (async () => {
+    const disk = new SimulatedDisk();
+    disk.plant.file(`${DIRECTORY}/config.jsonc`, CONFIG);
+    for (let turn = 0; turn < 3; turn++) {
+      await within(disk, async (runtime) => {
+        for (const workerId of turn === 0 ? ["a", ...ENDED] : []) {
+          await runtime.createWorker({ workerId, intent: { kind: "assistant" } });
+        }
+        for (let line = 0; line < 6; line++) {
+          const content = `${turn} ${line} ${"x".repeat(900)}`;
+          await runtime.worker("a").append([{ role: "assistant", content }]);
+          if (turn === 0) await runtime.worker("b").append([{ role: "assistant", content }]);
+        }
+        for (const workerId of turn === 2 ? ENDED : []) await runtime.worker(workerId).stop();
+      });
+    }
+    // On the device, as after a while.
+    return new SimulatedDisk({ contents: disk.image() });
+  })();
+  return (await made).fork();
+}
+
+/** All files below a directory but the name of who has it open, as text to compare. */
+export function filesBelow(disk: SimulatedDisk, directory: string): Map<string, string> {
+  const decoder = new TextDecoder("latin1");
+  const files = [...disk.dump()].filter(([path]) =>
+    path.startsWith(directory) && !path.endsWith("owner.json")
+  );
+  return new Map(files.map(([path, bytes]) => [path, decoder.decode(bytes)]));
+}
+
+/** The workers of a store with all they said, without the numbers of events. */
+export async function workersOf(fileSystem: SimulatedDisk): Promise<unknown> {
+  await using view = await openReadOnly(SOURCE, { fileSystem });
+  if (view.damage !== undefined) throw view.damage;
+  const workers: unknown[] = [];
+  for (const { record: { workerId }, status } of view.allWorkers()) {
+    const { items } = await view.transcript(workerId, { limit: 1_000 });
+    workers.push([workerId, status, items.map(({ content }) => content)]);
+  }
+  return workers;
+}
+
+/** The ranges that the log says were lost. */
+export async function salvagedRanges(fileSystem: SimulatedDisk): Promise<unknown[]> {
+  await using view = await openReadOnly(SOURCE, { fileSystem });
+  const { items } = await view.events({ limit: 1_000 });
+  return items.flatMap((event) =>
+    event.type === "custom" && Reflect.get(event, "name") === "runtime.salvaged"
+      ? [Reflect.get(event, "data")]
+      : []
+  );
+}
+
+/** The stream of the store. */
+export async function streamOf(fileSystem: SimulatedDisk): Promise<Uint8Array[]> {
+  return await Array.fromAsync(exportRuntime(SOURCE, { fileSystem }));
+}
