@@ -87,6 +87,8 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "mutationsOf() finds the mutations of short texts": ["env"],
   },
   "tests/permissions_test.ts": {
+    "FsRuntimeStore takes a relative root with permission for it alone": ["run"],
+    "FsRuntimeStore.open() names what a link leads to when only the link is allowed": ["run"],
     "FsRuntimeStore works with read and write of its root, and nothing else": ["run"],
     "FsRuntimeStore creates its root below a directory it may not see, if it may make it": ["run"],
     "FsRuntimeStore takes a root relative to the working directory": ["run"],

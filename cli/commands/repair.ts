@@ -4,6 +4,7 @@
  * @module
  */
 import { repair, type RepairReport } from "../../fs_store.ts";
+import { isStuck } from "../../src/fs/operate/repair_plan.ts";
 import type { Io } from "../io.ts";
 import { locate } from "../place.ts";
 import { withProgress } from "../progress.ts";
@@ -38,11 +39,15 @@ export async function repairCommand(
 }
 
 function nextStep(steps: RepairReport["steps"], lost: RepairReport["lost"]): string {
-  const needs = (action: RepairReport["steps"][number]["action"]): boolean =>
-    steps.some((step) => step.action === action);
-  if (needs("correct_config")) return "Correct config.jsonc first: until then nothing can open the store.";
-  if (needs("restore_backup")) return "Only a backup or an export can help: --apply is refused.";
-  return `Run again with ${lost === null ? "--apply" : "--apply --salvage"} to do it.`;
+  const byHand = steps.find(isStuck);
+  if (byHand === undefined) {
+    return `Run again with ${lost === null ? "--apply" : "--apply --salvage"} to do it.`;
+  }
+  if (byHand.action === "correct_config") {
+    return "Correct config.jsonc first: until then nothing can open the store.";
+  }
+  if (byHand.action === "restore_backup") return "Only a backup or an export can help: --apply is refused.";
+  return "Follow the steps by hand: --apply is refused until then.";
 }
 
 function shown(io: Io, { before, steps, lost, applied, after }: RepairReport): string {

@@ -74,7 +74,7 @@ function readOwnFile(fs: FileSystem, path: string): Uint8Array | undefined {
   } catch (error) {
     if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
     const { reason } = error.details;
-    const advice = reason.startsWith("it is a link") ? "; put a copy of the file in its place" : "";
+    const advice = reason.startsWith("it is a symbolic link") ? "; put a copy of the file in its place" : "";
     throw invalidRequest(`use ${JSON.stringify(path)}`, `${reason}${advice}`);
   }
 }

@@ -75,7 +75,7 @@ diskTest("FsRuntimeStore.open() refuses a config that is a link, and verify() fi
   const { message } = await refused("invalid_request", () => place.openStore());
   assertStringIncludes(
     message,
-    'config.jsonc": it is a link, not a file; put a copy of the file in its place',
+    'config.jsonc": it is a symbolic link, not a file; put a copy of the file in its place',
   );
   const { verdict, counts } = await verify({ root: place.root, runtimeId: "local" });
   assertEquals([verdict, counts.config_invalid], ["healable", 1]);
