@@ -25,6 +25,7 @@ import type {
 } from "../core/store.ts";
 import { flushAll, lookAtAll, proveAll, rebuildAll, syncAll } from "./all_transcripts.ts";
 import { type Checkpoint, checkpointRows } from "./checkpoint.ts";
+import { CheckpointSchedule } from "./checkpoint_schedule.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { StoreConfig } from "./config.ts";
 import { DenoFileSystem } from "./deno_file_system.ts";
@@ -32,7 +33,7 @@ import { guardedAsync, storeFault } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
-import { SYNC_TURNS, type TranscriptLength } from "./known_transcript.ts";
+import type { TranscriptLength } from "./known_transcript.ts";
 import { LogPages } from "./log_pages.ts";
 import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
@@ -78,6 +79,7 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly #transcripts: Transcripts;
   readonly #quarantine: Quarantine;
   readonly #checkpoints: Checkpoints;
+  readonly #schedule: CheckpointSchedule;
   readonly #timer: IdleTimer;
   /** Checkpoints and prunings: what one of them plans by, the other changes. */
   readonly #checkpointing = new OneAtATime();
@@ -87,12 +89,6 @@ export class FsRuntimeStore implements RuntimeStore {
   #projections: Projections | undefined;
   /** The last event whose effects on transcripts are taken in. */
   #appliedEventId = 0;
-  #bytesSinceCheckpoint = 0;
-  /** The last event that the newest checkpoint covers. */
-  #checkpointThrough = 0;
-  #checkpointBytes = 0;
-  /** Which transcripts were synced with the newest checkpoint. */
-  #turn = 0;
   #flushing: Promise<void> | undefined;
   #relieving: Promise<void> | undefined;
   readonly #purged: PurgedWorkers;
@@ -112,6 +108,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#notices = [...place.notices];
     this.#pages = new LogPages(fs, layout, runtimeId);
     this.#quarantine = new Quarantine(fs, layout, place.config.limits, notice);
+    this.#schedule = new CheckpointSchedule(place.config.limits);
     this.#checkpoints = new Checkpoints(fs, layout, runtimeId, notice);
     this.#purged = new PurgedWorkers(fs, layout, notice);
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
@@ -161,7 +158,6 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#transcripts.beginReplay();
     for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row);
     this.#purged.restore(checkpoint?.purgedLeft ?? []);
-    this.#checkpointBytes = checkpoint?.bytes ?? 0;
     const notice = (found: Notice) => this.#notice(found);
     const unrecorded = unrecordedSalvage(this.#fs, this.#layout, this.runtimeId, notice);
     const events = this.#replay(checkpoint);
@@ -185,7 +181,7 @@ export class FsRuntimeStore implements RuntimeStore {
     await this.#keepTranscriptsBounded();
     this.#projections?.touch(batch.touched, writer.lastEventId);
     this.#timer.touch();
-    return { snapshotDue: this.#checkpointIsDue() };
+    return { snapshotDue: this.#schedule.isDue(this.#appliedEventId) };
   }
 
   /** A page of events. */
@@ -216,21 +212,25 @@ export class FsRuntimeStore implements RuntimeStore {
     }
     // All of this moment; what follows may take its time.
     const { position } = writer;
-    const turn = this.#checkpointIsDue() ? this.#turn = (this.#turn + 1) % SYNC_TURNS : undefined;
+    const turn = this.#schedule.isDue(this.#appliedEventId) ? this.#schedule.nextTurn() : undefined;
     const lengths = this.#transcripts.lengths();
-    const bytesBefore = this.#bytesSinceCheckpoint;
-    await this.#checkpointing.run(() => this.#saveCheckpoint(snapshot, position, lengths, turn));
-    this.#bytesSinceCheckpoint -= bytesBefore;
-    this.#checkpointThrough = snapshot.through;
+    const saved = this.#schedule.start();
+    const bytes = await this.#checkpointing.run(() =>
+      this.#saveCheckpoint(snapshot, position, lengths, turn)
+    );
+    saved(snapshot.through, bytes);
   }
 
-  /** Writes a checkpoint. A worker whose files cannot be written does not hold it up: the log has the lines. */
+  /**
+   * Writes a checkpoint and returns its size. A worker whose files cannot be
+   * written does not hold it up: the log has the lines.
+   */
   async #saveCheckpoint(
     snapshot: Snapshot,
     position: LogPosition,
     lengthsThen: ReadonlyMap<string, TranscriptLength>,
     turn: number | undefined,
-  ): Promise<void> {
+  ): Promise<number> {
     const writer = this.#loadedWriter();
     await writer.syncNow();
     this.#removeLeftovers();
@@ -239,7 +239,7 @@ export class FsRuntimeStore implements RuntimeStore {
     const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
     const { through, runtimeJson } = snapshot;
     const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
-    this.#checkpointBytes = await this.#checkpoints.save({
+    return await this.#checkpoints.save({
       runtimeId: this.runtimeId,
       through,
       position,
@@ -310,6 +310,7 @@ export class FsRuntimeStore implements RuntimeStore {
       mend: (end, witness) => this.#mend(end, witness),
     });
     await this.#begin(end, segments, start);
+    this.#schedule.begin(start.through, end.bytesRead, checkpoint?.bytes ?? 0);
   }
 
   /** While the log is replayed, writing transcripts waits for later as long as it can. */
@@ -349,9 +350,6 @@ export class FsRuntimeStore implements RuntimeStore {
     if (!wasUsed) this.#projections?.begin();
     if (!isClean && wasUsed) this.#notice(uncleanOpening(start.through, end.lastEventId));
     this.#appliedEventId = end.lastEventId;
-    this.#bytesSinceCheckpoint = end.bytesRead;
-    this.#checkpointThrough = start.through;
-    this.#turn = start.through % SYNC_TURNS;
     this.#writer = writer;
     this.#timer.touch();
   }
@@ -360,7 +358,7 @@ export class FsRuntimeStore implements RuntimeStore {
     if (record === undefined || line === undefined) return;
     const { workerId, effect, id, count } = record;
     this.#appliedEventId = id;
-    this.#bytesSinceCheckpoint += line.end - line.start;
+    this.#schedule.add(line.end - line.start);
     if (workerId === undefined) return;
     if (effect === "created") this.#transcripts.create(workerId, id);
     else if (effect === "transcript") this.#transcripts.add(workerId, line, count);
@@ -388,14 +386,6 @@ export class FsRuntimeStore implements RuntimeStore {
   #durableLog(): { segments: readonly number[]; lastEventId: number; offset: number } {
     const writer = this.#loadedWriter();
     return { segments: writer.segments, lastEventId: this.#appliedEventId, offset: writer.position.offset };
-  }
-
-  #checkpointIsDue(): boolean {
-    const { checkpointBytes, checkpointEvents } = this.#config.limits;
-    const bytes = this.#bytesSinceCheckpoint;
-    const isLong = bytes > checkpointBytes ||
-      this.#appliedEventId - this.#checkpointThrough > checkpointEvents;
-    return isLong && bytes > 4 * this.#checkpointBytes;
   }
 
   /**

@@ -1,0 +1,64 @@
+/**
+ * When a checkpoint is due: once the log after the last one is long, and
+ * several times as long as a checkpoint, so that writing them costs a bounded
+ * share of what is appended.
+ *
+ * @module
+ */
+import type { StoreConfig } from "./config.ts";
+import { SYNC_TURNS } from "./known_transcript.ts";
+
+/** The log must be so many times as long as the last checkpoint. */
+const CHECKPOINTS = 4;
+
+/** Counts what was appended since the last checkpoint. */
+export class CheckpointSchedule {
+  readonly #limits: StoreConfig["limits"];
+  /** Bytes of the log after the last checkpoint. */
+  #logBytes = 0;
+  /** The last event that the newest checkpoint covers. */
+  #through = 0;
+  /** Size of the newest checkpoint. */
+  #checkpointBytes = 0;
+  #turn = 0;
+
+  /** A schedule within the limits of a store. */
+  constructor(limits: StoreConfig["limits"]) {
+    this.#limits = limits;
+  }
+
+  /** Begins after an opening that replayed `logBytes` after a checkpoint of `checkpointBytes`. */
+  begin(through: number, logBytes: number, checkpointBytes: number): void {
+    this.#through = through;
+    this.#logBytes = logBytes;
+    this.#checkpointBytes = checkpointBytes;
+    this.#turn = through % SYNC_TURNS;
+  }
+
+  /** Counts bytes of the log. */
+  add(bytes: number): void {
+    this.#logBytes += bytes;
+  }
+
+  /** Returns whether a checkpoint is due while `lastEventId` is the last event. */
+  isDue(lastEventId: number): boolean {
+    const { checkpointBytes, checkpointEvents } = this.#limits;
+    const isLong = this.#logBytes > checkpointBytes || lastEventId - this.#through > checkpointEvents;
+    return isLong && this.#logBytes > CHECKPOINTS * this.#checkpointBytes;
+  }
+
+  /** The transcripts to sync with the next checkpoint, in turn. */
+  nextTurn(): number {
+    return this.#turn = (this.#turn + 1) % SYNC_TURNS;
+  }
+
+  /** Begins a checkpoint of this moment. Call the result with its last event and its size once it is written. */
+  start(): (through: number, checkpointBytes: number) => void {
+    const covered = this.#logBytes;
+    return (through, checkpointBytes) => {
+      this.#logBytes -= covered;
+      this.#through = through;
+      this.#checkpointBytes = checkpointBytes;
+    };
+  }
+}
