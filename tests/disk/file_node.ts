@@ -18,7 +18,7 @@ import { copyOf, isNothing, nothingUnsettled, sizeToSettle, takeUpTo, type Unset
 /** A regular file. */
 export class FileNode {
   readonly kind = "file";
-  /** Names of the file: 1, or 0 once it was removed. */
+  /** Names of the file: hard links count, 0 once the last one was removed. A crash state holds a copy per name. */
   links = 1;
   #mode: number;
   #settled: FileImage;

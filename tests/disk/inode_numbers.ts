@@ -25,11 +25,8 @@ export class InodeNumbers {
     return number;
   }
 
-  /** Frees the numbers of a node that has no name any more and of everything below it. */
+  /** Frees the number of a node that has no name any more. */
   release(node: Node): void {
-    if (node.kind === "directory" && node.untouched === undefined) {
-      for (const inner of node.entries.values()) this.release(inner);
-    }
     const number = this.#numbers.get(node);
     if (number === undefined || this.#isOpen(node)) return;
     this.#numbers.delete(node);

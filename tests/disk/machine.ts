@@ -58,17 +58,24 @@ export class Machine {
     }
     for (const { before } of changes) {
       if (before === undefined || changes.some((change) => change.after === before)) continue;
-      this.inodes.release(before);
-      if (before.kind !== "file") continue;
-      before.links = 0;
-      this.discard(before.cache);
+      this.unlink(before);
+      if (before.kind === "file" && before.links === 0) this.discard(before.cache);
     }
     const sequence = this.nextSequence();
     for (const { directory } of changes) directory.changedAt = sequence;
     return this.journal.record(sequence, changes);
   }
 
-  /** Whether a process has a handle to the node. */
+  /** Takes a name from the node, and with a directory all names below it. */
+  unlink(node: Node): void {
+    if (node.kind === "directory" && node.untouched === undefined) {
+      for (const inner of node.entries.values()) this.unlink(inner);
+    }
+    if (node.kind === "file" && --node.links > 0) return;
+    this.inodes.release(node);
+  }
+
+  /** True if a process has a handle to the node. */
   isOpen(node: Node): boolean {
     return [...this.processes].some(({ handles }) => [...handles].some((handle) => handle.node === node));
   }

@@ -59,6 +59,7 @@ export {
   shortAt,
 } from "./faults.ts";
 export { DirectoryImage, FileImage, type Image, LinkImage } from "./image.ts";
+export type { Intruder } from "./intruder.ts";
 export type { Planter } from "./plant.ts";
 export type { ProcessOptions } from "./process.ts";
 export { Random, withSeed } from "./random.ts";

@@ -37,7 +37,7 @@ export class Planter {
   /** Takes a name away, with all below it. */
   nothing(path: string): void {
     const { directory, name, node } = this.#place(path);
-    if (node !== undefined) this.#removed(node);
+    if (node !== undefined) this.#machine.unlink(node);
     this.#settle(directory);
     directory.entries.delete(name);
   }
@@ -61,14 +61,9 @@ export class Planter {
   }
 
   #set({ directory, name, node: replaced }: Place, node: Node): void {
-    if (replaced !== undefined) this.#removed(replaced);
+    if (replaced !== undefined) this.#machine.unlink(replaced);
     this.#settle(directory);
     directory.entries.set(name, node);
-  }
-
-  #removed(node: Node): void {
-    if (node.kind === "file") node.links = 0;
-    this.#machine.inodes.release(node);
   }
 
   /** A planted name must not be undone with an operation before it. */

@@ -31,6 +31,8 @@ export class DiskProcess {
   readonly machine: Machine;
   readonly calls: CallLog;
   readonly handles: Set<Handle> = new Set();
+  /** Numbers of the calls that are under way. */
+  readonly pending: Set<number> = new Set();
   readonly latency: (() => Promise<void>) | undefined;
   onCall: CallHook | undefined;
   #alive = true;
@@ -76,9 +78,15 @@ export class DiskProcess {
   /** Makes a call that returns a promise: `effect` runs when the time is up, unless the power is cut by then. */
   async runLater<T>(call: CallDetail, effect: (fault?: Fault) => T, whenFailed?: () => void): Promise<T> {
     const fault = this.#begin(call);
-    await this.latency?.();
-    this.requireLife();
-    return this.#finish(call, fault, effect, whenFailed);
+    const index = this.calls.count();
+    this.pending.add(index);
+    try {
+      await this.latency?.();
+      this.requireLife();
+      return this.#finish(call, fault, effect, whenFailed);
+    } finally {
+      this.pending.delete(index);
+    }
   }
 
   #begin(call: CallDetail): Fault | undefined {

@@ -23,6 +23,7 @@ import type { CallHook, Fault } from "./faults.ts";
 import { forkOf } from "./fork.ts";
 import { toNumber } from "./hash.ts";
 import { DirectoryImage } from "./image.ts";
+import { Intruder } from "./intruder.ts";
 import { directoryAt, locate, MAY_READ, MAY_WRITE, require } from "./lookup.ts";
 import { Machine } from "./machine.ts";
 import { createFile, levelsOf, makeDirectory, orAbsent, remove, removeDirectory, rename } from "./names.ts";
@@ -53,6 +54,8 @@ export class SimulatedDisk implements FileSystem {
   readonly supports: FileSystem["supports"];
   /** Changes the medium from outside: files, links, permissions. */
   readonly plant: Planter;
+  /** Another process that changes names and files behind the owner's back. */
+  readonly intruder: Intruder;
   readonly #machine: Machine;
   readonly #process: DiskProcess;
 
@@ -60,6 +63,7 @@ export class SimulatedDisk implements FileSystem {
     this.#machine = machine;
     this.#process = new DiskProcess(machine, options);
     this.plant = new Planter(machine);
+    this.intruder = new Intruder(machine);
     this.supports = { directorySync: machine.hardware.directorySync };
   }
 
@@ -157,6 +161,11 @@ export class SimulatedDisk implements FileSystem {
   /** The calls made so far. */
   get calls(): CallLog {
     return this.#process.calls;
+  }
+
+  /** Numbers of the calls that are under way. */
+  get pending(): ReadonlySet<number> {
+    return this.#process.pending;
   }
 
   /** Sees every call before it happens, and may spoil it. */

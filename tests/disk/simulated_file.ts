@@ -27,20 +27,21 @@ export function statOf(node: Node): FileStat {
   return { kind: "directory", size: 4096, links: 2 };
 }
 
-/** Changes of the machine that may have the same time. */
+/** Changes of the machine that have the same time. */
 const CLOCK_STEP = 4;
 
 /** Identity of a node. */
 export function identityOf(machine: Machine, node: Node): FileIdentity {
   const { kind } = node;
   const changedAt = node.kind === "directory" ? node.changedAt : machine.sequence;
-  const isFresh = machine.sequence - changedAt < CLOCK_STEP;
+  const changedMs = changedAt - changedAt % CLOCK_STEP;
+  const isFresh = machine.sequence - changedMs < CLOCK_STEP;
   return {
     kind,
     device: 1,
     inode: machine.inodes.of(node),
-    modifiedMs: isFresh ? NaN : changedAt,
-    changedMs: changedAt,
+    modifiedMs: isFresh ? NaN : changedMs,
+    changedMs,
   };
 }
 
