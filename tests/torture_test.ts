@@ -11,6 +11,7 @@ const SHARES: Readonly<Record<string, number>> = {
   "crash-states": 0.01,
   "programs": 0.02,
   "recovery-crashes": 0.02,
+  "paths": 0.006,
 };
 const OTHER_SHARE = 0.01;
 

@@ -46,7 +46,7 @@ const TESTS = [
 ].map((
   name,
 ) => `tests/${name}`);
-const SUITES = "faults,crash-states,programs,recovery-crashes,corruption,model,interleavings";
+const SUITES = "faults,crash-states,programs,recovery-crashes,paths,corruption,model,interleavings";
 const SHARE = "0.005";
 
 function option(name: string): string | undefined {

@@ -15,6 +15,8 @@
  * - I8 no bytes are removed without a copy in quarantine, but for an explicit purge or prune.
  * - I9 damage to one worker's files never changes what another's reads return.
  * - I10 at most one writer.
+ * - I11 whatever another process does to the paths of the store: an acknowledged event is found at the path, or went
+ *   with what was moved away after the last check, or the host had refused it; then nothing is written any more.
  *
  * @module
  */

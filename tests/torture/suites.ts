@@ -5,6 +5,7 @@
  */
 import { crashStates } from "./crash_states/suite.ts";
 import { faults } from "./faults/suite.ts";
+import { paths } from "./paths/suite.ts";
 import { shortPrograms } from "./programs/suite.ts";
 import { recoveryCrashes } from "./recovery_crashes/suite.ts";
 import { moreSuites } from "./kit/suites.ts";
@@ -17,5 +18,6 @@ export const suites: readonly Suite[] = [
   suiteOf(crashStates),
   suiteOf(shortPrograms),
   suiteOf(recoveryCrashes),
+  suiteOf(paths),
   ...moreSuites,
 ];

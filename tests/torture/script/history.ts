@@ -42,6 +42,12 @@ export interface Mark {
   readonly synced: number;
 }
 
+/** A snapshot that an opening read. */
+interface ReadSnapshot {
+  readonly through: number;
+  readonly text: string;
+}
+
 /** The text of an event as an opening gives it: entries of transcripts are read when they are asked for. */
 function foldedText(text = ""): string {
   const { type, entries, ...rest } = JSON.parse(text || "{}");
@@ -61,6 +67,14 @@ export class History {
   readonly keyed: KeyedCommand[] = [];
   /** Hears when an opening has read everything. */
   onLoaded: (() => void) | undefined;
+  /** True once another process has moved or replaced files of the store: an opening may read another one. */
+  isIntruded = false;
+  /** Histories of the stores that it may have put in this one's place. */
+  readonly others: History[] = [];
+  /** Mismatch of an opening that read a store into which another process intruded: no opening may succeed with it. */
+  misread: Finding | undefined;
+  /** True once an opening has read one of the others. */
+  hasMoved = false;
   #doubt: readonly string[] = [];
   #prunable = 0;
   #synced = 0;
@@ -90,6 +104,7 @@ export class History {
 
   /** A batch is on its way. */
   issue(events: readonly EventRecord[]): void {
+    if (this.misread !== undefined) return;
     const first = events[0]?.id ?? 0;
     if (first !== this.texts.length + 1) {
       throw new Finding("I3", `event ${first} was issued after event ${this.texts.length}`);
@@ -99,6 +114,7 @@ export class History {
 
   /** The batch on its way was acknowledged. */
   acknowledge(): void {
+    if (this.misread !== undefined) throw this.misread;
     this.texts.push(...this.#doubt);
     this.#doubt = [];
   }
@@ -131,10 +147,39 @@ export class History {
   }
 
   /** An opening read a snapshot and these events behind it: holds them against what was promised. */
-  loaded(
-    snapshot: { readonly through: number; readonly text: string } | undefined,
-    read: readonly string[],
-  ): void {
+  loaded(snapshot: ReadSnapshot | undefined, read: readonly string[]): void {
+    try {
+      this.#take(snapshot, read);
+    } catch (error) {
+      if (!this.isIntruded || !(error instanceof Finding)) throw error;
+      const other = this.others.map((one) => one.at(one.mark())).find((one) => one.#takes(snapshot, read));
+      if (other === undefined) this.misread = error;
+      else this.#become(other);
+    }
+    this.onLoaded?.();
+  }
+
+  #takes(snapshot: ReadSnapshot | undefined, read: readonly string[]): boolean {
+    try {
+      this.#take(snapshot, read);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** From now on this is the history of the store that was found. */
+  #become(other: History): void {
+    this.hasMoved = true;
+    this.texts.splice(0, this.texts.length, ...other.texts);
+    this.keyed.splice(0);
+    this.snapshots.clear();
+    for (const [through, text] of other.snapshots) this.snapshots.set(through, text);
+    this.#doubt = [];
+    this.#prunable = other.#prunable;
+  }
+
+  #take(snapshot: ReadSnapshot | undefined, read: readonly string[]): void {
     const through = snapshot?.through ?? 0;
     this.#checkSnapshot(snapshot);
     const last = through + read.length;
@@ -152,10 +197,9 @@ export class History {
     }
     this.texts.push(...all.slice(this.texts.length, last));
     this.#doubt = [];
-    this.onLoaded?.();
   }
 
-  #checkSnapshot(snapshot: { readonly through: number; readonly text: string } | undefined): void {
+  #checkSnapshot(snapshot: ReadSnapshot | undefined): void {
     if (snapshot === undefined) return;
     const { through, text } = snapshot;
     const saved = this.snapshots.get(through);

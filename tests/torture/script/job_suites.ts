@@ -5,9 +5,10 @@
  */
 import { crashStates } from "../crash_states/suite.ts";
 import { faults } from "../faults/suite.ts";
+import { paths } from "../paths/suite.ts";
 import { shortPrograms } from "../programs/suite.ts";
 import { recoveryCrashes } from "../recovery_crashes/suite.ts";
 import type { JobSuite } from "./parallel.ts";
 
 /** All of them. */
-export const jobSuites: readonly JobSuite[] = [faults, crashStates, shortPrograms, recoveryCrashes];
+export const jobSuites: readonly JobSuite[] = [faults, crashStates, shortPrograms, recoveryCrashes, paths];

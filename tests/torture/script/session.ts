@@ -62,17 +62,21 @@ export class Session {
   async openOrThrow(): Promise<Runtime> {
     const now = () => ++this.#now;
     const store = await FsRuntimeStore.open({ root: ROOT, runtimeId: "t" }, { fileSystem: this.disk, now });
-    return this.#runtime = await Runtime.open({
+    const runtime = await Runtime.open({
       store: new WitnessedStore(store, this.history),
       now,
       newId: () => `id-${this.history.texts.length}-${++this.#ids}`,
       onDiagnostic: (diagnostic) => this.diagnostics.push(diagnostic),
     });
+    this.#runtime = runtime;
+    if (this.history.misread !== undefined) throw this.history.misread;
+    return runtime;
   }
 
-  /** Opens the runtime; `false` when it was refused. */
+  /** Opens the runtime; `false` when it was refused. Does not open what another process put there. */
   async open(): Promise<boolean> {
     this.#runtime = undefined;
+    if (this.history.isIntruded) return false;
     return await this.#settle(() => this.openOrThrow()) !== undefined;
   }
 
@@ -129,12 +133,14 @@ export class Session {
 
   /** Size of the newest segment of the log. */
   lastSegmentBytes(): number {
-    const names = [...this.disk.dump().keys()].filter((path) => /\/events\/\d+\.jsonl$/.test(path)).sort();
-    return this.disk.peek(names.at(-1) ?? "")?.length ?? 0;
+    const last = [...this.disk.dump()].filter(([path]) => /\/events\/\d+\.jsonl$/.test(path)).sort().at(-1);
+    return last?.[1].length ?? 0;
   }
 
   async #ready(): Promise<Runtime | undefined> {
     if (this.#runtime !== undefined && this.#runtime.health.status !== "failed") return this.#runtime;
+    // A host that refused has to refuse again.
+    if (this.history.isIntruded) return this.#runtime;
     if (this.#reopening === undefined) {
       if (this.#reopenings >= REOPENINGS_MAX) return undefined;
       this.#reopenings++;
@@ -151,7 +157,9 @@ export class Session {
       if (error instanceof Finding) throw error;
       if (!this.disk.alive) return undefined;
       if (!isRuntimeError(error)) throw new Finding("I7", `an untyped error: ${error}`, { cause: error });
-      if (NEVER.has(error.code)) throw new Finding("I1", `${error.code}: ${error.message}`, { cause: error });
+      if (NEVER.has(error.code) && !this.history.isIntruded) {
+        throw new Finding("I1", `${error.code}: ${error.message}`, { cause: error });
+      }
       this.refusals.push(error.code);
       this.onRefused?.(this);
       return undefined;

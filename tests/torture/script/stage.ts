@@ -24,8 +24,8 @@ export interface Played {
 
 /** How to play. */
 export interface Staging {
-  /** Sees every call, and may spoil it. Made for the disk and the history of this play. */
-  readonly hook?: (disk: SimulatedDisk, history: History) => CallHook;
+  /** Sees every call, and may spoil it. Made for the disk, the history and the host of this play. */
+  readonly hook?: (disk: SimulatedDisk, history: History, session: Session) => CallHook;
   readonly trace?: Trace;
   /** Hears of each refusal. */
   readonly onRefused?: (session: Session) => void;
@@ -40,8 +40,8 @@ export async function play(workload: Workload, staging: Staging = {}): Promise<P
   const disk = new SimulatedDisk({ contents: base.image, trace: staging.trace });
   const { bare = false, limits = {}, durability = "synced" } = workload;
   if (!bare) disk.plant.file(`${HOME}/config.jsonc`, configOf(limits, durability));
-  const hook = staging.hook?.(disk, history) ?? (() => undefined);
   const session = new Session(disk, history);
+  const hook = staging.hook?.(disk, history, session) ?? (() => undefined);
   const trouble: CallHook = (call) => session.trouble?.(call);
   disk.onCall = workload.slow ? hooks(slowDevice, trouble, hook) : hooks(trouble, hook);
   session.onRefused = staging.onRefused;
