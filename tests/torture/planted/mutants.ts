@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { pathMutants } from "./path_mutants.ts";
 
 /** A bug to plant. */
 export interface Mutant {
@@ -24,6 +25,7 @@ export interface Mutant {
 
 /** All of them. */
 export const mutants: readonly Mutant[] = [
+  ...pathMutants,
   {
     name: "nothing is synced",
     file: "fs/sync_clock.ts",

@@ -27,6 +27,7 @@ const SHARES: Readonly<Record<string, number>> = {
   "recovery-crashes": 0.31,
   "corruption": 0.02,
   "model": 0.02,
+  "paths": 0.03,
 };
 const OTHER_SHARE = 0.01;
 
