@@ -242,14 +242,6 @@ export const mutants: readonly Mutant[] = [
     first: ["model"],
   },
   {
-    name: "pruning takes more than its event says",
-    file: "core/runtime.ts",
-    find: "this.#store.prune({ through: plan.firstEventId - 1, dryRun: false })",
-    replace: "this.#store.prune({ through, dryRun: false })",
-    first: ["interleavings"],
-    share: 0.2,
-  },
-  {
     name: "the end of a segment is remembered from when it was the last",
     file: "fs/log_pages.ts",
     find: "if (known !== undefined && (isLast || known.end !== undefined)) return known;",
@@ -262,14 +254,6 @@ export const mutants: readonly Mutant[] = [
     find: "if (seq + count > from)",
     replace: "if (seq >= from)",
     first: ["model"],
-  },
-  {
-    name: "a flush takes a batch for adopted that is not",
-    file: "fs/projections.ts",
-    find: "    if (!this.#isAdopted(this.#dirty.get(workerId))) return;\n",
-    replace: "",
-    first: ["interleavings"],
-    share: 0.2,
   },
   {
     name: "pruning removes the newest segment first",
