@@ -65,9 +65,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a failed sync is tried again",
     file: "fs/log_writer.ts",
-    find: "      await this.#clock.sync(file);\n      this.#unsyncedBytes = 0;",
-    replace:
-      "      await this.#clock.sync(file).catch(() => this.#clock.sync(file));\n      this.#unsyncedBytes = 0;",
+    find: "      await this.#clock.sync(file);\n",
+    replace: "      await this.#clock.sync(file).catch(() => this.#clock.sync(file));\n",
     first: ["faults"],
   },
   {
@@ -244,14 +243,6 @@ export const mutants: readonly Mutant[] = [
     first: ["model"],
   },
   {
-    name: "pruning takes more than its event says",
-    file: "core/runtime.ts",
-    find: "this.#store.prune({ through: plan.firstEventId - 1, dryRun: false })",
-    replace: "this.#store.prune({ through, dryRun: false })",
-    first: ["interleavings"],
-    share: 0.2,
-  },
-  {
     name: "the end of a segment is remembered from when it was the last",
     file: "fs/log_pages.ts",
     find: "if (known !== undefined && (isLast || known.end !== undefined)) return known;",
@@ -264,14 +255,6 @@ export const mutants: readonly Mutant[] = [
     find: "if (seq + count > from)",
     replace: "if (seq >= from)",
     first: ["model"],
-  },
-  {
-    name: "a flush takes a batch for adopted that is not",
-    file: "fs/projections.ts",
-    find: "    if (!this.#isAdopted(this.#dirty.get(workerId))) return;\n",
-    replace: "",
-    first: ["interleavings"],
-    share: 0.2,
   },
   {
     name: "pruning removes the newest segment first",
