@@ -124,3 +124,9 @@ export function limitExceeded(
   const message = `Cannot ${action}: ${limit} is ${actual}, at most ${max} are allowed`;
   return new RuntimeError("limit_exceeded", message, { limit, max, actual });
 }
+
+/** A `store_fenced` for a batch that follows event `after` where the last event is `last`. */
+export function fencedAppend(after: number, last: number): RuntimeError<"store_fenced"> {
+  const message = `Cannot append events after ${after}: the last one is ${last}, of another writer`;
+  return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
+}

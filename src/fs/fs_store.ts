@@ -5,7 +5,7 @@
  * @module
  */
 import type { Notice } from "../core/diagnostics.ts";
-import { type FileSpot, RuntimeError } from "../core/errors.ts";
+import { fencedAppend, type FileSpot, RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type { StateView } from "../core/state.ts";
@@ -173,7 +173,9 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Appends a batch to the log; resolves when it is durable. */
   async append(batch: AppendBatch): Promise<AppendResult> {
     const writer = this.#loadedWriter();
-    if (batch.expectedLastEventId !== writer.lastEventId) writer.fail(fenced(batch, writer.lastEventId));
+    if (batch.expectedLastEventId !== writer.lastEventId) {
+      writer.fail(fencedAppend(batch.expectedLastEventId, writer.lastEventId));
+    }
     const lines = await writer.append(batch.events);
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
@@ -496,10 +498,4 @@ export class FsRuntimeStore implements RuntimeStore {
     }
     return this.#writer;
   }
-}
-
-function fenced(batch: AppendBatch, actual: number): RuntimeError<"store_fenced"> {
-  const message =
-    `Cannot append events after ${batch.expectedLastEventId}: the last one is ${actual}, of another writer`;
-  return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { indexOfAtLeast } from "../core/bisection.ts";
-import { RuntimeError } from "../core/errors.ts";
+import { fencedAppend, RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
@@ -87,7 +87,8 @@ export class MemoryRuntimeStore implements RuntimeStore {
   /** Keeps a batch. Throws `store_fenced` from the first one on that does not follow the last event. */
   append(batch: AppendBatch): Promise<AppendResult> {
     return this.#attempt(() => {
-      if (batch.expectedLastEventId !== this.#kept.events.length) this.#fence ??= this.#fenced(batch);
+      const [after, last] = [batch.expectedLastEventId, this.#kept.events.length];
+      if (after !== last) this.#fence ??= fencedAppend(after, last);
       if (this.#fence !== undefined) throw this.#fence;
       this.#kept.events.add(batch.events.map(({ json }) => json));
       for (const record of batch.events) this.#keep(record);
@@ -146,12 +147,6 @@ export class MemoryRuntimeStore implements RuntimeStore {
     if (transcript === undefined) transcripts.set(workerId, transcript = { eventIds: [], lastSeqs: [] });
     transcript.eventIds.push(id);
     transcript.lastSeqs.push(seq + count - 1);
-  }
-
-  #fenced(batch: AppendBatch): RuntimeError<"store_fenced"> {
-    const [expected, actual] = [batch.expectedLastEventId, this.#kept.events.length];
-    const message = `Cannot append events after ${expected}: the last one is ${actual}, of another writer`;
-    return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
   }
 
   #attempt<T>(work: () => T): Promise<T> {
