@@ -6,18 +6,6 @@ import { isGood } from "./torture/report.ts";
 import type { Suite } from "./torture/suite.ts";
 import { suites } from "./torture/suites.ts";
 
-/** Shares that take a few seconds. */
-const SHARES: Readonly<Record<string, number>> = {
-  "faults": 0.02,
-  "crash-states": 0.01,
-  "programs": 0.02,
-  "recovery-crashes": 0.02,
-  "paths": 0.006,
-};
-const OTHER_SHARE = 0.01;
-/** Suites that start processes. */
-const PRIVILEGED: ReadonlySet<string> = new Set(["processes", "system"]);
-
 /** Cases that broke an oracle once, by suite. */
 const regressions: Readonly<Record<string, readonly string[]>> = {
   "faults": [
@@ -57,15 +45,16 @@ async function run(suite: Suite): Promise<void> {
 }
 
 /** A store whose disk lost its power is left as it is, with the timer of its idle work, as a dead process would. */
-function suiteTest(suite: string, name: string, fn: () => Promise<void>): void {
-  const options = PRIVILEGED.has(suite) ? privileged(name) : { name };
+function suiteTest(suite: Suite, name: string, fn: () => Promise<void>): void {
+  // A real suite starts processes.
+  const options = suite.real ? privileged(name) : { name };
   Deno.test({ ...options, fn, sanitizeOps: false });
 }
 
 for (const suite of suites) {
-  suiteTest(suite.name, `suite ${suite.name} ${suite.title}`, () => run(suite));
+  suiteTest(suite, `suite ${suite.name} ${suite.title}`, () => run(suite));
   for (const only of regressions[suite.name] ?? []) {
-    suiteTest(suite.name, `suite ${suite.name} stays sound in case ${only}`, async () => {
+    suiteTest(suite, `suite ${suite.name} stays sound in case ${only}`, async () => {
       await suite.run({ share: 1, seed: 1, only });
     });
   }
