@@ -6,6 +6,16 @@ import { isGood } from "./torture/report.ts";
 import type { Suite } from "./torture/suite.ts";
 import { suites } from "./torture/suites.ts";
 
+/** Shares that take a few seconds. */
+const SHARES: Readonly<Record<string, number>> = {
+  "faults": 0.02,
+  "crash-states": 0.01,
+  "programs": 0.02,
+  "recovery-crashes": 0.02,
+  "paths": 0.006,
+};
+const OTHER_SHARE = 0.01;
+
 /** Cases that broke an oracle once, by suite. */
 const regressions: Readonly<Record<string, readonly string[]>> = {
   "faults": [
