@@ -187,6 +187,9 @@ export type RuntimeEvent =
   | WorkerPurged
   | CustomEvent;
 
+/** Name of the custom event that records which events a repair has lost. */
+export const SALVAGED = "runtime.salvaged";
+
 /** A name of a known kind of event. */
 export type RuntimeEventType = RuntimeEvent["type"];
 

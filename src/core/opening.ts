@@ -25,7 +25,7 @@ export function opening(
   if (lastEventId === 0) bodies.push({ type: "runtime.created", runtimeId });
   bodies.push({ type: "runtime.opened", epoch: epoch + 1 });
   for (const { name, data, key, request } of unrecorded) {
-    bodies.push({ key, request, type: "custom", name, data });
+    bodies.push({ type: "custom", name, data, key, request });
   }
   for (const { record: { workerId }, run } of view.workers()) {
     if (run === null) continue;

@@ -5,7 +5,7 @@
  * @module
  */
 import { invalidRequest, limitExceeded, RuntimeError } from "./errors.ts";
-import { type EventHead, isKnownEvent } from "./events.ts";
+import { type EventHead, isKnownEvent, SALVAGED } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { RuntimeState, StateView, WorkerState } from "./state.ts";
@@ -37,8 +37,11 @@ export function mustFollow(
       throw invalidRequest(action(), `its epoch is ${event.epoch}, and the last one was ${runtime.epoch}`);
     case "runtime.closed":
       return;
-    case "runtime.stopped":
     case "custom":
+      // An opening records it, also of a stopped runtime.
+      if (event.name === SALVAGED && event.workerId === undefined) return;
+      return mustBeLive(runtime, action);
+    case "runtime.stopped":
       return mustBeLive(runtime, action);
     case "worker.created":
       mustBeLive(runtime, action);

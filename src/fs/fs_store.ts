@@ -160,8 +160,8 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#purged.restore(checkpoint?.purgedLeft ?? []);
     const notice = (found: Notice) => this.#notice(found);
     const unrecorded = unrecordedSalvage(this.#fs, this.#layout, this.runtimeId, notice);
-    const events = this.#replay(checkpoint);
-    return await Promise.resolve({ snapshot: checkpoint?.snapshot, events, unrecorded });
+    const { snapshot } = checkpoint ?? {};
+    return await Promise.resolve({ snapshot, events: this.#replay(checkpoint), unrecorded });
   }
 
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
@@ -217,10 +217,8 @@ export class FsRuntimeStore implements RuntimeStore {
     const turn = this.#schedule.isDue(this.#appliedEventId) ? this.#schedule.nextTurn() : undefined;
     const lengths = this.#transcripts.lengths();
     const saved = this.#schedule.start();
-    const bytes = await this.#checkpointing.run(() =>
-      this.#saveCheckpoint(snapshot, position, lengths, turn)
-    );
-    saved(snapshot.through, bytes);
+    const work = () => this.#saveCheckpoint(snapshot, position, lengths, turn);
+    saved(snapshot.through, await this.#checkpointing.run(work));
   }
 
   /**

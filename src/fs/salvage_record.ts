@@ -10,6 +10,7 @@ import { join } from "@std/path";
 import { z } from "zod";
 import type { Notice } from "../core/diagnostics.ts";
 import { isRuntimeError } from "../core/errors.ts";
+import { SALVAGED } from "../core/events.ts";
 import { fingerprint } from "../core/keys.ts";
 import type { UnrecordedEvent } from "../core/store.ts";
 import { makeDirectory, readSmallFile, replaceFile } from "./disk.ts";
@@ -62,7 +63,7 @@ export async function beginSalvage(
   runtimeId: string,
   [firstLostEventId, lastLostEventId]: LostRange,
 ): Promise<void> {
-  const key = `runtime.salvaged ${crypto.randomUUID()}`;
+  const key = `${SALVAGED} ${crypto.randomUUID()}`;
   await makeDirectory(fs, layout.salvage, "salvage");
   const bytes = seal({ format: FORMAT, runtimeId }, { firstLostEventId, lastLostEventId, key });
   await replaceFile(fs, pathOf(layout), [bytes], { durable: true });
@@ -84,7 +85,7 @@ export function unrecordedSalvage(
     if (record === undefined) return [];
     const { firstLostEventId, lastLostEventId, key } = record;
     const data = { firstLostEventId, lastLostEventId, keptIn: "salvage" };
-    const event = { name: "runtime.salvaged", data, key, request: fingerprint(JSON.stringify(data)) };
+    const event = { name: SALVAGED, data, key, request: fingerprint(JSON.stringify(data)) };
     const path = pathOf(layout);
     // If this fails, the next opening finds the key in the log and tries again.
     const recorded = async (): Promise<void> => {

@@ -135,7 +135,7 @@ Deno.test("importRuntime() rejects well-formed nonsense in a stream, and leaves 
 Deno.test("importRuntime() names the conversion when lines end in CR LF", async () => {
   const [stream = ""] = await streams();
   const { message } = await refused(stream.replaceAll("\n", "\r\n"));
-  assertStringIncludes(message, "CR LF");
+  assertStringIncludes(message, "CRLF");
 });
 
 Deno.test("importRuntime() leaves nothing behind when any call fails, and its errors are typed", async () => {

@@ -202,7 +202,7 @@ diskTest(
     assertEquals(error.details.file, "events/0000000000000001.jsonl");
     assertEquals(runtime.health.status, "failed");
     await refused("store_vanished", () => runtime.record("x", 1));
-    assertEquals(diagnosticOf(runtime, "append_failed").severity, "error");
+    assertEquals(diagnosticOf(runtime, "store_lost").severity, "error");
     assertEquals(runtime.worker("a").state().transcriptLength, 1);
     await runtime.close();
     await runtime.close();

@@ -18,7 +18,7 @@ Deno.test("a failed sync poisons the runtime: the same error for every command, 
   const { health } = runtime;
   assert(health.status === "failed");
   assertStrictEquals(health.error, error as typeof health.error);
-  diagnosticOf(runtime, "append_failed");
+  diagnosticOf(runtime, "store_lost");
   assertEquals(await contentsOf(runtime, "a"), ["one"]);
   assertEquals(runtime.worker("a").state().transcriptLength, 1);
   await runtime.close();
@@ -68,7 +68,7 @@ Deno.test("a sync that fails beside the commits shows in health at once, not wit
   const { health } = runtime;
   assert(health.status === "failed");
   assertEquals(health.error.code, "store_poisoned");
-  diagnosticOf(runtime, "checkpoint_failed");
+  diagnosticOf(runtime, "store_lost");
   await runtime.close();
   assert(!codesOf(runtime).includes("close_incomplete"));
 });
