@@ -206,7 +206,10 @@ export class Course {
 
   #isLockFree(): boolean {
     const path = `${HOME}/lock`;
-    if (this.#disk.intruder.view(path) === undefined) return true;
+    const view = this.#disk.intruder.view(path);
+    if (view === undefined) return true;
+    // Another host refuses to lock anything else.
+    if (view.kind !== "file") return false;
     const lock = this.#disk.attach().lock(path);
     lock?.release();
     return lock !== undefined;
