@@ -52,21 +52,21 @@ export interface LoadedStore {
    * without their `entries`, which nothing is folded from.
    */
   readonly events: AsyncIterable<readonly string[]>;
-  /** Events that an interrupted operation on the store has not recorded; the opening does. */
+  /** Events that an interrupted operation on the store left unrecorded; the opening records them. */
   readonly unrecorded?: readonly UnrecordedEvent[];
 }
 
-/** A custom event of the runtime that is to be recorded once. */
+/** A custom event of the runtime to record exactly once. */
 export interface UnrecordedEvent {
   /** Its name. */
   readonly name: string;
   /** Its data. */
   readonly data: JsonObject;
-  /** Idempotency key. An event with this key may be in the log already. */
+  /** Idempotency key. The log may already contain an event with this key. */
   readonly key: string;
   /** Fingerprint for the key. */
   readonly request: string;
-  /** It is due when the log ends before this event: before, the operation has not taken effect. */
+  /** The event is recorded only if the log ends before this event; otherwise the operation has not taken effect. */
   readonly endsBefore: number;
   /** Called when the event is durable. Does not reject. */
   recorded(): Promise<void>;

@@ -10,7 +10,7 @@ import { speak } from "./place.ts";
 
 type Tree = Map<string, Uint8Array<ArrayBuffer>>;
 
-/** What a writer changed, one call after the other. */
+/** Changes made by a writer, in order. */
 export interface Recording {
   /** The disk before. */
   readonly start: Tree;
@@ -23,7 +23,7 @@ const config = new TextEncoder().encode(
 );
 /** Calls after which a reader is taken to hang. */
 const CALLS_MAX = 100_000;
-/** What is said to each worker: some two segments. */
+/** Contents sent to each worker: about two segments. */
 export const contents: readonly string[] = Array.from({ length: 12 }, (_, n) => `${n} ${"x".repeat(600)}`);
 
 /** Records what `work` changes in a store of workers a, b and c whose first events were pruned. */

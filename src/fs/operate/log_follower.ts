@@ -78,7 +78,7 @@ export class LogFollower {
   readonly #place: FoundPlace;
   readonly #notice: (notice: Notice) => void;
   #held: HeldLine[] = [];
-  /** Something in the place of a segment that is no file. */
+  /** Something other than a file under the name of a segment. */
   #odd: RuntimeError | undefined;
 
   /** A follower that has read nothing yet. */
@@ -126,7 +126,7 @@ export class LogFollower {
     }
   }
 
-  /** Takes over the newest checkpoint if that is ahead. Returns what was noticed. */
+  /** Adopts the newest checkpoint if it is ahead. Returns diagnostics. */
   #restore(): readonly Notice[] {
     const { fs, layout, runtimeId } = this.#place;
     const found: Notice[] = [];
@@ -150,7 +150,7 @@ export class LogFollower {
     return found;
   }
 
-  /** Begins again with the newest checkpoint if the log was pruned past the last event that was taken in. */
+  /** Restarts from the newest checkpoint if the log was pruned past the last event read. */
   #catchUp(segments: readonly number[]): void {
     if ((this.position?.segment ?? 1) >= (segments[0] ?? 1)) return;
     const { base } = this;

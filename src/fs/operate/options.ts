@@ -116,7 +116,7 @@ function namedInside(fs: FileSystem, layout: RuntimeLayout): string | undefined 
   }
 }
 
-/** The same place, whatever directory the process goes to. */
+/** The same location, made independent of the current directory. */
 export function absoluteLocation(location: StoreLocation): StoreLocation {
   if (!("root" in location)) return { directory: absolutePath(location.directory) };
   return { root: absolutePath(location.root), runtimeId: location.runtimeId };
