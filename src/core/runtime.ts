@@ -322,7 +322,7 @@ export class Runtime implements AsyncDisposable {
     for (const event of due) await event.recorded();
   }
 
-  /** Folds events in; returns the number of those of unknown types. */
+  /** Folds events; returns the number of those of unknown types. */
   #replay(texts: readonly string[]): number {
     let unknownCount = 0;
     for (const text of texts) {
@@ -342,7 +342,7 @@ export class Runtime implements AsyncDisposable {
     if (result.snapshotDue && this.#failure === undefined) this.#saveSnapshot();
   }
 
-  /** Reports an error that its caller got, or that nobody else gets. */
+  /** Reports an error that a caller received, or that would otherwise be lost. */
   #failed(error: unknown, code: DiagnosticCode): void {
     if (isFinal(error)) this.#lose(error, code);
     else this.#report(error, code, code === "append_failed" ? "error" : "warning");

@@ -180,7 +180,7 @@ export interface RuntimeStore {
    * Never called again before it settled. After a rejection nothing of the
    * batch is there, unless the code is `store_poisoned` or `store_vanished`:
    * then it is not known. A batch that does not follow the last event is
-   * `store_fenced`: somebody else wrote. After these three codes the store
+   * `store_fenced`: another writer appended. After these three codes the store
    * takes nothing more, and every later append is refused with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
@@ -196,7 +196,7 @@ export interface RuntimeStore {
    * Removes whole stretches of the oldest events, as far as `through` and as
    * far as no snapshot (nor the one before it) needs them. Only on request.
    * With `through` just before the `firstEventId` of a dry run it removes what
-   * that one reported and nothing else, whatever was saved in between.
+   * that one reported and nothing else, regardless of snapshots in between.
    */
   prune(prune: PruneEvents): Promise<PrunedEvents>;
   /** Waits until everything that is written behind the log is written. */

@@ -10,9 +10,9 @@ import type { PlaceGuard } from "./place_guard.ts";
 
 /**
  * A disk that checks the guard before each call that writes and after each
- * call that reads: a result belongs to the store only if the path still names
- * its file afterwards. Files below `events` are checked by the log writer,
- * once per commit.
+ * call that reads: what was read is the store's own only if the path names it
+ * afterwards. Files below `events` are the log writer's, which checks them
+ * itself, once per commit.
  */
 export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): FileSystem {
   const explained = <T>(call: () => T): T => {
@@ -70,7 +70,7 @@ export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): 
   };
 }
 
-/** A file that may stay open for a long time, checked before each write. */
+/** A file that may stay open for long, checked before each write. */
 function guardedFile(file: OpenFile, guard: PlaceGuard): OpenFile {
   return {
     read: (target, position) => file.read(target, position),

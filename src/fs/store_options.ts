@@ -7,7 +7,7 @@ import type { FileSystem } from "./file_system.ts";
 
 /** Options of `FsRuntimeStore.open`. */
 export interface FsStoreOptions {
-  /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
+  /** Directory of all runtimes of a host: a path, resolved immediately, or a `file:` URL. */
   readonly root: string | URL;
   /** The runtime to keep: 1 to 80 bytes of UTF-8. */
   readonly runtimeId: string;

@@ -200,7 +200,7 @@ export class Transcripts {
     return [...this.#known].filter(([, transcript]) => isOne(transcript)).map(([workerId]) => workerId);
   }
 
-  /** Verifies a file before the log segments that could rebuild it are pruned, and marks it to be synced. */
+  /** Checks a file before the events that it could be rebuilt from are pruned, and marks it to be synced. */
   look(workerId: WorkerId): void {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || transcript.rebuilding !== undefined || !transcript.bytes) return;

@@ -10,7 +10,7 @@ import { speak } from "./place.ts";
 
 type Tree = Map<string, Uint8Array<ArrayBuffer>>;
 
-/** Changes made by a writer, in order. */
+/** What a writer changed, one call after the other. */
 export interface Recording {
   /** The disk before. */
   readonly start: Tree;

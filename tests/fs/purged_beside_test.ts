@@ -1,4 +1,4 @@
-// Purges seen by concurrent readers and by backups that are brought up to date.
+// What a purge leaves for those who read beside the writer, or bring a copy up to date.
 
 import { assertEquals } from "@std/assert";
 import { backup, verify } from "../../fs_store.ts";

@@ -183,7 +183,7 @@ class BackupCopy {
     // The log first: if interrupted in between, a copy whose transcripts are ahead of its log would be refused.
     await this.#segments();
     if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
-    // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
+    // A transcript may have been missing because its worker was purged: the log of the copy must say so.
     await this.#follower.advance();
     if (this.#follower.damage !== undefined) throw this.#follower.damage;
     this.#mustHold(oldest);

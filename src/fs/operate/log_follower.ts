@@ -4,11 +4,10 @@
  * added since. Never changes a byte.
  *
  * Whatever the writer does meanwhile is survived by looking again: a segment
- * or a checkpoint that is replaced, a line that is half written. Where the log
- * was pruned past the last event taken in, it begins again with the newest
- * checkpoint. Events that
- * no later line says were synced are taken in only when they are still there
- * a moment later: a writer may cut them off again.
+ * or a checkpoint that is replaced, a line that is half written. If the log was
+ * pruned past the last event read, it restarts from the newest checkpoint.
+ * Events that no later line says were synced are taken in only when they are
+ * still there a moment later: a writer may cut them off again.
  *
  * @module
  */

@@ -106,7 +106,7 @@ class FilesVerifier {
     if (this.#hasWorkers) this.#temporary(paths.directory);
   }
 
-  /** Reports broken transcripts, except those of workers purged since the log was read. */
+  /** Reports what is wrong with transcripts, except of workers that were purged since the log was read. */
   async settle(): Promise<void> {
     const { place, lastEventId } = this.#check;
     const purged = await purgedSince(place, lastEventId, this.#suspects.map(({ owner }) => owner));
