@@ -88,9 +88,11 @@
 export { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "./src/fs/fs_store.ts";
 export type {
   DirectoryEntry,
+  FileIdentity,
   FileLock,
   FileStat,
   FileSystem,
+  OpenDirectory,
   OpenFile,
   OpenMode,
 } from "./src/fs/file_system.ts";

@@ -47,7 +47,7 @@ export class SqliteRuntimeStore implements RuntimeStore {
   readonly #db: DatabaseSync;
   #lastEventId = 0;
   #snapshotThrough = 0;
-  /** Why nothing more is appended. */
+  /** Error of every further append. */
   #fence: RuntimeError | undefined;
 
   /** Opens the database, and holds it alone until closed. Throws `store_locked` when somebody else does. */

@@ -101,7 +101,7 @@ export function keyTests(test: Register): void {
 
   test("the last 1,024 keys of a worker are kept, the oldest forgotten", forgets);
   for (const end of ["stop", "cancel", "purge"] as const) {
-    test(`${end}() with the same key is done once, also when its worker is gone and its id used again`, async (place) => {
+    test(`${end}() with the same key takes effect once, even after its worker is purged and its id reused`, async (place) => {
       let runtime = await start(place);
       // The same key for another worker is another key.
       await runtime.worker("b").stop({ key: "k" });
@@ -128,7 +128,7 @@ export function keyTests(test: Register): void {
     });
   }
 
-  test("keys of commands that ended workers are bounded, the oldest forgotten", async (place) => {
+  test("keys of commands that ended workers are bounded; the oldest are forgotten", async (place) => {
     const runtime = await start(place);
     const end = async (index: number): Promise<void> => {
       const worker = await runtime.createWorker({ workerId: `w${index}`, intent: { kind: "assistant" } });

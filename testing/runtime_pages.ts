@@ -122,7 +122,7 @@ export function pageTests(test: Register): void {
     }
   });
 
-  test("pages hold as many bytes as they may, or one item", bounded);
+  test("pages are bounded by bytes, or hold a single larger item", bounded);
 
   test("events() tells the first and the last event", async (place) => {
     const runtime = await start(place);
@@ -147,7 +147,7 @@ async function start(place: Place): Promise<Runtime> {
   return runtime;
 }
 
-/** Events of 1 to 7 entries of 1 MB and small ones, of two workers, so that bounds are met in all ways. */
+/** Events of 1 to 7 entries, of 1 MB and small, of two workers, to reach the bounds in every way. */
 async function bounded(place: Place): Promise<void> {
   const runtime = await place.runtime();
   for (const workerId of ["a", "b"]) await runtime.createWorker({ workerId, intent: { kind: "assistant" } });

@@ -78,7 +78,7 @@ export function refusalTests(test: Register): void {
     await run.finish("completed");
   });
 
-  test("append() refuses entries that are too large together before it looks into them", async (place) => {
+  test("append() rejects entries that are too large in total before reading them", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
     let looks = 0;
@@ -94,13 +94,13 @@ export function refusalTests(test: Register): void {
     );
     await writesNothing(runtime, () => refused(worker.append(entries), "limit_exceeded"));
     equal(looks, 0);
-    // Control characters take six bytes each: known only once most of the text is made.
+    // Control characters take six bytes each, which is known only once most of the text is built.
     const control = entries.map((entry) => ({ ...entry, content: "\0".repeat(limits.eventBytesMax / 256) }));
     await writesNothing(runtime, () => refused(worker.append(control), "limit_exceeded"));
     ok(looks < 100);
   });
 
-  test("updateState() refuses data that is too large before it looks at all of it", async (place) => {
+  test("updateState() rejects data that is too large without reading all of it", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
     let looks = 0;

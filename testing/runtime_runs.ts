@@ -52,7 +52,7 @@ export function runTests(test: Register): void {
   });
 
   for (const end of ["cancel", "stop"] as const) {
-    test(`${end}() and purge() at once end the run, and the next one of its ids has a signal of its own`, async (place) => {
+    test(`${end}() and purge() in one batch end the run, and the next run with its ids has its own signal`, async (place) => {
       const worker = (await start(place)).worker("a");
       const first = await worker.beginRun({ runId: "r" });
       const ending = end === "cancel" ? [worker.cancel()] : [first.finish("completed"), worker.stop()];
@@ -61,7 +61,7 @@ export function runTests(test: Register): void {
         Promise.all([...ending, worker.purge(), creation()]).then(() => worker.beginRun({ runId: "r" })),
       ]);
       deepEqual([first.signal.aborted, second.signal.aborted], [true, false]);
-      // All in one batch, the run of the next worker too.
+      // All in one batch, including the run of the next worker.
       const [, , , third] = await Promise.all([
         worker.cancel(),
         worker.purge(),

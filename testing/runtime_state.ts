@@ -111,7 +111,7 @@ export function stateTests(test: Register): void {
     deepEqual([usageByModel.m0?.requests, usageByModel.other?.requests], [2, 6]);
     equal(Object.keys(usageByModel).length, limits.modelsMax);
     equal(place.newest.overview().usageByModel.other?.requests, 7);
-    // A worker tells its own models apart.
+    // A worker counts its own models separately.
     deepEqual(Object.keys(place.newest.worker("b").state().usageByModel), ["new"]);
   });
 

@@ -134,7 +134,7 @@ export function watchTests(test: Register): void {
     test(`watch() of a worker ends with its purge${again ? ", also if its id is used again" : ""}`, async (place) => {
       const runtime = await start(place);
       const worker = runtime.worker("a");
-      // One that waits, one that catches up, one that begins behind everything, one whose reader is late.
+      // One that waits, one that catches up, one that begins after the last event, one with a slow reader.
       const watches = [worker.watch(), worker.watch({ after: 0 }), worker.watch({ after: 99 })];
       const late = worker.watch({ after: 0 });
       const ids = watches.map(idsUntilEnd);
@@ -148,7 +148,7 @@ export function watchTests(test: Register): void {
       if (!again) return void await refused(worker.watch({ after: 0 }).next(), "worker_not_found");
       const next = idsUntilEnd(worker.watch({ after: 3 }));
       await Promise.all([worker.stop(), worker.purge()]);
-      // The events of the id are those of both workers.
+      // The id's events are those of both workers.
       deepEqual(await next, [5, 6, ...Array.from({ length: 123 }, (_, index) => 7 + index)]);
     });
   }
@@ -165,7 +165,7 @@ export function watchTests(test: Register): void {
     }
   });
 
-  test("watch() gives every event once and in order, over pages that their bytes end", async (place) => {
+  test("watch() yields every event once and in order across pages bounded by bytes", async (place) => {
     const runtime = await start(place);
     const content = "字".repeat(limits.contentBytesMax / 3 - 1);
     const sources = [runtime, runtime, runtime.worker("a"), runtime.worker("a")];
@@ -175,7 +175,7 @@ export function watchTests(test: Register): void {
       const worker = runtime.worker(index === 3 ? "b" : "a");
       await worker.append([{ role: "tool", content: `${index}${content}` }]);
     }
-    // From here on no news comes: what is left must be found without.
+    // No further wake-ups follow: the remaining events must be found without one.
     const all = Array.from({ length: 10 }, (_, index) => 5 + index);
     const ofA = all.filter((id) => id !== 8);
     deepEqual(await live, all.slice(0, 8));
@@ -219,7 +219,7 @@ async function take(events: AsyncIterator<RuntimeEvent, void>, count: number): P
   return ids;
 }
 
-/** The ids of the events that a watch gives before it ends by itself. */
+/** Ids of the events that a watch yields before it ends by itself. */
 async function idsUntilEnd(events: AsyncIterable<RuntimeEvent>): Promise<number[]> {
   const ids: number[] = [];
   for await (const { id } of events) ids.push(id);

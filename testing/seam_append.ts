@@ -46,7 +46,7 @@ export function seamAppendTests(test: Register): void {
   }
 
   for (const [what, off] of [["lower", -1], ["higher", 1]] as const) {
-    test(`append() refuses a ${what} expectation with store_fenced, for good, and keeps nothing of it`, (place) =>
+    test(`append() refuses a ${what} expectation with store_fenced, permanently, and keeps nothing of it`, (place) =>
       fenced(place, off));
   }
 
@@ -83,7 +83,7 @@ async function fenced(place: Place, off: number): Promise<void> {
   const { last } = seam;
   const error = await refused(seam.appendAs(last + off, said("a", "no"), custom("no")), "store_fenced");
   ok(error.details.owner.length > 0 && error.details.epoch >= 0);
-  // Final: also for what would follow.
+  // Final: a batch that would follow is refused, too.
   equal(await refused(seam.append(said("a", "later")), "store_fenced"), error);
   const again = await seam.reopen(place);
   equal(again.last, last);

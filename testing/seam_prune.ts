@@ -27,7 +27,7 @@ export function seamPruneTests(test: Register): void {
     await holdsFrom(await seam.reopen(place), plan.firstEventId, seam.texts);
   });
 
-  test("prune() through what its dry run told removes that alone, whatever was saved since", async (place) => {
+  test("prune() up to the events reported by its dry run removes only those, regardless of later snapshots", async (place) => {
     const seam = await filled(place);
     const plan = await seam.store.prune({ through: seam.last, dryRun: true });
     for (let round = 0; round < 3; round++) {

@@ -35,7 +35,7 @@ export async function eventsCommand(io: Io, directory: string, options: EventsOp
   });
 }
 
-/** A page with as many events of a worker as were asked for: one page of the view ends after so much of the log. */
+/** Reads further pages until a page holds as many events of a worker as requested; one page scans a bounded part of the log. */
 export async function filledPage(
   view: ReadOnlyRuntime,
   options: Parameters<ReadOnlyRuntime["events"]>[0] & { readonly limit: number },

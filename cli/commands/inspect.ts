@@ -197,7 +197,7 @@ async function inspectAll(io: Io, root: string, options: InspectOptions): Promis
     try {
       await using view = await openReadOnly({ directory });
       const { workers, usage, lastEventId, updatedAt, status } = view.overview();
-      // The directory may hold a copy of another runtime: whole, but not to be opened by this name.
+      // The directory may hold a copy of another runtime: intact, but not openable under this name.
       const original = view.runtimeId === runtimeId ? undefined : view.runtimeId;
       const isDamaged = view.damage !== undefined || problem !== undefined && original === undefined;
       if (isDamaged) code = exitCodes.damaged;

@@ -1,7 +1,7 @@
 /**
- * Writing a stream to a file, or to the standard output. A file is never
- * replaced unasked, and never seen half written: a temporary file beside it is
- * written, synced and renamed. Requires `--allow-read` and `--allow-write` of
+ * Writing a stream to a file, or to the standard output. A file is replaced
+ * only on request, and is never visible half written: a temporary file beside
+ * it is written, synced and renamed. Requires `--allow-read` and `--allow-write` of
  * its directory.
  *
  * @module
@@ -22,10 +22,10 @@ export interface OutputOptions {
   readonly force?: boolean | undefined;
 }
 
-/** Suffix of the temporary file. One that is not locked is left from a process that was killed. */
+/** Suffix of the temporary file. One that is not locked is the leftover of a killed process. */
 const PARTIAL = ".partial";
 
-/** Writes chunks; gives the bytes. When that fails, what was there before is unchanged. */
+/** Writes chunks and returns the number of bytes. A failure leaves an existing file unchanged. */
 export async function withOutput(
   io: Io,
   { output: path, force }: OutputOptions,
@@ -51,10 +51,10 @@ export async function withOutput(
   }
 }
 
-/** The file to replace, if there is one. Throws `invalid_request` when it must stay. */
+/** Returns the file to replace, if there is one. Throws `invalid_request` if it must not be replaced. */
 function mayWrite(path: string, force: boolean): FileStat | undefined {
   const stat = guarded("write", path, () => {
-    // Asked for now, so that a missing permission is not found out at the sync behind the rename.
+    // Detects a missing permission now, not at the sync that follows the rename.
     disk.stat(dirname(path));
     return disk.stat(path);
   });

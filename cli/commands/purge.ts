@@ -93,7 +93,7 @@ async function planOf(
   return { plan: rowsOf(view, left), purgedBefore };
 }
 
-/** Whether the last event of a worker is its purge, as far as the log goes back. */
+/** Returns true if the last event of a worker in the log is its purge. */
 async function wasPurged(view: ReadOnlyRuntime, worker: string): Promise<boolean> {
   const { items } = await filledPage(view, { limit: 1, worker });
   return items[0]?.type === "worker.purged";

@@ -22,9 +22,9 @@ export interface PagedOptions extends StoreOptions {
 
 /** Options of `transcript`. */
 export interface TranscriptOptions extends PagedOptions {
-  /** Whether to show every entry. */
+  /** Shows every entry. */
   readonly all?: boolean | undefined;
-  /** Whether to show entries in full, however long. */
+  /** Shows entries in full, however long. */
   readonly full?: boolean | undefined;
 }
 
@@ -74,7 +74,7 @@ const ROLE_TONES: Readonly<Record<string, Tone>> = {
   tool: "faint",
 };
 
-/** Characters of one entry that are shown; a tool may have said a megabyte. */
+/** Most characters of one entry that are shown; the output of a tool may be a megabyte. */
 const CHARS_MAX = 4_000;
 
 function shown(io: Io, entry: TranscriptEntry, full: boolean): string {

@@ -63,7 +63,7 @@ const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {
   damaged: ["bad", 'damaged: see above; "repair" tells what can be done'],
 };
 
-/** A config that cannot be used bars opening and repair, and damages nothing. */
+/** An unusable config prevents opening and repair, but damages nothing. */
 const UNUSABLE_CONFIG = "healable: nothing is lost; no program can open it until config.jsonc is corrected";
 
 function summary(io: Io, report: VerifyReport, ms: number): string {

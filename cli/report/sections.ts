@@ -41,10 +41,10 @@ export function tiles({ view, sizes, bounds }: ReportFacts): Markup {
   ]}</dl>\n`;
 }
 
-/** A day ahead of the reader's clock is still believed: the writer's may be elsewhere. */
+/** Tolerates one day ahead of the reader's clock: the clock of the writer's machine may differ. */
 const AHEAD_MS = 86_400_000;
 
-/** The days with events as they can be true: those ahead of the reader's clock are of a clock that was wrong. */
+/** The days with events, without those ahead of the reader's clock, which come from a wrong clock. */
 function believedDays({ history, bounds }: ReportFacts): readonly HistoryDay[] {
   const last = dayAt(bounds.now + AHEAD_MS);
   const believed = history.days.filter(({ day }) => day <= last);
@@ -101,7 +101,7 @@ export function byDay(facts: ReportFacts): Markup {
   }${unbelieved(facts)}</section>\n`;
 }
 
-/** Names the days that no chart shows because they have not come yet. */
+/** Names the days that no chart shows because they are in the future. */
 function unbelieved(facts: ReportFacts): Markup {
   const { days } = facts.history;
   const shown = believedDays(facts).length;
@@ -110,7 +110,7 @@ function unbelieved(facts: ReportFacts): Markup {
   return html`
     <p
       class="soft small">Not shown: ${counted(days.length - shown, "day")} from ${days[shown]?.day ??
-        ""} on, which a wrong clock wrote. The cost of them, ${dollars(cost)}, is in the totals.</p>
+        ""} on, dated by a wrong clock. Their cost, ${dollars(cost)}, is included in the totals.</p>
   `;
 }
 

@@ -6,22 +6,22 @@
 import { invalidRequest } from "./errors.ts";
 import { callHost } from "./injected.ts";
 
-/** The years that ISO 8601 writes with four digits, and that readers in other languages know. */
+/** The years that ISO 8601 writes with four digits and that other languages can represent. */
 const FIRST_MS = Date.parse("0001-01-01T00:00:00.000Z");
 const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** Reads a clock as text. */
 export class Clock {
   readonly #now: () => number;
-  /** Formatting a time takes longer than most of what is done within its millisecond. */
+  /** Caches the text of the current millisecond: formatting is slower than most work done within it. */
   #printed = { ms: NaN, text: "" };
 
-  /** A clock that gives milliseconds since 1970. */
+  /** Creates a clock from a function that returns milliseconds since 1970. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** The time as ISO 8601. Throws `invalid_request` if the clock throws or gives no time of the years 1 to 9999. */
+  /** Returns the time as ISO 8601. Throws `invalid_request` if the clock throws or its time is outside the years 1 to 9999. */
   now(): string {
     const ms: unknown = callHost("read clock", "now", this.#now);
     if (typeof ms !== "number" || !(ms >= FIRST_MS && ms <= LAST_MS)) {
@@ -32,7 +32,7 @@ export class Clock {
     return this.#printed.text;
   }
 
-  /** The time as ISO 8601, by the system's clock if this one gives none. */
+  /** Returns the time as ISO 8601, from the system clock if this one fails. */
   nowOrSystem(): string {
     try {
       return this.now();

@@ -177,7 +177,7 @@ export function entriesText(
   }
   const roles = as === "worker.input_accepted" ? INPUT_ROLE : ANY_ROLE;
   let text = "[";
-  // A unit of text takes at least one byte, so most of what is too large is known before any work on it.
+  // Each UTF-16 unit takes at least one byte, so most oversized requests are rejected before any work.
   let unitsLeft = entries.reduce((sum, entry) => sum + contentUnits(entry), 0);
   for (const entry of entries) {
     if (text.length + unitsLeft > limits.eventBytesMax) {

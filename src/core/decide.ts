@@ -15,7 +15,7 @@ import { mustBeLive, mustFollow, workerNotFound } from "./rules.ts";
 import type { StateView, WorkerState } from "./state.ts";
 import { byteLength, fitsBytes } from "./text.ts";
 
-/** What a decision reads besides the state: the keys of a worker, of commands that ended one, or (undefined) of the runtime. */
+/** Reads the keys of a worker, of commands that ended a worker, or (undefined) of the runtime. */
 export interface DecisionView extends StateView {
   /** What a key led to. */
   keyEntry(scope: string | undefined, key: string): KeyEntry | undefined;
@@ -56,7 +56,7 @@ function knownWorker(view: StateView, workerId: WorkerId): WorkerState {
   throw workerNotFound(workerId);
 }
 
-/** The command of this key that ended a worker of that id, which may be gone. */
+/** The earlier command with this key that ended a worker with this id, which may no longer exist. */
 function endedEntry(view: DecisionView, body: CommandBody, key: string): KeyEntry | undefined {
   if (body.type !== "end_worker" && body.type !== "purge_worker") return undefined;
   return view.keyEntry(ENDED, endedKey(body.workerId, key));
@@ -123,7 +123,7 @@ function workerEvent(worker: WorkerState, body: WorkerCommand, seal: Seal): Even
       return { ...seal, type: "worker.run_finished", workerId, runId, outcome, ...reasonOf(body) };
     }
     case "record_usage":
-      // Also after the worker's end: what a model call cost is owed, however late it comes back.
+      // Also accepted after the worker's end: usage of a model call counts, however late the call returns.
       return { ...seal, type: "worker.usage_recorded", workerId, ...runIdOf(worker), usage: body.usage };
     case "end_worker":
       return { ...seal, type: body.as, workerId, ...reasonOf(body) };

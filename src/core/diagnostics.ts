@@ -49,7 +49,7 @@ export type DiagnosticCode =
   | "store_lost"
   /** Usage reached a bound: models are counted as `other`, or a sum stays at the largest exact integer. */
   | "usage_bounded"
-  /** `onDiagnostic` threw or rejected; findings are kept all the same. */
+  /** `onDiagnostic` threw or rejected; diagnostics are kept regardless. */
   | "listener_failed"
   /** A run that was open when the last process ended was closed. */
   | "run_interrupted"
@@ -123,7 +123,7 @@ export class DiagnosticLog {
     return diagnostic;
   }
 
-  /** A bug of the listener is no reason to fail a commit or to end the process. Kept once, and not sent to it. */
+  /** A bug in the listener must not fail a commit or end the process. Recorded once, and not sent to the listener. */
   #listenerFailed(error: unknown): void {
     if (this.#hasListenerFailed) return;
     this.#hasListenerFailed = true;

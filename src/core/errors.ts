@@ -99,7 +99,7 @@ export function isRuntimeError(error: unknown): error is AnyRuntimeError {
   return error instanceof Error && Reflect.get(error, BRAND) === true;
 }
 
-/** A `store_corrupt` that names no file, as one that does; any other error as it is. */
+/** Adds the file to a `store_corrupt` that names none; returns any other error unchanged. */
 export function withSpot(error: unknown, spotOf: (eventId: number) => FileSpot | undefined): unknown {
   const isBare = isRuntimeError(error) && error.code === "store_corrupt" && error.details.file === "";
   const spot = isBare ? spotOf(error.details.eventIds?.[0] ?? 0) : undefined;

@@ -1,6 +1,5 @@
 /**
- * The shape of every type of event, and of the members that events of any
- * type have.
+ * The shape of every event type, and of the members that all types share.
  *
  * @module
  */
@@ -15,23 +14,23 @@ import { usageShape } from "./usage.ts";
 export const roles = ["user", "system", "assistant", "tool"] as const;
 /** The roles of input. */
 export const inputRoles = ["user", "system"] as const;
-/** How a host may end a run. */
+/** Outcomes with which a host may finish a run. */
 export const finishOutcomes = ["completed", "failed", "cancelled"] as const;
 
-/** A time as events have it, as a pattern: ISO 8601, UTC, milliseconds. */
+/** Pattern of the time of an event: ISO 8601, UTC, milliseconds. */
 export const TIME: string =
   "\\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])T(?:[01]\\d|2[0-3])(?::[0-5]\\d){2}\\.\\d{3}Z";
 const time = new RegExp(`^${TIME}$`);
 const timeIssues = ["a time like 2026-07-31T08:00:00.000Z is needed"];
 
-/** A time as events have it. */
+/** The time of an event. */
 export const timeShape: Shape = (value) =>
   typeof value === "string" && time.test(value) ? undefined : timeIssues;
 
 /** The outcomes of runs that ended. */
 export const outcomes: readonly RunOutcome[] = [...finishOutcomes, "interrupted"];
 
-/** Of a worker that is named here and was created before. */
+/** Members of an event of an existing worker. */
 const workerId = text(limits.idBytesMax);
 const runId = text(limits.nameBytesMax);
 const reason = text(limits.textBytesMax);

@@ -283,15 +283,15 @@ export function isTranscriptEvent(
   return head.type === "worker.input_accepted" || head.type === "worker.transcript_appended";
 }
 
-/** Levels of a transcript event around the metadata of its entries. */
+/** Nesting levels of a transcript event around the metadata of its entries. */
 const LEVELS_AROUND = 3;
 /**
- * Stands between events that are parsed together. It is a number that no text
- * can foresee, so texts that are events only side by side do not pass.
+ * Separates events that are parsed together. The number is random, so texts
+ * that form events only when joined are rejected.
  */
 const SEPARATOR = Math.floor(Math.random() * 0x3fff_ffff);
 
-/** Parses a whole event. Throws `store_corrupt` when the text is no event, naming the member that is wrong. */
+/** Parses a whole event. Throws `store_corrupt` for anything else, naming the invalid member. */
 export function parseEvent(json: string): RuntimeEvent {
   return wholeEvent(parsedJson(json), json);
 }
@@ -313,7 +313,7 @@ export function parseEvents(jsons: readonly string[]): RuntimeEvent[] {
   return jsons.map((json, index) => isWhole ? wholeEvent(all[2 * index], json) : parseEvent(json));
 }
 
-/** All of a transcript event before its entries, if its strings are ASCII without escapes: by far the most. */
+/** Everything before the entries of a transcript event whose strings are ASCII without escapes, which most are. */
 const TRANSCRIPT_LEAD = new RegExp(
   `^\\{"id":([1-9]\\d{0,14}),"at":"(${TIME})","type":"(worker\\.(?:input_accepted|transcript_appended))"` +
     `,"workerId":${ascii(limits.idBytesMax)},"seq":([1-9]\\d{0,14})` +
@@ -328,17 +328,17 @@ function ascii(lengthMax: number): string {
 const ID_HEAD = '{"id":';
 const TYPE_HEAD = '","type":"';
 const QUOTE = 0x22;
-/** From the comma behind the id: the time is as long in every event. */
+/** Offset of the type from the comma after the id: the time has the same length in every event. */
 const AT_BEHIND_ID = ',"at":"'.length;
 const TYPE_BEHIND_ID = ',"at":"2026-07-31T08:00:00.000Z","type":"'.length;
 
 /**
- * Parses what folding needs of an event and leaves the entries alone. Throws
- * `store_corrupt` when the text is no event, naming the member that is wrong.
+ * Parses the members of an event that folding needs, and skips the entries.
+ * Throws `store_corrupt` for anything else, naming the invalid member.
  */
 export function parseEventHead(json: string): EventHead {
   const typeAt = json.indexOf(",", ID_HEAD.length) + TYPE_BEHIND_ID;
-  // The letter behind "worker." says enough to leave out most other events.
+  // The letter after "worker." rules out most other types.
   const letter = json.charCodeAt(typeAt + "worker.".length);
   const head = letter === 0x69 || letter === 0x74 ? transcriptHead(json) : undefined;
   return head ?? checkedHead(parsedJson(json), json);
@@ -357,11 +357,11 @@ function transcriptHead(json: string): EventHead | undefined {
   return isEventLike(head) && isTranscriptEvent(head) ? checkedHead(head, json) : undefined;
 }
 
-/** Takes half the time that parsing it as JSON does. */
+/** Twice as fast as parsing it as JSON. */
 function plainTranscriptHead(json: string): EventHead | undefined {
   const found = TRANSCRIPT_LEAD.exec(json);
   if (found === null) return undefined;
-  // By index: taking a list apart by a pattern takes longer.
+  // By index: array destructuring is slower.
   const [id, seq, count] = [Number(found[1]), Number(found[5]), Number(found[6])];
   const [at, type] = [found[2] as string, found[3] as TranscriptAppended["type"]];
   const workerId = found[4] as WorkerId;
@@ -380,7 +380,7 @@ function parsedJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch (cause) {
-    throw corruptEvent(json, "it is no JSON", cause);
+    throw corruptEvent(json, "it is not valid JSON", cause);
   }
 }
 
@@ -406,7 +406,7 @@ function wholeEvent(event: unknown, json: string): RuntimeEvent {
 
 function wholeTranscriptEvent(whole: TranscriptAppended, json: string): TranscriptAppended {
   const head = parseEventHead(json) as TranscriptAppended;
-  // Folding reads only what comes before the entries: what comes behind them must not say something else.
+  // Folding reads only what precedes the entries: nothing after them may contradict it.
   const differing = HEAD_MEMBERS.find((name) => head[name] !== whole[name]);
   if (differing !== undefined) throw corruptEvent(json, `${differing}: it is there twice`);
   const issues = entriesShapes[whole.type](whole.entries, "stored");
@@ -434,7 +434,7 @@ function checkedHead(event: unknown, json: string): EventHead {
   return event;
 }
 
-/** Whether the text begins with an id, and then at and type: stores read them as bytes. Without making a text. */
+/** Returns true if the text begins with id, at and type, which stores read as bytes. Allocates no string. */
 function hasLead(json: string, { at, type }: EventHead): boolean {
   const comma = json.indexOf(",", ID_HEAD.length);
   const typeAt = comma + TYPE_BEHIND_ID;

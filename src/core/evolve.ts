@@ -65,7 +65,7 @@ function evolveRuntime(state: RuntimeState, event: EventHead): RuntimeState {
 
 function evolveWorker(state: WorkerState | undefined, event: EventHead): WorkerState | undefined {
   if (event.type === "worker.created") return createdWorker(event);
-  // A custom event may speak of a worker that is gone, and nobody knows what an unknown one may.
+  // A custom event may name a worker that no longer exists; nothing is known of unknown events.
   if (state === undefined) return undefined;
   switch (event.type) {
     case "worker.input_accepted":

@@ -103,7 +103,7 @@ export class Committer {
     this.#listener = listener;
   }
 
-  /** Rejects the commands that wait and all later ones. What is being written ends as the store says. */
+  /** Rejects the waiting commands and all later ones. The store settles the batch in flight. */
   fail(error: RuntimeError): void {
     this.#failure = error;
     for (const { unlisten, reject } of this.#queue.splice(0)) {

@@ -23,7 +23,7 @@ export interface WorkerRef {
   readonly workerId: WorkerId;
 }
 
-/** Printable ASCII, as most ids are: fits every rule, and is quickly told. */
+/** Printable ASCII, as most ids are: satisfies every rule, and is quick to check. */
 const PLAIN_ID = new RegExp(`^[!-~][ -~]{0,${limits.idBytesMax - 1}}$`);
 
 /** What is wrong with `id` as an identity, or `undefined`. */

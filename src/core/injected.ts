@@ -1,6 +1,6 @@
 /**
- * Calls of functions that the host passed in: a clock, an id generator, a
- * listener. They may throw, or turn out to be asynchronous.
+ * Calls of functions supplied by the host: a clock, an id generator, a
+ * listener. They may throw, or return a promise.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { RuntimeError } from "./errors.ts";
 
 /**
  * Calls a function of the host. Throws `invalid_request` if it throws. A
- * promise is returned like any other wrong value, and its rejection is not left unhandled.
+ * promise is returned like any other wrong value, and its rejection is handled.
  */
 export function callHost<T>(action: string, name: string, call: () => T): T {
   try {
@@ -21,7 +21,7 @@ export function callHost<T>(action: string, name: string, call: () => T): T {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value of any kind. */
 export function textOf(thrown: unknown): string {
   try {
     return thrown instanceof Error ? thrown.message : String(thrown);

@@ -18,7 +18,7 @@ export interface JsonObject {
   readonly [name: string]: Json;
 }
 
-/** Whether a value holds values more than `depthMax` levels down. Looks no further than that. */
+/** Returns true if a value is nested more than `depthMax` levels deep. Descends no further than that. */
 export function isDeeperThan(value: unknown, depthMax: number): boolean {
   if (depthMax < 0) return true;
   if (typeof value !== "object" || value === null) return false;
@@ -29,14 +29,14 @@ export function isDeeperThan(value: unknown, depthMax: number): boolean {
   return false;
 }
 
-/** Bytes of JSON that a value may still take. A walk ends when they are used up, long before a text is made. */
+/** Bytes of JSON that a value may still take. The walk ends when they are used up, before any text is built. */
 interface Room {
   bytes: number;
 }
 
 /** What is wrong with `value` as JSON, as "path: problem", or `undefined`. */
 function jsonIssue(value: unknown, path: string, depth: number, room: Room): string | undefined {
-  // Each value takes a byte at least, and each unit of a text.
+  // Each value takes at least one byte, and so does each UTF-16 unit of a string.
   room.bytes -= typeof value === "string" ? value.length + 2 : 1;
   if (room.bytes < 0) return TOO_LARGE;
   if (depth > limits.jsonDepthMax) return `${path}: nested deeper than ${limits.jsonDepthMax}, or a cycle`;

@@ -58,15 +58,15 @@ export function keyScopeOf(event: EventHead): string | undefined {
   return event.type === "worker.created" || !("workerId" in event) ? undefined : event.workerId;
 }
 
-/** The scope of the keys of commands that ended a worker. They outlive it. No worker id is empty. */
+/** Scope of the keys of commands that ended a worker, which outlive it. No worker id is empty. */
 export const ENDED = "";
 
-/** The key of a command that ends a worker, as the scope of all of them knows it. */
+/** The key of a command that ends a worker, qualified by its worker for {@linkcode ENDED}. */
 export function endedKey(workerId: string, key: string): string {
   return JSON.stringify([workerId, key]);
 }
 
-/** What an event that ended a worker leaves in {@linkcode ENDED}, if its command had a key. */
+/** Returns the entry in {@linkcode ENDED} of an event that ended a worker, if its command had a key. */
 export function endedEntryOf(event: EventHead): KeyEntry | undefined {
   const { key, request, id: eventId, at } = event;
   if (key === undefined || request === undefined || !endsWorker(event)) return undefined;
@@ -83,7 +83,7 @@ type EndingEvent = "worker.stopped" | "worker.cancelled" | "worker.purged";
 /** Keys in the order of their events, the oldest forgotten first. */
 export class KeyTable {
   #entries = new Map<string, KeyEntry>();
-  /** A snapshot holds the map: the next change copies it. */
+  /** A snapshot shares the map: the next change copies it. */
   #isShared = false;
 
   /** What the key led to. */
@@ -106,7 +106,7 @@ export class KeyTable {
     return this.#entries.values();
   }
 
-  /** The entries of this moment, which later changes leave alone. */
+  /** Returns the current entries; later changes do not affect them. */
   snapshot(): ReadonlyMap<string, KeyEntry> {
     this.#isShared = true;
     return this.#entries;

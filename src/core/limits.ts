@@ -30,7 +30,7 @@ export const limits = {
   jsonDepthMax: 64,
   /** Capabilities, workspaces, mounts or labels of one worker. */
   listItemsMax: 256,
-  /** Names that usage is counted under, per worker and for the runtime; `other` is one, for the models past it. */
+  /** Names that usage is counted under, per worker and for the runtime; `other`, for further models, is one of them. */
   modelsMax: 256,
   /** One event as JSON. */
   eventBytesMax: 8_388_608,
@@ -48,9 +48,9 @@ export const limits = {
   pageItemsDefault: 50,
   /** Items of a page at most. */
   pageItemsMax: 1_000,
-  /** A page holds at most this many bytes, as they are stored, or a single larger item. */
+  /** Stored bytes of a page, unless it is a single larger item. */
   pageBytesMax: 4_194_304,
-  /** One page of filtered events reads at most this, or one event more; the page may then be short or empty. */
+  /** Bytes that one page of filtered events reads, plus at most one event; the page may then be short or empty. */
   pageScanBytesMax: 8_388_608,
   /** Events a watcher reads at a time. */
   watchItemsMax: 256,

@@ -14,7 +14,7 @@ const REASON = "the process that ran it is gone";
 
 type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
 
-/** The events of an opening; `unrecorded` are those that the log does not hold yet. */
+/** The events of an opening; `unrecorded` are those that the log does not contain yet. */
 export function opening(
   view: StateView,
   at: string,

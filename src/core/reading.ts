@@ -80,9 +80,9 @@ export function pageRange(options: PageOptions, length: number, action: string):
 }
 
 /**
- * A page of all events, or (filtered after parsing, which no store needs to
- * know) of one worker's. Like a page of the store it ends at
- * `limits.pageBytesMax`, over as many pages of the store as it takes.
+ * Reads a page of all events or of one worker's, which are filtered after
+ * parsing so that stores need no index. Reads as many pages of the store as
+ * needed; the result, too, is bounded by `limits.pageBytesMax`.
  */
 export async function readEventPage(
   store: Pick<RuntimeStore, "readEvents" | "spotOf">,
@@ -98,7 +98,7 @@ export async function readEventPage(
   const itemBytes = new Utf8Sum();
   const scannedBytes = new Utf8Sum();
   const { pageBytesMax, pageScanBytesMax } = limits;
-  // As long as this fits, another page of the store is read.
+  // Another page of the store is read while this fits.
   const scanMax = workerId === undefined ? pageBytesMax / 2 : pageScanBytesMax - pageBytesMax;
   for (let more = true; more;) {
     const limit = workerId === undefined ? range.limit - items.length : limits.pageItemsMax;
@@ -135,7 +135,7 @@ export async function readEventPage(
   };
 }
 
-/** The events in texts that a store gave. Throws `store_corrupt`, naming the place. */
+/** Parses event texts from a store. Throws `store_corrupt`, naming the location. */
 function parsed(store: Pick<RuntimeStore, "spotOf">, texts: readonly string[]): RuntimeEvent[] {
   try {
     return parseEvents(texts);
@@ -188,7 +188,7 @@ async function transcriptItems(
   return fittingEntries(page, texts, range.after === undefined);
 }
 
-/** The entries nearest to the cursor that fit a page: one event alone may hold more than that. */
+/** Returns the entries nearest to the cursor that fit a page: a single event may hold more. */
 function fittingEntries(
   items: TranscriptEntry[],
   texts: readonly string[],
@@ -203,8 +203,8 @@ function fittingEntries(
 }
 
 /**
- * Whether a page is of this state's worker. While it was read the worker may
- * have been purged, and its id have got another one.
+ * Returns true if a page belongs to the worker of this state. While the page
+ * was read the worker may have been purged and its id reused.
  */
 export function isPageOf(state: WorkerState, range: PageRange, { items, length }: TranscriptPage): boolean {
   const { after = 0, before = length + 1 } = range;

@@ -1,6 +1,6 @@
 /**
- * Rules: what an event needs of the state before it. A command is refused by
- * them, and a log that breaks them is corrupt.
+ * Preconditions of events. A command that violates one is rejected; a log that
+ * violates one is corrupt.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { RuntimeState, StateView, WorkerState } from "./state.ts";
 
-/** What is refused, in words, such as `stop worker`. Only asked for when something is. */
+/** Returns the name of the action for the error message, such as `stop worker`. Called only on failure. */
 export type Action = () => string;
 
 /**
- * Throws the typed error that refuses an event after the state; `worker` is
- * the state of the event's worker, if there is one. Nothing is known of events
- * of unknown types, except that none of them is the first.
+ * Throws a typed error if an event cannot follow the state; `worker` is the
+ * state of the event's worker, if it exists. An event of an unknown type may
+ * follow any state but the empty one.
  */
 export function mustFollow(
   view: StateView,
@@ -92,7 +92,7 @@ export function mustBeLive({ status, runtimeId }: RuntimeState, action: Action):
   throw new RuntimeError("runtime_stopped", message, { runtimeId });
 }
 
-/** The error for a worker that is not there. */
+/** The error for a worker that does not exist. */
 export function workerNotFound(
   workerId: WorkerId,
   action = "find worker",

@@ -33,20 +33,20 @@ export interface Run extends Receipt {
   finish(outcome: FinishOutcome, options?: FinishOptions): Promise<Receipt>;
 }
 
-/** The run that a worker has open here. */
+/** The open run of a worker in this process. */
 interface Open {
-  /** The event that began it: no other run has this number, whatever their ids. */
+  /** The event that began the run, which identifies it even if run ids repeat. */
   readonly eventId: number;
   readonly controller: AbortController;
 }
 
-/** The abort signals of the runs that this process began. A run begins and ends with its events. */
+/** The abort signals of runs begun by this process. A run begins and ends with its events. */
 export class OpenRuns {
   readonly #open = new Map<string, Open>();
-  /** The reason of all signals once no run can be open any more. */
+  /** The abort reason of all signals once no run can be open. */
   #ended: unknown;
 
-  /** Takes in an event that became durable, in the order of the log. */
+  /** Applies a durable event, in the order of the log. */
   apply(event: EventHead): void {
     if (event.type === "worker.run_started") this.#begin(event.workerId, event.id);
     else if (event.type === "worker.run_finished") this.#end(event.workerId, "is over");
@@ -54,14 +54,14 @@ export class OpenRuns {
     else if (event.type === "runtime.stopped") this.endAll(ended("was cancelled: the runtime was stopped"));
   }
 
-  /** The signal of the run that an event began; aborted already if that run is not open here. */
+  /** The signal of the run that an event began; already aborted if that run is not open in this process. */
   signalOf(workerId: string, eventId: number): AbortSignal {
     const open = this.#open.get(workerId);
     if (open?.eventId === eventId) return open.controller.signal;
     return AbortSignal.abort(this.#ended ?? ended("is over"));
   }
 
-  /** Aborts every signal, also those of runs that begin later. */
+  /** Aborts every signal, including those of runs that begin later. */
   endAll(reason: unknown): void {
     this.#ended ??= reason;
     const all = [...this.#open.values()];
@@ -80,7 +80,7 @@ export class OpenRuns {
   }
 }
 
-/** The reason of the signal of a run that ended in this way. */
+/** The abort reason for a run that ended in this way. */
 export function ended(how: string): DOMException {
   return new DOMException(`The run ${how}`, "AbortError");
 }

@@ -322,7 +322,7 @@ export class Runtime implements AsyncDisposable {
     for (const event of due) await event.recorded();
   }
 
-  /** Folds events in; returns the number of those of unknown types. */
+  /** Folds events; returns the number of those of unknown types. */
   #replay(texts: readonly string[]): number {
     let unknownCount = 0;
     for (const text of texts) {
@@ -342,15 +342,15 @@ export class Runtime implements AsyncDisposable {
     if (result.snapshotDue && this.#failure === undefined) this.#saveSnapshot();
   }
 
-  /** Reports an error that its caller got, or that nobody else gets. */
+  /** Reports an error that a caller received, or that would otherwise be lost. */
   #failed(error: unknown, code: DiagnosticCode): void {
     if (isFinal(error)) this.#lose(error, code);
     else this.#report(error, code, code === "append_failed" ? "error" : "warning");
   }
 
   /**
-   * Every final error comes here, whoever met it first: an append, a snapshot,
-   * a read, or the store by itself. From now on nothing is written.
+   * Receives every final error, whether it was met by an append, a snapshot, a
+   * read or the store itself. Nothing is written afterwards.
    */
   #lose(error: RuntimeError, code: DiagnosticCode): void {
     if (this.#failure !== undefined) return;
@@ -361,7 +361,7 @@ export class Runtime implements AsyncDisposable {
     this.#report(error, code, "error");
   }
 
-  /** Once for each bound: usage may come many times a second. The runtime's sums reach it before those of a worker. */
+  /** Reports each bound once: usage may arrive many times a second. The runtime's sums reach it before a worker's. */
   #reportUsage(model: string, workerId: WorkerId): void {
     const { usage, usageByModel } = this.#ledger.runtime;
     const notice = usageNotice(usage, usageByModel, model, workerId);
@@ -378,7 +378,7 @@ export class Runtime implements AsyncDisposable {
     const plan = await this.#store.prune({ through, dryRun: true });
     if (dryRun || plan.events === 0) return plan;
     await this.record("runtime.pruned", { ...plan });
-    // Meanwhile a snapshot may have made more events removable. The log announces these.
+    // A snapshot may have made more events removable meanwhile; only those announced in the log are removed.
     return await this.#store.prune({ through: plan.firstEventId - 1, dryRun: false });
   }
 
@@ -388,7 +388,7 @@ export class Runtime implements AsyncDisposable {
     await this.#store.flush();
   }
 
-  /** Saves a snapshot beside the commits, one at a time. A failed one is reported; the next is tried later. */
+  /** Saves a snapshot concurrently with commits, one at a time. A failure is reported; the next attempt comes later. */
   #saveSnapshot(): Promise<void> {
     return this.#saving ??= this.#store.saveSnapshot(takeSnapshot(this.#ledger))
       .catch((error) => this.#failed(error, "checkpoint_failed"))
@@ -409,13 +409,13 @@ export class Runtime implements AsyncDisposable {
     try {
       await this.#store.close();
     } catch (error) {
-      // Of a store that is lost there is nothing left to do.
+      // Nothing is left to do for a lost store.
       if (this.#failure === undefined) throw error;
       this.#report(error, "close_incomplete", "warning");
     }
   }
 
-  /** Stops where the store is lost. */
+  /** Stops if the store is lost. */
   async #closeInOrder(): Promise<void> {
     if (this.#failure !== undefined) return;
     await this.#committer.commitOwn((view, at) => [
@@ -475,7 +475,7 @@ export class Runtime implements AsyncDisposable {
     return this.#reading(readEventPage(this.#store, this.lastEventId, range, workerId));
   }
 
-  /** Closing waits for what uses the store beside the commits. */
+  /** Closing waits for operations that use the store concurrently with commits. */
   async #reading<T>(read: Promise<T>): Promise<T> {
     this.#reads.add(read);
     try {
@@ -494,7 +494,7 @@ export class Runtime implements AsyncDisposable {
     return new Watch(this.#watchSource(workerId), after, signal);
   }
 
-  /** A watch of a worker is bound to the life it has now: another worker may get its id. */
+  /** A watch is bound to the current worker: a later worker may reuse its id. */
   #watchSource(workerId: WorkerId | undefined): WatchSource {
     const createdEventId = (): number | undefined =>
       workerId === undefined ? 0 : this.#ledger.worker(workerId)?.createdEventId;

@@ -1,12 +1,12 @@
 /**
- * Shapes: small checkers that are put together like a schema. The same shape
- * checks a caller's value and one that was stored. A caller's value must have
- * no unknown members, and its texts must be well-formed and not blank; a
- * stored value may come from a newer version, so nothing is asked of unknown
- * members but that they are not nested too deep to be walked through.
+ * Shapes: small validators that compose like a schema. The same shape validates
+ * values from callers and stored values. A caller's value must have no unknown
+ * members, and its texts must be well-formed and not blank. A stored value may
+ * come from a newer version, so the only requirement for unknown members is
+ * bounded nesting.
  *
- * By hand and not by a schema library: an opening checks every event that it
- * replays.
+ * Hand-written rather than based on a schema library for speed: an opening
+ * validates every event that it replays.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { isDeeperThan, isJsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import { fitsBytes } from "./text.ts";
 
-/** Where a value comes from. */
+/** Origin of a value. */
 export type Source = "caller" | "stored";
 
 /** Checks a value; returns each issue as "member: problem", or `undefined` if there is none. */
 export type Shape = (value: unknown, source: Source) => readonly string[] | undefined;
 
-/** The issue of a text that must say something in at most `bytesMax` bytes, or `undefined`. */
+/** The issue of a non-blank text of at most `bytesMax` bytes, or `undefined`. */
 export function textIssue(value: unknown, bytesMax: number, source: Source): string | undefined {
   if (typeof value !== "string") return "a string is needed";
   if (source === "caller") {
@@ -31,7 +31,7 @@ export function textIssue(value: unknown, bytesMax: number, source: Source): str
   return fitsBytes(value, bytesMax) ? undefined : `longer than ${bytesMax} bytes`;
 }
 
-/** A text that says something. */
+/** A non-blank text. */
 export function text(bytesMax: number): Shape {
   return (value, source) => {
     const issue = textIssue(value, bytesMax, source);
@@ -56,7 +56,7 @@ export function nullable(shape: Shape): Shape {
   return (value, source) => value === null ? undefined : shape(value, source);
 }
 
-/** A member of an object. Made by a constructor, so that all look the same to the engine. */
+/** A member of an object. A class, so that all members share one hidden class in the engine. */
 class Member {
   constructor(readonly shape: Shape, readonly isRequired: boolean) {}
 }
@@ -74,7 +74,7 @@ export function object(
     if (!isJsonObject(value)) return ["an object is needed"];
     let issues: string[] | undefined;
     let count = 0;
-    // Over the members that are there: to look for one that is not takes longer.
+    // Iterates over the present members: looking up absent ones is slower.
     for (const name in value) {
       const member = members.get(name);
       if (member === undefined) {
@@ -109,7 +109,7 @@ export function list(item: Shape, itemsMax: number = Infinity): Shape {
     if (!Array.isArray(value)) return ["a list is needed"];
     if (value.length > itemsMax) return [`more than ${itemsMax} items`];
     let issues: string[] | undefined;
-    // Not forEach(), which leaves out holes.
+    // Not forEach(), which skips holes.
     for (let index = 0; index < value.length; index++) {
       const found = item(value[index], source);
       if (found !== undefined) issues = [...issues ?? [], ...inside(String(index), found)];
@@ -164,7 +164,7 @@ export function mustHaveShape(shape: Shape, value: unknown, action: string): voi
   if (issues !== undefined) throw invalidRequest(action, ...issues);
 }
 
-/** Issues of a member as those of what holds it: "a.b: problem". */
+/** Prefixes the issues of a member with its name: "a.b: problem". */
 function inside(name: string, issues: readonly string[]): string[] {
   return issues.map((issue) => {
     const isDeeper = /^[^ :]+: /.test(issue);

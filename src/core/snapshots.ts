@@ -26,7 +26,7 @@ export function takeSnapshot(ledger: Ledger): Snapshot {
   const states = [...ledger.workers()];
   const keys = keyRows(ledger.keys(undefined)?.snapshot());
   const ended = keyRows(ledger.keys(ENDED)?.snapshot());
-  // Keys that are added, replaced or purged while the parts are written do not change these.
+  // Not affected by keys that are added, replaced or purged while the parts are written.
   const tables = states.map(({ record }) => ledger.keys(record.workerId)?.snapshot());
   return {
     through: runtime.lastEventId,
@@ -55,7 +55,7 @@ function keyRows(keys: KeySnapshot | undefined): KeyRow[] {
   );
 }
 
-/** A part as it was parsed. */
+/** A parsed part. */
 interface Part<State> {
   readonly state: State;
   readonly keys: readonly KeyRow[];
@@ -65,7 +65,7 @@ interface Part<State> {
 
 /** A snapshot whose parts were parsed and checked: it can be restored. */
 export class CheckedSnapshot implements LoadedSnapshot {
-  /** The last event that it covers. */
+  /** The last event covered. */
   readonly through: number;
   /** The runtime's part. */
   readonly runtimeJson: string;
@@ -76,7 +76,7 @@ export class CheckedSnapshot implements LoadedSnapshot {
   /** The parts of the workers, parsed. */
   readonly workerParts: readonly Part<WorkerState>[];
 
-  /** Parses and checks a snapshot of a runtime. Throws `store_corrupt`, naming the member that is wrong. */
+  /** Parses and validates a snapshot of a runtime. Throws `store_corrupt`, naming the invalid member. */
   constructor(runtimeId: RuntimeId, { through, runtimeJson, workers }: LoadedSnapshot) {
     this.through = through;
     this.runtimeJson = runtimeJson;
@@ -93,13 +93,13 @@ export class CheckedSnapshot implements LoadedSnapshot {
   }
 }
 
-/** What holds between the parts of a state that was folded from events. */
+/** Checks the invariants between the parts of a snapshot. */
 function mustCohere({ through, runtimePart, workerParts }: CheckedSnapshot): void {
   const workerIds = new Set<string>();
   let createdBefore = 0;
   for (const part of [runtimePart, ...workerParts]) {
     if ([...part.keys, ...part.ended ?? []].every(([, , eventId]) => eventId <= through)) continue;
-    throw corruptSnapshot(`keys: one is of an event behind ${through}`);
+    throw corruptSnapshot(`keys: one is of an event after ${through}`);
   }
   for (const { state } of workerParts) {
     const { record: { workerId }, createdEventId, lastEventId, status, run } = state;
@@ -116,7 +116,7 @@ function mustCohere({ through, runtimePart, workerParts }: CheckedSnapshot): voi
   }
 }
 
-/** Puts a snapshot into an empty ledger. Throws `store_corrupt` when it is none, naming the member that is wrong. */
+/** Restores a snapshot into an empty ledger. Throws `store_corrupt` if it is invalid, naming the member. */
 export function restoreSnapshot(ledger: Ledger, snapshot: LoadedSnapshot): void {
   const { runtimePart, workerParts } = snapshot instanceof CheckedSnapshot
     ? snapshot
@@ -131,7 +131,7 @@ function parsePart<State>(text: string, shape: Shape, what: string): Part<State>
   try {
     part = JSON.parse(text);
   } catch (cause) {
-    throw corruptSnapshot(`${what}: it is no JSON`, cause);
+    throw corruptSnapshot(`${what}: it is not valid JSON`, cause);
   }
   const issues = shape(part, "stored");
   if (issues !== undefined) throw corruptSnapshot(`${what}: ${issues.join("; ")}`);

@@ -52,21 +52,21 @@ export interface LoadedStore {
    * without their `entries`, which nothing is folded from.
    */
   readonly events: AsyncIterable<readonly string[]>;
-  /** Events that an interrupted operation on the store has not recorded; the opening does. */
+  /** Events that an interrupted operation on the store left unrecorded; the opening records them. */
   readonly unrecorded?: readonly UnrecordedEvent[];
 }
 
-/** A custom event of the runtime that is to be recorded once. */
+/** A custom event of the runtime to record exactly once. */
 export interface UnrecordedEvent {
   /** Its name. */
   readonly name: string;
   /** Its data. */
   readonly data: JsonObject;
-  /** Idempotency key. An event with this key may be in the log already. */
+  /** Idempotency key. The log may already contain an event with this key. */
   readonly key: string;
   /** Fingerprint for the key. */
   readonly request: string;
-  /** It is due when the log ends before this event: before, the operation has not taken effect. */
+  /** The event is recorded only if the log ends before this event; otherwise the operation has not taken effect. */
   readonly endsBefore: number;
   /** Called when the event is durable. Does not reject. */
   recorded(): Promise<void>;
@@ -180,7 +180,7 @@ export interface RuntimeStore {
    * Never called again before it settled. After a rejection nothing of the
    * batch is there, unless the code is `store_poisoned` or `store_vanished`:
    * then it is not known. A batch that does not follow the last event is
-   * `store_fenced`: somebody else wrote. After these three codes the store
+   * `store_fenced`: another writer appended. After these three codes the store
    * takes nothing more, and every later append is refused with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
@@ -196,7 +196,7 @@ export interface RuntimeStore {
    * Removes whole stretches of the oldest events, as far as `through` and as
    * far as no snapshot (nor the one before it) needs them. Only on request.
    * With `through` just before the `firstEventId` of a dry run it removes what
-   * that one reported and nothing else, whatever was saved in between.
+   * that one reported and nothing else, regardless of snapshots in between.
    */
   prune(prune: PruneEvents): Promise<PrunedEvents>;
   /** Waits until everything that is written behind the log is written. */

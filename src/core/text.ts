@@ -10,7 +10,7 @@ export function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
 
-/** A sum of bytes in UTF-8 that encodes its texts only if a bound is near. */
+/** A sum of UTF-8 bytes that encodes the texts only when a bound is near. */
 export class Utf8Sum {
   #bytes = 0;
   #texts: string[] = [];
@@ -22,7 +22,7 @@ export class Utf8Sum {
     this.#units += text.length;
   }
 
-  /** Whether all texts take at most `bytesMax` bytes. */
+  /** Returns true if all texts together take at most `bytesMax` bytes. */
   fits(bytesMax: number): boolean {
     if (this.#bytes + this.#units * 3 <= bytesMax) return true;
     if (this.#bytes + this.#units > bytesMax) return false;
@@ -33,7 +33,7 @@ export class Utf8Sum {
   }
 }
 
-/** How many texts, from the first on, fit a page of `bytesMax` bytes; at least one if there is one. */
+/** Number of leading texts that fit a page of `bytesMax` bytes; at least one if there is any. */
 export function fittingCount(texts: readonly string[], bytesMax: number): number {
   const sum = new Utf8Sum();
   for (const [index, text] of texts.entries()) {

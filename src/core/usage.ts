@@ -59,7 +59,7 @@ const report = object({ model }, amountShapes);
 export const totalsShape: Shape = object(amountShapes);
 /** {@linkcode UsageTotals} with the model that was used. */
 export const usageShape: Shape = object({ model, ...amountShapes });
-/** {@linkcode UsageByModel}; what is summed up for models past the bound has a name of its own. */
+/** {@linkcode UsageByModel}; further models past the bound share one name. */
 export const usageByModelShape: Shape = dictionary(model, totalsShape, limits.modelsMax + 1);
 
 /** Checks and completes usage to record. Throws `invalid_request`. */
@@ -69,7 +69,7 @@ export function parseUsage(value: UsageReport): UsageTotals & { readonly model: 
   return { model: value.model, ...Object.fromEntries(given) };
 }
 
-/** The sum of two totals, amount by amount. A sum past the exact integers stays at the largest of them. */
+/** The sum of two totals, amount by amount, saturating at the largest safe integer. */
 export function addUsage(a: UsageTotals, b: UsageTotals): UsageTotals {
   return Object.freeze({
     inputTokens: sum(a.inputTokens, b.inputTokens),
@@ -93,14 +93,14 @@ export function addUsageOf(totals: UsageByModel, model: string, usage: UsageTota
   return Object.freeze({ ...totals, [name]: addUsage(before ?? noUsage, usage) });
 }
 
-/** The name that a model is counted under. One name of the bound is kept for those without a name of their own. */
+/** The name that a model is counted under. One name within the bound is reserved for {@linkcode OTHER_MODELS}. */
 function countedAs(totals: UsageByModel, model: string): string {
   if (Object.hasOwn(totals, model)) return model;
   const names = Object.keys(totals).length - Number(Object.hasOwn(totals, OTHER_MODELS));
   return names < limits.modelsMax - 1 ? model : OTHER_MODELS;
 }
 
-/** The report of usage that is not counted as it was recorded; `total` and `byModel` are those after it. */
+/** Reports usage that could not be counted exactly; `total` and `byModel` include it. */
 export function usageNotice(
   total: UsageTotals,
   byModel: UsageByModel,

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Calls everybody who listens. */
+/** A set of listeners to call. */
 export class WakeUp {
   readonly #callbacks = new Set<() => void>();
 
@@ -23,7 +23,7 @@ export class WakeUp {
     this.#callbacks.delete(callback);
   }
 
-  /** Calls everybody who listens now. */
+  /** Calls the current listeners. */
   wake(): void {
     for (const callback of [...this.#callbacks]) callback();
   }

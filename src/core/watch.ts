@@ -28,15 +28,15 @@ export interface WatchSource {
   failure(): Error | undefined;
   /** Whether the runtime was closed. */
   isClosed(): boolean;
-  /** Whether no further event can come: the watched worker was purged. */
+  /** True if no further event can come because the watched worker was purged. */
   isOver(): boolean;
-  /** Whether this is the last event there is to watch. */
+  /** Returns true if this is the last event of the watch. */
   isLast(event: RuntimeEvent): boolean;
   /** A page of events. */
   read(options: PageOptions): Promise<EventPage>;
 }
 
-/** A call of `next` that waits for its event. */
+/** A pending call of `next`. */
 interface Call {
   readonly resolve: (result: IteratorResult<RuntimeEvent, void>) => void;
   readonly reject: (error: unknown) => void;
@@ -49,8 +49,8 @@ const DONE: IteratorResult<RuntimeEvent, void> = { done: true, value: undefined 
  * aborts, the runtime closes or the worker is purged, and with the error when
  * the source fails.
  *
- * An object of its own and not a generator: `return()` of a generator waits
- * until its `next()` has settled. It listens only while a call waits.
+ * Not a generator: `return()` of a generator waits until its `next()` has
+ * settled. Listens only while a call is pending.
  */
 export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
   readonly #source: WatchSource;
@@ -65,12 +65,12 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
   #isEnded = false;
   #unlisten: (() => void) | undefined;
 
-  /** A watch that has read nothing yet. */
+  /** Creates a watch; nothing is read yet. */
   constructor(source: WatchSource, after: number, signal: AbortSignal | undefined) {
     this.#source = source;
     this.#after = after;
     this.#signal = signal;
-    // The last event of a purged worker may lie before the cursor that was asked for.
+    // The last event of a purged worker may precede the requested cursor.
     this.#cursor = Math.min(after, source.newest());
   }
 
@@ -82,7 +82,7 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
     });
   }
 
-  /** Ends the watch, and every call of `next` that waits. */
+  /** Ends the watch and every pending call of `next`. */
   return(): Promise<IteratorResult<RuntimeEvent, void>> {
     this.#end();
     return Promise.resolve(DONE);
@@ -104,7 +104,7 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
     await this.return();
   }
 
-  /** Answers the calls that wait; then reads, or listens for news. */
+  /** Settles the pending calls; then reads, or waits for new events. */
   #advance(): void {
     while (this.#calls.length > 0) {
       if (this.#endsNow()) return this.#end();

@@ -98,7 +98,7 @@ export interface WorkerHost {
  * `runtime_stopped`, `runtime_closed`, `conflict`, `key_reused`,
  * `limit_exceeded`, the store's `store_io`, `no_space`, `store_poisoned`,
  * `store_vanished` and `store_fenced`, and the reason of an aborted `signal`;
- * what it throws besides is said with it. After a rejection the command happened completely
+ * further errors are documented with each method. After a rejection the command happened completely
  * or not at all; with a `key` it can be repeated safely.
  */
 export class Worker {

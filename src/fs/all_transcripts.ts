@@ -19,7 +19,7 @@ export async function flushAll(transcripts: Transcripts): Promise<void> {
   }
 }
 
-/** Rebuilds the transcripts that must be. One that cannot be rebuilt keeps the log it needs from being pruned. */
+/** Rebuilds transcripts where necessary. One that cannot be rebuilt prevents the log it needs from being pruned. */
 export async function rebuildAll(transcripts: Transcripts): Promise<void> {
   for (const workerId of transcripts.toRebuild()) await transcripts.rebuild(workerId);
 }

@@ -1,6 +1,6 @@
 /**
- * Moving things aside, into `salvage/`: nothing is written and nothing is
- * lost, also on a full disk. Nothing there is ever removed by the store.
+ * Moving files aside into `salvage/`. A rename loses nothing and works on a
+ * full disk. The store never removes anything from that directory.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { guarded, guardedAsync, isExisting } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import { type RuntimeLayout, TEMPORARY_SUFFIX } from "./layout.ts";
 
-/** Files that the directory may hold; past it, the operator has to move them away. */
+/** Most files in the directory; beyond that, the operator has to move them away. */
 const SALVAGE_FILES_MAX = 256;
 
-/** Moves what a path names into `salvage/`, durably; returns its new name. */
+/** Moves a file or directory into `salvage/`, durably. Returns its new name. */
 export async function moveAside(fs: FileSystem, layout: RuntimeLayout, path: string): Promise<string> {
   const target = await freeInSalvage(fs, layout, basename(path));
   await guardedAsync("move", path, async () => {
@@ -25,7 +25,7 @@ export async function moveAside(fs: FileSystem, layout: RuntimeLayout, path: str
   return basename(target);
 }
 
-/** Moves aside what lies in the place of a file and is none. Whether there was something. */
+/** Moves aside anything but a regular file at the path of a file. Returns whether there was such a thing. */
 export async function clearForFile(fs: FileSystem, layout: RuntimeLayout, path: string): Promise<boolean> {
   const kind = guarded("stat", path, () => fs.stat(path)?.kind ?? "file");
   if (kind === "file") return false;
@@ -33,7 +33,7 @@ export async function clearForFile(fs: FileSystem, layout: RuntimeLayout, path: 
   return true;
 }
 
-/** {@linkcode replaceFile}; what is no file, in its place or in that of its temporary file, is moved aside. */
+/** {@linkcode replaceFile}, after moving aside anything but a regular file at its path or that of its temporary file. */
 export async function replaceInStore(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -53,7 +53,7 @@ export async function replaceInStore(
   }
 }
 
-/** A path in `salvage/` that is free, numbered so that nothing kept before is ever overwritten. */
+/** Returns an unused path in `salvage/`, numbered so that nothing is ever overwritten. */
 export async function freeInSalvage(fs: FileSystem, layout: RuntimeLayout, label: string): Promise<string> {
   const directory = layout.salvage;
   try {

@@ -127,7 +127,7 @@ export function readCheckpoint(
     const stat = fs.stat(path);
     if (stat === undefined) return undefined;
     if (stat.kind !== "file") throw corrupt(name, notAFile(stat.kind));
-    // One file for both looks: a reader beside a writer may find another of that name a moment later, or none.
+    // Both reads use one open file: beside a writer, the name may refer to another file a moment later, or to none.
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;
     try {
@@ -182,7 +182,7 @@ function parsed(file: OpenFile, runtimeId: string, name: string, size: number): 
   return { position, snapshot, rows, purgedLeft, bytes: size };
 }
 
-/** Throws `store_corrupt` unless a row says the same of its worker as the snapshot in it. */
+/** Throws `store_corrupt` unless a row agrees with the snapshot in it. */
 function mustBeOf(row: CheckpointRow | undefined, state: WorkerState, name: string): void {
   const { record: { workerId }, createdEventId, transcriptLength } = state;
   const isSame = row?.workerId === workerId && row.createdEventId === createdEventId &&
@@ -206,7 +206,7 @@ function parseRow(line: string, name: string): CheckpointRow {
   const text = line.endsWith(",") ? line.slice(0, -1) : line;
   const at = text.indexOf(SNAPSHOT);
   const row = parseObject(`${text.slice(0, at)}}`, name);
-  if (at === -1) throw corrupt(name, "a row of it has no snapshot");
+  if (at === -1) throw corrupt(name, "one of its rows has no snapshot");
   mustHave(rowShape, row, name);
   return { ...row as unknown as CheckpointRow, snapshot: text.slice(at + SNAPSHOT.length, -1) };
 }

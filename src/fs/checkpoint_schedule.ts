@@ -1,17 +1,17 @@
 /**
- * When a checkpoint is due: once the log after the last one is long, and
- * several times as long as a checkpoint, so that writing them costs a bounded
- * share of what is appended.
+ * The schedule of checkpoints. One is due once the log after the last is long,
+ * and several times as long as a checkpoint, so that checkpoints cost a bounded
+ * share of the bytes appended.
  *
  * @module
  */
 import type { StoreConfig } from "./config.ts";
 import { SYNC_TURNS } from "./known_transcript.ts";
 
-/** The log must be so many times as long as the last checkpoint. */
+/** Minimum ratio of the log's length to the size of the last checkpoint. */
 const CHECKPOINTS = 4;
 
-/** Counts what was appended since the last checkpoint. */
+/** Counts events and bytes appended since the last checkpoint. */
 export class CheckpointSchedule {
   readonly #limits: StoreConfig["limits"];
   /** Bytes of the log after the last checkpoint. */
@@ -22,7 +22,7 @@ export class CheckpointSchedule {
   #checkpointBytes = 0;
   #turn = 0;
 
-  /** A schedule within the limits of a store. */
+  /** Creates a schedule with the limits of a store. */
   constructor(limits: StoreConfig["limits"]) {
     this.#limits = limits;
   }

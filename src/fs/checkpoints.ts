@@ -39,7 +39,7 @@ export class Checkpoints {
     this.#currentIsGood = current !== undefined;
     if (current !== undefined) return current;
     const previous = this.#tryRead(this.#layout.previousCheckpoint, PREVIOUS);
-    // A writer that is between its two renames leaves no newest one for a moment.
+    // Between its two renames a writer leaves no newest checkpoint for a moment.
     const renamed = previous === undefined
       ? undefined
       : this.#tryRead(this.#layout.checkpoint, CURRENT, false);

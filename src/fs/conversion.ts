@@ -1,6 +1,6 @@
 /**
- * Recognizes files that a text tool has rewritten: every checksum fails then,
- * and the cause is worth more than the first byte that differs.
+ * Recognizes files that a text tool has rewritten. Every checksum fails then,
+ * and the cause is more useful than the offset of the first difference.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const CARRIAGE_RETURN = 0x0d;
 /** Longer than the first line of any segment or transcript. */
 const PREFIX_BYTES = 4_096;
 
-/** The conversion that the beginning of a file shows; `undefined` if it shows none. */
+/** Describes the conversion that the beginning of a file reveals; `undefined` if there is none. */
 export function conversionOf(bytes: Uint8Array): string | undefined {
   if (BYTE_ORDER_MARK.every((byte, index) => bytes[index] === byte)) {
     return "it begins with a byte order mark, so an editor or a conversion has rewritten it";
@@ -24,7 +24,7 @@ export function conversionOf(bytes: Uint8Array): string | undefined {
     : undefined;
 }
 
-/** {@linkcode conversionOf} an open file, as the end of a message; empty if there is nothing to say. */
+/** {@linkcode conversionOf} an open file as the suffix of a message; empty if there is none. */
 export function conversionHint(file: OpenFile): string {
   const { size } = file.stat();
   const conversion = conversionOf(readBytes(file, 0, Math.min(size, PREFIX_BYTES)));

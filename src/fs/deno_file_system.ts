@@ -53,9 +53,9 @@ function fileIdentity(info: Deno.FileInfo): FileIdentity {
 }
 
 /**
- * Time of a change, or NaN while a later one could have the same. Deno cuts
- * the time of the inode's change to a second, which may be the present one;
- * FAT cuts times to two.
+ * Time of a change, or NaN while a later change could have the same time. Deno
+ * truncates the inode's change time to a second, which may be the current one;
+ * FAT truncates times to two seconds.
  */
 function settled(modifiedMs: number, changedMs: number): number {
   const stepMs = CLOCK_STEP_MS + (modifiedMs % 1_000 === 0 ? 2_000 : 1_000);
@@ -91,7 +91,7 @@ function isThere(path: string): boolean {
 /** A clock of a file system may stand still for so long: what changed since within that time looks unchanged. */
 const CLOCK_STEP_MS = 100;
 
-/** The file of a handle. Fails with EBADF once that was closed. */
+/** The file of a handle. Fails with EBADF after the handle was closed. */
 function opened(file: Deno.FsFile | undefined): Deno.FsFile {
   if (file !== undefined) return file;
   throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
@@ -124,8 +124,8 @@ class DenoFile implements OpenFile {
   }
 
   /**
-   * The end of the file: a program that asks Linux for the times of a file
-   * makes it count the next write as a change of its own (multigrain
+   * Seeks to the end instead of reading the file's status: once a program reads
+   * the times of a file, Linux gives the next write a new timestamp (multigrain
    * timestamps, since 6.13), and the next sync takes a third longer.
    */
   size(): number {
@@ -240,10 +240,10 @@ export class DenoFileSystem implements FileSystem {
   }
 
   openDirectory(path: string): OpenDirectory {
-    // A FIFO would block the opening; the kind is read first.
+    // Opening a FIFO would block, so the kind is checked first.
     const { isDirectory } = Deno.lstatSync(path);
     if (isDirectory) return new DenoDirectory(Deno.openSync(path));
-    throw Object.assign(new Error(`Cannot open ${JSON.stringify(path)}: it is no directory`), {
+    throw Object.assign(new Error(`Cannot open ${JSON.stringify(path)}: it is not a directory`), {
       code: "ENOTDIR",
     });
   }
@@ -299,12 +299,12 @@ export class DenoFileSystem implements FileSystem {
     await Deno.rename(from, to);
   }
 
-  /** Throws when there is something else than a regular file. To open a FIFO waits until somebody writes to it. */
+  /** Throws for anything but a regular file. Opening a FIFO would block until it has a writer. */
   #mustBeFile(path: string): void {
     const kind = this.stat(path)?.kind ?? "file";
     if (kind === "file") return;
     const code = kind === "directory" ? "EISDIR" : kind === "link" ? "ELOOP" : "ENXIO";
-    const error = new Error(`Cannot open ${JSON.stringify(path)}: it is no regular file`);
+    const error = new Error(`Cannot open ${JSON.stringify(path)}: it is not a regular file`);
     throw Object.assign(error, { code, syscall: "open", path });
   }
 

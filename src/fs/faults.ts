@@ -8,7 +8,7 @@ import { dirname } from "@std/path";
 import { type FileSpot, isRuntimeError, RuntimeError, withSpot } from "../core/errors.ts";
 
 const NO_SPACE: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
-/** Codes that say what lies in the place of a file or of a directory above it. */
+/** Codes that reveal what was found instead of a file or of a directory above it. */
 const WRONG_KIND: ReadonlyMap<string, string> = new Map([
   ["EISDIR", "it is a directory, not a file"],
   ["ELOOP", "it is a symbolic link, not a file"],
@@ -54,7 +54,7 @@ export function storeFault(error: unknown, operation: string, path: string): Run
   return new RuntimeError("store_io", message, { operation, path, systemCode: code }, cause);
 }
 
-/** Owner and mode of what is at a path, or of the nearest directory above it that can be looked at. */
+/** Describes owner and mode of a path, or of the nearest directory above it that can be examined. */
 function ownership(path: string): string {
   for (let at = path;; at = dirname(at)) {
     try {
@@ -81,7 +81,7 @@ function missingFlag(error: Error, operation: string, path: string): RuntimeErro
   return new RuntimeError("store_permission", message, { operation, path, flag }, { cause: error });
 }
 
-/** The path without permission, if links in `path` lead to it: Deno asks for what they lead to. */
+/** The path that lacks permission, if `path` resolves to it through links: Deno checks the target. */
 function linkTarget(error: Error, path: string): string | undefined {
   const target = /access to "(.+?)"/.exec(error.message)?.[1];
   if (target === undefined || target.startsWith(dirname(path)) || path.startsWith(target)) return undefined;
@@ -106,7 +106,7 @@ export async function guardedAsync<T>(operation: string, path: string, work: () 
   }
 }
 
-/** Runs `work`; a `store_corrupt` that names no file names the spot. */
+/** Runs `work`; adds the spot to a `store_corrupt` that names no file. */
 export function located<T>(spot: FileSpot, work: () => T): T {
   try {
     return work();

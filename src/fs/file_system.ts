@@ -25,23 +25,23 @@ export interface FileStat {
 }
 
 /**
- * Identity of what a path, an open file or an open directory names. Two that
- * are equal in `device` and `inode` are the same while a handle to either one
- * is open: only then is an inode number not reused.
+ * Identity of the file or directory behind a path or a handle. Equal `device`
+ * and `inode` mean the same file only while a handle to it is open: until then
+ * the inode number is not reused.
  */
 export interface FileIdentity {
   /** Kind of the file; a symbolic link is never followed. */
   readonly kind: FileStat["kind"];
   /** Device that holds the file. */
   readonly device: number;
-  /** Number of the file on its device; 0 where the platform gives none, or none that is exact. */
+  /** Number of the file on its device; 0 if the platform provides no exact one. */
   readonly inode: number;
   /**
    * Time of the last change of the contents (of a directory: of its names).
    * NaN, which equals nothing, while a later change could still have the same time.
    */
   readonly modifiedMs: number;
-  /** Time of the last change of the inode, which no program can set; as coarse as a second, 0 where there is none. */
+  /** Time of the last change of the inode, which no program can set; as coarse as a second, 0 if unavailable. */
   readonly changedMs: number;
 }
 
@@ -86,7 +86,7 @@ export interface FileLock {
 
 /** An open directory. While it is open its inode number is not reused. */
 export interface OpenDirectory {
-  /** Identity of the directory, wherever its name went. */
+  /** Identity of the directory, even if it was renamed. */
   identity(): FileIdentity;
   /** Closes the directory. */
   close(): void;
@@ -105,16 +105,16 @@ export interface FileSystem {
   /** Whether a directory can be synced (not on Windows). */
   readonly supports: { readonly directorySync: boolean };
   /**
-   * Opens a regular file. Anything else is refused before it is opened, which
-   * could block or have an effect: `EISDIR` for a directory, `ELOOP` for a
+   * Opens a regular file. Anything else is refused before it is opened, because
+   * opening could block or have side effects: `EISDIR` for a directory, `ELOOP` for a
    * symbolic link, `ENXIO` for a FIFO, socket or device.
    */
   open(path: string, mode: OpenMode): OpenFile;
   /** What the path is, or `undefined` when it does not exist. */
   stat(path: string): FileStat | undefined;
-  /** Identity of what the path names, or `undefined` when it does not exist. */
+  /** Identity of the file or directory at the path, or `undefined` if it does not exist. */
   identity(path: string): FileIdentity | undefined;
-  /** Opens a directory, not through a link. Fails with ENOTDIR for anything else. */
+  /** Opens a directory without following links. Fails with ENOTDIR for anything else. */
   openDirectory(path: string): OpenDirectory;
   /** The names in a directory, in no certain order. */
   list(path: string): DirectoryEntry[];
@@ -138,7 +138,7 @@ export interface FileSystem {
   /**
    * Takes the exclusive lock on a file, creating the file when absent;
    * `undefined` when another handle, in this process or another, holds it.
-   * Refuses what is no regular file like {@linkcode FileSystem.open}.
+   * Refuses anything but a regular file, like {@linkcode FileSystem.open}.
    */
   lock(path: string): FileLock | undefined;
 }

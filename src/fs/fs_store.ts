@@ -81,7 +81,7 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly #checkpoints: Checkpoints;
   readonly #schedule: CheckpointSchedule;
   readonly #timer: IdleTimer;
-  /** Checkpoints and prunings: what one of them plans by, the other changes. */
+  /** Serializes checkpoints and prunings: each changes the state that the other plans with. */
   readonly #checkpointing = new OneAtATime();
   #notices: Notice[];
   #host: StoreHost | undefined;
@@ -212,7 +212,7 @@ export class FsRuntimeStore implements RuntimeStore {
         `Cannot save snapshot: it is of event ${snapshot.through}, not ${writer.lastEventId}`,
       );
     }
-    // All of this moment; what follows may take its time.
+    // A consistent view of this moment, taken before the first await.
     const { position } = writer;
     const turn = this.#schedule.isDue(this.#appliedEventId) ? this.#schedule.nextTurn() : undefined;
     const lengths = this.#transcripts.lengths();
@@ -223,7 +223,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /**
    * Writes a checkpoint and returns its size. A worker whose files cannot be
-   * written does not hold it up: the log has the lines.
+   * written does not prevent it: the log has the lines.
    */
   async #saveCheckpoint(
     snapshot: Snapshot,
@@ -244,7 +244,7 @@ export class FsRuntimeStore implements RuntimeStore {
       through,
       position,
       runtimeJson,
-      // The purges that are covered are not read again.
+      // Covered purges are not replayed again.
       purgedLeft: this.#purged.left().filter(([, purgedEventId]) => purgedEventId <= through),
       rows,
     });
@@ -258,7 +258,7 @@ export class FsRuntimeStore implements RuntimeStore {
       prunable(this.#fs, this.#layout, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
     if (dryRun) return plan(unneeded()).pruned;
     return await this.#checkpointing.run(async () => {
-      // Events that become unneeded while transcripts are synced stay: the sync may have missed their lines.
+      // Events that become removable during the sync of transcripts are kept: the sync may have missed their lines.
       const bound = unneeded();
       // Transcripts must do without these events from now on: they have to be right, and to last.
       await lookAtAll(this.#transcripts);
@@ -273,8 +273,8 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   /**
-   * Waits until transcripts and projections are written. Resolves too when
-   * files of single workers could not be: a diagnostic `projection_failed`
+   * Waits until transcripts and projections are written. Also resolves if
+   * files of individual workers could not be written: a diagnostic `projection_failed`
    * names each, its events are safe in the log, and the next flush tries again.
    */
   async flush(): Promise<void> {
@@ -432,7 +432,7 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   #flushFailed(error: unknown): void {
-    // A lost place was reported as that.
+    // A lost place has been reported already.
     if (isVanished(error)) return;
     const { message } = storeFault(error, "flush", this.#layout.directory);
     this.#notice({ code: "projection_failed", severity: "warning", message });
@@ -447,7 +447,7 @@ export class FsRuntimeStore implements RuntimeStore {
     } finally {
       await this.#flushing?.catch(() => {});
       await this.#relieving?.catch(() => {});
-      // Nothing is removed or renamed once the lock is released.
+      // Nothing may be removed or renamed after the lock is released.
       await this.#checkpointing.idle();
       this.#transcripts.close();
       this.#pages.close();
@@ -471,7 +471,7 @@ export class FsRuntimeStore implements RuntimeStore {
     else this.#host.notice(found);
   }
 
-  /** Whether nothing more may be written. */
+  /** True if nothing more may be written. */
   get #isLost(): boolean {
     return this.#writer?.failure !== undefined || this.#place.guard.failure !== undefined;
   }

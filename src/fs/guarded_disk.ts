@@ -1,6 +1,6 @@
 /**
- * The disk as an open store uses it: no path is used before or after it
- * stopped to name the store's own files.
+ * The disk of an open store: paths are used only while they name the store's
+ * own files.
  *
  * @module
  */

@@ -45,7 +45,7 @@ export interface Transcript {
   proven: boolean;
   /** With which of {@linkcode SYNC_TURNS} checkpoints it is synced, from 0. */
   readonly turn: number;
-  /** Why the file could not be read, written or synced so far. */
+  /** The reason why the file could not be read, written or synced. */
   fault: RuntimeError | undefined;
   /** The rebuilding under way. */
   rebuilding: Promise<void> | undefined;
@@ -86,7 +86,7 @@ export function lengthOf(transcript: Transcript): TranscriptLength {
 export function withSynced(length: TranscriptLength, transcript: Transcript | undefined): TranscriptLength {
   const isSame = transcript?.owner.createdEventId === length.createdEventId;
   const known = isSame ? transcript.synced : undefined;
-  // One that is to be rebuilt takes over what was synced; what came after it is in the log.
+  // A rebuild keeps the synced part; the rest comes from the log.
   if (isSame && transcript.bytes === undefined || length.transcriptBytes === undefined) {
     const lost = { ...length, transcriptBytes: undefined };
     return known === undefined ? lost : { ...lost, transcriptSynced: known };

@@ -35,20 +35,20 @@ export interface RuntimeLayout {
   readonly workers: string;
   /** Bytes that were cut off or replaced. */
   readonly quarantine: string;
-  /** What repairs set aside; never cleared. */
+  /** Files set aside by repairs; never cleared. */
   readonly salvage: string;
 }
 
 const URL_TEXT = /^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i;
 
 /**
- * The absolute path of a path or a `file:` URL, by the directory the process
- * is in now. Throws `invalid_request` for anything else.
+ * Resolves a path or a `file:` URL against the current directory. Throws
+ * `invalid_request` for anything else.
  */
 export function absolutePath(path: string | URL): string {
   if (path instanceof URL || URL_TEXT.test(path)) return pathOfUrl(path);
   if (typeof path !== "string" || path === "") throw invalidRequest("use root directory", "a path is needed");
-  // The current directory is asked for only where it is needed, and takes no permission.
+  // The current directory is read only if needed, and requires no permission.
   return isAbsolute(path) ? join(path) : join(guarded("resolve", path, () => Deno.cwd()), path);
 }
 

@@ -41,9 +41,9 @@ export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Own
   }
 }
 
-/** Takes the lock, and writes nothing. Throws as {@linkcode takeLock} does. */
+/** Takes the lock without writing. Throws the errors of {@linkcode takeLock}. */
 export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<FileLock> {
-  // Locking creates the file where there is none.
+  // Locking creates the file if it is missing.
   guarded("lock", layout.lock, () => mustBeFile(fs, layout.lock, nameOf(layout, layout.lock)));
   const held = await tryLock(fs, layout.lock);
   if (held === undefined) throw lockedError(fs, layout);
@@ -57,7 +57,7 @@ export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<F
   }
 }
 
-/** Writes who holds the lock. */
+/** Records the owner of the lock. */
 export async function writeOwner(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<void> {
   const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
   await replaceInStore(fs, layout, layout.owner, () => [bytes], { durable: false });

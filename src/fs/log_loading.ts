@@ -58,7 +58,7 @@ export function replayLine(line: LoggedLine, memory: LineBuffer): ReplayedEvent 
   return { text, effect: { kind, id, workerId: workerId as WorkerId } };
 }
 
-/** The value of a JSON text; `undefined` if it is none, which the runtime finds out for itself. */
+/** The value of a JSON text; `undefined` if it is invalid, which the runtime reports. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -248,7 +248,7 @@ class LogReader {
     if (size < position.offset) {
       throw corrupt(
         name,
-        `it ends before event ${through}, which a checkpoint covers: an older copy, or one that was taken while the store was in use?`,
+        `it ends before event ${through}, which a checkpoint covers: an older copy, or one taken while the store was in use?`,
         {
           byteOffset: size,
           eventIds,

@@ -39,9 +39,9 @@ export interface Replay {
 }
 
 /**
- * Gives the texts of the events in chunks. Effects are taken in once their
- * chunk was folded: no file is removed for an event that makes no sense.
- * Returns the end of the log once it is mended.
+ * Yields the texts of the events in chunks. Effects are applied after their
+ * chunk was folded, so no file is removed for an invalid event. Returns the end
+ * of the recovered log.
  */
 export async function* replayLog(replay: Replay): AsyncGenerator<readonly string[], LogEnd, void> {
   const { fs, layout, runtimeId, segments, start, transcripts, wasSynced } = replay;

@@ -48,11 +48,11 @@ export interface WriterOptions {
   readonly durability: "synced" | "written";
   /** A segment is closed once it is longer. */
   readonly segmentBytes: number;
-  /** Checks that the paths still name the files written. Without one, links and size are checked. */
+  /** Checks that the paths still name the files written. If omitted, only links and size are checked. */
   readonly guard?: PlaceGuard | undefined;
   /** Takes what is noticed. */
   readonly notice: (notice: Notice) => void;
-  /** Takes a final failure, at the moment it happens. */
+  /** Receives a final failure as soon as it happens. */
   readonly lost?: ((error: RuntimeError) => void) | undefined;
 }
 
@@ -62,7 +62,7 @@ export class LogWriter {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #options: WriterOptions;
-  /** Replaced when it changes: readers keep the list that they began with. */
+  /** Replaced on each change: readers keep the list that they started with. */
   #segments: readonly number[];
   readonly #lines = new LineBuffer();
   readonly #clock: SyncClock;
@@ -74,7 +74,7 @@ export class LogWriter {
   /** Size of the file: `#offset` and the room behind it. */
   #size: number;
   #room = new LogRoom();
-  /** Bytes written, and how many of them are synced. */
+  /** Bytes written, and the number of them that are synced. */
   #writtenBytes = 0;
   #syncedBytes = 0;
   #failure: RuntimeError | undefined;
@@ -190,7 +190,7 @@ export class LogWriter {
     this.close();
   }
 
-  /** Ends the log for good: every later append is refused with this error, or with an earlier one. */
+  /** Ends the log permanently: every later append is refused with this error, or with an earlier one. */
   fail(error: RuntimeError): void {
     this.#fail(error);
   }
@@ -301,7 +301,7 @@ export class LogWriter {
   }
 
   async #syncFile(file: OpenFile): Promise<void> {
-    // What is appended while the sync is under way is not part of it.
+    // Bytes appended during the sync are not part of it.
     const written = this.#writtenBytes;
     try {
       await this.#clock.sync(file);
@@ -312,8 +312,8 @@ export class LogWriter {
   }
 
   /**
-   * Checks before each write that the store is in its place and the file as
-   * long as this writer left it. What others wrote is not written over.
+   * Checks before each write that the store is in its place and that the file
+   * has the size this writer left. Bytes of other processes are not overwritten.
    */
   #checkFile(file: OpenFile): void {
     const { guard } = this.#options;

@@ -1,21 +1,21 @@
 /**
- * Work that must not overlap.
+ * Serialized work.
  *
  * @module
  */
 
-/** Runs pieces of work one after the other, in the order of the calls. */
+/** Runs functions one at a time, in the order of the calls. */
 export class OneAtATime {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Runs `work` after all that was given before, however that ended. */
+  /** Runs `work` after all earlier work has settled. */
   run<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(work);
     this.#last = result.catch(() => {});
     return result;
   }
 
-  /** Resolves when all work given so far has ended. */
+  /** Resolves when all work given so far has settled. */
   async idle(): Promise<void> {
     await this.#last;
   }

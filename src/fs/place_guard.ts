@@ -1,8 +1,8 @@
 /**
  * Path identity: while a store is open, its paths must name the files that it
- * opened. Handles of its directories and of its lock stay open, and what the
- * paths name is compared with them: a remembered inode number may be that of
- * another file by now, unless a handle keeps it from being reused.
+ * opened. Handles to its directories and its lock stay open and are compared
+ * with the paths: an inode number alone could have been reused, unless an open
+ * handle prevents that.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { corrupt, guarded, storeFault, systemCode } from "./faults.ts";
 import type { FileIdentity, FileLock, FileSystem, OpenDirectory, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 
-/** A path and the handle of what it named at opening. */
+/** A path and a handle to the file or directory that it named at opening. */
 interface Held {
   readonly path: string;
   readonly handle: { identity(): FileIdentity };
@@ -22,14 +22,14 @@ function heldAt(path: string, handle: Held["handle"]): Held {
   return { path, handle, identity: guarded("check", path, () => handle.identity()) };
 }
 
-/** Codes of a lookup that fails because something else is at a part of the path. */
+/** Error codes of a lookup that fails because part of the path is missing or of another kind. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 
 /** Checks that the paths of an open store still name what it opened. */
 export class PlaceGuard {
-  /** Takes the error at the moment the store has lost its place. Called once. */
+  /** Receives the error as soon as the store has lost its place. Called once. */
   onLost: ((error: RuntimeError) => void) | undefined;
-  /** Whether the disk's numbers identify files. If not, only links and sizes are checked. */
+  /** True if inode numbers identify files. If not, only links and sizes are checked. */
   readonly isExact: boolean;
   readonly #fs: FileSystem;
   readonly #layout: RuntimeLayout;
@@ -39,14 +39,14 @@ export class PlaceGuard {
   #runtime: Held | undefined;
   #events: Held | undefined;
   #segment: Held | undefined;
-  /** Times of the directories when everything in them was last compared. */
+  /** Times of the directories when their contents were last compared. */
   #runtimeSeen: FileIdentity | undefined;
   #eventsSeen: FileIdentity | undefined;
-  /** Whether the time of a directory shows that a name in it has changed. */
+  /** True if the time of a directory reveals changes of the names in it. */
   #isTimed = true;
   #failure: RuntimeError | undefined;
 
-  /** Holds the runtime's directory and its lock. Throws `store_vanished` if they were replaced meanwhile. */
+  /** Opens handles to the runtime's directory and its lock. Throws `store_vanished` if they were replaced meanwhile. */
   constructor(fs: FileSystem, layout: RuntimeLayout, lock: FileLock) {
     this.#fs = fs;
     this.#layout = layout;
@@ -63,12 +63,12 @@ export class PlaceGuard {
     }
   }
 
-  /** Why the store has lost its place; it takes nothing more. */
+  /** The reason why the store has lost its place; every later call is refused. */
   get failure(): RuntimeError | undefined {
     return this.#failure;
   }
 
-  /** Holds the directories of the log and of the workers too, once they are there. */
+  /** Opens handles to the directories of the log and of the workers, once they exist. */
   holdInside(): void {
     const { events, workers } = this.#layout;
     this.#events = this.#hold(events);
@@ -79,14 +79,14 @@ export class PlaceGuard {
   }
 
   /**
-   * Learns from a change of the runtime's directory just now whether times
-   * show changes: not where the disk keeps none, or keeps another clock.
+   * Determines, from a recent change of the runtime's directory, whether times
+   * reveal changes: not if the disk keeps no times, or uses another clock.
    */
   learnClock(): void {
     if (this.#runtime !== undefined) this.#isTimed = Number.isNaN(this.#look(this.#runtime).modifiedMs);
   }
 
-  /** Throws `store_vanished` unless the paths of the directories and of the lock name what is held. */
+  /** Throws `store_vanished` unless the paths of the directories and of the lock match the handles. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#runtime === undefined) return;
@@ -98,9 +98,9 @@ export class PlaceGuard {
 
   /**
    * Throws `store_vanished` unless the path of the open segment, too, names
-   * `file`. A lookup of the segment itself makes the next sync slower (Linux
-   * counts the next write as a change of its own), so that it is looked up only
-   * when a name in its directory may have changed.
+   * `file`. Looking up the segment itself makes the next sync slower (Linux
+   * gives the next write a new timestamp), so it is looked up only when a name
+   * in its directory may have changed.
    */
   confirm(file: OpenFile, path: string, segments: readonly number[]): void {
     this.check();
@@ -109,12 +109,12 @@ export class PlaceGuard {
     if (this.#segment?.handle === file && this.#isUnchanged(found, this.#eventsSeen)) return;
     if (this.#segment?.handle !== file) this.#segment = heldAt(path, file);
     this.#look(this.#segment);
-    // Only once the time is certain: listing takes time, and so soon nobody rotates older files.
+    // Only once the time is conclusive: listing is slow, and older files are not expected to change this early.
     if (!Number.isNaN(found.modifiedMs)) this.#findAll(segments);
     this.#eventsSeen = found;
   }
 
-  /** The error to throw for a call that failed: a lost place explains every other. */
+  /** Returns the error to throw for a failed call: a lost place takes precedence. */
   explain(error: unknown): unknown {
     try {
       this.check();
@@ -124,7 +124,7 @@ export class PlaceGuard {
     return error;
   }
 
-  /** Notes that the place is lost; returns the error to throw from now on. */
+  /** Records that the place is lost. Returns the error to throw from now on. */
   lose(error: RuntimeError): RuntimeError {
     if (this.#failure !== undefined) return this.#failure;
     this.#failure = error;
@@ -132,7 +132,7 @@ export class PlaceGuard {
     return error;
   }
 
-  /** Closes the directories; the lock is its owner's. */
+  /** Closes the handles of the directories; the lock belongs to its owner. */
   release(): void {
     for (const directory of this.#directories.splice(0)) closeDirectory(directory);
   }
@@ -150,7 +150,7 @@ export class PlaceGuard {
     const found = this.#identityAt(held.path);
     if (found !== undefined) {
       if (isSame(found, held.identity)) return found;
-      // A disk may number a file anew while it is open, as overlays do when they copy it.
+      // A file system may renumber an open file, as overlays do on copy-up.
       held.identity = heldAt(held.path, held.handle).identity;
       if (isSame(found, held.identity)) return found;
     }
@@ -191,7 +191,7 @@ export function vanished(file: string, reason: string): RuntimeError<"store_vani
   return new RuntimeError("store_vanished", message, { file, reason });
 }
 
-/** Whether an error says that the store has lost its place. */
+/** Returns true for the error of a store that has lost its place. */
 export function isVanished(error: unknown): error is RuntimeError<"store_vanished"> {
   return isRuntimeError(error) && error.code === "store_vanished";
 }
@@ -201,8 +201,8 @@ function isSame(one: FileIdentity, other: FileIdentity): boolean {
 }
 
 /**
- * Whether lock and directory have numbers that identify them: they differ, and
- * a path that is looked up and opened anew gives the same ones.
+ * Returns true if inode numbers identify the lock and the directory: they
+ * differ, and repeated lookups and openings of a path return the same ones.
  */
 function hasNumbers(fs: FileSystem, layout: RuntimeLayout, lock: FileLock): boolean {
   const held = lock.identity();
@@ -215,7 +215,7 @@ function hasNumbers(fs: FileSystem, layout: RuntimeLayout, lock: FileLock): bool
         fs.identity(layout.directory),
       ];
       if (opened.inode === 0 || held.inode === 0 || isSame(opened, held)) return false;
-      // More than once it is no rename at that moment.
+      // A mismatch on repeated attempts is not caused by a concurrent rename.
       if (found !== undefined && again !== undefined && isSame(found, opened) && isSame(again, opened)) {
         return true;
       }
@@ -230,16 +230,16 @@ function openDirectory(fs: FileSystem, layout: RuntimeLayout, path: string): Ope
   try {
     return fs.openDirectory(path);
   } catch (error) {
-    if (systemCode(error) === "ENOTDIR") throw corrupt(nameOf(layout, path), "it is no directory");
+    if (systemCode(error) === "ENOTDIR") throw corrupt(nameOf(layout, path), "it is not a directory");
     throw error;
   }
 }
 
-/** The handle is gone even when closing fails. */
+/** Closes a handle; it is released even if closing fails. */
 function closeDirectory(directory: OpenDirectory): void {
   try {
     directory.close();
   } catch {
-    // Nothing was written through it.
+    // Nothing was written through the handle.
   }
 }

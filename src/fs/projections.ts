@@ -58,7 +58,7 @@ export class Projections {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #host: ProjectionHost;
-  /** Workers whose files are not current, by the event that the state must have reached before they are written. */
+  /** Workers whose files are stale, with the event that the state must include before they are written. */
   readonly #dirty = new Map<WorkerId, number>();
   /** The same for the overview. */
   #overviewDirty: number | undefined;
@@ -112,7 +112,7 @@ export class Projections {
     if (this.#overviewDirty !== undefined) await this.#writeOverview();
   }
 
-  /** Whether the view has the events that made a file stale. If not, what is written now must be written again. */
+  /** Returns true if the view includes the events that made a file stale. If not, the file must be written again later. */
   #isAdopted(dirtyThrough: number | undefined): boolean {
     return (dirtyThrough ?? 0) <= this.#host.view.runtime.lastEventId;
   }
@@ -142,12 +142,12 @@ export class Projections {
     }
   }
 
-  /** Marks the files of a worker as not current, whatever the state is. */
+  /** Marks the files of a worker as stale unconditionally. */
   #markDirty(workerId: WorkerId): void {
     this.#dirty.set(workerId, this.#dirty.get(workerId) ?? 0);
   }
 
-  /** Makes the directory of a worker; something else in its place is moved aside. */
+  /** Creates the directory of a worker; anything else at its path is moved aside. */
   async #makeDirectory(workerId: WorkerId): Promise<void> {
     try {
       makeWorkerDirectory(this.#fs, this.#layout, workerId);

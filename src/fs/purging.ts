@@ -13,8 +13,9 @@ import { type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "./layout.ts"
 const FILES: ReadonlySet<string> = new Set(["worker.json", "state.json", "usage.json", "transcript.jsonl"]);
 
 /**
- * Times that the files of a worker are listed: a projection and the transcript
- * may each be renamed into place once more, by calls that began before the purge.
+ * Number of times that the files of a worker are listed: a projection and the
+ * transcript may each be renamed into place once more by calls that began before
+ * the purge.
  */
 const LISTINGS_MAX = 3;
 
@@ -60,7 +61,7 @@ export class PurgedWorkers {
     this.#notice = notice;
   }
 
-  /** Takes over what a checkpoint says is left. */
+  /** Adopts the list of leftovers from a checkpoint. */
   restore(left: Iterable<readonly [string, number]>): void {
     for (const [workerId, purgedEventId] of left) this.#left.set(workerId as WorkerId, purgedEventId);
   }

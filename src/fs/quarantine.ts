@@ -47,8 +47,8 @@ export class Quarantine {
   }
 
   /**
-   * Keeps the bytes of a file from `start` to `end`, durably; returns the name of the last file made. What is no file
-   * cannot be copied, and is moved to `salvage/`.
+   * Keeps the bytes of a file from `start` to `end`, durably; returns the name of the last file made. Anything but
+   * a file cannot be copied and is moved to `salvage/`.
    */
   async keep(path: string, start = 0, end: number = Infinity): Promise<string> {
     return await guardedAsync("keep in quarantine", path, async () => {

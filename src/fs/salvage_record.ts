@@ -1,8 +1,8 @@
 /**
  * `salvage/pending.json`: the events that a repair is about to lose. Written
- * and synced before the first step of it, and removed when the event
- * `runtime.salvaged` is recorded: by the repair itself, or by the next opening
- * when the repair was interrupted.
+ * and synced before the first step of the repair, and removed when the event
+ * `runtime.salvaged` is recorded, by the repair itself or, if it was
+ * interrupted, by the next opening.
  *
  * @module
  */
@@ -56,7 +56,7 @@ export function pendingSalvage(
   return record && [record.firstLostEventId, record.lastLostEventId];
 }
 
-/** Writes the range, durably. Replaces that of an interrupted repair, which `lost` must include. */
+/** Writes the range durably. Replaces that of an interrupted repair, which `lost` must include. */
 export async function beginSalvage(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -69,7 +69,7 @@ export async function beginSalvage(
   await replaceFile(fs, pathOf(layout), [bytes], { durable: true });
 }
 
-/** The event that an interrupted repair has not recorded. One whose file is damaged is left alone, with a notice. */
+/** The event that an interrupted repair has not recorded. A damaged file is left alone and reported. */
 export function unrecordedSalvage(
   fs: FileSystem,
   layout: RuntimeLayout,

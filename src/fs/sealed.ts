@@ -15,7 +15,7 @@ import { FORMAT_VERSION } from "./layout.ts";
 import { isIntact, sealedBytes, sealedText } from "./lines.ts";
 
 const CHUNK_UNITS = 262_144;
-/** Levels of a file around the nested value that it holds. */
+/** Nesting levels of a file around the value that it contains. */
 const LEVELS_AROUND = 8;
 
 const encoder = new TextEncoder();

@@ -71,8 +71,8 @@ export interface SegmentListing {
 }
 
 /**
- * Lists the segments. Throws `store_corrupt` when the directory is missing. What has the name of a segment and is no
- * file is left out; `onOdd` takes the error and the first event id. @default throws the error
+ * Lists the segments. Throws `store_corrupt` if the directory is missing. Anything but a file under the name of a
+ * segment is left out; `onOdd` receives the error and the first event id. @default throws the error
  */
 export function listSegments(
   fs: FileSystem,

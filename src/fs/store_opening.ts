@@ -32,7 +32,7 @@ import { listSegments, segmentHeader } from "./segments.ts";
 export interface OpenedPlace {
   /** Held until closing. */
   readonly lock: FileLock;
-  /** Checks that the place is still the one that was opened. */
+  /** Checks that the paths still name the store that was opened. */
   readonly guard: PlaceGuard;
   /** The disk, checked by the guard. */
   readonly fs: FileSystem;
@@ -91,12 +91,12 @@ async function openGuarded(
   const config = readConfig(fs, layout.config);
   const identity = readIdentityOrTorn(fs, layout, options.runtimeId, notices) ??
     await createStore(fs, layout, options, config, notices);
-  // Never a link to somewhere else; one that was removed is filled again from the log.
+  // Never follows a link; a removed directory is recreated and filled from the log.
   await makeDirectory(fs, layout.workers, "workers");
   guarded("open", layout.directory, () => {
     if (fs.stat(layout.events)?.kind === "directory") guard.holdInside();
   });
-  // Before the first event, the sync of it may have failed, and a second one would only claim success.
+  // Before the first event, its sync may have failed, and a second one could report success wrongly.
   const isInDoubt = !hasContent(fs, layout, options.runtimeId);
   const rememberConfig = (anyhow = false) =>
     updateConfigSnapshot(fs, layout, options.runtimeId, identity, config, anyhow);
@@ -199,7 +199,7 @@ async function sweep(fs: FileSystem, layout: RuntimeLayout, notices: Notice[]): 
     const isAside = await clearForFile(fs, layout, path);
     if (!isAside && !isRemoved(fs, path)) continue;
     const message = isAside
-      ? `Moved ${JSON.stringify(name)} to salvage/: it is no file`
+      ? `Moved ${JSON.stringify(name)} to salvage/: it is not a file`
       : `Removed ${JSON.stringify(name)}, which was never finished`;
     notices.push({ code: "temporary_removed", severity: "info", message, file: name });
   }
@@ -209,7 +209,7 @@ function isRemoved(fs: FileSystem, path: string): boolean {
   try {
     return fs.remove(path);
   } catch {
-    // It is tried again at the next opening, and no write needs its name: each one clears it first.
+    // Retried at the next opening. No write depends on it: each one clears the name first.
     return false;
   }
 }

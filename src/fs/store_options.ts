@@ -7,15 +7,15 @@ import type { FileSystem } from "./file_system.ts";
 
 /** Options of `FsRuntimeStore.open`. */
 export interface FsStoreOptions {
-  /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
+  /** Directory of all runtimes of a host: a path, resolved immediately, or a `file:` URL. */
   readonly root: string | URL;
   /** The runtime to keep: 1 to 80 bytes of UTF-8. */
   readonly runtimeId: string;
-  /** Whether to create the store when there is none. Never overwrites. @default {true} */
+  /** Creates the store if there is none. Never overwrites. @default {true} */
   readonly create?: boolean | undefined;
 }
 
-/** What `FsRuntimeStore.open` may be given besides, for tests and for other disks. */
+/** Further options of `FsRuntimeStore.open`, for tests and other disks. */
 export interface FsStoreEnvironment {
   /** The disk. @default the real one */
   readonly fileSystem?: FileSystem | undefined;

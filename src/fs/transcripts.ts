@@ -292,7 +292,7 @@ export class Transcripts {
     return this.#those(({ bytes }) => bytes === undefined);
   }
 
-  /** The first event that a transcript may have to be rebuilt from; `Infinity` if all files are right. */
+  /** First event that a rebuild of a transcript may need; `Infinity` if all files are intact. */
   firstNeeded(): number {
     let first = Infinity;
     for (const { bytes, fault, owner } of this.#known.values()) {
@@ -301,7 +301,7 @@ export class Transcripts {
     return first;
   }
 
-  /** Rebuilds a transcript that must be. A failure is left for the next read to report, or is reported now. */
+  /** Rebuilds a transcript if necessary. A failure is reported now or by the next read. */
   async rebuild(workerId: WorkerId): Promise<void> {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || transcript.bytes !== undefined) return;
@@ -395,7 +395,7 @@ export class Transcripts {
     this.#failed(transcript, path, fault);
   }
 
-  /** Remembers and reports why one worker's file is not what it should be: no reason to fail for the others. */
+  /** Records and reports the fault of one worker's file, which must not affect the others. */
   #failed(transcript: Transcript, path: string, fault: RuntimeError): void {
     const { owner: { workerId } } = transcript;
     const file = nameOf(this.#layout, path);

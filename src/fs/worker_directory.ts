@@ -21,7 +21,7 @@ export function makeWorkerDirectory(fs: FileSystem, layout: RuntimeLayout, worke
   return false;
 }
 
-/** Moves aside what lies in the place of the directory of a worker and is none. */
+/** Moves aside anything but a directory at the path of a worker's directory. */
 export async function clearWorkerDirectory(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -31,7 +31,7 @@ export async function clearWorkerDirectory(
   if ((fs.stat(directory)?.kind ?? "directory") !== "directory") await moveAside(fs, layout, directory);
 }
 
-/** At least as long as the names in the quarantine, which are the longest that do not depend on the worker. */
+/** At least as long as names in the quarantine, the longest that do not depend on the worker. */
 const LONG_NAME = "0".repeat(64);
 
 /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
@@ -42,7 +42,7 @@ export function checkPathLengths(fs: FileSystem, layout: RuntimeLayout, workerId
       fs.stat(path);
     } catch (error) {
       if (isVanished(error)) throw error;
-      // Another fault is for the commit to meet.
+      // Other faults are reported by the commit.
       if (systemCode(error) !== "ENAMETOOLONG") continue;
       const issue = `its files would have longer paths than the file system allows: ${JSON.stringify(path)}`;
       throw invalidRequest(`create worker ${JSON.stringify(workerId)}`, issue);

@@ -62,7 +62,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
   readonly supports: StoreSupports = supports;
   readonly #kept: MemoryRuntime;
   #closed = false;
-  /** Why nothing more is appended. */
+  /** Error of every further append. */
   #fence: RuntimeError<"store_fenced"> | undefined;
 
   /**
@@ -84,7 +84,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return this.#attempt(() => ({ snapshot: undefined, events: chunks(this.#kept.events) }));
   }
 
-  /** Keeps a batch. Throws `store_fenced` from the first one on that does not follow the last event. */
+  /** Appends a batch. Throws `store_fenced` for one that does not follow the last event, and for every later one. */
   append(batch: AppendBatch): Promise<AppendResult> {
     return this.#attempt(() => {
       const [after, last] = [batch.expectedLastEventId, this.#kept.events.length];

@@ -29,7 +29,7 @@ function commands(root: string): readonly (readonly string[])[] {
     ["export", root],
     ["backup", root, join(root, "copy")],
     ["repair", root],
-    // The last ones mend it.
+    // The last ones repair it.
     ["repair", root, "--apply"],
     ["verify", root],
   ];

@@ -1,5 +1,5 @@
 /**
- * What the tests of the command and of the operations share: the command in
+ * Helpers for tests of the command and of the operations: the command in
  * this process or in one of its own, a directory as one value, and damage.
  *
  * @module

@@ -77,7 +77,7 @@ Deno.test("withOutput() replaces the partial file of a killed process, and not t
   });
 });
 
-Deno.test("withOutput() refuses to replace what is no file, and a file unless forced", async () => {
+Deno.test("withOutput() refuses to replace anything but a file, and a file unless forced", async () => {
   await withDirectory(async (directory) => {
     const output = join(directory, "x.jsonl");
     Deno.writeTextFileSync(output, "old");

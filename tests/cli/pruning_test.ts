@@ -63,7 +63,7 @@ for (const at of ["2099-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
       assertEquals(json.through, items.findLast(({ at }) => at < cutoff)?.id);
       const { out } = await command("report", root);
       assert(out.includes(`${today}: $7.00`), "the cost of today is shown");
-      assertEquals(out.includes("The cost of them, $15.00, is in the totals"), at.startsWith("2099"));
+      assertEquals(out.includes("Their cost, $15.00, is included in the totals"), at.startsWith("2099"));
     });
   });
 }

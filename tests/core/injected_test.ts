@@ -77,7 +77,7 @@ for (const [what, now] of Object.entries(clocks)) {
   });
 }
 
-Deno.test("a clock of the years 1 to 9999 is taken, and leaves the store readable", async () => {
+Deno.test("a clock within the years 1 to 9999 is accepted, and leaves the store readable", async () => {
   const storage = new MemoryStorage();
   for (const ms of [FIRST, -1, 0, 0.5, LAST]) {
     const runtime = await Runtime.open({
@@ -100,7 +100,7 @@ Deno.test("Clock reads the host's clock once for each time", () => {
   assertThrows(() => new Clock(broken).now(), Error, "Cannot read clock: now: it threw broken");
 });
 
-Deno.test("the clock is not read for commands that were all given up", async () => {
+Deno.test("the clock is not read if every waiting command was aborted", async () => {
   const injected: { now?: unknown } = {};
   const [runtime] = await start(injected);
   injected.now = broken;

@@ -72,7 +72,7 @@ for (const error of Object.values(errors)) {
       assertEquals(runtime.health, { status: "failed", error });
       assertEquals([run.signal.aborted, run.signal.reason], [true, error]);
       const last = await waiting?.catch((reason) => reason);
-      // What became durable before the loss was delivered, and nothing after it.
+      // Events that became durable before the loss were delivered, and none after it.
       if (last !== error) assertEquals(await assertRejects(async () => await watches[1]?.next()), error);
       assertEquals(await assertRejects(async () => await watches[0]?.next()), error);
       assertEquals(await assertRejects(() => runtime.watch().next()), error);
@@ -124,7 +124,7 @@ Deno.test("a lost store ends the commands that wait, at once, and leaves the one
   await runtime.close();
 });
 
-Deno.test("flush() writes nothing behind a snapshot that lost the store", async () => {
+Deno.test("flush() writes nothing after a snapshot that lost the store", async () => {
   const { store, runtime } = await start();
   const gate = new Gate();
   store.script.append = async (_batch, keep) => ({ ...await keep(), snapshotDue: true });
@@ -137,7 +137,7 @@ Deno.test("flush() writes nothing behind a snapshot that lost the store", async 
   await runtime.close();
 });
 
-Deno.test("the first error of a lost store stays", async () => {
+Deno.test("a lost store keeps its first error", async () => {
   const { store, runtime } = await start();
   store.host?.lost(errors.fenced);
   store.host?.lost(errors.poisoned);
@@ -195,7 +195,7 @@ Deno.test("close() waits for a prune and a flush that are under way", async () =
   }
 });
 
-Deno.test("isFinal() knows the errors after which a store takes nothing more", () => {
+Deno.test("isFinal() returns true for the errors after which a store refuses everything", () => {
   for (const error of Object.values(errors)) assert(isFinal(error));
   assert(!isFinal(new RuntimeError("conflict", "Cannot x: y", { expected: 1, actual: 2 })));
 });

@@ -55,7 +55,7 @@ Deno.test("Runtime.open() keeps events of unknown types and tells of them", asyn
   assertEquals(runtime.diagnostics().items.map(({ code }) => code), ["unknown_event"]);
 });
 
-Deno.test("Runtime.open() records what the store has not recorded once, also for a stopped runtime", async () => {
+Deno.test("Runtime.open() records unrecorded events once, also for a stopped runtime", async () => {
   const storage = new MemoryStorage();
   let removals = 0;
   const unrecorded = [{
@@ -81,7 +81,7 @@ Deno.test("Runtime.open() records what the store has not recorded once, also for
   }
 });
 
-Deno.test("Runtime.open() leaves alone what an operation that has not taken effect is to record", async () => {
+Deno.test("Runtime.open() records nothing for an operation that has not taken effect", async () => {
   const storage = new MemoryStorage();
   await (await Runtime.open({ store: new ScriptedStore({}, storage) })).close();
   const event = { name: "runtime.salvaged", data: {}, key: "salvage", request: "x", endsBefore: 2 };
@@ -264,7 +264,7 @@ Deno.test("Runtime.open() says so when it is given no store", async () => {
   }
 });
 
-Deno.test("prune() removes what it announced and nothing else, whatever became removable meanwhile", async () => {
+Deno.test("prune() removes only what it announced, whatever became removable meanwhile", async () => {
   const store = new ScriptedStore();
   await using runtime = await Runtime.open({ store });
   const asked: PruneEvents[] = [];

@@ -84,19 +84,19 @@ const table:
   ];
 
 for (const [name, shape, good, bad] of table) {
-  Deno.test(`${name} tells stored values that fit from those that do not`, () => {
+  Deno.test(`${name} accepts valid stored values and rejects others`, () => {
     for (const value of good) assertEquals(shape(value, "stored"), undefined);
     for (const [value, issues] of bad) assertEquals(shape(value, "stored")?.join("; "), issues);
   });
 }
 
-Deno.test("a shape asks more of a caller than of what was stored", () => {
+Deno.test("a shape is stricter for callers than for stored values", () => {
   assertEquals(point({ x: 1, later: 1 }, "caller"), ["later: unknown member"]);
   assertEquals(text(4)(" ", "caller"), ["blank"]);
   assertEquals(text(4)("\ud800", "caller"), ["a well-formed string is needed"]);
 });
 
-Deno.test("object() names the way to what is wrong", () => {
+Deno.test("object() names the path of an invalid member", () => {
   const shape = object({ a: object({ b: list(point) }) });
   assertEquals(shape({ a: { b: [{ x: 1 }, { x: "y: z" }] } }, "stored"), [
     "a.b.1.x: an integer from 0 is needed",

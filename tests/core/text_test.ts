@@ -5,7 +5,7 @@ import { byteLength, fittingCount, Utf8Sum } from "../../src/core/text.ts";
 
 const texts = ["a".repeat(10), "é".repeat(10), "字".repeat(10), "😀".repeat(10), "", "a字"];
 
-Deno.test("Utf8Sum says exactly what fits, also when asked in between", () => {
+Deno.test("Utf8Sum reports exactly what fits, also while texts are added", () => {
   const total = texts.reduce((sum, text) => sum + byteLength(text), 0);
   for (let bytesMax = 0; bytesMax <= total + 40; bytesMax++) {
     const sum = new Utf8Sum();

@@ -67,7 +67,7 @@ Deno.test("addUsage() stays at the largest exact integer", () => {
   assertEquals([sum.inputTokens, sum.outputTokens, sum.requests], [most, most, 2]);
 });
 
-Deno.test("addUsageOf() counts models past the bound under one name that says so", () => {
+Deno.test("addUsageOf() counts models past the bound as other", () => {
   let totals: UsageByModel = {};
   const count = limits.modelsMax + 10;
   for (let round = 0; round < 2; round++) {
@@ -80,7 +80,7 @@ Deno.test("addUsageOf() counts models past the bound under one name that says so
   assertEquals([totals.m0?.inputTokens, totals.other?.inputTokens], [2, 2 * (count - limits.modelsMax + 1)]);
 });
 
-Deno.test("addUsageOf() takes a model that is named like the others", () => {
+Deno.test("addUsageOf() accepts a model that is named other", () => {
   let totals: UsageByModel = addUsageOf({}, "other", parseUsage({ model: "other", inputTokens: 1 }));
   for (let index = 0; index < limits.modelsMax; index++) {
     totals = addUsageOf(totals, `m${index}`, parseUsage({ model: `m${index}`, inputTokens: 1 }));
@@ -88,7 +88,7 @@ Deno.test("addUsageOf() takes a model that is named like the others", () => {
   assertEquals([Object.keys(totals).length, totals.other?.inputTokens], [limits.modelsMax, 2]);
 });
 
-Deno.test("usageNotice() reports what is not counted as it was recorded", () => {
+Deno.test("usageNotice() reports usage that is not counted exactly", () => {
   const of = (total: UsageTotals, byModel: UsageByModel): string | undefined =>
     usageNotice(total, byModel, "m", "a")?.message;
   assertEquals(of(noUsage, { m: noUsage }), undefined);

@@ -11,7 +11,7 @@ import { Watch, type WatchSource } from "../../src/core/watch.ts";
 import { AT } from "./given.ts";
 import { Gate, listenersOf, ScriptedStore, turns } from "./scripted_store.ts";
 
-Deno.test("WakeUp calls everybody who listens, each time", () => {
+Deno.test("WakeUp calls every listener each time", () => {
   const wakeUp = new WakeUp();
   const woken: string[] = [];
   const [a, b] = [() => void woken.push("a"), () => void woken.push("b")];
@@ -113,7 +113,7 @@ Deno.test("Watch reads pages only as its reader takes them", async () => {
   await events.return();
 });
 
-Deno.test("Watch sleeps until there is news, and then reads once", async () => {
+Deno.test("Watch sleeps until there are new events, and then reads once", async () => {
   const source = new FakeSource();
   const events = new Watch(source, 0, undefined);
   const next = events.next();
@@ -125,7 +125,7 @@ Deno.test("Watch sleeps until there is news, and then reads once", async () => {
   await events.return();
 });
 
-Deno.test("Watch misses no news that comes while it reads", async () => {
+Deno.test("Watch misses no wake-up during a read", async () => {
   const source = new FakeSource();
   const gate = new Gate();
   const read = source.read.bind(source);

@@ -28,7 +28,7 @@ export interface Subject {
   /** Whether links and error codes are those of POSIX, and whether permissions apply (not to root). */
   readonly posix: boolean;
   readonly permissions: boolean;
-  /** Whether special files can be made. */
+  /** True if special files can be created. */
   readonly special: boolean;
   ground(): Ground;
 }

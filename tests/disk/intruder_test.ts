@@ -127,7 +127,7 @@ sceneTest("a file put in the place of a lock can be locked a second time", ({ fs
   for (const lock of [first, second]) lock.release();
 });
 
-Deno.test("SimulatedDisk.intruder has the number of a removed file go to the next one", () => {
+Deno.test("SimulatedDisk.intruder reuses the number of a removed file for the next one", () => {
   const disk = new SimulatedDisk();
   for (let round = 0; round < 5; round++) {
     put(disk, "/f", "one");

@@ -23,7 +23,7 @@ const config = new TextEncoder().encode(
 );
 /** Calls after which a reader is taken to hang. */
 const CALLS_MAX = 100_000;
-/** What is said to each worker: some two segments. */
+/** Contents sent to each worker: about two segments. */
 export const contents: readonly string[] = Array.from({ length: 12 }, (_, n) => `${n} ${"x".repeat(600)}`);
 
 /** Records what `work` changes in a store of workers a, b and c whose first events were pruned. */

@@ -19,7 +19,7 @@ import { refused, speak } from "./place.ts";
 
 const location = { root: "/data", runtimeId: "local" };
 
-/** What a writer does meanwhile. */
+/** Concurrent calls of the writer. */
 const writers: Readonly<Record<string, () => Promise<Recording>>> = {
   "a writer that prunes": () =>
     recorded(async (runtime) => {
@@ -45,7 +45,7 @@ const writers: Readonly<Record<string, () => Promise<Recording>>> = {
     }),
 };
 
-/** What a reader does, and checks of its answer. */
+/** Calls of a reader, with checks of the result. */
 const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<void>>> = {
   async "verify()"(fileSystem): Promise<void> {
     const { verdict, findings } = await verify(location, { fileSystem });
@@ -126,7 +126,7 @@ async function opened(fileSystem: SimulatedDisk): Promise<ReadOnlyRuntime> {
   return view;
 }
 
-/** A worker was told all of it, perhaps several times, perhaps not yet all of the last time; "a" may have begun anew. */
+/** Every worker has all contents, possibly repeated, the last repetition possibly incomplete; "a" may have been recreated. */
 function checkContents(workerId: string, found: readonly string[]): void {
   assert(found.length >= contents.length || workerId === "a", `${found.length} entries of ${workerId}`);
   found.forEach((content, index) => assertEquals(content, contents[index % contents.length]));
@@ -167,7 +167,7 @@ async function readBeside(
 
 for (const [reader, read] of Object.entries(readers)) {
   for (const [writer, record] of Object.entries(writers)) {
-    Deno.test(`${reader} beside ${writer} answers rightly, whenever that happens`, async () => {
+    Deno.test(`${reader} beside ${writer} answers correctly at any interleaving`, async () => {
       const count = await readBeside(read, await record());
       assert(count > 20, `${count} cases`);
     });

@@ -205,7 +205,7 @@ Deno.test("importRuntime() throws store_locked when the runtime is being importe
   assertEquals((await verify(local("/target"), { fileSystem: disk })).verdict, "clean");
 });
 
-Deno.test("importRuntime() leaves a directory alone that holds what no import wrote", async () => {
+Deno.test("importRuntime() leaves a directory with foreign files alone", async () => {
   const [stream = ""] = await streams();
   const disk = new SimulatedDisk();
   disk.plant.file(`${TARGET}.importing/notes.txt`, new Uint8Array(3));
@@ -214,7 +214,7 @@ Deno.test("importRuntime() leaves a directory alone that holds what no import wr
   assertEquals(disk.peek(`${TARGET}.importing/notes.txt`)?.length, 3);
 });
 
-Deno.test("verify(), repair() and listRuntimes() know the leftover of a killed import", async () => {
+Deno.test("verify(), repair() and listRuntimes() recognize the leftover of a killed import", async () => {
   const [stream = ""] = await streams();
   const disk = new SimulatedDisk();
   // All of it is written, and not yet renamed.

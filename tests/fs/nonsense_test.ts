@@ -174,7 +174,7 @@ Deno.test("opening accepts unknown types and members", async () => {
   assertEquals((await runtime.events({ after: 0 })).items.length, 7);
 });
 
-Deno.test("opening goes on without a checkpoint whose parts make no sense", async () => {
+Deno.test("opening ignores a checkpoint with invalid parts", async () => {
   const changes: readonly (readonly [from: string, to: string])[] = [
     ['"keys":[]', '"keys":[null]'],
     ['"keys":[]', '"keys":[["k","r","x",0,1,2]]'],
@@ -202,14 +202,14 @@ Deno.test("opening goes on without a checkpoint whose parts make no sense", asyn
   }
 });
 
-Deno.test("opening removes no file for a purge that makes no sense", async () => {
+Deno.test("opening removes no file for an invalid purge", async () => {
   const disk = await diskWith([...born, input, { type: "worker.purged", workerId: "a" }]);
   disk.plant.file(`${HOME}/workers/a/transcript.jsonl`, new Uint8Array([1]));
   await refusal(() => open(disk));
   assert(disk.stat(`${HOME}/workers/a/transcript.jsonl`) !== undefined);
 });
 
-Deno.test("importRuntime() refuses an event that makes no sense, with its line", async () => {
+Deno.test("importRuntime() refuses an invalid event and names its line", async () => {
   const events = [...born, raw({ type: "worker.state_updated", workerId: "a", patch: "RAW" }, deep)];
   const header = {
     format: "worker-runtime/export",

@@ -58,7 +58,7 @@ const DIRECTORIES: ReadonlySet<string> = new Set([
   "salvage",
 ]);
 
-/** What lies in the place of a file, or of a directory. */
+/** Kinds of things found instead of a file or directory. */
 const kinds: Readonly<Record<string, (disk: SimulatedDisk, path: string) => void>> = {
   "a directory": (disk, path) => disk.plant.file(`${path}/inside`, INSIDE),
   "an empty directory": (disk, path) => disk.plant.directory(path),
@@ -188,7 +188,7 @@ for (const file of FILES) {
   });
 }
 
-/** What an opening refuses, because nothing it could do is safe. */
+/** Paths at which an opening refuses other kinds, because no action would be safe. */
 const refused: ReadonlySet<string> = new Set([
   "lock",
   "config.jsonc",

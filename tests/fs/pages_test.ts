@@ -14,7 +14,7 @@ const EVENTS_OF_ROUND = 9;
 const LIMITS = [1, 2, 3, 7, 1_000];
 const place = { root: "/data", runtimeId: "local" };
 
-/** What was given to the store. */
+/** Contents given to the store. */
 class Model {
   readonly events: { readonly id: number }[] = [];
   readonly entries: { readonly seq: number }[] = [];
@@ -92,7 +92,7 @@ async function rolling(disk: SimulatedDisk, isBuffered: boolean): Promise<void> 
     await comparePages("events", (options) => runtime.events(options), model.events);
     await comparePages("events of a view", (options) => view.events(options), model.events);
     await comparePages("entries", (options) => worker.transcript(options), model.entries);
-    // Where the file lacks lines, each of these pages takes a reading of the log.
+    // Each page with lines missing from the file requires reading the log.
     await comparePages("entries of a view", (options) => view.transcript("w", options), model.entries, [3]);
   }
   const segments = [...disk.dump().keys()].filter((path) => path.startsWith(`${HOME}/events/`));

@@ -19,9 +19,9 @@ function copy(from: string, to: string, hardLinks = false): void {
 }
 
 interface Intrusion {
-  /** What happens to the paths. */
+  /** Changes the paths. */
   run(place: TestPlace, backup: string): void;
-  /** Whether a second host can open what is there afterwards. */
+  /** True if a second host can open the result. */
   readonly opens?: boolean;
 }
 
@@ -96,7 +96,7 @@ async function running(place: TestPlace): Promise<{ runtime: Runtime; backup: st
   return { runtime, backup };
 }
 
-/** What is at a path, if anything. The last event may have reached a segment that has no name of its own any more. */
+/** Contents at a path, if any. The last event may be in a segment that no longer has a name. */
 function at(path: string): Map<string, string> {
   try {
     const tree = [...treeOf(path)];

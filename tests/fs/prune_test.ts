@@ -202,7 +202,7 @@ Deno.test(
   },
 );
 
-diskTest("prune() gives up nothing while one of the two checkpoints is not usable", async (place) => {
+diskTest("prune() deletes nothing while one of the two checkpoints is unusable", async (place) => {
   const runtime = await filled(place);
   assert((await runtime.prune()).events > 0);
   flipBit(place.layout.checkpoint, 30);

@@ -15,7 +15,7 @@ const SUITES_FILE = "tests/torture_test.ts";
 /** A unit that takes longer is left out. */
 const UNIT_MS_MAX = 300_000;
 
-/** What a unit runs. */
+/** Lines that a unit runs. */
 export interface Covered {
   /** The unit. */
   readonly unit: Unit;
@@ -73,7 +73,7 @@ export async function measure(
   return { unit, ms: run.ms, passed: run.passed, digests, lines };
 }
 
-/** Whether nothing that a unit loads has changed since it was measured. */
+/** Returns true if no module of a unit has changed since it was measured. */
 export async function isCurrent({ digests }: Covered): Promise<boolean> {
   for (const [path, digest] of Object.entries(digests)) {
     if (await digestOf(path).catch(() => "") !== digest) return false;

@@ -185,7 +185,7 @@ function mutateBlock(node: ts.Block, add: Add): void {
   }
 }
 
-/** Whether a statement can be removed and leave a file that still parses. */
+/** Returns true if the file still parses after removal of a statement. */
 function isRemovable(node: ts.Node): boolean {
   return ts.isExpressionStatement(node) || ts.isThrowStatement(node) || ts.isBreakStatement(node) ||
     ts.isContinueStatement(node) || (ts.isReturnStatement(node) && !ts.isFunctionLike(node.parent.parent));

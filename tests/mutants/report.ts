@@ -1,5 +1,5 @@
 /**
- * What a run of mutants prints: a table by file, and survivors as diffs.
+ * Output of a run of mutants: a table by file, and survivors as diffs.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { ROOT } from "./workspace.ts";
 export interface Result extends Mutation {
   /** Digest of the file that was mutated. */
   readonly digest: string;
-  /** What became of it. */
+  /** Its outcome. */
   readonly verdict: Verdict;
   /** Units of the run that failed. */
   readonly by: readonly string[];
 }
 
-/** Whether tests noticed the mutant. */
+/** Returns true if tests detected the mutant. */
 export function isKilled({ verdict }: Result): boolean {
   return verdict === "killed" || verdict === "timed out";
 }

@@ -14,12 +14,12 @@ const TIMEOUT_FACTOR = 4;
 /** ... and this much more. */
 const TIMEOUT_EXTRA_MS = 10_000;
 
-/** What became of a mutant. */
+/** Outcome of a mutant. */
 export type Verdict = "killed" | "timed out" | "survived" | "not covered";
 
 /** A verdict, and the tests that led to it. */
 export interface Trial {
-  /** What became of it. */
+  /** Its outcome. */
   readonly verdict: Verdict;
   /** Units of the run that failed. */
   readonly by: readonly string[];

@@ -180,7 +180,7 @@ class BackupCopy {
     const [oldest = 1] = this.#follower.segments;
     this.#mustHold(newest?.checkpoint.position.segment ?? 1);
     await this.#check();
-    // The log first: a copy whose transcripts went further would be refused if this ended between the two.
+    // The log first: if interrupted in between, a copy whose transcripts are ahead of its log would be refused.
     await this.#segments();
     if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
     // A transcript may have been missing because its worker was purged: the log of the copy must say so.
@@ -232,7 +232,7 @@ class BackupCopy {
         const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
         throw corrupt("events", reason);
       }
-      // A new copy that was pruned behind while it was made begins again.
+      // A new copy starts over if the source was pruned meanwhile.
       await removeSegments(fs, layout, this.#copied());
     }
     for (const segment of segments) {
@@ -300,7 +300,7 @@ class BackupCopy {
     }
   }
 
-  /** Removes what an older copy has of workers that were purged since; the log of the copy says so by now. */
+  /** Removes files of workers purged since the older copy was made; its log contains the purges by now. */
   async #removePurged(): Promise<void> {
     const { fs, layout, runtimeId } = this.#to;
     for (const { name, kind } of guarded("list", layout.workers, () => fs.list(layout.workers))) {
@@ -319,7 +319,7 @@ class BackupCopy {
     const { workerId, transcriptBytes, transcriptSynced } = row;
     const { directory, transcript: copy } = workerLayout(this.#to.layout, workerId);
     const size = guarded("stat", source, () => this.#from.fs.stat(source)?.size ?? 0);
-    // A power cut may have taken what was not synced: the log of the copy has it, too.
+    // A power cut may have taken unsynced lines; the log of the copy has them, too.
     const bytes = Math.min(size, transcriptBytes ?? size);
     if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes ?? 0)) return;
     const have = this.#to.fs.stat(copy)?.size ?? -1;
@@ -343,7 +343,7 @@ class BackupCopy {
   }
 }
 
-/** Whether the transcript of a worker is there: not purged, nor one of a later worker with its id. */
+/** Returns true if the transcript of this worker exists, rather than that of a later worker with its id. */
 function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): boolean {
   return guarded("read", path, () => {
     if (fs.stat(path)?.kind !== "file") return false;

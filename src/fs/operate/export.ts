@@ -58,7 +58,7 @@ export function exportRuntime(
   location: StoreLocation,
   options: ExportOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  // Before the first step: the process may be in another directory by then.
+  // Resolved before the first step, when the process may already be in another directory.
   return exportFrom(absoluteLocation(location), options);
 }
 
@@ -148,7 +148,7 @@ async function* prunedLines(
   if (purged !== undefined) throw purgedWorker(purged, firstEventId);
 }
 
-/** The transcript of a worker whose first events were pruned; `false` if the worker has no such file. */
+/** Yields the transcript of a worker whose first events were pruned; returns `false` if there is no such file. */
 function* oldTranscript(
   { fs, layout }: FoundPlace,
   owner: TranscriptOwner,
@@ -224,7 +224,7 @@ async function* eventsOfWorker(
   }
 }
 
-/** The text of an event, if it is one: nothing is exported that could not be imported. */
+/** Checks that a text is an event: nothing is exported that could not be imported. */
 function checkedText(place: FoundPlace, segments: readonly number[], id: number, text: string): string {
   located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
   return text;

@@ -124,10 +124,10 @@ export async function* decodeStream(
   if (!ended || rest.length > 0) throw badStream(line + 1, "the stream ends early");
 }
 
-/** The beginning of a line that comes in pieces. Its memory doubles as it grows, so that each byte is copied a few times at most. */
+/** The beginning of a line that arrives in pieces. The buffer doubles as it grows, so each byte is copied a few times at most. */
 class GrowingBytes {
   #memory = new Uint8Array(0);
-  /** Bytes in it. */
+  /** Number of bytes. */
   length = 0;
 
   /** Adds a piece. */
@@ -141,7 +141,7 @@ class GrowingBytes {
     this.length += piece.length;
   }
 
-  /** Everything, with a last piece behind it; valid until the next piece is added. */
+  /** Appends the last piece and returns all bytes, which are valid until the next piece is added. */
   takeWith(piece: Uint8Array): Uint8Array {
     if (this.length === 0) return piece;
     this.add(piece);

@@ -15,7 +15,7 @@ export type FindingCode =
   | "salvage_unrecorded"
   /** `config.jsonc` is not what it should be; opening is refused until it is. */
   | "config_invalid"
-  /** Something else lies in the place of a file or directory of the store: a FIFO, a link, a directory. */
+  /** Something of another kind is at the path of a file or directory of the store: a FIFO, a link, a directory. */
   | "wrong_kind"
   /** A line of the log is damaged, and the events in it are lost. */
   | "log_damaged"

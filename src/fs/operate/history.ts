@@ -57,8 +57,8 @@ type Day = { -readonly [Name in keyof HistoryDay]: HistoryDay[Name] };
 const INTERRUPTED_MAX = 100;
 
 /**
- * Walks through the log up to `lastEventId`, from the oldest event that is
- * kept. Throws `store_corrupt` where it is damaged.
+ * Reads the log from the oldest kept event to `lastEventId`. Throws
+ * `store_corrupt` at damage.
  */
 export async function readHistory(
   place: FoundPlace,

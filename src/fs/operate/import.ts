@@ -29,7 +29,7 @@ import { Meter, type OperationOptions } from "./options.ts";
 import { checkedPrelude } from "./prelude.ts";
 import { verifyPlace } from "./verify.ts";
 
-/** The highest event id that is imported: a runtime must be able to go on behind it. */
+/** The highest event id accepted: the runtime must be able to continue after it. */
 const EVENT_ID_MAX = 2 ** 52;
 
 /** Options of {@linkcode importRuntime}. */
@@ -57,13 +57,13 @@ export interface ImportReport {
 }
 
 /**
- * Makes a new store below the root directory `to` from an export stream, event by event as
- * they are: ids, times and texts. Every event is folded on the way, and the
+ * Creates a new store below the root directory `to` from an export stream, keeping
+ * ids, times and texts of events. Every event is folded on the way, and the
  * result is verified before it gets its name. Requires `--allow-read` and
- * `--allow-write` of `to`. Throws `invalid_request` when the runtime is there
- * already, `store_locked` when it is being imported by somebody else, and
- * `store_corrupt` when the stream is not whole or not consistent; nothing is
- * left behind then. What a killed import left is cleared by the next one.
+ * `--allow-write` of `to`. Throws `invalid_request` if the runtime already
+ * exists, `store_locked` if another import of it is running, and
+ * `store_corrupt` if the stream is incomplete or inconsistent; nothing is
+ * left behind then. The leftover of a killed import is cleared by the next one.
  */
 export async function importRuntime(
   to: string | URL,
@@ -97,7 +97,7 @@ export async function importRuntime(
   }
 }
 
-/** Puts the operator's config in place, which the store is written by. */
+/** Writes the operator's config, which applies to the writing of the store. */
 async function prepare(fs: FileSystem, { layout }: ImportPlace, header: ExportHeader): Promise<ImportTarget> {
   if (header.config !== undefined) {
     await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
@@ -105,7 +105,7 @@ async function prepare(fs: FileSystem, { layout }: ImportPlace, header: ExportHe
   return { fs, layout, config: readConfig(fs, layout.config) };
 }
 
-/** Writes `runtime.json`, and verifies everything that was written. Throws `store_corrupt` unless it is clean. */
+/** Writes `runtime.json` and verifies the whole store. Throws `store_corrupt` unless it is clean. */
 async function complete(
   { fs, layout, config }: ImportTarget,
   header: ExportHeader,
@@ -142,7 +142,7 @@ function parseHeader(text: string): ExportHeader {
     typeof createdAt === "string" && typeof config === "string" && isEventId(firstEventId) &&
     isEventId(lastEventId) && firstEventId <= lastEventId + 1;
   if (!isWhole) throw badStream(1, "it lacks its members");
-  if (createdAt !== "" && Number.isNaN(Date.parse(createdAt))) throw badStream(1, "createdAt is no time");
+  if (createdAt !== "" && Number.isNaN(Date.parse(createdAt))) throw badStream(1, "createdAt is not a time");
   return header as ExportHeader;
 }
 

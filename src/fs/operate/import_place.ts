@@ -1,11 +1,11 @@
 /**
  * The directory of an import. A store is imported under a temporary name
- * beside its own, and renamed when it is complete, synced and verified: the
- * runtime's own directory is absent or whole at any moment.
+ * beside its final one, and renamed when it is complete, synced and verified:
+ * the runtime's own directory is absent or complete at any moment.
  *
- * The temporary directory is locked while an import works in it. One that
- * nobody has locked is the leftover of an import that was killed; the next
- * import of the same runtime clears it.
+ * The temporary directory is locked while an import works in it. An unlocked
+ * one is the leftover of a killed import; the next import of the same runtime
+ * clears it.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { takeLock } from "../lock.ts";
 import { importDirectory } from "./import_name.ts";
 import { clearDirectory, removeTree } from "./remove_tree.ts";
 
-/** Names that an import leaves in its directory when it is killed, besides temporary files. */
+/** Names that a killed import may leave in its directory, besides temporary files. */
 const WRITTEN: ReadonlySet<string> = new Set([
   "lock",
   "owner.json",
@@ -42,7 +42,7 @@ export class ImportPlace {
   #lock: FileLock | undefined;
   /** The directory to remove when the import fails. */
   #directory: string | undefined;
-  /** Where to write. */
+  /** Layout of the temporary directory. */
   readonly layout: RuntimeLayout;
 
   private constructor(fs: FileSystem, root: string, final: RuntimeLayout, made: readonly string[]) {
@@ -55,9 +55,9 @@ export class ImportPlace {
 
   /**
    * Makes the directory below `root`, or takes over the leftover of a killed
-   * import. Throws `invalid_request` when the runtime is there already,
-   * `store_locked` when it is being imported, and `store_corrupt` for a
-   * directory with files that no import wrote.
+   * import. Throws `invalid_request` if the runtime already exists,
+   * `store_locked` if another import of it is running, and `store_corrupt` for
+   * a directory with files that no import wrote.
    */
   static async begin(fs: FileSystem, root: string, runtimeId: RuntimeId): Promise<ImportPlace> {
     const final = runtimeLayout(root, runtimeId);
@@ -97,7 +97,7 @@ export class ImportPlace {
     this.#mustBeFree(runtimeId);
     await guardedAsync("rename", from, async () => {
       await fs.syncDirectory(from);
-      // Windows renames no directory in which a file is open.
+      // Windows cannot rename a directory that contains an open file.
       if (!fs.supports.directorySync) this.#lock?.release();
       await fs.rename(from, to);
       this.#directory = to;
@@ -106,14 +106,14 @@ export class ImportPlace {
     this.#lock?.release();
   }
 
-  /** Removes everything that the import made; returns what to throw for `error`, typed. */
+  /** Removes everything that the import created. Returns the typed error to throw for `error`. */
   abandon(error: unknown): unknown {
     const { directory } = this.layout;
     try {
       if (this.#directory !== undefined) removeTree(this.#fs, this.#directory);
       for (const path of this.#made) this.#fs.removeDirectory(path);
     } catch {
-      // The error that led here is the one to report; the next import clears the rest.
+      // Report the original error; the next import clears the rest.
     } finally {
       this.#lock?.release();
     }
@@ -124,7 +124,7 @@ export class ImportPlace {
   #mustBeFree(runtimeId: RuntimeId): void {
     const { directory } = this.#final;
     if (guarded("read", directory, () => this.#fs.stat(directory)) === undefined) return;
-    const issue = `runtime ${JSON.stringify(runtimeId)} is there already; import into another root`;
+    const issue = `runtime ${JSON.stringify(runtimeId)} already exists; import into another root`;
     throw invalidRequest(`import into ${JSON.stringify(this.#root)}`, issue);
   }
 }
@@ -140,12 +140,12 @@ function isMissing(fs: FileSystem, path: string): boolean {
   try {
     return dirname(path) !== path && fs.stat(path) === undefined;
   } catch {
-    // It may not be read, so it is not for an import to remove either.
+    // A directory that cannot be read must not be removed either.
     return false;
   }
 }
 
-/** Throws `store_corrupt` unless nothing but files of an import lies in a directory. */
+/** Throws `store_corrupt` if a directory contains anything but files of an import. */
 function mustBeLeftover(fs: FileSystem, directory: string): void {
   const file = join(basename(dirname(directory)), basename(directory));
   guarded("read", directory, () => {

@@ -98,7 +98,7 @@ export class ImportedStore {
       const place = transcriptEvent as JsonObject & TranscriptPlace;
       this.#structure.transcriptEvent(place);
       this.#addLine(text.slice('{"transcriptEvent":'.length, -1), place);
-    } else throw corrupt("", "it is neither an event nor what may stand before events");
+    } else throw corrupt("", "it is neither an event nor a line that may precede events");
   }
 
   /** Folds an event; gives what is to be appended. */

@@ -31,7 +31,7 @@ export interface ListedRuntime {
 export interface RuntimeListing {
   /** The runtimes, by name. */
   readonly runtimes: readonly ListedRuntime[];
-  /** Runtimes whose import was interrupted, or is at work; it has to be run again. */
+  /** Runtimes whose import is running or was interrupted; run an interrupted one again. */
   readonly unfinishedImports: readonly RuntimeId[];
   /** Names beside them that are no runtimes. */
   readonly foreign: readonly string[];

@@ -4,11 +4,10 @@
  * added since. Never changes a byte.
  *
  * Whatever the writer does meanwhile is survived by looking again: a segment
- * or a checkpoint that is replaced, a line that is half written. Where the log
- * was pruned past the last event taken in, it begins again with the newest
- * checkpoint. Events that
- * no later line says were synced are taken in only when they are still there
- * a moment later: a writer may cut them off again.
+ * or a checkpoint that is replaced, a line that is half written. If the log was
+ * pruned past the last event read, it restarts from the newest checkpoint.
+ * Events that no later line says were synced are taken in only when they are
+ * still there a moment later: a writer may cut them off again.
  *
  * @module
  */
@@ -78,7 +77,7 @@ export class LogFollower {
   readonly #place: FoundPlace;
   readonly #notice: (notice: Notice) => void;
   #held: HeldLine[] = [];
-  /** Something in the place of a segment that is no file. */
+  /** Something other than a file under the name of a segment. */
   #odd: RuntimeError | undefined;
 
   /** A follower that has read nothing yet. */
@@ -126,7 +125,7 @@ export class LogFollower {
     }
   }
 
-  /** Takes over the newest checkpoint if that is ahead. Returns what was noticed. */
+  /** Adopts the newest checkpoint if it is ahead. Returns diagnostics. */
   #restore(): readonly Notice[] {
     const { fs, layout, runtimeId } = this.#place;
     const found: Notice[] = [];
@@ -150,7 +149,7 @@ export class LogFollower {
     return found;
   }
 
-  /** Begins again with the newest checkpoint if the log was pruned past the last event that was taken in. */
+  /** Restarts from the newest checkpoint if the log was pruned past the last event read. */
   #catchUp(segments: readonly number[]): void {
     if ((this.position?.segment ?? 1) >= (segments[0] ?? 1)) return;
     const { base } = this;

@@ -34,8 +34,8 @@ export interface EventLine extends Line {
 }
 
 /**
- * The lines of a stretch of the log. Throws `store_corrupt` at the first line
- * that is damaged or missing, `cursor_expired` if a segment was pruned meanwhile.
+ * The lines of a range of the log. Throws `store_corrupt` at the first damaged
+ * or missing line, `cursor_expired` if a segment was pruned meanwhile.
  */
 export async function* logLines(
   place: FoundPlace,

@@ -18,7 +18,7 @@ import { importDirectory, importedRuntime } from "./import_name.ts";
 /** Where a store is: below its root by its id, or in a directory of its own, such as a copy. */
 export type StoreLocation =
   | {
-    /** Directory below which all runtimes of a host lie: a path, made absolute at once, or a `file:` URL. */
+    /** Directory of all runtimes of a host: a path, resolved immediately, or a `file:` URL. */
     readonly root: string | URL;
     /** The runtime. */
     readonly runtimeId: string;
@@ -116,7 +116,7 @@ function namedInside(fs: FileSystem, layout: RuntimeLayout): string | undefined 
   }
 }
 
-/** The same place, whatever directory the process goes to. */
+/** The same location, made independent of the current directory. */
 export function absoluteLocation(location: StoreLocation): StoreLocation {
   if (!("root" in location)) return { directory: absolutePath(location.directory) };
   return { root: absolutePath(location.root), runtimeId: location.runtimeId };

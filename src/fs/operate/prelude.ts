@@ -1,5 +1,5 @@
 /**
- * Lines of an export stream that stand before the events of a pruned log.
+ * Lines of an export stream that precede the events of a pruned log.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   snapshotWorker: object({ createdEventId: integer(1), part: workerPartShape }),
 };
 
-/** The line if it may stand before the events. Throws `store_corrupt`, naming the member that is wrong. */
+/** Parses a line that precedes the events. Throws `store_corrupt`, naming the invalid member. */
 export function checkedPrelude(text: string): string {
   if (text.startsWith(TRANSCRIPT_EVENT)) {
     const event = parseEvent(text.slice(TRANSCRIPT_EVENT.length, -1));
@@ -29,13 +29,13 @@ export function checkedPrelude(text: string): string {
     if (issues === undefined) return text;
     throw corrupt("", issues.join("; "));
   }
-  throw corrupt("", "it is neither an event nor what may stand before events");
+  throw corrupt("", "it is neither an event nor a line that may precede events");
 }
 
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw corrupt("", "it is no JSON", { cause });
+    throw corrupt("", "it is not valid JSON", { cause });
   }
 }

@@ -14,7 +14,7 @@ import { untilSteady } from "./steady.ts";
 
 /** What pruning would free, and what keeps it from freeing more. */
 export interface PrunePlan extends PrunedEvents {
-  /** The last event that no checkpoint needs: none after it can be given up. */
+  /** The last event that no checkpoint needs; no later event can be pruned. */
   readonly lastUnneeded: number;
 }
 
@@ -28,8 +28,8 @@ export function planPrune(place: FoundPlace, through: number): PrunePlan {
 }
 
 /**
- * The last event before a time; 0 if there is none. Ends at the first event of
- * that time or later. Events dated after `now` are of a clock that was wrong:
+ * Returns the last event before a time; 0 if there is none. Stops at the first
+ * event of that time or later. Events dated after `now` come from a wrong clock:
  * their age is unknown, so they neither end the search nor count as old.
  */
 export async function lastEventBefore(

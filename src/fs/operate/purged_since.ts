@@ -1,5 +1,5 @@
 /**
- * Workers that were purged while their files were being read.
+ * Detection of workers that were purged while their files were read.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { LogFollower } from "./log_follower.ts";
 import type { FoundPlace } from "./options.ts";
 
 /**
- * Those of these workers that were there at an event and are no longer, by what
- * the log says now. A writer removes the files of a worker only after the log
- * has the purge, so files that are missing of the others are damage.
+ * Returns those of the workers that existed at an event and have been purged
+ * since, according to the log. A writer removes the files of a worker only after
+ * the purge is in the log, so missing files of other workers are damage.
  */
 export async function purgedSince(
   place: FoundPlace,

@@ -1,5 +1,5 @@
 /**
- * Removal of what an operation itself made.
+ * Removal of directories that an operation itself created.
  *
  * @module
  */

@@ -118,7 +118,7 @@ function joined(lost: LostRange | null, pending: LostRange | null): LostRange | 
   return [Math.min(lost[0], pending[0]), Math.max(lost[1], pending[1])];
 }
 
-/** Does what an opening would refuse, or would not do, under the lock. What gets lost is on the device before. */
+/** Performs, under the lock, the steps that an opening refuses or omits. The lost range is recorded durably first. */
 async function salvage(
   place: FoundPlace,
   steps: readonly RepairStep[],

@@ -18,7 +18,7 @@ export interface RepairStep {
     | "open_and_close"
     /** Write `runtime.json` anew. */
     | "rebuild_identity"
-    /** Set aside what lies in the place of a directory; the opening makes it anew. */
+    /** Set aside what was found instead of a directory; the opening recreates it. */
     | "set_aside"
     /** Set a checkpoint aside, so that an opening reads the log instead. */
     | "set_checkpoint_aside"
@@ -30,9 +30,9 @@ export interface RepairStep {
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
     | "correct_config"
-    /** The operator has to move away what no repair can, while nothing has the store open. */
+    /** The operator has to move something away that repair cannot, while no program has the store open. */
     | "move_away"
-    /** The operator has to run the import again: part of a stream is no store. */
+    /** The operator has to run the import again: part of a stream is not a store. */
     | "import_again";
   /** For people. */
   readonly message: string;
@@ -57,7 +57,7 @@ const STUCK: ReadonlySet<RepairStep["action"]> = new Set([
   "import_again",
 ]);
 
-/** Whether a step has to be taken by the operator, before anything else. */
+/** Returns true if the operator has to take a step before anything else. */
 export function isStuck({ action }: RepairStep): boolean {
   return STUCK.has(action);
 }
@@ -107,22 +107,22 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
       "the store is opened and closed, which mends its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });
   }
-  // A torn end was never acknowledged, so nothing is lost with it.
+  // A torn end was never acknowledged, so cutting it loses nothing.
   const lost = findings.filter(({ severity }) => severity === "damaged");
   const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
   const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
   return { steps, lost: from === undefined || from > last ? null : [from, last] };
 }
 
-/** What to do about things in the place of files and directories that no opening copes with. */
+/** Steps for entries of the wrong kind that prevent opening. */
 function oddSteps(findings: readonly Finding[]): RepairStep[] {
   return findings.flatMap(({ code, severity, file, message }): RepairStep[] => {
     if (code !== "wrong_kind" || severity !== "damaged" || file === undefined) return [];
-    // The lock is what makes a repair safe, and salvage/ is where things are set aside.
+    // Repair needs the lock to be safe, and salvage/ to set files aside.
     return file === "lock" || file === "salvage"
       ? [{
         action: "move_away",
-        message: `${file}: ${message}; move it away while nothing has the store open`,
+        message: `${file}: ${message}; move it away while no program has the store open`,
         file,
       }]
       : [{ action: "set_aside", message: `${file}: ${message}; it is moved to salvage/`, file }];

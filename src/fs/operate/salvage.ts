@@ -140,7 +140,7 @@ export class Salvage {
   }
 }
 
-/** The time of an event; `undefined` if the text is none. */
+/** The time of an event; `undefined` if the text is not an event. */
 function timeOf(text: string): string | undefined {
   try {
     return parseEventHead(text).at;

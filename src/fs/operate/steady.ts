@@ -1,6 +1,6 @@
 /**
- * Reading beside a writer that removes files: whoever finds a file gone goes
- * back to what the log says now.
+ * Reading beside a writer that removes files: a reader that finds a file missing
+ * starts over from the current log.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import { isNotFound } from "../faults.ts";
 /** A writer would have to prune or purge as often as this during one read for the read to fail. */
 const ATTEMPTS_MAX = 8;
 
-/** Whether a writer may have removed what was being read: by pruning, by a purge, or by replacing a file. */
+/** Returns true if a writer may have removed the file being read, by pruning, purging or replacing it. */
 export function isOvertaken(error: unknown): boolean {
   return isNotFound(error) || isRuntimeError(error) && error.code === "cursor_expired";
 }
 
 /**
- * Runs `read`, and runs it again when a writer removed what it was reading.
- * It has to begin with what lies on disk at that time; `again` is called before
- * each further attempt, and what it throws is final. Throws the last error
- * after several attempts.
+ * Runs `read`, and retries it if a writer removed a file that it was reading.
+ * Each attempt must start from the current state of the disk; `again` is called
+ * before each retry, and its errors are final. Throws the last error after
+ * several attempts.
  */
 export async function untilSteady<T>(
   read: () => T | Promise<T>,

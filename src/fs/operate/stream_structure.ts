@@ -1,6 +1,6 @@
 /**
  * The structure of an export stream: the order of its lines, the numbers of
- * its events, and complete transcripts. Keeps a few numbers for each worker.
+ * its events, and completeness of transcripts. Keeps a few numbers per worker.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { StateView } from "../../core/state.ts";
 import { corrupt } from "../faults.ts";
 import type { ExportHeader } from "./export_format.ts";
 
-/** The members of a transcript event that its place depends on. */
+/** The members of a transcript event that determine its position. */
 export interface TranscriptPlace {
   /** The event. */
   readonly id: number;
-  /** Whose transcript. */
+  /** The worker of the transcript. */
   readonly workerId: string;
   /** Sequence of its first entry. */
   readonly seq: number;
@@ -36,7 +36,7 @@ export class StreamStructure {
   /** The event that created the last worker of the snapshot. */
   #createdEventId = 0;
 
-  /** Begins behind the header. */
+  /** Starts after the header. */
   constructor(header: ExportHeader) {
     this.#header = header;
     this.#nextId = header.firstEventId;
@@ -47,7 +47,7 @@ export class StreamStructure {
     return this.#nextId - 1;
   }
 
-  /** The snapshot of a pruned log: the first line behind the header, of the last event. */
+  /** Checks the snapshot of a pruned log: the first line after the header, taken at the last event. */
   snapshot(through: unknown): void {
     if (this.#isPruned) throw corrupt("", "it is a second snapshot");
     this.#mustPrecedeEvents();
@@ -58,7 +58,7 @@ export class StreamStructure {
     this.#isPruned = true;
   }
 
-  /** A worker of the snapshot, in the order of creation. */
+  /** Checks a worker of the snapshot, in order of creation. */
   snapshotWorker(workerId: unknown, createdEventId: unknown, stateCreatedEventId: unknown): void {
     if (!this.#isPruned || this.#hasTranscripts) throw corrupt("", "a worker must follow the snapshot");
     this.#mustPrecedeEvents();
@@ -70,19 +70,19 @@ export class StreamStructure {
     this.#transcripts.set(workerId, { lastId: createdEventId, entries: 0 });
   }
 
-  /** A transcript event from before the first event of a pruned log. */
+  /** Checks a transcript event that precedes the first event of a pruned log. */
   transcriptEvent(place: TranscriptPlace): void {
     this.#mustPrecedeEvents();
     this.#hasTranscripts = true;
     const progress = this.#transcripts.get(place.workerId);
-    if (progress === undefined) throw corrupt("", "it is of a worker that the snapshot does not have");
+    if (progress === undefined) throw corrupt("", "it is of a worker that is not in the snapshot");
     if (!(place.id < this.#header.firstEventId)) {
-      throw corrupt("", `event ${place.id} must stand among the events`);
+      throw corrupt("", `event ${place.id} belongs among the events`);
     }
     advance(progress, place);
   }
 
-  /** The next event. Returns whether it changes the transcript of a worker that is there at the end. */
+  /** Checks the next event. Returns true if it adds to the transcript of a worker that exists at the end. */
   event(head: EventHead): boolean {
     if (head.id !== this.#nextId) {
       throw corrupt("", `it is event ${head.id}, and ${this.#nextId} was expected`);
@@ -93,11 +93,11 @@ export class StreamStructure {
     if (this.#header.firstEventId > 1 && !this.#isPruned) {
       throw corrupt(
         "",
-        `events 1 to ${this.#header.firstEventId - 1} are missing, and no snapshot stands for them`,
+        `events 1 to ${this.#header.firstEventId - 1} are missing, and no snapshot replaces them`,
       );
     }
     this.#nextId++;
-    // A snapshot is of the last event: its workers are those that are there at the end.
+    // The snapshot was taken at the last event: its workers are those that exist at the end.
     if (isTranscriptEvent(head)) {
       const progress = this.#transcripts.get(head.workerId);
       const isOfEarlierWorker = this.#isPruned && head.id <= (progress?.lastId ?? Infinity) &&
@@ -112,7 +112,7 @@ export class StreamStructure {
     return false;
   }
 
-  /** The end of the stream; `view` is the state that it leads to. */
+  /** Checks the end of the stream; `view` is the resulting state. */
   end(view: StateView): void {
     const { firstEventId, lastEventId } = this.#header;
     if (this.lastEventId !== lastEventId || firstEventId > 1 && !this.#isPruned) {
@@ -127,7 +127,7 @@ export class StreamStructure {
   }
 
   #mustPrecedeEvents(): void {
-    if (this.#nextId > this.#header.firstEventId) throw corrupt("", "it must stand before the events");
+    if (this.#nextId > this.#header.firstEventId) throw corrupt("", "it must precede the events");
   }
 }
 

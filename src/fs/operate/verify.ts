@@ -87,7 +87,7 @@ export async function verify(location: StoreLocation, options: VerifyOptions = {
   return await verifyPlace(findPlace(fs, location, true), options);
 }
 
-/** {@linkcode verify} on a place that was found; `isImporting` is for an import that verifies its own work. */
+/** {@linkcode verify} for a known place; `isImporting` is set by an import that verifies its own result. */
 export async function verifyPlace(
   place: FoundPlace,
   options: OperationOptions,
@@ -114,7 +114,7 @@ async function verifyOnce(
   const pendingSalvage = checkSalvage(place, findings);
   const checkpoints = readCheckpoints(place, findings);
   const segments = segmentsOf(place, findings);
-  // Pruned in between: these checkpoints may be older than what the log begins with.
+  // Pruned in between: these checkpoints may be older than the first event of the log.
   if (segments[0] !== undefined && segments[0] > oldest) throw cursorExpired(oldest - 1, segments[0]);
   meter.stage("log", sizeOf(place, segments), "bytes");
   const expected = new Expected(runtimeId);
@@ -173,7 +173,7 @@ function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings
   return wasSynced(identity, config);
 }
 
-/** Looks for a repair that was interrupted. */
+/** Reports an interrupted repair. */
 function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings): LostRange | null {
   const file = "salvage/pending.json";
   try {
@@ -219,7 +219,7 @@ function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly nu
   }
 }
 
-/** The first event id of the oldest segment; `Infinity` if there is none. */
+/** First event id of the oldest segment; `Infinity` if there is none. */
 function oldestSegment({ fs, layout }: FoundPlace): number {
   try {
     return listSegments(fs, layout).firstEventIds[0] ?? Infinity;

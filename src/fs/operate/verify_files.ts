@@ -75,7 +75,7 @@ class FilesVerifier {
   readonly #check: FilesCheck;
   readonly #ahead: AheadOfLog;
   #projected: boolean | undefined;
-  /** Transcripts that are not what they should be: damage, unless their workers were purged meanwhile. */
+  /** Transcripts that differ from the log: damaged, unless their workers were purged meanwhile. */
   readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
   #workers: boolean | undefined;
   /** Bytes read. */
@@ -143,7 +143,7 @@ class FilesVerifier {
     findings.add({ code: "quarantine_kept", severity: "info", message, file: "quarantine" });
   }
 
-  /** Reports files in a directory that were never finished. */
+  /** Reports unfinished files in a directory. */
   #temporary(directory: string): void {
     for (const { name } of this.#names(directory)) {
       if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
@@ -187,7 +187,7 @@ class FilesVerifier {
     }
   }
 
-  /** A file of a worker. Throws `store_corrupt` for a link in the place of the directory above it. */
+  /** A file of a worker. Throws `store_corrupt` if the directory above it is a link. */
   #statOf(path: string): FileStat | undefined {
     const { fs, layout } = this.#check.place;
     const directory = dirname(path);
@@ -313,7 +313,7 @@ class FilesVerifier {
     }
   }
 
-  /** Whether the directory of all workers is one. */
+  /** True if the path of all workers is a directory. */
   get #hasWorkers(): boolean {
     const { fs, layout } = this.#check.place;
     return this.#workers ??= guarded(
@@ -364,8 +364,8 @@ function saysSame(content: Record<string, unknown>, body: object): boolean {
 }
 
 /**
- * Whether a writer has yet to begin the transcript: the file has no whole header,
- * or that of an earlier worker whose files are removed after the log has its purge.
+ * Returns true if the writer has not started the transcript yet: the header is
+ * incomplete, or that of an earlier worker, whose files are removed after its purge.
  */
 function isUnwritten(file: OpenFile, owner: TranscriptOwner): boolean {
   const decoder = new TextDecoder();

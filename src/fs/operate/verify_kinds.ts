@@ -1,6 +1,6 @@
 /**
- * Verifying that files are files and directories are directories, where
- * nothing else looks at them. Nothing is opened.
+ * Verification that files are files and directories are directories, for paths
+ * that no other check covers. Nothing is opened.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { nameOf } from "../layout.ts";
 import type { Findings } from "./finding.ts";
 import type { FoundPlace } from "./options.ts";
 
-/** Reports what lies in the place of the lock and its owner, and of the directories of the store. */
+/** Reports a wrong kind at the paths of the lock, its owner and the directories of the store. */
 export function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
-  // The next opening moves an odd owner aside. With anything else it refuses, or cannot do what it has to.
+  // The next opening moves a wrong owner.json aside. Anything else makes it refuse, or fail later.
   const places = [
     [layout.lock, mustBeFile, "damaged"],
     [layout.owner, mustBeFile, "healable"],

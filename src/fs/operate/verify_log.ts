@@ -193,7 +193,7 @@ class LogVerifier {
     return size;
   }
 
-  /** Folds an event in; behind damage only prunings are of interest. */
+  /** Folds an event; after damage only prunings matter. */
   #take(bytes: Uint8Array, start: number, end: number): void {
     const { expected, findings } = this.#check;
     try {
@@ -315,7 +315,7 @@ class LogVerifier {
     for (const { snapshot } of this.#checkpoints) {
       if (snapshot.through <= this.#id) continue;
       const message =
-        `the log ends with event ${this.#id}, but a checkpoint covers event ${snapshot.through}: is it an older copy, or one that was taken while the store was in use?`;
+        `the log ends with event ${this.#id}, but a checkpoint covers event ${snapshot.through}: is it an older copy, or one taken while the store was in use?`;
       const eventIds: readonly [number, number] = [this.#id + 1, snapshot.through];
       this.#check.findings.add({ code: "log_behind_checkpoint", severity: "damaged", message, eventIds });
     }

@@ -163,7 +163,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     this.#looking ??= this.#follower.advance().finally(() => this.#looking = undefined);
     const [oldest] = this.segments;
     await this.#looking;
-    // Open files would keep the space of segments that were pruned.
+    // Open files would keep the disk space of pruned segments in use.
     if (this.segments[0] !== oldest) this.#pages.close();
   }
 
@@ -307,7 +307,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
     }
-    // Damage, or the worker was purged since the last look.
+    // Damage, or the worker was purged since the last refresh.
     await this.#mustStillBe(state);
     const { texts, notices } = await this.#transcriptTexts(state, read);
     for (const notice of notices) this.#diagnostics.add(notice);
@@ -327,7 +327,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     return { texts, notices };
   }
 
-  /** Looks again. Throws `worker_not_found` if the worker was purged. */
+  /** Refreshes the view. Throws `worker_not_found` if the worker was purged. */
   async #mustStillBe({ record: { workerId }, createdEventId }: WorkerState): Promise<void> {
     await this.refresh();
     if (this.worker(workerId).createdEventId !== createdEventId) throw workerNotFound(workerId);

@@ -27,7 +27,7 @@ export interface Command {
   base(): Promise<SimulatedDisk>;
   /** Runs it. */
   run(disk: SimulatedDisk): Promise<unknown>;
-  /** What must be the same behind a killed command that was repeated as behind one that was not killed. */
+  /** The result, which must be the same for a command that was killed and repeated as for one that was not killed. */
   result(disk: SimulatedDisk): Promise<unknown>;
   /** Checks what a kill left, before the command is repeated. Throws {@linkcode Finding}. */
   check?(left: SimulatedDisk, base: SimulatedDisk): Promise<void>;

@@ -151,7 +151,7 @@ class Killing {
       now: () => 0,
       signal: new AbortController().signal,
     };
-    // What was done before the kill is not there to be done any more: the import and the purge say so.
+    // Work finished before the kill cannot be repeated: the import and the purge report that.
     const code = await main(args, io);
     const isDone = name === "import" && problem.includes("there already") ||
       name === "purge" && problem.includes("Cannot find worker");

@@ -1,5 +1,5 @@
 /**
- * Group commit: many callers, some of whom give up, and watchers, some of whom
+ * Group commit: many callers, some of whom abort, and watchers, some of whom
  * leave, on a store that takes its time, fails now and then, and may be lost.
  *
  * @module

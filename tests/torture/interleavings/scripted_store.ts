@@ -33,7 +33,7 @@ export class ScriptedStore implements RuntimeStore {
   readonly batches: number[] = [];
   /** Whether a second append came before the first had settled. */
   overlapped = false;
-  /** Whether something was written after the store was lost. */
+  /** True if something was written after the store was lost. */
   wroteWhenLost = false;
   /** Whether it was closed while an append was under way. */
   closedEarly = false;

@@ -13,11 +13,11 @@ import { Folding } from "./folding.ts";
 
 /** A command that was acknowledged. */
 export interface Acknowledged {
-  /** What was asked for. */
+  /** The request. */
   readonly command: Command;
   /** The event named in the receipt. */
   readonly eventId: number;
-  /** Whether the receipt called it a duplicate. */
+  /** True if the receipt reported a duplicate. */
   readonly duplicate: boolean;
 }
 
@@ -93,7 +93,7 @@ export class Archive implements Disposable {
     this.#claims = [];
   }
 
-  /** What differs between events that were seen and those of a scope with ids in a range. */
+  /** Describes differences between events that were seen and those of a scope with ids in a range. */
   differenceFrom(
     seen: readonly RuntimeEvent[],
     range: { readonly from: number; readonly to: number },
@@ -135,7 +135,7 @@ export class Archive implements Disposable {
   }
 }
 
-/** Whether an event is of a worker; every event is of the runtime. */
+/** Returns true if an event is of a worker; every event is of the runtime. */
 export function isOf(event: RuntimeEvent, workerId: string | undefined): boolean {
   return workerId === undefined || "workerId" in event && event.workerId === workerId;
 }

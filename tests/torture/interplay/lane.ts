@@ -11,7 +11,7 @@ import type { Request } from "./lines.ts";
 import { pause } from "./pending.ts";
 import { type Ending, scenarioOf } from "./scenario.ts";
 
-/** What was counted. */
+/** Counts of a run. */
 export interface Figures {
   /** Cases. */
   cases: number;

@@ -5,7 +5,7 @@
  */
 import { Finding } from "../script/history.ts";
 
-/** What a process was asked to do. */
+/** Request to a process. */
 export interface Request {
   /** The seed of the case. */
   readonly seed: number;

@@ -2,7 +2,7 @@
  * The process of the operator. `begin JSON` starts the tasks of a case beside
  * its host, `end` ends them and is answered by `ended CALLS`; `audit JSON`
  * looks at a store that nobody has open and is answered by `ended CALLS` too.
- * What is found is reported as `broken`.
+ * Violations are reported as `broken`.
  *
  * @module
  */

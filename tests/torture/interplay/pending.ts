@@ -10,7 +10,7 @@ const SECONDS_MAX = 60;
 
 /** Calls that have not settled. */
 export class Pending {
-  /** How many calls settled. */
+  /** Number of settled calls. */
   settled = 0;
   readonly #calls = new Set<{ readonly name: string; seconds: number }>();
   readonly #timer: ReturnType<typeof setInterval>;

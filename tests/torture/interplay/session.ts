@@ -17,7 +17,7 @@ import type { Scenario } from "./scenario.ts";
 import { Stress } from "./stress.ts";
 import { Watchers } from "./watchers.ts";
 
-/** How to work on a store once. */
+/** Options of one session with a store. */
 export interface SessionOptions {
   /** Directory of the case. */
   readonly directory: string;
@@ -25,11 +25,11 @@ export interface SessionOptions {
   readonly scenario: Scenario;
   /** Source of everything random in this session. */
   readonly random: Random;
-  /** Whether the session before ended with a close. */
+  /** True if the previous session ended with a close. */
   readonly wasClosed: boolean;
-  /** Whether callers work on it, or it is only read. */
+  /** True if callers work on it, false if it is only read. */
   readonly works: boolean;
-  /** Whether it is closed while callers are at work. */
+  /** True if it is closed while callers are at work. */
   readonly underLoad: boolean;
   /** Waits for calls. */
   readonly pending: Pending;

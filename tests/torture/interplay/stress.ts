@@ -33,7 +33,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
 /** The reason for which a caller withdraws a command. */
 const NOT_WANTED = new Error("The command is not wanted any more");
 
-/** What callers share. */
+/** State shared by callers. */
 export interface Stressed {
   readonly runtime: Runtime;
   readonly archive: Archive;
@@ -108,7 +108,7 @@ export class Stress {
     const { archive, scenario: { workerIds, activities, bigChance } } = this.#stressed;
     const command = randomCommand(random, archive.folding.reference, workerIds, this.#runs);
     const { kind } = command;
-    // What is swept at the end must live until then.
+    // Objects swept at the end must live until then.
     if (activities.has("sweep") && /^(?:cancel|stop|purge|stopRuntime)$/.test(kind)) {
       return { ...command, kind: "usage" };
     }

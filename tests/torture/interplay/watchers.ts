@@ -78,7 +78,7 @@ export class Watchers {
     this.#pending = pending;
   }
 
-  /** How many there were. */
+  /** Number of all watchers. */
   get count(): number {
     return this.#all.length;
   }

@@ -105,7 +105,7 @@ export async function checkTranscripts(
 /** Pages read at a look. */
 const EVENT_PAGES = 4;
 
-/** What is wrong with pages of events, anywhere in the log: those that were read before are the same still. */
+/** Describes faults of pages of events anywhere in the log: events read before must be unchanged. */
 export async function checkEvents(
   runtime: Runtime,
   { lastEventId }: Reference,

@@ -38,7 +38,7 @@ const changing: readonly string[] = [
   "prune DIR --apply",
 ];
 
-/** What a message says when a raw error got out. */
+/** Matches messages of raw errors that escaped. */
 const RAW =
   /\n\s+at \S+ \(?\S+:\d+|Cannot read propert|is not a function|is not iterable|Invalid time value|Maximum call stack|(?:Type|Range|Syntax)Error/;
 

@@ -29,7 +29,7 @@ const CALLS_MAX = 100_000;
 /** Another root on the same disk. */
 const COPY = "/copy";
 
-/** What an operation came to. */
+/** Outcome of an operation. */
 export type Came<T> = { readonly value: T } | { readonly error: unknown };
 
 /** Runs an operation on a disk; anything but a typed error is a finding, and so is a call that goes elsewhere. */
@@ -79,7 +79,7 @@ export function verified(disk: SimulatedDisk): Promise<Came<VerifyReport>> {
   return attempt("verify", disk, (fileSystem) => verify(place, { fileSystem }));
 }
 
-/** What a reader without the lock sees of the state, as text; `undefined` if there is damage. */
+/** The state as seen by a reader without the lock, as text; `undefined` if there is damage. */
 export function viewed(disk: SimulatedDisk): Promise<Came<string | undefined>> {
   return attempt("view", disk, async (fileSystem) => {
     await using reader = await openReadOnly(place, { fileSystem });

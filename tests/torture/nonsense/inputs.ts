@@ -13,7 +13,7 @@ import { baseStore } from "../kit/base_store.ts";
 import { HOME, openOn } from "../kit/opened.ts";
 import { doubled, extended, mutatedValue, nonsense, reordered } from "./nonsense.ts";
 
-/** What the nonsense is made of. */
+/** Valid data that inputs are derived from. */
 export interface Material {
   /** Every file of a store that was closed, by its path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -32,7 +32,7 @@ export interface Input {
   readonly disk: SimulatedDisk;
   /** The texts of the events in its log; `undefined` if the log does not hold all of them. */
   readonly texts: readonly string[] | undefined;
-  /** Whether everything in it must be accepted. */
+  /** True if everything in it must be accepted. */
   readonly isSound: boolean;
 }
 

@@ -95,7 +95,7 @@ async function tryStore(kind: Kind, number: number, input: Input, tally: Tally):
   }
 }
 
-/** What verify finds nothing wrong with opens, and is what its events amount to. */
+/** A store that verify calls clean opens with the state of its events. */
 function mustBeFolded(
   texts: readonly string[],
   seen: Awaited<ReturnType<typeof viewed>>,
