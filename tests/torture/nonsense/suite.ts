@@ -129,7 +129,7 @@ function report(tally: Tally, { share, only }: Budget): SuiteReport {
   return {
     counts: [
       { what: "inputs", count: inputs, target: all ? expected(total) : 1 },
-      { what: "commands", count: commands, target: all ? expected(INPUTS.command) : 0 },
+      { what: "commands", count: commands, target: all ? expected(INPUTS.command * commandCount) : 0 },
     ],
     notes: outcomes.map((what) => `${what}: ${tally.counts[what] ?? 0}`),
   };

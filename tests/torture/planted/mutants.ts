@@ -152,8 +152,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "nobody looks whether the file is still the writer's own",
     file: "fs/log_writer.ts",
-    find: "    const stat = this.#statOf(file);\n",
-    replace: "    const stat = { ...this.#statOf(file), size: this.#size, links: 1 };\n",
+    find: "    if (size === this.#size) return;",
+    replace: "    if (size >= 0) return;",
     first: ["faults"],
   },
   {
@@ -287,15 +287,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what an opening finds is not made durable",
     file: "fs/store_opening.ts",
-    find: "    await settle(fs, layout, options.root);\n",
-    replace: "    void settle;\n",
+    find: "  await settle(fs, layout, options.root);\n",
+    replace: "  void settle;\n",
     first: ["recovery-crashes"],
   },
   {
     name: "keys are forgotten by a checkpoint",
     file: "core/snapshots.ts",
-    find: "    if (entry.eventId <= through) {",
-    replace: "    if (entry.eventId <= 0) {",
+    find: "    const part = { state, keys: keyRows(tables[index]) };",
+    replace: "    const part = { state, keys: keyRows(index < 0 ? tables[index] : undefined) };",
     first: ["programs"],
   },
   {
