@@ -8,7 +8,7 @@
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
 import { type FileSpot, RuntimeError } from "../core/errors.ts";
-import { notAFile, removeQuietly } from "./disk.ts";
+import { mustBeDirectory, notAFile, removeQuietly } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import {
@@ -71,8 +71,8 @@ export interface SegmentListing {
 }
 
 /**
- * Lists the segments. Throws `store_corrupt` when the directory is missing. What has the name of a segment and is no
- * file is left out; `onOdd` takes the error and the first event id. @default throws the error
+ * Lists the segments. Throws `store_corrupt` when the directory is missing or no directory. What has the name of a
+ * segment and is no file is left out; `onOdd` takes the error and the first event id. @default throws the error
  */
 export function listSegments(
   fs: FileSystem,
@@ -80,9 +80,8 @@ export function listSegments(
   onOdd: (error: RuntimeError<"store_corrupt">, firstEventId: number) => void = refuse,
 ): SegmentListing {
   const entries = guarded("list", layout.events, () => {
-    if (fs.stat(layout.events)?.kind !== "directory") {
-      throw corrupt("events", "the directory of the log is missing");
-    }
+    mustBeDirectory(fs, layout.events, "events");
+    if (fs.stat(layout.events) === undefined) throw corrupt("events", "the directory of the log is missing");
     return fs.list(layout.events);
   });
   const firstEventIds: number[] = [];
