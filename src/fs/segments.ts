@@ -80,9 +80,9 @@ export function listSegments(
   onOdd: (error: RuntimeError<"store_corrupt">, firstEventId: number) => void = refuse,
 ): SegmentListing {
   const entries = guarded("list", layout.events, () => {
+    if (fs.stat(layout.events)?.kind === "directory") return fs.list(layout.events);
     mustBeDirectory(fs, layout.events, "events");
-    if (fs.stat(layout.events) === undefined) throw corrupt("events", "the directory of the log is missing");
-    return fs.list(layout.events);
+    throw corrupt("events", "the directory of the log is missing");
   });
   const firstEventIds: number[] = [];
   const foreign: string[] = [];

@@ -94,8 +94,8 @@ async function openGuarded(
   // Never a link to somewhere else; one that was removed is filled again from the log.
   await makeDirectory(fs, layout.workers, "workers");
   guarded("open", layout.directory, () => {
-    mustBeDirectory(fs, layout.events, "events");
     if (fs.stat(layout.events)?.kind === "directory") guard.holdInside();
+    else mustBeDirectory(fs, layout.events, "events");
   });
   // Before the first event, the sync of it may have failed, and a second one would only claim success.
   const isInDoubt = !hasContent(fs, layout, options.runtimeId);
