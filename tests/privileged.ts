@@ -15,6 +15,7 @@ export type Privilege = "run" | "net" | "env";
 export const privilegedTests: Readonly<Record<string, Readonly<Record<string, readonly Privilege[]>>>> = {
   "tests/cli/fifo_test.ts": {
     "no command is blocked by FIFOs in the place of files, and repair restores the store": ["run"],
+    "no command is blocked by a FIFO in the place of a directory": ["run"],
   },
   "tests/cli/large_test.ts": {
     "a store of 600 MB and 10,000 workers is verified, exported, imported and backed up in bounded memory": [

@@ -4,9 +4,10 @@
  * @module
  */
 import { exportRuntime } from "../../fs_store.ts";
+import { findPlace } from "../../src/fs/operate/options.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
+import { disk, locate } from "../place.ts";
 import { withProgress } from "../progress.ts";
 import { bytes } from "../units.ts";
 import { type OutputOptions, withOutput } from "./output.ts";
@@ -28,7 +29,7 @@ export async function exportCommand(
   const { output, worker, json } = options;
   const written = await withProgress(io, output === undefined || json === true, async (progress) => {
     const chunks = exportRuntime(location, { ...progress, worker });
-    return await withOutput(io, options, chunks);
+    return await withOutput(io, options, chunks, findPlace(disk, location).layout.directory);
   });
   if (json && output !== undefined) printJson(io, { file: output, bytes: written });
   else if (output !== undefined) io.out(`Wrote ${bytes(written)} to ${output}\n`);

@@ -6,11 +6,12 @@
  *
  * @module
  */
-import { dirname } from "@std/path";
+import { dirname, SEPARATOR } from "@std/path";
 import { invalidRequest } from "../../src/core/errors.ts";
 import { closeQuietly, removeQuietly, writeAll } from "../../src/fs/disk.ts";
 import { guarded, guardedAsync, storeFault } from "../../src/fs/faults.ts";
 import type { FileLock, FileStat } from "../../src/fs/file_system.ts";
+import { absolutePath } from "../../src/fs/layout.ts";
 import type { Io } from "../io.ts";
 import { disk } from "../place.ts";
 
@@ -25,13 +26,18 @@ export interface OutputOptions {
 /** Suffix of the temporary file. One that is not locked is the leftover of a killed process. */
 const PARTIAL = ".partial";
 
-/** Writes chunks and returns the number of bytes. A failure leaves an existing file unchanged. */
+/**
+ * Writes chunks and returns the number of bytes. A failure leaves an existing file unchanged. Throws
+ * `invalid_request` for a file in `source`, the directory of the store that the chunks are read from.
+ */
 export async function withOutput(
   io: Io,
   { output: path, force }: OutputOptions,
   chunks: AsyncIterable<Uint8Array>,
+  source?: string,
 ): Promise<number> {
   if (path === undefined || path === "-") return await written(chunks, (chunk) => io.outBytes(chunk));
+  if (source !== undefined) mustLieOutside(path, source);
   const replaced = mayWrite(path, force === true);
   const temporary = `${path}${PARTIAL}`;
   const lock = takeTemporary(temporary);
@@ -49,6 +55,18 @@ export async function withOutput(
   } finally {
     lock.release();
   }
+}
+
+/** Throws `invalid_request` for a file in the directory of the store, where it could replace one of the store's own. */
+function mustLieOutside(path: string, source: string): void {
+  const directory = absolutePath(dirname(path));
+  const [at, store] = guarded(
+    "write",
+    path,
+    () => [directory, source].map((each) => Deno.realPathSync(each)),
+  );
+  if (!`${at}${SEPARATOR}`.startsWith(`${store}${SEPARATOR}`)) return;
+  throw invalidRequest(`write ${JSON.stringify(path)}`, "it lies in the directory of the runtime");
 }
 
 /** Returns the file to replace, if there is one. Throws `invalid_request` if it must not be replaced. */

@@ -25,7 +25,7 @@ export async function reportCommand(io: Io, directory: string, options: ReportOp
     const place = { fs: disk, layout: layoutIn(view.directory), runtimeId: view.runtimeId };
     const { output, entries, workers, json } = options;
     const chunks = encoded(reportHtml(place, view, { entries, workers, now: io.now(), signal: io.signal }));
-    const written = await withOutput(io, options, chunks);
+    const written = await withOutput(io, options, chunks, view.directory);
     if (json && output !== undefined) printJson(io, { file: output, bytes: written });
     else if (output !== undefined) io.out(`Wrote ${bytes(written)} to ${output}\n`);
   });

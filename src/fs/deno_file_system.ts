@@ -243,9 +243,7 @@ export class DenoFileSystem implements FileSystem {
     // Opening a FIFO would block, so the kind is checked first.
     const { isDirectory } = Deno.lstatSync(path);
     if (isDirectory) return new DenoDirectory(Deno.openSync(path));
-    throw Object.assign(new Error(`Cannot open ${JSON.stringify(path)}: it is not a directory`), {
-      code: "ENOTDIR",
-    });
+    throw notADirectory(path);
   }
 
   list(path: string): DirectoryEntry[] {
@@ -310,6 +308,8 @@ export class DenoFileSystem implements FileSystem {
 
   async syncDirectory(path: string): Promise<void> {
     if (!this.supports.directorySync) return;
+    // A link to a directory is as good as the directory; to open a FIFO would block.
+    if (!Deno.statSync(path).isDirectory) throw notADirectory(path);
     const directory = Deno.openSync(path);
     try {
       await directory.sync();
@@ -330,4 +330,10 @@ export class DenoFileSystem implements FileSystem {
     file.close();
     return undefined;
   }
+}
+
+function notADirectory(path: string): Error {
+  return Object.assign(new Error(`Cannot open ${JSON.stringify(path)}: it is no directory`), {
+    code: "ENOTDIR",
+  });
 }

@@ -37,6 +37,7 @@ import type { TranscriptLength } from "./known_transcript.ts";
 import { LogPages } from "./log_pages.ts";
 import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
+import { newOwner } from "./lock.ts";
 import { LogWriter } from "./log_writer.ts";
 import { Projections } from "./projections.ts";
 import { prunable, removeSegments } from "./pruning.ts";
@@ -132,11 +133,10 @@ export class FsRuntimeStore implements RuntimeStore {
    */
   static async open(options: FsStoreOptions, environment: FsStoreEnvironment = {}): Promise<FsRuntimeStore> {
     const fs = environment.fileSystem ?? new DenoFileSystem();
-    const now = environment.now ?? Date.now;
+    const owner = newOwner(environment.now ?? Date.now);
     const runtimeId = parseRuntimeId(options.runtimeId);
     const root = absolutePath(options.root);
     const layout = runtimeLayout(root, runtimeId);
-    const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
     const { create = true } = options;
     const place = await openPlace(fs, layout, { root, runtimeId, create, owner });
     return new FsRuntimeStore(layout, runtimeId, place);

@@ -54,6 +54,12 @@ export function absolutePath(path: string | URL): string {
 
 function pathOfUrl(url: string | URL): string {
   try {
+    const { hostname, search, hash } = new URL(url);
+    // In "file://data/x" the first name is a computer, which only Windows can reach, and "file:x" is "/x".
+    const isForeign = hostname !== "" && Deno.build.os !== "windows";
+    const isRelative = typeof url === "string" && !/^[a-z]+:[/]/i.test(url);
+    // Behind "?" or "#" is no part of a path: it would be lost.
+    if (isForeign || isRelative || search !== "" || hash !== "") throw new TypeError();
     return fromFileUrl(url);
   } catch {
     throw invalidRequest("use root directory", `a path or a file URL is needed, not ${url}`);

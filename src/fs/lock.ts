@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { Clock } from "../core/clock.ts";
 import { RuntimeError } from "../core/errors.ts";
 import { replaceInStore } from "./aside.ts";
 import { mustBeFile, readSmallFile } from "./disk.ts";
@@ -21,6 +22,11 @@ export interface Owner {
   readonly openedAt: string;
   /** Random id of this opening. */
   readonly instanceId: string;
+}
+
+/** This process as an owner from now on. Throws `invalid_request` if the clock gives no time. */
+export function newOwner(now: () => number): Owner {
+  return { pid: Deno.pid, openedAt: new Clock(now).now(), instanceId: crypto.randomUUID() };
 }
 
 /** Pauses between tries: after a kill some systems release a lock with a delay. */

@@ -8,7 +8,7 @@
 import { join } from "@std/path";
 import type { Notice } from "../core/diagnostics.ts";
 import { type FileSpot, RuntimeError } from "../core/errors.ts";
-import { notAFile, removeQuietly } from "./disk.ts";
+import { mustBeDirectory, notAFile, removeQuietly } from "./disk.ts";
 import { corrupt, guarded } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 import {
@@ -71,8 +71,8 @@ export interface SegmentListing {
 }
 
 /**
- * Lists the segments. Throws `store_corrupt` if the directory is missing. Anything but a file under the name of a
- * segment is left out; `onOdd` receives the error and the first event id. @default throws the error
+ * Lists the segments. Throws `store_corrupt` if the directory is missing or not a directory. Anything but a file
+ * under the name of a segment is left out; `onOdd` receives the error and the first event id. @default throws the error
  */
 export function listSegments(
   fs: FileSystem,
@@ -80,10 +80,9 @@ export function listSegments(
   onOdd: (error: RuntimeError<"store_corrupt">, firstEventId: number) => void = refuse,
 ): SegmentListing {
   const entries = guarded("list", layout.events, () => {
-    if (fs.stat(layout.events)?.kind !== "directory") {
-      throw corrupt("events", "the directory of the log is missing");
-    }
-    return fs.list(layout.events);
+    if (fs.stat(layout.events)?.kind === "directory") return fs.list(layout.events);
+    mustBeDirectory(fs, layout.events, "events");
+    throw corrupt("events", "the directory of the log is missing");
   });
   const firstEventIds: number[] = [];
   const foreign: string[] = [];

@@ -95,6 +95,7 @@ async function openGuarded(
   await makeDirectory(fs, layout.workers, "workers");
   guarded("open", layout.directory, () => {
     if (fs.stat(layout.events)?.kind === "directory") guard.holdInside();
+    else mustBeDirectory(fs, layout.events, "events");
   });
   // Before the first event, its sync may have failed, and a second one could report success wrongly.
   const isInDoubt = !hasContent(fs, layout, options.runtimeId);

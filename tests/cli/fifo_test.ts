@@ -77,3 +77,26 @@ Deno.test({
     });
   },
 });
+
+Deno.test({
+  ...privileged(
+    "no command is blocked by a FIFO in the place of a directory",
+    Deno.build.os === "windows" ? "Windows has no FIFOs" : undefined,
+  ),
+  fn: async () => {
+    for (const directory of ["events", "workers", "quarantine", "salvage"]) {
+      await withDirectory(async (root) => {
+        await everyEventStore({ root });
+        const path = join(root, "runtimes", "local", directory);
+        await Deno.remove(path, { recursive: true }).catch(() => {});
+        await new Deno.Command("mkfifo", { args: [path] }).output();
+        for (const args of [["verify", root], ["repair", root, "--apply"], ["prune", root, "--apply"]]) {
+          assert(
+            await codeOf(args) !== undefined,
+            `${args.join(" ")} does not end with a FIFO at ${directory}`,
+          );
+        }
+      });
+    }
+  },
+});

@@ -101,3 +101,23 @@ Deno.test({
     });
   },
 });
+
+Deno.test("withOutput() writes no file into the store that it is read from, by whatever path", async () => {
+  await withDirectory(async (directory) => {
+    const source = join(directory, "store");
+    Deno.mkdirSync(join(source, "events"), { recursive: true });
+    const log = join(source, "events", "log");
+    Deno.writeTextFileSync(log, "the only copy");
+    if (Deno.build.os !== "windows") Deno.symlinkSync(source, join(directory, "linked"));
+    const paths = [log, join(source, "new"), join(source, "events", "..", "events", "log")];
+    if (Deno.build.os !== "windows") paths.push(join(directory, "linked", "events", "log"));
+    for (const output of paths) {
+      const error = await withOutput(io, { output, force: true }, chunksOf("new"), source).catch((reason) =>
+        reason
+      );
+      assert(isRuntimeError(error) && error.code === "invalid_request", `${output}: ${error}`);
+    }
+    assertEquals([Deno.readTextFileSync(log), names(source)], ["the only copy", ["events"]]);
+    await withOutput(io, { output: join(directory, "store.jsonl") }, chunksOf("new"), source);
+  });
+});

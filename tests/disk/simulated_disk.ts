@@ -292,10 +292,9 @@ export class SimulatedDisk implements FileSystem {
   #syncDirectory(path: string, began: number): void {
     const { node } = locate(this.#machine, path, { operation: "open", follow: true });
     if (node === undefined || node.kind === "link") throw diskError("ENOENT", "open", path);
-    if (node.kind === "other") throw diskError("ENXIO", "open", path);
+    if (node.kind !== "directory") throw diskError("ENOTDIR", "open", path);
     require(node, MAY_READ, "open", path);
-    if (node.kind === "directory") this.#machine.journal.commit(began, node);
-    else this.#machine.commitFile(node, began);
+    this.#machine.journal.commit(began, node);
   }
 
   #after(image: DirectoryImage): SimulatedDisk {

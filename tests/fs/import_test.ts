@@ -251,3 +251,45 @@ Deno.test("importRuntime() makes a store that opens at once when it resolved", a
     assert(runtime.lastEventId > 0);
   }
 });
+
+/** A stream that begins with these bytes and then stalls, if it does not end; `isReleased` once it is cancelled. */
+function watchedStream(
+  text: string,
+  stalls: boolean,
+): { stream: ReadableStream<Uint8Array>; isReleased: () => boolean } {
+  let released = false;
+  const stream = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(text)),
+    pull: (controller) => {
+      if (!stalls) controller.enqueue(new TextEncoder().encode("more\n"));
+    },
+    cancel: () => {
+      released = true;
+    },
+  });
+  return { stream, isReleased: () => released };
+}
+
+Deno.test("importRuntime() lets go of a stream that it refuses, whatever its line", async () => {
+  const [good = ""] = await streams();
+  for (const text of ["no JSON\n", `${good.slice(0, good.indexOf("\n"))}\nno JSON\n`]) {
+    const { stream, isReleased } = watchedStream(text, false);
+    const fileSystem = new SimulatedDisk();
+    const error = await importRuntime("/target", stream, { fileSystem }).catch((reason) => reason);
+    assert(isRuntimeError(error) && error.code === "store_corrupt", String(error));
+    assert(isReleased(), text);
+  }
+});
+
+Deno.test("importRuntime() ends with the reason of its signal while its stream stalls", async () => {
+  const [good = ""] = await streams();
+  for (const text of ["", good.slice(0, 1_000)]) {
+    const { stream } = watchedStream(text, true);
+    const fileSystem = new SimulatedDisk();
+    const stop = new AbortController();
+    const imported = importRuntime("/target", stream, { fileSystem, signal: stop.signal });
+    setTimeout(() => stop.abort("enough"), 10);
+    assertEquals(await imported.catch((reason) => reason), "enough");
+    assertEquals(fileSystem.list("/"), []);
+  }
+});

@@ -12,6 +12,7 @@ import {
   refused,
   speak,
   type TestPlace,
+  treeOf,
 } from "./place.ts";
 import { AT, lineOf } from "./log_lines.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
@@ -217,3 +218,17 @@ Deno.test("FsRuntimeStore.open() refuses a root that is no path", onFiles, async
     assertEquals((await refused("invalid_request", open)).details.issues, ["a path is needed"]);
   }
 });
+
+diskTest(
+  "FsRuntimeStore.open() refuses a clock that throws or gives no time, and makes nothing",
+  async (place) => {
+    const clocks = [() => NaN, () => Infinity, () => 1e15, () => {
+      throw new TypeError("no clock");
+    }];
+    for (const now of clocks) {
+      const root = join(place.root, "data");
+      await refused("invalid_request", () => FsRuntimeStore.open({ root, runtimeId: "local" }, { now }));
+      assertEquals(treeOf(place.root).size, 0);
+    }
+  },
+);

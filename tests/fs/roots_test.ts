@@ -1,6 +1,6 @@
 // Roots: a relative one is that of the moment it is given, wherever the process goes afterwards.
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
 import {
   backup,
@@ -12,7 +12,8 @@ import {
   repair,
   verify,
 } from "../../fs_store.ts";
-import { Runtime } from "../../mod.ts";
+import { Runtime, RuntimeError } from "../../mod.ts";
+import { absolutePath } from "../../src/fs/layout.ts";
 import { contentsOf, diskTest, refused, speak, type TestPlace, treeOf } from "./place.ts";
 
 /** Runs `work` in a directory that holds the store `./data` of one thing said; the process leaves it with `leave`. */
@@ -157,4 +158,35 @@ diskTest("FsRuntimeStore.open() refuses URLs that are no files", async () => {
     const error = await refused("invalid_request", () => opened(root));
     assertMatch(error.message, /a path or a file URL is needed/);
   }
+});
+
+Deno.test("absolutePath() refuses a file URL that names no local path, or more than one", () => {
+  const urls = ["file:data", "file:///data?x", "file:///data#1"];
+  if (Deno.build.os !== "windows") urls.push("file://data/store");
+  for (const url of urls) {
+    const error = assertThrows(() => absolutePath(url), RuntimeError);
+    assertEquals(error.code, "invalid_request", url);
+  }
+  if (Deno.build.os === "windows") return;
+  const good = [
+    "file:///data/a%20b",
+    "file:/data/a%20b",
+    "FILE:///data/a%20b",
+    "file://localhost/data/a%20b",
+  ];
+  for (const url of good) assertEquals(absolutePath(url), "/data/a b", url);
+});
+
+diskTest("backup() refuses the store itself as its target, also by a link to its root", async (place) => {
+  const root = join(place.root, "data");
+  {
+    await using runtime = await opened(root);
+    await speak(runtime, "agent", ["once"]);
+  }
+  const linked = join(place.root, "linked");
+  Deno.symlinkSync(root, linked);
+  const before = treeOf(root);
+  await refused("invalid_request", () => backup({ root, runtimeId: "local" }, { to: linked }));
+  await refused("invalid_request", () => backup({ root: linked, runtimeId: "local" }, { to: root }));
+  assertEquals(treeOf(root), before);
 });

@@ -85,7 +85,7 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
   const place = findPlace(fs, location);
   const to = absolutePath(options.to);
   const target = { ...place, layout: runtimeLayout(to, place.runtimeId) };
-  if (target.layout.directory === place.layout.directory) {
+  if (isSameDirectory(fs, place.layout.directory, target.layout.directory)) {
     throw invalidRequest("back up", "the copy must lie elsewhere");
   }
   const meter = new Meter(options);
@@ -118,6 +118,14 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
   } finally {
     lock?.release();
   }
+}
+
+/** Whether both paths name one directory, also by way of a link above it. */
+function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
+  if (one === other) return true;
+  const [here, there] = guarded("back up", one, () => [fs.identity(one), fs.identity(other)]);
+  if (here === undefined || there === undefined || here.inode === 0) return false;
+  return here.inode === there.inode && here.device === there.device;
 }
 
 /** The newest checkpoint with its bytes; the file may be replaced while it is read. */

@@ -27,6 +27,7 @@ import { ImportPlace } from "./import_place.ts";
 import { ImportedStore, type ImportTarget } from "./imported_store.ts";
 import { Meter, type OperationOptions } from "./options.ts";
 import { checkedPrelude } from "./prelude.ts";
+import { untilAborted } from "./until_aborted.ts";
 import { verifyPlace } from "./verify.ts";
 
 /** The highest event id accepted: the runtime must be able to continue after it. */
@@ -74,7 +75,22 @@ export async function importRuntime(
   const fs = options.fileSystem ?? new DenoFileSystem();
   const meter = new Meter(options);
   meter.stage("import", options.totalBytes ?? 0, "bytes");
-  const lines = decodeStream(stream);
+  const lines = decodeStream(untilAborted(stream, options.signal));
+  try {
+    return await importLines(fs, root, lines, meter, options);
+  } finally {
+    // Lets go of the stream, so that a file behind it is closed. What that throws would hide why the import failed.
+    await lines.return().catch(() => {});
+  }
+}
+
+async function importLines(
+  fs: FileSystem,
+  root: string,
+  lines: ReturnType<typeof decodeStream>,
+  meter: Meter,
+  options: ImportOptions,
+): Promise<ImportReport> {
   const first = await lines.next();
   if (first.done) throw badStream(1, "the stream is empty");
   const header = parseHeader(first.value.text);
