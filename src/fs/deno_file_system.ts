@@ -333,7 +333,7 @@ export class DenoFileSystem implements FileSystem {
 }
 
 function notADirectory(path: string): Error {
-  return Object.assign(new Error(`Cannot open ${JSON.stringify(path)}: it is no directory`), {
+  return Object.assign(new Error(`Cannot open ${JSON.stringify(path)}: it is not a directory`), {
     code: "ENOTDIR",
   });
 }
