@@ -11,6 +11,7 @@ import { invalidRequest } from "../../src/core/errors.ts";
 import { closeQuietly, removeQuietly, writeAll } from "../../src/fs/disk.ts";
 import { guarded, guardedAsync, storeFault } from "../../src/fs/faults.ts";
 import type { FileLock, FileStat } from "../../src/fs/file_system.ts";
+import { absolutePath } from "../../src/fs/layout.ts";
 import type { Io } from "../io.ts";
 import { disk } from "../place.ts";
 
@@ -28,10 +29,12 @@ const PARTIAL = ".partial";
 /** Writes chunks; gives the bytes. When that fails, what was there before is unchanged. */
 export async function withOutput(
   io: Io,
-  { output: path, force }: OutputOptions,
+  { output, force }: OutputOptions,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<number> {
-  if (path === undefined || path === "-") return await written(chunks, (chunk) => io.outBytes(chunk));
+  if (output === undefined || output === "-") return await written(chunks, (chunk) => io.outBytes(chunk));
+  // The process may change its directory while the chunks are made.
+  const path = absolutePath(output);
   const replaced = mayWrite(path, force === true);
   const temporary = `${path}${PARTIAL}`;
   const lock = takeTemporary(temporary);

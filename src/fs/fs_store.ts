@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Clock } from "../core/clock.ts";
 import type { Notice } from "../core/diagnostics.ts";
 import { fencedAppend, type FileSpot, RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
@@ -132,11 +133,11 @@ export class FsRuntimeStore implements RuntimeStore {
    */
   static async open(options: FsStoreOptions, environment: FsStoreEnvironment = {}): Promise<FsRuntimeStore> {
     const fs = environment.fileSystem ?? new DenoFileSystem();
-    const now = environment.now ?? Date.now;
+    const now = new Clock(environment.now ?? Date.now).now();
     const runtimeId = parseRuntimeId(options.runtimeId);
     const root = absolutePath(options.root);
     const layout = runtimeLayout(root, runtimeId);
-    const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
+    const owner = { pid: Deno.pid, openedAt: now, instanceId: crypto.randomUUID() };
     const { create = true } = options;
     const place = await openPlace(fs, layout, { root, runtimeId, create, owner });
     return new FsRuntimeStore(layout, runtimeId, place);
