@@ -2,6 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
+import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
+import type { OpenFile, OpenMode } from "../../src/fs/file_system.ts";
 import type { Runtime } from "../../mod.ts";
 import { codesOf, contentsOf, diskTest, onFiles, refused, speak, TestPlace, treeOf } from "./place.ts";
 
@@ -216,3 +218,54 @@ diskTest("append() resolves when a backup of hard links is made meanwhile", asyn
     cleanUp(place);
   }
 }, { ...onFiles, ignore: onFiles.ignore === true || !isPosix });
+
+/** A disk on which another program acts directly before a file is created. */
+class IntrudedDisk extends DenoFileSystem {
+  /** Path of the file, and the act. */
+  intrusion: { readonly path: string; readonly act: () => void } | undefined;
+
+  override open(path: string, mode: OpenMode): OpenFile {
+    if (mode === "create" && path === this.intrusion?.path) {
+      const { act } = this.intrusion;
+      this.intrusion = undefined;
+      act();
+    }
+    return super.open(path, mode);
+  }
+}
+
+const created: Record<string, (place: TestPlace, runtime: Runtime) => string> = {
+  "a segment": (place, runtime) => place.segment(runtime.lastEventId + 1),
+  "a checkpoint": (place) => `${place.layout.checkpoint}.tmp`,
+  "a projection": (place) => `${dirname(place.transcript("a"))}/state.json.tmp`,
+  "a transcript": (place) => place.transcript("b"),
+};
+
+for (const [name, pathOf] of Object.entries(created)) {
+  diskTest(`FsRuntimeStore removes ${name} that it created in an older copy`, async (place) => {
+    place.configure({ limits: { segmentBytes: 4_096 } });
+    const before = await place.open();
+    for (const workerId of ["a", "b"]) await speak(before, workerId, workerId === "a" ? ["one"] : []);
+    await before.close();
+    const backup = `${place.root}.backup`;
+    copy(place.root, backup);
+    const fileSystem = new IntrudedDisk();
+    const runtime = await place.open({}, { fileSystem });
+    try {
+      // So long that the next event begins a segment.
+      await speak(runtime, "a", ["x".repeat(5_000)]);
+      const path = pathOf(place, runtime);
+      fileSystem.intrusion = { path, act: () => replaced(place, backup, place.root) };
+      await speak(runtime, "b", ["three"]).then(() => runtime.flush()).catch(() => {});
+      await runtime.close();
+      assert(fileSystem.intrusion === undefined, "the file is created");
+      assertEquals(at(place.root), at(backup));
+      const second = await place.open();
+      assertEquals(await contentsOf(second, "a"), ["one"]);
+      await second.close();
+    } finally {
+      await runtime.close();
+      cleanUp(place);
+    }
+  }, { ...onFiles, ignore: onFiles.ignore === true || !isPosix });
+}

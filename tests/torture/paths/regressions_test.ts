@@ -88,6 +88,20 @@ const regressions: readonly Regression[] = [
     object: "home",
     intrusion: "other",
   },
+  {
+    name: "does not leave a segment in an older copy that takes the place of the log at its creation",
+    workload: "rotation",
+    call: ["open", "/0000000000000015.jsonl"],
+    object: "events",
+    intrusion: "older",
+  },
+  {
+    name: "does not leave a segment in an older copy that takes the place of the store at its creation",
+    workload: "slow-device",
+    call: ["open", "/0000000000000020.jsonl"],
+    object: "home",
+    intrusion: "older",
+  },
 ];
 
 for (
