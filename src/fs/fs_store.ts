@@ -35,7 +35,7 @@ import type { FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
 import type { TranscriptLength } from "./known_transcript.ts";
-import { LogPages } from "./log_pages.ts";
+import { type DurableLog, LogPages } from "./log_pages.ts";
 import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
 import { LogWriter } from "./log_writer.ts";
@@ -44,6 +44,7 @@ import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
+import { readEnds } from "./segment_ends.ts";
 import { listSegments, segmentSpot, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
 import { OneAtATime } from "./one_at_a_time.ts";
@@ -342,7 +343,8 @@ export class FsRuntimeStore implements RuntimeStore {
       ? segments.filter((id) => id !== end.segment)
       : segments;
     const { durability, limits: { segmentBytes } } = this.#config;
-    const writer = new LogWriter(this.#fs, this.#layout, this.runtimeId, { ...end, segments: kept }, {
+    const ends = readEnds(this.#fs, this.#layout, kept);
+    const writer = new LogWriter(this.#fs, this.#layout, this.runtimeId, { ...end, segments: kept, ends }, {
       durability,
       segmentBytes,
       guard: this.#place.guard,
@@ -386,9 +388,8 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   /** What may be read: events whose effects on transcripts are taken in too. */
-  #durableLog(): { segments: readonly number[]; lastEventId: number; offset: number } {
-    const writer = this.#loadedWriter();
-    return { segments: writer.segments, lastEventId: this.#appliedEventId, offset: writer.position.offset };
+  #durableLog(): DurableLog {
+    return this.#loadedWriter().through(this.#appliedEventId);
   }
 
   /**

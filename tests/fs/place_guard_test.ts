@@ -4,8 +4,19 @@ import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
 import type { OpenFile, OpenMode } from "../../src/fs/file_system.ts";
-import type { Runtime } from "../../mod.ts";
-import { codesOf, contentsOf, diskTest, onFiles, refused, speak, TestPlace, treeOf } from "./place.ts";
+import { Runtime } from "../../mod.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import {
+  codesOf,
+  contentsOf,
+  diskTest,
+  flipBit,
+  onFiles,
+  refused,
+  speak,
+  TestPlace,
+  treeOf,
+} from "./place.ts";
 
 const isPosix = Deno.build.os !== "windows";
 
@@ -218,6 +229,88 @@ diskTest("append() resolves when a backup of hard links is made meanwhile", asyn
     cleanUp(place);
   }
 }, { ...onFiles, ignore: onFiles.ignore === true || !isPosix });
+
+/** Says as many things of one length to "a" as take several segments. */
+async function speakLong(runtime: Runtime, word: string): Promise<void> {
+  for (let count = 10; count < 30; count++) {
+    await speak(runtime, "a", [`${word} ${count} ${"x".repeat(500)}`]);
+  }
+}
+
+/** Two stores that went on from the same one with other events of the same sizes. */
+async function diverged(place: TestPlace): Promise<{ runtime: Runtime; backup: string }> {
+  place.configure({ limits: { segmentBytes: 4_096 } });
+  const before = await place.open();
+  await speak(before, "a", ["one"]);
+  await before.close();
+  const backup = `${place.root}.backup`;
+  copy(place.root, backup);
+  const store = await FsRuntimeStore.open({ root: backup, runtimeId: "local" });
+  const other = await Runtime.open({ store });
+  await speakLong(other, "theirs");
+  await other.close();
+  const runtime = await place.open();
+  await speakLong(runtime, "my own");
+  return { runtime, backup };
+}
+
+const onPosix = { ...onFiles, ignore: onFiles.ignore === true || !isPosix };
+
+for (const which of ["older", "open"] as const) {
+  diskTest(
+    `events() throws store_vanished when the ${which} segment was replaced by another store's`,
+    async (place) => {
+      const { runtime, backup } = await diverged(place);
+      try {
+        const path = `${place.layout.events}/${place.names("events").at(which === "open" ? -1 : 2)}`;
+        const after = Number.parseInt(path.slice(-22), 10) - 1;
+        assert(after > 5 && Deno.statSync(path.replace(place.root, backup)).size > 1_000, path);
+        replaced(place, backup, path);
+        const error = await refused("store_vanished", () => runtime.events({ after, limit: 2 }));
+        assertEquals(runtime.health, { status: "failed", error });
+      } finally {
+        await runtime.close();
+        cleanUp(place);
+      }
+    },
+    onPosix,
+  );
+}
+
+diskTest(
+  "transcript() throws store_vanished when it would be rebuilt from another store's segment",
+  async (place) => {
+    const { runtime, backup } = await diverged(place);
+    try {
+      await runtime.flush();
+      replaced(place, backup, `${place.layout.events}/${place.names("events")[2]}`);
+      flipBit(place.transcript("a"), 1_000);
+      await refused("store_vanished", () => runtime.worker("a").transcript({ after: 0, limit: 3 }));
+    } finally {
+      await runtime.close();
+      cleanUp(place);
+    }
+  },
+  onPosix,
+);
+
+diskTest(
+  "events() throws store_corrupt, and the store stays open, when an older segment was damaged",
+  async (place) => {
+    const { runtime } = await diverged(place);
+    try {
+      const path = `${place.layout.events}/${place.names("events")[2]}`;
+      flipBit(path, -5);
+      await refused("store_corrupt", () => runtime.events({ after: Number.parseInt(path.slice(-22), 10) }));
+      await speak(runtime, "a", ["two"]);
+      assertEquals((await runtime.events({ after: runtime.lastEventId - 1 })).items.length, 1);
+    } finally {
+      await runtime.close();
+      cleanUp(place);
+    }
+  },
+  onPosix,
+);
 
 /** A disk on which another program acts directly before a file is created. */
 class IntrudedDisk extends DenoFileSystem {
