@@ -264,6 +264,7 @@ export class FsRuntimeStore implements RuntimeStore {
     return await this.#checkpointing.run(async () => {
       // Events that become unneeded while transcripts are synced stay: the sync may have missed their lines.
       const bound = unneeded();
+      if (plan(bound).gone.length === 0) return plan(bound).pruned;
       // Transcripts must do without these events from now on: they have to be right, and to last.
       await lookAtAll(this.#transcripts);
       await this.#syncTranscripts();
