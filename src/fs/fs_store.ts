@@ -44,7 +44,6 @@ import { prunable, removeSegments } from "./pruning.ts";
 import { PurgedWorkers } from "./purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
-import { readEnds } from "./segment_ends.ts";
 import { listSegments, segmentSpot, sweepStrays } from "./segments.ts";
 import { withHandleRoom } from "./handle_room.ts";
 import { OneAtATime } from "./one_at_a_time.ts";
@@ -269,7 +268,6 @@ export class FsRuntimeStore implements RuntimeStore {
       await lookAtAll(this.#transcripts);
       await this.#syncTranscripts();
       const { gone, pruned } = plan(bound);
-      if (gone.length === 0) return pruned;
       writer.forget(new Set(gone));
       this.#pages.close();
       await removeSegments(this.#fs, this.#layout, gone);
@@ -344,8 +342,7 @@ export class FsRuntimeStore implements RuntimeStore {
       ? segments.filter((id) => id !== end.segment)
       : segments;
     const { durability, limits: { segmentBytes } } = this.#config;
-    const ends = readEnds(this.#fs, this.#layout, kept);
-    const writer = new LogWriter(this.#fs, this.#layout, this.runtimeId, { ...end, segments: kept, ends }, {
+    const writer = new LogWriter(this.#fs, this.#layout, this.runtimeId, { ...end, segments: kept }, {
       durability,
       segmentBytes,
       guard: this.#place.guard,

@@ -24,7 +24,7 @@ import type { DurableLog } from "./log_pages.ts";
 import { LogRoom } from "./log_room.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { isVanished, type PlaceGuard, vanished } from "./place_guard.ts";
-import { compareEnd, endOf, markOf, type SegmentEnd } from "./segment_ends.ts";
+import { compareEnd, endOf, markOf, readEnds, type SegmentEnd } from "./segment_ends.ts";
 import { segmentHeader } from "./segments.ts";
 import { SyncClock } from "./sync_clock.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
@@ -42,8 +42,6 @@ export interface WriterStart {
   readonly offset: number;
   /** Offset of its line; 0 when the last segment holds none. */
   readonly lineOffset: number;
-  /** Ends of the segments, as far as they are known. */
-  readonly ends?: ReadonlyMap<number, SegmentEnd>;
 }
 
 /** What the writer is told besides. */
@@ -86,7 +84,7 @@ export class LogWriter {
   #syncedBytes = 0;
   #failure: RuntimeError | undefined;
 
-  /** A writer on a log that was recovered. */
+  /** A writer on a log that was recovered. Reads how its segments end. */
   constructor(
     fs: FileSystem,
     layout: RuntimeLayout,
@@ -99,7 +97,7 @@ export class LogWriter {
     this.#runtimeId = runtimeId;
     this.#options = options;
     this.#segments = [...start.segments];
-    this.#ends = new Map(start.ends);
+    this.#ends = readEnds(fs, layout, start.segments);
     this.#lastEventId = this.#syncedEventId = start.lastEventId;
     this.#offset = this.#size = start.offset;
     this.#lineOffset = start.lineOffset;

@@ -99,7 +99,9 @@ export class Transcripts {
   /** Goes back to a part that was found to be whole; the lines behind it are to be added again. */
   setBack(workerId: WorkerId, { bytes, entries }: TranscriptExtent): void {
     const transcript = this.#known.get(workerId);
-    if (transcript !== undefined) Object.assign(transcript, { bytes, entries, mark: undefined, proven: true });
+    if (transcript !== undefined) {
+      Object.assign(transcript, { bytes, entries, mark: undefined, proven: true });
+    }
   }
 
   /** A worker came to be, perhaps under an id that was used before. */

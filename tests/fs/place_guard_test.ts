@@ -190,7 +190,11 @@ Deno.test({
     for (const { intrusion, place } of all) opened.push({ intrusion, place, ...await running(place) });
     // Until times are certain, every check looks at everything.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
-    for (const { runtime } of opened) await speak(runtime, "a", ["settled"]);
+    for (const { runtime } of opened) {
+      await speak(runtime, "a", ["settled"]);
+      // Else a flush after some idle time could write between two looks at the files.
+      await runtime.flush();
+    }
     for (const { intrusion, place, runtime, backup } of opened) {
       intrusion.run(place, backup);
       await checkLost(place, runtime, intrusion);
