@@ -263,20 +263,34 @@ function sealed(line: string): string {
   return new TextDecoder().decode(sealedBytes(json)).trimEnd();
 }
 
+const inputs = Array.from({ length: 400 }, (_, index) => `mine ${index} ${"x".repeat(600)}`);
+
+/** A store that was pruned once and has taken more since, whose transcript of "a" was then replaced. */
+async function replaced(place: TestPlace, replace: typeof replacements[string]): Promise<Runtime> {
+  place.configure({ limits: { segmentBytes: 4_096, checkpointBytes: 65_536 } });
+  const runtime = await place.open();
+  await speak(runtime, "b", inputs.slice(0, 20));
+  for (const content of inputs.slice(0, 200)) await speak(runtime, "a", [content]);
+  assert((await runtime.prune({ dryRun: false })).events > 50);
+  await runtime.flush();
+  const older = `${place.root}/older.jsonl`;
+  Deno.copyFileSync(place.transcript("a"), older);
+  for (const content of inputs.slice(200)) await speak(runtime, "a", [content]);
+  await runtime.flush();
+  replace(place.transcript("a"), older, place);
+  return runtime;
+}
+
 for (const [name, replace] of Object.entries(replacements)) {
+  diskTest(`close() does not count a transcript as synced when ${name}`, async (place) => {
+    await (await replaced(place, replace)).close();
+    const again = await place.open();
+    assertEquals(await contentsOf(again, "a"), inputs);
+    await again.close();
+  });
+
   diskTest(`prune() rebuilds a transcript first when ${name}`, async (place) => {
-    place.configure({ limits: { segmentBytes: 4_096, checkpointBytes: 65_536 } });
-    const inputs = Array.from({ length: 400 }, (_, index) => `mine ${index} ${"x".repeat(600)}`);
-    const runtime = await place.open();
-    await speak(runtime, "b", inputs.slice(0, 20));
-    for (const content of inputs.slice(0, 200)) await speak(runtime, "a", [content]);
-    assert((await runtime.prune({ dryRun: false })).events > 50);
-    await runtime.flush();
-    const older = `${place.root}/older.jsonl`;
-    Deno.copyFileSync(place.transcript("a"), older);
-    for (const content of inputs.slice(200)) await speak(runtime, "a", [content]);
-    await runtime.flush();
-    replace(place.transcript("a"), older, place);
+    const runtime = await replaced(place, replace);
     assert((await runtime.prune({ dryRun: false })).events > 50);
     assertEquals(await contentsOf(runtime, "a"), inputs);
     await runtime.close();
