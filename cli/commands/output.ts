@@ -32,11 +32,13 @@ const PARTIAL = ".partial";
  */
 export async function withOutput(
   io: Io,
-  { output: path, force }: OutputOptions,
+  { output, force }: OutputOptions,
   chunks: AsyncIterable<Uint8Array>,
   source?: string,
 ): Promise<number> {
-  if (path === undefined || path === "-") return await written(chunks, (chunk) => io.outBytes(chunk));
+  if (output === undefined || output === "-") return await written(chunks, (chunk) => io.outBytes(chunk));
+  // The process may change its directory while the chunks are made.
+  const path = absolutePath(output);
   if (source !== undefined) mustLieOutside(path, source);
   const replaced = mayWrite(path, force === true);
   const temporary = `${path}${PARTIAL}`;

@@ -33,10 +33,10 @@ export async function proveAll(transcripts: Transcripts, turn?: number): Promise
   }
 }
 
-/** Looks at the files that nobody has synced since the opening, so that {@linkcode syncAll} does. */
+/** Checks what the paths of all files name, so that {@linkcode syncAll} syncs that. */
 export async function lookAtAll(transcripts: Transcripts): Promise<void> {
   const slices = new Slices();
-  for (const workerId of transcripts.uncertain()) {
+  for (const workerId of transcripts.written()) {
     transcripts.look(workerId);
     await slices.pause();
   }

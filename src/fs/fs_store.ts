@@ -34,7 +34,7 @@ import type { FileSystem } from "./file_system.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
 import type { TranscriptLength } from "./known_transcript.ts";
-import { LogPages } from "./log_pages.ts";
+import { type DurableLog, LogPages } from "./log_pages.ts";
 import type { LogEnd, LogPosition, LogStart } from "./log_recovery.ts";
 import { replayLog } from "./log_replay.ts";
 import { newOwner } from "./lock.ts";
@@ -260,11 +260,11 @@ export class FsRuntimeStore implements RuntimeStore {
     return await this.#checkpointing.run(async () => {
       // Events that become removable during the sync of transcripts are kept: the sync may have missed their lines.
       const bound = unneeded();
+      if (plan(bound).gone.length === 0) return plan(bound).pruned;
       // Transcripts must do without these events from now on: they have to be right, and to last.
       await lookAtAll(this.#transcripts);
       await this.#syncTranscripts();
       const { gone, pruned } = plan(bound);
-      if (gone.length === 0) return pruned;
       writer.forget(new Set(gone));
       this.#pages.close();
       await removeSegments(this.#fs, this.#layout, gone);
@@ -383,9 +383,8 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   /** What may be read: events whose effects on transcripts are taken in too. */
-  #durableLog(): { segments: readonly number[]; lastEventId: number; offset: number } {
-    const writer = this.#loadedWriter();
-    return { segments: writer.segments, lastEventId: this.#appliedEventId, offset: writer.position.offset };
+  #durableLog(): DurableLog {
+    return this.#loadedWriter().through(this.#appliedEventId);
   }
 
   /**

@@ -5,13 +5,14 @@
  * @module
  */
 import { closeQuietly } from "./disk.ts";
-import type { FileSystem, OpenFile } from "./file_system.ts";
-import type { PlaceGuard } from "./place_guard.ts";
+import type { FileSystem, OpenFile, OpenMode } from "./file_system.ts";
+import { isSame, type PlaceGuard } from "./place_guard.ts";
 
 /**
  * A disk that checks the guard before each call that writes and after each
  * call that reads: what was read is the store's own only if the path names it
- * afterwards. Files below `events` are the log writer's, which checks them
+ * afterwards. A file is created between two checks, and removed again if the
+ * second one fails. Files below `events` are the log writer's, which checks them
  * itself, once per commit.
  */
 export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): FileSystem {
@@ -39,11 +40,13 @@ export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): 
       throw guard.explain(error);
     }
   };
-  const opening = (call: () => OpenFile): OpenFile => {
-    const file = explained(call);
+  const open = (path: string, mode: OpenMode): OpenFile => {
+    if (mode === "create") guard.check();
+    const file = explained(() => fs.open(path, mode));
     try {
       guard.check();
     } catch (error) {
+      if (mode === "create") removeCreated(fs, path, file);
       closeQuietly(file);
       throw error;
     }
@@ -52,8 +55,7 @@ export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): 
   return {
     supports: fs.supports,
     open: (path, mode) => {
-      const open = () => fs.open(path, mode);
-      const file = mode === "create" ? writing(open) : opening(open);
+      const file = open(path, mode);
       return mode === "read" || path.startsWith(events) ? file : guardedFile(file, guard);
     },
     stat: (path) => reading(() => fs.stat(path)),
@@ -68,6 +70,16 @@ export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): 
     syncDirectory: (path) => waiting(() => fs.syncDirectory(path)),
     lock: (path) => writing(() => fs.lock(path)),
   };
+}
+
+/** Removes the empty file that was created in what took the place of the store, if the path still names it. */
+function removeCreated(fs: FileSystem, path: string, file: OpenFile): void {
+  try {
+    const found = fs.identity(path);
+    if (found !== undefined && isSame(found, file.identity())) fs.remove(path);
+  } catch {
+    // The file stays, and is empty.
+  }
 }
 
 /** A file that may stay open for long, checked before each write. */

@@ -28,6 +28,8 @@ export interface Transcript {
   bytes: number | undefined;
   /** Entries in those bytes. */
   entries: number;
+  /** Mark of the last line in those bytes; `undefined` if it is not known. */
+  mark: string | undefined;
   /** Lines to be written behind them. */
   waiting: WaitingLines;
   /** Whether the file was held against `bytes`. */

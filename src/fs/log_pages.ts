@@ -25,6 +25,8 @@ export interface DurableLog {
   readonly lastEventId: number;
   /** Offset behind it in the last segment. */
   readonly offset: number;
+  /** Throws if a file was opened by the path of a segment and is not the segment. @default trusts the path */
+  readonly check?: (segment: number, file: OpenFile) => void;
 }
 
 const OPEN_MAX = 8;
@@ -118,6 +120,7 @@ export class LogPages {
 
   #sorted(log: DurableLog, segment: number, next: number, path: string): SortedLines {
     const file = this.#files.get(path);
+    log.check?.(segment, file);
     const { start, end = log.offset } = this.#boundsOf(segment, file, segment === log.segments.at(-1));
     return {
       file,

@@ -43,6 +43,7 @@ export async function* logTranscriptLines(
     const path = segmentPath(layout, segment);
     const file = fs.open(path, "read");
     try {
+      log.check?.(segment, file);
       const end = segment === segments.at(-1) ? offset : contentSize(file);
       const start = segmentHeader(runtimeId, segment).length;
       for (const line of scanLines(file, start, end, TORN_BYTES_MAX)) {

@@ -16,13 +16,15 @@ import type { Notice } from "../core/diagnostics.ts";
 import { RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { closeQuietly, removeQuietly, writeAll } from "./disk.ts";
-import { guarded, isExisting, storeFault } from "./faults.ts";
+import { corrupt, guarded, isExisting, storeFault } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "./layout.ts";
 import { LineBuffer } from "./line_buffer.ts";
+import type { DurableLog } from "./log_pages.ts";
 import { LogRoom } from "./log_room.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { isVanished, type PlaceGuard, vanished } from "./place_guard.ts";
+import { compareEnd, endOf, markOf, readEnds, type SegmentEnd } from "./segment_ends.ts";
 import { segmentHeader } from "./segments.ts";
 import { SyncClock } from "./sync_clock.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
@@ -64,6 +66,9 @@ export class LogWriter {
   readonly #options: WriterOptions;
   /** Replaced on each change: readers keep the list that they started with. */
   #segments: readonly number[];
+  readonly #ends: Map<number, SegmentEnd>;
+  /** The last line that was appended to the last segment. */
+  #lastLine: PlacedLine | undefined;
   readonly #lines = new LineBuffer();
   readonly #clock: SyncClock;
   #file: OpenFile | undefined;
@@ -79,7 +84,7 @@ export class LogWriter {
   #syncedBytes = 0;
   #failure: RuntimeError | undefined;
 
-  /** A writer on a log that was recovered. */
+  /** A writer on a log that was recovered. Reads how its segments end. */
   constructor(
     fs: FileSystem,
     layout: RuntimeLayout,
@@ -92,6 +97,7 @@ export class LogWriter {
     this.#runtimeId = runtimeId;
     this.#options = options;
     this.#segments = [...start.segments];
+    this.#ends = readEnds(fs, layout, start.segments);
     this.#lastEventId = this.#syncedEventId = start.lastEventId;
     this.#offset = this.#size = start.offset;
     this.#lineOffset = start.lineOffset;
@@ -116,6 +122,12 @@ export class LogWriter {
   /** Where the last event is. */
   get position(): LogPosition {
     return { segment: this.#segment, offset: this.#offset, lineOffset: this.#lineOffset };
+  }
+
+  /** The log, up to an event, for those who read it. */
+  through(lastEventId: number): DurableLog {
+    const check = (segment: number, file: OpenFile): void => this.#checkSegment(segment, file);
+    return { segments: this.#segments, lastEventId, offset: this.#offset, check };
   }
 
   get #segment(): number {
@@ -145,6 +157,7 @@ export class LogWriter {
     this.#confirm(file);
     this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);
     this.#offset += bytes.length;
+    this.#lastLine = lines.at(-1) ?? this.#lastLine;
     this.#lastEventId += events.length;
     if (this.#unsyncedBytes === 0) this.#syncedEventId = this.#lastEventId;
     return lines;
@@ -161,6 +174,10 @@ export class LogWriter {
     await this.#syncCreated(file, path);
     this.close();
     this.#file = file;
+    const end = this.#endOf(this.#segment);
+    if (end !== undefined) this.#ends.set(this.#segment, end);
+    this.#ends.set(firstEventId, { offset: header.length, mark: markOf(header) });
+    this.#lastLine = undefined;
     if (this.#segment !== firstEventId) this.#segments = [...this.#segments, firstEventId];
     this.#offset = this.#size = header.length;
     this.#room = new LogRoom();
@@ -177,6 +194,27 @@ export class LogWriter {
   /** Forgets segments that were removed. */
   forget(segments: ReadonlySet<number>): void {
     this.#segments = this.#segments.filter((segment) => !segments.has(segment));
+    for (const segment of segments) this.#ends.delete(segment);
+  }
+
+  /**
+   * Throws `store_vanished` if a file was opened by the path of a segment and is that of another store. Throws
+   * `store_corrupt` if it may be. The first file is trusted if the end of the segment is not known.
+   */
+  #checkSegment(segment: number, file: OpenFile): void {
+    const end = this.#endOf(segment);
+    if (end === undefined) return void this.#ends.set(segment, endOf(file));
+    const found = compareEnd(file, end);
+    if (found === "same") return;
+    const name = nameOf(this.#layout, segmentPath(this.#layout, segment));
+    if (found === "replaced") throw this.#fail(vanished(name, "it was replaced while the store was open"));
+    throw corrupt(name, "it does not end as it did before", { byteOffset: end.offset });
+  }
+
+  #endOf(segment: number): SegmentEnd | undefined {
+    if (segment !== this.#segment || this.#lastLine === undefined) return this.#ends.get(segment);
+    const { block, start, end } = this.#lastLine;
+    return { offset: this.#offset, mark: markOf(block.subarray(start, end)) };
   }
 
   /** Ends the log as a plain file, without room; what remains after a crash here is cut at the next opening. */
@@ -243,7 +281,20 @@ export class LogWriter {
   }
 
   #openFile(): OpenFile {
-    return this.#file ??= guarded("open", this.#path, () => this.#fs.open(this.#path, "update"));
+    return this.#file ??= guarded("open", this.#path, () => {
+      const file = this.#fs.open(this.#path, "update");
+      if (this.#ends.has(this.#segment)) this.#checkOpened(file);
+      return file;
+    });
+  }
+
+  #checkOpened(file: OpenFile): void {
+    try {
+      this.#checkSegment(this.#segment, file);
+    } catch (error) {
+      closeQuietly(file);
+      throw error;
+    }
   }
 
   #write(file: OpenFile, bytes: Uint8Array): void {

@@ -196,7 +196,8 @@ export function isVanished(error: unknown): error is RuntimeError<"store_vanishe
   return isRuntimeError(error) && error.code === "store_vanished";
 }
 
-function isSame(one: FileIdentity, other: FileIdentity): boolean {
+/** Returns whether two identities are of the same file, provided that one of them is open. */
+export function isSame(one: FileIdentity, other: FileIdentity): boolean {
   return one.inode === other.inode && one.device === other.device;
 }
 

@@ -35,14 +35,15 @@ export const NOTHING: TranscriptExtent = Object.freeze({ bytes: 0, entries: 0 })
 
 /**
  * How far a file is whole behind what is `known` to be: each line intact, its
- * owner's, and the next one. Nothing is looked for from byte `end` on. Throws
- * `DamagedLine` when what is known is not there.
+ * owner's, and the next one. Nothing is looked for from byte `end` on, nor from
+ * the event `before` on. Throws `DamagedLine` when what is known is not there.
  */
 export function wholeExtent(
   file: OpenFile,
   owner: TranscriptOwner,
   known: TranscriptExtent,
   end: number,
+  before: number = Infinity,
 ): WholeExtent {
   let lastEventId = owner.createdEventId;
   let { bytes, entries } = known;
@@ -52,7 +53,8 @@ export function wholeExtent(
   const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
   for (const line of scanLines(file, bytes, end, TORN_BYTES_MAX)) {
     const isNext = line.terminated && isIntact(line.bytes, line.start, line.end) &&
-      own.read(line.bytes, line.start) && own.seq === entries + 1;
+      own.read(line.bytes, line.start) && own.seq === entries + 1 &&
+      idOf(line.bytes, line.start) < before;
     if (!isNext) break;
     bytes = line.endOffset;
     entries += own.count;

@@ -74,7 +74,7 @@ export function checkTranscript(
 }
 
 /** The last line before `end`, checked. */
-function lastLine(
+export function lastLine(
   file: OpenFile,
   start: number,
   end: number,

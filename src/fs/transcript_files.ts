@@ -10,6 +10,7 @@ import type { Transcript } from "./known_transcript.ts";
 import { nameOf, type RuntimeLayout, type WorkerLayout, workerLayout } from "./layout.ts";
 import { DamagedLine } from "./line_pages.ts";
 import { OpenFiles } from "./open_files.ts";
+import { endOf } from "./segment_ends.ts";
 import { NOTHING, wholeExtent } from "./transcript_extent.ts";
 import { appendLines, checkTranscript, transcriptHeader } from "./transcript_file.ts";
 import { makeWorkerDirectory } from "./worker_directory.ts";
@@ -71,6 +72,13 @@ export class TranscriptFiles {
     transcript.checked = true;
   }
 
+  /** Checks the file that the path names now, as at the first touch. */
+  reopen(transcript: Transcript): void {
+    this.close(transcript);
+    transcript.checked = false;
+    this.check(transcript);
+  }
+
   /** A transcript that has nothing durable yet: whatever lies there is an unfinished beginning, or a purged worker's. */
   #begin(transcript: Transcript, path: string): void {
     this.#files.close(path);
@@ -95,7 +103,8 @@ export class TranscriptFiles {
     const { size } = file.stat();
     if (!transcript.proven) prove(file, transcript, bytes);
     else if (size < bytes) throw new DamagedLine(size);
-    else checkTranscript(file, transcript.owner, bytes, transcript.entries);
+    else checkEnd(file, transcript, bytes);
+    transcript.mark = endOf(file, bytes).mark;
     if (size > bytes && !this.isReplaying) {
       file.truncate(bytes);
       transcript.unsynced = true;
@@ -115,6 +124,12 @@ export class TranscriptFiles {
     transcript.unsynced = true;
     return true;
   }
+}
+
+/** Throws `DamagedLine` unless a file is the transcript, up to its last line. */
+export function checkEnd(file: OpenFile, { owner, entries, mark }: Transcript, bytes: number): void {
+  checkTranscript(file, owner, bytes, entries);
+  if (mark !== undefined && endOf(file, bytes).mark !== mark) throw new DamagedLine(bytes);
 }
 
 /** Looks at each line that a power cut may have taken. */

@@ -26,10 +26,10 @@ export interface LostTranscript {
 
 /**
  * Rebuilds a transcript from the events that the log holds at the time of
- * the call. Where the log was pruned behind the worker's creation, what is
- * whole of the file is taken over first. Throws `store_corrupt` when that is
- * less than what was synced, or that is not known, when the log is damaged
- * itself, and when not all entries come back.
+ * the call. Where the log was pruned behind the worker's creation, the entries
+ * of the events before it are taken over from the file. Throws `store_corrupt`
+ * when it is not known what was synced, when the log is damaged itself, and
+ * when not all entries come back.
  */
 export async function rebuildTranscript(
   fs: FileSystem,
@@ -40,17 +40,19 @@ export async function rebuildTranscript(
   { synced, entries: wanted }: LostTranscript,
 ): Promise<TranscriptExtent> {
   if (synced === undefined) mustReachBack(layout, owner, path, log);
-  const isPruned = owner.createdEventId < (log.segments[0] ?? 1);
+  const firstKept = log.segments[0] ?? 1;
   const workerIdJson = plainLines(JSON.stringify(owner.workerId));
-  const missing = (entry: number) => corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
+  const missing = (entry: number) => {
+    mustReachBack(layout, owner, path, log);
+    return corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
+  };
   let entries = 0;
   async function* chunks(): AsyncGenerator<Uint8Array> {
     entries = 0;
     yield transcriptHeader(owner);
     let after = owner.createdEventId;
-    if (isPruned) {
-      const whole = wholeOf(fs, owner, path);
-      if (whole.entries < (synced?.entries ?? 0)) mustReachBack(layout, owner, path, log);
+    if (owner.createdEventId < firstKept) {
+      const whole = wholeOf(fs, owner, path, firstKept);
       yield* linesTo(fs, owner, path, whole.bytes);
       ({ entries, lastEventId: after } = whole);
     }
@@ -80,9 +82,9 @@ export function mustReachBack(
   });
 }
 
-function wholeOf(fs: FileSystem, owner: TranscriptOwner, path: string): WholeExtent {
+function wholeOf(fs: FileSystem, owner: TranscriptOwner, path: string, before: number): WholeExtent {
   try {
-    return withFile(fs, path, "read", (file) => wholeExtent(file, owner, NOTHING, Infinity));
+    return withFile(fs, path, "read", (file) => wholeExtent(file, owner, NOTHING, Infinity, before));
   } catch (error) {
     if (!isNotFound(error)) throw error;
     return { ...NOTHING, lastEventId: owner.createdEventId };

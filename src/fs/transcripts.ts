@@ -35,7 +35,8 @@ import type { CheckpointRow } from "./checkpoint.ts";
 import { appendLines, type TranscriptOwner } from "./transcript_file.ts";
 import { readTranscriptLines } from "./transcript_pages.ts";
 import type { TranscriptExtent } from "./transcript_extent.ts";
-import { TranscriptFiles } from "./transcript_files.ts";
+import { markOf } from "./segment_ends.ts";
+import { checkEnd, TranscriptFiles } from "./transcript_files.ts";
 import type { LostTranscript } from "./transcript_rebuild.ts";
 import { TranscriptTails } from "./transcript_tails.ts";
 import { type PlacedLine, WaitingLines } from "./waiting_lines.ts";
@@ -98,7 +99,9 @@ export class Transcripts {
   /** Goes back to a part that was found to be whole; the lines behind it are to be added again. */
   setBack(workerId: WorkerId, { bytes, entries }: TranscriptExtent): void {
     const transcript = this.#known.get(workerId);
-    if (transcript !== undefined) Object.assign(transcript, { bytes, entries, proven: true });
+    if (transcript !== undefined) {
+      Object.assign(transcript, { bytes, entries, mark: undefined, proven: true });
+    }
   }
 
   /** A worker came to be, perhaps under an id that was used before. */
@@ -161,6 +164,7 @@ export class Transcripts {
       this.#files.check(transcript);
       transcript.unsynced = true;
       transcript.bytes = appendLines(this.#files.get(transcript), transcript.waiting, transcript.bytes);
+      if (transcript.waiting.last !== undefined) transcript.mark = markOf(transcript.waiting.last);
       this.#dropPending(transcript);
       transcript.fault = undefined;
     } catch (error) {
@@ -191,22 +195,25 @@ export class Transcripts {
     return this.#those((transcript) => !transcript.proven && isTurn(transcript, turn));
   }
 
-  /** Workers of whose files this opening has not made certain that they last. */
-  uncertain(): WorkerId[] {
-    return this.#those(({ unnamed, bytes }) => unnamed && bytes !== undefined && bytes > 0);
+  /** Workers whose files have contents. */
+  written(): WorkerId[] {
+    return this.#those(({ bytes }) => bytes !== undefined && bytes > 0);
   }
 
   #those(isOne: (transcript: Transcript) => boolean): WorkerId[] {
     return [...this.#known].filter(([, transcript]) => isOne(transcript)).map(([workerId]) => workerId);
   }
 
-  /** Checks a file before the events that it could be rebuilt from are pruned, and marks it to be synced. */
+  /**
+   * Checks the file that the path names now, which may not be the one that is open, before the events that it could
+   * be rebuilt from are pruned. Marks it to be synced.
+   */
   look(workerId: WorkerId): void {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || transcript.rebuilding !== undefined || !transcript.bytes) return;
     const path = this.#files.path(transcript);
     try {
-      this.#files.check(transcript);
+      this.#files.reopen(transcript);
       transcript.unsynced = true;
       if (transcript.waiting.length === 0) transcript.fault = undefined;
     } catch (error) {
@@ -216,7 +223,7 @@ export class Transcripts {
     }
   }
 
-  /** Syncs a transcript, and its name unless this opening has. A failed sync is not repeated: the file is rebuilt. */
+  /** Syncs what the path of a transcript names, and the name unless this opening has. A failed sync is not repeated: the file is rebuilt. */
   async sync(workerId: WorkerId): Promise<void> {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined || !transcript.unsynced) return;
@@ -226,6 +233,7 @@ export class Transcripts {
     transcript.unsynced = false;
     const { bytes, entries } = transcript;
     try {
+      if (bytes !== undefined) checkEnd(file, transcript, bytes);
       await file.syncData();
       if (transcript.unnamed) await this.#fs.syncDirectory(directory);
       transcript.unnamed = false;
@@ -355,6 +363,7 @@ export class Transcripts {
       owner: { runtimeId: this.#runtimeId, workerId, createdEventId },
       bytes,
       entries,
+      mark: undefined,
       waiting: new WaitingLines(),
       checked: false,
       unsynced: false,
@@ -462,6 +471,7 @@ export class Transcripts {
     transcript.synced = rebuilt;
     transcript.bytes = rebuilt.bytes;
     transcript.entries = rebuilt.entries;
+    transcript.mark = undefined;
     transcript.checked = true;
     transcript.proven = true;
     transcript.unnamed = false;

@@ -42,6 +42,11 @@ export class WaitingLines {
     return this.#entries;
   }
 
+  /** The last line, as a view. */
+  get last(): Uint8Array | undefined {
+    return this.#lastBlock?.subarray(this.#places.at(-2), this.#places.at(-1));
+  }
+
   /** Adds a line that holds some entries. */
   add({ block, start, end }: PlacedLine, entries: number): void {
     if (block !== this.#lastBlock) {

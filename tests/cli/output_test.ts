@@ -51,6 +51,26 @@ Deno.test("withOutput() keeps the older file, and shows nothing of the new one, 
   });
 });
 
+Deno.test("withOutput() writes below the directory of its call when the process changes its directory", async () => {
+  await withDirectory(async (directory) => {
+    const before = Deno.cwd();
+    Deno.mkdirSync(join(directory, "later"));
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      yield* chunksOf("first ");
+      Deno.chdir("later");
+      yield* chunksOf("second");
+    }
+    Deno.chdir(directory);
+    try {
+      await withOutput(io, { output: "x.jsonl" }, chunks());
+    } finally {
+      Deno.chdir(before);
+    }
+    assertEquals(names(directory), ["later", "x.jsonl"]);
+    assertEquals(Deno.readTextFileSync(join(directory, "x.jsonl")), "first second");
+  });
+});
+
 Deno.test("withOutput() changes nothing when its source fails", async () => {
   await withDirectory(async (directory) => {
     const output = join(directory, "x.jsonl");

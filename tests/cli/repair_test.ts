@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { openReadOnly, repair, verify } from "../../fs_store.ts";
+import { FsRuntimeStore, openReadOnly, repair, verify } from "../../fs_store.ts";
 import { isRuntimeError } from "../../mod.ts";
 import { append, command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
@@ -154,3 +154,24 @@ Deno.test("repair and verify say of an unusable config that it is to be correcte
     assertStringIncludes(refused.err, "config.jsonc has to be corrected first");
   });
 });
+
+for (const now of [() => NaN, () => 8.64e15, () => -1e15]) {
+  Deno.test(`repair() throws invalid_request when the clock gives ${now()}`, async () => {
+    await withDirectory(async (root) => {
+      await everyEventStore({ root });
+      Deno.removeSync(join(root, "runtimes", "local", "runtime.json"));
+      const before = snapshot(root);
+      const error = await repair(local(root), { apply: true, now }).catch((reason) => reason);
+      assert(isRuntimeError(error) && error.code === "invalid_request", String(error));
+      assertEquals(snapshot(root), before);
+    });
+  });
+
+  Deno.test(`FsRuntimeStore.open() throws invalid_request when the clock gives ${now()}`, async () => {
+    await withDirectory(async (root) => {
+      const error = await FsRuntimeStore.open(local(root), { now }).catch((reason) => reason);
+      assert(isRuntimeError(error) && error.code === "invalid_request", String(error));
+      assertEquals([...Deno.readDirSync(root)], []);
+    });
+  });
+}

@@ -2,8 +2,21 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
-import type { Runtime } from "../../mod.ts";
-import { codesOf, contentsOf, diskTest, onFiles, refused, speak, TestPlace, treeOf } from "./place.ts";
+import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
+import type { OpenFile, OpenMode } from "../../src/fs/file_system.ts";
+import { Runtime } from "../../mod.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import {
+  codesOf,
+  contentsOf,
+  diskTest,
+  flipBit,
+  onFiles,
+  refused,
+  speak,
+  TestPlace,
+  treeOf,
+} from "./place.ts";
 
 const isPosix = Deno.build.os !== "windows";
 
@@ -177,7 +190,11 @@ Deno.test({
     for (const { intrusion, place } of all) opened.push({ intrusion, place, ...await running(place) });
     // Until times are certain, every check looks at everything.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
-    for (const { runtime } of opened) await speak(runtime, "a", ["settled"]);
+    for (const { runtime } of opened) {
+      await speak(runtime, "a", ["settled"]);
+      // Else a flush after some idle time could write between two looks at the files.
+      await runtime.flush();
+    }
     for (const { intrusion, place, runtime, backup } of opened) {
       intrusion.run(place, backup);
       await checkLost(place, runtime, intrusion);
@@ -216,3 +233,136 @@ diskTest("append() resolves when a backup of hard links is made meanwhile", asyn
     cleanUp(place);
   }
 }, { ...onFiles, ignore: onFiles.ignore === true || !isPosix });
+
+/** Says as many things of one length to "a" as take several segments. */
+async function speakLong(runtime: Runtime, word: string): Promise<void> {
+  for (let count = 10; count < 30; count++) {
+    await speak(runtime, "a", [`${word} ${count} ${"x".repeat(500)}`]);
+  }
+}
+
+/** Two stores that went on from the same one with other events of the same sizes. */
+async function diverged(place: TestPlace): Promise<{ runtime: Runtime; backup: string }> {
+  place.configure({ limits: { segmentBytes: 4_096 } });
+  const before = await place.open();
+  await speak(before, "a", ["one"]);
+  await before.close();
+  const backup = `${place.root}.backup`;
+  copy(place.root, backup);
+  const store = await FsRuntimeStore.open({ root: backup, runtimeId: "local" });
+  const other = await Runtime.open({ store });
+  await speakLong(other, "theirs");
+  await other.close();
+  const runtime = await place.open();
+  await speakLong(runtime, "my own");
+  return { runtime, backup };
+}
+
+const onPosix = { ...onFiles, ignore: onFiles.ignore === true || !isPosix };
+
+for (const which of ["older", "open"] as const) {
+  diskTest(
+    `events() throws store_vanished when the ${which} segment was replaced by another store's`,
+    async (place) => {
+      const { runtime, backup } = await diverged(place);
+      try {
+        const path = `${place.layout.events}/${place.names("events").at(which === "open" ? -1 : 2)}`;
+        const after = Number.parseInt(path.slice(-22), 10) - 1;
+        assert(after > 5 && Deno.statSync(path.replace(place.root, backup)).size > 1_000, path);
+        replaced(place, backup, path);
+        const error = await refused("store_vanished", () => runtime.events({ after, limit: 2 }));
+        assertEquals(runtime.health, { status: "failed", error });
+      } finally {
+        await runtime.close();
+        cleanUp(place);
+      }
+    },
+    onPosix,
+  );
+}
+
+diskTest(
+  "transcript() throws store_vanished when it would be rebuilt from another store's segment",
+  async (place) => {
+    const { runtime, backup } = await diverged(place);
+    try {
+      await runtime.flush();
+      replaced(place, backup, `${place.layout.events}/${place.names("events")[2]}`);
+      flipBit(place.transcript("a"), 1_000);
+      await refused("store_vanished", () => runtime.worker("a").transcript({ after: 0, limit: 3 }));
+    } finally {
+      await runtime.close();
+      cleanUp(place);
+    }
+  },
+  onPosix,
+);
+
+diskTest(
+  "events() throws store_corrupt, and the store stays open, when an older segment was damaged",
+  async (place) => {
+    const { runtime } = await diverged(place);
+    try {
+      const path = `${place.layout.events}/${place.names("events")[2]}`;
+      flipBit(path, -5);
+      await refused("store_corrupt", () => runtime.events({ after: Number.parseInt(path.slice(-22), 10) }));
+      await speak(runtime, "a", ["two"]);
+      assertEquals((await runtime.events({ after: runtime.lastEventId - 1 })).items.length, 1);
+    } finally {
+      await runtime.close();
+      cleanUp(place);
+    }
+  },
+  onPosix,
+);
+
+/** A disk on which another program acts directly before a file is created. */
+class IntrudedDisk extends DenoFileSystem {
+  /** Path of the file, and the act. */
+  intrusion: { readonly path: string; readonly act: () => void } | undefined;
+
+  override open(path: string, mode: OpenMode): OpenFile {
+    if (mode === "create" && path === this.intrusion?.path) {
+      const { act } = this.intrusion;
+      this.intrusion = undefined;
+      act();
+    }
+    return super.open(path, mode);
+  }
+}
+
+const created: Record<string, (place: TestPlace, runtime: Runtime) => string> = {
+  "a segment": (place, runtime) => place.segment(runtime.lastEventId + 1),
+  "a checkpoint": (place) => `${place.layout.checkpoint}.tmp`,
+  "a projection": (place) => `${dirname(place.transcript("a"))}/state.json.tmp`,
+  "a transcript": (place) => place.transcript("b"),
+};
+
+for (const [name, pathOf] of Object.entries(created)) {
+  diskTest(`FsRuntimeStore removes ${name} that it created in an older copy`, async (place) => {
+    place.configure({ limits: { segmentBytes: 4_096 } });
+    const before = await place.open();
+    for (const workerId of ["a", "b"]) await speak(before, workerId, workerId === "a" ? ["one"] : []);
+    await before.close();
+    const backup = `${place.root}.backup`;
+    copy(place.root, backup);
+    const fileSystem = new IntrudedDisk();
+    const runtime = await place.open({}, { fileSystem });
+    try {
+      // So long that the next event begins a segment.
+      await speak(runtime, "a", ["x".repeat(5_000)]);
+      const path = pathOf(place, runtime);
+      fileSystem.intrusion = { path, act: () => replaced(place, backup, place.root) };
+      await speak(runtime, "b", ["three"]).then(() => runtime.flush()).catch(() => {});
+      await runtime.close();
+      assert(fileSystem.intrusion === undefined, "the file is created");
+      assertEquals(at(place.root), at(backup));
+      const second = await place.open();
+      assertEquals(await contentsOf(second, "a"), ["one"]);
+      await second.close();
+    } finally {
+      await runtime.close();
+      cleanUp(place);
+    }
+  }, { ...onFiles, ignore: onFiles.ignore === true || !isPosix });
+}

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { type CustomEvent, type PrunedEvents, Runtime } from "../../mod.ts";
 import { verify } from "../../fs_store.ts";
+import { sealedBytes } from "../../src/fs/lines.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import {
   acting,
@@ -233,3 +234,69 @@ Deno.test("close() waits until what prune() removes is removed", onFiles, async 
     assertEquals([turns, disk.fingerprint()], [turns, closed]);
   }
 });
+
+/** What another program puts at the path of a transcript. */
+const replacements: Record<string, (path: string, older: string, place: TestPlace) => void> = {
+  "an older copy was renamed over a transcript": (path, older) => Deno.renameSync(older, path),
+  "an older copy was written over a transcript": (path, older) => Deno.copyFileSync(older, path),
+  "a transcript was removed": (path, older) => {
+    Deno.removeSync(path);
+    Deno.renameSync(older, path);
+  },
+  "another worker's transcript took the place of the newer lines": (path, older, place) => {
+    const kept = Deno.readTextFileSync(older);
+    const lines = Deno.readTextFileSync(place.transcript("b")).split("\n").slice(1).join("\n");
+    Deno.writeTextFileSync(`${path}.new`, kept + lines);
+    Deno.renameSync(`${path}.new`, path);
+  },
+  "lines of another copy of the store took the place of the newer ones": (path) => {
+    const lines = Deno.readTextFileSync(path).trimEnd().split("\n");
+    const others = lines.map((line, index) => index < 100 ? line : sealed(line.replace("mine", "they")));
+    Deno.writeTextFileSync(`${path}.new`, `${others.join("\n")}\n`);
+    Deno.renameSync(`${path}.new`, path);
+  },
+};
+
+/** A line with the checksum of what it holds now. */
+function sealed(line: string): string {
+  const json = line.replace(/,"crc":"[0-9a-f]{8}"\}$/, "}");
+  return new TextDecoder().decode(sealedBytes(json)).trimEnd();
+}
+
+const inputs = Array.from({ length: 400 }, (_, index) => `mine ${index} ${"x".repeat(600)}`);
+
+/** A store that was pruned once and has taken more since, whose transcript of "a" was then replaced. */
+async function replaced(place: TestPlace, replace: typeof replacements[string]): Promise<Runtime> {
+  place.configure({ limits: { segmentBytes: 4_096, checkpointBytes: 65_536 } });
+  const runtime = await place.open();
+  await speak(runtime, "b", inputs.slice(0, 20));
+  for (const content of inputs.slice(0, 200)) await speak(runtime, "a", [content]);
+  assert((await runtime.prune({ dryRun: false })).events > 50);
+  await runtime.flush();
+  const older = `${place.root}/older.jsonl`;
+  Deno.copyFileSync(place.transcript("a"), older);
+  for (const content of inputs.slice(200)) await speak(runtime, "a", [content]);
+  await runtime.flush();
+  replace(place.transcript("a"), older, place);
+  return runtime;
+}
+
+for (const [name, replace] of Object.entries(replacements)) {
+  diskTest(`close() does not count a transcript as synced when ${name}`, async (place) => {
+    await (await replaced(place, replace)).close();
+    const again = await place.open();
+    assertEquals(await contentsOf(again, "a"), inputs);
+    await again.close();
+  });
+
+  diskTest(`prune() rebuilds a transcript first when ${name}`, async (place) => {
+    const runtime = await replaced(place, replace);
+    assert((await runtime.prune({ dryRun: false })).events > 50);
+    assertEquals(await contentsOf(runtime, "a"), inputs);
+    await runtime.close();
+    const again = await place.open();
+    assertEquals(await contentsOf(again, "a"), inputs);
+    assertEquals((await verify({ root: place.root, runtimeId: "local" })).verdict, "clean");
+    await again.close();
+  });
+}

@@ -11,6 +11,7 @@
  * @module
  */
 import { basename, dirname } from "@std/path";
+import { Clock } from "../../core/clock.ts";
 import { invalidRequest, isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
@@ -125,12 +126,12 @@ async function salvage(
   lost: LostRange | null,
   options: RepairOptions,
 ): Promise<void> {
-  const now = options.now ?? Date.now;
-  const owner = { pid: Deno.pid, openedAt: new Date(now()).toISOString(), instanceId: crypto.randomUUID() };
+  const clock = new Clock(options.now ?? Date.now);
+  const owner = { pid: Deno.pid, openedAt: clock.now(), instanceId: crypto.randomUUID() };
   const lock = await takeLock(place.fs, place.layout, owner);
   try {
     if (lost !== null) await beginSalvage(place.fs, place.layout, place.runtimeId, lost);
-    const work = new Salvage(place, now);
+    const work = new Salvage(place, clock);
     for (const step of steps) {
       options.signal?.throwIfAborted();
       await work.run(step);

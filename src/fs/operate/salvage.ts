@@ -6,6 +6,7 @@
  * @module
  */
 import { basename, join } from "@std/path";
+import type { Clock } from "../../core/clock.ts";
 import { isRuntimeError } from "../../core/errors.ts";
 import { parseEventHead } from "../../core/events.ts";
 import { freeInSalvage, moveAside } from "../aside.ts";
@@ -30,12 +31,12 @@ const PART_BYTES = 1_048_576;
 /** Does the steps of a repair. */
 export class Salvage {
   readonly #place: FoundPlace;
-  readonly #now: () => number;
+  readonly #clock: Clock;
 
   /** For a store whose lock is held. */
-  constructor(place: FoundPlace, now: () => number) {
+  constructor(place: FoundPlace, clock: Clock) {
     this.#place = place;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   /** Does a step; those that are an opening's are left to it. */
@@ -70,7 +71,7 @@ export class Salvage {
         const isWhole = value?.terminated === true && isIntact(value.bytes, value.start, value.end);
         return isWhole ? eventText(value.bytes, value.start, value.end) : undefined;
       }));
-    return (text === undefined ? undefined : timeOf(text)) ?? new Date(this.#now()).toISOString();
+    return (text === undefined ? undefined : timeOf(text)) ?? this.#clock.now();
   }
 
   /** Cuts the log before an event: later segments are moved away whole, the rest of its own is kept, then cut. */

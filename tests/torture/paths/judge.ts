@@ -63,14 +63,13 @@ function checkRefusal({ refused }: Course, disk: SimulatedDisk, history: History
 
 /**
  * The tree that was put in the place of the object is unchanged, except by calls that were under way. A file that
- * such a call created there is the host's own.
+ * such a call created there was removed again.
  */
 function checkUntouched(course: Course, disk: SimulatedDisk): void {
   const { path, left, leftBehindCalls, intruded: { call } } = course;
   if (leftBehindCalls === undefined) return;
-  const created = call.operation === "open" ? differences(left, leftBehindCalls) : [];
-  const changed = differences(leftBehindCalls, disk.intruder.view(path) ?? NOTHING)
-    .filter((name) => !created.includes(name));
+  const expected = call.operation === "open" ? left : leftBehindCalls;
+  const changed = differences(expected, disk.intruder.view(path) ?? NOTHING);
   if (changed.length > 0) throw new Finding("I11", `written into what is at ${path} now: ${changed}`);
 }
 

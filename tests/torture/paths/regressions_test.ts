@@ -88,6 +88,28 @@ const regressions: readonly Regression[] = [
     object: "home",
     intrusion: "other",
   },
+  {
+    name: "does not return the events of another store when an older segment is replaced",
+    workload: "transcripts",
+    call: ["syncDataNow", log],
+    skip: 10,
+    object: "oldest",
+    intrusion: "other",
+  },
+  {
+    name: "does not leave a segment in an older copy that takes the place of the log at its creation",
+    workload: "rotation",
+    call: ["open", "/0000000000000015.jsonl"],
+    object: "events",
+    intrusion: "older",
+  },
+  {
+    name: "does not leave a segment in an older copy that takes the place of the store at its creation",
+    workload: "slow-device",
+    call: ["open", "/0000000000000020.jsonl"],
+    object: "home",
+    intrusion: "older",
+  },
 ];
 
 for (
