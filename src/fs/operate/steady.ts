@@ -8,7 +8,7 @@ import { isRuntimeError } from "../../core/errors.ts";
 import { isNotFound } from "../faults.ts";
 
 /** A writer would have to prune or purge as often as this during one read for the read to fail. */
-const ATTEMPTS_MAX = 8;
+const ATTEMPTS_MAX = 32;
 
 /** Whether a writer may have removed what was being read: by pruning, by a purge, or by replacing a file. */
 export function isOvertaken(error: unknown): boolean {
