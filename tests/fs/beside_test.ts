@@ -211,6 +211,7 @@ Deno.test("verify() finds nothing healable at any moment of a close and of the n
     const { verdict, closed, findings } = await verify(location, { fileSystem });
     assertEquals([verdict, findings.filter(({ severity }) => severity === "healable")], ["clean", []]);
     if (closed !== seen.at(-1)) seen.push(closed);
+    if (closed) assertEquals(findings.filter(({ code }) => code !== "temporary_left"), []);
   }
   assertEquals(seen, [false, true, false, true]);
 });
@@ -264,4 +265,12 @@ Deno.test("ReadOnlyRuntime.follow() throws cursor_expired when its events are pr
   assertEquals([last, details.after], [lastEventId, lastEventId]);
   await view.close();
   await lagging.close();
+});
+
+Deno.test("verify() calls a pruned store closed when its only checkpoint is that of the close", async () => {
+  const recording = await recorded((runtime) => runtime.close());
+  const fileSystem = diskAfter(recording, recording.changes.length);
+  fileSystem.plant.nothing("/data/runtimes/local/checkpoint.previous.json");
+  const { closed, verdict, firstEventId } = await verify(location, { fileSystem });
+  assertEquals([closed, verdict, firstEventId > 1], [true, "clean", true]);
 });

@@ -194,12 +194,12 @@ class LogVerifier {
     return size;
   }
 
-  /** Folds an event in; behind damage only prunings are of interest. */
+  /** Folds an event in; behind damage only prunings and a close are of interest. */
   #take(bytes: Uint8Array, start: number, end: number): void {
     const { expected, findings } = this.#check;
     try {
       if (this.#folded) expected.apply(bytes, start, end);
-      else expected.notePruning(bytes, start, end);
+      else expected.skip(bytes, start, end);
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
       this.#folded = false;
