@@ -72,14 +72,16 @@ export function readSmallFile(
   name: string = path,
 ): Uint8Array | undefined {
   return guarded("read", path, () => {
-    const stat = fs.stat(path);
-    if (stat === undefined) return undefined;
-    if (stat.kind !== "file") throw corrupt(name, notAFile(stat.kind));
-    if (stat.size > bytesMax) throw corrupt(name, `it has ${stat.size} bytes, more than ${bytesMax}`);
+    const kind = fs.stat(path)?.kind;
+    if (kind === undefined) return undefined;
+    if (kind !== "file") throw corrupt(name, notAFile(kind));
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;
     try {
-      return readBytes(file, 0, stat.size);
+      // The size of the open file: another one may have its name by now.
+      const { size } = file.stat();
+      if (size > bytesMax) throw corrupt(name, `it has ${size} bytes, more than ${bytesMax}`);
+      return readBytes(file, 0, size);
     } finally {
       closeQuietly(file);
     }

@@ -10,10 +10,10 @@ import { isSame, type PlaceGuard } from "./place_guard.ts";
 
 /**
  * A disk that checks the guard before each call that writes and after each
- * call that reads: what was read is the store's own only if the path names it
- * afterwards. A file is created between two checks, and removed again if the
- * second one fails. Files below `events` are the log writer's, which checks them
- * itself, once per commit.
+ * call that reads: a result belongs to the store only if the path still names
+ * its file afterwards. A file is created between two checks, and removed again
+ * if the second one fails. Files below `events` are checked by the log writer,
+ * once per commit.
  */
 export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): FileSystem {
   const explained = <T>(call: () => T): T => {
@@ -72,7 +72,7 @@ export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): 
   };
 }
 
-/** Removes the empty file that was created in what took the place of the store, if the path still names it. */
+/** Removes the empty file that was created outside the store, if the path still names it. */
 function removeCreated(fs: FileSystem, path: string, file: OpenFile): void {
   try {
     const found = fs.identity(path);
@@ -82,7 +82,7 @@ function removeCreated(fs: FileSystem, path: string, file: OpenFile): void {
   }
 }
 
-/** A file that may stay open for long, checked before each write. */
+/** A file that may stay open for a long time, checked before each write. */
 function guardedFile(file: OpenFile, guard: PlaceGuard): OpenFile {
   return {
     read: (target, position) => file.read(target, position),

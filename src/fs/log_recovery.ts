@@ -18,7 +18,7 @@ import { judgeTail, type TailRow, TORN_BYTES_MAX } from "./recovery_table.ts";
 import { isSegmentHeader, segmentHeader } from "./segments.ts";
 
 /** The head of an event that closes the runtime in good order. */
-const CLOSE = /^\{"id":\d+,"at":"[^"]*","type":"runtime\.closed"/;
+export const CLOSE: RegExp = /^\{"id":\d+,"at":"[^"]*","type":"runtime\.closed"/;
 const HEAD_BYTES = 96;
 const decoder = new TextDecoder();
 

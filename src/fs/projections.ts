@@ -104,12 +104,14 @@ export class Projections {
     this.#forgetPurges();
     if (!this.#checked) await this.#check();
     const slices = new Slices();
+    // Of this moment, and written last: the files of workers are never older than the overview.
+    const overview = this.#takeOverview();
     const dirty = [...this.#dirty.keys()].values();
     const writeInTurn = async () => {
       for (const workerId of dirty) await this.#writeWorker(workerId, slices);
     };
     await Promise.all(Array.from({ length: PARALLEL }, writeInTurn));
-    if (this.#overviewDirty !== undefined) await this.#writeOverview();
+    if (overview !== undefined) await this.#writeOverview(overview);
   }
 
   /** Returns true if the view includes the events that made a file stale. If not, the file must be written again later. */
@@ -171,14 +173,19 @@ export class Projections {
     }
   }
 
-  async #writeOverview(): Promise<void> {
-    if (!this.#isAdopted(this.#overviewDirty)) return;
+  /** The text of an overview of this moment, a piece for each worker; `undefined` if there is none to write. */
+  #takeOverview(): (() => Generator<string>) | undefined {
+    if (this.#overviewDirty === undefined || !this.#isAdopted(this.#overviewDirty)) return undefined;
     this.#overviewDirty = undefined;
-    const { path, format, through, body } = this.#overview();
+    const { format, through, body } = this.#overview();
     const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
-    // All of this moment, however long the writing takes: a state does not change.
+    // However long the writing takes: a state does not change.
     const states = [...this.#host.view.workers()];
-    const texts = () => withRows(head, states);
+    return () => withRows(head, states);
+  }
+
+  async #writeOverview(texts: () => Generator<string>): Promise<void> {
+    const { overview: path } = this.#layout;
     try {
       await replaceInStore(this.#fs, this.#layout, path, () => sealInSlices(texts()), { durable: false });
     } catch (error) {

@@ -205,8 +205,8 @@ export class Transcripts {
   }
 
   /**
-   * Checks the file that the path names now, which may not be the one that is open, before the events that it could
-   * be rebuilt from are pruned. Marks it to be synced.
+   * Verifies the file that the path names now, which may not be the open one, before the log segments that could
+   * rebuild it are pruned. Marks it to be synced.
    */
   look(workerId: WorkerId): void {
     const transcript = this.#known.get(workerId);

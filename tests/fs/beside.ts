@@ -10,12 +10,15 @@ import { speak } from "./place.ts";
 
 type Tree = Map<string, Uint8Array<ArrayBuffer>>;
 
-/** What a writer changed, one call after the other. */
+/** New contents by file, `undefined` for removed files. */
+type Change = ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>;
+
+/** Changes made by a writer, in order. */
 export interface Recording {
   /** The disk before. */
   readonly start: Tree;
-  /** Its changes: files by their new contents, `undefined` for what is gone. */
-  readonly changes: readonly ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>[];
+  /** Its changes. */
+  readonly changes: readonly Change[];
 }
 
 const config = new TextEncoder().encode(
@@ -27,7 +30,9 @@ const CALLS_MAX = 100_000;
 export const contents: readonly string[] = Array.from({ length: 12 }, (_, n) => `${n} ${"x".repeat(600)}`);
 
 /** Records what `work` changes in a store of workers a, b and c whose first events were pruned. */
-export async function recorded(work: (runtime: Runtime) => Promise<void>): Promise<Recording> {
+export async function recorded(
+  work: (runtime: Runtime, reopen: () => Promise<Runtime>) => Promise<void>,
+): Promise<Recording> {
   const disk = new SimulatedDisk();
   disk.plant.file(`${HOME}/config.jsonc`, config);
   for (const workerId of ["a", "b", "c"]) {
@@ -53,12 +58,13 @@ export async function recorded(work: (runtime: Runtime) => Promise<void>): Promi
     isChanged = isChange(call);
     return undefined;
   };
-  await work(runtime);
+  let last = runtime;
+  await work(runtime, async () => last = await open(disk));
   disk.onCall = undefined;
   take();
   // As if it were killed there: whoever reads finds a writer at work.
   disk.kill();
-  await runtime.close().catch(() => {});
+  await last.close().catch(() => {});
   return { start, changes };
 }
 
@@ -82,6 +88,32 @@ export function disk({ start }: Recording): SimulatedDisk {
   return new SimulatedDisk({ contents: start });
 }
 
+/** A disk as it was after so many changes. */
+export function diskAfter(recording: Recording, changes: number): SimulatedDisk {
+  const reader = disk(recording);
+  for (const change of recording.changes.slice(0, changes)) plant(reader, change);
+  return reader;
+}
+
+/** The path of the oldest segment. */
+export function oldestSegment(reader: SimulatedDisk): string | undefined {
+  return [...reader.dump().keys()].filter(isSegment).sort()[0];
+}
+
+/** Plays the next changes up to the end of a pruning; `false` if none is left. */
+export function playPruning(reader: SimulatedDisk, changes: Change[]): boolean {
+  const isRemoval = (change: Change): boolean =>
+    [...change].some(([path, bytes]) => isSegment(path) && bytes === undefined);
+  let end = changes.findIndex(isRemoval) + 1;
+  while (end > 0 && changes[end] !== undefined && isRemoval(changes[end] as Change)) end++;
+  for (const change of changes.splice(0, end)) plant(reader, change);
+  return end > 0;
+}
+
+function isSegment(path: string): boolean {
+  return /^\/data\/.*\/events\/\d+\.jsonl$/.test(path);
+}
+
 /**
  * Plays the changes from the reader's call `first` on, `pace` at each call; all
  * of them at once for `Infinity`. Gives the number of calls on the store so far.
@@ -98,17 +130,16 @@ export function playBeside(
     if (!path.startsWith("/data")) return undefined;
     if (++calls > CALLS_MAX) throw new Error("The reader never ends");
     if (calls < first) return undefined;
-    for (const change of recording.changes.slice(done, done + pace)) plant(reader, change);
+    for (const change of recording.changes.slice(done, done + pace)) {
+      plant(reader, change);
+    }
     done += pace;
     return undefined;
   };
   return () => calls;
 }
 
-function plant(
-  reader: SimulatedDisk,
-  change: ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>,
-): void {
+function plant(reader: SimulatedDisk, change: Change): void {
   for (const [path, bytes] of change) {
     if (bytes === undefined) remove(reader, path);
     else if (path.endsWith("/")) reader.plant.directory(path.slice(0, -1));

@@ -14,7 +14,16 @@ import { isRuntimeError, Runtime } from "../../mod.ts";
 import { readHistory } from "../../src/fs/operate/history.ts";
 import { findPlace } from "../../src/fs/operate/options.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { contents, disk, playBeside, recorded, type Recording } from "./beside.ts";
+import {
+  contents,
+  disk,
+  diskAfter,
+  oldestSegment,
+  playBeside,
+  playPruning,
+  recorded,
+  type Recording,
+} from "./beside.ts";
 import { refused, speak } from "./place.ts";
 
 const location = { root: "/data", runtimeId: "local" };
@@ -42,6 +51,20 @@ const writers: Readonly<Record<string, () => Promise<Recording>>> = {
       await speak(runtime, "c", contents);
       await speak(runtime, "c", contents);
       await runtime.prune({ dryRun: false });
+    }),
+  "a writer that closes": () =>
+    recorded(async (runtime) => {
+      await speak(runtime, "c", contents);
+      await runtime.close();
+    }),
+  "a writer that closes, and the next one": () =>
+    recorded(async (runtime, reopen) => {
+      await runtime.close();
+      const next = await reopen();
+      await next.worker("a").cancel();
+      await next.worker("a").purge();
+      await speak(next, "a", contents);
+      await next.flush();
     }),
 };
 
@@ -174,6 +197,46 @@ for (const [reader, read] of Object.entries(readers)) {
   }
 }
 
+Deno.test("verify() finds nothing healable at any moment of a close and of the next opening", async () => {
+  const recording = await recorded(async (runtime, reopen) => {
+    await speak(runtime, "c", contents.slice(0, 1));
+    await runtime.close();
+    const next = await reopen();
+    await speak(next, "c", contents.slice(0, 1));
+    await next.close();
+  });
+  const seen: boolean[] = [];
+  for (let changes = 0; changes <= recording.changes.length; changes++) {
+    const fileSystem = diskAfter(recording, changes);
+    const { verdict, closed, findings } = await verify(location, { fileSystem });
+    assertEquals([verdict, findings.filter(({ severity }) => severity === "healable")], ["clean", []]);
+    if (closed !== seen.at(-1)) seen.push(closed);
+    if (closed) assertEquals(findings.filter(({ code }) => code !== "temporary_left"), []);
+  }
+  assertEquals(seen, [false, true, false, true]);
+});
+
+Deno.test("backup() begins again as often as a writer prunes what it is about to copy", async () => {
+  const recording = await recorded(async (runtime) => {
+    for (let times = 0; times < 24; times++) {
+      await speak(runtime, "c", contents);
+      await runtime.prune({ dryRun: false });
+    }
+  });
+  const fileSystem = disk(recording);
+  const changes = [...recording.changes];
+  let prunings = 0;
+  fileSystem.onCall = ({ operation, path }) => {
+    if (operation === "open" && path === oldestSegment(fileSystem) && playPruning(fileSystem, changes)) {
+      prunings++;
+    }
+    return undefined;
+  };
+  const { verified } = await backup(location, { fileSystem, to: "/copy" });
+  assertEquals(verified?.verdict, "clean");
+  assert(prunings > 10, `${prunings} prunings`);
+});
+
 Deno.test("ReadOnlyRuntime.follow() throws cursor_expired when its events are pruned while its consumer is slow", async () => {
   const recording = await recorded(async (runtime) => {
     for (let times = 0; times < 5; times++) {
@@ -202,4 +265,12 @@ Deno.test("ReadOnlyRuntime.follow() throws cursor_expired when its events are pr
   assertEquals([last, details.after], [lastEventId, lastEventId]);
   await view.close();
   await lagging.close();
+});
+
+Deno.test("verify() calls a pruned store closed when its only checkpoint is that of the close", async () => {
+  const recording = await recorded((runtime) => runtime.close());
+  const fileSystem = diskAfter(recording, recording.changes.length);
+  fileSystem.plant.nothing("/data/runtimes/local/checkpoint.previous.json");
+  const { closed, verdict, firstEventId } = await verify(location, { fileSystem });
+  assertEquals([closed, verdict, firstEventId > 1], [true, "clean", true]);
 });

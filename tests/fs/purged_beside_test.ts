@@ -1,6 +1,6 @@
-// What a purge leaves for those who read beside the writer, or bring a copy up to date.
+// Files replaced, removed or started by a writer during reads and backups.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { backup, verify } from "../../fs_store.ts";
 import type { Runtime } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
@@ -56,4 +56,55 @@ Deno.test("backup() leaves nothing in an older copy of workers that were purged 
   const texts = [...disk.dump()].filter(([path]) => path.startsWith("/copy/") && path.includes("/workers/"));
   assertEquals(texts.filter(([, bytes]) => new TextDecoder().decode(bytes).includes("first")), []);
   await later.close();
+});
+
+Deno.test("verify() reads a projection that is replaced after its size was looked at", async () => {
+  const path = `${HOME}/workers/w/state.json`;
+  const disk = new SimulatedDisk();
+  const runtime = await open(disk);
+  await speak(runtime, "w", ["first"]);
+  await runtime.flush();
+  const earlier = disk.peek(path);
+  // Longer by some digits.
+  await speak(runtime, "w", Array.from({ length: 100 }, () => "later"));
+  await runtime.flush();
+  const later = disk.peek(path);
+  assert(earlier !== undefined && later !== undefined && earlier.length < later.length);
+  for (const [before, after] of [[earlier, later], [later, earlier]] as const) {
+    const reader = disk.fork();
+    reader.plant.file(path, before);
+    let isReplaced = false;
+    reader.onCall = (call) => {
+      if (isReplaced || call.operation !== "open" || call.path !== path) return undefined;
+      isReplaced = true;
+      reader.plant.file(path, after);
+      return undefined;
+    };
+    const { findings } = await verify(location, { fileSystem: reader });
+    assertEquals(isReplaced, true);
+    assertEquals(findings.filter(({ severity }) => severity === "healable"), []);
+  }
+  await runtime.close();
+});
+
+Deno.test("verify() calls a transcript pending whose header is written between two looks at it", async () => {
+  const disk = new SimulatedDisk();
+  const runtime = await open(disk);
+  await speak(runtime, "w", ["first"]);
+  await runtime.flush();
+  const whole = disk.peek(TRANSCRIPT);
+  assert(whole !== undefined);
+  const reader = disk.fork();
+  reader.plant.file(TRANSCRIPT, new Uint8Array());
+  let reads = 0;
+  reader.onCall = (call) => {
+    if (call.operation !== "read" || call.path !== TRANSCRIPT || ++reads !== 2) return undefined;
+    const file = reader.attach().open(TRANSCRIPT, "update");
+    file.write(whole, 0);
+    file.close();
+    return undefined;
+  };
+  const { verdict } = await verify(location, { fileSystem: reader });
+  assertEquals([verdict, reads > 1], ["clean", true]);
+  await runtime.close();
 });

@@ -4,12 +4,12 @@
  * the same bytes, and the beginnings of the last segment and of transcripts.
  *
  * The order makes it consistent: first the checkpoint is read, then the log is
- * copied, then what the checkpoint counts of each transcript, then the log
- * again up to where it ends by that time, so that it has the purge of every
- * worker whose transcript was gone; the checkpoint is
- * written when all that it counts on is synced, and in a new copy
- * `runtime.json` comes last. Where the log is pruned meanwhile, all of this
- * begins again with the newest checkpoint.
+ * copied, then the part of each transcript that the checkpoint covers, then the
+ * rest of the log up to its current end, so that it includes the purge of every
+ * worker whose transcript was missing. The checkpoint is written after
+ * everything it depends on is synced, and `runtime.json` of a new copy last. If
+ * segments are pruned before they are copied, all of this starts over with the
+ * newest checkpoint.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Checkpoint, CheckpointRow } from "../checkpoint.ts";
 import { readCheckpoint } from "../checkpoint.ts";
 import { DenoFileSystem } from "../deno_file_system.ts";
-import { closeQuietly, makeDirectory, openIfThere, readSmallFile, replaceFile, withFile } from "../disk.ts";
+import { closeQuietly, makeDirectory, openIfThere, readSmallFile, replaceFile } from "../disk.ts";
 import { corrupt, guarded, guardedAsync } from "../faults.ts";
 import type { FileLock, FileSystem } from "../file_system.ts";
 import {
@@ -29,14 +29,14 @@ import {
   segmentPath,
   workerLayout,
 } from "../layout.ts";
-import { takeLock } from "../lock.ts";
+import { newOwner, takeLock } from "../lock.ts";
 import { decodeName } from "../names.ts";
 import { removeSegments } from "../pruning.ts";
 import { cursorExpired } from "../segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../transcript_file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
 import { LogFollower } from "./log_follower.ts";
-import { logLines } from "./log_lines.ts";
+import { logLines, openSegment } from "./log_lines.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "./options.ts";
 import { removeTree } from "./remove_tree.ts";
 import { untilSteady } from "./steady.ts";
@@ -78,7 +78,8 @@ export interface BackupReport {
  * Requires `--allow-read` of both and `--allow-write` of `to`; the source is
  * not touched. Throws `store_corrupt` when the source is damaged or the copy
  * went its own way (somebody opened it as a store and wrote to it): then
- * nothing that was there is changed.
+ * nothing that was there is changed. Throws `cursor_expired` if a writer keeps
+ * pruning what is to be copied next, however often the copy begins again.
  */
 export async function backup(location: StoreLocation, options: BackupOptions): Promise<BackupReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
@@ -151,7 +152,7 @@ async function makeTarget({ fs, layout }: FoundPlace, root: string): Promise<Fil
   await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
   await makeDirectory(fs, runtimesDirectory(root));
   await makeDirectory(fs, layout.directory);
-  const owner = { pid: Deno.pid, openedAt: new Date().toISOString(), instanceId: crypto.randomUUID() };
+  const owner = newOwner(Date.now);
   const lock = await takeLock(fs, layout, owner);
   try {
     await makeDirectory(fs, layout.events, "events");
@@ -185,16 +186,17 @@ class BackupCopy {
   async run(newest: { checkpoint: Checkpoint; bytes: Uint8Array } | undefined): Promise<void> {
     const { layout: from } = this.#from;
     const { fs, layout: to } = this.#to;
-    const [oldest = 1] = this.#follower.segments;
     this.#mustHold(newest?.checkpoint.position.segment ?? 1);
     await this.#check();
     // The log first: if interrupted in between, a copy whose transcripts are ahead of its log would be refused.
     await this.#segments();
     if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
-    // A transcript may have been missing because its worker was purged: the log of the copy must say so.
+    const { segment: last } = this.#follower.position ?? { segment: 1 };
+    // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
     await this.#follower.advance();
     if (this.#follower.damage !== undefined) throw this.#follower.damage;
-    this.#mustHold(oldest);
+    // What was pruned since is in the copy, as long as the log goes on from its last segment.
+    this.#mustHold(last);
     await this.#segments();
     await this.#removePurged();
     await fs.syncDirectory(to.workers);
@@ -247,9 +249,7 @@ class BackupCopy {
       const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(layout, segment)];
       const size = guarded("stat", copy, () => fs.stat(copy)?.size);
       if (size === undefined) continue;
-      const sourceSize = segment === position?.segment
-        ? position.offset
-        : this.#from.fs.stat(source)?.size ?? 0;
+      const sourceSize = segment === position?.segment ? position.offset : this.#sizeOf(segment);
       const isEarlier = size <= sourceSize && isPrefix(this.#from.fs, copy, source, size);
       if (!isEarlier) throw wentItsOwnWay(nameOf(layout, copy));
     }
@@ -268,7 +268,7 @@ class BackupCopy {
     for (const segment of wanted) {
       const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(this.#to.layout, segment)];
       const isLast = segment === position?.segment;
-      const size = isLast ? position?.offset ?? 0 : guarded("stat", source, () => this.#sizeOf(source));
+      const size = isLast ? position?.offset ?? 0 : this.#sizeOf(segment);
       const have = this.#to.fs.stat(copy)?.size;
       const isSeen = this.#seen.has(segment);
       this.#seen.add(segment);
@@ -285,9 +285,14 @@ class BackupCopy {
     await this.#to.fs.syncDirectory(this.#to.layout.events);
   }
 
-  /** Throws `NotFound` if the segment was pruned. */
-  #sizeOf(path: string): number {
-    return withFile(this.#from.fs, path, "read", (file) => file.stat().size);
+  /** Throws `cursor_expired` if the segment was pruned. */
+  #sizeOf(segment: number): number {
+    const file = openSegment(this.#from, segment);
+    try {
+      return guarded("stat", segmentPath(this.#from.layout, segment), () => file.stat().size);
+    } finally {
+      closeQuietly(file);
+    }
   }
 
   /** Copies what the checkpoint counts of each transcript. One that is not there any more was purged since. */

@@ -12,6 +12,7 @@ import { restoreSnapshot } from "../../core/snapshots.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { eventText, transcriptSpan } from "../lines.ts";
 import type { Checkpoint } from "../checkpoint.ts";
+import { CLOSE } from "../log_recovery.ts";
 import { transcriptHeader, type TranscriptOwner } from "../transcript_file.ts";
 
 /** What a transcript should be. */
@@ -80,10 +81,12 @@ export class Expected {
     else this.#follow(head);
   }
 
-  /** Looks for a pruning in a line that is not folded. */
-  notePruning(bytes: Uint8Array, start: number, end: number): void {
+  /** Looks for a pruning or a close in a line that is not folded. */
+  skip(bytes: Uint8Array, start: number, end: number): void {
+    this.closed = false;
     if (transcriptSpan(bytes, start, end) !== undefined) return;
     const text = eventText(bytes, start, end);
+    this.closed = CLOSE.test(text);
     if (text.includes('"runtime.pruned"')) this.#follow(parseEvent(text));
   }
 

@@ -16,7 +16,7 @@ import { makeDirectory } from "../disk.ts";
 import { corrupt, guarded, guardedAsync, storeFault, systemCode } from "../faults.ts";
 import type { FileLock, FileSystem } from "../file_system.ts";
 import { layoutIn, type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../layout.ts";
-import { takeLock } from "../lock.ts";
+import { newOwner, takeLock } from "../lock.ts";
 import { importDirectory } from "./import_name.ts";
 import { clearDirectory, removeTree } from "./remove_tree.ts";
 
@@ -77,7 +77,7 @@ export class ImportPlace {
     const [fs, { directory }] = [this.#fs, this.layout];
     const isNew = guarded("make directory", directory, () => fs.makeDirectory(directory));
     if (!isNew) mustBeLeftover(fs, directory);
-    const owner = { pid: Deno.pid, openedAt: new Date().toISOString(), instanceId: crypto.randomUUID() };
+    const owner = newOwner(Date.now);
     try {
       this.#lock = await takeLock(fs, this.layout, owner);
       this.#directory = directory;

@@ -62,13 +62,14 @@ export async function* logLines(
 }
 
 async function* linesOfSegment(
-  { fs, layout, runtimeId }: FoundPlace,
+  place: FoundPlace,
   segment: number,
   { after, through }: LogStretch,
   meter: Meter | undefined,
 ): AsyncGenerator<EventLine, number, void> {
+  const { layout, runtimeId } = place;
   const path = segmentPath(layout, segment);
-  const file = openSegment(fs, layout, segment);
+  const file = openSegment(place, segment);
   const slices = new Slices();
   let expected = segment;
   let counted = 0;
@@ -92,7 +93,7 @@ async function* linesOfSegment(
 }
 
 /** Opens a segment. Throws `cursor_expired` if the log begins after it by now. */
-function openSegment(fs: FileSystem, layout: RuntimeLayout, segment: number): OpenFile {
+export function openSegment({ fs, layout }: FoundPlace, segment: number): OpenFile {
   const path = segmentPath(layout, segment);
   try {
     return fs.open(path, "read");

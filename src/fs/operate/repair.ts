@@ -20,7 +20,7 @@ import { DenoFileSystem } from "../deno_file_system.ts";
 import type { FileSystem } from "../file_system.ts";
 import { FsRuntimeStore } from "../fs_store.ts";
 import { encodeName } from "../names.ts";
-import { takeLock } from "../lock.ts";
+import { newOwner, takeLock } from "../lock.ts";
 import { beginSalvage, type LostRange } from "../salvage_record.ts";
 import {
   absoluteLocation,
@@ -127,8 +127,7 @@ async function salvage(
   options: RepairOptions,
 ): Promise<void> {
   const clock = new Clock(options.now ?? Date.now);
-  const owner = { pid: Deno.pid, openedAt: clock.now(), instanceId: crypto.randomUUID() };
-  const lock = await takeLock(place.fs, place.layout, owner);
+  const lock = await takeLock(place.fs, place.layout, newOwner(options.now ?? Date.now));
   try {
     if (lost !== null) await beginSalvage(place.fs, place.layout, place.runtimeId, lost);
     const work = new Salvage(place, clock);

@@ -7,8 +7,8 @@
 import { isRuntimeError } from "../../core/errors.ts";
 import { isNotFound } from "../faults.ts";
 
-/** A writer would have to prune or purge as often as this during one read for the read to fail. */
-const ATTEMPTS_MAX = 8;
+/** A read fails only if a writer prunes or purges this many times during it. */
+const ATTEMPTS_MAX = 32;
 
 /** Returns true if a writer may have removed the file being read, by pruning, purging or replacing it. */
 export function isOvertaken(error: unknown): boolean {

@@ -126,20 +126,20 @@ async function verifyOnce(
   }
   const firstEventId = segments[0] ?? 1;
   const { lastEventId } = log;
-  const fileBytes = log.folded
+  const files = log.folded
     ? await verifyFiles({ place, isSynced, expected, firstEventId, lastEventId, findings, meter })
-    : 0;
+    : { bytes: 0, closed: false };
   return {
     runtimeId,
     directory: layout.directory,
     verdict: findings.verdict,
-    closed: log.folded && expected.closed,
+    closed: files.closed,
     firstEventId,
     lastEventId,
     events: log.events,
     workers: expected.ledger.workerCount,
     logBytes: log.bytes,
-    fileBytes,
+    fileBytes: files.bytes,
     findings: findings.items,
     dropped: findings.dropped,
     pendingSalvage,

@@ -31,7 +31,7 @@ export class AheadOfLog {
     const { place: { layout }, isSynced, lastEventId, findings } = this.#check;
     for (const { path, offset, lastEventId: last, durable } of this.#search.inTranscript(workerId, bytes)) {
       // A writer that is at work has put the events into the log first.
-      if (last <= this.#loggedByNow()) return false;
+      if (last <= this.loggedByNow()) return false;
       const isLost = isSynced || durable > lastEventId;
       const message = `the log ends with event ${lastEventId}, but this transcript holds event ${last}: ` +
         (isLost ? "is it an older copy, or was its end cut off?" : `a power cut took what was not synced`);
@@ -49,7 +49,7 @@ export class AheadOfLog {
   }
 
   /** The last event that is whole in the log at this moment. */
-  #loggedByNow(): number {
+  loggedByNow(): number {
     const { fs, layout } = this.#check.place;
     // Without a segment the log is damaged, which is reported already.
     const hasLog = guarded("stat", layout.events, () => fs.stat(layout.events)?.kind === "directory");

@@ -54,8 +54,16 @@ export interface FilesCheck {
   readonly meter: Meter;
 }
 
-/** Verifies the files of every worker and the overview; gives the bytes read. */
-export async function verifyFiles(check: FilesCheck): Promise<number> {
+/** What the check of the files gives. */
+export interface FilesRead {
+  /** Bytes read. */
+  readonly bytes: number;
+  /** Whether the last writer closed the store, and none has opened it since. */
+  readonly closed: boolean;
+}
+
+/** Verifies the files of every worker and the overview. */
+export async function verifyFiles(check: FilesCheck): Promise<FilesRead> {
   const { expected: { ledger }, meter } = check;
   const files = new FilesVerifier(check);
   const slices = new Slices();
@@ -65,18 +73,21 @@ export async function verifyFiles(check: FilesCheck): Promise<number> {
     meter.add(1);
     await slices.pause();
   }
-  await files.settle();
   files.overview();
+  const closed = await files.settle();
   files.strays();
-  return files.bytes;
+  return { bytes: files.bytes, closed };
 }
 
 class FilesVerifier {
   readonly #check: FilesCheck;
   readonly #ahead: AheadOfLog;
+  readonly #overview: "current" | "behind" | "missing";
   #projected: boolean | undefined;
   /** Transcripts that differ from the log: damaged, unless their workers were purged meanwhile. */
   readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
+  /** Findings that are healable if the store was closed all the time, and pending if a writer has opened it. */
+  readonly #healable: Finding[] = [];
   #workers: boolean | undefined;
   /** Bytes read. */
   bytes = 0;
@@ -84,6 +95,7 @@ class FilesVerifier {
   constructor(check: FilesCheck) {
     this.#check = check;
     this.#ahead = new AheadOfLog(check);
+    this.#overview = this.#lookAtOverview();
   }
 
   worker(state: WorkerState): void {
@@ -106,11 +118,19 @@ class FilesVerifier {
     if (this.#hasWorkers) this.#temporary(paths.directory);
   }
 
-  /** Reports what is wrong with transcripts, except of workers that were purged since the log was read. */
-  async settle(): Promise<void> {
-    const { place, lastEventId } = this.#check;
+  /**
+   * Reports broken transcripts, except those of workers purged since the log was read, and leftovers of a writer
+   * in a closed store. Returns true if it is closed.
+   */
+  async settle(): Promise<boolean> {
+    const { place, expected, lastEventId, findings } = this.#check;
     const purged = await purgedSince(place, lastEventId, this.#suspects.map(({ owner }) => owner));
     for (const { owner, report } of this.#suspects) if (!purged.has(owner)) report();
+    const isReopened = expected.closed && this.#ahead.loggedByNow() > lastEventId;
+    for (const finding of this.#healable) {
+      findings.add(isReopened ? { ...finding, severity: "pending" } : finding);
+    }
+    return expected.closed && !isReopened && this.#overview !== "behind";
   }
 
   overview(): void {
@@ -163,8 +183,7 @@ class FilesVerifier {
     const isEmpty = expected.bytes === transcriptHeader(expected.owner).length;
     const { fs } = this.#check.place;
     try {
-      const { size } = guarded("stat", path, () => this.#statOf(path)) ?? {};
-      if (size === undefined) {
+      if (guarded("stat", path, () => this.#statOf(path)) === undefined) {
         // An empty transcript has no file yet, and one that was never written comes with the next opening.
         if (isEmpty) return;
         if (expected.base === transcriptHeader(expected.owner).length && expected.known && !this.#isClosed) {
@@ -175,7 +194,7 @@ class FilesVerifier {
       guarded(
         "read",
         path,
-        () => withFile(fs, path, "read", (file) => this.#transcriptFile(file, size, expected, path)),
+        () => withFile(fs, path, "read", (file) => this.#transcriptFile(file, expected, path)),
       );
     } catch (error) {
       if (!isRuntimeError(error)) throw error;
@@ -195,7 +214,7 @@ class FilesVerifier {
     return fs.stat(path);
   }
 
-  #transcriptFile(file: OpenFile, size: number, expected: ExpectedTranscript, path: string): void {
+  #transcriptFile(file: OpenFile, expected: ExpectedTranscript, path: string): void {
     const { owner, base, bytes } = expected;
     const headerBytes = transcriptHeaderBytes(owner);
     if (!hasTranscriptHeader(file, owner)) {
@@ -212,6 +231,7 @@ class FilesVerifier {
       );
     }
     if (!expected.known) return;
+    const { size } = file.stat();
     if (size < base && base === headerBytes && !this.#isClosed) {
       return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId, size);
     }
@@ -329,8 +349,23 @@ class FilesVerifier {
     return this.#projected ??= fs.stat(layout.overview) !== undefined;
   }
 
+  /** Whether the store was closed, and all files were written: the overview is the last one. */
   get #isClosed(): boolean {
-    return this.#check.expected.closed;
+    return this.#check.expected.closed && this.#overview === "current";
+  }
+
+  /** Compares the overview with the end of the log; a damaged one counts as current. */
+  #lookAtOverview(): "current" | "behind" | "missing" {
+    const { place: { fs, layout: { overview: path }, runtimeId }, lastEventId } = this.#check;
+    try {
+      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX);
+      if (bytes === undefined) return "missing";
+      const { through } = unseal(bytes, { format: "worker-runtime/overview", runtimeId }, path);
+      return typeof through === "number" && through < lastEventId ? "behind" : "current";
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+      return "current";
+    }
   }
 
   #tell(
@@ -349,7 +384,8 @@ class FilesVerifier {
       ...(workerId === undefined ? {} : { workerId }),
       ...(byteOffset === undefined ? {} : { byteOffset }),
     };
-    this.#check.findings.add(finding);
+    if (severity === "healable" && this.#isClosed) this.#healable.push(finding);
+    else this.#check.findings.add(finding);
   }
 }
 
@@ -370,7 +406,8 @@ function saysSame(content: Record<string, unknown>, body: object): boolean {
 function isUnwritten(file: OpenFile, owner: TranscriptOwner): boolean {
   const decoder = new TextDecoder();
   const text = decoder.decode(readBytes(file, 0, transcriptHeaderBytes(owner)));
-  if (!text.includes("\n")) return decoder.decode(transcriptHeader(owner)).startsWith(text);
+  // A part of it; or all of it, written since the last look.
+  if (decoder.decode(transcriptHeader(owner)).startsWith(text)) return true;
   const earlier = Number(/"createdEventId":(\d+)/.exec(text)?.[1]);
   return earlier < owner.createdEventId && hasTranscriptHeader(file, { ...owner, createdEventId: earlier });
 }

@@ -9,7 +9,7 @@ import { isRuntimeError } from "../../core/errors.ts";
 import { Slices } from "../../core/turn.ts";
 import type { Checkpoint } from "../checkpoint.ts";
 import { conversionHint } from "../conversion.ts";
-import { guarded, guardedAsync } from "../faults.ts";
+import { guardedAsync } from "../faults.ts";
 import type { OpenFile } from "../file_system.ts";
 import { nameOf, segmentPath } from "../layout.ts";
 import { scanLines } from "../line_scanner.ts";
@@ -21,6 +21,7 @@ import { checkCheckpoint } from "./verify_checkpoints.ts";
 import type { Expected } from "./expected.ts";
 import type { Findings } from "./finding.ts";
 import { sleep } from "./log_follower.ts";
+import { openSegment } from "./log_lines.ts";
 import type { FoundPlace, Meter } from "./options.ts";
 
 /** Pauses before a bad end is believed: a writer may be at it. */
@@ -119,9 +120,9 @@ class LogVerifier {
   }
 
   async #segment(segment: number, isLast: boolean): Promise<void> {
-    const { place: { fs, layout, runtimeId } } = this.#check;
+    const { place, place: { layout, runtimeId } } = this.#check;
     const path = segmentPath(layout, segment);
-    const file = guarded("open", path, () => fs.open(path, "read"));
+    const file = openSegment(place, segment);
     try {
       const size = contentSize(file);
       if (!await this.#header(file, segment, size, isLast)) return;
@@ -193,12 +194,12 @@ class LogVerifier {
     return size;
   }
 
-  /** Folds an event; after damage only prunings matter. */
+  /** Folds an event; after damage only prunings and a close matter. */
   #take(bytes: Uint8Array, start: number, end: number): void {
     const { expected, findings } = this.#check;
     try {
       if (this.#folded) expected.apply(bytes, start, end);
-      else expected.notePruning(bytes, start, end);
+      else expected.skip(bytes, start, end);
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
       this.#folded = false;

@@ -49,7 +49,7 @@ export class Operator {
   /** Looks at a store that nobody has open. Throws a {@linkcode Finding}. */
   async audit(wasClosed: boolean): Promise<void> {
     const report = await this.#pending.wait("verify", verify(this.#place));
-    if (wasClosed) mustBeClean("verify after a close", report);
+    if (wasClosed) mustBeClosed(report);
     else if (report.verdict === "damaged") throw new Finding("I1", `verify after a kill: ${textOf(report)}`);
     await this.#pending.wait("backup", this.#backup());
     await this.#pending.wait("export", this.#export());
@@ -70,7 +70,7 @@ export class Operator {
 
   async #verify(): Promise<void> {
     try {
-      mustBeCleanBesideHost("verify", await verify(this.#place));
+      mustBeClean("verify", await verify(this.#place));
     } catch (error) {
       throw found("verify", error);
     }
@@ -82,7 +82,7 @@ export class Operator {
     if (this.#random.chance(0.3)) await removeIfThere(to);
     try {
       const { verified } = await backup(this.#place, { to });
-      if (verified !== undefined) mustBeCleanBesideHost("backup", verified);
+      if (verified !== undefined) mustBeClean("backup", verified);
     } catch (error) {
       // Prunings passed the copy.
       if (!isRuntimeError(error) || !error.message.includes("begin a new copy elsewhere")) {
@@ -160,9 +160,15 @@ export class Operator {
   }
 }
 
-/** A host that is closing has recorded its close before it has written all files: they are called healable until then. */
-function mustBeCleanBesideHost(name: string, report: VerifyReport): void {
-  if (!report.closed || report.verdict === "damaged") mustBeClean(name, report);
+/** After a close nothing is left to be written. */
+function mustBeClosed(report: VerifyReport): void {
+  mustBeClean("verify after a close", report);
+  const pending = report.findings.filter(({ severity }) => severity === "pending");
+  if (report.closed && pending.length === 0) return;
+  throw new Finding(
+    "I5",
+    `after a close: closed is ${report.closed}, ${JSON.stringify(pending.slice(0, 3))}`,
+  );
 }
 
 function mustBeClean(name: string, report: VerifyReport): void {
