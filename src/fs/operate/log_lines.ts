@@ -8,7 +8,7 @@
 import { conversionHint } from "../conversion.ts";
 import { Slices } from "../../core/turn.ts";
 import { corrupt, isNotFound, storeFault } from "../faults.ts";
-import type { FileSystem, OpenFile } from "../file_system.ts";
+import type { OpenFile } from "../file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
 import { type Line, scanLines } from "../line_scanner.ts";
 import { idOf, isIntact } from "../lines.ts";
