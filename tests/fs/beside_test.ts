@@ -52,11 +52,6 @@ const writers: Readonly<Record<string, () => Promise<Recording>>> = {
       await speak(runtime, "c", contents);
       await runtime.prune({ dryRun: false });
     }),
-  "a writer that closes": () =>
-    recorded(async (runtime) => {
-      await speak(runtime, "c", contents);
-      await runtime.close();
-    }),
   "a writer that closes, and the next one": () =>
     recorded(async (runtime, reopen) => {
       await runtime.close();

@@ -5,21 +5,29 @@
  */
 import { Finding } from "../script/history.ts";
 
-/** Seconds after which a call that has not settled hangs. Ticks are counted: a machine may stand still. */
-const SECONDS_MAX = 60;
+/**
+ * Seconds after which a call hangs that has not settled while no other call has either. Ticks are counted: a machine
+ * may stand still.
+ */
+const QUIET_SECONDS_MAX = 60;
+/** Seconds after which a call hangs that has not settled, though others do. */
+const SECONDS_MAX = 240;
 
 /** Calls that have not settled. */
 export class Pending {
   /** Number of settled calls. */
   settled = 0;
   readonly #calls = new Set<{ readonly name: string; seconds: number }>();
+  /** Seconds since a call settled. */
+  #quietSeconds = 0;
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** Looks at the calls once a second; the first that hangs is reported. */
   constructor(report: (finding: Finding) => void) {
     this.#timer = setInterval(() => {
+      const isQuiet = ++this.#quietSeconds >= QUIET_SECONDS_MAX;
       for (const call of this.#calls) {
-        if (++call.seconds < SECONDS_MAX) continue;
+        if (++call.seconds < (isQuiet ? QUIET_SECONDS_MAX : SECONDS_MAX)) continue;
         this.end();
         return report(new Finding("I7", `${call.name} does not settle`));
       }
@@ -35,6 +43,7 @@ export class Pending {
     } finally {
       this.#calls.delete(call);
       this.settled++;
+      this.#quietSeconds = 0;
     }
   }
 
