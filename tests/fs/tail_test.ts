@@ -166,7 +166,7 @@ diskTest(
     await second.close();
     Deno.writeFileSync(place.segment(1), older);
     const { details } = await refused("store_corrupt", () => place.open());
-    assertMatch(details.reason, /an older copy, or one that was taken while the store was in use\?/);
+    assertMatch(details.reason, /an older copy, or one taken while the store was in use\?/);
   },
 );
 
