@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { codeOf } from "./errors.ts";
 import { FileNode } from "./file_node.ts";
 import { type Image, LinkImage } from "./image.ts";
 import { locate } from "./lookup.ts";
@@ -86,8 +87,14 @@ export class Intruder {
     return node;
   }
 
+  /** What is at a path; `undefined` also if a part of the path is no directory. */
   #find(path: string): Node | undefined {
-    return orAbsent(() => locate(this.#machine, path, { operation: "stat" }))?.node;
+    try {
+      return orAbsent(() => locate(this.#machine, path, { operation: "stat" }))?.node;
+    } catch (error) {
+      if (codeOf(error) === "ENOTDIR") return undefined;
+      throw error;
+    }
   }
 }
 
