@@ -239,22 +239,25 @@ export class LogWriter {
     this.#file = undefined;
   }
 
-  /** Creates a segment with its header. One that an earlier try of ours left holds no event and is written over. */
+  /**
+   * Creates a segment with its header. One that an earlier try left holds no
+   * event and is written over; it stays if that fails, as a log needs a segment.
+   */
   #create(path: string, header: Uint8Array): OpenFile {
-    const file = this.#createFile(path, header.length);
+    const { file, isNew } = this.#createFile(path, header.length);
     try {
       writeAll(file, header, 0);
       return file;
     } catch (error) {
       closeQuietly(file);
-      removeQuietly(this.#fs, path);
+      if (isNew) removeQuietly(this.#fs, path);
       throw error;
     }
   }
 
-  #createFile(path: string, headerBytes: number): OpenFile {
+  #createFile(path: string, headerBytes: number): { readonly file: OpenFile; readonly isNew: boolean } {
     try {
-      return this.#fs.open(path, "create");
+      return { file: this.#fs.open(path, "create"), isNew: true };
     } catch (error) {
       if (!isExisting(error)) throw error;
       const size = this.#fs.stat(path)?.size ?? 0;
@@ -263,7 +266,7 @@ export class LogWriter {
       }
       const file = this.#fs.open(path, "update");
       file.truncate(0);
-      return file;
+      return { file, isNew: false };
     }
   }
 

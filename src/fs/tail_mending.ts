@@ -37,7 +37,8 @@ export async function mendTail(
     notice(tailNotice(tail, nameOf(layout, path), kept));
   }
   await guardedAsync("mend", path, async () => {
-    if (tail?.row.verdict === "remove_segment") {
+    // The first segment stays, even if empty: a log without segments counts as damaged.
+    if (tail?.row.verdict === "remove_segment" && end.segment !== 1) {
       fs.remove(path);
       return await fs.syncDirectory(layout.events);
     }
