@@ -320,8 +320,12 @@ export class LogWriter {
   #cutRoomNow(): OpenFile {
     const file = this.#openFile();
     this.#checkFile(file);
-    file.truncate(this.#offset);
-    this.#size = this.#offset;
+    try {
+      file.truncate(this.#offset);
+    } finally {
+      // A call that failed may have cut the file all the same.
+      this.#size = file.size();
+    }
     return file;
   }
 

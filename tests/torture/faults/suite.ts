@@ -49,6 +49,8 @@ const OTHERS_SHARE = 0.05;
 /** Second faults, which hit the code that answers the first ones. */
 const SECONDS: readonly Extent[] = ["and-1", "and-2", "and-3"];
 const SECONDS_SHARE = 0.2;
+/** Of the checks of the place, which are most of the calls and come from few places. */
+const CHECKS_SHARE = 0.1;
 /** Jobs that the calls of one workload are cut into. */
 const PARTS = 6;
 /** One in so many cases is held against all oracles; the others are opened and read. */
@@ -163,7 +165,9 @@ function faultsFor(call: DiskCall): [Kind, Extent, number][] {
     const part = isAlways ? 1 : OFTEN.includes(kind) ? OFTEN_SHARE : OTHERS_SHARE;
     return [[kind, "once", part], [kind, "sticky", part]];
   });
-  return [...single, ...SECONDS.map((extent): [Kind, Extent, number] => ["EIO", extent, SECONDS_SHARE])];
+  const seconds = SECONDS.map((extent): [Kind, Extent, number] => ["EIO", extent, SECONDS_SHARE]);
+  const factor = call.operation === "identity" ? CHECKS_SHARE : 1;
+  return [...single, ...seconds].map(([kind, extent, part]) => [kind, extent, factor * part]);
 }
 
 /**
