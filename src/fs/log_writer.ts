@@ -322,10 +322,12 @@ export class LogWriter {
     this.#checkFile(file);
     try {
       file.truncate(this.#offset);
-    } finally {
+    } catch (error) {
       // A call that failed may have cut the file all the same.
-      this.#size = file.size();
+      this.#size = this.#checked(() => file.size());
+      throw error;
     }
+    this.#size = this.#offset;
     return file;
   }
 
