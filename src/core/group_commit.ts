@@ -268,7 +268,7 @@ function settle({ outcome, refusal, resolve, reject }: Waiting): void {
 /** Errors after which a store takes nothing more. */
 const FINAL = { store_poisoned: true, store_vanished: true, store_fenced: true } as const;
 
-/** Whether an error is final: the store takes nothing more until it is reopened. */
+/** Returns whether an error is final: the store accepts nothing more until it is reopened. */
 export function isFinal(error: unknown): error is RuntimeError<keyof typeof FINAL> {
   return isRuntimeError(error) && Object.hasOwn(FINAL, error.code);
 }

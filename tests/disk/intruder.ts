@@ -87,7 +87,7 @@ export class Intruder {
     return node;
   }
 
-  /** What is at a path; `undefined` also if a part of the path is no directory. */
+  /** The node at a path; `undefined` also if a part of the path is not a directory. */
   #find(path: string): Node | undefined {
     try {
       return orAbsent(() => locate(this.#machine, path, { operation: "stat" }))?.node;

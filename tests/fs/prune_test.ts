@@ -235,7 +235,7 @@ Deno.test("close() waits until what prune() removes is removed", onFiles, async 
   }
 });
 
-/** What another program puts at the path of a transcript. */
+/** Changes that another program makes at the path of a transcript. */
 const replacements: Record<string, (path: string, older: string, place: TestPlace) => void> = {
   "an older copy was renamed over a transcript": (path, older) => Deno.renameSync(older, path),
   "an older copy was written over a transcript": (path, older) => Deno.copyFileSync(older, path),

@@ -121,7 +121,7 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
   }
 }
 
-/** Whether both paths name one directory, also by way of a link above it. */
+/** Returns whether both paths name the same directory, also through a link above it. */
 function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
   if (one === other) return true;
   const [here, there] = guarded("back up", one, () => [fs.identity(one), fs.identity(other)]);
@@ -195,7 +195,7 @@ class BackupCopy {
     // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
     await this.#follower.advance();
     if (this.#follower.damage !== undefined) throw this.#follower.damage;
-    // What was pruned since is in the copy, as long as the log goes on from its last segment.
+    // Segments pruned since are in the copy, as long as the log goes on from its last segment.
     this.#mustHold(last);
     await this.#segments();
     await this.#removePurged();

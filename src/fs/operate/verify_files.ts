@@ -54,11 +54,11 @@ export interface FilesCheck {
   readonly meter: Meter;
 }
 
-/** What the check of the files gives. */
+/** Result of the check of the files. */
 export interface FilesRead {
   /** Bytes read. */
   readonly bytes: number;
-  /** Whether the last writer closed the store, and none has opened it since. */
+  /** The last writer closed the store, and none has opened it since. */
   readonly closed: boolean;
 }
 
@@ -349,7 +349,7 @@ class FilesVerifier {
     return this.#projected ??= fs.stat(layout.overview) !== undefined;
   }
 
-  /** Whether the store was closed, and all files were written: the overview is the last one. */
+  /** The store was closed and all files were written: the overview is the last one. */
   get #isClosed(): boolean {
     return this.#check.expected.closed && this.#overview === "current";
   }
