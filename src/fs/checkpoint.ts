@@ -13,8 +13,8 @@ import { CheckedSnapshot } from "../core/snapshots.ts";
 import type { WorkerState } from "../core/state.ts";
 import type { Snapshot } from "../core/store.ts";
 import { conversionHint } from "./conversion.ts";
-import { closeQuietly, notAFile, openIfThere, readBytes, writeNew } from "./disk.ts";
-import { corrupt, guarded, located } from "./faults.ts";
+import { readBytes, readIfThere, writeNew } from "./disk.ts";
+import { corrupt, located } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 import type { LogPosition } from "./log_recovery.ts";
 import { scanLines } from "./line_scanner.ts";
@@ -123,20 +123,11 @@ export function readCheckpoint(
   runtimeId: string,
   name: string,
 ): Checkpoint | undefined {
-  return guarded("read", path, () => {
-    const stat = fs.stat(path);
-    if (stat === undefined) return undefined;
-    if (stat.kind !== "file") throw corrupt(name, notAFile(stat.kind));
-    // Both reads use one open file: beside a writer, the name may refer to another file a moment later, or to none.
-    const file = openIfThere(fs, path);
-    if (file === undefined) return undefined;
-    try {
-      const { size } = file.stat();
-      checkSum(file, name, size);
-      return parsed(file, runtimeId, name, size);
-    } finally {
-      closeQuietly(file);
-    }
+  // Both reads use one open file: beside a writer, the name may refer to another file a moment later, or to none.
+  return readIfThere(fs, path, name, (file) => {
+    const { size } = file.stat();
+    checkSum(file, name, size);
+    return parsed(file, runtimeId, name, size);
   });
 }
 

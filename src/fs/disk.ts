@@ -71,6 +71,21 @@ export function readSmallFile(
   bytesMax: number,
   name: string = path,
 ): Uint8Array | undefined {
+  return readIfThere(fs, path, name, (file) => {
+    // The size of the open file: another one may have its name by now.
+    const { size } = file.stat();
+    if (size > bytesMax) throw corrupt(name, `it has ${size} bytes, more than ${bytesMax}`);
+    return readBytes(file, 0, size);
+  });
+}
+
+/** Opens a file to read it; `undefined` if it does not exist. Throws `store_corrupt` for anything but a file. */
+export function readIfThere<T>(
+  fs: FileSystem,
+  path: string,
+  name: string,
+  work: (file: OpenFile) => T,
+): T | undefined {
   return guarded("read", path, () => {
     const kind = fs.stat(path)?.kind;
     if (kind === undefined) return undefined;
@@ -78,10 +93,7 @@ export function readSmallFile(
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;
     try {
-      // The size of the open file: another one may have its name by now.
-      const { size } = file.stat();
-      if (size > bytesMax) throw corrupt(name, `it has ${size} bytes, more than ${bytesMax}`);
-      return readBytes(file, 0, size);
+      return work(file);
     } finally {
       closeQuietly(file);
     }
