@@ -8,7 +8,7 @@ import type { Verdict } from "./probe.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 /** What the suites need of the repository. */
-const PARTS = ["deno.json", "mod.ts", "fs_store.ts", "memory_store.ts", "src", "testing", "tests"];
+const PARTS = ["deno.json", "mod.ts", "fs_store.ts", "memory_store.ts", "src", "cli", "testing", "tests"];
 /** A run that takes longer hangs. */
 const TIMEOUT_MS = 300_000;
 
