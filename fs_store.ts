@@ -85,7 +85,7 @@
  *
  * @module
  */
-export { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "./src/fs/fs_store.ts";
+export { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "./src/fs/store.ts";
 export type {
   DirectoryEntry,
   FileIdentity,
@@ -95,21 +95,21 @@ export type {
   OpenDirectory,
   OpenFile,
   OpenMode,
-} from "./src/fs/file_system.ts";
-export { backup, type BackupOptions, type BackupReport } from "./src/fs/operate/backup.ts";
-export { type ExportOptions, exportRuntime } from "./src/fs/operate/export.ts";
-export type { Finding, FindingCode, FindingSeverity, Verdict } from "./src/fs/operate/finding.ts";
-export { type ImportOptions, type ImportReport, importRuntime } from "./src/fs/operate/import.ts";
-export { type ListedRuntime, listRuntimes, type RuntimeListing } from "./src/fs/operate/list.ts";
-export type { PendingTail } from "./src/fs/operate/log_follower.ts";
-export type { OperationOptions, OperationProgress, StoreLocation } from "./src/fs/operate/options.ts";
-export { repair, type RepairOptions, type RepairReport } from "./src/fs/operate/repair.ts";
-export type { RepairStep } from "./src/fs/operate/repair_plan.ts";
-export { verify, type VerifyOptions, type VerifyReport } from "./src/fs/operate/verify.ts";
+} from "./src/fs/disk/file_system.ts";
+export { backup, type BackupOptions, type BackupReport } from "./src/operate/transfer/backup.ts";
+export { type ExportOptions, exportRuntime } from "./src/operate/transfer/export.ts";
+export type { Finding, FindingCode, FindingSeverity, Verdict } from "./src/operate/verify/finding.ts";
+export { type ImportOptions, type ImportReport, importRuntime } from "./src/operate/transfer/import.ts";
+export { type ListedRuntime, listRuntimes, type RuntimeListing } from "./src/operate/list.ts";
+export type { PendingTail } from "./src/operate/read/follower.ts";
+export type { OperationOptions, OperationProgress, StoreLocation } from "./src/operate/options.ts";
+export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
+export type { RepairStep } from "./src/operate/repair/plan.ts";
+export { verify, type VerifyOptions, type VerifyReport } from "./src/operate/verify/verify.ts";
 export {
   type FollowOptions,
   openReadOnly,
   type ReadEnvironment,
   ReadOnlyRuntime,
   type WorkerName,
-} from "./src/fs/operate/view.ts";
+} from "./src/operate/read/view.ts";

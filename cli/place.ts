@@ -5,8 +5,8 @@
  * @module
  */
 import { invalidRequest } from "../src/core/errors.ts";
-import { DenoFileSystem } from "../src/fs/deno_file_system.ts";
-import { guarded } from "../src/fs/faults.ts";
+import { DenoFileSystem } from "../src/fs/disk/deno_file_system.ts";
+import { guarded } from "../src/fs/disk/faults.ts";
 import { absolutePath, layoutIn } from "../src/fs/layout.ts";
 import { listRuntimes, type RuntimeListing, type StoreLocation } from "../fs_store.ts";
 

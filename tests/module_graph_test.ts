@@ -41,7 +41,7 @@ for (const entry of ["mod.ts", "memory_store.ts"]) {
       const { files, packages } = await graphOf(entry);
       assert(files.size > 5 && files.has("src/memory/memory_store.ts"));
       for (const [path, text] of files) {
-        assertEquals([path.startsWith("src/fs/"), path === "fs_store.ts"], [false, false], path);
+        assertEquals([/^src\/(?:fs|operate)\//.test(path), path === "fs_store.ts"], [false, false], path);
         assertEquals(
           withoutComments(text).match(/\bDeno\b|["']node:|globalThis\.(?:process|Bun)\b/g),
           null,
@@ -60,7 +60,7 @@ Deno.test({
     const { files, packages } = await graphOf("testing/mod.ts");
     assert(files.has("testing/suite.ts"));
     for (const [path, text] of files) {
-      assertEquals([path.startsWith("src/fs/"), path === "fs_store.ts"], [false, false], path);
+      assertEquals([/^src\/(?:fs|operate)\//.test(path), path === "fs_store.ts"], [false, false], path);
       assertEquals(withoutComments(text).match(/\bDeno\./g), null, path);
     }
     assertEquals([...packages], []);

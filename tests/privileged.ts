@@ -79,7 +79,7 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "every acknowledged command survives SIGKILL exactly once, 25 kills in a row, seed 1": ["run"],
     "every acknowledged command survives SIGKILL exactly once, 25 kills in a row, seed 2": ["run"],
   },
-  "tests/fs/lock_test.ts": {
+  "tests/fs/place/lock_test.ts": {
     "FsRuntimeStore.open() throws store_locked while another process has the store open": ["run"],
     "FsRuntimeStore.open() in another process throws store_locked while this one has the store open": ["run"],
   },

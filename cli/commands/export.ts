@@ -4,7 +4,7 @@
  * @module
  */
 import { exportRuntime } from "../../fs_store.ts";
-import { findPlace } from "../../src/fs/operate/options.ts";
+import { findPlace } from "../../src/operate/options.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { disk, locate } from "../place.ts";

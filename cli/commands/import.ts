@@ -4,7 +4,7 @@
  * @module
  */
 import { importRuntime } from "../../fs_store.ts";
-import { guarded } from "../../src/fs/faults.ts";
+import { guarded } from "../../src/fs/disk/faults.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { withProgress } from "../progress.ts";

@@ -5,9 +5,9 @@
  */
 import type { WorkerState, WorkerStatus } from "../../mod.ts";
 import { listRuntimes, openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
-import { readSmallFile } from "../../src/fs/disk.ts";
+import { readSmallFile } from "../../src/fs/disk/files.ts";
 import { layoutIn } from "../../src/fs/layout.ts";
-import { type StoreSizes, storeSizes } from "../../src/fs/operate/sizes.ts";
+import { type StoreSizes, storeSizes } from "../../src/operate/sizes.ts";
 import { exitCodes, tellFailure } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { disk, isRuntimeDirectory } from "../place.ts";

@@ -8,9 +8,9 @@
  */
 import { dirname, SEPARATOR } from "@std/path";
 import { invalidRequest } from "../../src/core/errors.ts";
-import { closeQuietly, removeQuietly, writeAll } from "../../src/fs/disk.ts";
-import { guarded, guardedAsync, storeFault } from "../../src/fs/faults.ts";
-import type { FileLock, FileStat } from "../../src/fs/file_system.ts";
+import { closeQuietly, removeQuietly, writeAll } from "../../src/fs/disk/files.ts";
+import { guarded, guardedAsync, storeFault } from "../../src/fs/disk/faults.ts";
+import type { FileLock, FileStat } from "../../src/fs/disk/file_system.ts";
 import { absolutePath } from "../../src/fs/layout.ts";
 import type { Io } from "../io.ts";
 import { disk } from "../place.ts";

@@ -5,8 +5,8 @@
  */
 import { openReadOnly } from "../../fs_store.ts";
 import { invalidRequest } from "../../src/core/errors.ts";
-import { findPlace } from "../../src/fs/operate/options.ts";
-import { lastEventBefore, planPrune } from "../../src/fs/operate/prune_plan.ts";
+import { findPlace } from "../../src/operate/options.ts";
+import { lastEventBefore, planPrune } from "../../src/operate/repair/prune_plan.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { disk, locate } from "../place.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { repair, type RepairReport } from "../../fs_store.ts";
-import { isStuck } from "../../src/fs/operate/repair_plan.ts";
+import { isStuck } from "../../src/operate/repair/plan.ts";
 import type { Io } from "../io.ts";
 import { locate } from "../place.ts";
 import { withProgress } from "../progress.ts";

@@ -7,7 +7,7 @@ import type { UsageByModel, UsageTotals } from "../../mod.ts";
 import type { ReadOnlyRuntime } from "../../fs_store.ts";
 import { parseRuntimeId, parseWorkerId } from "../../src/core/ids.ts";
 import { layoutIn } from "../../src/fs/layout.ts";
-import { type HistoryDay, readHistory } from "../../src/fs/operate/history.ts";
+import { type HistoryDay, readHistory } from "../../src/operate/read/history.ts";
 import type { Io } from "../io.ts";
 import { disk } from "../place.ts";
 import { withProgress } from "../progress.ts";

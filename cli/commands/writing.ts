@@ -6,7 +6,7 @@
 import { FsRuntimeStore, type StoreLocation } from "../../fs_store.ts";
 import { Runtime } from "../../mod.ts";
 import { invalidRequest } from "../../src/core/errors.ts";
-import { findPlace, rootOf } from "../../src/fs/operate/options.ts";
+import { findPlace, rootOf } from "../../src/operate/options.ts";
 import { runtimeLayout } from "../../src/fs/layout.ts";
 import { basename, dirname } from "@std/path";
 import { disk } from "../place.ts";

@@ -5,9 +5,9 @@
  */
 import type { ReadOnlyRuntime } from "../../fs_store.ts";
 import type { WorkerState } from "../../mod.ts";
-import { type History, readHistory } from "../../src/fs/operate/history.ts";
-import type { FoundPlace } from "../../src/fs/operate/options.ts";
-import { type StoreSizes, storeSizes } from "../../src/fs/operate/sizes.ts";
+import { type History, readHistory } from "../../src/operate/read/history.ts";
+import type { FoundPlace } from "../../src/operate/options.ts";
+import { type StoreSizes, storeSizes } from "../../src/operate/sizes.ts";
 import { isRuntimeError } from "../../src/core/errors.ts";
 import { time, whole } from "../units.ts";
 import { css } from "./css.ts";

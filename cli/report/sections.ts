@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HistoryDay } from "../../src/fs/operate/history.ts";
+import type { HistoryDay } from "../../src/operate/read/history.ts";
 import { intentOf } from "../commands/inspect.ts";
 import { ago, amount, bytes, counted, dollars, time, whole } from "../units.ts";
 import { dataTable, dayChart, nameBars } from "./charts.ts";

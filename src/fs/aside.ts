@@ -6,9 +6,9 @@
  */
 import { basename, dirname, join } from "@std/path";
 import { limitExceeded } from "../core/errors.ts";
-import { makeDirectory, replaceFile, type ReplaceOptions } from "./disk.ts";
-import { guarded, guardedAsync, isExisting } from "./faults.ts";
-import type { FileSystem } from "./file_system.ts";
+import { makeDirectory, replaceFile, type ReplaceOptions } from "./disk/files.ts";
+import { guarded, guardedAsync, isExisting } from "./disk/faults.ts";
+import type { FileSystem } from "./disk/file_system.ts";
 import { type RuntimeLayout, TEMPORARY_SUFFIX } from "./layout.ts";
 
 /** Most files in the directory; beyond that, the operator has to move them away. */

@@ -5,7 +5,7 @@
  */
 import { fromFileUrl, isAbsolute, join, SEPARATOR } from "@std/path";
 import { invalidRequest } from "../core/errors.ts";
-import { guarded } from "./faults.ts";
+import { guarded } from "./disk/faults.ts";
 import { encodeName } from "./names.ts";
 
 /** Version of the on-disk format. */

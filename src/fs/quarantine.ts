@@ -8,9 +8,9 @@ import { basename, join } from "@std/path";
 import { crc32 } from "node:zlib";
 import type { Notice } from "../core/diagnostics.ts";
 import { moveAside } from "./aside.ts";
-import { makeDirectory, readBytes, withFile, writeNew } from "./disk.ts";
-import { guardedAsync } from "./faults.ts";
-import type { FileSystem } from "./file_system.ts";
+import { makeDirectory, readBytes, withFile, writeNew } from "./disk/files.ts";
+import { guardedAsync } from "./disk/faults.ts";
+import type { FileSystem } from "./disk/file_system.ts";
 import type { RuntimeLayout } from "./layout.ts";
 
 /** Bounds of the quarantine. */

@@ -7,7 +7,7 @@
 import { FsRuntimeStore } from "../../fs_store.ts";
 import { Runtime, type RuntimeOptions } from "../../mod.ts";
 import { join } from "@std/path";
-import type { FileSystem } from "../../src/fs/file_system.ts";
+import type { FileSystem } from "../../src/fs/disk/file_system.ts";
 
 /** A clock that goes on by a fixed step each time it is asked. */
 export function steadyClock(start: string, stepMs: number): () => number {

@@ -6,7 +6,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { FileSystem, OpenFile } from "../../src/fs/file_system.ts";
+import type { FileSystem, OpenFile } from "../../src/fs/disk/file_system.ts";
 import { codeOf } from "./errors.ts";
 
 /** A disk under test with an empty directory on it. */

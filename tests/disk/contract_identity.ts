@@ -1,6 +1,6 @@
 /** The contract of identities: what a path names now against what a handle holds. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import type { FileIdentity, FileSystem } from "../../src/fs/file_system.ts";
+import type { FileIdentity, FileSystem } from "../../src/fs/disk/file_system.ts";
 import { assertCode, type Case, put } from "./contract.ts";
 
 /** Device and number of a file. */

@@ -1,6 +1,6 @@
 /** The contract of names: directories, renames, links, permissions, and the code of every error. */
 import { assertEquals, assertRejects } from "@std/assert";
-import type { FileSystem } from "../../src/fs/file_system.ts";
+import type { FileSystem } from "../../src/fs/disk/file_system.ts";
 import { type Case, type Ground, outcomeOf, put, textAt, tryOpen } from "./contract.ts";
 
 const LONG = "é".repeat(127) + "ab";

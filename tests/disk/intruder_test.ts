@@ -1,8 +1,8 @@
 // Operations of another process on names and files, on the real disk and on the simulated one.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
-import type { FileSystem } from "../../src/fs/file_system.ts";
+import { DenoFileSystem } from "../../src/fs/disk/deno_file_system.ts";
+import type { FileSystem } from "../../src/fs/disk/file_system.ts";
 import { bytesOf, put, textAt } from "./contract.ts";
 import { type Intruder, SimulatedDisk } from "./mod.ts";
 

@@ -1,7 +1,7 @@
 /**
  * The simulated disk of the reliability suites.
  *
- * It behaves like the file system of `src/fs/deno_file_system.ts` (one test
+ * It behaves like the file system of `src/fs/disk/deno_file_system.ts` (one test
  * runs on both), and at a power cut it does all that real disks are known to
  * do: it loses or keeps each unsynced sector and each unsynced name on its
  * own, grows a file before its contents arrive, fills the gap with zeros,

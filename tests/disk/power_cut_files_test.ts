@@ -1,7 +1,7 @@
 // What a power cut may leave of the contents of files.
 
 import { assert, assertEquals } from "@std/assert";
-import type { OpenFile } from "../../src/fs/file_system.ts";
+import type { OpenFile } from "../../src/fs/disk/file_system.ts";
 import { bytesOf, put, textAt } from "./contract.ts";
 import { failAt, keepAll, loseAll, type Random, SECTOR_BYTES, SimulatedDisk, withSeed } from "./mod.ts";
 

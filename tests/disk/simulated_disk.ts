@@ -13,7 +13,7 @@ import type {
   OpenDirectory,
   OpenFile,
   OpenMode,
-} from "../../src/fs/file_system.ts";
+} from "../../src/fs/disk/file_system.ts";
 import type { CallLog } from "./calls.ts";
 import { type Choose, loseAll } from "./choices.ts";
 import { CrashPlan } from "./crash_plan.ts";

@@ -1,8 +1,8 @@
 // The simulated disk against the real one: the same tests on both, then random programs on both.
 
 import { assertEquals } from "@std/assert";
-import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
-import type { FileSystem } from "../../src/fs/file_system.ts";
+import { DenoFileSystem } from "../../src/fs/disk/deno_file_system.ts";
+import type { FileSystem } from "../../src/fs/disk/file_system.ts";
 import { bytesOf, type Ground, outcomeOf, type Subject, testContract, textAt } from "./contract.ts";
 import { fileCases } from "./contract_files.ts";
 import { identityCases } from "./contract_identity.ts";

@@ -10,7 +10,7 @@ import type {
   OpenDirectory,
   OpenFile,
   OpenMode,
-} from "../../src/fs/file_system.ts";
+} from "../../src/fs/disk/file_system.ts";
 import type { CallDetail, DiskOperation } from "./calls.ts";
 import { diskError } from "./errors.ts";
 import type { Fault } from "./faults.ts";

@@ -3,9 +3,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RuntimeError, type RuntimeErrorCode } from "../../mod.ts";
 import { importRuntime, openReadOnly, verify } from "../../fs_store.ts";
-import { encodeLines, logText, sealedBytes } from "../../src/fs/lines.ts";
-import { segmentHeader } from "../../src/fs/segments.ts";
-import { decodeStream } from "../../src/fs/operate/export_format.ts";
+import { encodeLines, logText, sealedBytes } from "../../src/fs/lines/codec.ts";
+import { segmentHeader } from "../../src/fs/log/segments.ts";
+import { decodeStream } from "../../src/operate/transfer/export_format.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { HOME, open } from "./simulated.ts";
 import { noUsage } from "../../src/core/usage.ts";

@@ -14,7 +14,7 @@ import {
   type TestPlace,
   treeOf,
 } from "./place.ts";
-import { AT, lineOf } from "./log_lines.ts";
+import { AT, lineOf } from "./log/log_lines.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
 import type { Runtime } from "../../mod.ts";
 

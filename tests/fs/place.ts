@@ -14,7 +14,7 @@ import {
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
 import { isGranted } from "../privileged.ts";
-import { withoutRoom } from "./bytes_file.ts";
+import { withoutRoom } from "./lines/bytes_file.ts";
 
 const encoder = new TextEncoder();
 

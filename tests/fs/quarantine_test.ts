@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import type { Notice } from "../../src/core/diagnostics.ts";
-import { DenoFileSystem } from "../../src/fs/deno_file_system.ts";
+import { DenoFileSystem } from "../../src/fs/disk/deno_file_system.ts";
 import { Quarantine, type QuarantineLimits } from "../../src/fs/quarantine.ts";
 import { diskTest, type TestPlace } from "./place.ts";
 

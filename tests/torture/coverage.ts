@@ -18,20 +18,20 @@ import { type FileCoverage, parseLcov } from "./coverage/lcov.ts";
 
 /** Files of which every branch must be taken. */
 const WHOLE = [
-  "lines",
-  "line_scanner",
-  "sorted_lines",
-  "line_pages",
-  "sealed",
-  "log_recovery",
-  "recovery_table",
-  "log_writer",
-  "log_pages",
-  "checkpoint",
-  "checkpoints",
-  "tail_mending",
-  "log_loading",
-  "transcript_witness",
+  "lines/codec",
+  "lines/scanner",
+  "lines/search",
+  "lines/pages",
+  "lines/sealed",
+  "recovery/recover",
+  "log/tail_table",
+  "log/writer",
+  "log/pages",
+  "checkpoint/checkpoint",
+  "checkpoint/checkpoints",
+  "recovery/tail",
+  "log/loading",
+  "recovery/witness",
 ].map((name) => `src/fs/${name}.ts`);
 
 /** What is run: the tests of all parts that exist, and the simulated suites in small. */

@@ -1,7 +1,7 @@
 // States of a disk that the suites found and that once broke an oracle, planted by hand: the numbers of cases
 // change with the code, these do not.
 
-import { sealedBytes } from "../../src/fs/lines.ts";
+import { sealedBytes } from "../../src/fs/lines/codec.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { HOME } from "./kit/opened.ts";
 import { checkWhole } from "./oracle.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import { main } from "../../../cli/mod.ts";
-import { DenoFileSystem } from "../../../src/fs/deno_file_system.ts";
+import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 
 const [at = "0", ...args] = Deno.args;
 let calls = 0;

@@ -5,7 +5,7 @@
  * @module
  */
 import { baseStore, type Ending } from "../kit/base_store.ts";
-import { tailTable } from "../../../src/fs/recovery_table.ts";
+import { tailTable } from "../../../src/fs/log/tail_table.ts";
 import { inParallel } from "../kit/parallel.ts";
 import type { Budget, Count, Suite, SuiteReport } from "../suite.ts";
 import { filesOf } from "./damage.ts";

@@ -19,29 +19,29 @@ const TYPES = "the compiler asks for it: what is indexed is always there";
 
 /** All of them. */
 export const excused: readonly Excuse[] = [
-  { file: "lines.ts", text: "hexDigits[crc & 15] ?? 0", reason: TYPES },
-  { file: "lines.ts", text: "(bytes[place] ?? 0) - 0x30", reason: TYPES },
+  { file: "lines/codec.ts", text: "hexDigits[crc & 15] ?? 0", reason: TYPES },
+  { file: "lines/codec.ts", text: "(bytes[place] ?? 0) - 0x30", reason: TYPES },
   {
-    file: "log_writer.ts",
+    file: "log/writer.ts",
     text: "#segments.at(-1) ?? 1",
     reason: "a log has a segment from its creation on",
   },
-  { file: "log_writer.ts", text: "lines.at(-1)?.start ?? 0", reason: "a batch has an event at least" },
-  { file: "log_writer.ts", text: "stat(path)?.size ?? 0", reason: "the name was found to exist just before" },
-  { file: "log_pages.ts", text: "log.segments[0] ?? 1", reason: "a log has a segment from its creation on" },
-  { file: "log_pages.ts", text: "log.segments[index] ?? 1", reason: TYPES },
+  { file: "log/writer.ts", text: "lines.at(-1)?.start ?? 0", reason: "a batch has an event at least" },
+  { file: "log/writer.ts", text: "stat(path)?.size ?? 0", reason: "the name was found to exist just before" },
+  { file: "log/pages.ts", text: "log.segments[0] ?? 1", reason: "a log has a segment from its creation on" },
+  { file: "log/pages.ts", text: "log.segments[index] ?? 1", reason: TYPES },
   {
-    file: "sorted_lines.ts",
+    file: "lines/search.ts",
     text: "newline === -1 ? bytes.length : newline",
     reason: "the stretch ends where a line ends",
   },
   {
-    file: "recovery_table.ts",
+    file: "log/tail_table.ts",
     text: "the last row applies always",
     reason: "the last row of the table applies always",
   },
   {
-    file: "log_recovery.ts",
+    file: "recovery/recover.ts",
     text: '} throw corrupt("events", "the log has no segment"',
     reason: "the last segment always ends the log",
   },

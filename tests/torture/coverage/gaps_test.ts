@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { isRuntimeError, type Runtime, RuntimeError } from "../../../mod.ts";
-import { lineMarks, sealedBytes, transcriptSpan } from "../../../src/fs/lines.ts";
-import { parseObject } from "../../../src/fs/sealed.ts";
-import { segmentHeader } from "../../../src/fs/segments.ts";
-import { findLine } from "../../../src/fs/sorted_lines.ts";
+import { lineMarks, sealedBytes, transcriptSpan } from "../../../src/fs/lines/codec.ts";
+import { parseObject } from "../../../src/fs/lines/sealed.ts";
+import { segmentHeader } from "../../../src/fs/log/segments.ts";
+import { findLine } from "../../../src/fs/lines/search.ts";
 import { failAt, SimulatedDisk } from "../../disk/mod.ts";
 import { allEvents, transcript } from "../kit/readings.ts";
 import { HOME, openOn, smallConfig } from "../kit/opened.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { tailTable } from "../../../src/fs/recovery_table.ts";
+import { tailTable } from "../../../src/fs/log/tail_table.ts";
 import { replay } from "../../disk/mod.ts";
 import type { Diagnostic } from "../../../mod.ts";
 import { checkOpens, checkWhole } from "../oracle.ts";

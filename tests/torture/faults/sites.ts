@@ -10,23 +10,34 @@ const CALL =
   /(?<![\w#])(?:this\.#fs|fs|file|this\.#files\.get\(path\))\.(open|stat|identity|openDirectory|list|ensureDirectory|makeDirectory|remove|removeDirectory|rename|syncDirectory|lock|read|write|truncate|syncDataNow|syncData|sync|close)\(/g;
 
 /** Files of the store that do not call the file system but are it, say what it is, or stand before it. */
-const OTHERS: ReadonlySet<string> = new Set(["deno_file_system.ts", "file_system.ts", "handle_room.ts"]);
+const OTHERS: ReadonlySet<string> = new Set([
+  "disk/deno_file_system.ts",
+  "disk/file_system.ts",
+  "disk/handle_room.ts",
+]);
+const DIRECTORY = new URL("../../../src/fs/", import.meta.url);
 
-/** A place in the source, such as `disk.ts:16 write`. */
+/** A place in the source, such as `disk/files.ts:16 write`. */
 export type Site = string;
 
 /** All calls that are written in the source. */
 export function writtenSites(): Site[] {
-  const directory = new URL("../../../src/fs/", import.meta.url);
   const sites = new Set<Site>();
-  for (const { name } of Deno.readDirSync(directory)) {
-    if (!name.endsWith(".ts") || OTHERS.has(name)) continue;
-    Deno.readTextFileSync(new URL(name, directory)).split("\n").forEach((line, index) => {
+  for (const name of sources("")) {
+    if (OTHERS.has(name)) continue;
+    Deno.readTextFileSync(new URL(name, DIRECTORY)).split("\n").forEach((line, index) => {
       if (/^\s*(\*|\/\/)/.test(line)) return;
       for (const [, operation] of line.matchAll(CALL)) sites.add(`${name}:${index + 1} ${operation}`);
     });
   }
   return [...sites].sort();
+}
+
+/** Source files below a folder of `src/fs/`, which ends in `/` or is empty. */
+function sources(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(`./${folder}`, DIRECTORY))].flatMap(({ name, isDirectory }) =>
+    isDirectory ? sources(`${folder}${name}/`) : name.endsWith(".ts") ? [`${folder}${name}`] : []
+  );
 }
 
 /** The place from which a call comes, and the place that this was called from. Slow. */
@@ -35,7 +46,7 @@ export function callingSites(operation: DiskOperation): { readonly site: Site; r
   Error.stackTraceLimit = 40;
   const { stack = "" } = new Error();
   Error.stackTraceLimit = stackTraceLimit;
-  const frames = stack.matchAll(/src\/fs\/([\w.]+):(\d+):\d+/g);
+  const frames = stack.matchAll(/src\/fs\/([\w./]+):(\d+):\d+/g);
   const [first, second] = [...frames].filter(([, file = ""]) => !OTHERS.has(file))
     .map(([, file, line]) => `${file}:${line}`);
   const name = operation === "fileStat" ? "stat" : operation === "handleIdentity" ? "identity" : operation;

@@ -6,7 +6,7 @@
  */
 import { type Diagnostic, Runtime } from "../../../mod.ts";
 import { FsRuntimeStore } from "../../../fs_store.ts";
-import type { FileSystem } from "../../../src/fs/file_system.ts";
+import type { FileSystem } from "../../../src/fs/disk/file_system.ts";
 
 /** Where the stores of simulated disks lie. */
 export const ROOT = "/r";

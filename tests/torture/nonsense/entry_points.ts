@@ -14,8 +14,8 @@ import {
   verify,
   type VerifyReport,
 } from "../../../fs_store.ts";
-import { readHistory } from "../../../src/fs/operate/history.ts";
-import { findPlace } from "../../../src/fs/operate/options.ts";
+import { readHistory } from "../../../src/operate/read/history.ts";
+import { findPlace } from "../../../src/operate/options.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn, ROOT } from "../kit/opened.ts";
 import { readAll } from "../kit/readings.ts";

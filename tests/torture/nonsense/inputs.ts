@@ -5,9 +5,9 @@
  */
 import { crc32 } from "node:zlib";
 import { exportRuntime } from "../../../fs_store.ts";
-import { encodeLines, eventText, logText } from "../../../src/fs/lines.ts";
-import { scanLines } from "../../../src/fs/line_scanner.ts";
-import { segmentHeader } from "../../../src/fs/segments.ts";
+import { encodeLines, eventText, logText } from "../../../src/fs/lines/codec.ts";
+import { scanLines } from "../../../src/fs/lines/scanner.ts";
+import { segmentHeader } from "../../../src/fs/log/segments.ts";
 import { type Random, SimulatedDisk } from "../../disk/mod.ts";
 import { baseStore } from "../kit/base_store.ts";
 import { HOME, openOn } from "../kit/opened.ts";

@@ -6,8 +6,8 @@
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
 import { HOME } from "../kit/opened.ts";
 import { checkOpens } from "../oracle.ts";
-import { seal } from "../../../src/fs/sealed.ts";
-import { segmentHeader } from "../../../src/fs/segments.ts";
+import { seal } from "../../../src/fs/lines/sealed.ts";
+import { segmentHeader } from "../../../src/fs/log/segments.ts";
 import { History, type Mark } from "./history.ts";
 import { Session } from "./session.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SimulatedDisk } from "../../disk/mod.ts";
-import { withoutRoom } from "../../fs/bytes_file.ts";
+import { withoutRoom } from "../../fs/lines/bytes_file.ts";
 import { HOME } from "../kit/opened.ts";
 import { Finding } from "./history.ts";
 

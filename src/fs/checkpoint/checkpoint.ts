@@ -1,0 +1,203 @@
+/**
+ * Checkpoints: all state through one event, in one file, so that opening
+ * costs the checkpoint and a bounded tail of the log, never the history. The
+ * one before is kept as a second chance. One line for the runtime, then one
+ * for each worker; together one JSON object, sealed.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { idShape, type RuntimeId } from "../../core/ids.ts";
+import { integer, jsonObject, list, object, type Shape, tuple } from "../../core/shape.ts";
+import { CheckedSnapshot } from "../../core/snapshots.ts";
+import type { WorkerState } from "../../core/state.ts";
+import type { Snapshot } from "../../core/store.ts";
+import { conversionHint } from "../lines/conversion.ts";
+import { readBytes, readIfThere, writeNew } from "../disk/files.ts";
+import { corrupt, located } from "../disk/faults.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import type { LogPosition } from "../recovery/recover.ts";
+import { scanLines } from "../lines/scanner.ts";
+import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
+import type { TranscriptLength } from "../transcripts/transcript.ts";
+import type { TranscriptExtent } from "../transcripts/extent.ts";
+
+const FORMAT = "worker-runtime/checkpoint";
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** The longest line: a worker with all its keys. */
+const LINE_BYTES_MAX = 67_108_864;
+const CHUNK_BYTES = 262_144;
+
+/** What a checkpoint says of one worker. */
+export interface CheckpointRow {
+  /** The worker. */
+  readonly workerId: string;
+  /** The event that created it. */
+  readonly createdEventId: number;
+  /** Bytes of its transcript that are right; `undefined` when it must be rebuilt. */
+  readonly transcriptBytes: number | undefined;
+  /** Entries in them. */
+  readonly transcriptLength: number;
+  /** How much of that was synced; absent when all of it was. What is missing behind it after a power cut is in the log. */
+  readonly transcriptSynced?: TranscriptExtent | undefined;
+  /** The runtime's snapshot of it, as text. */
+  readonly snapshot: string;
+}
+
+/** A checkpoint to write. */
+export interface CheckpointContent {
+  /** The runtime. */
+  readonly runtimeId: string;
+  /** The last event that it covers. */
+  readonly through: number;
+  /** Where that event is. */
+  readonly position: LogPosition;
+  /** The runtime's own snapshot, as text. */
+  readonly runtimeJson: string;
+  /** Purged workers whose files could not be removed yet, and the events that purged them. */
+  readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
+  /** The workers, made as they are asked for. */
+  readonly rows: Iterable<CheckpointRow>;
+}
+
+/** A checkpoint as it was read. */
+export interface Checkpoint {
+  /** Where its last event is. */
+  readonly position: LogPosition;
+  /** For the runtime. */
+  readonly snapshot: CheckedSnapshot;
+  /** For the store: what it says of each worker. */
+  readonly rows: readonly CheckpointRow[];
+  /** Purged workers whose files could not be removed yet, and the events that purged them. */
+  readonly purgedLeft: readonly (readonly [string, number])[];
+  /** Bytes of the file. */
+  readonly bytes: number;
+}
+
+/** The members of a checkpoint's first line. */
+type CheckpointHead = Pick<Checkpoint, "position"> & Partial<Pick<Checkpoint, "purgedLeft">> & {
+  readonly through: number;
+  readonly runtime: object;
+};
+
+/** Writes a checkpoint into a file that must not exist, synced; returns its size. */
+export async function writeCheckpoint(
+  fs: FileSystem,
+  path: string,
+  content: CheckpointContent,
+): Promise<number> {
+  return await writeNew(fs, path, sealInSlices(texts(content)), { durable: true });
+}
+
+function* texts(content: CheckpointContent): Generator<string> {
+  const { runtimeId, through, position, runtimeJson, purgedLeft = [] } = content;
+  const left = purgedLeft.length === 0 ? {} : { purgedLeft };
+  const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
+  yield `${head},"runtime":${runtimeJson},"workers":[`;
+  let comma = "\n";
+  for (const { snapshot, ...row } of content.rows) {
+    yield `${comma}${JSON.stringify(row).slice(0, -1)},"snapshot":${snapshot}}`;
+    comma = ",\n";
+  }
+  yield "\n]";
+}
+
+/** What a checkpoint says of each worker of a snapshot, going by what is whole of their transcripts. */
+export function* checkpointRows(
+  snapshot: Snapshot,
+  lengths: ReadonlyMap<string, TranscriptLength>,
+): Generator<CheckpointRow> {
+  for (const { workerId, json } of snapshot.workers) {
+    const length = lengths.get(workerId);
+    if (length === undefined) {
+      throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
+    }
+    yield { workerId, ...length, snapshot: json };
+  }
+}
+
+/** Reads a checkpoint; `undefined` when there is none. Throws `store_corrupt`, `store_version`. */
+export function readCheckpoint(
+  fs: FileSystem,
+  path: string,
+  runtimeId: string,
+  name: string,
+): Checkpoint | undefined {
+  // Both reads use one open file: beside a writer, the name may refer to another file a moment later, or to none.
+  return readIfThere(fs, path, name, (file) => {
+    const { size } = file.stat();
+    checkSum(file, name, size);
+    return parsed(file, runtimeId, name, size);
+  });
+}
+
+/** Bytes of the end of the file from `,"crc"` on. */
+const TRAILER_BYTES = 19;
+
+function checkSum(file: OpenFile, name: string, size: number): void {
+  const end = size - TRAILER_BYTES;
+  let crc = 0;
+  for (let at = 0; at < end; at += CHUNK_BYTES) {
+    crc = crc32(readBytes(file, at, Math.min(CHUNK_BYTES, end - at)), crc);
+  }
+  const expected = `,"crc":"${crc.toString(16).padStart(8, "0")}"}\n`;
+  const trailer = new TextDecoder().decode(readBytes(file, Math.max(0, end), TRAILER_BYTES));
+  if (end < 0 || trailer !== expected) {
+    throw corrupt(name, `its checksum does not match${conversionHint(file)}`, { byteOffset: 0 });
+  }
+}
+
+const headShape = object({
+  through: integer(1),
+  position: object({ segment: integer(1), offset: integer(1), lineOffset: integer(0) }),
+  runtime: jsonObject,
+}, { purgedLeft: list(tuple(idShape, integer(1))) });
+
+function parsed(file: OpenFile, runtimeId: string, name: string, size: number): Checkpoint {
+  const texts: string[] = [];
+  for (const { bytes, start, end } of scanLines(file, 0, size, LINE_BYTES_MAX)) {
+    texts.push(decoder.decode(bytes.subarray(start, end)));
+  }
+  const [head, ...lines] = texts;
+  const content = checkSeal(parseObject(`${head}]}`, name), { format: FORMAT, runtimeId }, name);
+  mustHave(headShape, content, name);
+  const { through, position, runtime, purgedLeft = [] } = content as unknown as CheckpointHead;
+  const rows = lines.slice(0, -1).map((line) => parseRow(line, name));
+  const runtimeJson = JSON.stringify(runtime);
+  const workers = rows.map((row) => row.snapshot);
+  const snapshot = located(
+    { file: name },
+    () => new CheckedSnapshot(runtimeId as RuntimeId, { through, runtimeJson, workers }),
+  );
+  for (const [index, { state }] of snapshot.workerParts.entries()) mustBeOf(rows[index], state, name);
+  return { position, snapshot, rows, purgedLeft, bytes: size };
+}
+
+/** Throws `store_corrupt` unless a row agrees with the snapshot in it. */
+function mustBeOf(row: CheckpointRow | undefined, state: WorkerState, name: string): void {
+  const { record: { workerId }, createdEventId, transcriptLength } = state;
+  const isSame = row?.workerId === workerId && row.createdEventId === createdEventId &&
+    (row.transcriptBytes === undefined || row.transcriptLength === transcriptLength);
+  if (!isSame) throw corrupt(name, `the row of worker ${JSON.stringify(workerId)} contradicts its snapshot`);
+}
+
+function mustHave(shape: Shape, value: unknown, name: string): void {
+  const issues = shape(value, "stored");
+  if (issues !== undefined) throw corrupt(name, issues.join("; "));
+}
+
+const SNAPSHOT = ',"snapshot":';
+const rowShape = object(
+  { workerId: idShape, createdEventId: integer(1), transcriptLength: integer(0) },
+  { transcriptBytes: integer(0), transcriptSynced: object({ bytes: integer(0), entries: integer(0) }) },
+);
+
+/** A row: its own members are parsed here, the snapshot behind them is left to the runtime. */
+function parseRow(line: string, name: string): CheckpointRow {
+  const text = line.endsWith(",") ? line.slice(0, -1) : line;
+  const at = text.indexOf(SNAPSHOT);
+  const row = parseObject(`${text.slice(0, at)}}`, name);
+  if (at === -1) throw corrupt(name, "one of its rows has no snapshot");
+  mustHave(rowShape, row, name);
+  return { ...row as unknown as CheckpointRow, snapshot: text.slice(at + SNAPSHOT.length, -1) };
+}

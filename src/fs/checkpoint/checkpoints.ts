@@ -1,0 +1,109 @@
+/**
+ * The two checkpoint files: which one to begin with, and how a new one takes
+ * its place.
+ *
+ * @module
+ */
+import type { Notice } from "../../core/diagnostics.ts";
+import { RuntimeError } from "../../core/errors.ts";
+import { clearForFile } from "../aside.ts";
+import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { removeQuietly } from "../disk/files.ts";
+import { guardedAsync } from "../disk/faults.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import { type RuntimeLayout, TEMPORARY_SUFFIX } from "../layout.ts";
+
+const CURRENT = "checkpoint.json";
+const PREVIOUS = "checkpoint.previous.json";
+
+/** The checkpoints of a runtime. */
+export class Checkpoints {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #notice: (notice: Notice) => void;
+  /** Whether the current file is good: a bad one must not take the place of the one before. */
+  #currentIsGood = false;
+
+  /** The checkpoints in the directory of a runtime. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, notice: (notice: Notice) => void) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#notice = notice;
+  }
+
+  /** The newest usable checkpoint, or `undefined`. Throws `store_version`. */
+  load(): Checkpoint | undefined {
+    const current = this.#tryRead(this.#layout.checkpoint, CURRENT);
+    this.#currentIsGood = current !== undefined;
+    if (current !== undefined) return current;
+    const previous = this.#tryRead(this.#layout.previousCheckpoint, PREVIOUS);
+    // Between its two renames a writer leaves no newest checkpoint for a moment.
+    const renamed = previous === undefined
+      ? undefined
+      : this.#tryRead(this.#layout.checkpoint, CURRENT, false);
+    if (renamed !== undefined) return renamed;
+    if (previous !== undefined) {
+      this.#tell(PREVIOUS, "the newest checkpoint is not usable; the one before it serves");
+    }
+    return previous;
+  }
+
+  /**
+   * The last event that no opening needs, whichever checkpoint it begins with:
+   * none unless both are usable. A checkpoint needs its own last event, and the
+   * events of transcripts that it says must be rebuilt.
+   */
+  lastUnneeded(): number {
+    const { checkpoint, previousCheckpoint } = this.#layout;
+    const both = [this.#tryRead(previousCheckpoint, PREVIOUS), this.#tryRead(checkpoint, CURRENT)];
+    const needed = both.flatMap((read) =>
+      read === undefined ? [1] : [
+        read.snapshot.through,
+        ...read.rows.filter((row) => row.transcriptBytes === undefined).map((row) => row.createdEventId),
+      ]
+    );
+    return needed.reduce((first, eventId) => Math.min(first, eventId)) - 1;
+  }
+
+  /** Writes a checkpoint; the current one becomes the one before. Returns its size. */
+  async save(content: CheckpointContent): Promise<number> {
+    const { checkpoint, previousCheckpoint, directory } = this.#layout;
+    const temporary = `${checkpoint}${TEMPORARY_SUFFIX}`;
+    return await guardedAsync("write checkpoint", checkpoint, async () => {
+      try {
+        for (const path of [temporary, checkpoint, previousCheckpoint]) {
+          await clearForFile(this.#fs, this.#layout, path);
+        }
+        this.#fs.remove(temporary);
+        const bytes = await writeCheckpoint(this.#fs, temporary, content);
+        // It may have been renamed before, by a call that failed all the same.
+        const isThere = this.#currentIsGood && this.#fs.stat(checkpoint) !== undefined;
+        if (isThere) await this.#fs.rename(checkpoint, previousCheckpoint);
+        this.#currentIsGood = false;
+        await this.#fs.rename(temporary, checkpoint);
+        await this.#fs.syncDirectory(directory);
+        this.#currentIsGood = true;
+        return bytes;
+      } catch (error) {
+        removeQuietly(this.#fs, temporary);
+        throw error;
+      }
+    });
+  }
+
+  #tryRead(path: string, name: string, isTold = true): Checkpoint | undefined {
+    try {
+      return readCheckpoint(this.#fs, path, this.#runtimeId, name);
+    } catch (error) {
+      if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
+      if (isTold) this.#tell(name, error.message);
+      return undefined;
+    }
+  }
+
+  #tell(file: string, message: string): void {
+    this.#notice({ code: "checkpoint_unusable", severity: "warning", message, file });
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Small operations on the disk that every part of the store shares: whole
+ * reads and writes over short ones, bounded reads, atomic replacement.
+ *
+ * @module
+ */
+import { dirname } from "@std/path";
+import { corrupt, guarded, guardedAsync, isNotFound } from "./faults.ts";
+import type { FileStat, FileSystem, OpenFile, OpenMode } from "./file_system.ts";
+import { TEMPORARY_SUFFIX } from "../layout.ts";
+
+/** Writes all of `bytes`, however short the single writes are. */
+export function writeAll(file: OpenFile, bytes: Uint8Array, position: number): void {
+  let written = 0;
+  while (written < bytes.length) {
+    const count = file.write(written === 0 ? bytes : bytes.subarray(written), position + written);
+    if (count <= 0) throw new Error("Cannot write: the system wrote nothing");
+    written += count;
+  }
+}
+
+/** Fills `target` from `position`, however short the single reads are; returns how much there was. */
+export function readFull(file: OpenFile, target: Uint8Array, position: number): number {
+  let filled = 0;
+  while (filled < target.length) {
+    const count = file.read(filled === 0 ? target : target.subarray(filled), position + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/** Bytes of a file from `position`, at most `length`. */
+export function readBytes(file: OpenFile, position: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  return bytes.subarray(0, readFull(file, bytes, position));
+}
+
+/** Opens a file for the length of `work`. */
+export function withFile<T>(fs: FileSystem, path: string, mode: OpenMode, work: (file: OpenFile) => T): T {
+  const file = fs.open(path, mode);
+  try {
+    return work(file);
+  } finally {
+    closeQuietly(file);
+  }
+}
+
+/** {@linkcode withFile} for work that waits. */
+export async function withFileAsync<T>(
+  fs: FileSystem,
+  path: string,
+  mode: OpenMode,
+  work: (file: OpenFile) => Promise<T>,
+): Promise<T> {
+  const file = fs.open(path, mode);
+  try {
+    return await work(file);
+  } finally {
+    closeQuietly(file);
+  }
+}
+
+/**
+ * All of a small file, or `undefined` when it is not there. Throws
+ * `store_corrupt` past `bytesMax`, or for a link; `name` is what it calls the file.
+ */
+export function readSmallFile(
+  fs: FileSystem,
+  path: string,
+  bytesMax: number,
+  name: string = path,
+): Uint8Array | undefined {
+  return readIfThere(fs, path, name, (file) => {
+    // The size of the open file: another one may have its name by now.
+    const { size } = file.stat();
+    if (size > bytesMax) throw corrupt(name, `it has ${size} bytes, more than ${bytesMax}`);
+    return readBytes(file, 0, size);
+  });
+}
+
+/** Opens a file to read it; `undefined` if it does not exist. Throws `store_corrupt` for anything but a file. */
+export function readIfThere<T>(
+  fs: FileSystem,
+  path: string,
+  name: string,
+  work: (file: OpenFile) => T,
+): T | undefined {
+  return guarded("read", path, () => {
+    const kind = fs.stat(path)?.kind;
+    if (kind === undefined) return undefined;
+    if (kind !== "file") throw corrupt(name, notAFile(kind));
+    const file = openIfThere(fs, path);
+    if (file === undefined) return undefined;
+    try {
+      return work(file);
+    } finally {
+      closeQuietly(file);
+    }
+  });
+}
+
+/** Opens a file to read it; `undefined` if it does not exist. */
+export function openIfThere(fs: FileSystem, path: string): OpenFile | undefined {
+  try {
+    return fs.open(path, "read");
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+const KIND_TEXTS: Readonly<Record<FileStat["kind"], string>> = {
+  file: "file",
+  directory: "directory",
+  link: "symbolic link",
+  other: "FIFO, socket or device",
+};
+
+/** Describes what was found instead of a file. */
+export function notAFile(kind: FileStat["kind"]): string {
+  return `it is a ${KIND_TEXTS[kind]}, not a file`;
+}
+
+/** How a file is replaced. */
+export interface ReplaceOptions {
+  /** Whether the new file and its name must be durable before this resolves. */
+  readonly durable: boolean;
+}
+
+/**
+ * Replaces a file atomically: a temporary file in the same directory, whole
+ * and (if durable) synced, renamed over it. Readers see the old one or the
+ * new one.
+ */
+export async function replaceFile(
+  fs: FileSystem,
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  options: ReplaceOptions,
+): Promise<number> {
+  const temporary = `${path}${TEMPORARY_SUFFIX}`;
+  return await guardedAsync("replace", path, async () => {
+    fs.remove(temporary);
+    const size = await writeNew(fs, temporary, chunks, options);
+    try {
+      await fs.rename(temporary, path);
+      if (options.durable) await fs.syncDirectory(dirname(path));
+      return size;
+    } catch (error) {
+      removeQuietly(fs, temporary);
+      throw error;
+    }
+  });
+}
+
+/** Writes a file that must not exist yet, and leaves none when that fails; returns its size. */
+export async function writeNew(
+  fs: FileSystem,
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  options: ReplaceOptions,
+): Promise<number> {
+  const file = fs.open(path, "create");
+  try {
+    let size = 0;
+    for await (const chunk of chunks) {
+      writeAll(file, chunk, size);
+      size += chunk.length;
+    }
+    if (options.durable) await file.sync();
+    closeQuietly(file);
+    return size;
+  } catch (error) {
+    closeQuietly(file);
+    removeQuietly(fs, path);
+    throw error;
+  }
+}
+
+/**
+ * Closes a file. What had to be durable was synced before, and the handle is gone even when closing fails: to
+ * repeat it could close a file that somebody else has opened since.
+ */
+export function closeQuietly(file: OpenFile): void {
+  try {
+    file.close();
+  } catch {
+    // There is nothing that could be done about it.
+  }
+}
+
+/** Removes a file that is of no more use; if that fails it is swept at the next opening. */
+export function removeQuietly(fs: FileSystem, path: string): void {
+  try {
+    fs.remove(path);
+  } catch {
+    // The error that led here is the one to tell.
+  }
+}
+
+/** Makes a directory, and its name durable. Throws `store_corrupt` when the name is something else. */
+export async function makeDirectory(fs: FileSystem, path: string, name: string = path): Promise<void> {
+  await guardedAsync("make directory", path, async () => {
+    if (fs.makeDirectory(path)) return await fs.syncDirectory(dirname(path));
+    mustBeDirectory(fs, path, name);
+  });
+}
+
+/** Throws `store_corrupt` unless the path is absent or a regular file itself, not a link to one. */
+export function mustBeFile(fs: FileSystem, path: string, name: string = path): void {
+  const kind = fs.stat(path)?.kind;
+  if (kind !== undefined && kind !== "file") throw corrupt(name, notAFile(kind));
+}
+
+/** Throws `store_corrupt` unless the path is a directory itself, not a link to one. */
+export function mustBeDirectory(fs: FileSystem, path: string, name: string = path): void {
+  const kind = fs.stat(path)?.kind;
+  if (kind !== undefined && kind !== "directory") {
+    throw corrupt(name, `it is a ${KIND_TEXTS[kind]}, not a directory`);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Sealed files: one JSON object that names its format, version and runtime,
+ * and ends in its own checksum. All state outside the log is kept so.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { RuntimeError } from "../../core/errors.ts";
+import { isDeeperThan, isJsonObject, type JsonObject, plainLines } from "../../core/json.ts";
+import { limits } from "../../core/limits.ts";
+import { Slices } from "../../core/turn.ts";
+import { conversionOf } from "./conversion.ts";
+import { corrupt } from "../disk/faults.ts";
+import { FORMAT_VERSION } from "../layout.ts";
+import { isIntact, sealedBytes, sealedText } from "./codec.ts";
+
+const CHUNK_UNITS = 262_144;
+/** Nesting levels of a file around the value that it contains. */
+const LEVELS_AROUND = 8;
+
+const encoder = new TextEncoder();
+
+/** What a sealed file is, told in the file itself. */
+export interface Seal {
+  /** The kind of file, such as `worker-runtime/checkpoint`. */
+  readonly format: string;
+  /** The runtime it belongs to. */
+  readonly runtimeId: string;
+}
+
+/** The bytes of a sealed file. */
+export function seal(seal: Seal, body: object): Uint8Array {
+  return sealedBytes(`${sealHead(seal, body)}}`);
+}
+
+/** The text of a sealed file as far as `body` goes: a JSON object without its closing brace. */
+export function sealHead({ format, runtimeId }: Seal, body: object): string {
+  const json = JSON.stringify({ format, version: FORMAT_VERSION, runtimeId, ...body });
+  return plainLines(json).slice(0, -1);
+}
+
+/**
+ * The bytes of a sealed file that may be large, in slices that leave the
+ * event loop its turns. `texts` are the pieces of a JSON object without its
+ * closing brace.
+ */
+export async function* sealInSlices(texts: Iterable<string>): AsyncGenerator<Uint8Array> {
+  const slices = new Slices();
+  let crc = 0;
+  let text = "";
+  for (const piece of texts) {
+    text += piece;
+    await slices.pause();
+    if (text.length < CHUNK_UNITS) continue;
+    const bytes = encoder.encode(text);
+    crc = crc32(bytes, crc);
+    yield bytes;
+    text = "";
+  }
+  const last = encoder.encode(text);
+  yield last;
+  yield encoder.encode(`,"crc":"${crc32(last, crc).toString(16).padStart(8, "0")}"}\n`);
+}
+
+/**
+ * The content of a sealed file. Throws `store_corrupt` when it is damaged or
+ * of another kind or runtime, `store_version` when a newer version wrote it.
+ */
+export function unseal(bytes: Uint8Array, seal: Seal, file: string): JsonObject {
+  const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length;
+  if (!isIntact(bytes, 0, end)) {
+    throw corrupt(file, conversionOf(bytes) ?? "its checksum does not match", { byteOffset: 0 });
+  }
+  return checkSeal(parseObject(sealedText(bytes, 0, end), file), seal, file);
+}
+
+/** Checks the members of a seal in a parsed object. */
+export function checkSeal(content: JsonObject, seal: Seal, file: string): JsonObject {
+  if (content.format !== seal.format) throw corrupt(file, `it is no ${seal.format} file`);
+  const { version } = content;
+  if (typeof version !== "number" || version < 1) throw corrupt(file, "it names no format version");
+  if (version > FORMAT_VERSION) {
+    const message = `Cannot read ${
+      JSON.stringify(file)
+    }: format version ${version} is newer than ${FORMAT_VERSION}`;
+    throw new RuntimeError("store_version", message, { file, found: version, supported: FORMAT_VERSION });
+  }
+  if (content.runtimeId !== seal.runtimeId) {
+    throw corrupt(file, `it belongs to runtime ${JSON.stringify(content.runtimeId)}`);
+  }
+  return content;
+}
+
+/** Parses a JSON object of bounded depth. Throws `store_corrupt`. */
+export function parseObject(text: string, file: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw corrupt(file, "it is no JSON", { cause });
+  }
+  if (!isJsonObject(value)) throw corrupt(file, "it is no JSON object");
+  if (isDeeperThan(value, limits.jsonDepthMax + LEVELS_AROUND)) throw corrupt(file, "it is nested too deep");
+  return value;
+}

@@ -1,0 +1,107 @@
+/**
+ * Finding a line by its number in a file whose lines are numbered in order:
+ * interpolation on byte offsets, then a short read. No index file, a handful
+ * of small reads.
+ *
+ * @module
+ */
+import type { OpenFile } from "../disk/file_system.ts";
+import { readScratch } from "../disk/scratch.ts";
+
+const NEWLINE = 0x0a;
+const PROBE_BYTES = 4_096;
+/** A stretch this short is read and searched line by line. */
+const STRETCH_BYTES = 16_384;
+
+/** A file of lines with rising numbers. */
+export interface SortedLines {
+  /** The file. */
+  readonly file: OpenFile;
+  /** Offset of the first line. */
+  readonly start: number;
+  /** Offset past the last line. */
+  readonly end: number;
+  /** Number of the first line. */
+  readonly first: number;
+  /** A number past that of the last line, for interpolation. */
+  readonly next: number;
+  /** The longest line there may be. */
+  readonly lineBytesMax: number;
+  /** The number of the line at a place in a buffer; 0 when it is none. */
+  numberOf(bytes: Uint8Array, start: number, end: number): number;
+  /**
+   * How many numbers the line at a place in a buffer takes up: the next one
+   * follows on from it. Asked only for the line whose number was asked for last.
+   */
+  countOf(bytes: Uint8Array, start: number, end: number): number;
+}
+
+interface Place {
+  readonly offset: number;
+  readonly number: number;
+}
+
+/**
+ * Offset of the last line whose number is not above `number`. Numbers are
+ * read without checking the lines; who reads on from there checks them.
+ * `undefined` when a place holds no line.
+ */
+export function findLine(lines: SortedLines, number: number): number | undefined {
+  let low: Place = { offset: lines.start, number: lines.first };
+  let high: Place = { offset: lines.end, number: lines.next };
+  for (let tries = 0; high.offset - low.offset > STRETCH_BYTES; tries++) {
+    const probe = nextLine(lines, guess(low, high, number, tries), high.offset);
+    if (probe === undefined) return undefined;
+    if (probe.offset >= high.offset) {
+      // One line fills the rest of the stretch: look before it, until it is found to start at low.
+      const before = nextLine(lines, low.offset + 1, high.offset);
+      if (before === undefined) return undefined;
+      if (before.offset >= high.offset) return low.offset;
+      if (before.number > number) return low.offset;
+      low = before;
+    } else if (probe.number > number) high = probe;
+    else low = probe;
+  }
+  return lastNotAbove(lines, low, high, number);
+}
+
+/** Where to look: interpolated, a little early; halfway every third time, so that odd sizes cannot stall it. */
+function guess(low: Place, high: Place, number: number, tries: number): number {
+  const span = high.offset - low.offset;
+  const share = tries % 3 === 2 ? 0.5 : (number - low.number) / Math.max(1, high.number - low.number);
+  const offset = low.offset + Math.floor(span * share) - (tries % 3 === 2 ? 0 : PROBE_BYTES / 2);
+  return Math.min(Math.max(offset, low.offset + 1), high.offset - 1);
+}
+
+/** The first line that starts at or behind `offset`; `number` 0 and offset `limit` when none starts before `limit`. */
+function nextLine(lines: SortedLines, offset: number, limit: number): Place | undefined {
+  // From the byte before: if that is a newline, a line starts exactly here.
+  let from = offset - 1;
+  for (let passed = 0; passed <= lines.lineBytesMax; passed += PROBE_BYTES / 2) {
+    const bytes = readScratch(lines.file, from, Math.min(PROBE_BYTES, lines.end - from));
+    const start = bytes.indexOf(NEWLINE) + 1;
+    if (from + start >= limit && start > 0) return { offset: limit, number: 0 };
+    if (start > 0 && start <= PROBE_BYTES / 2) {
+      const number = lines.numberOf(bytes, start, bytes.length);
+      return number === 0 ? undefined : { offset: from + start, number };
+    }
+    if (from + bytes.length >= limit && start === 0) return { offset: limit, number: 0 };
+    from += start > 0 ? start - 1 : PROBE_BYTES / 2;
+  }
+  return undefined;
+}
+
+function lastNotAbove(lines: SortedLines, low: Place, high: Place, number: number): number | undefined {
+  const bytes = readScratch(lines.file, low.offset, high.offset - low.offset);
+  let found = low.offset;
+  for (let start = 0; start < bytes.length;) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline === -1 ? bytes.length : newline;
+    const current = lines.numberOf(bytes, start, end);
+    if (current === 0) return undefined;
+    if (current > number) break;
+    found = low.offset + start;
+    start = end + 1;
+  }
+  return found;
+}

@@ -1,0 +1,126 @@
+/**
+ * What a line of the log means for what the store keeps beside it, read from
+ * its text while the log is replayed.
+ *
+ * @module
+ */
+import type { RuntimeError } from "../../core/errors.ts";
+import type { WorkerId } from "../../core/ids.ts";
+import { isJsonObject } from "../../core/json.ts";
+import { corrupt } from "../disk/faults.ts";
+import type { LoggedLine } from "../recovery/recover.ts";
+import type { LineBuffer } from "../lines/buffer.ts";
+import { eventHeadText, eventText, textOf, transcriptSpan } from "../lines/codec.ts";
+import type { Transcripts } from "../transcripts/transcripts.ts";
+import type { PlacedLine } from "../lines/waiting_lines.ts";
+
+/** What an event means for the files beside the log. */
+export type ReplayedEffect =
+  & { readonly id: number; readonly workerId: WorkerId }
+  & (
+    | { readonly kind: "created" | "purged" }
+    | { readonly kind: "transcript"; readonly line: PlacedLine; readonly count: number }
+  );
+
+/** A replayed event. */
+export interface ReplayedEvent {
+  /** Its text. */
+  readonly text: string;
+  /** What it means, if it means anything. */
+  readonly effect: ReplayedEffect | undefined;
+}
+
+/** Replays a line: gives the event's text for the runtime, without entries, and its effect for the store. */
+export function replayLine(line: LoggedLine, memory: LineBuffer): ReplayedEvent {
+  const { bytes, start, end, id } = line;
+  const span = transcriptSpan(bytes, start, end);
+  if (span !== undefined) {
+    const text = eventHeadText(bytes, start, end, span);
+    const workerId = parsed(textOf(bytes, span.workerFrom, span.workerEnd));
+    if (typeof workerId !== "string") return { text, effect: undefined };
+    const placed = memory.copy(bytes, start, end + 1);
+    const effect = {
+      kind: "transcript",
+      id,
+      workerId: workerId as WorkerId,
+      line: placed,
+      count: span.count,
+    } as const;
+    return { text, effect };
+  }
+  const text = eventText(bytes, start, end);
+  // The type comes third, behind an id and a time that hold no quotes.
+  const typeAt = text.indexOf('"type":"') + 8;
+  const kind = (["created", "purged"] as const).find((kind) => text.startsWith(`worker.${kind}"`, typeAt));
+  const event = kind === undefined ? undefined : parsed(text);
+  const workerId = isJsonObject(event) ? event.workerId : undefined;
+  if (kind === undefined || typeof workerId !== "string") return { text, effect: undefined };
+  return { text, effect: { kind, id, workerId: workerId as WorkerId } };
+}
+
+/** The value of a JSON text; `undefined` if it is invalid, which the runtime reports. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Effects of replayed events, in order. They are taken in only once their
+ * events are known to be on the device: before that, a power cut may take an
+ * event back, and files that were written or removed for it would lie.
+ */
+export class ReplayedEffects {
+  readonly #transcripts: Transcripts;
+  readonly #waiting: ReplayedEffect[] = [];
+  readonly #purge: (workerId: WorkerId, purgedEventId: number) => void;
+  readonly #purged: ReplayedEffect[] = [];
+
+  /** Effects on transcripts; `purge` removes the files of a worker. */
+  constructor(transcripts: Transcripts, purge: (workerId: WorkerId, purgedEventId: number) => void) {
+    this.#transcripts = transcripts;
+    this.#purge = purge;
+  }
+
+  /** Adds an effect. */
+  add(effect: ReplayedEffect | undefined): void {
+    if (effect !== undefined) this.#waiting.push(effect);
+  }
+
+  /** Takes in the effects of events that are on the device. */
+  settle(through: number): void {
+    this.#take(through);
+    for (const { workerId, id } of this.#purged.splice(0)) this.#purge(workerId, id);
+  }
+
+  /** Takes in all effects, but leaves the files alone, until {@linkcode settle}. */
+  foresee(): void {
+    this.#take(Infinity);
+  }
+
+  #take(through: number): void {
+    for (
+      let [effect] = this.#waiting;
+      effect !== undefined && effect.id <= through;
+      [effect] = this.#waiting
+    ) {
+      this.#waiting.shift();
+      const { kind, workerId, id } = effect;
+      if (kind === "transcript") {
+        if (!this.#transcripts.has(workerId)) throw unknownWorker(id, workerId);
+        this.#transcripts.add(workerId, effect.line, effect.count);
+      } else if (kind === "created") this.#transcripts.create(workerId, id);
+      else {
+        this.#transcripts.forget(workerId);
+        this.#purged.push(effect);
+      }
+    }
+  }
+}
+
+function unknownWorker(id: number, workerId: WorkerId): RuntimeError<"store_corrupt"> {
+  const reason = `event ${id} is of worker ${JSON.stringify(workerId)}, which does not exist`;
+  return corrupt("", reason, { eventIds: [id, id] });
+}

@@ -1,0 +1,149 @@
+/**
+ * Pages of events out of the segments of the log.
+ *
+ * @module
+ */
+import { limits } from "../../core/limits.ts";
+import type { ReadEvents, StoredEvents } from "../../core/store.ts";
+import { conversionHint } from "../lines/conversion.ts";
+import { corrupt, guarded } from "../disk/faults.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
+import { DamagedLine, type LinePage, readLinePage } from "../lines/pages.ts";
+import { idOf } from "../lines/codec.ts";
+import { contentSize } from "./padding.ts";
+import { OpenFiles } from "../disk/open_files.ts";
+import { TORN_BYTES_MAX } from "./tail_table.ts";
+import { cursorExpired, segmentHeader } from "./segments.ts";
+import type { SortedLines } from "../lines/search.ts";
+
+/** What there is to read: the log as far as it is durable. */
+export interface DurableLog {
+  /** First event ids of the segments, in order. */
+  readonly segments: readonly number[];
+  /** The last durable event. */
+  readonly lastEventId: number;
+  /** Offset behind it in the last segment. */
+  readonly offset: number;
+  /** Throws if a file was opened by the path of a segment and is not the segment. @default trusts the path */
+  readonly check?: (segment: number, file: OpenFile) => void;
+}
+
+const OPEN_MAX = 8;
+
+/** Reads pages of events. */
+export class LogPages {
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #files: OpenFiles;
+  /** Where the lines of a segment begin, and where they end if nothing more will be written to it. */
+  readonly #bounds = new Map<number, { readonly start: number; readonly end: number | undefined }>();
+
+  /** A reader of the log of a runtime. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string) {
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#files = new OpenFiles(fs, "read", OPEN_MAX);
+  }
+
+  /** A page of events. Throws `cursor_expired`, `store_corrupt`. */
+  read(log: DurableLog, read: ReadEvents): StoredEvents {
+    const firstEventId = log.segments[0] ?? 1;
+    if (read.after !== undefined && read.after < firstEventId - 1) {
+      throw cursorExpired(read.after, firstEventId);
+    }
+    const before = Math.min(read.before ?? Infinity, log.lastEventId + 1);
+    const keep = read.after === undefined ? "last" : "first";
+    const from = read.after === undefined ? Math.max(firstEventId, before - read.limit) : read.after + 1;
+    const to = read.after === undefined ? before : Math.min(from + read.limit, log.lastEventId + 1);
+    return { events: this.#events(log, from, to, keep), firstEventId };
+  }
+
+  /** Closes its files. */
+  close(): void {
+    this.#files.closeAll();
+    this.#bounds.clear();
+  }
+
+  /** Events of a page, over as many segments as it takes. */
+  #events(log: DurableLog, from: number, to: number, keep: "first" | "last"): readonly string[] {
+    const pages: (readonly string[])[] = [];
+    let [low, high, bytes] = [from, to, 0];
+    while (low < high) {
+      const page = this.#lines(log, low, high, keep);
+      bytes += page.bytes;
+      if (pages.length > 0 && bytes > limits.pageBytesMax) break;
+      pages.push(page.texts);
+      if (page.cut) break;
+      if (keep === "first") low += page.texts.length;
+      else high -= page.texts.length;
+    }
+    const [only, ...others] = keep === "first" ? pages : pages.reverse();
+    return only === undefined || others.length === 0 ? only ?? [] : only.concat(...others);
+  }
+
+  /** Events of the one segment that holds the side where the page begins. */
+  #lines(log: DurableLog, from: number, to: number, keep: "first" | "last"): LinePage {
+    const edge = keep === "first" ? from : to - 1;
+    const index = log.segments.findLastIndex((segment) => segment <= edge);
+    const segment = log.segments[index] ?? 1;
+    const next = log.segments[index + 1] ?? log.lastEventId + 1;
+    const path = segmentPath(this.#layout, segment);
+    const range = { from: Math.max(from, segment), to: Math.min(to, next), keep };
+    return guarded("read", path, () => this.#page(log, segment, next, path, range));
+  }
+
+  #page(
+    log: DurableLog,
+    segment: number,
+    next: number,
+    path: string,
+    range: { readonly from: number; readonly to: number; readonly keep: "first" | "last" },
+  ): LinePage {
+    try {
+      return readLinePage(this.#sorted(log, segment, next, path), range);
+    } catch (error) {
+      if (!(error instanceof DamagedLine)) throw error;
+      const eventIds: readonly [number, number] = [range.from, range.to - 1];
+      const { byteOffset } = error;
+      throw corrupt(
+        nameOf(this.#layout, path),
+        `a line of the log is damaged${conversionHint(this.#files.get(path))}`,
+        {
+          byteOffset,
+          eventIds,
+          cause: error,
+        },
+      );
+    }
+  }
+
+  #sorted(log: DurableLog, segment: number, next: number, path: string): SortedLines {
+    const file = this.#files.get(path);
+    log.check?.(segment, file);
+    const { start, end = log.offset } = this.#boundsOf(segment, file, segment === log.segments.at(-1));
+    return {
+      file,
+      start,
+      end,
+      first: segment,
+      next,
+      lineBytesMax: TORN_BYTES_MAX,
+      numberOf: idOf,
+      countOf: () => 1,
+    };
+  }
+
+  #boundsOf(
+    segment: number,
+    file: OpenFile,
+    isLast: boolean,
+  ): { readonly start: number; readonly end: number | undefined } {
+    const known = this.#bounds.get(segment);
+    if (known !== undefined && (isLast || known.end !== undefined)) return known;
+    const start = known?.start ?? segmentHeader(this.#runtimeId, segment).length;
+    const bounds = { start, end: isLast ? undefined : contentSize(file) };
+    this.#bounds.set(segment, bounds);
+    return bounds;
+  }
+}

@@ -1,0 +1,431 @@
+/**
+ * The writer of the log. Its states:
+ *
+ * - *good*: offset and last event are known, all before them is synced (or,
+ *   with durability `written`, is with the operating system).
+ * - *a write failed*: the file is cut back to the last good offset and the cut
+ *   is synced; the batch is refused and the next one may succeed.
+ * - *failed for good*: a sync failed (what is on the device is not known, and
+ *   a second sync would claim success), a cut failed, or the file was moved,
+ *   removed or written by another process. Every later append is refused with the same
+ *   error; reopening begins a new segment.
+ *
+ * @module
+ */
+import type { Notice } from "../../core/diagnostics.ts";
+import { RuntimeError } from "../../core/errors.ts";
+import type { EventRecord } from "../../core/events.ts";
+import { closeQuietly, removeQuietly, writeAll } from "../disk/files.ts";
+import { corrupt, guarded, isExisting, storeFault } from "../disk/faults.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
+import { LineBuffer } from "../lines/buffer.ts";
+import type { DurableLog } from "./pages.ts";
+import { LogRoom } from "./padding.ts";
+import type { LogPosition } from "../recovery/recover.ts";
+import { isVanished, type PlaceGuard, vanished } from "../place/guard.ts";
+import { compareEnd, endOf, markOf, readEnds, type SegmentEnd } from "./segment_ends.ts";
+import { segmentHeader } from "./segments.ts";
+import { SyncClock } from "./sync_clock.ts";
+import type { PlacedLine } from "../lines/waiting_lines.ts";
+
+/** Unsynced bytes that durability `written` allows, so that a torn tail stays within one write. */
+const UNSYNCED_BYTES_MAX = 1_048_576;
+
+/** Where a writer begins. */
+export interface WriterStart {
+  /** First event ids of all segments, in order. */
+  readonly segments: readonly number[];
+  /** The last event. */
+  readonly lastEventId: number;
+  /** Offset behind it in the last segment. */
+  readonly offset: number;
+  /** Offset of its line; 0 when the last segment holds none. */
+  readonly lineOffset: number;
+}
+
+/** What the writer is told besides. */
+export interface WriterOptions {
+  /** Whether an append waits for the device. */
+  readonly durability: "synced" | "written";
+  /** A segment is closed once it is longer. */
+  readonly segmentBytes: number;
+  /** Checks that the paths still name the files written. If omitted, only links and size are checked. */
+  readonly guard?: PlaceGuard | undefined;
+  /** Takes what is noticed. */
+  readonly notice: (notice: Notice) => void;
+  /** Receives a final failure as soon as it happens. */
+  readonly lost?: ((error: RuntimeError) => void) | undefined;
+}
+
+/** Appends batches of events to the log. */
+export class LogWriter {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #options: WriterOptions;
+  /** Replaced on each change: readers keep the list that they started with. */
+  #segments: readonly number[];
+  readonly #ends: Map<number, SegmentEnd>;
+  /** The last line that was appended to the last segment. */
+  #lastLine: PlacedLine | undefined;
+  readonly #lines = new LineBuffer();
+  readonly #clock: SyncClock;
+  #file: OpenFile | undefined;
+  #lastEventId: number;
+  #syncedEventId: number;
+  #offset: number;
+  #lineOffset: number;
+  /** Size of the file: `#offset` and the room behind it. */
+  #size: number;
+  #room = new LogRoom();
+  /** Bytes written, and the number of them that are synced. */
+  #writtenBytes = 0;
+  #syncedBytes = 0;
+  #failure: RuntimeError | undefined;
+
+  /** A writer on a log that was recovered. Reads how its segments end. */
+  constructor(
+    fs: FileSystem,
+    layout: RuntimeLayout,
+    runtimeId: string,
+    start: WriterStart,
+    options: WriterOptions,
+  ) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#options = options;
+    this.#segments = [...start.segments];
+    this.#ends = readEnds(fs, layout, start.segments);
+    this.#lastEventId = this.#syncedEventId = start.lastEventId;
+    this.#offset = this.#size = start.offset;
+    this.#lineOffset = start.lineOffset;
+    this.#clock = new SyncClock((durationMs) => this.#slowSync(durationMs));
+  }
+
+  /** First event ids of the segments, in order. */
+  get segments(): readonly number[] {
+    return this.#segments;
+  }
+
+  /** The last event that was appended. */
+  get lastEventId(): number {
+    return this.#lastEventId;
+  }
+
+  /** Why nothing more can be appended. */
+  get failure(): RuntimeError | undefined {
+    return this.#failure;
+  }
+
+  /** Where the last event is. */
+  get position(): LogPosition {
+    return { segment: this.#segment, offset: this.#offset, lineOffset: this.#lineOffset };
+  }
+
+  /** The log, up to an event, for those who read it. */
+  through(lastEventId: number): DurableLog {
+    const check = (segment: number, file: OpenFile): void => this.#checkSegment(segment, file);
+    return { segments: this.#segments, lastEventId, offset: this.#offset, check };
+  }
+
+  get #segment(): number {
+    return this.#segments.at(-1) ?? 1;
+  }
+
+  get #path(): string {
+    return segmentPath(this.#layout, this.#segment);
+  }
+
+  get #unsyncedBytes(): number {
+    return this.#writtenBytes - this.#syncedBytes;
+  }
+
+  /**
+   * Appends events; resolves when they are durable. Returns their lines, in
+   * order, in memory that nobody overwrites.
+   */
+  async append(events: readonly EventRecord[]): Promise<readonly PlacedLine[]> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#offset >= this.#options.segmentBytes) await this.startSegment();
+    const file = this.#openFile();
+    this.#checkFile(file);
+    const { bytes, lines } = this.#lines.encode(events, this.#syncedEventId);
+    this.#write(file, bytes);
+    await this.#sync(file, bytes.length);
+    this.#confirm(file);
+    this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);
+    this.#offset += bytes.length;
+    this.#lastLine = lines.at(-1) ?? this.#lastLine;
+    this.#lastEventId += events.length;
+    if (this.#unsyncedBytes === 0) this.#syncedEventId = this.#lastEventId;
+    return lines;
+  }
+
+  /** Begins a new segment behind the last event. The header is synced before anything is written behind it. */
+  async startSegment(): Promise<void> {
+    const firstEventId = this.#lastEventId + 1;
+    const path = segmentPath(this.#layout, firstEventId);
+    const header = segmentHeader(this.#runtimeId, firstEventId);
+    await this.syncNow();
+    await this.#cutRoom();
+    const file = guarded("create segment", path, () => this.#create(path, header));
+    await this.#syncCreated(file, path);
+    this.close();
+    this.#file = file;
+    const end = this.#endOf(this.#segment);
+    if (end !== undefined) this.#ends.set(this.#segment, end);
+    this.#ends.set(firstEventId, { offset: header.length, mark: markOf(header) });
+    this.#lastLine = undefined;
+    if (this.#segment !== firstEventId) this.#segments = [...this.#segments, firstEventId];
+    this.#offset = this.#size = header.length;
+    this.#room = new LogRoom();
+    this.#lineOffset = 0;
+  }
+
+  /** Syncs what durability `written` left to the operating system. */
+  async syncNow(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#unsyncedBytes === 0) return;
+    await this.#syncFile(this.#openFile());
+  }
+
+  /** Forgets segments that were removed. */
+  forget(segments: ReadonlySet<number>): void {
+    this.#segments = this.#segments.filter((segment) => !segments.has(segment));
+    for (const segment of segments) this.#ends.delete(segment);
+  }
+
+  /**
+   * Throws `store_vanished` if a file was opened by the path of a segment and is that of another store. Throws
+   * `store_corrupt` if it may be. The first file is trusted if the end of the segment is not known.
+   */
+  #checkSegment(segment: number, file: OpenFile): void {
+    const end = this.#endOf(segment);
+    if (end === undefined) return void this.#ends.set(segment, endOf(file));
+    const found = compareEnd(file, end);
+    if (found === "same") return;
+    const name = nameOf(this.#layout, segmentPath(this.#layout, segment));
+    if (found === "replaced") throw this.#fail(vanished(name, "it was replaced while the store was open"));
+    throw corrupt(name, "it does not end as it did before", { byteOffset: end.offset });
+  }
+
+  #endOf(segment: number): SegmentEnd | undefined {
+    if (segment !== this.#segment || this.#lastLine === undefined) return this.#ends.get(segment);
+    const { block, start, end } = this.#lastLine;
+    return { offset: this.#offset, mark: markOf(block.subarray(start, end)) };
+  }
+
+  /** Ends the log as a plain file, without room; what remains after a crash here is cut at the next opening. */
+  finish(): void {
+    try {
+      const isLost = this.#failure !== undefined || this.#options.guard?.failure !== undefined;
+      if (!isLost && this.#size > this.#offset) this.#cutRoomNow();
+    } catch {
+      // The room stays, and is no content.
+    }
+    this.close();
+  }
+
+  /** Ends the log permanently: every later append is refused with this error, or with an earlier one. */
+  fail(error: RuntimeError): void {
+    this.#fail(error);
+  }
+
+  /** Closes the file. */
+  close(): void {
+    if (this.#file !== undefined) closeQuietly(this.#file);
+    this.#file = undefined;
+  }
+
+  /**
+   * Creates a segment with its header. One that an earlier try left holds no
+   * event and is written over; it stays if that fails, as a log needs a segment.
+   */
+  #create(path: string, header: Uint8Array): OpenFile {
+    const { file, isNew } = this.#createFile(path, header.length);
+    try {
+      writeAll(file, header, 0);
+      return file;
+    } catch (error) {
+      closeQuietly(file);
+      if (isNew) removeQuietly(this.#fs, path);
+      throw error;
+    }
+  }
+
+  #createFile(path: string, headerBytes: number): { readonly file: OpenFile; readonly isNew: boolean } {
+    try {
+      return { file: this.#fs.open(path, "create"), isNew: true };
+    } catch (error) {
+      if (!isExisting(error)) throw error;
+      const size = this.#fs.stat(path)?.size ?? 0;
+      if (size > headerBytes) {
+        throw this.#fail(this.#vanished("another process wrote it"));
+      }
+      const file = this.#fs.open(path, "update");
+      file.truncate(0);
+      return { file, isNew: false };
+    }
+  }
+
+  /** A failed sync is final here too: a second one would claim success. */
+  async #syncCreated(file: OpenFile, path: string): Promise<void> {
+    try {
+      await file.sync();
+      await this.#fs.syncDirectory(this.#layout.events);
+    } catch (error) {
+      closeQuietly(file);
+      throw this.#fail(
+        this.#poison(`${nameOf(this.#layout, path)} could not be synced at its creation`, error),
+      );
+    }
+  }
+
+  #openFile(): OpenFile {
+    return this.#file ??= guarded("open", this.#path, () => {
+      const file = this.#fs.open(this.#path, "update");
+      if (this.#ends.has(this.#segment)) this.#checkOpened(file);
+      return file;
+    });
+  }
+
+  #checkOpened(file: OpenFile): void {
+    try {
+      this.#checkSegment(this.#segment, file);
+    } catch (error) {
+      closeQuietly(file);
+      throw error;
+    }
+  }
+
+  #write(file: OpenFile, bytes: Uint8Array): void {
+    const end = this.#offset + bytes.length;
+    try {
+      writeAll(file, bytes, this.#offset);
+      if (end > this.#size) this.#makeRoom(file, end, bytes.length);
+    } catch (error) {
+      this.#cutBack(file);
+      throw storeFault(error, "write", this.#path);
+    }
+  }
+
+  /** A segment with another behind it has no room: that it has none is on the device before the next one is made. */
+  async #cutRoom(): Promise<void> {
+    if (this.#size > this.#offset) await this.#syncFile(guarded("cut", this.#path, () => this.#cutRoomNow()));
+  }
+
+  /** What others wrote behind the log is not cut. */
+  #cutRoomNow(): OpenFile {
+    const file = this.#openFile();
+    this.#checkFile(file);
+    try {
+      file.truncate(this.#offset);
+    } catch (error) {
+      // A call that failed may have cut the file all the same.
+      this.#size = this.#checked(() => file.size());
+      throw error;
+    }
+    this.#size = this.#offset;
+    return file;
+  }
+
+  /** Room is no part of the batch: where the disk is too full for it, there is none. */
+  #makeRoom(file: OpenFile, end: number, batchBytes: number): void {
+    const room = this.#room.behind(batchBytes);
+    this.#size = end + room.length;
+    try {
+      writeAll(file, room, end);
+    } catch {
+      file.truncate(end);
+      this.#size = end;
+    }
+  }
+
+  /** After a failed write: back to the last good offset, durably, or nothing more is taken. */
+  #cutBack(file: OpenFile): void {
+    try {
+      file.truncate(this.#offset);
+      this.#size = this.#offset;
+      file.syncDataNow();
+    } catch (error) {
+      throw this.#fail(this.#poison("a write failed, and so did cutting it off again", error));
+    }
+  }
+
+  async #sync(file: OpenFile, length: number): Promise<void> {
+    this.#writtenBytes += length;
+    if (this.#options.durability === "written" && this.#unsyncedBytes < UNSYNCED_BYTES_MAX) return;
+    await this.#syncFile(file);
+  }
+
+  async #syncFile(file: OpenFile): Promise<void> {
+    // Bytes appended during the sync are not part of it.
+    const written = this.#writtenBytes;
+    try {
+      await this.#clock.sync(file);
+      this.#syncedBytes = Math.max(this.#syncedBytes, written);
+    } catch (error) {
+      throw this.#fail(this.#poison("a sync failed, so what is on the device is not known", error));
+    }
+  }
+
+  /**
+   * Checks before each write that the store is in its place and that the file
+   * has the size this writer left. Bytes of other processes are not overwritten.
+   */
+  #checkFile(file: OpenFile): void {
+    const { guard } = this.#options;
+    const size = this.#checked(() => {
+      guard?.check();
+      if (guard?.isExact) return file.size();
+      const stat = file.stat();
+      if (stat.links === 0) throw this.#vanished("it was moved or removed while the store was open");
+      return stat.size;
+    });
+    if (size === this.#size) return;
+    throw this.#fail(
+      this.#vanished(`the file has ${size} bytes, not ${this.#size}: another process writes it`),
+    );
+  }
+
+  /** Checks after the sync, before the batch is acknowledged, that the path names the file written. */
+  #confirm(file: OpenFile): void {
+    this.#checked(() => this.#options.guard?.confirm(file, this.#path, this.#segments));
+  }
+
+  #checked<T>(check: () => T): T {
+    try {
+      return check();
+    } catch (error) {
+      throw this.#fail(this.#poison("the file could not be checked", error));
+    }
+  }
+
+  #fail(error: RuntimeError): RuntimeError {
+    if (this.#failure !== undefined) return this.#failure;
+    this.#failure = error;
+    if (isVanished(error)) this.#options.guard?.lose(error);
+    else this.#options.lost?.(error);
+    return error;
+  }
+
+  #poison(reason: string, error: unknown): RuntimeError {
+    if (isVanished(error)) return error;
+    const file = nameOf(this.#layout, this.#path);
+    const cause = storeFault(error, "write", this.#path);
+    const message = `Cannot write ${JSON.stringify(file)}: ${reason}; reopen the store`;
+    return new RuntimeError("store_poisoned", message, { file, reason }, { cause });
+  }
+
+  #vanished(reason: string): RuntimeError<"store_vanished"> {
+    return vanished(nameOf(this.#layout, this.#path), reason);
+  }
+
+  #slowSync(durationMs: number): void {
+    const message = `A sync of the log took ${Math.round(durationMs)} ms`;
+    const file = nameOf(this.#layout, this.#path);
+    this.#options.notice({ code: "slow_sync", severity: "warning", message, file });
+  }
+}

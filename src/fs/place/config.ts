@@ -1,0 +1,91 @@
+/**
+ * The operator's `config.jsonc`: JSON with comments, every member optional.
+ *
+ * @module
+ */
+import { parse } from "@std/jsonc";
+import { z } from "zod";
+import { invalidRequest, isRuntimeError } from "../../core/errors.ts";
+import { nameSchema, parseShape } from "../../core/schema.ts";
+import { readSmallFile } from "../disk/files.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+
+/** What an operator may set, with the defaults. */
+export interface StoreConfig {
+  /** Name of the runtime for people. */
+  readonly displayName?: string | undefined;
+  /**
+   * `synced`: a resolved command is on the device. `written`: it is with the
+   * operating system, survives a kill of the process, and the last of it may
+   * be lost in a power cut. @default {"synced"}
+   */
+  readonly durability: "synced" | "written";
+  /** Bounds on what lies on disk, in bytes unless named otherwise. */
+  readonly limits: {
+    /** A segment of the log is closed once it has grown past this. @default {67108864} */
+    readonly segmentBytes: number;
+    /** A checkpoint is due once the log behind the last one has grown past this (and 4 times its size). @default {25165824} */
+    readonly checkpointBytes: number;
+    /** It is due as well once so many events are behind the last one (and 4 times its size): they take time to replay. @default {45000} */
+    readonly checkpointEvents: number;
+    /** Transcript lines kept in memory before they are written to their files. @default {16777216} */
+    readonly transcriptBufferBytes: number;
+    /** All of the quarantine. @default {67108864} */
+    readonly quarantineBytes: number;
+    /** Files in the quarantine. @default {64} */
+    readonly quarantineFiles: number;
+  };
+}
+
+const MIB = 1_048_576;
+
+const limitsSchema = z.strictObject({
+  segmentBytes: z.number().int().min(4_096).max(1_024 * MIB).default(64 * MIB),
+  checkpointBytes: z.number().int().min(4_096).max(1_024 * MIB).default(24 * MIB),
+  checkpointEvents: z.number().int().min(16).max(10_000_000).default(45_000),
+  transcriptBufferBytes: z.number().int().min(4_096).max(256 * MIB).default(16 * MIB),
+  quarantineBytes: z.number().int().min(16 * MIB).max(1_024 * MIB).default(64 * MIB),
+  quarantineFiles: z.number().int().min(4).max(1_024).default(64),
+});
+
+const configSchema = z.strictObject({
+  displayName: nameSchema.optional(),
+  durability: z.enum(["synced", "written"]).default("synced"),
+  limits: limitsSchema.prefault({}),
+}) satisfies z.ZodType<StoreConfig>;
+
+/** The largest config file that is read. */
+const CONFIG_BYTES_MAX = 65_536;
+
+/** The configuration when the operator says nothing. */
+export const defaultConfig: StoreConfig = configSchema.parse({});
+
+/** Reads the operator's config; the defaults when there is none. Throws `invalid_request` when it is wrong. */
+export function readConfig(fs: FileSystem, path: string): StoreConfig {
+  const bytes = readOwnFile(fs, path);
+  if (bytes === undefined) return defaultConfig;
+  return parseShape<StoreConfig>(configSchema, parsed(bytes, path), `use ${JSON.stringify(path)}`);
+}
+
+/** Reads the file. A link or an oversized file is the operator's mistake, not damage. */
+function readOwnFile(fs: FileSystem, path: string): Uint8Array | undefined {
+  try {
+    return readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc");
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    const { reason } = error.details;
+    const advice = reason.startsWith("it is a symbolic link") ? "; put a copy of the file in its place" : "";
+    throw invalidRequest(`use ${JSON.stringify(path)}`, `${reason}${advice}`);
+  }
+}
+
+function parsed(bytes: Uint8Array, path: string): unknown {
+  try {
+    return parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw invalidRequest(
+      `use ${JSON.stringify(path)}`,
+      error instanceof Error ? error.message : String(error),
+    );
+  }
+}

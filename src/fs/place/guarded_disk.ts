@@ -1,0 +1,105 @@
+/**
+ * The disk of an open store: paths are used only while they name the store's
+ * own files.
+ *
+ * @module
+ */
+import { closeQuietly } from "../disk/files.ts";
+import type { FileSystem, OpenFile, OpenMode } from "../disk/file_system.ts";
+import { isSame, type PlaceGuard } from "./guard.ts";
+
+/**
+ * A disk that checks the guard before each call that writes and after each
+ * call that reads: a result belongs to the store only if the path still names
+ * its file afterwards. A file is created between two checks, and removed again
+ * if the second one fails. Files below `events` are checked by the log writer,
+ * once per commit.
+ */
+export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): FileSystem {
+  const explained = <T>(call: () => T): T => {
+    try {
+      return call();
+    } catch (error) {
+      throw guard.explain(error);
+    }
+  };
+  const reading = <T>(call: () => T): T => {
+    const result = explained(call);
+    guard.check();
+    return result;
+  };
+  const writing = <T>(call: () => T): T => {
+    guard.check();
+    return explained(call);
+  };
+  const waiting = async <T>(call: () => Promise<T>): Promise<T> => {
+    guard.check();
+    try {
+      return await call();
+    } catch (error) {
+      throw guard.explain(error);
+    }
+  };
+  const open = (path: string, mode: OpenMode): OpenFile => {
+    if (mode === "create") guard.check();
+    const file = explained(() => fs.open(path, mode));
+    try {
+      guard.check();
+    } catch (error) {
+      if (mode === "create") removeCreated(fs, path, file);
+      closeQuietly(file);
+      throw error;
+    }
+    return file;
+  };
+  return {
+    supports: fs.supports,
+    open: (path, mode) => {
+      const file = open(path, mode);
+      return mode === "read" || path.startsWith(events) ? file : guardedFile(file, guard);
+    },
+    stat: (path) => reading(() => fs.stat(path)),
+    identity: (path) => reading(() => fs.identity(path)),
+    openDirectory: (path) => fs.openDirectory(path),
+    list: (path) => reading(() => fs.list(path)),
+    ensureDirectory: (path) => waiting(() => fs.ensureDirectory(path)),
+    makeDirectory: (path) => writing(() => fs.makeDirectory(path)),
+    remove: (path) => writing(() => fs.remove(path)),
+    removeDirectory: (path) => writing(() => fs.removeDirectory(path)),
+    rename: (from, to) => waiting(() => fs.rename(from, to)),
+    syncDirectory: (path) => waiting(() => fs.syncDirectory(path)),
+    lock: (path) => writing(() => fs.lock(path)),
+  };
+}
+
+/** Removes the empty file that was created outside the store, if the path still names it. */
+function removeCreated(fs: FileSystem, path: string, file: OpenFile): void {
+  try {
+    const found = fs.identity(path);
+    if (found !== undefined && isSame(found, file.identity())) fs.remove(path);
+  } catch {
+    // The file stays, and is empty.
+  }
+}
+
+/** A file that may stay open for a long time, checked before each write. */
+function guardedFile(file: OpenFile, guard: PlaceGuard): OpenFile {
+  return {
+    read: (target, position) => file.read(target, position),
+    write: (bytes, position) => {
+      guard.check();
+      return file.write(bytes, position);
+    },
+    truncate: (size) => {
+      guard.check();
+      file.truncate(size);
+    },
+    size: () => file.size(),
+    stat: () => file.stat(),
+    identity: () => file.identity(),
+    syncDataNow: () => file.syncDataNow(),
+    syncData: () => file.syncData(),
+    sync: () => file.sync(),
+    close: () => file.close(),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * `runtime.json`: which runtime a directory holds, written once at its
+ * creation, and a snapshot of the config it was last opened with.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { RuntimeError } from "../../core/errors.ts";
+import { corrupt, isExisting } from "../disk/faults.ts";
+import type { StoreConfig } from "./config.ts";
+import { readSmallFile, replaceFile, writeNew } from "../disk/files.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import type { RuntimeLayout } from "../layout.ts";
+import { type Seal, seal, unseal } from "../lines/sealed.ts";
+import { dirname } from "@std/path";
+
+/** The largest `runtime.json` that is read. */
+const IDENTITY_BYTES_MAX = 65_536;
+
+/** What `runtime.json` holds. */
+export interface StoreIdentity {
+  /** When the store was created, ISO 8601. */
+  readonly createdAt: string;
+  /** The config it was last opened with. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const identitySchema = z.looseObject({
+  createdAt: z.iso.datetime(),
+  config: z.record(z.string(), z.unknown()),
+}) satisfies z.ZodType<StoreIdentity>;
+
+function sealOf(runtimeId: string): Seal {
+  return { format: "worker-runtime", runtimeId };
+}
+
+/** Reads the identity; `undefined` when there is none. Throws `store_corrupt` or `store_version`. */
+export function readIdentity(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  runtimeId: string,
+): StoreIdentity | undefined {
+  const bytes = readSmallFile(fs, layout.identity, IDENTITY_BYTES_MAX, "runtime.json");
+  if (bytes === undefined) return undefined;
+  const content = unseal(bytes, sealOf(runtimeId), "runtime.json");
+  const identity = identitySchema.safeParse(content);
+  if (!identity.success) throw corrupt("runtime.json", "it lacks its members", { cause: identity.error });
+  return identity.data;
+}
+
+/** Writes the identity of a new store. Never overwrites: throws `store_permission` when one is there but hidden. */
+export async function createIdentity(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  runtimeId: string,
+  identity: StoreIdentity,
+): Promise<void> {
+  try {
+    await writeNew(fs, layout.identity, [seal(sealOf(runtimeId), identity)], { durable: true });
+  } catch (error) {
+    if (!isExisting(error)) throw error;
+    const [operation, path] = ["read", layout.identity];
+    const message =
+      `Cannot read ${JSON.stringify(path)}: it exists, but reading says it does not (is it hidden by ` +
+      `--ignore-read?); run again with --allow-read for this directory`;
+    throw new RuntimeError("store_permission", message, { operation, path, flag: "--allow-read" }, {
+      cause: error,
+    });
+  }
+  await fs.syncDirectory(dirname(layout.identity));
+}
+
+/** Keeps the config snapshot current; the identity itself stays. With `isInDoubt` it is written anew in any case. */
+export async function updateConfigSnapshot(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  runtimeId: string,
+  identity: StoreIdentity,
+  config: StoreConfig,
+  isInDoubt: boolean,
+): Promise<void> {
+  const snapshot = JSON.parse(JSON.stringify(config));
+  if (!isInDoubt && JSON.stringify(identity.config) === JSON.stringify(snapshot)) return;
+  const bytes = seal(sealOf(runtimeId), { createdAt: identity.createdAt, config: snapshot });
+  await replaceFile(fs, layout.identity, [bytes], { durable: true });
+}
+
+/** Whether answers waited for the device, now and when the store was open before. */
+export function wasSynced(identity: StoreIdentity | undefined, config: StoreConfig): boolean {
+  return config.durability === "synced" && identity?.config.durability !== "written";
+}

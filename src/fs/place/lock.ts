@@ -1,0 +1,115 @@
+/**
+ * One writer: an operating system lock on `lock`, held while the store is
+ * open, and `owner.json` beside it for the error message of the next comer.
+ * The lock goes with its process, so it is never stale; the file is never
+ * renamed or removed, because the lock is on the inode.
+ *
+ * @module
+ */
+import { Clock } from "../../core/clock.ts";
+import { RuntimeError } from "../../core/errors.ts";
+import { replaceInStore } from "../aside.ts";
+import { mustBeFile, readSmallFile } from "../disk/files.ts";
+import { guarded } from "../disk/faults.ts";
+import type { FileLock, FileSystem } from "../disk/file_system.ts";
+import { nameOf, type RuntimeLayout } from "../layout.ts";
+
+/** Who holds the lock. */
+export interface Owner {
+  /** Process id. */
+  readonly pid: number;
+  /** When it opened the store, ISO 8601. */
+  readonly openedAt: string;
+  /** Random id of this opening. */
+  readonly instanceId: string;
+}
+
+/** This process as an owner from now on. Throws `invalid_request` if the clock gives no time. */
+export function newOwner(now: () => number): Owner {
+  return { pid: Deno.pid, openedAt: new Clock(now).now(), instanceId: crypto.randomUUID() };
+}
+
+/** Pauses between tries: after a kill some systems release a lock with a delay. */
+const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
+
+/**
+ * Takes the lock and says who has it. Throws `store_locked`, `store_corrupt`
+ * for a link in its place, or `store_io` where locks do not lock.
+ */
+export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<FileLock> {
+  const lock = await holdLock(fs, layout);
+  try {
+    await writeOwner(fs, layout, owner);
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Takes the lock without writing. Throws the errors of {@linkcode takeLock}. */
+export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<FileLock> {
+  // Locking creates the file if it is missing.
+  guarded("lock", layout.lock, () => mustBeFile(fs, layout.lock, nameOf(layout, layout.lock)));
+  const held = await tryLock(fs, layout.lock);
+  if (held === undefined) throw lockedError(fs, layout);
+  const lock = { identity: () => held.identity(), release: () => releaseQuietly(held) };
+  try {
+    testLock(fs, layout.lock);
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Records the owner of the lock. */
+export async function writeOwner(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
+  await replaceInStore(fs, layout, layout.owner, () => [bytes], { durable: false });
+}
+
+async function tryLock(fs: FileSystem, path: string): Promise<FileLock | undefined> {
+  for (const pauseMs of PAUSES_MS) {
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    const lock = guarded("lock", path, () => fs.lock(path));
+    if (lock !== undefined) return lock;
+  }
+  return undefined;
+}
+
+/** A second handle must be refused; on some shared file systems it is not. */
+function testLock(fs: FileSystem, path: string): void {
+  const second = guarded("lock", path, () => fs.lock(path));
+  if (second === undefined) return;
+  releaseQuietly(second);
+  const message = `Cannot lock ${JSON.stringify(path)}: this file system grants one lock twice, ` +
+    `so two processes could write the same store`;
+  throw new RuntimeError("store_io", message, { operation: "lock", path, systemCode: "" });
+}
+
+/** The lock goes with its handle, which is gone even when unlocking fails. */
+function releaseQuietly(lock: FileLock): void {
+  try {
+    lock.release();
+  } catch {
+    // There is nothing that could be done about it.
+  }
+}
+
+function lockedError(fs: FileSystem, layout: RuntimeLayout): RuntimeError<"store_locked"> {
+  const owner = ownerText(fs, layout.owner);
+  const message = `Cannot open store ${JSON.stringify(layout.directory)}: ${owner} has it open`;
+  return new RuntimeError("store_locked", message, { path: layout.directory, owner });
+}
+
+function ownerText(fs: FileSystem, path: string): string {
+  try {
+    const bytes = readSmallFile(fs, path, 4_096);
+    const { pid, openedAt } = JSON.parse(new TextDecoder().decode(bytes));
+    return `process ${pid} (since ${openedAt})`;
+  } catch {
+    // The owner is for the message only; without it the lock still counts.
+    return "another process";
+  }
+}

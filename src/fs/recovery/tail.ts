@@ -1,0 +1,88 @@
+/**
+ * Mending the end of the log after the last writer did not close it.
+ *
+ * - Bytes behind the last good line are kept in quarantine, then cut; a
+ *   segment whose creation never finished is kept, then removed.
+ * - Room behind the last line is cut: it is spaces, there is nothing to keep.
+ *   The last writer may have cut it already, in the page cache only, so the
+ *   end is synced in any case: a later segment must not bring the room back.
+ * - Lines that no later line says were synced may be in the page cache only: a
+ *   failed sync leaves them there, marked clean. They are written again, the
+ *   same bytes in the same place, and synced, before anything builds on them
+ *   (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+ *
+ * @module
+ */
+import type { Notice } from "../../core/diagnostics.ts";
+import { readBytes, withFileAsync, writeAll } from "../disk/files.ts";
+import { guardedAsync } from "../disk/faults.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
+import type { LogEnd, Tail } from "./recover.ts";
+import type { Quarantine } from "../quarantine.ts";
+
+/** Does what the end of the log asks for. Can be repeated after a crash in the middle. */
+export async function mendTail(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  end: LogEnd,
+  quarantine: Quarantine,
+  notice: (notice: Notice) => void,
+): Promise<void> {
+  const path = segmentPath(layout, end.segment);
+  const { tail } = end;
+  if (tail !== undefined) {
+    const { offset, bytes } = tail;
+    const kept = bytes > 0 ? await quarantine.keep(path, offset, offset + bytes) : "";
+    notice(tailNotice(tail, nameOf(layout, path), kept));
+  }
+  await guardedAsync("mend", path, async () => {
+    // The first segment stays, even if empty: a log without segments counts as damaged.
+    if (tail?.row.verdict === "remove_segment" && end.segment !== 1) {
+      fs.remove(path);
+      return await fs.syncDirectory(layout.events);
+    }
+    await withFileAsync(fs, path, "update", async (file) => {
+      if (tail !== undefined || end.roomBytes > 0) file.truncate(end.offset);
+      else if (!end.isClosed && end.lineOffset > 0) changeSize(file, end.offset);
+      writeAll(file, readBytes(file, end.doubtOffset, end.offset - end.doubtOffset), end.doubtOffset);
+      await file.syncData();
+    });
+  });
+}
+
+/**
+ * A sync that failed may have left the size that a cut gave the file in
+ * memory alone, and taken for written. Changed and changed back, it is
+ * written with the next sync. A segment without events gets its header again anyway.
+ */
+function changeSize(file: OpenFile, size: number): void {
+  try {
+    file.truncate(size + 1);
+  } catch {
+    // A full disk: what can be done without space was done.
+    return;
+  }
+  file.truncate(size);
+}
+
+function tailNotice(tail: Tail, file: string, kept: string): Notice {
+  const { row, bytes, offset, k } = tail;
+  const code = row.verdict === "cut" ? "torn_tail_cut" : "unfinished_segment_removed";
+  const where = kept === "" ? "" : `, kept as ${JSON.stringify(`quarantine/${kept}`)}`;
+  const message = `Cut ${bytes} bytes off ${JSON.stringify(file)}${where}: ${row.reason}`;
+  return { code, severity: "warning", message, file, byteOffset: offset, eventIds: [k, k] };
+}
+
+/** What an opening tells when the last writer did not close the store. */
+export function uncleanOpening(through: number, lastEventId: number): Notice {
+  const what = "The last writer did not close this store";
+  if (lastEventId <= through) {
+    const message = `${what}; its checkpoint covers every event`;
+    return { code: "unclean_open", severity: "info", message };
+  }
+  const from = through + 1;
+  const events = from === lastEventId ? `event ${from} was` : `events ${from} to ${lastEventId} were`;
+  const message = `${what}; ${events} replayed`;
+  return { code: "unclean_open", severity: "info", message, eventIds: [from, lastEventId] };
+}

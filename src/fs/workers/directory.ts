@@ -1,0 +1,51 @@
+/**
+ * The directory of a worker.
+ *
+ * @module
+ */
+import { SEPARATOR } from "@std/path";
+import { invalidRequest } from "../../core/errors.ts";
+import { moveAside } from "../aside.ts";
+import { mustBeDirectory } from "../disk/files.ts";
+import { systemCode } from "../disk/faults.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import { nameOf, type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
+import { isVanished } from "../place/guard.ts";
+
+/** Makes the directory of a worker; `false` when it was there. Throws `store_corrupt` when something else is. */
+export function makeWorkerDirectory(fs: FileSystem, layout: RuntimeLayout, workerId: string): boolean {
+  const { directory } = workerLayout(layout, workerId);
+  // Asked before it is tried: to be refused takes ten times as long.
+  if (fs.stat(directory) === undefined && fs.makeDirectory(directory)) return true;
+  mustBeDirectory(fs, directory, nameOf(layout, directory));
+  return false;
+}
+
+/** Moves aside anything but a directory at the path of a worker's directory. */
+export async function clearWorkerDirectory(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  workerId: string,
+): Promise<void> {
+  const { directory } = workerLayout(layout, workerId);
+  if ((fs.stat(directory)?.kind ?? "directory") !== "directory") await moveAside(fs, layout, directory);
+}
+
+/** At least as long as names in the quarantine, the longest that do not depend on the worker. */
+const LONG_NAME = "0".repeat(64);
+
+/** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
+export function checkPathLengths(fs: FileSystem, layout: RuntimeLayout, workerId: string): void {
+  const { transcript } = workerLayout(layout, workerId);
+  for (const path of [`${transcript}${TEMPORARY_SUFFIX}`, `${layout.quarantine}${SEPARATOR}${LONG_NAME}`]) {
+    try {
+      fs.stat(path);
+    } catch (error) {
+      if (isVanished(error)) throw error;
+      // Other faults are reported by the commit.
+      if (systemCode(error) !== "ENAMETOOLONG") continue;
+      const issue = `its files would have longer paths than the file system allows: ${JSON.stringify(path)}`;
+      throw invalidRequest(`create worker ${JSON.stringify(workerId)}`, issue);
+    }
+  }
+}

@@ -1,0 +1,323 @@
+/**
+ * Projections for people and tools: `worker.json`, `state.json` and
+ * `usage.json` of each worker, and `overview.json`. Written rarely, when the
+ * runtime is idle, flushed or closed; never needed to open or to answer. A
+ * file that is missing, damaged or not current is set aside, told and written
+ * anew.
+ *
+ * They are replaced atomically and not synced: after a power cut a bad one is
+ * found by its checksum.
+ *
+ * @module
+ */
+import type { Notice } from "../../core/diagnostics.ts";
+import { isRuntimeError } from "../../core/errors.ts";
+import type { WorkerId } from "../../core/ids.ts";
+import { plainLines } from "../../core/json.ts";
+import { overviewOf, workerRow } from "../../core/overview.ts";
+import type { StateView, WorkerState } from "../../core/state.ts";
+import { Slices } from "../../core/turn.ts";
+import { replaceInStore } from "../aside.ts";
+import { readSmallFile, removeQuietly } from "../disk/files.ts";
+import { storeFault } from "../disk/faults.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
+import { seal, sealHead, sealInSlices, unseal } from "../lines/sealed.ts";
+import { clearWorkerDirectory, makeWorkerDirectory } from "./directory.ts";
+
+/** The largest projection that is read: an overview of all workers that there may be. */
+const PROJECTION_BYTES_MAX = 268_435_456;
+/** Files written at a time. */
+const PARALLEL = 8;
+
+/** What projections ask of the store. */
+export interface ProjectionHost {
+  /** The durable state. */
+  readonly view: StateView;
+  /** The operator's name of the runtime. */
+  readonly displayName: string | undefined;
+  /** Takes what is noticed. */
+  notice(notice: Notice): void;
+  /** Keeps a damaged file. */
+  quarantine(path: string): Promise<void>;
+}
+
+/** A projection file. */
+interface Projection {
+  readonly path: string;
+  readonly format: string;
+  /** The event through which it is current. */
+  readonly through: number;
+  /** What it holds besides its seal and `through`; the rows of an overview are not in here. */
+  readonly body: object;
+}
+
+/** Writes and checks the projections of a runtime. */
+export class Projections {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #runtimeId: string;
+  readonly #host: ProjectionHost;
+  /** Workers whose files are stale, with the event that the state must include before they are written. */
+  readonly #dirty = new Map<WorkerId, number>();
+  /** The same for the overview. */
+  #overviewDirty: number | undefined;
+  #checked = false;
+  /** Workers whose record is known to be on disk, by the event that created them. */
+  readonly #recorded = new Map<WorkerId, number>();
+  /** Workers purged since the last flush began, by the event that did it. */
+  readonly #purgedBy = new Map<WorkerId, number>();
+
+  /** The projections below the directory of a runtime. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: ProjectionHost) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#runtimeId = runtimeId;
+    this.#host = host;
+  }
+
+  /** The store is new: there is nothing to check. */
+  begin(): void {
+    this.#checked = true;
+  }
+
+  /** Whether there is nothing to write or to check. */
+  get idle(): boolean {
+    return this.#checked && this.#dirty.size === 0 && this.#overviewDirty === undefined;
+  }
+
+  /** Events through this one change the state of these workers. The host's view may not have them yet. */
+  touch(workerIds: Iterable<WorkerId>, throughEventId: number): void {
+    for (const workerId of workerIds) this.#dirty.set(workerId, throughEventId);
+    this.#overviewDirty = throughEventId;
+  }
+
+  /** A worker was purged by an event, which a flush under way must not undo. */
+  forget(workerId: WorkerId, purgedEventId: number): void {
+    this.#purgedBy.set(workerId, purgedEventId);
+    this.#dirty.delete(workerId);
+    this.#recorded.delete(workerId);
+  }
+
+  /** Writes what changed; the first time, checks what is there too. */
+  async flush(): Promise<void> {
+    this.#forgetPurges();
+    if (!this.#checked) await this.#check();
+    const slices = new Slices();
+    // Of this moment, and written last: the files of workers are never older than the overview.
+    const overview = this.#takeOverview();
+    const dirty = [...this.#dirty.keys()].values();
+    const writeInTurn = async () => {
+      for (const workerId of dirty) await this.#writeWorker(workerId, slices);
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, writeInTurn));
+    if (overview !== undefined) await this.#writeOverview(overview);
+  }
+
+  /** Returns true if the view includes the events that made a file stale. If not, the file must be written again later. */
+  #isAdopted(dirtyThrough: number | undefined): boolean {
+    return (dirtyThrough ?? 0) <= this.#host.view.runtime.lastEventId;
+  }
+
+  async #writeWorker(workerId: WorkerId, slices: Slices): Promise<void> {
+    while (slices.isUsedUp) await slices.next();
+    if (!this.#isAdopted(this.#dirty.get(workerId))) return;
+    this.#dirty.delete(workerId);
+    const state = this.#host.view.worker(workerId);
+    if (state === undefined || this.#isPurged(state)) return;
+    try {
+      await this.#makeDirectory(workerId);
+      for (const projection of this.#ofWorker(state)) {
+        if (projection.format.endsWith("/worker") && this.#recorded.get(workerId) === state.createdEventId) {
+          continue;
+        }
+        while (slices.isUsedUp) await slices.next();
+        if (this.#isPurged(state)) return;
+        await this.#write(projection);
+        if (this.#isPurged(state)) return removeQuietly(this.#fs, projection.path);
+      }
+      this.#recorded.set(workerId, state.createdEventId);
+    } catch (error) {
+      if (this.#isPurged(state)) return;
+      this.#markDirty(workerId);
+      this.#failed(error, workerId);
+    }
+  }
+
+  /** Marks the files of a worker as stale unconditionally. */
+  #markDirty(workerId: WorkerId): void {
+    this.#dirty.set(workerId, this.#dirty.get(workerId) ?? 0);
+  }
+
+  /** Creates the directory of a worker; anything else at its path is moved aside. */
+  async #makeDirectory(workerId: WorkerId): Promise<void> {
+    try {
+      makeWorkerDirectory(this.#fs, this.#layout, workerId);
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+      await clearWorkerDirectory(this.#fs, this.#layout, workerId);
+      makeWorkerDirectory(this.#fs, this.#layout, workerId);
+    }
+  }
+
+  /** Whether the worker was purged, though the state that was read does not know it yet. */
+  #isPurged({ record, createdEventId }: WorkerState): boolean {
+    return createdEventId < (this.#purgedBy.get(record.workerId) ?? 0);
+  }
+
+  /** Forgets purges that the state knows of by now. */
+  #forgetPurges(): void {
+    for (const [workerId, purgedEventId] of this.#purgedBy) {
+      const state = this.#host.view.worker(workerId);
+      if (state === undefined || state.createdEventId > purgedEventId) this.#purgedBy.delete(workerId);
+    }
+  }
+
+  /** The text of an overview of this moment, a piece for each worker; `undefined` if there is none to write. */
+  #takeOverview(): (() => Generator<string>) | undefined {
+    if (this.#overviewDirty === undefined || !this.#isAdopted(this.#overviewDirty)) return undefined;
+    this.#overviewDirty = undefined;
+    const { format, through, body } = this.#overview();
+    const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
+    // However long the writing takes: a state does not change.
+    const states = [...this.#host.view.workers()];
+    return () => withRows(head, states);
+  }
+
+  async #writeOverview(texts: () => Generator<string>): Promise<void> {
+    const { overview: path } = this.#layout;
+    try {
+      await replaceInStore(this.#fs, this.#layout, path, () => sealInSlices(texts()), { durable: false });
+    } catch (error) {
+      this.#overviewDirty ??= 0;
+      this.#failed(error);
+    }
+  }
+
+  async #write(projection: Projection): Promise<void> {
+    const { path, format, through, body } = projection;
+    const bytes = seal({ format, runtimeId: this.#runtimeId }, { through, ...body });
+    await replaceInStore(this.#fs, this.#layout, path, () => [bytes], { durable: false });
+  }
+
+  #failed(error: unknown, workerId?: WorkerId): void {
+    const { message } = storeFault(error, "write", this.#layout.workers);
+    const notice: Notice = { code: "projection_failed", severity: "warning", message };
+    this.#host.notice(workerId === undefined ? notice : { ...notice, workerId });
+  }
+
+  #ofWorker(state: WorkerState): Projection[] {
+    const { record, usage, usageByModel, ...rest } = state;
+    const { workerId } = record;
+    const paths = workerLayout(this.#layout, workerId);
+    const { createdAt, createdEventId, lastEventId } = state;
+    return [
+      {
+        path: paths.record,
+        format: "worker-runtime/worker",
+        through: createdEventId,
+        body: { workerId, createdAt, record },
+      },
+      {
+        path: paths.state,
+        format: "worker-runtime/worker-state",
+        through: lastEventId,
+        body: { workerId, state: rest },
+      },
+      {
+        path: paths.usage,
+        format: "worker-runtime/worker-usage",
+        through: lastEventId,
+        body: { workerId, usage, usageByModel },
+      },
+    ];
+  }
+
+  #overview(): Projection {
+    const { view, displayName } = this.#host;
+    return {
+      path: this.#layout.overview,
+      format: "worker-runtime/overview",
+      through: view.runtime.lastEventId,
+      body: { overview: overviewOf(view, displayName) },
+    };
+  }
+
+  /** Holds every projection against the state; those that do not hold are written anew. */
+  async #check(): Promise<void> {
+    this.#checked = true;
+    const slices = new Slices();
+    const lagging: string[] = [];
+    for (const state of [...this.#host.view.workers()]) {
+      const { workerId } = state.record;
+      if (this.#dirty.has(workerId) || this.#isPurged(state)) continue;
+      const bad = await this.#bad(this.#ofWorker(state), lagging);
+      if (bad) this.#markDirty(workerId);
+      else this.#recorded.set(workerId, state.createdEventId);
+      await slices.pause();
+    }
+    // The opening itself changed the overview; what is left to find is damage.
+    await this.#bad([{ ...this.#overview(), through: 0 }], lagging);
+    this.#overviewDirty ??= 0;
+    if (lagging.length > 0) this.#host.notice(laggingNotice(lagging));
+  }
+
+  /** Whether any of the projections does not hold. A damaged one is told and set aside at once. */
+  async #bad(projections: readonly Projection[], lagging: string[]): Promise<boolean> {
+    let bad = false;
+    for (const { path, format, through } of projections) {
+      const issue = this.#look(path, format, through);
+      if (issue === undefined) continue;
+      bad = true;
+      const file = nameOf(this.#layout, path);
+      if (issue === "lags") {
+        lagging.push(file);
+        continue;
+      }
+      await this.#setAside(path);
+      const message = `Projection ${JSON.stringify(file)} is written anew: it is damaged (${issue})`;
+      this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
+    }
+    return bad;
+  }
+
+  /** What is wrong with a projection: `lags` when it is missing or not current; `through` 0 stands for any. */
+  #look(path: string, format: string, through: number): string | undefined {
+    try {
+      const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX, nameOf(this.#layout, path));
+      if (bytes === undefined) return "lags";
+      const content = unseal(bytes, { format, runtimeId: this.#runtimeId }, path);
+      return through === 0 || content.through === through ? undefined : "lags";
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async #setAside(path: string): Promise<void> {
+    try {
+      await this.#host.quarantine(path);
+      this.#fs.remove(path);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+}
+
+/** The text of an overview, a piece for each worker. */
+function* withRows(head: string, states: readonly WorkerState[]): Generator<string> {
+  yield `${head},"rows":[`;
+  let comma = "";
+  for (const state of states) {
+    yield comma + plainLines(JSON.stringify(workerRow(state)));
+    comma = ",";
+  }
+  yield "]";
+}
+
+/** One notice for all that merely lag: after a kill, every worker may. */
+function laggingNotice(files: readonly string[]): Notice {
+  const [file = ""] = files;
+  const others = files.length > 1 ? ` and ${files.length - 1} more` : "";
+  const message = `Projection ${JSON.stringify(file)}${others} is written anew: missing or not current`;
+  return { code: "projection_rebuilt", severity: "info", message, file };
+}

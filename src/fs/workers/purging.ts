@@ -1,0 +1,95 @@
+/**
+ * Removing a purged worker's directory, and nothing that is not the store's.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Notice } from "../../core/diagnostics.ts";
+import type { WorkerId } from "../../core/ids.ts";
+import { guarded, storeFault, systemCode } from "../disk/faults.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import { type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
+
+const FILES: ReadonlySet<string> = new Set(["worker.json", "state.json", "usage.json", "transcript.jsonl"]);
+
+/**
+ * Number of times that the files of a worker are listed: a projection and the
+ * transcript may each be renamed into place once more by calls that began before
+ * the purge.
+ */
+const LISTINGS_MAX = 3;
+
+/** Removes a worker's files; returns the names that are none of the store's and were left. */
+export function removeWorker(fs: FileSystem, layout: RuntimeLayout, workerId: string): string[] {
+  const { directory } = workerLayout(layout, workerId);
+  return guarded("purge", directory, () => {
+    if (fs.stat(directory)?.kind !== "directory") return [];
+    for (let listings = 1;; listings++) {
+      const left = removeFiles(fs, directory);
+      if (left.length > 0) return left;
+      try {
+        fs.removeDirectory(directory);
+        return [];
+      } catch (error) {
+        if (systemCode(error) !== "ENOTEMPTY" || listings === LISTINGS_MAX) throw error;
+      }
+    }
+  });
+}
+
+function removeFiles(fs: FileSystem, directory: string): string[] {
+  const left: string[] = [];
+  for (const { name } of fs.list(directory)) {
+    const ours = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
+    if (ours) fs.remove(join(directory, name));
+    else left.push(name);
+  }
+  return left;
+}
+
+/** Removes the files of purged workers, and remembers those that could not be removed. */
+export class PurgedWorkers {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #notice: (notice: Notice) => void;
+  readonly #left = new Map<WorkerId, number>();
+
+  /** None so far. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, notice: (notice: Notice) => void) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#notice = notice;
+  }
+
+  /** Adopts the list of leftovers from a checkpoint. */
+  restore(left: Iterable<readonly [string, number]>): void {
+    for (const [workerId, purgedEventId] of left) this.#left.set(workerId as WorkerId, purgedEventId);
+  }
+
+  /** Workers whose files are still there, and the events that purged them. */
+  left(): [WorkerId, number][] {
+    return [...this.#left];
+  }
+
+  /** What is left of a worker is nobody's business any more. */
+  forget(workerId: WorkerId): void {
+    this.#left.delete(workerId);
+  }
+
+  /** Removes a worker's files. That it could not is told, and tried again later. */
+  remove(workerId: WorkerId, purgedEventId: number): void {
+    this.#left.delete(workerId);
+    try {
+      for (const name of removeWorker(this.#fs, this.#layout, workerId)) {
+        const message = `${JSON.stringify(name)} of purged worker ${
+          JSON.stringify(workerId)
+        } is none of the store's files`;
+        this.#notice({ code: "foreign_entry", severity: "warning", message, workerId });
+      }
+    } catch (error) {
+      const { message } = storeFault(error, "purge", this.#layout.workers);
+      this.#left.set(workerId, purgedEventId);
+      this.#notice({ code: "projection_failed", severity: "warning", message, workerId });
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * History by day, from one walk through the log: usage, and workers that came
+ * and went. For charts and tables; the totals are in the state.
+ *
+ * @module
+ */
+import { type EventHead, parseEventHead } from "../../core/events.ts";
+import type { WorkerId } from "../../core/ids.ts";
+import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
+import { located } from "../../fs/disk/faults.ts";
+import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.ts";
+import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
+import { logLines, type LogStretch } from "./log_lines.ts";
+import { type FoundPlace, Meter, type OperationOptions } from "../options.ts";
+import { untilSteady } from "../steady.ts";
+
+/** A day (UTC) of a runtime. */
+export interface HistoryDay {
+  /** The day, `2026-07-31`. */
+  readonly day: string;
+  /** What was used. */
+  readonly usage: UsageTotals;
+  /** The same by model. */
+  readonly usageByModel: UsageByModel;
+  /** Workers created. */
+  readonly created: number;
+  /** Workers stopped or cancelled. */
+  readonly ended: number;
+  /** Transcript entries appended. */
+  readonly entries: number;
+  /** Runs that were interrupted. */
+  readonly interrupted: number;
+}
+
+/** A run that ended because its process was gone. */
+export interface InterruptedRun {
+  /** The event that says so. */
+  readonly eventId: number;
+  /** When it was found, ISO 8601. */
+  readonly at: string;
+  /** The worker. */
+  readonly workerId: WorkerId;
+  /** The run. */
+  readonly runId: string;
+}
+
+/** The history that the log still holds. */
+export interface History {
+  /** Days with events, in order. */
+  readonly days: readonly HistoryDay[];
+  /** The newest interrupted runs, at most a hundred, newest first. */
+  readonly interrupted: readonly InterruptedRun[];
+}
+
+type Day = { -readonly [Name in keyof HistoryDay]: HistoryDay[Name] };
+
+const INTERRUPTED_MAX = 100;
+
+/**
+ * Reads the log from the oldest kept event to `lastEventId`. Throws
+ * `store_corrupt` at damage.
+ */
+export async function readHistory(
+  place: FoundPlace,
+  { lastEventId }: { readonly lastEventId: number },
+  options: OperationOptions & { readonly worker?: WorkerId | undefined } = {},
+): Promise<History> {
+  return await untilSteady(() => {
+    const { firstEventIds: segments } = listSegments(place.fs, place.layout);
+    return walk(place, { segments, after: (segments[0] ?? 1) - 1, through: lastEventId }, options);
+  });
+}
+
+async function walk(
+  place: FoundPlace,
+  stretch: LogStretch,
+  options: OperationOptions & { readonly worker?: WorkerId | undefined },
+): Promise<History> {
+  const days = new Map<string, Day>();
+  const interrupted: InterruptedRun[] = [];
+  const meter = new Meter(options);
+  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+    const span = transcriptSpan(bytes, start, end);
+    const text = span === undefined ? eventText(bytes, start, end) : eventHeadText(bytes, start, end, span);
+    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEventHead(text));
+    if (options.worker !== undefined && !("workerId" in event && event.workerId === options.worker)) continue;
+    count(dayOf(days, event.at.slice(0, 10)), event);
+    if (event.type !== "worker.run_interrupted") continue;
+    interrupted.unshift({ eventId: event.id, at: event.at, workerId: event.workerId, runId: event.runId });
+    if (interrupted.length > INTERRUPTED_MAX) interrupted.pop();
+  }
+  return { days: [...days.values()].sort((a, b) => a.day < b.day ? -1 : 1), interrupted };
+}
+
+function dayOf(days: Map<string, Day>, day: string): Day {
+  let found = days.get(day);
+  if (found === undefined) {
+    found = { day, usage: noUsage, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
+    days.set(day, found);
+  }
+  return found;
+}
+
+function count(day: Day, event: EventHead): void {
+  switch (event.type) {
+    case "worker.usage_recorded":
+      day.usage = addUsage(day.usage, event.usage);
+      day.usageByModel = addUsageOf(day.usageByModel, event.usage.model, event.usage);
+      break;
+    case "worker.input_accepted":
+    case "worker.transcript_appended":
+      day.entries += event.count;
+      break;
+    case "worker.created":
+      day.created++;
+      break;
+    case "worker.stopped":
+    case "worker.cancelled":
+      day.ended++;
+      break;
+    case "worker.run_interrupted":
+      day.interrupted++;
+      break;
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Pages of a transcript for a reader without the lock: from the transcript's
+ * own file as far as that goes, and from the log where it does not.
+ *
+ * @module
+ */
+import type { Notice } from "../../core/diagnostics.ts";
+import { isRuntimeError } from "../../core/errors.ts";
+import { parseEventHead, type TranscriptAppended } from "../../core/events.ts";
+import { plainLines } from "../../core/json.ts";
+import { limits } from "../../core/limits.ts";
+import type { ReadTranscript } from "../../core/store.ts";
+import { mustBeDirectory, readBytes, withFile } from "../../fs/disk/files.ts";
+import { corrupt, guarded, isNotFound, systemCode } from "../../fs/disk/faults.ts";
+import type { OpenFile } from "../../fs/disk/file_system.ts";
+import { nameOf, workerLayout } from "../../fs/layout.ts";
+import { DamagedLine } from "../../fs/lines/pages.ts";
+import { eventText, idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
+import type { WholeExtent } from "../../fs/transcripts/extent.ts";
+import {
+  hasTranscriptHeader,
+  transcriptHeaderBytes,
+  type TranscriptOwner,
+} from "../../fs/transcripts/file.ts";
+import { readTranscriptLines } from "../../fs/transcripts/pages.ts";
+import type { CheckpointBase } from "./follower.ts";
+import { logLines } from "./log_lines.ts";
+import type { FoundPlace } from "../options.ts";
+
+const NEWLINE = 0x0a;
+const TAIL_BYTES = 4_096;
+
+/** What a reader knows of the log. */
+export interface ReadLog {
+  /** First event ids of the segments. */
+  readonly segments: readonly number[];
+  /** The last event to read. */
+  readonly lastEventId: number;
+  /** What the checkpoint covers: transcripts are on disk as far, unless a power cut took the end of one. */
+  readonly base: CheckpointBase;
+}
+
+/** What is asked for. */
+export interface TranscriptQuery {
+  /** Whose transcript. */
+  readonly owner: TranscriptOwner;
+  /** Entries in it. */
+  readonly length: number;
+  /** Which of them. */
+  readonly read: ReadTranscript;
+}
+
+/** What the file has of a page, and how far it goes. */
+interface FilePage extends Omit<WholeExtent, "bytes"> {
+  readonly texts: readonly string[];
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly keep: "first" | "last";
+}
+
+/** The texts of the events that hold a page of a transcript, oldest first. Throws `store_corrupt`. */
+export async function transcriptTexts(
+  place: FoundPlace,
+  log: ReadLog,
+  { owner, length, read }: TranscriptQuery,
+  notice: (notice: Notice) => void,
+): Promise<readonly string[]> {
+  const range = rangeOf(read, length);
+  if (range.from >= range.to) return [];
+  const inFile = pageOfFile(place, log, owner, range, notice);
+  if (inFile.entries >= range.to - 1 && inFile.texts.length > 0) return inFile.texts;
+  if (range.keep === "first" && lastSeq(inFile.texts) < inFile.entries && inFile.texts.length > 0) {
+    return inFile.texts;
+  }
+  const isShort = inFile.entries < (log.base.entries.get(owner.createdEventId) ?? 0);
+  const after = Math.max(inFile.lastEventId, isShort ? 0 : log.base.through);
+  mustReach(place, owner, log, after);
+  const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
+  return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
+}
+
+function rangeOf(read: ReadTranscript, length: number): Range {
+  if (read.after !== undefined) {
+    const from = read.after + 1;
+    return { from, to: Math.min(from + read.limit, length + 1), keep: "first" };
+  }
+  const to = Math.min(read.before ?? Infinity, length + 1);
+  return { from: Math.max(1, to - read.limit), to, keep: "last" };
+}
+
+function lastSeq(texts: readonly string[]): number {
+  const last = texts.at(-1);
+  if (last === undefined) return 0;
+  const { seq, count } = parseEventHead(last) as TranscriptAppended;
+  return seq + count - 1;
+}
+
+/** What the file has of a page; a file that cannot serve is told of, and has nothing. */
+function pageOfFile(
+  { fs, layout }: FoundPlace,
+  log: ReadLog,
+  owner: TranscriptOwner,
+  range: Range,
+  notice: (notice: Notice) => void,
+): FilePage {
+  const { directory, transcript: path } = workerLayout(layout, owner.workerId);
+  try {
+    return guarded("read", path, () => {
+      mustBeDirectory(fs, directory, nameOf(layout, directory));
+      return withFile(fs, path, "read", (file) => {
+        const { bytes, entries, lastEventId } = endOfFile(file, owner);
+        const to = Math.min(range.to, entries + 1);
+        if (range.from >= to) return { texts: [], entries, lastEventId };
+        const texts = readTranscriptLines(file, owner, bytes, entries, { ...range, to });
+        return { texts, entries, lastEventId };
+      });
+    });
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause ?? error : error;
+    const isMissing = isNotFound(cause) || systemCode(cause) === "ENOTDIR";
+    const isOdd = isRuntimeError(error) && error.code === "store_corrupt";
+    if (!isMissing && !isOdd && !(cause instanceof DamagedLine)) throw error;
+    const nothing = { texts: [], entries: 0, lastEventId: owner.createdEventId };
+    // Of a worker that no checkpoint knows, nothing need be on disk yet.
+    if (isMissing && owner.createdEventId > log.base.through) return nothing;
+    const what = isMissing ? "is missing" : "is damaged";
+    const message = `Transcript of ${JSON.stringify(owner.workerId)} ${what}; it is read from the log`;
+    const file = nameOf(layout, path);
+    notice({ code: "transcript_rebuilt", severity: "warning", message, workerId: owner.workerId, file });
+    return nothing;
+  }
+}
+
+/** Where the last whole line of a transcript ends. Throws {@linkcode DamagedLine} for the file of somebody else. */
+function endOfFile(file: OpenFile, owner: TranscriptOwner): WholeExtent {
+  if (!hasTranscriptHeader(file, owner)) throw new DamagedLine(0);
+  const headerBytes = transcriptHeaderBytes(owner);
+  const { size } = file.stat();
+  for (let length = TAIL_BYTES;; length *= 4) {
+    const from = Math.max(headerBytes, size - length);
+    const bytes = readBytes(file, from, size - from);
+    const newline = bytes.lastIndexOf(NEWLINE);
+    const before = newline <= 0 ? -1 : bytes.lastIndexOf(NEWLINE, newline - 1);
+    if (from === headerBytes && newline === -1) {
+      return { bytes: headerBytes, entries: 0, lastEventId: owner.createdEventId };
+    }
+    if (before === -1 && from > headerBytes) continue;
+    if (!isIntact(bytes, before + 1, newline)) throw new DamagedLine(from + before + 1);
+    const marks = transcriptMarks(bytes, before + 1, newline);
+    if (marks === undefined) throw new DamagedLine(from + before + 1);
+    const lastEventId = idOf(bytes, before + 1);
+    return { bytes: from + newline + 1, entries: marks.seq + marks.count - 1, lastEventId };
+  }
+}
+
+function mustReach({ layout }: FoundPlace, owner: TranscriptOwner, log: ReadLog, after: number): void {
+  const firstKept = log.segments[0] ?? 1;
+  if (after + 1 >= firstKept) return;
+  const path = nameOf(layout, workerLayout(layout, owner.workerId).transcript);
+  throw corrupt(path, "it is missing or damaged, and the log it could be read from was pruned", {
+    eventIds: [owner.createdEventId, firstKept - 1],
+  });
+}
+
+async function fromLog(
+  place: FoundPlace,
+  log: ReadLog,
+  owner: TranscriptOwner,
+  range: Range,
+  after: number,
+): Promise<string[]> {
+  const workerIdJson = plainLines(JSON.stringify(owner.workerId));
+  const texts: string[] = [];
+  let total = 0;
+  const stretch = { segments: log.segments, after, through: log.lastEventId };
+  for await (const { bytes, start, end } of logLines(place, stretch)) {
+    const marks = transcriptMarks(bytes, start, end);
+    if (marks?.workerIdJson !== workerIdJson || marks.seq + marks.count <= range.from) continue;
+    if (marks.seq >= range.to) break;
+    const isFull = texts.length > 0 && total + end - start > limits.pageBytesMax;
+    if (isFull && range.keep === "first") break;
+    texts.push(eventText(bytes, start, end));
+    total += end - start;
+    while (total > limits.pageBytesMax && texts.length > 1) total -= texts.shift()?.length ?? 0;
+  }
+  return texts;
+}

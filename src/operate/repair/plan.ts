@@ -1,0 +1,202 @@
+/**
+ * What is to be done about findings: decided from the report alone.
+ *
+ * @module
+ */
+import { isRuntimeError } from "../../core/errors.ts";
+import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
+import { nameOf } from "../../fs/layout.ts";
+import type { Finding } from "../verify/finding.ts";
+import type { FoundPlace } from "../options.ts";
+import type { VerifyReport } from "../verify/verify.ts";
+
+/** A step of a repair. */
+export interface RepairStep {
+  /** What kind of step. */
+  readonly action:
+    /** Open the store and close it: mends ends, transcripts and projections. */
+    | "open_and_close"
+    /** Write `runtime.json` anew. */
+    | "rebuild_identity"
+    /** Set aside what was found instead of a directory; the opening recreates it. */
+    | "set_aside"
+    /** Set a checkpoint aside, so that an opening reads the log instead. */
+    | "set_checkpoint_aside"
+    /** Cut the log before the first damaged event, and transcripts with it. */
+    | "cut_log"
+    /** Cut transcripts behind the last event of a log that lost its end. */
+    | "cut_transcripts"
+    /** Nothing here can help: a backup can. */
+    | "restore_backup"
+    /** The operator has to correct `config.jsonc`. */
+    | "correct_config"
+    /** The operator has to move something away that repair cannot, while no program has the store open. */
+    | "move_away"
+    /** The operator has to run the import again: part of a stream is not a store. */
+    | "import_again";
+  /** For people. */
+  readonly message: string;
+  /** The file concerned. */
+  readonly file?: string;
+  /** The first event concerned. */
+  readonly eventId?: number;
+}
+
+/** A plan. */
+export interface RepairPlan {
+  /** The steps, in order. */
+  readonly steps: readonly RepairStep[];
+  /** Events that are lost with it. */
+  readonly lost: readonly [first: number, last: number] | null;
+}
+
+const STUCK: ReadonlySet<RepairStep["action"]> = new Set([
+  "restore_backup",
+  "correct_config",
+  "move_away",
+  "import_again",
+]);
+
+/** Returns true if the operator has to take a step before anything else. */
+export function isStuck({ action }: RepairStep): boolean {
+  return STUCK.has(action);
+}
+
+const LOG_DAMAGE: ReadonlySet<string> = new Set(["log_damaged", "log_gap", "log_inconsistent"]);
+
+/** Plans a repair. */
+export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan {
+  const steps: RepairStep[] = [];
+  const { counts, findings } = report;
+  if (counts.unfinished_import !== undefined) {
+    return {
+      steps: [{ action: "import_again", message: messageOf(findings, "unfinished_import") }],
+      lost: null,
+    };
+  }
+  if (counts.config_invalid !== undefined) {
+    steps.push({
+      action: "correct_config",
+      message: messageOf(findings, "config_invalid"),
+      file: "config.jsonc",
+    });
+  }
+  if (counts.identity_damaged !== undefined) {
+    const message = "runtime.json is written anew from what the log says";
+    steps.push({ action: "rebuild_identity", message, file: "runtime.json" });
+  }
+  steps.push(...oddSteps(findings));
+  const cutAt = firstDamaged(report);
+  const isHeld = findings.some(({ code, severity }) =>
+    code === "log_behind_transcript" && severity === "damaged"
+  );
+  const covered = counts.log_behind_checkpoint !== undefined || isHeld;
+  if (cutAt !== undefined) steps.push(...cutSteps(place, report, cutAt));
+  if (cutAt !== undefined || covered || counts.checkpoint_mismatch || counts.checkpoint_damaged) {
+    steps.push(...asideSteps(place, report, cutAt));
+  }
+  if (isHeld && cutAt === undefined) {
+    const eventId = report.lastEventId + 1;
+    const message =
+      `the events from ${eventId} on are lost; what transcripts hold of them is kept in salvage/`;
+    steps.push({ action: "cut_transcripts", message, eventId });
+  }
+  if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
+  if (!steps.some(isStuck) && (report.verdict === "healable" || steps.length > 0)) {
+    const message =
+      "the store is opened and closed, which mends its end, its transcripts and its projections";
+    steps.push({ action: "open_and_close", message });
+  }
+  // A torn end was never acknowledged, so cutting it loses nothing.
+  const lost = findings.filter(({ severity }) => severity === "damaged");
+  const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
+  const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
+  return { steps, lost: from === undefined || from > last ? null : [from, last] };
+}
+
+/** Steps for entries of the wrong kind that prevent opening. */
+function oddSteps(findings: readonly Finding[]): RepairStep[] {
+  return findings.flatMap(({ code, severity, file, message }): RepairStep[] => {
+    if (code !== "wrong_kind" || severity !== "damaged" || file === undefined) return [];
+    // Repair needs the lock to be safe, and salvage/ to set files aside.
+    return file === "lock" || file === "salvage"
+      ? [{
+        action: "move_away",
+        message: `${file}: ${message}; move it away while no program has the store open`,
+        file,
+      }]
+      : [{ action: "set_aside", message: `${file}: ${message}; it is moved to salvage/`, file }];
+  });
+}
+
+function messageOf(findings: readonly Finding[], code: string): string {
+  return findings.find((finding) => finding.code === code)?.message ?? "";
+}
+
+/** The first event that the log does not have whole. */
+function firstDamaged({ findings, firstEventId }: VerifyReport): number | undefined {
+  const damaged = findings.filter(({ code }) => LOG_DAMAGE.has(code));
+  if (damaged.length === 0) return undefined;
+  return Math.min(...damaged.map(({ eventIds, file }) => eventIds?.[0] ?? startOf(file) ?? firstEventId));
+}
+
+/** The first event of the segment that a finding is about. */
+function startOf(file: string | undefined): number | undefined {
+  const id = Number.parseInt(file?.slice("events/".length) ?? "", 10);
+  return Number.isSafeInteger(id) ? id : undefined;
+}
+
+function cutSteps(place: FoundPlace, report: VerifyReport, cutAt: number): RepairStep[] {
+  const isFounded = report.firstEventId === 1 ||
+    throughs(place).some((through) => through < cutAt && through > 0);
+  if (cutAt <= report.firstEventId && report.firstEventId > 1 || cutAt <= 1 || !isFounded) {
+    const message = `nothing whole lies before event ${cutAt}; restore a backup, or import an export`;
+    return [{ action: "restore_backup", message, eventId: cutAt }];
+  }
+  const message = `the log is cut before event ${cutAt}; what is cut off is kept in salvage/`;
+  return [{ action: "cut_log", message, eventId: cutAt }];
+}
+
+/** Checkpoints that cannot serve (any more) are set aside. */
+function asideSteps(place: FoundPlace, report: VerifyReport, cutAt: number | undefined): RepairStep[] {
+  const { layout } = place;
+  const limit = cutAt ?? report.lastEventId + 1;
+  const wrong = new Set(
+    report.findings.filter(({ code }) => code === "checkpoint_mismatch").map(({ eventIds }) => eventIds?.[0]),
+  );
+  const steps: RepairStep[] = [];
+  for (const path of [layout.checkpoint, layout.previousCheckpoint]) {
+    const through = throughOf(place, path);
+    if (through === undefined || through !== "damaged" && through < limit && !wrong.has(through)) continue;
+    const file = nameOf(layout, path);
+    const why = through === "damaged" ? "is damaged" : `does not fit the log (it covers event ${through})`;
+    steps.push({ action: "set_checkpoint_aside", message: `${file} ${why}; it is moved to salvage/`, file });
+  }
+  return steps;
+}
+
+function lostTranscripts(findings: readonly Finding[]): RepairStep[] {
+  const lost = findings.filter(({ code, severity }) =>
+    severity === "damaged" && code.startsWith("transcript_")
+  );
+  if (lost.length === 0) return [];
+  const message =
+    `${lost.length} transcripts are damaged, and the log they could be rebuilt from was pruned; ` +
+    `restore a backup`;
+  return [{ action: "restore_backup", message }];
+}
+
+function throughs(place: FoundPlace): number[] {
+  const { checkpoint, previousCheckpoint } = place.layout;
+  return [checkpoint, previousCheckpoint].map((path) => throughOf(place, path))
+    .filter((through) => typeof through === "number");
+}
+
+function throughOf({ fs, layout, runtimeId }: FoundPlace, path: string): number | "damaged" | undefined {
+  try {
+    return readCheckpoint(fs, path, runtimeId, nameOf(layout, path))?.snapshot.through;
+  } catch (error) {
+    if (isRuntimeError(error) && error.code === "store_corrupt") return "damaged";
+    throw error;
+  }
+}

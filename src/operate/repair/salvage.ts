@@ -1,0 +1,152 @@
+/**
+ * The steps of a repair that an opening does not do. Whole files are moved to
+ * `salvage/`, which takes no space and so works on a full disk; only the cut
+ * inside a segment has to copy what it cuts off, before it cuts.
+ *
+ * @module
+ */
+import { basename, join } from "@std/path";
+import type { Clock } from "../../core/clock.ts";
+import { isRuntimeError } from "../../core/errors.ts";
+import { parseEventHead } from "../../core/events.ts";
+import { freeInSalvage, moveAside } from "../../fs/aside.ts";
+import { defaultConfig } from "../../fs/place/config.ts";
+import { readBytes, withFile, withFileAsync, writeNew } from "../../fs/disk/files.ts";
+import { guarded, guardedAsync } from "../../fs/disk/faults.ts";
+import { createIdentity } from "../../fs/place/identity.ts";
+import type { OpenFile } from "../../fs/disk/file_system.ts";
+import { segmentPath } from "../../fs/layout.ts";
+import { scanLines } from "../../fs/lines/scanner.ts";
+import { eventText, idOf, isIntact } from "../../fs/lines/codec.ts";
+import { contentSize } from "../../fs/log/padding.ts";
+import { encodeName } from "../../fs/names.ts";
+import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
+import { listSegments, segmentHeader } from "../../fs/log/segments.ts";
+import { OverhangSearch } from "../../fs/recovery/witness.ts";
+import type { FoundPlace } from "../options.ts";
+import type { RepairStep } from "./plan.ts";
+
+const PART_BYTES = 1_048_576;
+
+/** Does the steps of a repair. */
+export class Salvage {
+  readonly #place: FoundPlace;
+  readonly #clock: Clock;
+
+  /** For a store whose lock is held. */
+  constructor(place: FoundPlace, clock: Clock) {
+    this.#place = place;
+    this.#clock = clock;
+  }
+
+  /** Does a step; those that are an opening's are left to it. */
+  async run(step: RepairStep): Promise<void> {
+    const { fs, layout } = this.#place;
+    if (step.action === "rebuild_identity") await this.#identity();
+    const isAside = step.action === "set_checkpoint_aside" || step.action === "set_aside";
+    if (isAside && step.file !== undefined) await moveAside(fs, layout, join(layout.directory, step.file));
+    if (step.eventId === undefined) return;
+    if (step.action === "cut_log") await this.#cut(step.eventId);
+    if (step.action === "cut_log" || step.action === "cut_transcripts") {
+      await this.#cutTranscripts(step.eventId);
+    }
+  }
+
+  async #identity(): Promise<void> {
+    const { fs, layout, runtimeId } = this.#place;
+    if (fs.stat(layout.identity) !== undefined) await moveAside(fs, layout, layout.identity);
+    const config = JSON.parse(JSON.stringify(defaultConfig));
+    await createIdentity(fs, layout, runtimeId, { createdAt: this.#createdAt(), config });
+  }
+
+  /** When the first event happened, as far as the log still tells. */
+  #createdAt(): string {
+    const { fs, layout, runtimeId } = this.#place;
+    const [first = 1] = listSegments(fs, layout, () => {}).firstEventIds;
+    const path = segmentPath(layout, first);
+    const text = guarded("read", path, () =>
+      withFile(fs, path, "read", (file) => {
+        const start = segmentHeader(runtimeId, first).length;
+        const { value } = scanLines(file, start, file.stat().size, TORN_BYTES_MAX).next();
+        const isWhole = value?.terminated === true && isIntact(value.bytes, value.start, value.end);
+        return isWhole ? eventText(value.bytes, value.start, value.end) : undefined;
+      }));
+    return (text === undefined ? undefined : timeOf(text)) ?? this.#clock.now();
+  }
+
+  /** Cuts the log before an event: later segments are moved away whole, the rest of its own is kept, then cut. */
+  async #cut(eventId: number): Promise<void> {
+    const { fs, layout } = this.#place;
+    const odd: number[] = [];
+    const { firstEventIds } = listSegments(fs, layout, (_error, id) => odd.push(id));
+    for (const segment of [...firstEventIds, ...odd].sort((a, b) => b - a)) {
+      if (segment >= eventId) await moveAside(fs, layout, segmentPath(layout, segment));
+    }
+    const own = firstEventIds.findLast((segment) => segment < eventId);
+    if (own !== undefined) await this.#cutSegment(own, eventId);
+    await fs.syncDirectory(layout.events);
+  }
+
+  async #cutSegment(segment: number, eventId: number): Promise<void> {
+    const { fs, layout, runtimeId } = this.#place;
+    const path = segmentPath(layout, segment);
+    await guardedAsync("cut", path, () =>
+      withFileAsync(fs, path, "update", async (file) => {
+        const size = contentSize(file);
+        let offset = segmentHeader(runtimeId, segment).length;
+        let expected = segment;
+        for (const line of scanLines(file, offset, size, TORN_BYTES_MAX)) {
+          const isGood = line.terminated && isIntact(line.bytes, line.start, line.end) &&
+            idOf(line.bytes, line.start) === expected;
+          if (!isGood || expected === eventId) break;
+          expected++;
+          offset = line.endOffset;
+        }
+        await this.#cutFile(file, basename(path), offset);
+      }));
+  }
+
+  /** Cuts transcripts before the lines of this event and later ones: they would prove that the log lost its end. */
+  async #cutTranscripts(eventId: number): Promise<void> {
+    const { fs, layout, runtimeId } = this.#place;
+    const search = new OverhangSearch(fs, layout, runtimeId, eventId - 1);
+    for (const workerId of search.workerIds()) {
+      for (const { path, offset } of search.inTranscript(workerId, 0)) {
+        const label = `${encodeName(workerId)}-${basename(path)}`;
+        const cut = (file: OpenFile) => this.#cutFile(file, label, offset);
+        await guardedAsync("cut", path, () => withFileAsync(fs, path, "update", cut));
+      }
+    }
+  }
+
+  /** Keeps the end of a file, then cuts it off. */
+  async #cutFile(file: OpenFile, label: string, offset: number): Promise<void> {
+    const { size } = file.stat();
+    if (offset >= size) return;
+    await this.#keep(`${label}-${offset}`, function* (): Generator<Uint8Array> {
+      for (let at = offset; at < size; at += PART_BYTES) {
+        yield readBytes(file, at, Math.min(PART_BYTES, size - at));
+      }
+    });
+    file.truncate(offset);
+    await file.syncData();
+  }
+
+  /** Keeps bytes in a new file. */
+  async #keep(label: string, chunks: () => Iterable<Uint8Array>): Promise<void> {
+    const { fs, layout } = this.#place;
+    const path = await freeInSalvage(fs, layout, label);
+    await writeNew(fs, path, chunks(), { durable: true });
+    await fs.syncDirectory(layout.salvage);
+  }
+}
+
+/** The time of an event; `undefined` if the text is not an event. */
+function timeOf(text: string): string | undefined {
+  try {
+    return parseEventHead(text).at;
+  } catch (error) {
+    if (!isRuntimeError(error)) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * Backup: a copy of a store that is a store itself, taken while a writer may
+ * be at work. What is there already is not written again: a segment that has
+ * the same bytes, and the beginnings of the last segment and of transcripts.
+ *
+ * The order makes it consistent: first the checkpoint is read, then the log is
+ * copied, then the part of each transcript that the checkpoint covers, then the
+ * rest of the log up to its current end, so that it includes the purge of every
+ * worker whose transcript was missing. The checkpoint is written after
+ * everything it depends on is synced, and `runtime.json` of a new copy last. If
+ * segments are pruned before they are copied, all of this starts over with the
+ * newest checkpoint.
+ *
+ * @module
+ */
+import { invalidRequest, RuntimeError } from "../../core/errors.ts";
+import type { RuntimeId, WorkerId } from "../../core/ids.ts";
+import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
+import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
+import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
+import { closeQuietly, makeDirectory, openIfThere, readSmallFile, replaceFile } from "../../fs/disk/files.ts";
+import { corrupt, guarded, guardedAsync } from "../../fs/disk/faults.ts";
+import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
+import {
+  absolutePath,
+  nameOf,
+  runtimeLayout,
+  runtimesDirectory,
+  segmentPath,
+  workerLayout,
+} from "../../fs/layout.ts";
+import { newOwner, takeLock } from "../../fs/place/lock.ts";
+import { decodeName } from "../../fs/names.ts";
+import { removeSegments } from "../../fs/log/pruning.ts";
+import { cursorExpired } from "../../fs/log/segments.ts";
+import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { copyFile, isPrefix } from "./copy_file.ts";
+import { LogFollower } from "../read/follower.ts";
+import { logLines, openSegment } from "../read/log_lines.ts";
+import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
+import { removeTree } from "../remove_tree.ts";
+import { untilSteady } from "../steady.ts";
+import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
+
+/** Bytes at the end of a transcript that are compared: verifying the copy looks at all of them. */
+const SAMPLE_BYTES = 4_096;
+
+/** Options of {@linkcode backup}. */
+export interface BackupOptions extends OperationOptions {
+  /** Root directory of the copy. A copy of the same runtime that is there already is brought up to date. */
+  readonly to: string | URL;
+  /** Whether to verify the whole copy afterwards. @default {true} */
+  readonly verify?: boolean | undefined;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
+
+/** What was copied. */
+export interface BackupReport {
+  /** The runtime. */
+  readonly runtimeId: RuntimeId;
+  /** The directory of the copy. */
+  readonly directory: string;
+  /** The last event in it. */
+  readonly lastEventId: number;
+  /** Bytes written. */
+  readonly copiedBytes: number;
+  /** Bytes that were there already, and are the same. */
+  readonly keptBytes: number;
+  /** Segments of the log: those written, and those that were there. */
+  readonly segments: { readonly copied: number; readonly kept: number };
+  /** What verifying the copy found, unless it was not asked for. */
+  readonly verified: VerifyReport | undefined;
+}
+
+/**
+ * Copies a store to another root, or brings an older copy up to date.
+ * Requires `--allow-read` of both and `--allow-write` of `to`; the source is
+ * not touched. Throws `store_corrupt` when the source is damaged or the copy
+ * went its own way (somebody opened it as a store and wrote to it): then
+ * nothing that was there is changed. Throws `cursor_expired` if a writer keeps
+ * pruning what is to be copied next, however often the copy begins again.
+ */
+export async function backup(location: StoreLocation, options: BackupOptions): Promise<BackupReport> {
+  const fs = options.fileSystem ?? new DenoFileSystem();
+  const place = findPlace(fs, location);
+  const to = absolutePath(options.to);
+  const target = { ...place, layout: runtimeLayout(to, place.runtimeId) };
+  if (isSameDirectory(fs, place.layout.directory, target.layout.directory)) {
+    throw invalidRequest("back up", "the copy must lie elsewhere");
+  }
+  const meter = new Meter(options);
+  let lock: FileLock | undefined;
+  try {
+    const copy = await untilSteady(async () => {
+      const newest = readNewest(place);
+      const follower = new LogFollower(place, () => {});
+      await follower.begin();
+      if (follower.damage !== undefined) throw follower.damage;
+      lock ??= await makeTarget(target, to);
+      const copy = new BackupCopy(place, target, follower, meter);
+      await copy.run(newest);
+      return copy;
+    });
+    lock?.release();
+    const verified = options.verify === false ? undefined : await verifyPlace(target, options);
+    const { copiedBytes, keptBytes, copiedSegments: copied, keptSegments: kept, lastEventId } = copy;
+    const { runtimeId } = place;
+    const { directory } = target.layout;
+    return {
+      runtimeId,
+      directory,
+      lastEventId,
+      copiedBytes,
+      keptBytes,
+      segments: { copied, kept },
+      verified,
+    };
+  } finally {
+    lock?.release();
+  }
+}
+
+/** Returns whether both paths name the same directory, also through a link above it. */
+function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
+  if (one === other) return true;
+  const [here, there] = guarded("back up", one, () => [fs.identity(one), fs.identity(other)]);
+  if (here === undefined || there === undefined || here.inode === 0) return false;
+  return here.inode === there.inode && here.device === there.device;
+}
+
+/** The newest checkpoint with its bytes; the file may be replaced while it is read. */
+function readNewest(place: FoundPlace): { checkpoint: Checkpoint; bytes: Uint8Array } | undefined {
+  const { fs, layout, runtimeId } = place;
+  for (const path of [layout.checkpoint, layout.previousCheckpoint, layout.checkpoint]) {
+    try {
+      const checkpoint = readCheckpoint(fs, path, runtimeId, nameOf(layout, path));
+      const bytes = readSmallFile(fs, path, Number.MAX_SAFE_INTEGER);
+      const again = readCheckpoint(fs, path, runtimeId, nameOf(layout, path));
+      if (checkpoint === undefined || bytes === undefined || again === undefined) continue;
+      if (again.snapshot.through === checkpoint.snapshot.through && bytes.length === checkpoint.bytes) {
+        return { checkpoint, bytes };
+      }
+    } catch (error) {
+      if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
+    }
+  }
+  return undefined;
+}
+
+async function makeTarget({ fs, layout }: FoundPlace, root: string): Promise<FileLock> {
+  await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
+  await makeDirectory(fs, runtimesDirectory(root));
+  await makeDirectory(fs, layout.directory);
+  const owner = newOwner(Date.now);
+  const lock = await takeLock(fs, layout, owner);
+  try {
+    await makeDirectory(fs, layout.events, "events");
+    await makeDirectory(fs, layout.workers, "workers");
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+class BackupCopy {
+  readonly #from: FoundPlace;
+  readonly #to: FoundPlace;
+  readonly #follower: LogFollower;
+  readonly #meter: Meter;
+  /** Segments that were copied or compared before. */
+  readonly #seen = new Set<number>();
+  copiedBytes = 0;
+  keptBytes = 0;
+  copiedSegments = 0;
+  keptSegments = 0;
+
+  constructor(from: FoundPlace, to: FoundPlace, follower: LogFollower, meter: Meter) {
+    this.#from = from;
+    this.#to = to;
+    this.#follower = follower;
+    this.#meter = meter;
+  }
+
+  async run(newest: { checkpoint: Checkpoint; bytes: Uint8Array } | undefined): Promise<void> {
+    const { layout: from } = this.#from;
+    const { fs, layout: to } = this.#to;
+    this.#mustHold(newest?.checkpoint.position.segment ?? 1);
+    await this.#check();
+    // The log first: if interrupted in between, a copy whose transcripts are ahead of its log would be refused.
+    await this.#segments();
+    if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
+    const { segment: last } = this.#follower.position ?? { segment: 1 };
+    // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
+    await this.#follower.advance();
+    if (this.#follower.damage !== undefined) throw this.#follower.damage;
+    // Segments pruned since are in the copy, as long as the log goes on from its last segment.
+    this.#mustHold(last);
+    await this.#segments();
+    await this.#removePurged();
+    await fs.syncDirectory(to.workers);
+    if (newest !== undefined) await this.#small(to.checkpoint, newest.bytes);
+    for (const name of ["config", "identity"] as const) {
+      const bytes = readSmallFile(this.#from.fs, from[name], 65_536);
+      if (bytes !== undefined) await this.#small(to[name], bytes);
+    }
+  }
+
+  /** Goes through the log of the source: nothing damaged may take the place of a good copy. */
+  async #check(): Promise<void> {
+    const { segments, lastEventId } = this.#follower;
+    this.#meter.stage("check", sizeOf(this.#from, segments), "bytes");
+    const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
+    for await (const _line of logLines(this.#from, stretch, this.#meter)) continue;
+    await this.#mustContinue();
+  }
+
+  /** Throws `cursor_expired` if a segment was pruned. */
+  #mustHold(segment: number): void {
+    const [oldest = 1] = this.#follower.segments;
+    if (segment < oldest) throw cursorExpired(segment - 1, oldest);
+  }
+
+  /** The last event in the copy. */
+  get lastEventId(): number {
+    return this.#follower.lastEventId;
+  }
+
+  /** The copy must be an earlier state of the source. */
+  async #mustContinue(): Promise<void> {
+    const { fs, layout } = this.#to;
+    const { segments, position } = this.#follower;
+    for (const segment of this.#copied()) {
+      const path = segmentPath(layout, segment);
+      if (segments.includes(segment) || segment < (segments[0] ?? 1)) continue;
+      throw wentItsOwnWay(nameOf(layout, path));
+    }
+    const last = this.#copied().at(-1);
+    if (last !== undefined && last < (segments[0] ?? 1)) {
+      if (fs.stat(layout.identity) !== undefined) {
+        const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
+        throw corrupt("events", reason);
+      }
+      // A new copy starts over if the source was pruned meanwhile.
+      await removeSegments(fs, layout, this.#copied());
+    }
+    for (const segment of segments) {
+      const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(layout, segment)];
+      const size = guarded("stat", copy, () => fs.stat(copy)?.size);
+      if (size === undefined) continue;
+      const sourceSize = segment === position?.segment ? position.offset : this.#sizeOf(segment);
+      const isEarlier = size <= sourceSize && isPrefix(this.#from.fs, copy, source, size);
+      if (!isEarlier) throw wentItsOwnWay(nameOf(layout, copy));
+    }
+  }
+
+  #copied(): readonly number[] {
+    const { fs, layout } = this.#to;
+    const names = guarded("list", layout.events, () => fs.list(layout.events));
+    return names.map(({ name }) => Number.parseInt(name, 10)).filter((id) => id > 0).sort((a, b) => a - b);
+  }
+
+  async #segments(): Promise<void> {
+    const { segments, position } = this.#follower;
+    const wanted = segments.filter((segment) => segment <= (position?.segment ?? 1));
+    this.#meter.stage("log", sizeOf(this.#from, wanted), "bytes");
+    for (const segment of wanted) {
+      const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(this.#to.layout, segment)];
+      const isLast = segment === position?.segment;
+      const size = isLast ? position?.offset ?? 0 : this.#sizeOf(segment);
+      const have = this.#to.fs.stat(copy)?.size;
+      const isSeen = this.#seen.has(segment);
+      this.#seen.add(segment);
+      if (have === size && isSeen) continue;
+      if (have === size) {
+        this.keptBytes += size;
+        this.keptSegments++;
+      } else {
+        await copyFile(this.#from.fs, source, copy, size, { durable: true, meter: this.#meter });
+        this.copiedBytes += size;
+        this.copiedSegments++;
+      }
+    }
+    await this.#to.fs.syncDirectory(this.#to.layout.events);
+  }
+
+  /** Throws `cursor_expired` if the segment was pruned. */
+  #sizeOf(segment: number): number {
+    const file = openSegment(this.#from, segment);
+    try {
+      return guarded("stat", segmentPath(this.#from.layout, segment), () => file.stat().size);
+    } finally {
+      closeQuietly(file);
+    }
+  }
+
+  /** Copies what the checkpoint counts of each transcript. One that is not there any more was purged since. */
+  async #transcripts(rows: readonly CheckpointRow[]): Promise<void> {
+    this.#meter.stage("transcripts", rows.length, "workers");
+    const { runtimeId } = this.#from;
+    // One that a power cut takes from the copy is rebuilt from the log, unless that was pruned.
+    const isPruned = (this.#follower.segments[0] ?? 1) > 1;
+    for (const row of rows) {
+      this.#meter.add(1);
+      const source = workerLayout(this.#from.layout, row.workerId).transcript;
+      const owner = { runtimeId, workerId: row.workerId, createdEventId: row.createdEventId };
+      try {
+        if (hasHeader(this.#from, source, owner)) await this.#transcript(row, source, isPruned);
+      } catch (error) {
+        if (hasHeader(this.#from, source, owner)) throw error;
+      }
+    }
+  }
+
+  /** Removes files of workers purged since the older copy was made; its log contains the purges by now. */
+  async #removePurged(): Promise<void> {
+    const { fs, layout, runtimeId } = this.#to;
+    for (const { name, kind } of guarded("list", layout.workers, () => fs.list(layout.workers))) {
+      const workerId = kind === "directory" ? decodeName(name) : undefined;
+      if (workerId === undefined) continue;
+      const { directory, transcript } = workerLayout(layout, workerId);
+      const createdEventId = this.#follower.ledger.worker(workerId as WorkerId)?.createdEventId;
+      if (createdEventId === undefined) await removeTree(fs, directory);
+      else if (!hasHeader(this.#to, transcript, { runtimeId, workerId, createdEventId })) {
+        guarded("remove", transcript, () => fs.remove(transcript));
+      }
+    }
+  }
+
+  async #transcript(row: CheckpointRow, source: string, durable: boolean): Promise<void> {
+    const { workerId, transcriptBytes, transcriptSynced } = row;
+    const { directory, transcript: copy } = workerLayout(this.#to.layout, workerId);
+    const size = guarded("stat", source, () => this.#from.fs.stat(source)?.size ?? 0);
+    // A power cut may have taken unsynced lines; the log of the copy has them, too.
+    const bytes = Math.min(size, transcriptBytes ?? size);
+    if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes ?? 0)) return;
+    const have = this.#to.fs.stat(copy)?.size ?? -1;
+    if (have === bytes && isPrefix(this.#from.fs, copy, source, have, SAMPLE_BYTES)) {
+      this.keptBytes += have;
+      return;
+    }
+    guarded("make directory", directory, () => this.#to.fs.makeDirectory(directory));
+    await copyFile(this.#from.fs, source, copy, bytes, { durable });
+    this.copiedBytes += bytes;
+  }
+
+  async #small(path: string, bytes: Uint8Array): Promise<void> {
+    const found = readSmallFile(this.#to.fs, path, Number.MAX_SAFE_INTEGER);
+    if (found?.length === bytes.length && found.every((byte, index) => byte === bytes[index])) {
+      this.keptBytes += bytes.length;
+      return;
+    }
+    await replaceFile(this.#to.fs, path, [bytes], { durable: true });
+    this.copiedBytes += bytes.length;
+  }
+}
+
+/** Returns true if the transcript of this worker exists, rather than that of a later worker with its id. */
+function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): boolean {
+  return guarded("read", path, () => {
+    if (fs.stat(path)?.kind !== "file") return false;
+    const file = openIfThere(fs, path);
+    if (file === undefined) return false;
+    try {
+      return hasTranscriptHeader(file, owner);
+    } finally {
+      closeQuietly(file);
+    }
+  });
+}
+
+function sizeOf({ fs, layout }: FoundPlace, segments: readonly number[]): number {
+  return segments.reduce((sum, segment) => sum + (fs.stat(segmentPath(layout, segment))?.size ?? 0), 0);
+}
+
+function wentItsOwnWay(file: string): RuntimeError {
+  const reason = "the copy holds events that the source does not have; begin a new copy elsewhere";
+  return corrupt(file, reason);
+}

@@ -1,0 +1,252 @@
+/**
+ * Export: all of a runtime, or one worker, as one stream of JSON lines. Takes
+ * no lock; what a writer adds meanwhile is not in it.
+ *
+ * @module
+ */
+import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { parseEvent } from "../../core/events.ts";
+import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
+import { plainLines } from "../../core/json.ts";
+import { takeSnapshot } from "../../core/snapshots.ts";
+import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
+import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
+import { corrupt, guarded, located } from "../../fs/disk/faults.ts";
+import type { FileSystem } from "../../fs/disk/file_system.ts";
+import { readIdentity } from "../../fs/place/identity.ts";
+import { nameOf, segmentPath, workerLayout } from "../../fs/layout.ts";
+import { scanLines } from "../../fs/lines/scanner.ts";
+import { eventText, idOf, isIntact } from "../../fs/lines/codec.ts";
+import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
+import { segmentSpot } from "../../fs/log/segments.ts";
+import { hasTranscriptHeader, transcriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
+import { LogFollower } from "../read/follower.ts";
+import { logLines } from "../read/log_lines.ts";
+import {
+  absoluteLocation,
+  findPlace,
+  type FoundPlace,
+  Meter,
+  type OperationOptions,
+  type StoreLocation,
+} from "../options.ts";
+import { purgedSince } from "../read/purged_since.ts";
+import type { WorkerName } from "../read/view.ts";
+
+/** Options of {@linkcode exportRuntime}. */
+export interface ExportOptions extends OperationOptions {
+  /**
+   * Only this worker. The stream is then that of a runtime which holds only
+   * this worker: its events are numbered anew, and each keeps its number in
+   * `originalId`. It can be imported as a runtime of its own.
+   */
+  readonly worker?: WorkerName | undefined;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
+
+/**
+ * All of a runtime, or one worker, as a stream of JSON lines (the format is
+ * in the first line). Requires `--allow-read` of the store. An import of the
+ * stream, exported again, gives the same stream. Throws `store_corrupt` when
+ * the log is damaged, `worker_not_found`, and `cursor_expired` for a worker
+ * whose first events were pruned, and when a writer prunes or purges what is
+ * still to be read: then another try begins with what is kept.
+ */
+export function exportRuntime(
+  location: StoreLocation,
+  options: ExportOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  // Resolved before the first step, when the process may already be in another directory.
+  return exportFrom(absoluteLocation(location), options);
+}
+
+async function* exportFrom(
+  location: StoreLocation,
+  options: ExportOptions,
+): AsyncGenerator<Uint8Array, void, void> {
+  const fs = options.fileSystem ?? new DenoFileSystem();
+  const place = findPlace(fs, location);
+  const follower = new LogFollower(place, () => {});
+  await follower.begin();
+  if (follower.damage !== undefined) throw follower.damage;
+  const { worker } = options;
+  const meter = new Meter(options);
+  meter.stage("export", sizeOf(place, follower), "bytes");
+  const lines = worker === undefined
+    ? allLines(place, follower, meter)
+    : workerLines(place, follower, workerIdOf(worker, place.runtimeId), meter);
+  yield* encodeStream(lines);
+}
+
+function sizeOf({ fs, layout }: FoundPlace, { segments }: LogFollower): number {
+  return segments.reduce((sum, segment) => {
+    const path = segmentPath(layout, segment);
+    return sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0);
+  }, 0);
+}
+
+function header(place: FoundPlace, firstEventId: number, lastEventId: number): ExportHeader {
+  const { fs, layout, runtimeId } = place;
+  const createdAt = createdAtOf(place);
+  const config = readSmallFile(fs, layout.config, 65_536);
+  return {
+    format: EXPORT_FORMAT,
+    version: EXPORT_VERSION,
+    runtimeId,
+    createdAt,
+    firstEventId,
+    lastEventId,
+    ...(config === undefined ? {} : { config: new TextDecoder().decode(config) }),
+  };
+}
+
+function createdAtOf({ fs, layout, runtimeId }: FoundPlace): string {
+  try {
+    return readIdentity(fs, layout, runtimeId)?.createdAt ?? "";
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    return "";
+  }
+}
+
+async function* allLines(
+  place: FoundPlace,
+  follower: LogFollower,
+  meter: Meter,
+): AsyncGenerator<string, void, void> {
+  const { segments, lastEventId } = follower;
+  const firstEventId = segments[0] ?? 1;
+  yield plainLines(JSON.stringify(header(place, firstEventId, lastEventId)));
+  if (firstEventId > 1) yield* prunedLines(place, follower, firstEventId);
+  const stretch = { segments, after: firstEventId - 1, through: lastEventId };
+  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+    yield checkedText(place, segments, id, eventText(bytes, start, end));
+  }
+}
+
+/** What stands for the events that were pruned: the state at the end, whichever checkpoint it was read from. */
+async function* prunedLines(
+  place: FoundPlace,
+  { ledger, lastEventId }: LogFollower,
+  firstEventId: number,
+): AsyncGenerator<string, void, void> {
+  const { through, runtimeJson, workers } = takeSnapshot(ledger);
+  yield `{"snapshot":{"through":${through},"runtime":${runtimeJson}}}`;
+  for (const { workerId, json } of workers) {
+    const createdEventId = ledger.worker(workerId)?.createdEventId ?? 0;
+    yield `{"snapshotWorker":{"createdEventId":${createdEventId},"part":${json}}}`;
+  }
+  const missing: TranscriptOwner[] = [];
+  for (const { record: { workerId }, createdEventId, transcriptLength } of ledger.workers()) {
+    if (createdEventId >= firstEventId || transcriptLength === 0) continue;
+    const owner = { runtimeId: place.runtimeId, workerId, createdEventId };
+    if (!(yield* oldTranscript(place, owner, firstEventId))) missing.push(owner);
+  }
+  const [purged] = await purgedSince(place, lastEventId, missing);
+  if (purged !== undefined) throw purgedWorker(purged, firstEventId);
+}
+
+/** Yields the transcript of a worker whose first events were pruned; returns `false` if there is no such file. */
+function* oldTranscript(
+  { fs, layout }: FoundPlace,
+  owner: TranscriptOwner,
+  firstEventId: number,
+): Generator<string, boolean, void> {
+  const path = workerLayout(layout, owner.workerId).transcript;
+  const file = guarded("open", path, () => openIfThere(fs, path));
+  if (file === undefined) return false;
+  try {
+    if (!hasTranscriptHeader(file, owner)) return false;
+    const start = transcriptHeader(owner).length;
+    for (const line of scanLines(file, start, file.stat().size, TORN_BYTES_MAX)) {
+      if (idOf(line.bytes, line.start) >= firstEventId) return true;
+      if (!line.terminated || !isIntact(line.bytes, line.start, line.end)) {
+        throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be read from was pruned", {
+          byteOffset: line.offset,
+        });
+      }
+      const text = eventText(line.bytes, line.start, line.end);
+      located({ file: nameOf(layout, path), byteOffset: line.offset }, () => parseEvent(text));
+      yield `{"transcriptEvent":${text}}`;
+    }
+    return true;
+  } finally {
+    file.close();
+  }
+}
+
+async function* workerLines(
+  place: FoundPlace,
+  follower: LogFollower,
+  workerId: WorkerId,
+  meter: Meter,
+): AsyncGenerator<string, void, void> {
+  const { segments, lastEventId, ledger } = follower;
+  const state = ledger.worker(workerId);
+  if (state === undefined) {
+    const message = `Cannot export worker ${JSON.stringify(workerId)}: there is no such worker`;
+    throw new RuntimeError("worker_not_found", message, { workerId });
+  }
+  const { createdEventId, createdAt } = state;
+  const firstEventId = segments[0] ?? 1;
+  if (createdEventId < firstEventId) throw prunedWorker(workerId, createdEventId, firstEventId);
+  const stretch = { segments, after: createdEventId - 1, through: lastEventId };
+  // The number of events stands in the first line: count first, then write.
+  let count = 1;
+  for await (const _text of eventsOfWorker(place, stretch, workerId)) count++;
+  const { config: _config, ...head } = header(place, 1, count);
+  yield plainLines(JSON.stringify({ ...head, createdAt, workerId }));
+  yield runtimeCreated(place.runtimeId, createdAt);
+  let id = 1;
+  for await (const text of eventsOfWorker(place, stretch, workerId, meter)) yield renumbered(text, ++id);
+}
+
+/** The event that a runtime begins with. */
+function runtimeCreated(runtimeId: RuntimeId, at: string): string {
+  return plainLines(JSON.stringify({ id: 1, at, type: "runtime.created", runtimeId }));
+}
+
+async function* eventsOfWorker(
+  place: FoundPlace,
+  stretch: { readonly segments: readonly number[]; readonly after: number; readonly through: number },
+  workerId: WorkerId,
+  meter?: Meter,
+): AsyncGenerator<string, void, void> {
+  const mark = plainLines(JSON.stringify(workerId));
+  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+    const text = eventText(bytes, start, end);
+    const isCandidate = text.includes(mark) || text.includes('"type":"runtime.stopped"');
+    if (!isCandidate) continue;
+    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEvent(text));
+    if (event.type === "runtime.stopped" || ("workerId" in event && event.workerId === workerId)) yield text;
+  }
+}
+
+/** Checks that a text is an event: nothing is exported that could not be imported. */
+function checkedText(place: FoundPlace, segments: readonly number[], id: number, text: string): string {
+  located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
+  return text;
+}
+
+const ORIGINAL = /,"originalId":\d+\}$/;
+
+/** An event under a new number, with the number that it had first at its end. */
+function renumbered(text: string, id: number): string {
+  const comma = text.indexOf(",");
+  const original = ORIGINAL.test(text) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;
+  return `{"id":${id}${text.slice(comma, -1)}${original}}`;
+}
+
+function purgedWorker({ workerId, createdEventId }: TranscriptOwner, firstEventId: number): RuntimeError {
+  const message = `Cannot export worker ${JSON.stringify(workerId)}: it was purged meanwhile; export again`;
+  return new RuntimeError("cursor_expired", message, { after: createdEventId - 1, firstEventId });
+}
+
+function prunedWorker(workerId: WorkerId, createdEventId: number, firstEventId: number): RuntimeError {
+  const message = `Cannot export worker ${
+    JSON.stringify(workerId)
+  }: its first events were pruned; export the whole runtime`;
+  return new RuntimeError("cursor_expired", message, { after: createdEventId - 1, firstEventId });
+}

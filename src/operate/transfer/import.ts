@@ -1,0 +1,206 @@
+/**
+ * Import: a new store from an export stream. Never overwrites. The store is
+ * made under a temporary name, verified, and renamed last.
+ *
+ * @module
+ */
+import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { type EventRecord, parseEvent } from "../../core/events.ts";
+import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
+import { limits } from "../../core/limits.ts";
+import { Slices } from "../../core/turn.ts";
+import { readConfig } from "../../fs/place/config.ts";
+import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
+import { writeNew } from "../../fs/disk/files.ts";
+import { corrupt } from "../../fs/disk/faults.ts";
+import type { FileSystem } from "../../fs/disk/file_system.ts";
+import { updateConfigSnapshot } from "../../fs/place/identity.ts";
+import { absolutePath, runtimeLayout } from "../../fs/layout.ts";
+import {
+  badStream,
+  decodeStream,
+  EXPORT_FORMAT,
+  EXPORT_VERSION,
+  type ExportHeader,
+} from "./export_format.ts";
+import { ImportPlace } from "./import_place.ts";
+import { ImportedStore, type ImportTarget } from "./imported_store.ts";
+import { Meter, type OperationOptions } from "../options.ts";
+import { checkedPrelude } from "./prelude.ts";
+import { untilAborted } from "./until_aborted.ts";
+import { verifyPlace } from "../verify/verify.ts";
+
+/** The highest event id accepted: the runtime must be able to continue after it. */
+const EVENT_ID_MAX = 2 ** 52;
+
+/** Options of {@linkcode importRuntime}. */
+export interface ImportOptions extends OperationOptions {
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+  /** Bytes of the stream, where known, for the progress. */
+  readonly totalBytes?: number | undefined;
+  /** Only read the stream to its end and check it; write nothing. @default {false} */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What was imported. */
+export interface ImportReport {
+  /** The runtime. */
+  readonly runtimeId: RuntimeId;
+  /** Its new directory. */
+  readonly directory: string;
+  /** Events written. */
+  readonly events: number;
+  /** The last event. */
+  readonly lastEventId: number;
+  /** Workers. */
+  readonly workers: number;
+}
+
+/**
+ * Creates a new store below the root directory `to` from an export stream, keeping
+ * ids, times and texts of events. Every event is folded on the way, and the
+ * result is verified before it gets its name. Requires `--allow-read` and
+ * `--allow-write` of `to`. Throws `invalid_request` if the runtime already
+ * exists, `store_locked` if another import of it is running, and
+ * `store_corrupt` if the stream is incomplete or inconsistent; nothing is
+ * left behind then. The leftover of a killed import is cleared by the next one.
+ */
+export async function importRuntime(
+  to: string | URL,
+  stream: AsyncIterable<Uint8Array>,
+  options: ImportOptions = {},
+): Promise<ImportReport> {
+  const root = absolutePath(to);
+  const fs = options.fileSystem ?? new DenoFileSystem();
+  const meter = new Meter(options);
+  meter.stage("import", options.totalBytes ?? 0, "bytes");
+  const lines = decodeStream(untilAborted(stream, options.signal));
+  try {
+    return await importLines(fs, root, lines, meter, options);
+  } finally {
+    // Lets go of the stream, so that a file behind it is closed. What that throws would hide why the import failed.
+    await lines.return().catch(() => {});
+  }
+}
+
+async function importLines(
+  fs: FileSystem,
+  root: string,
+  lines: ReturnType<typeof decodeStream>,
+  meter: Meter,
+  options: ImportOptions,
+): Promise<ImportReport> {
+  const first = await lines.next();
+  if (first.done) throw badStream(1, "the stream is empty");
+  const header = parseHeader(first.value.text);
+  const runtimeId = inLine(1, () => parseRuntimeId(header.runtimeId));
+  const { directory } = runtimeLayout(root, runtimeId);
+  const place = options.dryRun === true ? undefined : await ImportPlace.begin(fs, root, runtimeId);
+  let store: ImportedStore | undefined;
+  try {
+    const target = place === undefined ? undefined : await prepare(fs, place, header);
+    store = new ImportedStore(target, header, runtimeId);
+    await take(lines, store, meter);
+    await store.finish();
+    const { events, lastEventId, workers } = store;
+    if (target !== undefined) await complete(target, header, runtimeId, options);
+    await place?.commit(runtimeId);
+    return { runtimeId, directory, events, lastEventId, workers };
+  } catch (error) {
+    store?.close();
+    throw place === undefined ? error : place.abandon(error);
+  }
+}
+
+/** Writes the operator's config, which applies to the writing of the store. */
+async function prepare(fs: FileSystem, { layout }: ImportPlace, header: ExportHeader): Promise<ImportTarget> {
+  if (header.config !== undefined) {
+    await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
+  }
+  return { fs, layout, config: readConfig(fs, layout.config) };
+}
+
+/** Writes `runtime.json` and verifies the whole store. Throws `store_corrupt` unless it is clean. */
+async function complete(
+  { fs, layout, config }: ImportTarget,
+  header: ExportHeader,
+  runtimeId: RuntimeId,
+  options: OperationOptions,
+): Promise<void> {
+  const createdAt = header.createdAt === "" ? new Date(0).toISOString() : header.createdAt;
+  await updateConfigSnapshot(fs, layout, runtimeId, { createdAt, config: {} }, config, true);
+  const { verdict, findings, lastEventId } = await verifyPlace({ fs, layout, runtimeId }, options, true);
+  if (verdict === "clean" && lastEventId === header.lastEventId) return;
+  const worst = findings.find(({ severity }) => severity === "damaged") ??
+    findings.find(({ severity }) => severity === "healable");
+  const { eventIds } = worst ?? {};
+  const reason = `its contents contradict each other: ${
+    worst?.message ?? `event ${lastEventId} is the last`
+  }`;
+  throw corrupt("the stream", reason, eventIds === undefined ? {} : { eventIds });
+}
+
+function parseHeader(text: string): ExportHeader {
+  let header: Partial<ExportHeader>;
+  try {
+    header = JSON.parse(text);
+  } catch {
+    throw badStream(1, "it is no JSON");
+  }
+  if (header?.format !== EXPORT_FORMAT) throw badStream(1, `it is no ${EXPORT_FORMAT} stream`);
+  const { version, runtimeId, createdAt, firstEventId, lastEventId, config = "" } = header;
+  if (typeof version === "number" && version > EXPORT_VERSION) {
+    const message = `Cannot import: the stream's version ${version} is newer than ${EXPORT_VERSION}`;
+    throw new RuntimeError("store_version", message, { file: "", found: version, supported: EXPORT_VERSION });
+  }
+  const isWhole = version === EXPORT_VERSION && typeof runtimeId === "string" &&
+    typeof createdAt === "string" && typeof config === "string" && isEventId(firstEventId) &&
+    isEventId(lastEventId) && firstEventId <= lastEventId + 1;
+  if (!isWhole) throw badStream(1, "it lacks its members");
+  if (createdAt !== "" && Number.isNaN(Date.parse(createdAt))) throw badStream(1, "createdAt is not a time");
+  return header as ExportHeader;
+}
+
+function isEventId(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= EVENT_ID_MAX;
+}
+
+/** Reads the rest of the stream into the store, in batches. */
+async function take(
+  lines: AsyncIterable<{ readonly text: string; readonly line: number; readonly bytes: number }>,
+  store: ImportedStore,
+  meter: Meter,
+): Promise<void> {
+  const slices = new Slices();
+  let batch: EventRecord[] = [];
+  let units = 0;
+  for await (const { text, line, bytes } of lines) {
+    meter.add(bytes);
+    await slices.pause();
+    if (!text.startsWith('{"id":')) {
+      inLine(line, () => store.prelude(checkedPrelude(text)));
+      continue;
+    }
+    if (bytes > limits.eventBytesMax + 1) {
+      throw badStream(line, `an event has at most ${limits.eventBytesMax} bytes`);
+    }
+    batch.push(inLine(line, () => store.record(text, parseEvent(text))));
+    units += text.length;
+    if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
+    await store.append(batch);
+    [batch, units] = [[], 0];
+  }
+  await store.append(batch);
+}
+
+function inLine<T>(line: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isRuntimeError(error)) throw error;
+    if (error.code === "store_corrupt") throw badStream(line, error.details.reason);
+    if (error.code === "invalid_request") throw badStream(line, error.details.issues.join("; "));
+    throw error;
+  }
+}

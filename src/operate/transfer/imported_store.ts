@@ -1,0 +1,243 @@
+/**
+ * A store while it is imported: the log, the transcripts and the state grow
+ * together, and a checkpoint ends it.
+ *
+ * @module
+ */
+import { type EventHead, type EventRecord, isTranscriptEvent } from "../../core/events.ts";
+import type { RuntimeId, WorkerId } from "../../core/ids.ts";
+import { isJsonObject, type JsonObject } from "../../core/json.ts";
+import { Ledger } from "../../core/ledger.ts";
+import { restoreSnapshot, takeSnapshot } from "../../core/snapshots.ts";
+import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
+import type { StoreConfig } from "../../fs/place/config.ts";
+import { corrupt } from "../../fs/disk/faults.ts";
+import type { FileSystem } from "../../fs/disk/file_system.ts";
+import type { RuntimeLayout } from "../../fs/layout.ts";
+import { LineBuffer } from "../../fs/lines/buffer.ts";
+import { LogWriter } from "../../fs/log/writer.ts";
+import { Projections } from "../../fs/workers/projections.ts";
+import { Transcripts } from "../../fs/transcripts/transcripts.ts";
+import type { PlacedLine } from "../../fs/lines/waiting_lines.ts";
+import type { ExportHeader } from "./export_format.ts";
+import { StreamStructure, type TranscriptPlace } from "./stream_structure.ts";
+
+/** Where it is written; nowhere when the stream is only checked. */
+export interface ImportTarget {
+  /** The disk. */
+  readonly fs: FileSystem;
+  /** The files. */
+  readonly layout: RuntimeLayout;
+  /** The config that came with the stream. */
+  readonly config: StoreConfig;
+}
+
+/** Transcript bytes kept in memory before they are written. */
+const TRANSCRIPT_BYTES_MAX = 16_777_216;
+const PARALLEL_SYNCS = 16;
+
+/** A store that is being imported. */
+export class ImportedStore {
+  readonly #target: ImportTarget | undefined;
+  readonly #structure: StreamStructure;
+  readonly #runtimeId: RuntimeId;
+  readonly #ledger: Ledger;
+  readonly #writer: LogWriter | undefined;
+  readonly #transcripts: Transcripts | undefined;
+  readonly #lines = new LineBuffer();
+  /** The snapshot of a pruned log, of its last event. */
+  #snapshot: { through: number; runtimeJson: string; workers: string[] } | undefined;
+  /** Events written. */
+  events = 0;
+
+  /** An empty one. */
+  constructor(target: ImportTarget | undefined, header: ExportHeader, runtimeId: RuntimeId) {
+    this.#target = target;
+    this.#structure = new StreamStructure(header);
+    this.#runtimeId = runtimeId;
+    this.#ledger = new Ledger(runtimeId);
+    if (target === undefined) return;
+    const { fs, layout, config: { limits: { segmentBytes } } } = target;
+    const start = { segments: [], lastEventId: header.firstEventId - 1, offset: Infinity, lineOffset: 0 };
+    this.#writer = new LogWriter(fs, layout, runtimeId, start, {
+      durability: "written",
+      segmentBytes,
+      notice: () => {},
+    });
+    this.#transcripts = new Transcripts(fs, layout, runtimeId, {
+      notice: () => {},
+      quarantine: () => Promise.resolve(),
+      mustReachBack: () => {},
+      rebuild: () => Promise.reject(new Error("Cannot rebuild transcript: an import is under way")),
+    });
+  }
+
+  /** The last event. */
+  get lastEventId(): number {
+    return this.#structure.lastEventId;
+  }
+
+  /** The number of workers. */
+  get workers(): number {
+    return this.#ledger.workerCount;
+  }
+
+  /** Takes a line that stands before the events of a pruned log. */
+  prelude(text: string): void {
+    const { snapshot, snapshotWorker, transcriptEvent } = parsed(text);
+    if (isJsonObject(snapshot)) {
+      const { through, runtime } = snapshot;
+      this.#structure.snapshot(through);
+      this.#snapshot = {
+        through: Number(through),
+        runtimeJson: JSON.stringify(runtime ?? null),
+        workers: [],
+      };
+    } else if (isJsonObject(snapshotWorker)) this.#snapshotWorker(snapshotWorker);
+    else if (isJsonObject(transcriptEvent)) {
+      const place = transcriptEvent as JsonObject & TranscriptPlace;
+      this.#structure.transcriptEvent(place);
+      this.#addLine(text.slice('{"transcriptEvent":'.length, -1), place);
+    } else throw corrupt("", "it is neither an event nor a line that may precede events");
+  }
+
+  /** Folds an event; gives what is to be appended. */
+  record(json: string, head: EventHead): EventRecord {
+    const isKept = this.#structure.event(head);
+    if (this.#snapshot === undefined) this.#ledger.apply(head);
+    const transcript = isTranscriptEvent(head) ? head : undefined;
+    return {
+      id: head.id,
+      workerId: "workerId" in head ? head.workerId : undefined,
+      effect: this.#effectOf(head, isKept),
+      seq: transcript?.seq ?? 0,
+      count: transcript?.count ?? 0,
+      json,
+    };
+  }
+
+  /** Writes a batch. */
+  async append(batch: readonly EventRecord[]): Promise<void> {
+    this.events += batch.length;
+    const [writer, transcripts] = [this.#writer, this.#transcripts];
+    if (writer === undefined || transcripts === undefined || batch.length === 0) return;
+    const lines = await writer.append(batch);
+    for (const [index, record] of batch.entries()) this.#take(transcripts, record, lines[index]);
+    if (transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) this.#flush(transcripts);
+  }
+
+  /** Ends the import: all is synced, and a checkpoint and the projections are written. */
+  async finish(): Promise<void> {
+    if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
+    this.#structure.end(this.#ledger);
+    const [writer, transcripts, target] = [this.#writer, this.#transcripts, this.#target];
+    if (writer === undefined || transcripts === undefined || target === undefined) return;
+    if (this.events === 0) await writer.startSegment();
+    try {
+      await writer.syncNow();
+      this.#flush(transcripts);
+      await this.#sync(transcripts);
+      await this.#checkpoint(target, writer, transcripts);
+      await this.#project(target);
+      for (const path of [target.layout.workers, target.layout.events]) await target.fs.syncDirectory(path);
+    } finally {
+      writer.close();
+      transcripts.close();
+    }
+  }
+
+  /** Closes its files, after a failure. */
+  close(): void {
+    this.#writer?.close();
+    this.#transcripts?.close();
+  }
+
+  async #checkpoint(
+    { fs, layout }: ImportTarget,
+    writer: LogWriter,
+    transcripts: Transcripts,
+  ): Promise<void> {
+    const { through, runtimeJson, workers } = takeSnapshot(this.#ledger);
+    const lengths = transcripts.lengths();
+    function* rows(): Generator<{
+      workerId: string;
+      createdEventId: number;
+      transcriptBytes: number | undefined;
+      transcriptLength: number;
+      snapshot: string;
+    }> {
+      for (const { workerId, json } of workers) {
+        const length = lengths.get(workerId);
+        if (length !== undefined) yield { workerId, ...length, snapshot: json };
+      }
+    }
+    const checkpoints = new Checkpoints(fs, layout, this.#runtimeId, () => {});
+    const { position } = writer;
+    await checkpoints.save({ runtimeId: this.#runtimeId, through, position, runtimeJson, rows: rows() });
+  }
+
+  async #project({ fs, layout, config: { displayName } }: ImportTarget): Promise<void> {
+    const projections = new Projections(fs, layout, this.#runtimeId, {
+      view: this.#ledger,
+      displayName,
+      notice: () => {},
+      quarantine: () => Promise.resolve(),
+    });
+    projections.begin();
+    const workerIds = [...this.#ledger.workers()].map(({ record }) => record.workerId);
+    projections.touch(workerIds, this.#ledger.runtime.lastEventId);
+    await projections.flush();
+  }
+
+  #snapshotWorker({ createdEventId, part }: JsonObject): void {
+    const state = isJsonObject(part) && isJsonObject(part.state) ? part.state : {};
+    const workerId = isJsonObject(state.record) ? state.record.workerId : undefined;
+    this.#structure.snapshotWorker(workerId, createdEventId, state.createdEventId);
+    this.#snapshot?.workers.push(JSON.stringify(part));
+    this.#transcripts?.create(workerId as WorkerId, Number(createdEventId));
+  }
+
+  /** The effect of an event on transcripts. Of a pruned log, only the workers of its snapshot have one. */
+  #effectOf(head: EventHead, isKept: boolean): EventRecord["effect"] {
+    if (isTranscriptEvent(head)) return isKept ? "transcript" : "none";
+    if (this.#snapshot !== undefined) return "none";
+    return head.type === "worker.created" ? "created" : head.type === "worker.purged" ? "purged" : "none";
+  }
+
+  #take(transcripts: Transcripts, record: EventRecord, line: PlacedLine | undefined): void {
+    const { workerId, effect, id, count } = record;
+    if (workerId === undefined || line === undefined) return;
+    if (effect === "created") transcripts.create(workerId, id);
+    else if (effect === "transcript") transcripts.add(workerId, line, count);
+    else if (effect === "purged") transcripts.forget(workerId);
+  }
+
+  async #sync(transcripts: Transcripts): Promise<void> {
+    const unsynced = transcripts.unsynced();
+    for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
+      const group = unsynced.slice(index, index + PARALLEL_SYNCS);
+      await Promise.all(group.map((workerId) => transcripts.sync(workerId)));
+    }
+  }
+
+  #addLine(json: string, { id, workerId, count }: TranscriptPlace): void {
+    const { lines: [line] } = this.#lines.encode([{ json }], id - 1);
+    if (line !== undefined) this.#transcripts?.add(workerId as WorkerId, line, count);
+    if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX && this.#transcripts) {
+      this.#flush(this.#transcripts);
+    }
+  }
+
+  #flush(transcripts: Transcripts): void {
+    for (const workerId of transcripts.dirty()) transcripts.flush(workerId);
+  }
+}
+
+function parsed(text: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : {};
+  } catch (cause) {
+    throw corrupt("", "it is no JSON", { cause });
+  }
+}

@@ -1,0 +1,439 @@
+/**
+ * Verifying the files beside the log: transcripts, projections, and whatever
+ * else lies in the directory.
+ *
+ * @module
+ */
+import { dirname, join } from "@std/path";
+import { crc32 } from "node:zlib";
+import { isRuntimeError } from "../../core/errors.ts";
+import { canonicalText } from "../../core/json.ts";
+import { overviewOf, workerRow } from "../../core/overview.ts";
+import type { WorkerState } from "../../core/state.ts";
+import { Slices } from "../../core/turn.ts";
+import { mustBeDirectory, readBytes, readFull, readSmallFile, withFile } from "../../fs/disk/files.ts";
+import { guarded, isNotFound } from "../../fs/disk/faults.ts";
+import type { FileStat, OpenFile } from "../../fs/disk/file_system.ts";
+import { nameOf, TEMPORARY_SUFFIX, workerLayout } from "../../fs/layout.ts";
+import { scanLines } from "../../fs/lines/scanner.ts";
+import { idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
+import { decodeName } from "../../fs/names.ts";
+import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
+import { unseal } from "../../fs/lines/sealed.ts";
+import {
+  hasTranscriptHeader,
+  transcriptHeader,
+  transcriptHeaderBytes,
+  type TranscriptOwner,
+} from "../../fs/transcripts/file.ts";
+import { AheadOfLog } from "./ahead.ts";
+import type { Expected, ExpectedTranscript } from "./expected.ts";
+import type { Finding, FindingCode, Findings, FindingSeverity } from "./finding.ts";
+import type { FoundPlace, Meter } from "../options.ts";
+import { purgedSince } from "../read/purged_since.ts";
+
+const CHUNK_BYTES = 1_048_576;
+/** The largest projection that is read, as at an opening. */
+const PROJECTION_BYTES_MAX = 268_435_456;
+
+/** What the check of the files works with. */
+export interface FilesCheck {
+  /** The store. */
+  readonly place: FoundPlace;
+  /** What the log says. */
+  readonly expected: Expected;
+  /** Whether answers have always waited for the device. */
+  readonly isSynced: boolean;
+  /** The oldest event that the log still holds. */
+  readonly firstEventId: number;
+  /** The last event of the log. */
+  readonly lastEventId: number;
+  /** What is found goes here. */
+  readonly findings: Findings;
+  /** Tells progress. */
+  readonly meter: Meter;
+}
+
+/** Result of the check of the files. */
+export interface FilesRead {
+  /** Bytes read. */
+  readonly bytes: number;
+  /** The last writer closed the store, and none has opened it since. */
+  readonly closed: boolean;
+}
+
+/** Verifies the files of every worker and the overview. */
+export async function verifyFiles(check: FilesCheck): Promise<FilesRead> {
+  const { expected: { ledger }, meter } = check;
+  const files = new FilesVerifier(check);
+  const slices = new Slices();
+  meter.stage("files", ledger.workerCount, "workers");
+  for (const state of ledger.workers()) {
+    files.worker(state);
+    meter.add(1);
+    await slices.pause();
+  }
+  files.overview();
+  const closed = await files.settle();
+  files.strays();
+  return { bytes: files.bytes, closed };
+}
+
+class FilesVerifier {
+  readonly #check: FilesCheck;
+  readonly #ahead: AheadOfLog;
+  readonly #overview: "current" | "behind" | "missing";
+  #projected: boolean | undefined;
+  /** Transcripts that differ from the log: damaged, unless their workers were purged meanwhile. */
+  readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
+  /** Findings that are healable if the store was closed all the time, and pending if a writer has opened it. */
+  readonly #healable: Finding[] = [];
+  #workers: boolean | undefined;
+  /** Bytes read. */
+  bytes = 0;
+
+  constructor(check: FilesCheck) {
+    this.#check = check;
+    this.#ahead = new AheadOfLog(check);
+    this.#overview = this.#lookAtOverview();
+  }
+
+  worker(state: WorkerState): void {
+    const { record, usage, usageByModel, ...rest } = state;
+    const { workerId } = record;
+    const { createdAt, createdEventId, lastEventId } = state;
+    const paths = workerLayout(this.#check.place.layout, workerId);
+    const transcript = this.#check.expected.transcripts.get(workerId);
+    if (transcript !== undefined && !this.#ahead.isTold(workerId, transcript.bytes)) {
+      this.#transcript(transcript, paths.transcript);
+    }
+    const projections = [
+      [paths.record, "worker", createdEventId, { workerId, createdAt, record }],
+      [paths.state, "worker-state", lastEventId, { workerId, state: rest }],
+      [paths.usage, "worker-usage", lastEventId, { workerId, usage, usageByModel }],
+    ] as const;
+    for (const [path, format, through, body] of projections) {
+      this.#projection(path, `worker-runtime/${format}`, through, body, workerId);
+    }
+    if (this.#hasWorkers) this.#temporary(paths.directory);
+  }
+
+  /**
+   * Reports broken transcripts, except those of workers purged since the log was read, and leftovers of a writer
+   * in a closed store. Returns true if it is closed.
+   */
+  async settle(): Promise<boolean> {
+    const { place, expected, lastEventId, findings } = this.#check;
+    const purged = await purgedSince(place, lastEventId, this.#suspects.map(({ owner }) => owner));
+    for (const { owner, report } of this.#suspects) if (!purged.has(owner)) report();
+    const isReopened = expected.closed && this.#ahead.loggedByNow() > lastEventId;
+    for (const finding of this.#healable) {
+      findings.add(isReopened ? { ...finding, severity: "pending" } : finding);
+    }
+    return expected.closed && !isReopened && this.#overview !== "behind";
+  }
+
+  overview(): void {
+    const { place: { layout }, expected: { ledger } } = this.#check;
+    const rows = [...ledger.workers()].map(workerRow);
+    const overview = overviewOf(ledger, undefined);
+    const { lastEventId } = ledger.runtime;
+    this.#projection(layout.overview, "worker-runtime/overview", lastEventId, { overview, rows }, undefined);
+  }
+
+  strays(): void {
+    const { place: { fs, layout }, expected: { ledger }, findings } = this.#check;
+    const known = new Set([...ledger.workers()].map(({ record }) => record.workerId as string));
+    for (const { name, kind } of this.#names(layout.workers)) {
+      const workerId = kind === "directory" ? decodeName(name) : undefined;
+      if (workerId !== undefined && (known.has(workerId) || this.#ahead.isTold(workerId, 0))) continue;
+      const message = workerId === undefined
+        ? `${JSON.stringify(name)} is none of the store's files`
+        : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
+      findings.add({ code: "foreign_entry", severity: "info", message, file: `workers/${name}` });
+    }
+    for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
+    const kept = this.#names(layout.quarantine);
+    if (kept.length === 0) return;
+    const bytes = kept.reduce(
+      (sum, { name }) => sum + (fs.stat(join(layout.quarantine, name))?.size ?? 0),
+      0,
+    );
+    const message = `${kept.length} files with ${bytes} bytes that were cut off or replaced are kept`;
+    findings.add({ code: "quarantine_kept", severity: "info", message, file: "quarantine" });
+  }
+
+  /** Reports unfinished files in a directory. */
+  #temporary(directory: string): void {
+    for (const { name } of this.#names(directory)) {
+      if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
+      const message = `${JSON.stringify(name)} was never finished`;
+      const file = nameOf(this.#check.place.layout, join(directory, name));
+      this.#check.findings.add({ code: "temporary_left", severity: "info", message, file });
+    }
+  }
+
+  #names(path: string): readonly { readonly name: string; readonly kind: string }[] {
+    const { fs } = this.#check.place;
+    return guarded("list", path, () => fs.stat(path)?.kind === "directory" ? fs.list(path) : []);
+  }
+
+  #transcript(expected: ExpectedTranscript, path: string): void {
+    const { workerId } = expected.owner;
+    const isEmpty = expected.bytes === transcriptHeader(expected.owner).length;
+    const { fs } = this.#check.place;
+    try {
+      if (guarded("stat", path, () => this.#statOf(path)) === undefined) {
+        // An empty transcript has no file yet, and one that was never written comes with the next opening.
+        if (isEmpty) return;
+        if (expected.base === transcriptHeader(expected.owner).length && expected.known && !this.#isClosed) {
+          return this.#tell("transcript_behind", "pending", "it is not written yet", path, workerId);
+        }
+        return this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
+      }
+      guarded(
+        "read",
+        path,
+        () => withFile(fs, path, "read", (file) => this.#transcriptFile(file, expected, path)),
+      );
+    } catch (error) {
+      if (!isRuntimeError(error)) throw error;
+      if (isNotFound(error.cause)) {
+        return this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
+      }
+      if (error.code !== "store_corrupt") throw error;
+      this.#transcriptBroken("transcript_damaged", error.details.reason, expected, path);
+    }
+  }
+
+  /** A file of a worker. Throws `store_corrupt` if the directory above it is a link. */
+  #statOf(path: string): FileStat | undefined {
+    const { fs, layout } = this.#check.place;
+    const directory = dirname(path);
+    mustBeDirectory(fs, directory, nameOf(layout, directory));
+    return fs.stat(path);
+  }
+
+  #transcriptFile(file: OpenFile, expected: ExpectedTranscript, path: string): void {
+    const { owner, base, bytes } = expected;
+    const headerBytes = transcriptHeaderBytes(owner);
+    if (!hasTranscriptHeader(file, owner)) {
+      if (bytes === headerBytes) return;
+      if (base === headerBytes && expected.known && !this.#isClosed && isUnwritten(file, owner)) {
+        return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId);
+      }
+      return this.#transcriptBroken(
+        "transcript_damaged",
+        "it is of another worker, or its header is damaged",
+        expected,
+        path,
+        0,
+      );
+    }
+    if (!expected.known) return;
+    const { size } = file.stat();
+    if (size < base && base === headerBytes && !this.#isClosed) {
+      return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId, size);
+    }
+    if (size < base) {
+      return this.#transcriptBroken(
+        "transcript_damaged",
+        `it ends at byte ${size} of ${base}`,
+        expected,
+        path,
+        size,
+      );
+    }
+    this.bytes += Math.min(size, bytes);
+    const isWhole = size >= bytes && checksum(file, base, bytes) === expected.crc;
+    // What the log vouches for by checksum needs no look at its lines; what only a checkpoint vouches for does.
+    const lookTo = isWhole ? base : Math.min(size, bytes);
+    const bad = badLine(file, headerBytes, lookTo, owner.createdEventId);
+    if (bad !== undefined && (bad < base || size >= bytes)) {
+      return this.#transcriptBroken("transcript_damaged", "a line of it is damaged", expected, path, bad);
+    }
+    if (isWhole && size > bytes && this.#isClosed) {
+      return this.#tell(
+        "transcript_behind",
+        "healable",
+        "bytes lie behind its end",
+        path,
+        owner.workerId,
+        bytes,
+      );
+    }
+    if (isWhole) return;
+    if (size >= bytes) {
+      return this.#transcriptBroken(
+        "transcript_damaged",
+        "it does not hold the lines of the log",
+        expected,
+        path,
+        base,
+      );
+    }
+    const severity = this.#isClosed ? "healable" : "pending";
+    this.#tell("transcript_behind", severity, `it has ${size} of ${bytes} bytes`, path, owner.workerId, size);
+  }
+
+  #transcriptBroken(
+    code: FindingCode,
+    why: string,
+    expected: ExpectedTranscript,
+    path: string,
+    byteOffset?: number,
+  ): void {
+    const { owner: { createdEventId, workerId }, synced } = expected;
+    const canHeal = createdEventId >= this.#check.firstEventId || (byteOffset ?? 0) >= synced;
+    const message = canHeal
+      ? `${why}; it is rebuilt from the log`
+      : `${why}, and the log it could be rebuilt from was pruned`;
+    const report = () =>
+      this.#tell(code, canHeal ? "healable" : "damaged", message, path, workerId, byteOffset);
+    this.#suspects.push({ owner: expected.owner, report });
+  }
+
+  #projection(
+    path: string,
+    format: string,
+    through: number,
+    body: object,
+    workerId: string | undefined,
+  ): void {
+    const { place: { fs, layout, runtimeId } } = this.#check;
+    const file = nameOf(layout, path);
+    const behind = this.#isClosed ? "healable" : "pending";
+    // In a copy nothing of it may be there: that is no damage, the next opening writes all of them.
+    const missing = this.#isClosed && this.#isProjected ? "healable" : "pending";
+    try {
+      guarded("stat", path, () => this.#statOf(path));
+      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
+      if (bytes === undefined) {
+        return this.#tell("projection_missing", missing, "it is missing", path, workerId);
+      }
+      this.bytes += bytes.length;
+      const content = unseal(bytes, { format, runtimeId }, file);
+      if (content.through !== through) {
+        const isAhead = typeof content.through === "number" && content.through > through;
+        if (isAhead && this.#isClosed) {
+          return this.#tell("projection_mismatch", "healable", "it is ahead of the log", path, workerId);
+        }
+        const message = `it is current through event ${content.through}, the log through ${through}`;
+        return this.#tell("projection_behind", behind, message, path, workerId);
+      }
+      if (saysSame(content, body)) return;
+      this.#tell("projection_mismatch", "healable", "it does not say what the log says", path, workerId);
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code === "store_version") throw error;
+      if (isNotFound(error.cause)) {
+        return this.#tell("projection_missing", missing, "it is missing", path, workerId);
+      }
+      if (error.code !== "store_corrupt") throw error;
+      this.#tell("projection_damaged", "healable", error.details.reason, path, workerId, 0);
+    }
+  }
+
+  /** True if the path of all workers is a directory. */
+  get #hasWorkers(): boolean {
+    const { fs, layout } = this.#check.place;
+    return this.#workers ??= guarded(
+      "stat",
+      layout.workers,
+      () => fs.stat(layout.workers)?.kind === "directory",
+    );
+  }
+
+  /** Whether projections were ever written here. */
+  get #isProjected(): boolean {
+    const { fs, layout } = this.#check.place;
+    return this.#projected ??= fs.stat(layout.overview) !== undefined;
+  }
+
+  /** The store was closed and all files were written: the overview is the last one. */
+  get #isClosed(): boolean {
+    return this.#check.expected.closed && this.#overview === "current";
+  }
+
+  /** Compares the overview with the end of the log; a damaged one counts as current. */
+  #lookAtOverview(): "current" | "behind" | "missing" {
+    const { place: { fs, layout: { overview: path }, runtimeId }, lastEventId } = this.#check;
+    try {
+      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX);
+      if (bytes === undefined) return "missing";
+      const { through } = unseal(bytes, { format: "worker-runtime/overview", runtimeId }, path);
+      return typeof through === "number" && through < lastEventId ? "behind" : "current";
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+      return "current";
+    }
+  }
+
+  #tell(
+    code: FindingCode,
+    severity: FindingSeverity,
+    message: string,
+    path: string,
+    workerId: string | undefined,
+    byteOffset?: number,
+  ): void {
+    const finding: Finding = {
+      code,
+      severity,
+      message,
+      file: nameOf(this.#check.place.layout, path),
+      ...(workerId === undefined ? {} : { workerId }),
+      ...(byteOffset === undefined ? {} : { byteOffset }),
+    };
+    if (severity === "healable" && this.#isClosed) this.#healable.push(finding);
+    else this.#check.findings.add(finding);
+  }
+}
+
+/** Whether a projection says what the body says; it may say more, such as the operator's name of the runtime. */
+function saysSame(content: Record<string, unknown>, body: object): boolean {
+  return Object.entries(JSON.parse(JSON.stringify(body))).every(([name, value]) => {
+    const found = content[name];
+    const isOverview = name === "overview" && typeof found === "object" && found !== null;
+    const { displayName: _, ...rest } = isOverview ? found as Record<string, unknown> : {};
+    return canonicalText(isOverview ? rest : found) === canonicalText(value);
+  });
+}
+
+/**
+ * Returns true if the writer has not started the transcript yet: the header is
+ * incomplete, or that of an earlier worker, whose files are removed after its purge.
+ */
+function isUnwritten(file: OpenFile, owner: TranscriptOwner): boolean {
+  const decoder = new TextDecoder();
+  const text = decoder.decode(readBytes(file, 0, transcriptHeaderBytes(owner)));
+  // A part of it; or all of it, written since the last look.
+  if (decoder.decode(transcriptHeader(owner)).startsWith(text)) return true;
+  const earlier = Number(/"createdEventId":(\d+)/.exec(text)?.[1]);
+  return earlier < owner.createdEventId && hasTranscriptHeader(file, { ...owner, createdEventId: earlier });
+}
+
+function checksum(file: OpenFile, from: number, to: number): number {
+  const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(1, to - from)));
+  let crc = 0;
+  for (let at = from; at < to;) {
+    const length = readFull(file, buffer.subarray(0, Math.min(buffer.length, to - at)), at);
+    if (length === 0) return -1;
+    crc = crc32(buffer.subarray(0, length), crc);
+    at += length;
+  }
+  return crc;
+}
+
+/** Offset of the first line of a transcript that is not whole or not in its place. */
+function badLine(file: OpenFile, from: number, to: number, createdEventId: number): number | undefined {
+  let lastId = createdEventId;
+  let seq = 1;
+  for (const { bytes, start, end, terminated, offset } of scanLines(file, from, to, TORN_BYTES_MAX)) {
+    const marks = terminated && isIntact(bytes, start, end) ? transcriptMarks(bytes, start, end) : undefined;
+    const id = idOf(bytes, start);
+    if (marks === undefined || marks.seq !== seq || id <= lastId) return offset;
+    seq += marks.count;
+    lastId = id;
+  }
+  return undefined;
+}

@@ -1,0 +1,33 @@
+/**
+ * Verification that files are files and directories are directories, for paths
+ * that no other check covers. Nothing is opened.
+ *
+ * @module
+ */
+import { isRuntimeError } from "../../core/errors.ts";
+import { mustBeDirectory, mustBeFile } from "../../fs/disk/files.ts";
+import { guarded } from "../../fs/disk/faults.ts";
+import { nameOf } from "../../fs/layout.ts";
+import type { Findings } from "./finding.ts";
+import type { FoundPlace } from "../options.ts";
+
+/** Reports a wrong kind at the paths of the lock, its owner and the directories of the store. */
+export function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
+  // The next opening moves a wrong owner.json aside. Anything else makes it refuse, or fail later.
+  const places = [
+    [layout.lock, mustBeFile, "damaged"],
+    [layout.owner, mustBeFile, "healable"],
+    [layout.workers, mustBeDirectory, "damaged"],
+    [layout.quarantine, mustBeDirectory, "damaged"],
+    [layout.salvage, mustBeDirectory, "damaged"],
+  ] as const;
+  for (const [path, check, severity] of places) {
+    const file = nameOf(layout, path);
+    try {
+      guarded("stat", path, () => check(fs, path, file));
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+      findings.add({ code: "wrong_kind", severity, message: error.details.reason, file });
+    }
+  }
+}

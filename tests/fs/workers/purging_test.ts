@@ -1,0 +1,157 @@
+// Purging: the files of a worker go, and nothing that is not the store's.
+
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
+import type { DirectoryEntry } from "../../../src/fs/disk/file_system.ts";
+import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, refused, speak } from "../place.ts";
+
+diskTest("purge() removes the worker's directory", async (place) => {
+  const runtime = await place.open();
+  await speak(runtime, "a", ["one"]);
+  await runtime.flush();
+  assert(place.names("workers/a").includes("transcript.jsonl"));
+  await runtime.worker("a").stop();
+  await runtime.worker("a").purge();
+  await runtime.flush();
+  assertEquals(place.names("workers"), []);
+  await runtime.close();
+  const again = await place.open();
+  assertEquals(again.workers().items, []);
+  assertEquals(codesOf(again), []);
+});
+
+diskTest("purge() leaves files that are none of the store's, and tells", async (place) => {
+  const runtime = await place.open();
+  await speak(runtime, "a", ["one"]);
+  await runtime.flush();
+  Deno.writeTextFileSync(place.path("workers/a/notes.txt"), "mine");
+  await runtime.worker("a").stop();
+  await runtime.worker("a").purge();
+  assertEquals(diagnosticOf(runtime, "foreign_entry").workerId, "a");
+  assertEquals(place.names("workers/a"), ["notes.txt"]);
+  assertEquals(Deno.readTextFileSync(place.path("workers/a/notes.txt")), "mine");
+});
+
+diskTest("purge() leaves a link in the place of the directory, and what it leads to", async (place) => {
+  const runtime = await place.open();
+  await speak(runtime, "a", ["one"]);
+  await runtime.flush();
+  const elsewhere = join(place.root, "elsewhere");
+  Deno.renameSync(place.path("workers/a"), elsewhere);
+  Deno.symlinkSync(elsewhere, place.path("workers/a"));
+  await runtime.worker("a").stop();
+  await runtime.worker("a").purge();
+  assert([...Deno.readDirSync(elsewhere)].some(({ name }) => name === "transcript.jsonl"));
+});
+
+diskTest(
+  "createWorker() with the id of a purged worker begins an empty transcript, also when healed",
+  async (place) => {
+    const runtime = await place.open();
+    await speak(runtime, "a", ["old one", "old two"]);
+    await runtime.worker("a").stop();
+    await runtime.worker("a").purge();
+    await speak(runtime, "a", ["new one"]);
+    assertEquals(await contentsOf(runtime, "a"), ["new one"]);
+    await runtime.flush();
+    flipBit(place.transcript("a"), -30);
+    assertEquals(await contentsOf(runtime, "a"), ["new one"]);
+    assert(codesOf(runtime).includes("transcript_rebuilt"));
+    await runtime.close();
+    assertEquals(await contentsOf(await place.open(), "a"), ["new one"]);
+  },
+);
+
+diskTest(
+  "purge() while the transcript is rebuilt harms neither this worker's end nor the next one's beginning",
+  async (place) => {
+    const runtime = await place.open();
+    await speak(runtime, "a", Array.from({ length: 200 }, (_, index) => `old ${index}`));
+    await runtime.flush();
+    flipBit(place.transcript("a"), 9_000);
+    const reading = contentsOf(runtime, "a").then((contents) => contents.length, (error) => error.code);
+    await runtime.worker("a").cancel();
+    await runtime.worker("a").purge();
+    await speak(runtime, "a", ["new"]);
+    const outcome = await reading;
+    assert(typeof outcome === "number" || outcome === "worker_not_found", String(outcome));
+    assertEquals(await contentsOf(runtime, "a"), ["new"]);
+    await runtime.close();
+    const again = await place.open();
+    assertEquals(await contentsOf(again, "a"), ["new"]);
+    await again.worker("a").stop();
+    await again.worker("a").purge();
+    await refused("worker_not_found", () => contentsOf(again, "a"));
+  },
+);
+
+diskTest(
+  "Runtime.open() removes the files of a worker whose purge was the last thing before a kill",
+  async (place) => {
+    const runtime = await place.open();
+    await speak(runtime, "a", ["one"]);
+    await speak(runtime, "b", ["two"]);
+    await runtime.flush();
+    await runtime.worker("a").stop();
+    Deno.mkdirSync(place.path("aside"));
+    Deno.copyFileSync(place.transcript("a"), place.path("aside/transcript.jsonl"));
+    await runtime.worker("a").purge();
+    // As if the kill had come between the log and the removal.
+    Deno.renameSync(place.path("aside"), place.path("workers/a"));
+    await place.kill(runtime);
+    const again = await place.open();
+    assertEquals(place.names("workers"), ["b"]);
+    assertEquals(again.workers().items.length, 1);
+  },
+);
+
+/** A disk that completes a rename when the directory has just been listed. */
+class RacingDisk extends DenoFileSystem {
+  #pending: (() => void) | undefined;
+  /** The name that a rename to is held back. */
+  held = "";
+  /** Resolves when one is. */
+  readonly reached: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  override rename(from: string, to: string): Promise<void> {
+    if (this.held === "" || !to.endsWith(this.held)) return super.rename(from, to);
+    this.reached.resolve();
+    return new Promise((resolve, reject) => {
+      this.#pending = () => {
+        this.#pending = undefined;
+        try {
+          resolve(Deno.renameSync(from, to));
+        } catch (error) {
+          reject(error);
+        }
+      };
+    });
+  }
+
+  override list(path: string): DirectoryEntry[] {
+    const entries = super.list(path);
+    this.#pending?.();
+    return entries;
+  }
+}
+
+for (const name of ["worker.json", "state.json", "usage.json"]) {
+  diskTest(
+    `purge() removes ${name} that is renamed into place meanwhile, and warns of nothing`,
+    async (place) => {
+      const fileSystem = new RacingDisk();
+      const runtime = await place.open({}, { fileSystem });
+      await speak(runtime, "a", ["one"]);
+      fileSystem.held = name;
+      const flushing = runtime.flush();
+      await fileSystem.reached.promise;
+      await runtime.worker("a").cancel();
+      await runtime.worker("a").purge();
+      fileSystem.held = "";
+      await flushing;
+      assertEquals(place.names("workers"), []);
+      assertEquals(codesOf(runtime), []);
+    },
+  );
+}
