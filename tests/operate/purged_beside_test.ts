@@ -108,3 +108,26 @@ Deno.test("verify() calls a transcript pending whose header is written between t
   assertEquals([verdict, reads > 1], ["clean", true]);
   await runtime.close();
 });
+
+Deno.test("verify() calls a transcript pending whose predecessor is removed before it is opened", async () => {
+  const disk = new SimulatedDisk();
+  const runtime = await open(disk);
+  await speak(runtime, "w", ["first"]);
+  await runtime.flush();
+  const earlier = disk.peek(TRANSCRIPT);
+  await again(runtime);
+  await speak(runtime, "w", ["second"]);
+  assert(earlier !== undefined);
+  const reader = disk.fork();
+  reader.plant.file(TRANSCRIPT, earlier);
+  let isRemoved = false;
+  reader.onCall = (call) => {
+    if (isRemoved || call.operation !== "open" || call.path !== TRANSCRIPT) return undefined;
+    isRemoved = true;
+    reader.attach().remove(TRANSCRIPT);
+    return undefined;
+  };
+  const { verdict } = await verify(location, { fileSystem: reader });
+  assertEquals([verdict, isRemoved], ["clean", true]);
+  await runtime.close();
+});

@@ -179,17 +179,10 @@ class FilesVerifier {
   }
 
   #transcript(expected: ExpectedTranscript, path: string): void {
-    const { workerId } = expected.owner;
-    const isEmpty = expected.bytes === transcriptHeader(expected.owner).length;
     const { fs } = this.#check.place;
     try {
       if (guarded("stat", path, () => this.#statOf(path)) === undefined) {
-        // An empty transcript has no file yet, and one that was never written comes with the next opening.
-        if (isEmpty) return;
-        if (expected.base === transcriptHeader(expected.owner).length && expected.known && !this.#isClosed) {
-          return this.#tell("transcript_behind", "pending", "it is not written yet", path, workerId);
-        }
-        return this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
+        return this.#transcriptMissing(expected, path);
       }
       guarded(
         "read",
@@ -198,12 +191,21 @@ class FilesVerifier {
       );
     } catch (error) {
       if (!isRuntimeError(error)) throw error;
-      if (isNotFound(error.cause)) {
-        return this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
-      }
+      if (isNotFound(error.cause)) return this.#transcriptMissing(expected, path);
       if (error.code !== "store_corrupt") throw error;
       this.#transcriptBroken("transcript_damaged", error.details.reason, expected, path);
     }
+  }
+
+  /** An empty transcript has no file yet, and one that was never written comes with the next opening. */
+  #transcriptMissing(expected: ExpectedTranscript, path: string): void {
+    const { base, bytes, known, owner } = expected;
+    const headerBytes = transcriptHeaderBytes(owner);
+    if (bytes === headerBytes) return;
+    if (base === headerBytes && known && !this.#isClosed) {
+      return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId);
+    }
+    this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
   }
 
   /** A file of a worker. Throws `store_corrupt` if the directory above it is a link. */
