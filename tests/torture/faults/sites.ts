@@ -14,6 +14,7 @@ const OTHERS: ReadonlySet<string> = new Set([
   "disk/deno_file_system.ts",
   "disk/file_system.ts",
   "disk/handle_room.ts",
+  "place/guarded_disk.ts",
 ]);
 const DIRECTORY = new URL("../../../src/fs/", import.meta.url);
 
