@@ -36,7 +36,7 @@ export interface Outcome extends Omit<KeyEntry, "key" | "request"> {
  * pauses of the garbage collector grow from 1 to 8 ms, for good. Objects made
  * by constructors are not counted.
  */
-class Waiting {
+class QueuedCommand {
   /** Stops listening to the caller's signal. */
   unlisten = nothing;
   gone = false;
@@ -90,7 +90,7 @@ export class Committer {
   readonly #store: RuntimeStore;
   readonly #clock: Clock;
   readonly #listener: CommitListener;
-  #queue: Waiting[] = [];
+  #queue: QueuedCommand[] = [];
   #queueUnits = 0;
   #draining: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
@@ -124,7 +124,7 @@ export class Committer {
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((settle, reject) => {
       const resolve = (outcome: Outcome) => settle(answer(outcome));
-      const waiting = new Waiting(command, units, resolve, reject);
+      const waiting = new QueuedCommand(command, units, resolve, reject);
       if (signal !== undefined) this.#listen(waiting, signal);
       this.#queue.push(waiting);
       this.#queueUnits += units;
@@ -160,7 +160,7 @@ export class Committer {
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
   }
 
-  #listen(waiting: Waiting, signal: AbortSignal): void {
+  #listen(waiting: QueuedCommand, signal: AbortSignal): void {
     const giveUp = () => {
       waiting.gone = true;
       waiting.reject(signal.reason);
@@ -177,7 +177,7 @@ export class Committer {
   }
 
   /** The longest run of waiting commands that fits a batch, or a single larger one. */
-  #take(): Waiting[] {
+  #take(): QueuedCommand[] {
     let units = 0;
     let count = 0;
     for (const waiting of this.#queue) {
@@ -194,7 +194,7 @@ export class Committer {
     return taken.filter((waiting) => !waiting.gone);
   }
 
-  async #commit(taken: readonly Waiting[]): Promise<void> {
+  async #commit(taken: readonly QueuedCommand[]): Promise<void> {
     if (taken.length === 0) return;
     try {
       await this.#commitAll(taken);
@@ -207,7 +207,7 @@ export class Committer {
   }
 
   /** Decides and appends. */
-  async #commitAll(taken: readonly Waiting[]): Promise<void> {
+  async #commitAll(taken: readonly QueuedCommand[]): Promise<void> {
     const draft = new Draft(this.#ledger);
     const at = this.#clock.now();
     const heads: EventHead[] = [];
@@ -219,7 +219,7 @@ export class Committer {
   /** Decides one command into the draft, and notes how it ends once the batch is durable. */
   #decide(
     draft: Draft,
-    waiting: Waiting,
+    waiting: QueuedCommand,
     at: string,
     heads: EventHead[],
     records: EventRecord[],
@@ -260,7 +260,7 @@ export function itself(outcome: Outcome): Outcome {
   return outcome;
 }
 
-function settle({ outcome, refusal, resolve, reject }: Waiting): void {
+function settle({ outcome, refusal, resolve, reject }: QueuedCommand): void {
   if (outcome === undefined) reject(refusal);
   else resolve(outcome);
 }

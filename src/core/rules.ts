@@ -60,7 +60,7 @@ function mustFitWorker(worker: WorkerState, event: OfWorker, action: Action): vo
   switch (event.type) {
     case "worker.input_accepted":
     case "worker.transcript_appended":
-      mustRun(worker, action);
+      assertRunning(worker, action);
       mustBeNext(worker, event.seq, event.count, action);
       return mustNameRun(worker, event.runId, action);
     case "worker.usage_recorded":
@@ -77,11 +77,11 @@ function mustFitWorker(worker: WorkerState, event: OfWorker, action: Action): vo
       );
     case "worker.run_started":
     case "worker.stopped":
-      mustRun(worker, action);
+      assertRunning(worker, action);
       if (worker.run !== null) throw busy(worker, worker.run.runId, action());
       return;
     default:
-      mustRun(worker, action);
+      assertRunning(worker, action);
   }
 }
 
@@ -120,7 +120,7 @@ function mustBeNew(
   }
 }
 
-function mustRun(worker: WorkerState, action: Action): void {
+function assertRunning(worker: WorkerState, action: Action): void {
   if (worker.status !== "running") throw notRunning(worker, action(), `the worker is ${worker.status}`);
 }
 

@@ -276,13 +276,13 @@ export class Runtime implements AsyncDisposable {
    * the default, a `custom` event `runtime.pruned` tells of it.
    */
   async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
-    this.#mustBeUsable();
+    this.#assertUsable();
     return await this.#reading(this.#prune(options));
   }
 
   /** Waits until everything that the store writes behind the log is written. */
   async flush(): Promise<void> {
-    this.#mustBeUsable();
+    this.#assertUsable();
     await this.#reading(this.#flush());
   }
 
@@ -430,7 +430,7 @@ export class Runtime implements AsyncDisposable {
       runs: this.#runs,
       newId: this.#newId,
       submit: (command, units, signal, answer) => {
-        this.#mustBeOpen();
+        this.#assertOpen();
         return this.#committer.submit(command, units, signal, answer);
       },
       stateOf: (workerId) => this.#stateOf(workerId),
@@ -459,7 +459,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
-    this.#mustBeOpen();
+    this.#assertOpen();
     const state = this.#stateOf(workerId);
     const range = pageRange(options, state.transcriptLength, "read transcript");
     const page = await this.#reading(
@@ -470,7 +470,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   #events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {
-    this.#mustBeOpen();
+    this.#assertOpen();
     const range = pageRange(options, this.lastEventId, "read events");
     return this.#reading(readEventPage(this.#store, this.lastEventId, range, workerId));
   }
@@ -516,12 +516,12 @@ export class Runtime implements AsyncDisposable {
     return this.#closing !== undefined;
   }
 
-  #mustBeUsable(): void {
-    this.#mustBeOpen();
+  #assertUsable(): void {
+    this.#assertOpen();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #mustBeOpen(): void {
+  #assertOpen(): void {
     if (!this.#closed()) return;
     const { runtimeId } = this;
     throw new RuntimeError(

@@ -23,7 +23,7 @@ import type {
   StoreHost,
   StoreSupports,
 } from "../core/store.ts";
-import { flushAll, lookAtAll, proveAll, rebuildAll, syncAll } from "./transcripts/all.ts";
+import { flushAll, rebuildAll, syncAll, verifyTails, verifyUnsynced } from "./transcripts/all.ts";
 import { type Checkpoint, checkpointRows } from "./checkpoint/checkpoint.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
@@ -45,14 +45,14 @@ import { PurgedWorkers } from "./workers/purging.ts";
 import { Quarantine } from "./quarantine.ts";
 import { unrecordedSalvage } from "./recovery/salvage_record.ts";
 import { listSegments, segmentSpot, sweepStrays } from "./log/segments.ts";
-import { withHandleRoom } from "./disk/handle_room.ts";
+import { retryOnEmfile } from "./disk/handle_room.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { isVanished } from "./place/guard.ts";
 import { type OpenedPlace, openPlace } from "./place/place.ts";
 import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 import { mendTail, uncleanOpening } from "./recovery/tail.ts";
 import { completeTranscripts } from "./recovery/completion.ts";
-import { mustReachBack, rebuildTranscript } from "./transcripts/rebuild.ts";
+import { assertRebuildable, rebuildTranscript } from "./transcripts/rebuild.ts";
 import type { TranscriptWitness } from "./recovery/witness.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
 import type { PlacedLine } from "./lines/waiting_lines.ts";
@@ -99,7 +99,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   private constructor(layout: RuntimeLayout, runtimeId: RuntimeId, place: OpenedPlace) {
     const notice = (found: Notice) => this.#notice(found);
-    const fs = this.#fs = withHandleRoom(place.fs, () => this.#transcripts.makeRoom());
+    const fs = this.#fs = retryOnEmfile(place.fs, () => this.#transcripts.makeRoom());
     place.guard.onLost = (error) => this.#lost(error);
     this.runtimeId = runtimeId;
     this.directory = layout.directory;
@@ -115,7 +115,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
       notice,
       quarantine: async (path) => void await this.#quarantine.keep(path),
-      mustReachBack: (owner, path) => mustReachBack(layout, owner, path, this.#durableLog()),
+      assertRebuildable: (owner, path) => assertRebuildable(layout, owner, path, this.#durableLog()),
       rebuild: (owner, path, lost) => rebuildTranscript(fs, layout, owner, path, this.#durableLog(), lost),
     });
     this.#timer = new IdleTimer(() => this.#flushQuietly());
@@ -149,7 +149,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** Gives back the newest checkpoint and the events after it, and mends the end of the log. */
   async load(host: StoreHost): Promise<LoadedStore> {
-    this.#mustBeOpen();
+    this.#assertOpen();
     if (this.#host !== undefined) throw new TypeError("Cannot load store: it was loaded already");
     this.#host = host;
     for (const found of this.#notices.splice(0)) host.notice(found);
@@ -166,7 +166,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
-    this.#mustBeOpen();
+    this.#assertOpen();
     checkPathLengths(this.#fs, this.#layout, workerId);
   }
 
@@ -262,7 +262,7 @@ export class FsRuntimeStore implements RuntimeStore {
       const bound = unneeded();
       if (plan(bound).gone.length === 0) return plan(bound).pruned;
       // Transcripts must do without these events from now on: they have to be right, and to last.
-      await lookAtAll(this.#transcripts);
+      await verifyUnsynced(this.#transcripts);
       await this.#syncTranscripts();
       const { gone, pruned } = plan(bound);
       writer.forget(new Set(gone));
@@ -299,7 +299,7 @@ export class FsRuntimeStore implements RuntimeStore {
       runtimeId: this.runtimeId,
       segments,
       transcripts: this.#transcripts,
-      relieve: () => this.#keepReplayBounded(),
+      flushIfFull: () => this.#keepReplayBounded(),
     };
     if (checkpoint !== undefined) await completeTranscripts({ ...reading, checkpoint, notice });
     const end = yield* replayLog({
@@ -402,7 +402,7 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async #syncTranscripts(turn?: number): Promise<void> {
-    await proveAll(this.#transcripts, turn);
+    await verifyTails(this.#transcripts, turn);
     await rebuildAll(this.#transcripts);
     await flushAll(this.#transcripts);
     if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
@@ -480,7 +480,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#host?.lost(error);
   }
 
-  #mustBeOpen(): void {
+  #assertOpen(): void {
     const { failure } = this.#place.guard;
     if (failure !== undefined) throw failure;
     if (this.#closing === undefined) return;
@@ -489,7 +489,7 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   #loadedWriter(): LogWriter {
-    this.#mustBeOpen();
+    this.#assertOpen();
     if (this.#writer === undefined) {
       throw new TypeError("Cannot use store: it must be loaded, and read to the end, first");
     }

@@ -217,7 +217,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   open(path: string, mode: OpenMode): OpenFile {
-    if (mode !== "create") this.#mustBeFile(path);
+    if (mode !== "create") this.#assertFile(path);
     return new DenoFile(Deno.openSync(path, OPTIONS[mode]));
   }
 
@@ -298,7 +298,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   /** Throws for anything but a regular file. Opening a FIFO would block until it has a writer. */
-  #mustBeFile(path: string): void {
+  #assertFile(path: string): void {
     const kind = this.stat(path)?.kind ?? "file";
     if (kind === "file") return;
     const code = kind === "directory" ? "EISDIR" : kind === "link" ? "ELOOP" : "ENXIO";
@@ -319,7 +319,7 @@ export class DenoFileSystem implements FileSystem {
   }
 
   lock(path: string): FileLock | undefined {
-    this.#mustBeFile(path);
+    this.#assertFile(path);
     const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
     try {
       if (file.tryLockSync(true)) return new DenoLock(file);

@@ -203,18 +203,18 @@ export function removeQuietly(fs: FileSystem, path: string): void {
 export async function makeDirectory(fs: FileSystem, path: string, name: string = path): Promise<void> {
   await guardedAsync("make directory", path, async () => {
     if (fs.makeDirectory(path)) return await fs.syncDirectory(dirname(path));
-    mustBeDirectory(fs, path, name);
+    assertDirectory(fs, path, name);
   });
 }
 
 /** Throws `store_corrupt` unless the path is absent or a regular file itself, not a link to one. */
-export function mustBeFile(fs: FileSystem, path: string, name: string = path): void {
+export function assertFile(fs: FileSystem, path: string, name: string = path): void {
   const kind = fs.stat(path)?.kind;
   if (kind !== undefined && kind !== "file") throw corrupt(name, notAFile(kind));
 }
 
 /** Throws `store_corrupt` unless the path is a directory itself, not a link to one. */
-export function mustBeDirectory(fs: FileSystem, path: string, name: string = path): void {
+export function assertDirectory(fs: FileSystem, path: string, name: string = path): void {
   const kind = fs.stat(path)?.kind;
   if (kind !== undefined && kind !== "directory") {
     throw corrupt(name, `it is a ${KIND_TEXTS[kind]}, not a directory`);

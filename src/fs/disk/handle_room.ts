@@ -12,7 +12,7 @@ import type { FileSystem } from "./file_system.ts";
 const TOO_MANY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 
 /** A disk that makes room for one more open file as long as `makeRoom` can: it says whether it closed any. */
-export function withHandleRoom(fs: FileSystem, makeRoom: () => boolean): FileSystem {
+export function retryOnEmfile(fs: FileSystem, makeRoom: () => boolean): FileSystem {
   const mayRepeat = (error: unknown): boolean => TOO_MANY.has(systemCode(error)) && makeRoom();
   return {
     supports: fs.supports,

@@ -96,7 +96,7 @@ export class ReplayedEffects {
   }
 
   /** Takes in all effects, but leaves the files alone, until {@linkcode settle}. */
-  foresee(): void {
+  preview(): void {
     this.#take(Infinity);
   }
 

@@ -27,7 +27,7 @@ const BATCH_BYTES_MAX = 65_536;
 const spaces = new Uint8Array(ROOM_BYTES_MAX).fill(SPACE);
 
 /** How much room to make, each time that a batch does not fit: little at first, then twice as much each time. */
-export class LogRoom {
+export class Padding {
   #bytes = ROOM_BYTES_MIN;
 
   /** The spaces to write behind a batch that does not fit. */

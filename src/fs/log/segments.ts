@@ -8,7 +8,7 @@
 import { join } from "@std/path";
 import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, RuntimeError } from "../../core/errors.ts";
-import { mustBeDirectory, notAFile, removeQuietly } from "../disk/files.ts";
+import { assertDirectory, notAFile, removeQuietly } from "../disk/files.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import {
@@ -81,7 +81,7 @@ export function listSegments(
 ): SegmentListing {
   const entries = guarded("list", layout.events, () => {
     if (fs.stat(layout.events)?.kind === "directory") return fs.list(layout.events);
-    mustBeDirectory(fs, layout.events, "events");
+    assertDirectory(fs, layout.events, "events");
     throw corrupt("events", "the directory of the log is missing");
   });
   const firstEventIds: number[] = [];

@@ -35,7 +35,7 @@ export interface TailEvidence {
   /** The highest `durable` of any intact line at or behind the bad one, in this segment and later ones; 0 without any. */
   readonly durableBehind: number;
   /** The last event that a transcript proves to have been synced; 0 when none proves anything. */
-  readonly heldThrough: number;
+  readonly witnessedThrough: number;
   /** Bytes from the bad line to the end of the log. */
   readonly bytesBehind: number;
   /** When the bad line is the header of a segment: the bytes that header should have; else 0. */
@@ -86,7 +86,7 @@ export const tailTable: readonly TailRow[] = [
   },
   {
     name: "transcript_holds_it",
-    applies: ({ k, heldThrough }) => heldThrough >= k,
+    applies: ({ k, witnessedThrough }) => witnessedThrough >= k,
     verdict: "corrupt",
     reason: "a transcript holds an event from there on, so it had been acknowledged",
   },

@@ -21,7 +21,7 @@ import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
 import { LineBuffer } from "../lines/buffer.ts";
 import type { DurableLog } from "./pages.ts";
-import { LogRoom } from "./padding.ts";
+import { Padding } from "./padding.ts";
 import type { LogPosition } from "../recovery/recover.ts";
 import { isVanished, type PlaceGuard, vanished } from "../place/guard.ts";
 import { compareEnd, endOf, markOf, readEnds, type SegmentEnd } from "./segment_ends.ts";
@@ -78,7 +78,7 @@ export class LogWriter {
   #lineOffset: number;
   /** Size of the file: `#offset` and the room behind it. */
   #size: number;
-  #room = new LogRoom();
+  #room = new Padding();
   /** Bytes written, and the number of them that are synced. */
   #writtenBytes = 0;
   #syncedBytes = 0;
@@ -180,7 +180,7 @@ export class LogWriter {
     this.#lastLine = undefined;
     if (this.#segment !== firstEventId) this.#segments = [...this.#segments, firstEventId];
     this.#offset = this.#size = header.length;
-    this.#room = new LogRoom();
+    this.#room = new Padding();
     this.#lineOffset = 0;
   }
 

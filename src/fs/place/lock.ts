@@ -9,7 +9,7 @@
 import { Clock } from "../../core/clock.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { replaceInStore } from "../aside.ts";
-import { mustBeFile, readSmallFile } from "../disk/files.ts";
+import { assertFile, readSmallFile } from "../disk/files.ts";
 import { guarded } from "../disk/faults.ts";
 import type { FileLock, FileSystem } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout } from "../layout.ts";
@@ -50,7 +50,7 @@ export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Own
 /** Takes the lock without writing. Throws the errors of {@linkcode takeLock}. */
 export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<FileLock> {
   // Locking creates the file if it is missing.
-  guarded("lock", layout.lock, () => mustBeFile(fs, layout.lock, nameOf(layout, layout.lock)));
+  guarded("lock", layout.lock, () => assertFile(fs, layout.lock, nameOf(layout, layout.lock)));
   const held = await tryLock(fs, layout.lock);
   if (held === undefined) throw lockedError(fs, layout);
   const lock = { identity: () => held.identity(), release: () => releaseQuietly(held) };

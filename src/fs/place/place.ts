@@ -12,7 +12,7 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { readConfig, type StoreConfig } from "./config.ts";
 import { clearForFile } from "../aside.ts";
-import { makeDirectory, mustBeDirectory, withFileAsync, writeNew } from "../disk/files.ts";
+import { assertDirectory, makeDirectory, withFileAsync, writeNew } from "../disk/files.ts";
 import { guarded, guardedAsync } from "../disk/faults.ts";
 import { guardedDisk } from "./guarded_disk.ts";
 import type { FileLock, FileSystem } from "../disk/file_system.ts";
@@ -64,7 +64,7 @@ export async function openPlace(
   layout: RuntimeLayout,
   options: PlaceOptions,
 ): Promise<OpenedPlace> {
-  await makeWay(fs, layout, options);
+  await ensureDirectories(fs, layout, options);
   const lock = await holdLock(fs, layout);
   let guard: PlaceGuard | undefined;
   try {
@@ -95,27 +95,31 @@ async function openGuarded(
   await makeDirectory(fs, layout.workers, "workers");
   guarded("open", layout.directory, () => {
     if (fs.stat(layout.events)?.kind === "directory") guard.holdInside();
-    else mustBeDirectory(fs, layout.events, "events");
+    else assertDirectory(fs, layout.events, "events");
   });
   // Before the first event, its sync may have failed, and a second one could report success wrongly.
   const isInDoubt = !hasContent(fs, layout, options.runtimeId);
   const rememberConfig = (anyhow = false) =>
     updateConfigSnapshot(fs, layout, options.runtimeId, identity, config, anyhow);
   if (isInDoubt) await rememberConfig(true);
-  await settle(fs, layout, options.root);
+  await syncDirectories(fs, layout, options.root);
   await sweep(fs, layout, notices);
   const isSynced = wasSynced(identity, config);
   return { lock, guard, fs, config, notices, wasSynced: isSynced, rememberConfig: () => rememberConfig() };
 }
 
 /** Makes the directories down to the runtime's, or says that there is no store. */
-async function makeWay(fs: FileSystem, layout: RuntimeLayout, options: PlaceOptions): Promise<void> {
+async function ensureDirectories(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  options: PlaceOptions,
+): Promise<void> {
   const { root, create } = options;
   if (create) await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
   for (const directory of [runtimesDirectory(root), layout.directory]) {
     if (create) await makeDirectory(fs, directory);
     const kind = guarded("stat", directory, () => {
-      mustBeDirectory(fs, directory);
+      assertDirectory(fs, directory);
       return fs.stat(directory)?.kind;
     });
     if (kind === undefined) throw missing(layout, "there is no such runtime");
@@ -184,7 +188,7 @@ function hasContent(fs: FileSystem, layout: RuntimeLayout, runtimeId: string): b
  * wrote it was killed before it synced: it must last before anything does
  * that builds on it.
  */
-async function settle(fs: FileSystem, layout: RuntimeLayout, root: string): Promise<void> {
+async function syncDirectories(fs: FileSystem, layout: RuntimeLayout, root: string): Promise<void> {
   await guardedAsync("sync", layout.directory, async () => {
     await withFileAsync(fs, layout.identity, "update", (file) => file.sync());
     for (const directory of [layout.events, layout.directory, runtimesDirectory(root), root]) {

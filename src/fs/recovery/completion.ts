@@ -38,7 +38,7 @@ export interface Completion {
   /** Transcripts that were restored from it. */
   readonly transcripts: Transcripts;
   /** Keeps bounded what waits to be written. */
-  relieve(): Promise<void>;
+  flushIfFull(): Promise<void>;
   /** Takes what is noticed. */
   notice(notice: Notice): void;
 }
@@ -55,7 +55,7 @@ export async function completeTranscripts(completion: Completion): Promise<void>
   const short = await shortTranscripts(completion);
   if (short.size === 0) return;
   for (const { row, bytes, entries } of short.values()) {
-    transcripts.setBack(row.workerId as WorkerId, { bytes, entries });
+    transcripts.resetTo(row.workerId as WorkerId, { bytes, entries });
   }
   try {
     await guardedAsync("read", completion.layout.events, () => addLines(completion, short));
@@ -134,6 +134,6 @@ async function addLines(completion: Completion, short: Map<string, Short>): Prom
     );
     found.entries += line.count;
     found.lastEventId = line.id;
-    await completion.relieve();
+    await completion.flushIfFull();
   }
 }

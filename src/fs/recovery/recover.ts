@@ -63,7 +63,7 @@ export interface LogEnd {
   /** Offset from which lines are not known to be on the device; equals `offset` when all are. */
   readonly doubtOffset: number;
   /** Room behind all that, which is no content; see `log_room.ts`. */
-  readonly roomBytes: number;
+  readonly paddingBytes: number;
   /** Bytes of events behind the start of the reading. */
   readonly bytesRead: number;
   /** Whether the log ends with a close in good order. */
@@ -100,7 +100,7 @@ interface Cursor {
   bytesRead: number;
   lineOffset: number;
   /** Room at the end of the current segment. */
-  roomBytes: number;
+  paddingBytes: number;
   /** Lines of the current segment that are not known to be synced. */
   doubtful: { readonly id: number; readonly offset: number }[];
 }
@@ -143,7 +143,7 @@ class LogReader {
       durable: through,
       bytesRead: 0,
       lineOffset: position?.lineOffset ?? 0,
-      roomBytes: 0,
+      paddingBytes: 0,
       doubtful: [],
     };
   }
@@ -201,7 +201,7 @@ class LogReader {
     const file = guarded("open", path, () => this.#fs.open(path, "read"));
     try {
       const size = contentSize(file);
-      this.#cursor.roomBytes = file.stat().size - size;
+      this.#cursor.paddingBytes = file.stat().size - size;
       const position = isFirst ? this.#start.position : undefined;
       if (position !== undefined) this.#checkPosition(file, path, size, position, segment);
       else if (!this.#checkHeader(file, path, segment)) return this.#end(index, segment, 0, size);
@@ -305,7 +305,7 @@ class LogReader {
       offset,
       lineOffset: cursor.lineOffset,
       doubtOffset: cursor.doubtful[0]?.offset ?? offset,
-      roomBytes: cursor.roomBytes,
+      paddingBytes: cursor.paddingBytes,
       bytesRead: cursor.bytesRead,
       isClosed,
       tail,
@@ -340,7 +340,7 @@ class LogReader {
       checkpointThrough: this.#start.through,
       // A segment is only created once all events before it are synced, so a later one's name is a witness.
       durableBehind: Math.max(this.#durableBehind(path, offset), ...later.map((first) => first - 1)),
-      heldThrough: witness?.eventId ?? 0,
+      witnessedThrough: witness?.eventId ?? 0,
       bytesBehind: size - offset,
       headerBytes: offset === 0 ? segmentHeader(this.#runtimeId, segment).length : 0,
     });

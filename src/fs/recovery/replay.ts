@@ -33,7 +33,7 @@ export interface Replay {
   /** Removes the files of a worker. */
   purge(workerId: WorkerId, purgedEventId: number): void;
   /** Keeps bounded what waits to be written. */
-  relieve(): Promise<void>;
+  flushIfFull(): Promise<void>;
   /** Mends the end of the log, and what transcripts hold past it. */
   mend(end: LogEnd, witness: TranscriptWitness): Promise<void>;
 }
@@ -53,7 +53,7 @@ export async function* replayLog(replay: Replay): AsyncGenerator<readonly string
   };
   const witness = (lastEventId: number) => {
     takeIn();
-    effects.foresee();
+    effects.preview();
     return held.ask(transcripts.lengths(), lastEventId);
   };
   const lines = readLog(fs, layout, runtimeId, segments, { ...start, witness });
@@ -78,7 +78,7 @@ export async function* replayLog(replay: Replay): AsyncGenerator<readonly string
     texts = [];
     takeIn();
     effects.settle(durable);
-    await replay.relieve();
+    await replay.flushIfFull();
     await slices.pause();
   }
 }

@@ -43,7 +43,7 @@ export async function mendTail(
       return await fs.syncDirectory(layout.events);
     }
     await withFileAsync(fs, path, "update", async (file) => {
-      if (tail !== undefined || end.roomBytes > 0) file.truncate(end.offset);
+      if (tail !== undefined || end.paddingBytes > 0) file.truncate(end.offset);
       else if (!end.isClosed && end.lineOffset > 0) changeSize(file, end.offset);
       writeAll(file, readBytes(file, end.doubtOffset, end.offset - end.doubtOffset), end.doubtOffset);
       await file.syncData();

@@ -33,7 +33,7 @@ import type { TranscriptLength } from "../transcripts/transcript.ts";
 const HEADER_BYTES_MAX = 4_096;
 
 /** What a transcript holds past the end of the log. */
-export interface Overhang {
+export interface AheadOfLog {
   /** The worker. */
   readonly workerId: string;
   /** The file. */
@@ -52,7 +52,7 @@ export class TranscriptWitness {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #isSynced: boolean;
-  #overhangs: readonly Overhang[] = [];
+  #overhangs: readonly AheadOfLog[] = [];
 
   /** With `isSynced`, answers have always waited for the device. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, isSynced: boolean) {
@@ -95,7 +95,7 @@ export class TranscriptWitness {
     }
   }
 
-  async #cut({ path, offset }: Overhang): Promise<void> {
+  async #cut({ path, offset }: AheadOfLog): Promise<void> {
     await withFileAsync(this.#fs, path, "update", async (file) => {
       file.truncate(offset);
       await file.sync();
@@ -103,7 +103,7 @@ export class TranscriptWitness {
   }
 
   /** The worker itself is gone: none of its files belongs to anybody. The witness goes last, so that a crash leaves it. */
-  async #remove({ workerId, path }: Overhang, quarantine: Quarantine): Promise<void> {
+  async #remove({ workerId, path }: AheadOfLog, quarantine: Quarantine): Promise<void> {
     const directory = dirname(path);
     for (const { name, kind } of this.#fs.list(directory)) {
       const other = join(directory, name);
@@ -116,8 +116,8 @@ export class TranscriptWitness {
     await this.#fs.syncDirectory(this.#layout.workers);
   }
 
-  *#search(lengths: ReadonlyMap<string, TranscriptLength>, lastEventId: number): Generator<Overhang> {
-    const search = new OverhangSearch(this.#fs, this.#layout, this.#runtimeId, lastEventId);
+  *#search(lengths: ReadonlyMap<string, TranscriptLength>, lastEventId: number): Generator<AheadOfLog> {
+    const search = new AheadOfLogSearch(this.#fs, this.#layout, this.#runtimeId, lastEventId);
     for (const workerId of search.workerIds(lengths.keys())) {
       yield* search.inTranscript(workerId, lengths.get(workerId)?.transcriptBytes ?? 0);
     }
@@ -125,7 +125,7 @@ export class TranscriptWitness {
 }
 
 /** Finds what one transcript holds past the end of the log. */
-export class OverhangSearch {
+export class AheadOfLogSearch {
   readonly #fs: FileSystem;
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
@@ -150,7 +150,7 @@ export class OverhangSearch {
   }
 
   /** What the transcript of a worker holds, if anything; nothing is looked for in its first `bytes` bytes. */
-  inTranscript(workerId: string, bytes: number): Overhang[] {
+  inTranscript(workerId: string, bytes: number): AheadOfLog[] {
     const path = workerLayout(this.#layout, workerId).transcript;
     try {
       const stat = this.#fs.stat(path);
@@ -167,7 +167,13 @@ export class OverhangSearch {
     }
   }
 
-  #inFile(file: OpenFile, size: number, workerId: string, path: string, bytes: number): Overhang | undefined {
+  #inFile(
+    file: OpenFile,
+    size: number,
+    workerId: string,
+    path: string,
+    bytes: number,
+  ): AheadOfLog | undefined {
     const createdEventId = this.#createdEventId(file, workerId);
     if (createdEventId === undefined) return undefined;
     const isPast = createdEventId > this.#lastEventId;

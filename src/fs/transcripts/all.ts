@@ -25,7 +25,7 @@ export async function rebuildAll(transcripts: Transcripts): Promise<void> {
 }
 
 /** Looks at the lines that a power cut may have taken, so that {@linkcode syncAll} says more of them; in turn, or all. */
-export async function proveAll(transcripts: Transcripts, turn?: number): Promise<void> {
+export async function verifyTails(transcripts: Transcripts, turn?: number): Promise<void> {
   const slices = new Slices();
   for (const workerId of transcripts.unproven(turn)) {
     transcripts.look(workerId);
@@ -34,7 +34,7 @@ export async function proveAll(transcripts: Transcripts, turn?: number): Promise
 }
 
 /** Checks what the paths of all files name, so that {@linkcode syncAll} syncs that. */
-export async function lookAtAll(transcripts: Transcripts): Promise<void> {
+export async function verifyUnsynced(transcripts: Transcripts): Promise<void> {
   const slices = new Slices();
   for (const workerId of transcripts.written()) {
     transcripts.look(workerId);

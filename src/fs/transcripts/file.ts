@@ -12,7 +12,7 @@ import type { OpenFile } from "../disk/file_system.ts";
 import { FORMAT_VERSION } from "../layout.ts";
 import { DamagedLine } from "../lines/pages.ts";
 import { idOf, isIntact, SEAL_BYTES, sealedBytes, transcriptMarks } from "../lines/codec.ts";
-import { theScratch } from "../disk/scratch.ts";
+import { scratch } from "../disk/scratch.ts";
 
 const NEWLINE = 0x0a;
 const TAIL_BYTES = 4_096;
@@ -104,7 +104,7 @@ export function appendLines(file: OpenFile, lines: Iterable<Uint8Array>, positio
 
 /** Lines in fewer, larger pieces: one write costs about as much as copying 64 KiB. A piece is good until the next. */
 function* pieces(lines: Iterable<Uint8Array>): Generator<Uint8Array> {
-  const piece = theScratch();
+  const piece = scratch();
   let filled = 0;
   for (const line of lines) {
     if (filled + line.length > piece.length) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeQuietly, mustBeDirectory, mustBeFile } from "../disk/files.ts";
+import { assertDirectory, assertFile, closeQuietly } from "../disk/files.ts";
 import { isNotFound } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import type { Transcript } from "./transcript.ts";
@@ -84,13 +84,13 @@ export class TranscriptFiles {
     this.#files.close(path);
     if (!makeWorkerDirectory(this.#fs, this.#layout, transcript.owner.workerId)) {
       if (this.isReplaying && this.#takesUp(transcript, path)) return;
-      mustBeFile(this.#fs, path, nameOf(this.#layout, path));
+      assertFile(this.#fs, path, nameOf(this.#layout, path));
       this.#fs.remove(path);
     }
     const file = this.#fs.open(path, "create");
     try {
       transcript.bytes = appendLines(file, [transcriptHeader(transcript.owner)], 0);
-      transcript.unsynced = transcript.unnamed = true;
+      transcript.unsynced = transcript.nameUnsynced = true;
     } finally {
       closeQuietly(file);
     }
@@ -98,7 +98,7 @@ export class TranscriptFiles {
 
   #cut(transcript: Transcript, path: string, bytes: number): void {
     const { directory } = this.paths(transcript.owner.workerId);
-    mustBeDirectory(this.#fs, directory, nameOf(this.#layout, directory));
+    assertDirectory(this.#fs, directory, nameOf(this.#layout, directory));
     const file = this.#files.get(path);
     const { size } = file.stat();
     if (!transcript.proven) prove(file, transcript, bytes);

@@ -39,11 +39,11 @@ export async function rebuildTranscript(
   log: DurableLog,
   { synced, entries: wanted }: LostTranscript,
 ): Promise<TranscriptExtent> {
-  if (synced === undefined) mustReachBack(layout, owner, path, log);
+  if (synced === undefined) assertRebuildable(layout, owner, path, log);
   const firstKept = log.segments[0] ?? 1;
   const workerIdJson = plainLines(JSON.stringify(owner.workerId));
   const missing = (entry: number) => {
-    mustReachBack(layout, owner, path, log);
+    assertRebuildable(layout, owner, path, log);
     return corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
   };
   let entries = 0;
@@ -69,7 +69,7 @@ export async function rebuildTranscript(
 }
 
 /** Throws `store_corrupt` when the log was pruned behind the worker's creation, so that nothing can be rebuilt. */
-export function mustReachBack(
+export function assertRebuildable(
   layout: RuntimeLayout,
   owner: TranscriptOwner,
   path: string,

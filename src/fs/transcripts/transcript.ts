@@ -40,7 +40,7 @@ export interface Transcript {
    * Whether this opening has not synced the name of the file. Who gave it the
    * name may have been killed, or refused, before that.
    */
-  unnamed: boolean;
+  nameUnsynced: boolean;
   /** How much of the file was right and synced at last; `undefined` when that is not known. */
   synced: TranscriptExtent | undefined;
   /** Whether the lines behind that are known to be there: a power cut may have taken some. */

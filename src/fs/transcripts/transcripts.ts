@@ -52,7 +52,7 @@ export interface TranscriptHost {
   /** Keeps a damaged file. */
   quarantine(path: string): Promise<void>;
   /** Throws `store_corrupt` when the log does not reach back to the worker's creation. */
-  mustReachBack?(owner: TranscriptOwner, path: string): void;
+  assertRebuildable?(owner: TranscriptOwner, path: string): void;
   /** Writes the transcript of a worker anew, atomically: from the log, behind what is whole where that was pruned. */
   rebuild(owner: TranscriptOwner, path: string, lost: LostTranscript): Promise<TranscriptExtent>;
 }
@@ -97,7 +97,7 @@ export class Transcripts {
   }
 
   /** Goes back to a part that was found to be whole; the lines behind it are to be added again. */
-  setBack(workerId: WorkerId, { bytes, entries }: TranscriptExtent): void {
+  resetTo(workerId: WorkerId, { bytes, entries }: TranscriptExtent): void {
     const transcript = this.#known.get(workerId);
     if (transcript !== undefined) {
       Object.assign(transcript, { bytes, entries, mark: undefined, proven: true });
@@ -235,8 +235,8 @@ export class Transcripts {
     try {
       if (bytes !== undefined) checkEnd(file, transcript, bytes);
       await file.syncData();
-      if (transcript.unnamed) await this.#fs.syncDirectory(directory);
-      transcript.unnamed = false;
+      if (transcript.nameUnsynced) await this.#fs.syncDirectory(directory);
+      transcript.nameUnsynced = false;
       if (bytes !== undefined) transcript.synced = { bytes, entries };
       if (transcript.waiting.length === 0) transcript.fault = undefined;
     } catch (error) {
@@ -286,7 +286,7 @@ export class Transcripts {
       if (!isDamage(error, fault)) throw fault;
       // What cannot be rebuilt is left as it is: its other pages can be read still.
       if (transcript.bytes !== undefined && !wasUnsynced(transcript, error)) {
-        this.#host.mustReachBack?.(transcript.owner, path);
+        this.#host.assertRebuildable?.(transcript.owner, path);
       }
       // Somebody else may have found it first: then its rebuilding is ours too.
       if (transcript.bytes !== undefined) this.#damaged(transcript, path, error);
@@ -367,7 +367,7 @@ export class Transcripts {
       waiting: new WaitingLines(),
       checked: false,
       unsynced: false,
-      unnamed: true,
+      nameUnsynced: true,
       synced: bytes === undefined ? undefined : { bytes, entries },
       proven: true,
       turn: this.#turns++ % SYNC_TURNS,
@@ -474,7 +474,7 @@ export class Transcripts {
     transcript.mark = undefined;
     transcript.checked = true;
     transcript.proven = true;
-    transcript.unnamed = false;
+    transcript.nameUnsynced = false;
     transcript.fault = undefined;
   }
 }

@@ -6,7 +6,7 @@
 import { SEPARATOR } from "@std/path";
 import { invalidRequest } from "../../core/errors.ts";
 import { moveAside } from "../aside.ts";
-import { mustBeDirectory } from "../disk/files.ts";
+import { assertDirectory } from "../disk/files.ts";
 import { systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
@@ -17,7 +17,7 @@ export function makeWorkerDirectory(fs: FileSystem, layout: RuntimeLayout, worke
   const { directory } = workerLayout(layout, workerId);
   // Asked before it is tried: to be refused takes ten times as long.
   if (fs.stat(directory) === undefined && fs.makeDirectory(directory)) return true;
-  mustBeDirectory(fs, directory, nameOf(layout, directory));
+  assertDirectory(fs, directory, nameOf(layout, directory));
   return false;
 }
 

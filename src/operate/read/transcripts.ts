@@ -10,7 +10,7 @@ import { parseEventHead, type TranscriptAppended } from "../../core/events.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import type { ReadTranscript } from "../../core/store.ts";
-import { mustBeDirectory, readBytes, withFile } from "../../fs/disk/files.ts";
+import { assertDirectory, readBytes, withFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded, isNotFound, systemCode } from "../../fs/disk/faults.ts";
 import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
@@ -109,7 +109,7 @@ function pageOfFile(
   const { directory, transcript: path } = workerLayout(layout, owner.workerId);
   try {
     return guarded("read", path, () => {
-      mustBeDirectory(fs, directory, nameOf(layout, directory));
+      assertDirectory(fs, directory, nameOf(layout, directory));
       return withFile(fs, path, "read", (file) => {
         const { bytes, entries, lastEventId } = endOfFile(file, owner);
         const to = Math.min(range.to, entries + 1);

@@ -159,7 +159,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
 
   /** Looks again, and takes in what was added since. */
   async refresh(): Promise<void> {
-    this.#mustBeOpen();
+    this.#assertOpen();
     this.#looking ??= this.#follower.advance().finally(() => this.#looking = undefined);
     const [oldest] = this.segments;
     await this.#looking;
@@ -201,7 +201,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
 
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
   async events(options: PageOptions & { readonly worker?: WorkerName | undefined } = {}): Promise<EventPage> {
-    this.#mustBeOpen();
+    this.#assertOpen();
     const workerId = options.worker === undefined ? undefined : workerIdOf(options.worker, this.runtimeId);
     const range = pageRange(options, this.lastEventId, "read events");
     const store = { readEvents: (read: ReadEvents) => this.#readEvents(read), spotOf: this.#spotOf };
@@ -210,7 +210,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
 
   /** A page of a worker's transcript. Throws `worker_not_found`, and `store_corrupt` when neither file nor log has it. */
   async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
-    this.#mustBeOpen();
+    this.#assertOpen();
     const state = this.worker(worker);
     const { record: { workerId }, transcriptLength: length } = state;
     const range = pageRange(options, length, "read transcript");
@@ -301,14 +301,14 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     try {
       const { texts, notices } = await untilSteady(
         () => this.#transcriptTexts(state, read),
-        () => this.#mustStillBe(state),
+        () => this.#assertSameLife(state),
       );
       if (notices.length === 0) return texts;
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
     }
     // Damage, or the worker was purged since the last refresh.
-    await this.#mustStillBe(state);
+    await this.#assertSameLife(state);
     const { texts, notices } = await this.#transcriptTexts(state, read);
     for (const notice of notices) this.#diagnostics.add(notice);
     return texts;
@@ -328,12 +328,12 @@ export class ReadOnlyRuntime implements AsyncDisposable {
   }
 
   /** Refreshes the view. Throws `worker_not_found` if the worker was purged. */
-  async #mustStillBe({ record: { workerId }, createdEventId }: WorkerState): Promise<void> {
+  async #assertSameLife({ record: { workerId }, createdEventId }: WorkerState): Promise<void> {
     await this.refresh();
     if (this.worker(workerId).createdEventId !== createdEventId) throw workerNotFound(workerId);
   }
 
-  #mustBeOpen(): void {
+  #assertOpen(): void {
     if (!this.#closed.signal.aborted) return;
     const { runtimeId } = this;
     const message = `Cannot use runtime ${JSON.stringify(runtimeId)}: it is closed`;

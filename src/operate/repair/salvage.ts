@@ -22,7 +22,7 @@ import { contentSize } from "../../fs/log/padding.ts";
 import { encodeName } from "../../fs/names.ts";
 import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
 import { listSegments, segmentHeader } from "../../fs/log/segments.ts";
-import { OverhangSearch } from "../../fs/recovery/witness.ts";
+import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
 import type { FoundPlace } from "../options.ts";
 import type { RepairStep } from "./plan.ts";
 
@@ -109,7 +109,7 @@ export class Salvage {
   /** Cuts transcripts before the lines of this event and later ones: they would prove that the log lost its end. */
   async #cutTranscripts(eventId: number): Promise<void> {
     const { fs, layout, runtimeId } = this.#place;
-    const search = new OverhangSearch(fs, layout, runtimeId, eventId - 1);
+    const search = new AheadOfLogSearch(fs, layout, runtimeId, eventId - 1);
     for (const workerId of search.workerIds()) {
       for (const { path, offset } of search.inTranscript(workerId, 0)) {
         const label = `${encodeName(workerId)}-${basename(path)}`;

@@ -67,7 +67,7 @@ export class ImportedStore {
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
       notice: () => {},
       quarantine: () => Promise.resolve(),
-      mustReachBack: () => {},
+      assertRebuildable: () => {},
       rebuild: () => Promise.reject(new Error("Cannot rebuild transcript: an import is under way")),
     });
   }

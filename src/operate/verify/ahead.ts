@@ -11,23 +11,23 @@ import { scanLines } from "../../fs/lines/scanner.ts";
 import { idOf, isIntact } from "../../fs/lines/codec.ts";
 import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
 import { listSegments } from "../../fs/log/segments.ts";
-import { OverhangSearch } from "../../fs/recovery/witness.ts";
+import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
 import type { FilesCheck } from "./files.ts";
 
 /** Looks for events that transcripts hold and the log does not. */
-export class AheadOfLog {
+export class AheadOfLogCheck {
   readonly #check: FilesCheck;
-  readonly #search: OverhangSearch;
+  readonly #search: AheadOfLogSearch;
 
   /** A look at the transcripts of a store whose log was read to its end. */
   constructor(check: FilesCheck) {
     const { place: { fs, layout, runtimeId }, lastEventId } = check;
     this.#check = check;
-    this.#search = new OverhangSearch(fs, layout, runtimeId, lastEventId);
+    this.#search = new AheadOfLogSearch(fs, layout, runtimeId, lastEventId);
   }
 
   /** Tells what a transcript of `bytes` bytes by rights holds past the end of the log. Whether it holds any. */
-  isTold(workerId: string, bytes: number): boolean {
+  reportIfAhead(workerId: string, bytes: number): boolean {
     const { place: { layout }, isSynced, lastEventId, findings } = this.#check;
     for (const { path, offset, lastEventId: last, durable } of this.#search.inTranscript(workerId, bytes)) {
       // A writer that is at work has put the events into the log first.

@@ -11,7 +11,7 @@ import { canonicalText } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
-import { mustBeDirectory, readBytes, readFull, readSmallFile, withFile } from "../../fs/disk/files.ts";
+import { assertDirectory, readBytes, readFull, readSmallFile, withFile } from "../../fs/disk/files.ts";
 import { guarded, isNotFound } from "../../fs/disk/faults.ts";
 import type { FileStat, OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, TEMPORARY_SUFFIX, workerLayout } from "../../fs/layout.ts";
@@ -26,7 +26,7 @@ import {
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
-import { AheadOfLog } from "./ahead.ts";
+import { AheadOfLogCheck } from "./ahead.ts";
 import type { Expected, ExpectedTranscript } from "./expected.ts";
 import type { Finding, FindingCode, Findings, FindingSeverity } from "./finding.ts";
 import type { FoundPlace, Meter } from "../options.ts";
@@ -81,7 +81,7 @@ export async function verifyFiles(check: FilesCheck): Promise<FilesRead> {
 
 class FilesVerifier {
   readonly #check: FilesCheck;
-  readonly #ahead: AheadOfLog;
+  readonly #ahead: AheadOfLogCheck;
   readonly #overview: "current" | "behind" | "missing";
   #projected: boolean | undefined;
   /** Transcripts that differ from the log: damaged, unless their workers were purged meanwhile. */
@@ -94,7 +94,7 @@ class FilesVerifier {
 
   constructor(check: FilesCheck) {
     this.#check = check;
-    this.#ahead = new AheadOfLog(check);
+    this.#ahead = new AheadOfLogCheck(check);
     this.#overview = this.#lookAtOverview();
   }
 
@@ -104,7 +104,7 @@ class FilesVerifier {
     const { createdAt, createdEventId, lastEventId } = state;
     const paths = workerLayout(this.#check.place.layout, workerId);
     const transcript = this.#check.expected.transcripts.get(workerId);
-    if (transcript !== undefined && !this.#ahead.isTold(workerId, transcript.bytes)) {
+    if (transcript !== undefined && !this.#ahead.reportIfAhead(workerId, transcript.bytes)) {
       this.#transcript(transcript, paths.transcript);
     }
     const projections = [
@@ -146,7 +146,7 @@ class FilesVerifier {
     const known = new Set([...ledger.workers()].map(({ record }) => record.workerId as string));
     for (const { name, kind } of this.#names(layout.workers)) {
       const workerId = kind === "directory" ? decodeName(name) : undefined;
-      if (workerId !== undefined && (known.has(workerId) || this.#ahead.isTold(workerId, 0))) continue;
+      if (workerId !== undefined && (known.has(workerId) || this.#ahead.reportIfAhead(workerId, 0))) continue;
       const message = workerId === undefined
         ? `${JSON.stringify(name)} is none of the store's files`
         : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
@@ -212,7 +212,7 @@ class FilesVerifier {
   #statOf(path: string): FileStat | undefined {
     const { fs, layout } = this.#check.place;
     const directory = dirname(path);
-    mustBeDirectory(fs, directory, nameOf(layout, directory));
+    assertDirectory(fs, directory, nameOf(layout, directory));
     return fs.stat(path);
   }
 

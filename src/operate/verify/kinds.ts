@@ -5,7 +5,7 @@
  * @module
  */
 import { isRuntimeError } from "../../core/errors.ts";
-import { mustBeDirectory, mustBeFile } from "../../fs/disk/files.ts";
+import { assertDirectory, assertFile } from "../../fs/disk/files.ts";
 import { guarded } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Findings } from "./finding.ts";
@@ -15,11 +15,11 @@ import type { FoundPlace } from "../options.ts";
 export function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
   // The next opening moves a wrong owner.json aside. Anything else makes it refuse, or fail later.
   const places = [
-    [layout.lock, mustBeFile, "damaged"],
-    [layout.owner, mustBeFile, "healable"],
-    [layout.workers, mustBeDirectory, "damaged"],
-    [layout.quarantine, mustBeDirectory, "damaged"],
-    [layout.salvage, mustBeDirectory, "damaged"],
+    [layout.lock, assertFile, "damaged"],
+    [layout.owner, assertFile, "healable"],
+    [layout.workers, assertDirectory, "damaged"],
+    [layout.quarantine, assertDirectory, "damaged"],
+    [layout.salvage, assertDirectory, "damaged"],
   ] as const;
   for (const [path, check, severity] of places) {
     const file = nameOf(layout, path);

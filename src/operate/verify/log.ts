@@ -245,7 +245,7 @@ class LogVerifier {
       checkpointThrough: Math.max(0, ...this.#check.checkpoints.map(({ snapshot }) => snapshot.through)),
       durableBehind: Math.max(next.durable, ...later.map((first) => first - 1)),
       // What transcripts hold past the end is looked at once the end is known.
-      heldThrough: 0,
+      witnessedThrough: 0,
       bytesBehind: size - offset,
       headerBytes: 0,
     });

@@ -1,7 +1,7 @@
 // Room ahead of the log: spaces that are written over, and never content.
 
 import { assert, assertEquals } from "@std/assert";
-import { contentSize, LogRoom, ROOM_BYTES_MAX } from "../../../src/fs/log/padding.ts";
+import { contentSize, Padding, ROOM_BYTES_MAX } from "../../../src/fs/log/padding.ts";
 import { type LogEnd, readLog } from "../../../src/fs/recovery/recover.ts";
 import { Quarantine } from "../../../src/fs/quarantine.ts";
 import { mendTail } from "../../../src/fs/recovery/tail.ts";
@@ -32,8 +32,8 @@ Deno.test("contentSize() of an empty file is zero", () => {
   assertEquals(contentSize(fileOf(new Uint8Array())), 0);
 });
 
-Deno.test("LogRoom.behind() begins small, doubles up to its bound, and gives none to a large batch", () => {
-  const room = new LogRoom();
+Deno.test("Padding.behind() begins small, doubles up to its bound, and gives none to a large batch", () => {
+  const room = new Padding();
   const sizes = Array.from({ length: 9 }, () => room.behind(300).length);
   assertEquals(sizes.slice(0, 3), [4_096, 8_192, 16_384]);
   assertEquals(sizes.at(-1), ROOM_BYTES_MAX);
@@ -48,7 +48,7 @@ Deno.test("append() leaves room of spaces behind the lines, and writes over it w
   await writer.append(recordsOf(4, 5));
   assertEquals(bytesOf(disk).length, length);
   const { ids, end } = recover({ 1: bytesOf(disk) });
-  assertEquals([ids, end.tail, end.roomBytes], [[1, 2, 3, 4, 5], undefined, length - end.offset]);
+  assertEquals([ids, end.tail, end.paddingBytes], [[1, 2, 3, 4, 5], undefined, length - end.offset]);
   writer.close();
 });
 
@@ -124,12 +124,12 @@ Deno.test("readLog() finds a torn line within room, and counts no room to it", (
   const torn = joined(linesOf(3, 3).subarray(0, 40), spaces(100), linesOf(3, 3).subarray(140));
   const { ids, end } = recover({ 1: joined(begin, torn, spaces(1_000)) });
   assertEquals([ids, end.tail?.row.name], [[1, 2], "torn_tail"]);
-  assert(torn.length >= (end.tail?.bytes ?? 0) && end.roomBytes >= 1_000);
+  assert(torn.length >= (end.tail?.bytes ?? 0) && end.paddingBytes >= 1_000);
 });
 
 Deno.test("readLog() ends a segment before its room, also when it holds no event", () => {
   const { ids, end } = recover({ 1: joined(segmentOf(1), spaces(4_096)) });
-  assertEquals([ids, end.lastEventId, end.tail, end.roomBytes], [[], 0, undefined, 4_096]);
+  assertEquals([ids, end.lastEventId, end.tail, end.paddingBytes], [[], 0, undefined, 4_096]);
 });
 
 Deno.test("mendTail() makes it last that the last writer cut the room, before another segment can follow", async () => {

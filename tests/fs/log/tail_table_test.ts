@@ -17,7 +17,7 @@ const nothing: TailEvidence = {
   k: 10,
   checkpointThrough: 9,
   durableBehind: 9,
-  heldThrough: 9,
+  witnessedThrough: 9,
   bytesBehind: 100,
   headerBytes: 0,
 };
@@ -47,9 +47,9 @@ const cases: Record<TailRow["name"], Case> = {
   transcript_holds_it: {
     verdict: "corrupt",
     decides: [
-      { heldThrough: 10 },
-      { heldThrough: 10, bytesBehind: 0 },
-      { heldThrough: 99, bytesBehind: 0, headerBytes: 120 },
+      { witnessedThrough: 10 },
+      { witnessedThrough: 10, bytesBehind: 0 },
+      { witnessedThrough: 99, bytesBehind: 0, headerBytes: 120 },
     ],
   },
   too_much_behind_it: {
@@ -69,7 +69,7 @@ const cases: Record<TailRow["name"], Case> = {
     decides: [{}, { bytesBehind: 1 }, { bytesBehind: TORN_BYTES_MAX }, {
       checkpointThrough: 0,
       durableBehind: 0,
-      heldThrough: 0,
+      witnessedThrough: 0,
     }],
   },
 };

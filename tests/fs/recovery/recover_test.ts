@@ -31,7 +31,7 @@ Deno.test("readLog() gives all events over all segments, and where the log ends"
     lineOffset: last.length - linesOf(7, 7).length,
     // Only event 7 is behind what any line says was synced.
     doubtOffset: last.length - linesOf(7, 7).length,
-    roomBytes: 0,
+    paddingBytes: 0,
     bytesRead: linesOf(1, 7).length,
     isClosed: false,
     tail: undefined,

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { runtimeLayout } from "../../../src/fs/layout.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { transcriptHeader } from "../../../src/fs/transcripts/file.ts";
-import { OverhangSearch } from "../../../src/fs/recovery/witness.ts";
+import { AheadOfLogSearch } from "../../../src/fs/recovery/witness.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, ROOT } from "../../torture/kit/opened.ts";
 import { joined } from "../lines/bytes_file.ts";
@@ -29,19 +29,19 @@ function foundIn(bytes: Uint8Array, plant: (disk: SimulatedDisk) => void = () =>
   const disk = new SimulatedDisk();
   disk.plant.file(PATH, bytes);
   plant(disk);
-  const search = new OverhangSearch(disk, runtimeLayout(ROOT, "t"), "t", 5);
+  const search = new AheadOfLogSearch(disk, runtimeLayout(ROOT, "t"), "t", 5);
   return search.inTranscript("a", header.length)
     .map(({ offset, lastEventId, durable }) => [offset - header.length, lastEventId, durable]);
 }
 
-Deno.test("OverhangSearch.inTranscript() finds the worker's whole lines past the end of the log", () => {
+Deno.test("AheadOfLogSearch.inTranscript() finds the worker's whole lines past the end of the log", () => {
   const [known, first, last] = [input(5), input(6), input(7)];
   assertEquals(foundIn(joined(header, known)), []);
   assertEquals(foundIn(joined(header, known, first, last)), [[known.length, 7, 6]]);
   assertEquals(foundIn(joined(header, damaged(first), last)), [[first.length, 7, 6]]);
 });
 
-Deno.test("OverhangSearch.inTranscript() takes nothing for proof that may be of another worker or runtime", () => {
+Deno.test("AheadOfLogSearch.inTranscript() takes nothing for proof that may be of another worker or runtime", () => {
   const event = lineOf('{"id":9,"at":"2027-01-15T08:00:00.000Z","type":"custom","name":"n","data":1}', 8);
   assertEquals(foundIn(joined(header, input(6, "b"), event, damaged(input(6)), input(7).slice(0, -1))), []);
   const others = [
@@ -53,15 +53,15 @@ Deno.test("OverhangSearch.inTranscript() takes nothing for proof that may be of 
   for (const other of others) assertEquals(foundIn(joined(other, input(6), input(7))), []);
 });
 
-Deno.test("OverhangSearch.inTranscript() finds nothing where it may not look", () => {
+Deno.test("AheadOfLogSearch.inTranscript() finds nothing where it may not look", () => {
   assertEquals(foundIn(joined(header, input(6)), (disk) => disk.plant.mode(PATH, 0)), []);
   assertEquals(foundIn(header, (disk) => disk.plant.directory(PATH)), []);
 });
 
-Deno.test("OverhangSearch.workerIds() gives directories that are a worker's, known or not", () => {
+Deno.test("AheadOfLogSearch.workerIds() gives directories that are a worker's, known or not", () => {
   const disk = new SimulatedDisk();
   for (const name of ["a", "~42", "Not.One"]) disk.plant.directory(`${HOME}/workers/${name}`);
   disk.plant.file(`${HOME}/workers/file`, header);
-  const search = new OverhangSearch(disk, runtimeLayout(ROOT, "t"), "t", 5);
+  const search = new AheadOfLogSearch(disk, runtimeLayout(ROOT, "t"), "t", 5);
   assertEquals(search.workerIds(["a", "c"]).sort(), ["B", "a"]);
 });

@@ -98,7 +98,7 @@ export class Reference {
   }
 
   /** What a command would come to. */
-  foresee(command: Command): Verdict {
+  preview(command: Command): Verdict {
     const worker = this.workers.get(command.workerId);
     const ofWorker = isOfWorker(command);
     if (command.key !== undefined) {
@@ -121,7 +121,7 @@ export class Reference {
 
   /** Takes a command, and tells what it comes to. */
   take(command: Command): Verdict {
-    const verdict = this.foresee(command);
+    const verdict = this.preview(command);
     if ("code" in verdict || verdict.duplicate) return verdict;
     this.lastEventId++;
     this.#change(command);

@@ -226,7 +226,7 @@ export class World {
     const events = await this.#newEvents();
     let at = 0;
     for (const { command, abort, value, error } of results) {
-      const verdict = this.#reference.foresee(command);
+      const verdict = this.#reference.preview(command);
       const event = events[at];
       if (abort || "code" in verdict || verdict.duplicate) continue;
       if (event === undefined || !isEventOf(event, command, verdict.firstSeq)) {

@@ -79,7 +79,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a torn tail is not cut",
     file: "fs/recovery/tail.ts",
-    find: "      if (tail !== undefined || end.roomBytes > 0) file.truncate(end.offset);",
+    find: "      if (tail !== undefined || end.paddingBytes > 0) file.truncate(end.offset);",
     replace: "",
     first: ["crash-states"],
   },
@@ -280,14 +280,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the name of a transcript that is found counts as synced",
     file: "fs/transcripts/transcripts.ts",
-    find: "      unnamed: true,\n",
-    replace: "      unnamed: false,\n",
+    find: "      nameUnsynced: true,\n",
+    replace: "      nameUnsynced: false,\n",
     first: ["recovery-crashes"],
   },
   {
     name: "what an opening finds is not made durable",
     file: "fs/place/place.ts",
-    find: "  await settle(fs, layout, options.root);\n",
+    find: "  await syncDirectories(fs, layout, options.root);\n",
     replace: "  void settle;\n",
     first: ["recovery-crashes"],
   },
@@ -329,8 +329,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a transcript that holds more than the log is no witness",
     file: "fs/log/tail_table.ts",
-    find: "    applies: ({ k, heldThrough }) => heldThrough >= k,",
-    replace: "    applies: ({ k, heldThrough }) => heldThrough < 0 && k < 0,",
+    find: "    applies: ({ k, witnessedThrough }) => witnessedThrough >= k,",
+    replace: "    applies: ({ k, witnessedThrough }) => witnessedThrough < 0 && k < 0,",
     first: ["corruption"],
   },
   {
