@@ -5,7 +5,7 @@
  */
 import progress from "cli-progress";
 import process from "node:process";
-import type { OperationOptions, OperationProgress } from "../fs_store.ts";
+import type { OperationOptions, OperationProgress } from "../operate.ts";
 import type { Io } from "./io.ts";
 import { amount, bytes } from "./units.ts";
 

@@ -2,22 +2,19 @@
 // is right; tests/examples/sqlite_store_test.ts runs it.
 
 import { DatabaseSync } from "node:sqlite";
-import {
-  type AppendBatch,
-  type AppendResult,
-  type EventRecord,
-  limits,
-  type LoadedStore,
-  parseRuntimeId,
-  type PrunedEvents,
-  type ReadEvents,
-  type ReadTranscript,
-  RuntimeError,
-  type RuntimeId,
-  type RuntimeStore,
-  type Snapshot,
-  type StoredEvents,
-} from "@yoi/worker-runtime";
+import { limits, parseRuntimeId, RuntimeError, type RuntimeId } from "@yoi/worker-runtime";
+import type {
+  AppendBatch,
+  AppendResult,
+  EventRecord,
+  LoadedStore,
+  PrunedEvents,
+  ReadEvents,
+  ReadTranscript,
+  RuntimeStore,
+  Snapshot,
+  StoredEvents,
+} from "@yoi/worker-runtime/store";
 
 // An event whose `firstSeq` is not null is a line of its worker's transcript.
 const SCHEMA = `

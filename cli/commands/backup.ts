@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { backup } from "../../fs_store.ts";
+import { backup, locateStore } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
 import { withProgress } from "../progress.ts";
 import { tone } from "../style.ts";
 import { bytes, counted, whole } from "../units.ts";
@@ -26,7 +25,7 @@ export async function backupCommand(
   to: string,
   options: BackupCommandOptions,
 ): Promise<number> {
-  const location = locate(directory, options.runtime);
+  const location = locateStore(directory, options.runtime);
   const { verify, json } = options;
   const report = await withProgress(
     io,

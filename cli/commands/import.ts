@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { importRuntime } from "../../fs_store.ts";
-import { guarded } from "../../src/fs/disk/faults.ts";
+import { importRuntime, openStream } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { withProgress } from "../progress.ts";
@@ -27,7 +26,9 @@ export async function importCommand(
   options: ImportCommandOptions,
 ): Promise<number> {
   const { dryRun, json } = options;
-  const { stream, totalBytes } = open(file);
+  const { stream, totalBytes = undefined } = file === "-"
+    ? { stream: Deno.stdin.readable }
+    : openStream(file);
   const report = await withProgress(
     io,
     json === true,
@@ -39,10 +40,4 @@ export async function importCommand(
     io.out(dryRun ? `The stream is whole: ${what}.\n` : `Imported ${what} into ${report.directory}\n`);
   }
   return exitCodes.ok;
-}
-
-function open(file: string): { stream: ReadableStream<Uint8Array>; totalBytes: number | undefined } {
-  if (file === "-") return { stream: Deno.stdin.readable, totalBytes: undefined };
-  const opened = guarded("open", file, () => Deno.openSync(file));
-  return { stream: opened.readable, totalBytes: opened.statSync().size };
 }

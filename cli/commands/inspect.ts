@@ -4,13 +4,18 @@
  * @module
  */
 import type { WorkerState, WorkerStatus } from "../../mod.ts";
-import { listRuntimes, openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
-import { readSmallFile } from "../../src/fs/disk/files.ts";
-import { layoutIn } from "../../src/fs/layout.ts";
-import { type StoreSizes, storeSizes } from "../../src/operate/sizes.ts";
+import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import {
+  isRuntimeDirectory,
+  listRuntimes,
+  type StoreLocation,
+  storeOwner,
+  type StoreSizes,
+  storeSizes,
+} from "../../operate.ts";
+import { conditionOf, intentOf, isClosed } from "../describe.ts";
 import { exitCodes, tellFailure } from "../failure.ts";
 import type { Io } from "../io.ts";
-import { disk, isRuntimeDirectory } from "../place.ts";
 import { oneLine, type Tone, tone } from "../style.ts";
 import { pairs, table } from "../table.ts";
 import { ago, amount, bytes, counted, dollars, time, whole } from "../units.ts";
@@ -30,8 +35,8 @@ export async function inspectCommand(io: Io, directory: string, options: Inspect
     const { runtimes } = listRuntimes(directory);
     if (runtimes.length !== 1) return await inspectAll(io, directory, options);
   }
-  return await withView(io, directory, options, async (view) => {
-    const facts = await factsOf(view, options);
+  return await withView(io, directory, options, async (view, location) => {
+    const facts = await factsOf(view, location, options);
     if (options.json) return printJson(io, facts.json);
     io.out(heading(io, view, facts));
     io.out(workerTable(io, facts.shown));
@@ -51,15 +56,19 @@ interface Facts {
   readonly json: unknown;
 }
 
-async function factsOf(view: ReadOnlyRuntime, { limit, status }: InspectOptions): Promise<Facts> {
+async function factsOf(
+  view: ReadOnlyRuntime,
+  location: StoreLocation,
+  { limit, status }: InspectOptions,
+): Promise<Facts> {
   const workers = [...view.allWorkers()].filter((state) => status === undefined || state.status === status);
   workers.sort((a, b) => b.lastEventId - a.lastEventId);
   const shown = limit === 0 ? workers : workers.slice(0, limit);
   const ids = [...view.allWorkers()].map(({ record }) => record.workerId);
-  const sizes = storeSizes(disk, view.directory, ids);
-  const newest = view.damage === undefined ? await view.events({ limit: 1 }) : undefined;
-  const closed = newest?.items.at(-1)?.type === "runtime.closed";
-  const owner = closed ? undefined : ownerOf(view.directory);
+  const sizes = storeSizes(location, ids);
+  const closed = await isClosed(view);
+  const by = closed ? undefined : storeOwner(location);
+  const owner = by === undefined ? undefined : `process ${by.pid}, since ${time(by.openedAt)}`;
   const firstEventId = view.segments[0] ?? 1;
   const { damage, pending } = view;
   const json = {
@@ -80,30 +89,11 @@ async function factsOf(view: ReadOnlyRuntime, { limit, status }: InspectOptions)
   return { sizes, closed, owner, shown, count: workers.length, firstEventId, json };
 }
 
-/** Who opened it last, for people. */
-function ownerOf(directory: string): string | undefined {
-  try {
-    const content = JSON.parse(
-      new TextDecoder().decode(readSmallFile(disk, layoutIn(directory).owner, 4_096)),
-    );
-    return typeof content.pid === "number"
-      ? `process ${content.pid}, since ${time(String(content.openedAt))}`
-      : undefined;
-  } catch {
-    // For people only: without it there is less to tell.
-    return undefined;
-  }
-}
-
 function heading(io: Io, view: ReadOnlyRuntime, { sizes, closed, owner, firstEventId }: Facts): string {
   const overview = view.overview();
   const { workers, usage, lastEventId, updatedAt, displayName, runtimeId, epoch } = overview;
   const title = displayName === undefined ? runtimeId : `${runtimeId} (${displayName})`;
-  const state = overview.status === "stopped"
-    ? "stopped for good"
-    : closed
-    ? "closed in good order"
-    : "open, or not closed";
+  const state = conditionOf(overview.status, closed);
   const segments = `${bytes(sizes.log)} in ${counted(sizes.segments, "segment")}`;
   const kept = firstEventId === 1 ? "" : `, ${whole(firstEventId)} on are kept`;
   const ended = [
@@ -176,15 +166,6 @@ function workerTable(io: Io, workers: readonly WorkerState[]): string {
     { name: "COST", align: "right" },
     { name: "ACTIVE" },
   ], rows);
-}
-
-/** What a worker is for, in one text. */
-export function intentOf(intent: WorkerState["record"]["intent"]): string {
-  if (intent.kind === "task") return intent.objective;
-  if (intent.kind === "role") {
-    return intent.purpose === undefined ? intent.role : `${intent.role}: ${intent.purpose}`;
-  }
-  return intent.purpose ?? "assistant";
 }
 
 /** Several runtimes: a row for each; one that cannot be read hides none of the others. */

@@ -1,12 +1,10 @@
 /**
- * `repair`: what to do about damage.
+ * `repair`: preview or perform a repair.
  *
  * @module
  */
-import { repair, type RepairReport } from "../../fs_store.ts";
-import { isStuck } from "../../src/operate/repair/plan.ts";
+import { isManualStep, locateStore, repair, type RepairReport } from "../../operate.ts";
 import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
 import { withProgress } from "../progress.ts";
 import { tone, visible } from "../style.ts";
 import { exitCodeOf, findingsTable } from "./verify.ts";
@@ -16,7 +14,7 @@ import { printJson, type StoreOptions } from "./view.ts";
 export interface RepairCommandOptions extends StoreOptions {
   /** Whether to do it. */
   readonly apply?: boolean | undefined;
-  /** Whether events may be given up. */
+  /** Whether events may be deleted. */
   readonly salvage?: boolean | undefined;
 }
 
@@ -26,7 +24,7 @@ export async function repairCommand(
   directory: string,
   options: RepairCommandOptions,
 ): Promise<number> {
-  const location = locate(directory, options.runtime);
+  const location = locateStore(directory, options.runtime);
   const { apply, salvage } = options;
   const report = await withProgress(
     io,
@@ -39,7 +37,7 @@ export async function repairCommand(
 }
 
 function nextStep(steps: RepairReport["steps"], lost: RepairReport["lost"]): string {
-  const byHand = steps.find(isStuck);
+  const byHand = steps.find(isManualStep);
   if (byHand === undefined) {
     return `Run again with ${lost === null ? "--apply" : "--apply --salvage"} to do it.`;
   }

@@ -3,16 +3,13 @@
  *
  * @module
  */
-import { layoutIn } from "../../src/fs/layout.ts";
 import type { Io } from "../io.ts";
-import { disk } from "../place.ts";
 import { reportHtml } from "../report/page.ts";
-import { bytes } from "../units.ts";
-import { type OutputOptions, withOutput } from "./output.ts";
-import { printJson, type StoreOptions, withView } from "./view.ts";
+import { type OutputOptions, writeOutput } from "./output.ts";
+import { withView } from "./view.ts";
 
 /** Options of `report`. */
-export interface ReportOptions extends StoreOptions, OutputOptions {
+export interface ReportOptions extends OutputOptions {
   /** Entries of each transcript. */
   readonly entries: number;
   /** Workers with their transcripts. */
@@ -21,13 +18,10 @@ export interface ReportOptions extends StoreOptions, OutputOptions {
 
 /** Runs `report`. */
 export async function reportCommand(io: Io, directory: string, options: ReportOptions): Promise<number> {
-  return await withView(io, directory, options, async (view) => {
-    const place = { fs: disk, layout: layoutIn(view.directory), runtimeId: view.runtimeId };
-    const { output, entries, workers, json } = options;
-    const chunks = encoded(reportHtml(place, view, { entries, workers, now: io.now(), signal: io.signal }));
-    const written = await withOutput(io, options, chunks, view.directory);
-    if (json && output !== undefined) printJson(io, { file: output, bytes: written });
-    else if (output !== undefined) io.out(`Wrote ${bytes(written)} to ${output}\n`);
+  return await withView(io, directory, options, async (view, location) => {
+    const { entries, workers } = options;
+    const page = reportHtml(location, view, { entries, workers, now: io.now(), signal: io.signal });
+    await writeOutput(io, options, location, () => encoded(page));
   });
 }
 

@@ -4,11 +4,11 @@
  * @module
  */
 import type { WorkerState } from "../../mod.ts";
+import { intentOf } from "../describe.ts";
 import type { Io } from "../io.ts";
 import { oneLine, tone, visible } from "../style.ts";
 import { pairs } from "../table.ts";
 import { ago, time, whole } from "../units.ts";
-import { intentOf } from "./inspect.ts";
 import { modelTable } from "./usage.ts";
 import { printJson, type StoreOptions, withView } from "./view.ts";
 

@@ -3,13 +3,10 @@
  *
  * @module
  */
-import type { UsageByModel, UsageTotals } from "../../mod.ts";
+import { parseWorkerId, type UsageByModel, type UsageTotals } from "../../mod.ts";
 import type { ReadOnlyRuntime } from "../../fs_store.ts";
-import { parseRuntimeId, parseWorkerId } from "../../src/core/ids.ts";
-import { layoutIn } from "../../src/fs/layout.ts";
-import { type HistoryDay, readHistory } from "../../src/operate/read/history.ts";
+import { type HistoryDay, readHistory, type StoreLocation } from "../../operate.ts";
 import type { Io } from "../io.ts";
-import { disk } from "../place.ts";
 import { withProgress } from "../progress.ts";
 import { oneLine, tone } from "../style.ts";
 import { type Column, table } from "../table.ts";
@@ -28,11 +25,13 @@ export interface UsageOptions extends StoreOptions {
 
 /** Runs `usage`. */
 export async function usageCommand(io: Io, directory: string, options: UsageOptions): Promise<number> {
-  return await withView(io, directory, options, async (view) => {
+  return await withView(io, directory, options, async (view, location) => {
     const { by, worker } = options;
     const source = worker === undefined ? view.overview() : view.worker(worker);
     const workers = worker === undefined ? byCost(view, options.limit) : [];
-    const days = by === undefined || by === "day" ? await daysOf(io, view, options) : [];
+    const days = by === undefined || by === "day"
+      ? await daysOf(io, location, view.lastEventId, options)
+      : [];
     if (options.json) {
       const rows = workers.map(({ record, usage, usageByModel }) => ({
         workerId: record.workerId,
@@ -71,13 +70,17 @@ function tokens(usage: UsageTotals): number {
   return usage.inputTokens + usage.outputTokens;
 }
 
-async function daysOf(io: Io, view: ReadOnlyRuntime, options: UsageOptions): Promise<readonly HistoryDay[]> {
-  const place = { fs: disk, layout: layoutIn(view.directory), runtimeId: parseRuntimeId(view.runtimeId) };
+async function daysOf(
+  io: Io,
+  location: StoreLocation,
+  through: number,
+  options: UsageOptions,
+): Promise<readonly HistoryDay[]> {
   const worker = options.worker === undefined ? undefined : parseWorkerId(options.worker);
   const history = await withProgress(
     io,
     true,
-    (progress) => readHistory(place, view, { ...progress, worker }),
+    (progress) => readHistory(location, { ...progress, through, worker }),
   );
   return history.days.filter(({ usage }) => usage.requests > 0);
 }

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { type Finding, type Verdict, verify, type VerifyReport } from "../../fs_store.ts";
+import { type Finding, locateStore, type Verdict, verify, type VerifyReport } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
 import { withProgress } from "../progress.ts";
 import { type Tone, tone, visible } from "../style.ts";
 import { table } from "../table.ts";
@@ -15,7 +14,7 @@ import { printJson, type StoreOptions } from "./view.ts";
 
 /** Runs `verify`. */
 export async function verifyCommand(io: Io, directory: string, options: StoreOptions): Promise<number> {
-  const location = locate(directory, options.runtime);
+  const location = locateStore(directory, options.runtime);
   const startedAt = io.now();
   const report = await withProgress(io, options.json === true, (progress) => verify(location, progress));
   if (options.json) printJson(io, report);

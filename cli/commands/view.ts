@@ -1,12 +1,12 @@
 /**
- * What the reading commands share.
+ * Opening a store for the reading commands.
  *
  * @module
  */
 import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { locateStore, type StoreLocation } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
 import { tone, visible } from "../style.ts";
 
 /** Options that every command on a store takes. */
@@ -17,20 +17,21 @@ export interface StoreOptions {
   readonly json?: boolean | undefined;
 }
 
-/** Opens the store of a command to read, and closes it behind the work. What is damaged is told. */
+/** Opens a store for reading, and closes it after the work. Damage is reported. */
 export async function withView(
   io: Io,
   directory: string,
   options: StoreOptions,
-  work: (view: ReadOnlyRuntime) => Promise<void>,
+  work: (view: ReadOnlyRuntime, location: StoreLocation) => Promise<void>,
 ): Promise<number> {
-  await using view = await openReadOnly(locate(directory, options.runtime));
-  await work(view);
-  if (options.json !== true) tellNotices(io, view);
+  const location = locateStore(directory, options.runtime);
+  await using view = await openReadOnly(location);
+  await work(view, location);
+  if (options.json !== true) reportNotices(io, view);
   return view.damage === undefined ? exitCodes.ok : exitCodes.damaged;
 }
 
-function tellNotices(io: Io, view: ReadOnlyRuntime): void {
+function reportNotices(io: Io, view: ReadOnlyRuntime): void {
   for (const { message, severity } of view.diagnostics().items) {
     if (severity !== "info") io.err(`${tone(io, "warn", "note:")} ${visible(message)}\n`);
   }

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import type { TranscriptEntry, WorkerState } from "../../mod.ts";
-import { isRuntimeError } from "../../src/core/errors.ts";
+import { isRuntimeError, type TranscriptEntry, type WorkerState } from "../../mod.ts";
 import { time, whole } from "../units.ts";
 import { html, type Markup, nothing } from "./html.ts";
-import type { ReportFacts } from "./page.ts";
+import type { ReportFacts } from "./facts.ts";
 
 /** Characters of an entry that are shown. */
 const CHARS_MAX = 8_000;

@@ -77,7 +77,7 @@ Deno.test("prune --older-than gives up only events of before that time", async (
     const { items } = await view.events({ after: json.firstEventId - 1, limit: 1 });
     assert(json.events > 0 && (items[0]?.at ?? "") < "2026-07-13", JSON.stringify([json, items]));
     const none = await command("prune", root, "--older-than", "99999d");
-    assertStringIncludes(none.out, "Nothing can be given up");
+    assertStringIncludes(none.out, "Nothing can be pruned");
     assertEquals((await command("prune", root, "--older-than", "soon")).code, 1);
   });
 });

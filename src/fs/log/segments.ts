@@ -8,17 +8,10 @@
 import { join } from "@std/path";
 import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, RuntimeError } from "../../core/errors.ts";
-import { assertDirectory, notAFile, removeQuietly } from "../disk/files.ts";
+import { assertDirectory, notAFile, removeQuietly, TEMPORARY_SUFFIX } from "../disk/files.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
-import {
-  FORMAT_VERSION,
-  nameOf,
-  type RuntimeLayout,
-  segmentFirstEventId,
-  segmentPath,
-  TEMPORARY_SUFFIX,
-} from "../layout.ts";
+import { FORMAT_VERSION, nameOf, type RuntimeLayout, segmentFirstEventId, segmentPath } from "../layout.ts";
 import { encodeLines, eventText, isIntact, logText } from "../lines/codec.ts";
 import { plainLines } from "../../core/json.ts";
 import { checkSeal, parseObject } from "../lines/sealed.ts";

@@ -50,16 +50,16 @@ export interface RepairPlan {
   readonly lost: readonly [first: number, last: number] | null;
 }
 
-const STUCK: ReadonlySet<RepairStep["action"]> = new Set([
+const MANUAL: ReadonlySet<RepairStep["action"]> = new Set([
   "restore_backup",
   "correct_config",
   "move_away",
   "import_again",
 ]);
 
-/** Returns true if the operator has to take a step before anything else. */
-export function isStuck({ action }: RepairStep): boolean {
-  return STUCK.has(action);
+/** Returns true if the operator has to take the step, before any other. */
+export function isManualStep({ action }: RepairStep): boolean {
+  return MANUAL.has(action);
 }
 
 const LOG_DAMAGE: ReadonlySet<string> = new Set(["log_damaged", "log_gap", "log_inconsistent"]);
@@ -102,7 +102,7 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     steps.push({ action: "cut_transcripts", message, eventId });
   }
   if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
-  if (!steps.some(isStuck) && (report.verdict === "healable" || steps.length > 0)) {
+  if (!steps.some(isManualStep) && (report.verdict === "healable" || steps.length > 0)) {
     const message =
       "the store is opened and closed, which mends its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });

@@ -10,27 +10,18 @@
  *
  * @module
  */
-import { basename, dirname } from "@std/path";
 import { Clock } from "../../core/clock.ts";
 import { invalidRequest, isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
-import { Runtime } from "../../core/runtime.ts";
+import type { Runtime } from "../../core/runtime.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
-import { FsRuntimeStore } from "../../fs/store.ts";
-import { encodeName } from "../../fs/names.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { beginSalvage, type LostRange } from "../../fs/recovery/salvage_record.ts";
-import {
-  absoluteLocation,
-  findPlace,
-  type FoundPlace,
-  type OperationOptions,
-  rootOf,
-  type StoreLocation,
-} from "../options.ts";
-import { isStuck, planRepair, type RepairStep } from "./plan.ts";
+import { assertInPlace, openPlace } from "../open_runtime.ts";
+import { findPlace, type FoundPlace, type OperationOptions, type StoreLocation } from "../options.ts";
+import { isManualStep, planRepair, type RepairStep } from "./plan.ts";
 import { Salvage } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
@@ -68,21 +59,19 @@ export interface RepairReport {
  * on a clean store there is nothing to do. Throws `store_locked`, and
  * `store_corrupt` when only salvaging helps and it was not asked for.
  */
-export async function repair(at: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
-  const location = absoluteLocation(at);
-  const fs = options.fileSystem ?? new DenoFileSystem();
-  const place = findPlace(fs, location, true);
+export async function repair(location: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
+  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location, true);
   const before = await verifyPlace(place, options);
   const { steps, lost: losing } = planRepair(place, before);
   const lost = joined(losing, before.pendingSalvage);
   const report = { runtimeId: place.runtimeId, before, steps, lost };
   if (options.apply !== true || steps.length === 0) return { ...report, applied: false };
-  const stuck = steps.find(isStuck);
-  if (stuck?.action === "correct_config") {
+  const manual = steps.find(isManualStep);
+  if (manual?.action === "correct_config") {
     throw invalidRequest("repair", "config.jsonc has to be corrected first");
   }
-  if (stuck !== undefined) throw refused(place, stuck.message);
-  mustBeInPlace(place, location);
+  if (manual !== undefined) throw refused(place, manual.message);
+  assertInPlace(place);
   if (losing !== null && options.salvage !== true) {
     throw refused(place, `events ${losing[0]} to ${losing[1]} would be lost; ask for salvage to accept that`);
   }
@@ -90,19 +79,10 @@ export async function repair(at: StoreLocation, options: RepairOptions = {}): Pr
   if (
     before.counts.identity_damaged !== undefined || steps.some(({ action }) => action === "open_and_close")
   ) {
-    await openAndClose(place, location, before, options);
+    await openAndClose(place, before, options);
   }
   const after = await verifyPlace(place, options);
   return { ...report, applied: true, after };
-}
-
-/** Opening needs the directory to be where its root would have it. */
-function mustBeInPlace({ layout, runtimeId }: FoundPlace, location: StoreLocation): void {
-  if ("root" in location) return;
-  const { directory } = layout;
-  if (basename(directory) === encodeName(runtimeId) && basename(dirname(directory)) === "runtimes") return;
-  const issue = `the directory must be named runtimes/${encodeName(runtimeId)}; move it there first`;
-  throw invalidRequest(`change ${JSON.stringify(directory)}`, issue);
 }
 
 function refused({ layout }: FoundPlace, reason: string): RuntimeError<"store_corrupt"> {
@@ -140,20 +120,9 @@ async function salvage(
   }
 }
 
-/** Lets an opening mend the rest; damaged transcripts are read, which rebuilds them. */
-async function openAndClose(
-  place: FoundPlace,
-  location: StoreLocation,
-  before: VerifyReport,
-  options: RepairOptions,
-): Promise<void> {
-  const { fs: fileSystem, runtimeId } = place;
-  const { now } = options;
-  const store = await FsRuntimeStore.open({ root: rootOf(location), runtimeId, create: false }, {
-    fileSystem,
-    now,
-  });
-  const runtime = await Runtime.open({ store, now });
+/** Opens the store, which repairs the rest, and closes it. Damaged transcripts are read, which rebuilds them. */
+async function openAndClose(place: FoundPlace, before: VerifyReport, options: RepairOptions): Promise<void> {
+  const runtime = await openPlace(place, options.now);
   try {
     for (const { code, workerId } of before.findings) {
       if (workerId === undefined || !code.startsWith("transcript_")) continue;

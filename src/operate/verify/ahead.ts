@@ -12,7 +12,7 @@ import { idOf, isIntact } from "../../fs/lines/codec.ts";
 import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
 import { listSegments } from "../../fs/log/segments.ts";
 import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
-import type { FilesCheck } from "./files.ts";
+import type { FilesCheck } from "./check.ts";
 
 /** Looks for events that transcripts hold and the log does not. */
 export class AheadOfLogCheck {

@@ -11,10 +11,17 @@ import { canonicalText } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
-import { assertDirectory, readBytes, readFull, readSmallFile, withFile } from "../../fs/disk/files.ts";
+import {
+  assertDirectory,
+  readBytes,
+  readFull,
+  readSmallFile,
+  TEMPORARY_SUFFIX,
+  withFile,
+} from "../../fs/disk/files.ts";
 import { guarded, isNotFound } from "../../fs/disk/faults.ts";
 import type { FileStat, OpenFile } from "../../fs/disk/file_system.ts";
-import { nameOf, TEMPORARY_SUFFIX, workerLayout } from "../../fs/layout.ts";
+import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { scanLines } from "../../fs/lines/scanner.ts";
 import { idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
 import { decodeName } from "../../fs/names.ts";
@@ -27,32 +34,14 @@ import {
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
 import { AheadOfLogCheck } from "./ahead.ts";
-import type { Expected, ExpectedTranscript } from "./expected.ts";
-import type { Finding, FindingCode, Findings, FindingSeverity } from "./finding.ts";
-import type { FoundPlace, Meter } from "../options.ts";
+import type { FilesCheck } from "./check.ts";
+import type { ExpectedTranscript } from "./expected.ts";
+import type { Finding, FindingCode, FindingSeverity } from "./finding.ts";
 import { purgedSince } from "../read/purged_since.ts";
 
 const CHUNK_BYTES = 1_048_576;
 /** The largest projection that is read, as at an opening. */
 const PROJECTION_BYTES_MAX = 268_435_456;
-
-/** What the check of the files works with. */
-export interface FilesCheck {
-  /** The store. */
-  readonly place: FoundPlace;
-  /** What the log says. */
-  readonly expected: Expected;
-  /** Whether answers have always waited for the device. */
-  readonly isSynced: boolean;
-  /** The oldest event that the log still holds. */
-  readonly firstEventId: number;
-  /** The last event of the log. */
-  readonly lastEventId: number;
-  /** What is found goes here. */
-  readonly findings: Findings;
-  /** Tells progress. */
-  readonly meter: Meter;
-}
 
 /** Result of the check of the files. */
 export interface FilesRead {

@@ -72,7 +72,8 @@ export interface VerifyOptions extends OperationOptions {
  * @example Usage
  * ```ts
  * import { Runtime } from "@yoi/worker-runtime";
- * import { FsRuntimeStore, verify } from "@yoi/worker-runtime/fs-store";
+ * import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
+ * import { verify } from "@yoi/worker-runtime/operate";
  * import { assertEquals } from "@std/assert";
  *
  * const root = await Deno.makeTempDir();

@@ -4,20 +4,18 @@
  *
  * @module
  */
-import {
-  type AppendBatch,
-  type AppendResult,
-  type LoadedStore,
-  parseRuntimeId,
-  type PrunedEvents,
-  type ReadEvents,
-  RuntimeError,
-  type RuntimeId,
-  type RuntimeStore,
-  type StoredEvents,
-  type StoreHost,
-  type StoreSupports,
-} from "../../../mod.ts";
+import { parseRuntimeId, RuntimeError, type RuntimeId } from "../../../mod.ts";
+import type {
+  AppendBatch,
+  AppendResult,
+  LoadedStore,
+  PrunedEvents,
+  ReadEvents,
+  RuntimeStore,
+  StoredEvents,
+  StoreHost,
+  StoreSupports,
+} from "../../../store.ts";
 
 /** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
 export type Ending = "good" | "refused" | "final";
