@@ -61,3 +61,8 @@ function columnsOf(): number {
     return 80;
   }
 }
+
+/** Prints the result of a command: as JSON if that was requested, as text otherwise. */
+export function print(io: Io, json: boolean | undefined, value: unknown, text: string): void {
+  io.out(json ? `${JSON.stringify(value, null, 2)}\n` : text);
+}

@@ -12,7 +12,7 @@ import { amount, bytes } from "./units.ts";
 /** Runs work with a progress bar that goes away when it ends. */
 export async function withProgress<T>(
   io: Io,
-  quiet: boolean,
+  quiet: boolean | undefined,
   work: (options: OperationOptions) => Promise<T>,
 ): Promise<T> {
   if (quiet || !io.progress) return await work({ signal: io.signal });

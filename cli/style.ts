@@ -21,7 +21,7 @@ const FORMATS: Readonly<Record<Tone, Parameters<typeof styleText>[0]>> = {
 
 /** The text in its colour, where there are colours. */
 export function tone(io: Pick<Io, "color">, kind: Tone, text: string): string {
-  return io.color ? styleText(FORMATS[kind], text, { validateStream: false }) : text;
+  return io.color && text !== "" ? styleText(FORMATS[kind], text, { validateStream: false }) : text;
 }
 
 // deno-lint-ignore no-control-regex -- control characters are what this is about

@@ -50,7 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "cli": ["mod.ts", "store.ts", "fs_store.ts", "operate.ts"],
   "cli/report": ["cli", "mod.ts", "fs_store.ts", "operate.ts"],
   "cli/commands": ["cli", "cli/report", "mod.ts", "store.ts", "fs_store.ts", "operate.ts"],
-  "cli/program.ts": ["cli", "cli/commands"],
+  "cli/program.ts": ["cli", "cli/commands", "operate.ts"],
   "cli/mod.ts": ["cli", "cli/program.ts"],
 };
 

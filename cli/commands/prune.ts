@@ -3,37 +3,29 @@
  *
  * @module
  */
-import { locateStore, openRuntime, planPrune, type PrunePlan } from "../../operate.ts";
+import { openRuntime, planPrune, type PrunePlan, type StoreLocation } from "../../operate.ts";
 import { invalidRequest } from "../../store.ts";
 import { exitCodes } from "../failure.ts";
-import type { Io } from "../io.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { bytes, counted, parseAge, whole } from "../units.ts";
-import { printJson, type StoreOptions } from "./view.ts";
-
-/** Options of `prune`. */
-export interface PruneCommandOptions extends StoreOptions {
-  /** The last event to prune. */
-  readonly through?: number | undefined;
-  /** Only events older than this. */
-  readonly olderThan?: string | undefined;
-  /** Whether to do it. */
-  readonly apply?: boolean | undefined;
-}
 
 /** Runs `prune`. */
-export async function pruneCommand(io: Io, directory: string, options: PruneCommandOptions): Promise<number> {
-  const location = locateStore(directory, options.runtime);
+export async function pruneCommand(
+  io: Io,
+  { through, olderThan, apply, json }: Options,
+  location: StoreLocation,
+): Promise<number> {
   const now = io.now();
-  const before = options.olderThan === undefined ? undefined : now - ageOf(options.olderThan);
-  const plan = await planPrune(location, { through: options.through, before, now });
-  const applied = options.apply === true && plan.events > 0;
+  const before = olderThan === undefined ? undefined : now - ageOf(olderThan);
+  const plan = await planPrune(location, { through, before, now });
+  const applied = apply === true && plan.events > 0;
   let result = plan;
   if (applied) {
     await using runtime = await openRuntime(location);
     result = { ...plan, ...await runtime.prune({ through: plan.firstEventId - 1, dryRun: false }) };
   }
-  if (options.json) printJson(io, { ...result, applied });
-  else io.out(summary(result, applied));
+  print(io, json, { ...result, applied }, summary(result, applied));
   return exitCodes.ok;
 }
 

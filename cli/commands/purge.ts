@@ -4,58 +4,48 @@
  * @module
  */
 import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
-import { locateStore, openRuntime, type StoreLocation, workerSizes } from "../../operate.ts";
+import { openRuntime, type StoreLocation, workerSizes } from "../../operate.ts";
 import { invalidRequest } from "../../store.ts";
 import { exitCodes } from "../failure.ts";
-import type { Io } from "../io.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { oneLine } from "../style.ts";
 import { table } from "../table.ts";
 import { bytes, whole } from "../units.ts";
 import { filledPage } from "./events.ts";
-import { printJson, type StoreOptions } from "./view.ts";
+
+const COLUMNS = [
+  { name: "WORKER", flexible: true },
+  { name: "STATUS" },
+  { name: "ENTRIES", align: "right" },
+  { name: "FILES", align: "right" },
+] as const;
 
 /** Runs `purge`. */
 export async function purgeCommand(
   io: Io,
-  directory: string,
+  { apply, json }: Options,
+  location: StoreLocation,
   workers: readonly string[],
-  options: StoreOptions & { readonly apply?: boolean | undefined },
 ): Promise<number> {
-  const { plan, purgedBefore } = await planOf(directory, [...new Set(workers)], options);
-  const applied = options.apply === true && plan.length > 0;
+  const { plan, purgedBefore } = await planOf(location, [...new Set(workers)]);
+  const applied = apply === true && plan.length > 0;
   if (applied) {
-    await using runtime = await openRuntime(locateStore(directory, options.runtime));
+    await using runtime = await openRuntime(location);
     for (const { workerId } of plan) await runtime.worker(workerId).purge();
   }
-  if (options.json) {
-    printJson(io, { workers: plan, purgedBefore, applied });
-    return exitCodes.ok;
-  }
-  for (const workerId of purgedBefore) io.out(`${oneLine(workerId)} was purged before: skipped.\n`);
-  if (plan.length === 0) {
-    io.out("There is nothing left to purge.\n");
-    return exitCodes.ok;
-  }
-  const columns = [
-    { name: "WORKER", flexible: true },
-    { name: "STATUS" },
-    { name: "ENTRIES", align: "right" as const },
-    { name: "FILES", align: "right" as const },
-  ];
-  io.out(
-    table(
-      io,
-      columns,
-      plan.map((row) => [oneLine(row.workerId), row.status, whole(row.entries), bytes(row.bytes)]),
-    ),
-  );
-  io.out(
-    applied
-      ? 'Purged. An event "worker.purged" tells of each; the log keeps what it held until it is pruned.\n'
-      : "Nothing was changed. Run again with --apply to purge them; their events stay in the log until it is pruned.\n",
-  );
+  const skipped = purgedBefore.map((workerId) => `${oneLine(workerId)} was purged before: skipped.\n`);
+  const rows = plan.map((row) => [oneLine(row.workerId), row.status, whole(row.entries), bytes(row.bytes)]);
+  const text = plan.length === 0
+    ? "There is nothing left to purge.\n"
+    : `${table(io, COLUMNS, rows)}${applied ? DONE : PREVIEW}\n`;
+  print(io, json, { workers: plan, purgedBefore, applied }, skipped.join("") + text);
   return exitCodes.ok;
 }
+
+const DONE = 'Purged. An event "worker.purged" records each; the log keeps their events until it is pruned.';
+const PREVIEW = "Nothing was changed. Run again with --apply to purge them; " +
+  "their events stay in the log until it is pruned.";
 
 interface PurgeRow {
   readonly workerId: string;
@@ -71,12 +61,7 @@ interface PurgePlan {
 }
 
 /** The workers to purge; all are checked before the first one is purged. */
-async function planOf(
-  directory: string,
-  workers: readonly string[],
-  options: StoreOptions,
-): Promise<PurgePlan> {
-  const location = locateStore(directory, options.runtime);
+async function planOf(location: StoreLocation, workers: readonly string[]): Promise<PurgePlan> {
   await using view = await openReadOnly(location);
   const present = new Set<string>([...view.allWorkers()].map(({ record }) => record.workerId));
   const purgedBefore: string[] = [];

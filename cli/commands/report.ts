@@ -3,22 +3,16 @@
  *
  * @module
  */
+import type { StoreLocation } from "../../operate.ts";
 import type { Io } from "../io.ts";
+import type { Options } from "../options.ts";
 import { reportHtml } from "../report/page.ts";
-import { type OutputOptions, writeOutput } from "./output.ts";
+import { writeOutput } from "./output.ts";
 import { withView } from "./view.ts";
 
-/** Options of `report`. */
-export interface ReportOptions extends OutputOptions {
-  /** Entries of each transcript. */
-  readonly entries: number;
-  /** Workers with their transcripts. */
-  readonly workers: number;
-}
-
 /** Runs `report`. */
-export async function reportCommand(io: Io, directory: string, options: ReportOptions): Promise<number> {
-  return await withView(io, directory, options, async (view, location) => {
+export async function reportCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
+  return await withView(io, options, location, async (view) => {
     const { entries, workers } = options;
     const page = reportHtml(location, view, { entries, workers, now: io.now(), signal: io.signal });
     await writeOutput(io, options, location, () => encoded(page));

@@ -6,57 +6,43 @@
 import { parseWorkerId, type UsageByModel, type UsageTotals } from "../../mod.ts";
 import type { ReadOnlyRuntime } from "../../fs_store.ts";
 import { type HistoryDay, readHistory, type StoreLocation } from "../../operate.ts";
-import type { Io } from "../io.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { withProgress } from "../progress.ts";
 import { oneLine, tone } from "../style.ts";
 import { type Column, table } from "../table.ts";
 import { amount, dollars, duration, whole } from "../units.ts";
-import { printJson, type StoreOptions, withView } from "./view.ts";
-
-/** Options of `usage`. */
-export interface UsageOptions extends StoreOptions {
-  /** Only this table. */
-  readonly by?: "worker" | "model" | "day" | undefined;
-  /** Only of this worker. */
-  readonly worker?: string | undefined;
-  /** Workers to list. */
-  readonly limit: number;
-}
+import { withView } from "./view.ts";
 
 /** Runs `usage`. */
-export async function usageCommand(io: Io, directory: string, options: UsageOptions): Promise<number> {
-  return await withView(io, directory, options, async (view, location) => {
-    const { by, worker } = options;
+export async function usageCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
+  return await withView(io, options, location, async (view) => {
+    const { by, worker, limit, json } = options;
     const source = worker === undefined ? view.overview() : view.worker(worker);
-    const workers = worker === undefined ? byCost(view, options.limit) : [];
-    const days = by === undefined || by === "day"
-      ? await daysOf(io, location, view.lastEventId, options)
-      : [];
-    if (options.json) {
-      const rows = workers.map(({ record, usage, usageByModel }) => ({
-        workerId: record.workerId,
+    const workers = worker === undefined ? byCost(view, limit) : [];
+    const shows = (table: typeof by): boolean => by === undefined || by === table;
+    const days = shows("day") ? await daysOf(io, location, view.lastEventId, options) : [];
+    const isPruned = (view.segments[0] ?? 1) > 1;
+    const pruned = isPruned ? tone(io, "faint", "older days were pruned; the totals count them\n") : "";
+    const tables = [
+      shows("model") ? `${modelTable(io, source.usageByModel, source.usage)}\n` : "",
+      shows("day") ? `${usageTable(io, "DAY", days.map(({ day, usage }) => [day, usage]))}${pruned}\n` : "",
+      worker === undefined && shows("worker")
+        ? usageTable(io, "WORKER", workers.map(({ record, usage }) => [record.workerId, usage]))
+        : "",
+    ];
+    const value = {
+      runtimeId: view.runtimeId,
+      total: source.usage,
+      byModel: source.usageByModel,
+      byWorker: workers.map(({ record: { workerId }, usage, usageByModel }) => ({
+        workerId,
         usage,
         usageByModel,
-      }));
-      return printJson(io, {
-        runtimeId: view.runtimeId,
-        total: source.usage,
-        byModel: source.usageByModel,
-        byWorker: rows,
-        byDay: days.map(({ day, usage, usageByModel }) => ({ day, usage, usageByModel })),
-      });
-    }
-    if (by === undefined || by === "model") io.out(`${modelTable(io, source.usageByModel, source.usage)}\n`);
-    if (by === undefined || by === "day") {
-      io.out(`${usageTable(io, "DAY", days.map(({ day, usage }) => [day, usage]))}`);
-      if ((view.segments[0] ?? 1) > 1) {
-        io.out(tone(io, "faint", "older days were pruned; the totals count them\n"));
-      }
-      io.out("\n");
-    }
-    if (worker === undefined && (by === undefined || by === "worker")) {
-      io.out(usageTable(io, "WORKER", workers.map(({ record, usage }) => [record.workerId, usage])));
-    }
+      })),
+      byDay: days.map(({ day, usage, usageByModel }) => ({ day, usage, usageByModel })),
+    };
+    print(io, json, value, tables.join(""));
   });
 }
 
@@ -74,7 +60,7 @@ async function daysOf(
   io: Io,
   location: StoreLocation,
   through: number,
-  options: UsageOptions,
+  options: Options,
 ): Promise<readonly HistoryDay[]> {
   const worker = options.worker === undefined ? undefined : parseWorkerId(options.worker);
   const history = await withProgress(

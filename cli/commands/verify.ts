@@ -3,25 +3,20 @@
  *
  * @module
  */
-import { type Finding, locateStore, type Verdict, verify, type VerifyReport } from "../../operate.ts";
+import { type Finding, type StoreLocation, type Verdict, verify, type VerifyReport } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
-import type { Io } from "../io.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { withProgress } from "../progress.ts";
 import { type Tone, tone, visible } from "../style.ts";
 import { table } from "../table.ts";
 import { bytes, counted, duration, whole } from "../units.ts";
-import { printJson, type StoreOptions } from "./view.ts";
 
 /** Runs `verify`. */
-export async function verifyCommand(io: Io, directory: string, options: StoreOptions): Promise<number> {
-  const location = locateStore(directory, options.runtime);
+export async function verifyCommand(io: Io, { json }: Options, location: StoreLocation): Promise<number> {
   const startedAt = io.now();
-  const report = await withProgress(io, options.json === true, (progress) => verify(location, progress));
-  if (options.json) printJson(io, report);
-  else {
-    io.out(findingsTable(io, report));
-    io.out(summary(io, report, io.now() - startedAt));
-  }
+  const report = await withProgress(io, json, (progress) => verify(location, progress));
+  print(io, json, report, findingsTable(io, report) + summary(io, report, io.now() - startedAt));
   return exitCodeOf(report.verdict);
 }
 

@@ -7,8 +7,8 @@ import { join } from "@std/path";
 import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
 import { guarded } from "../fs/disk/faults.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
-import { type RuntimeLayout, workerLayout } from "../fs/layout.ts";
-import { findPlace, type StoreLocation } from "./options.ts";
+import { type RuntimeLayout, segmentPath, workerLayout } from "../fs/layout.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "./options.ts";
 
 /** Bytes on disk. */
 export interface StoreSizes {
@@ -68,6 +68,11 @@ export function workerSizes(
 ): WorkerSizes {
   const { fs, layout } = findPlace(environment.fileSystem ?? new DenoFileSystem(), location);
   return sizesIn(fs, layout, workerId);
+}
+
+/** Bytes of these segments of a log. */
+export function logBytes({ fs, layout }: FoundPlace, segments: readonly number[]): number {
+  return sizeOf(fs, ...segments.map((segment) => segmentPath(layout, segment)));
 }
 
 function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): WorkerSizes {

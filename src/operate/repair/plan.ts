@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { isRuntimeError } from "../../core/errors.ts";
 import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
+import { ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Finding } from "../verify/finding.ts";
 import type { FoundPlace } from "../options.ts";
@@ -193,10 +193,6 @@ function throughs(place: FoundPlace): number[] {
 }
 
 function throughOf({ fs, layout, runtimeId }: FoundPlace, path: string): number | "damaged" | undefined {
-  try {
-    return readCheckpoint(fs, path, runtimeId, nameOf(layout, path))?.snapshot.through;
-  } catch (error) {
-    if (isRuntimeError(error) && error.code === "store_corrupt") return "damaged";
-    throw error;
-  }
+  const read = () => readCheckpoint(fs, path, runtimeId, nameOf(layout, path))?.snapshot.through;
+  return ifCorrupt<number | "damaged" | undefined>(read, () => "damaged");
 }

@@ -39,6 +39,7 @@ import { LogFollower } from "../read/follower.ts";
 import { logLines, openSegment } from "../read/log_lines.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
+import { logBytes } from "../sizes.ts";
 import { untilSteady } from "../steady.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
@@ -210,7 +211,7 @@ class BackupCopy {
   /** Goes through the log of the source: nothing damaged may take the place of a good copy. */
   async #check(): Promise<void> {
     const { segments, lastEventId } = this.#follower;
-    this.#meter.stage("check", sizeOf(this.#from, segments), "bytes");
+    this.#meter.stage("check", logBytes(this.#from, segments), "bytes");
     const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
     for await (const _line of logLines(this.#from, stretch, this.#meter)) continue;
     await this.#mustContinue();
@@ -264,7 +265,7 @@ class BackupCopy {
   async #segments(): Promise<void> {
     const { segments, position } = this.#follower;
     const wanted = segments.filter((segment) => segment <= (position?.segment ?? 1));
-    this.#meter.stage("log", sizeOf(this.#from, wanted), "bytes");
+    this.#meter.stage("log", logBytes(this.#from, wanted), "bytes");
     for (const segment of wanted) {
       const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(this.#to.layout, segment)];
       const isLast = segment === position?.segment;
@@ -368,10 +369,6 @@ function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): bo
       closeQuietly(file);
     }
   });
-}
-
-function sizeOf({ fs, layout }: FoundPlace, segments: readonly number[]): number {
-  return segments.reduce((sum, segment) => sum + (fs.stat(segmentPath(layout, segment))?.size ?? 0), 0);
 }
 
 function wentItsOwnWay(file: string): RuntimeError {

@@ -4,17 +4,17 @@
  *
  * @module
  */
-import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { RuntimeError } from "../../core/errors.ts";
 import { parseEvent } from "../../core/events.ts";
 import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import { takeSnapshot } from "../../core/snapshots.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
-import { corrupt, guarded, located } from "../../fs/disk/faults.ts";
+import { corrupt, guarded, ifCorrupt, located } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { readIdentity } from "../../fs/place/identity.ts";
-import { nameOf, segmentPath, workerLayout } from "../../fs/layout.ts";
+import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { scanLines } from "../../fs/lines/scanner.ts";
 import { eventText, idOf, isIntact } from "../../fs/lines/codec.ts";
 import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
@@ -31,6 +31,7 @@ import {
   type OperationOptions,
   type StoreLocation,
 } from "../options.ts";
+import { logBytes } from "../sizes.ts";
 import { purgedSince } from "../read/purged_since.ts";
 import type { WorkerName } from "../read/view.ts";
 
@@ -73,23 +74,16 @@ async function* exportFrom(
   if (follower.damage !== undefined) throw follower.damage;
   const { worker } = options;
   const meter = new Meter(options);
-  meter.stage("export", sizeOf(place, follower), "bytes");
+  meter.stage("export", logBytes(place, follower.segments), "bytes");
   const lines = worker === undefined
     ? allLines(place, follower, meter)
     : workerLines(place, follower, workerIdOf(worker, place.runtimeId), meter);
   yield* encodeStream(lines);
 }
 
-function sizeOf({ fs, layout }: FoundPlace, { segments }: LogFollower): number {
-  return segments.reduce((sum, segment) => {
-    const path = segmentPath(layout, segment);
-    return sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0);
-  }, 0);
-}
-
 function header(place: FoundPlace, firstEventId: number, lastEventId: number): ExportHeader {
   const { fs, layout, runtimeId } = place;
-  const createdAt = createdAtOf(place);
+  const createdAt = ifCorrupt(() => readIdentity(fs, layout, runtimeId)?.createdAt ?? "", () => "");
   const config = readSmallFile(fs, layout.config, 65_536);
   return {
     format: EXPORT_FORMAT,
@@ -100,15 +94,6 @@ function header(place: FoundPlace, firstEventId: number, lastEventId: number): E
     lastEventId,
     ...(config === undefined ? {} : { config: new TextDecoder().decode(config) }),
   };
-}
-
-function createdAtOf({ fs, layout, runtimeId }: FoundPlace): string {
-  try {
-    return readIdentity(fs, layout, runtimeId)?.createdAt ?? "";
-  } catch (error) {
-    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-    return "";
-  }
 }
 
 async function* allLines(
