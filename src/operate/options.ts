@@ -45,6 +45,8 @@ export interface OperationOptions {
   readonly signal?: AbortSignal | undefined;
   /** Receives progress, about ten times a second. */
   readonly onProgress?: ((progress: OperationProgress) => void) | undefined;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
 }
 
 /** Files of an existing store. */

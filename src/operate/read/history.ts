@@ -9,7 +9,6 @@ import type { WorkerId } from "../../core/ids.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { located } from "../../fs/disk/faults.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.ts";
 import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
 import { logLines, type LogStretch } from "./log_lines.ts";
@@ -64,8 +63,6 @@ export interface HistoryOptions extends OperationOptions {
   readonly through: number;
   /** Only this worker. */
   readonly worker?: WorkerId | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
 }
 
 /**

@@ -16,7 +16,6 @@ import type { RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import type { Runtime } from "../../core/runtime.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { beginSalvage, type LostRange } from "../../fs/recovery/salvage_record.ts";
 import { assertInPlace, openPlace } from "../open_runtime.ts";
@@ -31,8 +30,6 @@ export interface RepairOptions extends OperationOptions {
   readonly apply?: boolean | undefined;
   /** Also give up acknowledged events that are damaged, and all behind them. @default {false} */
   readonly salvage?: boolean | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
 }

@@ -52,8 +52,6 @@ export interface BackupOptions extends OperationOptions {
   readonly to: string | URL;
   /** Whether to verify the whole copy afterwards. @default {true} */
   readonly verify?: boolean | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
 }
 
 /** What was copied. */

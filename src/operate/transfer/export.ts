@@ -12,7 +12,6 @@ import { takeSnapshot } from "../../core/snapshots.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded, ifCorrupt, located } from "../../fs/disk/faults.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { readIdentity } from "../../fs/place/identity.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { scanLines } from "../../fs/lines/scanner.ts";
@@ -43,8 +42,6 @@ export interface ExportOptions extends OperationOptions {
    * `originalId`. It can be imported as a runtime of its own.
    */
   readonly worker?: WorkerName | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
 }
 
 /**

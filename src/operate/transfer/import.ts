@@ -26,7 +26,7 @@ import {
 import { ImportPlace } from "./import_place.ts";
 import { ImportedStore, type ImportTarget } from "./imported_store.ts";
 import { Meter, type OperationOptions } from "../options.ts";
-import { checkedPrelude } from "./prelude.ts";
+import { parsePrelude } from "./prelude.ts";
 import { untilAborted } from "./until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
 
@@ -35,8 +35,6 @@ const EVENT_ID_MAX = 2 ** 52;
 
 /** Options of {@linkcode importRuntime}. */
 export interface ImportOptions extends OperationOptions {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
   /** Bytes of the stream, where known, for the progress. */
   readonly totalBytes?: number | undefined;
   /** Only read the stream to its end and check it; write nothing. @default {false} */
@@ -179,7 +177,7 @@ async function take(
     meter.add(bytes);
     await slices.pause();
     if (!text.startsWith('{"id":')) {
-      inLine(line, () => store.prelude(checkedPrelude(text)));
+      inLine(line, () => store.prelude(parsePrelude(text)));
       continue;
     }
     if (bytes > limits.eventBytesMax + 1) {

@@ -59,12 +59,6 @@ export interface VerifyReport {
   readonly counts: Readonly<Partial<Record<FindingCode, number>>>;
 }
 
-/** Options of {@linkcode verify}. */
-export interface VerifyOptions extends OperationOptions {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
-}
-
 /**
  * Verifies a store. Changes nothing, and needs `--allow-read` of the store
  * alone. Damage is reported, not thrown. Throws `store_missing`,
@@ -84,7 +78,7 @@ export interface VerifyOptions extends OperationOptions {
  * assertEquals([verdict, findings], ["clean", []]);
  * ```
  */
-export async function verify(location: StoreLocation, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verify(location: StoreLocation, options: OperationOptions = {}): Promise<VerifyReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
   return await verifyPlace(findPlace(fs, location, true), options);
 }
