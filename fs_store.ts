@@ -17,7 +17,7 @@
  *   events/0000000000000001.jsonl   the log, in segments named by their first event
  *   overview.json             counts, totals and a row for each worker
  *   workers/<worker>/         worker.json, state.json, usage.json, transcript.jsonl
- *   quarantine/               bytes that were cut off or replaced, bounded
+ *   quarantine/               bytes that were truncated or replaced, bounded
  * ```
  *
  * The log is the only truth; every other file is a projection of it that says
@@ -31,11 +31,11 @@
  *
  * ## Life cycle
  *
- * Opening takes the lock, reads the newest checkpoint and the log behind it,
+ * Opening takes the lock, reads the newest checkpoint and the log after it,
  * and decides by a table whether a bad end is a write that was never
  * acknowledged (kept in quarantine, cut) or damage (`store_corrupt`, nothing
  * is changed). Appending writes all waiting commands together and syncs them
- * once. After a failed write the file is cut back; after a failed sync the
+ * once. After a failed write the file is truncated; after a failed sync the
  * store takes nothing more until it is reopened. Closing writes a checkpoint.
  *
  * ## Reading

@@ -1,5 +1,5 @@
 /**
- * `events`: what happened, and what happens.
+ * `events`: pages of the log, and new events as they are added.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `transcript`: what was said to a worker and by it.
+ * `transcript`: pages of the transcript of a worker.
  *
  * @module
  */
@@ -52,7 +52,7 @@ const ROLE_TONES: Readonly<Record<string, Tone>> = {
   tool: "faint",
 };
 
-/** Most characters of one entry that are shown; the output of a tool may be a megabyte. */
+/** Characters shown of one entry; the output of a tool may be a megabyte. */
 const CHARS_MAX = 4_000;
 
 function shown(io: Io, entry: TranscriptEntry, full = false): string {

@@ -1,5 +1,5 @@
 /**
- * `usage`: what work with models took, by worker, by model, by day.
+ * `usage`: usage of models by worker, by model, by day.
  *
  * @module
  */
@@ -79,7 +79,7 @@ export function modelTable(io: Io, byModel: UsageByModel, total?: UsageTotals): 
   return usageTable(io, "MODEL", total === undefined || rows.length < 2 ? rows : [...rows, ["total", total]]);
 }
 
-/** Columns that a narrow terminal goes without. */
+/** Columns left out on a narrow terminal. */
 const OPTIONAL: ReadonlySet<string> = new Set(["CACHED", "REASONING", "TIME", "REQUESTS"]);
 
 function usageTable(io: Io, name: string, rows: readonly (readonly [string, UsageTotals])[]): string {

@@ -1,5 +1,5 @@
 /**
- * `verify`: is anything damaged?
+ * `verify`: check a store for damage.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const SEVERITY_TONES: Readonly<Record<Finding["severity"], Tone>> = {
   damaged: "bad",
 };
 
-/** Findings as a table; nothing when there are none. */
+/** Findings as a table; empty if there are none. */
 export function findingsTable(io: Io, { findings, dropped }: VerifyReport): string {
   if (findings.length === 0) return "";
   const rows = findings.map(({ severity, code, file = "", byteOffset, message }) => [
@@ -53,11 +53,11 @@ export function findingsTable(io: Io, { findings, dropped }: VerifyReport): stri
 
 const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {
   clean: ["good", "clean"],
-  healable: ["warn", 'healable: nothing is lost; the next opening, or "repair --apply", mends it'],
-  damaged: ["bad", 'damaged: see above; "repair" tells what can be done'],
+  healable: ["warn", 'healable: nothing is lost; the next opening, or "repair --apply", repairs it'],
+  damaged: ["bad", 'damaged: see above; "repair" lists what can be done'],
 };
 
-/** An unusable config prevents opening and repair, but damages nothing. */
+/** An unusable config prevents opening and repair, but is not damage. */
 const UNUSABLE_CONFIG = "healable: nothing is lost; no program can open it until config.jsonc is corrected";
 
 function summary(io: Io, report: VerifyReport, ms: number): string {

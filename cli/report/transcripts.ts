@@ -1,5 +1,5 @@
 /**
- * The transcripts on the page: bounded, and said so where one is.
+ * The transcripts on the page: bounded, with a note where one is shortened.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * Repair: what is to be done about the findings of a verification, and the
- * doing of it. Tells by default, and acts only when asked to.
+ * Repair of a store: planned from the findings of a verification, performed on
+ * request.
  *
- * What the next opening mends by itself is left to an opening. What it
- * refuses is mended here only as far as nothing is lost; to give up
- * acknowledged events (`salvage`) has to be asked for by name. All bytes that
- * are taken away are kept below `salvage/` in the directory of the runtime,
- * which is never cleared by itself.
+ * Damage that the next opening repairs is left to an opening. Damage that
+ * prevents opening is repaired here as long as nothing is lost; acknowledged
+ * events are deleted only with `salvage`. All bytes that are removed are kept
+ * below `salvage/` in the directory of the runtime, which is never cleared
+ * automatically.
  *
  * @module
  */
@@ -26,35 +26,35 @@ import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
 /** Options of {@linkcode repair}. */
 export interface RepairOptions extends OperationOptions {
-  /** Do it; otherwise only tell. @default {false} */
+  /** Perform the repair, rather than only plan it. @default {false} */
   readonly apply?: boolean | undefined;
-  /** Also give up acknowledged events that are damaged, and all behind them. @default {false} */
+  /** Also delete damaged acknowledged events and all later ones. @default {false} */
   readonly salvage?: boolean | undefined;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
 }
 
-/** What a repair did, or would do. */
+/** Result of a repair, or of its plan. */
 export interface RepairReport {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
-  /** What verification found before. */
+  /** The verification before. */
   readonly before: VerifyReport;
-  /** What is to be done, in order; empty for a clean store. */
+  /** The steps, in order; empty for a clean store. */
   readonly steps: readonly RepairStep[];
-  /** First and last event that are lost with it; null when none is. */
+  /** First and last event that are lost; null if none is. */
   readonly lost: readonly [first: number, last: number] | null;
-  /** Whether the steps were done. */
+  /** True if the steps were performed. */
   readonly applied: boolean;
-  /** What verification found afterwards; absent when nothing was done. */
+  /** The verification afterwards; absent if nothing was done. */
   readonly after?: VerifyReport;
 }
 
 /**
- * Repairs a store, or tells what that would do. Telling takes `--allow-read`
- * alone; doing takes the lock and `--allow-write`. Repeating it is harmless:
- * on a clean store there is nothing to do. Throws `store_locked`, and
- * `store_corrupt` when only salvaging helps and it was not asked for.
+ * Repairs a store, or plans the repair. A plan requires `--allow-read` only;
+ * with `apply` it takes the lock and requires `--allow-write`. Idempotent. Throws
+ * `store_locked`, and `store_corrupt` if only salvaging helps and it was not
+ * requested.
  */
 export async function repair(location: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
   const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location, true);
@@ -70,7 +70,10 @@ export async function repair(location: StoreLocation, options: RepairOptions = {
   if (manual !== undefined) throw refused(place, manual.message);
   assertInPlace(place);
   if (losing !== null && options.salvage !== true) {
-    throw refused(place, `events ${losing[0]} to ${losing[1]} would be lost; ask for salvage to accept that`);
+    throw refused(
+      place,
+      `events ${losing[0]} to ${losing[1]} would be lost; only salvage (--salvage) accepts that`,
+    );
   }
   await salvage(place, steps, losing === null ? null : lost, options);
   if (

@@ -1,6 +1,6 @@
 /**
- * Export: all of a runtime, or one worker, as one stream of JSON lines. Takes
- * no lock; what a writer adds meanwhile is not in it.
+ * Export of a runtime, or of one worker, as one stream of JSON lines. Takes no
+ * lock; events added meanwhile are not included.
  *
  * @module
  */
@@ -108,7 +108,7 @@ async function* allLines(
   }
 }
 
-/** What stands for the events that were pruned: the state at the end, whichever checkpoint it was read from. */
+/** Lines that replace the pruned events: the state at the last event, independent of the checkpoint it was read from. */
 async function* prunedLines(
   place: FoundPlace,
   { ledger, lastEventId }: LogFollower,
@@ -214,7 +214,7 @@ function checkedText(place: FoundPlace, segments: readonly number[], id: number,
 
 const ORIGINAL = /,"originalId":\d+\}$/;
 
-/** An event under a new number, with the number that it had first at its end. */
+/** An event under a new id, with its original id at the end. */
 function renumbered(text: string, id: number): string {
   const comma = text.indexOf(",");
   const original = ORIGINAL.test(text) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;

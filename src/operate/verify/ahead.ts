@@ -1,6 +1,6 @@
 /**
- * Verifying that the log reaches as far as the transcripts do: a line goes
- * into a transcript only once its event is in the log.
+ * Verification that the log reaches as far as the transcripts: a line is added
+ * to a transcript only after its event is in the log.
  *
  * @module
  */
@@ -14,27 +14,27 @@ import { listSegments } from "../../fs/log/segments.ts";
 import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
 import type { FilesCheck } from "./check.ts";
 
-/** Looks for events that transcripts hold and the log does not. */
+/** Finds events that transcripts hold and the log does not. */
 export class AheadOfLogCheck {
   readonly #check: FilesCheck;
   readonly #search: AheadOfLogSearch;
 
-  /** A look at the transcripts of a store whose log was read to its end. */
+  /** For a store whose log was read to its end. */
   constructor(check: FilesCheck) {
     const { place: { fs, layout, runtimeId }, lastEventId } = check;
     this.#check = check;
     this.#search = new AheadOfLogSearch(fs, layout, runtimeId, lastEventId);
   }
 
-  /** Tells what a transcript of `bytes` bytes by rights holds past the end of the log. Whether it holds any. */
+  /** Reports events after the end of the log in a transcript that should have `bytes` bytes. Returns true if there are any. */
   reportIfAhead(workerId: string, bytes: number): boolean {
     const { place: { layout }, isSynced, lastEventId, findings } = this.#check;
     for (const { path, offset, lastEventId: last, durable } of this.#search.inTranscript(workerId, bytes)) {
-      // A writer that is at work has put the events into the log first.
+      // An active writer has added the events to the log first.
       if (last <= this.loggedByNow()) return false;
       const isLost = isSynced || durable > lastEventId;
       const message = `the log ends with event ${lastEventId}, but this transcript holds event ${last}: ` +
-        (isLost ? "is it an older copy, or was its end cut off?" : `a power cut took what was not synced`);
+        (isLost ? "is it an older copy, or was its end truncated?" : `a power cut took what was not synced`);
       const eventIds: readonly [number, number] = [lastEventId + 1, last];
       const spot = { file: nameOf(layout, path), byteOffset: offset, eventIds, workerId };
       findings.add({
@@ -48,7 +48,7 @@ export class AheadOfLogCheck {
     return false;
   }
 
-  /** The last event that is whole in the log at this moment. */
+  /** The last intact event of the log at this moment. */
   loggedByNow(): number {
     const { fs, layout } = this.#check.place;
     // Without a segment the log is damaged, which is reported already.
