@@ -120,7 +120,6 @@ export type {
   AppendBatch,
   AppendResult,
   LoadedSnapshot,
-  LoadedStore,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -128,8 +127,10 @@ export type {
   RuntimeStore,
   Snapshot,
   SnapshotPart,
+  SourceHost,
   StoredEvents,
   StoreHost,
+  StoreInfo,
   StoreSupports,
   UnrecordedEvent,
 } from "./src/core/store.ts";

@@ -1,5 +1,5 @@
-// A store of your own: everything of one runtime in one SQLite database. The conformance suite is what says that it
-// is right; tests/examples/sqlite_store_test.ts runs it.
+// A custom store: one runtime in one SQLite database. tests/examples/sqlite_store_test.ts runs the conformance suite
+// against it.
 
 import { DatabaseSync } from "node:sqlite";
 import {
@@ -7,7 +7,6 @@ import {
   type AppendResult,
   type EventRecord,
   limits,
-  type LoadedStore,
   parseRuntimeId,
   type PrunedEvents,
   type ReadEvents,
@@ -17,6 +16,8 @@ import {
   type RuntimeStore,
   type Snapshot,
   type StoredEvents,
+  type StoreHost,
+  type StoreInfo,
 } from "@yoi/worker-runtime";
 
 // An event whose `firstSeq` is not null is a line of its worker's transcript.
@@ -41,43 +42,31 @@ const SNAPSHOT_EVENTS = 10_000;
 /** A {@linkcode RuntimeStore} in an SQLite database. Requires `--allow-read` and `--allow-write` for its file. */
 export class SqliteRuntimeStore implements RuntimeStore {
   readonly runtimeId: RuntimeId;
-  readonly displayName = undefined;
   readonly supports = { persistent: true, exclusive: true };
   readonly #path: string;
   readonly #db: DatabaseSync;
+  #closed = false;
   #lastEventId = 0;
   #snapshotThrough = 0;
   /** Error of every further append. */
   #fence: RuntimeError | undefined;
 
-  /** Opens the database, and holds it alone until closed. Throws `store_locked` when somebody else does. */
   constructor(options: { readonly path: string; readonly runtimeId: string }) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     this.#path = options.path;
-    this.#db = new DatabaseSync(options.path);
-    try {
-      this.#db.exec(SCHEMA);
-    } catch (cause) {
-      this.#db.close();
-      const message = `Cannot open store ${JSON.stringify(this.#path)}: ${cause}`;
-      const details = { path: this.#path, owner: "another process" };
-      throw new RuntimeError("store_locked", message, details, { cause });
-    }
+    this.#db = new DatabaseSync(options.path, { open: false });
   }
 
-  load(): Promise<LoadedStore> {
-    return this.#attempt("read", () => {
-      const row = this.#db.prepare("SELECT through, runtimeJson, workers FROM snapshot").get();
-      this.#snapshotThrough = Number(row?.through ?? 0);
-      const last = this.#db.prepare("SELECT max(id) AS id FROM events").get();
-      this.#lastEventId = Number(last?.id ?? 0);
-      const snapshot = row === undefined ? undefined : {
-        through: this.#snapshotThrough,
-        runtimeJson: String(row.runtimeJson),
-        workers: JSON.parse(String(row.workers)),
-      };
-      return { snapshot, events: this.#eventsAfter(this.#snapshotThrough) };
-    });
+  /** Opens the database, and holds it alone until closed. Throws `store_locked` while another process holds it. */
+  async acquire(host: StoreHost): Promise<StoreInfo> {
+    try {
+      await this.#attempt("open", () => this.#lock());
+      await this.#attempt("read", () => this.#push(host));
+      return {};
+    } catch (error) {
+      if (this.#db.isOpen) this.#db.close();
+      throw error;
+    }
   }
 
   append({ expectedLastEventId: expected, events }: AppendBatch): Promise<AppendResult> {
@@ -132,7 +121,7 @@ export class SqliteRuntimeStore implements RuntimeStore {
     });
   }
 
-  /** Gives up nothing: transcripts are read from the events. */
+  /** Deletes nothing: transcripts are read from the events. */
   prune(): Promise<PrunedEvents> {
     return this.#attempt("prune", () => ({ firstEventId: 1, events: 0, bytes: 0 }));
   }
@@ -143,7 +132,37 @@ export class SqliteRuntimeStore implements RuntimeStore {
 
   close(): Promise<void> {
     if (this.#db.isOpen) this.#db.close();
+    this.#closed = true;
     return Promise.resolve();
+  }
+
+  #lock(): void {
+    try {
+      this.#db.open();
+      this.#db.exec(SCHEMA);
+    } catch (cause) {
+      const message = `Cannot open store ${JSON.stringify(this.#path)}: ${cause}`;
+      throw new RuntimeError("store_locked", message, { path: this.#path, owner: "another process" }, {
+        cause,
+      });
+    }
+  }
+
+  #push(host: StoreHost): void {
+    const row = this.#db.prepare("SELECT through, runtimeJson, workers FROM snapshot").get();
+    if (row !== undefined) {
+      this.#lastEventId = this.#snapshotThrough = Number(row.through);
+      host.restore({
+        through: this.#snapshotThrough,
+        runtimeJson: String(row.runtimeJson),
+        workers: JSON.parse(String(row.workers)),
+      });
+    }
+    const rows = this.#db.prepare("SELECT id, json FROM events WHERE id > ? ORDER BY id");
+    for (const { id, json } of rows.iterate(this.#snapshotThrough)) {
+      host.replay([String(json)]);
+      this.#lastEventId = Number(id);
+    }
   }
 
   #insert({ id, json, workerId, effect, seq, count }: EventRecord): void {
@@ -166,18 +185,10 @@ export class SqliteRuntimeStore implements RuntimeStore {
     }
   }
 
-  async *#eventsAfter(after: number): AsyncGenerator<readonly string[]> {
-    for (let cursor = after; cursor < this.#lastEventId;) {
-      const { events } = await this.readEvents({ after: cursor, limit: limits.pageItemsMax });
-      yield events;
-      cursor += events.length;
-    }
-  }
-
-  /** Runs `work`, and says in the library's errors what went wrong. */
+  /** Runs `work`; failures become errors of the library. */
   #attempt<T>(operation: string, work: () => T): Promise<T> {
     return new Promise((resolve) => {
-      if (!this.#db.isOpen) {
+      if (this.#closed) {
         const message = `Cannot ${operation} store ${JSON.stringify(this.#path)}: it is closed`;
         throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });
       }

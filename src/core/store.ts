@@ -1,9 +1,9 @@
 /**
- * The seam to a store. It is narrow: a store keeps the text of events in
- * order and gives it back; it decides nothing about them. Validation, ids,
- * folding, idempotency and group commit live above it, once. It is
- * asynchronous throughout, and an append carries the last event id it
- * follows, so that a store across a network fits behind it too.
+ * The store interface. It is narrow: a store keeps the texts of events in
+ * order and returns them; it interprets nothing. Validation, ids, folding,
+ * idempotency and group commit are implemented once, above it. It is
+ * asynchronous throughout, and an append carries the id of the event that it
+ * follows, so a store may be on another machine.
  *
  * The conformance suite in `./testing` is the contract in full.
  *
@@ -16,44 +16,45 @@ import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { StateView } from "./state.ts";
 
-/** What a store can do, as data: the conformance suite reads it instead of the store's name. */
+/** Capabilities of a store, which the conformance suite relies on. */
 export interface StoreSupports {
-  /** What was appended is there after the process that wrote it is gone. */
+  /** Appended events survive the process that wrote them. */
   readonly persistent: boolean;
-  /** A second store on the same place is refused with `store_locked` while this one is open. */
+  /** A second store on the same place is rejected with `store_locked` while this one is open. */
   readonly exclusive: boolean;
 }
 
-/** What a store is given when a runtime takes it over. */
-export interface StoreHost {
+/** Receives what a store or a source has kept. */
+export interface SourceHost {
+  /** Restores a snapshot: at most once, before the first event. Throws `store_corrupt`. */
+  restore(snapshot: LoadedSnapshot): void;
   /**
-   * The durable state as the runtime has folded it, always current. For
-   * projections; a store never needs it to answer.
+   * Folds the events that follow, oldest first. Those that add to a transcript
+   * may lack their `entries`. Throws `store_corrupt`.
    */
-  readonly view: StateView;
-  /** Takes what the store notices and copes with. */
+  replay(texts: readonly string[]): void;
+  /** Receives diagnostics. */
   notice(notice: Notice): void;
   /**
-   * Reports that the store has lost its place or its ownership, at the moment
-   * it learns of it, also between commands. `error` is final
-   * (`store_vanished`, `store_fenced`, `store_poisoned`); the same error
-   * rejects every later call.
+   * Reports that the place or its ownership is lost, as soon as this is known,
+   * also between commands. `error` is final (`store_vanished`, `store_fenced`,
+   * `store_poisoned`); the same error rejects every later call.
    */
   lost(error: RuntimeError): void;
 }
 
-/** What a store kept. */
-export interface LoadedStore {
-  /** The newest usable snapshot, if there is one. */
-  readonly snapshot: LoadedSnapshot | undefined;
-  /**
-   * The texts of the events after the snapshot, in order, in bounded chunks.
-   * To be read to the end once. Events that add to a transcript may come
-   * without their `entries`, which nothing is folded from.
-   */
-  readonly events: AsyncIterable<readonly string[]>;
+/** The runtime that owns a store. */
+export interface StoreHost extends SourceHost {
+  /** The durable state, always current. For derived files; no answer of a store depends on it. */
+  readonly view: StateView;
+}
+
+/** What a store knows once it is open. */
+export interface StoreInfo {
+  /** Name of the runtime for people, if the operator gave one. */
+  readonly displayName?: string | undefined;
   /** Events that an interrupted operation on the store left unrecorded; the opening records them. */
-  readonly unrecorded?: readonly UnrecordedEvent[];
+  readonly unrecorded?: readonly UnrecordedEvent[] | undefined;
 }
 
 /** A custom event of the runtime to record exactly once. */
@@ -158,21 +159,23 @@ export interface PrunedEvents {
   readonly bytes: number;
 }
 
-/** What keeps a runtime. Made by its own factory, taken over by `Runtime.open`, closed by it. */
+/** Keeps a runtime for its owner. Constructed without I/O, and opened once, by `Runtime.open`. */
 export interface RuntimeStore {
   /** The runtime that the store keeps. */
   readonly runtimeId: RuntimeId;
-  /** Name for people, where the operator gave one. */
-  readonly displayName: string | undefined;
-  /** What the store can do. */
+  /** Capabilities. */
   readonly supports: StoreSupports;
   /**
-   * Throws `invalid_request` if the store could not keep a worker of this id,
-   * for example because of a limit on paths. Called before each creation.
+   * Opens the store: locks it, recovers it, and pushes the newest usable
+   * snapshot and all later events to `host`. Called once, before anything
+   * else. Releases everything if it fails.
+   */
+  acquire(host: StoreHost): Promise<StoreInfo>;
+  /**
+   * Throws `invalid_request` if the store cannot keep a worker of this id, for
+   * example because of a limit on paths. Called before each creation.
    */
   admits?(workerId: WorkerId): void;
-  /** Gives back what is kept. Called once, before anything else. */
-  load(host: StoreHost): Promise<LoadedStore>;
   /**
    * Makes a batch durable; resolves when it is, as far as `supports` says.
    * An event whose `effect` is `purged` gives up what is kept of its worker

@@ -6,7 +6,7 @@
  * @module
  */
 import { indexOfAtLeast } from "../core/bisection.ts";
-import { fencedAppend, RuntimeError } from "../core/errors.ts";
+import { fencedAppend, RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
@@ -14,7 +14,6 @@ import { fittingCount } from "../core/text.ts";
 import type {
   AppendBatch,
   AppendResult,
-  LoadedStore,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -22,6 +21,8 @@ import type {
   RuntimeStore,
   Snapshot,
   StoredEvents,
+  StoreHost,
+  StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
 import { EventTexts } from "./event_texts.ts";
@@ -56,32 +57,34 @@ const supports: StoreSupports = Object.freeze({ persistent: false, exclusive: tr
 export class MemoryRuntimeStore implements RuntimeStore {
   /** The runtime that the store keeps. */
   readonly runtimeId: RuntimeId;
-  /** A memory store has no operator who names it. */
-  readonly displayName: undefined;
-  /** What the store can do. */
+  /** Capabilities. */
   readonly supports: StoreSupports = supports;
   readonly #kept: MemoryRuntime;
-  #closed = false;
+  #state: "new" | "open" | "closed" = "new";
   /** Error of every further append. */
   #fence: RuntimeError<"store_fenced"> | undefined;
 
-  /**
-   * Opens a store. Throws `invalid_request`, and `store_locked` when another
-   * store has the runtime of this storage open.
-   */
+  /** Creates a store. Throws `invalid_request`. */
   constructor(options: MemoryStoreOptions) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimes } = options.storage ?? new MemoryStorage();
     this.#kept = runtimes.get(this.runtimeId) ??
       { events: new EventTexts(), transcripts: new Map(), open: false };
-    if (this.#kept.open) throw lockedError(this.runtimeId);
-    this.#kept.open = true;
     runtimes.set(this.runtimeId, this.#kept);
   }
 
-  /** Gives back all events, without a snapshot. */
-  load(): Promise<LoadedStore> {
-    return this.#attempt(() => ({ snapshot: undefined, events: chunks(this.#kept.events) }));
+  /** Opens the store and pushes all events. Throws `store_locked` while another store has the runtime open. */
+  acquire(host: StoreHost): Promise<StoreInfo> {
+    return this.#attempt(() => {
+      if (this.#kept.open) throw lockedError(this.runtimeId);
+      const { events } = this.#kept;
+      for (let index = 0; index < events.length; index += limits.batchEventsMax) {
+        host.replay(events.slice(index, index + limits.batchEventsMax));
+      }
+      this.#kept.open = true;
+      this.#state = "open";
+      return {};
+    });
   }
 
   /** Appends a batch. Throws `store_fenced` for one that does not follow the last event, and for every later one. */
@@ -132,10 +135,10 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return this.#attempt(() => undefined);
   }
 
-  /** Lets the storage go; it keeps what it has. */
+  /** Releases the storage, which keeps its content. Idempotent. */
   close(): Promise<void> {
-    if (!this.#closed) this.#kept.open = false;
-    this.#closed = true;
+    if (this.#state === "open") this.#kept.open = false;
+    this.#state = "closed";
     return Promise.resolve();
   }
 
@@ -151,10 +154,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
 
   #attempt<T>(work: () => T): Promise<T> {
     try {
-      if (this.#closed) {
-        const message = `Cannot use store of runtime ${JSON.stringify(this.runtimeId)}: it is closed`;
-        throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });
-      }
+      if (this.#state === "closed") throw storeClosed(this.runtimeId);
       return Promise.resolve(work());
     } catch (error) {
       return Promise.reject(error);
@@ -174,12 +174,6 @@ function bounded(texts: readonly string[], read: ReadEvents): readonly string[] 
   const nearest = read.after === undefined ? texts.toReversed() : texts;
   const count = fittingCount(nearest, limits.pageBytesMax);
   return read.after === undefined ? texts.slice(texts.length - count) : texts.slice(0, count);
-}
-
-async function* chunks(events: EventTexts): AsyncGenerator<readonly string[]> {
-  for (let index = 0; index < events.length; index += limits.batchEventsMax) {
-    yield await Promise.resolve(events.slice(index, index + limits.batchEventsMax));
-  }
 }
 
 function lockedError(runtimeId: RuntimeId): RuntimeError<"store_locked"> {

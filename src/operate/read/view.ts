@@ -78,7 +78,7 @@ export interface ReadEnvironment {
  * import { assertEquals } from "@std/assert";
  *
  * const root = await Deno.makeTempDir();
- * await using writer = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * await using writer = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
  * await writer.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
  *
  * await using reader = await openReadOnly({ root, runtimeId: "local" });

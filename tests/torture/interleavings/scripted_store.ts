@@ -7,7 +7,6 @@
 import {
   type AppendBatch,
   type AppendResult,
-  type LoadedStore,
   parseRuntimeId,
   type PrunedEvents,
   type ReadEvents,
@@ -16,6 +15,7 @@ import {
   type RuntimeStore,
   type StoredEvents,
   type StoreHost,
+  type StoreInfo,
   type StoreSupports,
 } from "../../../mod.ts";
 
@@ -25,7 +25,6 @@ export type Ending = "good" | "refused" | "final";
 /** The store. */
 export class ScriptedStore implements RuntimeStore {
   readonly runtimeId: RuntimeId = parseRuntimeId("t");
-  readonly displayName: string | undefined = undefined;
   readonly supports: StoreSupports = { persistent: false, exclusive: false };
   /** Texts of all events that became durable. */
   readonly events: string[] = [];
@@ -56,9 +55,9 @@ export class ScriptedStore implements RuntimeStore {
     this.#host?.lost(error);
   }
 
-  load(host: StoreHost): Promise<LoadedStore> {
+  acquire(host: StoreHost): Promise<StoreInfo> {
     this.#host = host;
-    return Promise.resolve({ snapshot: undefined, events: nothing() });
+    return Promise.resolve({});
   }
 
   async append({ expectedLastEventId, events }: AppendBatch): Promise<AppendResult> {
@@ -112,8 +111,6 @@ export class ScriptedStore implements RuntimeStore {
     return Promise.resolve();
   }
 }
-
-async function* nothing(): AsyncGenerator<readonly string[]> {}
 
 function failure(ending: "refused" | "final"): RuntimeError {
   return ending === "refused"
