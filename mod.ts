@@ -123,6 +123,7 @@ export type {
   PrunedEvents,
   PruneEvents,
   ReadEvents,
+  ReadRange,
   ReadTranscript,
   RuntimeStore,
   Snapshot,

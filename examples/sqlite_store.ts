@@ -29,6 +29,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, json TEXT NOT NULL, workerId TEXT, firstSeq INTEGER, lastSeq INTEGER
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS workers ON events (workerId, id);
   CREATE INDEX IF NOT EXISTS transcripts ON events (workerId, firstSeq) WHERE firstSeq IS NOT NULL;
   CREATE TABLE IF NOT EXISTS snapshot (
     one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER, runtimeJson TEXT, workers TEXT
@@ -83,29 +84,26 @@ export class SqliteRuntimeStore implements RuntimeStore {
     });
   }
 
-  readEvents({ after, before = Infinity, limit }: ReadEvents): Promise<StoredEvents> {
+  readEvents({ from, to, keep, workerId, limit = -1 }: ReadEvents): Promise<StoredEvents> {
     return this.#attempt("read", () => {
-      const [where, cursor] = after === undefined
-        ? ["id < ? ORDER BY id DESC", Math.min(before, this.#lastEventId + 1)]
-        : ["id > ? ORDER BY id", after];
-      const rows = this.#db.prepare(`SELECT json FROM events WHERE ${where} LIMIT ?`).iterate(cursor, limit);
-      return { events: page(rows, after === undefined), firstEventId: 1 };
+      const [order, farthest] = keep === "first" ? ["ASC", Math.min(to, this.#lastEventId)] : ["DESC", from];
+      const [filter, ...filtered] = workerId === undefined ? [""] : ["AND workerId = ?4", workerId];
+      const rows = this.#db.prepare(
+        `SELECT id, json FROM events WHERE id BETWEEN ?1 AND ?2 ${filter} ORDER BY id ${order} LIMIT ?3`,
+      ).iterate(from, to, limit, ...filtered);
+      const { texts, lastId, isCut } = page(rows, keep);
+      const isWhole = !isCut && texts.length !== limit;
+      return { events: texts, scanned: isWhole ? farthest : lastId, firstEventId: 1 };
     });
   }
 
-  readTranscript({ workerId, after, before = Infinity, limit }: ReadTranscript): Promise<readonly string[]> {
+  readTranscript({ workerId, from, to, keep }: ReadTranscript): Promise<readonly string[]> {
     return this.#attempt("read", () => {
-      const last = this.#db.prepare(
-        "SELECT max(lastSeq) AS seq FROM events WHERE workerId = ? AND firstSeq > 0",
-      );
-      const until = after === undefined
-        ? Math.min(before - 1, Number(last.get(workerId)?.seq ?? 0))
-        : after + limit;
       const rows = this.#db.prepare(
-        `SELECT json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq > ?
-         ORDER BY firstSeq ${after === undefined ? "DESC" : ""}`,
-      ).iterate(workerId, until, after ?? until - limit);
-      return page(rows, after === undefined);
+        `SELECT id, json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq >= ?
+         ORDER BY firstSeq ${keep === "first" ? "ASC" : "DESC"}`,
+      ).iterate(workerId, to, from);
+      return page(rows, keep).texts;
     });
   }
 
@@ -204,15 +202,20 @@ export class SqliteRuntimeStore implements RuntimeStore {
   }
 }
 
-/** The texts of a page, oldest first: those nearest to the cursor, up to the bytes of a page. */
-function page(rows: Iterable<Record<string, unknown>>, isBackward: boolean): string[] {
+/** The texts of a page, oldest first: as many as fit it, and the last id that was taken. */
+function page(
+  rows: Iterable<Record<string, unknown>>,
+  keep: "first" | "last",
+): { readonly texts: string[]; readonly lastId: number; readonly isCut: boolean } {
   const texts: string[] = [];
-  let bytes = 0;
-  for (const { json } of rows) {
+  let [bytes, lastId, isCut] = [0, 0, false];
+  for (const { id, json } of rows) {
     const text = String(json);
     bytes += new TextEncoder().encode(text).length;
-    if (texts.length > 0 && bytes > limits.pageBytesMax) break;
+    isCut = texts.length > 0 && bytes > limits.pageBytesMax;
+    if (isCut) break;
     texts.push(text);
+    lastId = Number(id);
   }
-  return isBackward ? texts.reverse() : texts;
+  return { texts: keep === "first" ? texts : texts.reverse(), lastId, isCut };
 }

@@ -107,15 +107,19 @@ export class Seam {
     await this.store.saveSnapshot(takeSnapshot(this.ledger));
   }
 
+  /** The oldest event that is kept. */
+  async firstEventId(): Promise<number> {
+    return (await this.store.readEvents({ from: 1, to: 0, keep: "last" })).firstEventId;
+  }
+
   /** The texts of all events that are kept, in as many pages as it takes. */
   async log(): Promise<string[]> {
-    const { firstEventId } = await this.store.readEvents({ limit: 1 });
     const texts: string[] = [];
-    for (let more = true; more;) {
-      const after = firstEventId - 1 + texts.length;
-      const { events } = await this.store.readEvents({ after, limit: 1_000 });
+    for (let from = await this.firstEventId(); from <= this.last;) {
+      const { events, scanned } = await this.store.readEvents({ from, to: from + 999, keep: "first" });
       texts.push(...events);
-      more = events.length > 0;
+      if (events.length === 0) break;
+      from = scanned + 1;
     }
     return texts;
   }

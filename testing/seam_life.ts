@@ -102,8 +102,8 @@ const a = parseWorkerId("a");
 const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
   acquire: (seam) => seam.store.acquire(seam.host),
   append: (seam) => seam.append(created("b")),
-  readEvents: ({ store }) => store.readEvents({ after: 0, limit: 10 }),
-  readTranscript: ({ store }) => store.readTranscript({ workerId: a, after: 0, limit: 10 }),
+  readEvents: ({ store }) => store.readEvents({ from: 1, to: 10, keep: "first" }),
+  readTranscript: ({ store }) => store.readTranscript({ workerId: a, from: 1, to: 10, keep: "first" }),
   saveSnapshot: ({ store, ledger }) => store.saveSnapshot(takeSnapshot(ledger)),
   prune: ({ store }) => store.prune({ through: 1, dryRun: true }),
   flush: ({ store }) => store.flush(),

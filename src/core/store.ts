@@ -111,51 +111,64 @@ export interface AppendBatch {
   readonly touched: ReadonlySet<WorkerId>;
 }
 
-/** What an append tells besides success. */
+/** Result of an append. */
 export interface AppendResult {
-  /** The store would like a snapshot soon, to keep the next opening short. */
+  /** A snapshot is due, to keep the next opening short. */
   readonly snapshotDue: boolean;
 }
 
-/** Which events to read: forward from `after`, or backward from `before`, both exclusive. */
-export interface ReadEvents {
-  /** Read the events after this id, oldest first. */
-  readonly after?: number;
-  /** Read the events before this id, and answer them oldest first all the same. */
-  readonly before?: number;
-  /** At most this many events; the page also ends at `limits.pageBytesMax`, but holds one if there is one. */
-  readonly limit: number;
+/** A range of event ids or sequences, resolved by the core. It may be empty, or reach past the newest item. */
+export interface ReadRange {
+  /** The first. */
+  readonly from: number;
+  /** The last. */
+  readonly to: number;
+  /** The end that stays if the range exceeds `limits.pageBytesMax`: at least one item does. */
+  readonly keep: "first" | "last";
+}
+
+/** Events to read. */
+export interface ReadEvents extends ReadRange {
+  /**
+   * Only the events of this worker, of all its lives. Then the range may be
+   * long, and the store may stop after a bounded scan.
+   */
+  readonly workerId?: WorkerId | undefined;
+  /** With `workerId`: the store may stop after so many events. */
+  readonly limit?: number | undefined;
 }
 
 /** A page of events. */
 export interface StoredEvents {
-  /** Texts of consecutive events, oldest first. */
+  /** Their texts, oldest first. */
   readonly events: readonly string[];
-  /** The oldest event that is still kept; one past the last when none is. */
+  /** The farthest id examined from the end that `keep` names: the range is complete if it is the other end. */
+  readonly scanned: number;
+  /** The oldest event that is still kept; one past the last if none is. */
   readonly firstEventId: number;
 }
 
-/** Which transcript entries to read: forward from `after`, or backward from `before`, both exclusive sequences. */
-export interface ReadTranscript extends ReadEvents {
-  /** Whose transcript. */
+/** Transcript entries to read, by sequence. */
+export interface ReadTranscript extends ReadRange {
+  /** The worker. */
   readonly workerId: WorkerId;
 }
 
-/** Which events to give up. */
+/** Events to delete. */
 export interface PruneEvents {
-  /** None after this one. */
+  /** The last event that may be deleted. */
   readonly through: number;
-  /** Tell what would be given up, and give up nothing. */
+  /** Report only what would be deleted. */
   readonly dryRun: boolean;
 }
 
-/** What was, or would be, given up. */
+/** Deleted events, or those that would be deleted. */
 export interface PrunedEvents {
-  /** The oldest event that is kept then. */
+  /** The oldest event that is kept. */
   readonly firstEventId: number;
-  /** Number of events given up. */
+  /** Number of deleted events. */
   readonly events: number;
-  /** Bytes given up. */
+  /** Bytes of deleted events. */
   readonly bytes: number;
 }
 
@@ -187,7 +200,7 @@ export interface RuntimeStore {
    * takes nothing more, and every later append is refused with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
-  /** A page of events. Throws `cursor_expired` when `after` lies before what is kept. */
+  /** A page of events. Throws `cursor_expired` if `keep` is "first" and `from` precedes the oldest event kept. */
   readEvents(read: ReadEvents): Promise<StoredEvents>;
   /** The texts of the events that hold a page of a worker's transcript, oldest first. */
   readTranscript(read: ReadTranscript): Promise<readonly string[]>;
@@ -202,8 +215,8 @@ export interface RuntimeStore {
    * that one reported and nothing else, regardless of snapshots in between.
    */
   prune(prune: PruneEvents): Promise<PrunedEvents>;
-  /** Waits until everything that is written behind the log is written. */
+  /** Writes what is buffered besides the log. */
   flush(): Promise<void>;
-  /** Releases everything. Harmless when repeated. */
+  /** Releases everything. Idempotent. */
   close(): Promise<void>;
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { indexOfAtLeast } from "../core/bisection.ts";
+import { scanEvents } from "../core/event_scan.ts";
 import { fencedAppend, RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
@@ -17,6 +18,7 @@ import type {
   PrunedEvents,
   PruneEvents,
   ReadEvents,
+  ReadRange,
   ReadTranscript,
   RuntimeStore,
   Snapshot,
@@ -103,20 +105,19 @@ export class MemoryRuntimeStore implements RuntimeStore {
   readEvents(read: ReadEvents): Promise<StoredEvents> {
     return this.#attempt(() => {
       const { events } = this.#kept;
-      const [start, end] = span(read, events.length);
-      return { events: bounded(events.slice(start, end), read), firstEventId: 1 };
+      const range = { ...read, from: Math.max(1, read.from), to: Math.min(read.to, events.length) };
+      const texts = ({ from, to, keep }: ReadRange) => bounded(events.slice(from - 1, to), keep);
+      return { ...scanEvents(range, texts), firstEventId: 1 };
     });
   }
 
   /** The events that hold a page of a transcript. */
-  readTranscript(read: ReadTranscript): Promise<readonly string[]> {
+  readTranscript({ workerId, from, to, keep }: ReadTranscript): Promise<readonly string[]> {
     return this.#attempt(() => {
-      const { eventIds, lastSeqs } = this.#kept.transcripts.get(read.workerId) ??
-        { eventIds: [], lastSeqs: [] };
-      const [start, end] = span(read, lastSeqs.at(-1) ?? 0);
-      if (start >= end) return [];
-      const page = eventIds.slice(indexOfAtLeast(lastSeqs, start + 1), indexOfAtLeast(lastSeqs, end) + 1);
-      return bounded(page.flatMap((id) => this.#kept.events.slice(id - 1, id)), read);
+      const { eventIds, lastSeqs } = this.#kept.transcripts.get(workerId) ?? { eventIds: [], lastSeqs: [] };
+      if (from > to) return [];
+      const page = eventIds.slice(indexOfAtLeast(lastSeqs, from), indexOfAtLeast(lastSeqs, to) + 1);
+      return bounded(page.flatMap((id) => this.#kept.events.slice(id - 1, id)), keep);
     });
   }
 
@@ -162,18 +163,10 @@ export class MemoryRuntimeStore implements RuntimeStore {
   }
 }
 
-/** Indexes of a page among `length` numbered items: from, and up to but not including. */
-function span(read: ReadEvents, length: number): [start: number, end: number] {
-  if (read.after !== undefined) return [read.after, Math.min(read.after + read.limit, length)];
-  const end = Math.min((read.before ?? length + 1) - 1, length);
-  return [Math.max(0, end - read.limit), Math.max(0, end)];
-}
-
-/** As many texts as fit a page, from the side where the cursor is; at least one. */
-function bounded(texts: readonly string[], read: ReadEvents): readonly string[] {
-  const nearest = read.after === undefined ? texts.toReversed() : texts;
-  const count = fittingCount(nearest, limits.pageBytesMax);
-  return read.after === undefined ? texts.slice(texts.length - count) : texts.slice(0, count);
+/** As many texts as fit a page, from the end that is kept; at least one. */
+function bounded(texts: readonly string[], keep: ReadRange["keep"]): readonly string[] {
+  if (keep === "first") return texts.slice(0, fittingCount(texts, limits.pageBytesMax));
+  return texts.slice(texts.length - fittingCount(texts.toReversed(), limits.pageBytesMax));
 }
 
 function lockedError(runtimeId: RuntimeId): RuntimeError<"store_locked"> {

@@ -283,7 +283,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     return await untilSteady(() => this.#page(read), async () => {
       await this.refresh();
       const [oldest = 1] = this.segments;
-      if (read.after !== undefined && read.after < oldest - 1) throw cursorExpired(read.after, oldest);
+      if (read.keep === "first" && read.from < oldest) throw cursorExpired(read.from - 1, oldest);
     });
   }
 

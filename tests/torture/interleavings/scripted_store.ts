@@ -10,6 +10,7 @@ import {
   parseRuntimeId,
   type PrunedEvents,
   type ReadEvents,
+  type ReadRange,
   RuntimeError,
   type RuntimeId,
   type RuntimeStore,
@@ -18,6 +19,7 @@ import {
   type StoreInfo,
   type StoreSupports,
 } from "../../../mod.ts";
+import { scanEvents } from "../../../src/core/event_scan.ts";
 
 /** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
 export type Ending = "good" | "refused" | "final";
@@ -79,14 +81,13 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   /** Pages of two events, as if their bytes ended them. */
-  async readEvents({ after, before, limit }: ReadEvents): Promise<StoredEvents> {
+  async readEvents(read: ReadEvents): Promise<StoredEvents> {
     await this.#wait();
-    const count = Math.min(limit, 2);
-    const end = Math.min((before ?? Infinity) - 1, this.events.length);
-    const events = after === undefined
-      ? this.events.slice(Math.max(0, end - count), Math.max(0, end))
-      : this.events.slice(after, after + count);
-    return { events, firstEventId: 1 };
+    const page = ({ from, to, keep }: ReadRange): string[] =>
+      keep === "first"
+        ? this.events.slice(from - 1, Math.min(to, from + 1))
+        : this.events.slice(Math.max(from - 1, to - 2), to);
+    return { ...scanEvents(read, page), firstEventId: 1 };
   }
 
   readTranscript(): Promise<readonly string[]> {
