@@ -11,11 +11,8 @@ import type { RuntimeStore } from "../src/core/store.ts";
 
 /** Where one test has its stores: a directory, a database, a variable. */
 export interface StorePlace {
-  /**
-   * Opens a store of the runtime on this place; the next one, once the last
-   * was closed, finds what that one kept.
-   */
-  open(): Promise<RuntimeStore>;
+  /** Creates a store of the runtime on this place. It finds what closed stores of the place have kept. */
+  store(): RuntimeStore;
   /** Removes the place and all it holds. The suite has closed its stores by then. */
   remove(): Promise<void>;
 }
@@ -40,16 +37,16 @@ export class Place {
     this.#place = place;
   }
 
-  /** Opens a store. */
-  async store(): Promise<RuntimeStore> {
-    const store = await this.#place.open();
+  /** Creates a store, which is not open yet. */
+  store(): RuntimeStore {
+    const store = this.#place.store();
     this.#stores.add(store);
     return store;
   }
 
   /** Opens a runtime on a new store. */
   async runtime(options: Omit<RuntimeOptions, "store"> = {}): Promise<Runtime> {
-    const store = await this.store();
+    const store = this.store();
     const runtime = await Runtime.open({ ...options, store });
     this.#storeOf.set(runtime, store);
     return runtime;

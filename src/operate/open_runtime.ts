@@ -47,6 +47,6 @@ export function assertInPlace({ layout: { directory }, runtimeId }: FoundPlace):
 export async function openPlace(place: FoundPlace, now: (() => number) | undefined): Promise<Runtime> {
   const { fs: fileSystem, layout, runtimeId } = place;
   const root = dirname(dirname(layout.directory));
-  const store = await FsRuntimeStore.open({ root, runtimeId, create: false }, { fileSystem, now });
+  const store = new FsRuntimeStore({ root, runtimeId, create: false }, { fileSystem, now });
   return await Runtime.open({ store, now });
 }

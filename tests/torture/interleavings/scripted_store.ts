@@ -8,14 +8,16 @@ import { parseRuntimeId, RuntimeError, type RuntimeId } from "../../../mod.ts";
 import type {
   AppendBatch,
   AppendResult,
-  LoadedStore,
   PrunedEvents,
   ReadEvents,
+  ReadRange,
   RuntimeStore,
   StoredEvents,
   StoreHost,
+  StoreInfo,
   StoreSupports,
 } from "../../../store.ts";
+import { scanEvents } from "../../../src/core/event_scan.ts";
 
 /** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
 export type Ending = "good" | "refused" | "final";
@@ -23,7 +25,6 @@ export type Ending = "good" | "refused" | "final";
 /** The store. */
 export class ScriptedStore implements RuntimeStore {
   readonly runtimeId: RuntimeId = parseRuntimeId("t");
-  readonly displayName: string | undefined = undefined;
   readonly supports: StoreSupports = { persistent: false, exclusive: false };
   /** Texts of all events that became durable. */
   readonly events: string[] = [];
@@ -54,9 +55,9 @@ export class ScriptedStore implements RuntimeStore {
     this.#host?.lost(error);
   }
 
-  load(host: StoreHost): Promise<LoadedStore> {
+  acquire(host: StoreHost): Promise<StoreInfo> {
     this.#host = host;
-    return Promise.resolve({ snapshot: undefined, events: nothing() });
+    return Promise.resolve({});
   }
 
   async append({ expectedLastEventId, events }: AppendBatch): Promise<AppendResult> {
@@ -78,14 +79,13 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   /** Pages of two events, as if their bytes ended them. */
-  async readEvents({ after, before, limit }: ReadEvents): Promise<StoredEvents> {
+  async readEvents(read: ReadEvents): Promise<StoredEvents> {
     await this.#wait();
-    const count = Math.min(limit, 2);
-    const end = Math.min((before ?? Infinity) - 1, this.events.length);
-    const events = after === undefined
-      ? this.events.slice(Math.max(0, end - count), Math.max(0, end))
-      : this.events.slice(after, after + count);
-    return { events, firstEventId: 1 };
+    const page = ({ from, to, keep }: ReadRange): string[] =>
+      keep === "first"
+        ? this.events.slice(from - 1, Math.min(to, from + 1))
+        : this.events.slice(Math.max(from - 1, to - 2), to);
+    return { ...scanEvents(read, page), firstEventId: 1 };
   }
 
   readTranscript(): Promise<readonly string[]> {
@@ -110,8 +110,6 @@ export class ScriptedStore implements RuntimeStore {
     return Promise.resolve();
   }
 }
-
-async function* nothing(): AsyncGenerator<readonly string[]> {}
 
 function failure(ending: "refused" | "final"): RuntimeError {
   return ending === "refused"
