@@ -23,7 +23,6 @@ import type {
   StoreHost,
   StoreSupports,
 } from "../core/store.ts";
-import { flushAll, rebuildAll, syncAll, verifyTails, verifyUnsynced } from "./transcripts/all.ts";
 import { type Checkpoint, checkpointRows } from "./checkpoint/checkpoint.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
@@ -33,7 +32,7 @@ import { guardedAsync, storeFault } from "./disk/faults.ts";
 import type { FileSystem } from "./disk/file_system.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
-import type { TranscriptLength } from "./transcripts/transcript.ts";
+import type { TranscriptLength } from "./transcripts/length.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
 import type { LogEnd, LogPosition, LogStart } from "./recovery/recover.ts";
 import { replayLog } from "./recovery/replay.ts";
@@ -52,7 +51,6 @@ import { type OpenedPlace, openPlace } from "./place/place.ts";
 import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 import { mendTail, uncleanOpening } from "./recovery/tail.ts";
 import { completeTranscripts } from "./recovery/completion.ts";
-import { assertRebuildable, rebuildTranscript } from "./transcripts/rebuild.ts";
 import type { TranscriptWitness } from "./recovery/witness.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
 import type { PlacedLine } from "./lines/waiting_lines.ts";
@@ -115,8 +113,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
       notice,
       quarantine: async (path) => void await this.#quarantine.keep(path),
-      assertRebuildable: (owner, path) => assertRebuildable(layout, owner, path, this.#durableLog()),
-      rebuild: (owner, path, lost) => rebuildTranscript(fs, layout, owner, path, this.#durableLog(), lost),
+      log: () => this.#durableLog(),
     });
     this.#timer = new IdleTimer(() => this.#flushQuietly());
   }
@@ -156,7 +153,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#projections = this.#newProjections(host.view);
     const checkpoint = this.#checkpoints.load();
     this.#transcripts.beginReplay();
-    for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row);
+    for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row.workerId as WorkerId, row);
     this.#purged.restore(checkpoint?.purgedLeft ?? []);
     const notice = (found: Notice) => this.#notice(found);
     const unrecorded = unrecordedSalvage(this.#fs, this.#layout, this.runtimeId, notice);
@@ -262,7 +259,7 @@ export class FsRuntimeStore implements RuntimeStore {
       const bound = unneeded();
       if (plan(bound).gone.length === 0) return plan(bound).pruned;
       // Transcripts must do without these events from now on: they have to be right, and to last.
-      await verifyUnsynced(this.#transcripts);
+      await this.#transcripts.verifyAll();
       await this.#syncTranscripts();
       const { gone, pruned } = plan(bound);
       writer.forget(new Set(gone));
@@ -316,7 +313,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** While the log is replayed, writing transcripts waits for later as long as it can. */
   async #keepReplayBounded(): Promise<void> {
     const { transcriptBufferBytes } = this.#config.limits;
-    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await flushAll(this.#transcripts);
+    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#transcripts.flushAll();
   }
 
   /** Mends the end of the log, and what transcripts hold past it. */
@@ -395,18 +392,14 @@ export class FsRuntimeStore implements RuntimeStore {
     const { pendingBytes } = this.#transcripts;
     const { transcriptBufferBytes } = this.#config.limits;
     if (pendingBytes <= transcriptBufferBytes) return;
-    const relieving = this.#relieving ??= flushAll(this.#transcripts).finally(() =>
+    const relieving = this.#relieving ??= this.#transcripts.flushAll().finally(() =>
       this.#relieving = undefined
     );
     if (pendingBytes > PRESSING * transcriptBufferBytes) await relieving;
   }
 
   async #syncTranscripts(turn?: number): Promise<void> {
-    await verifyTails(this.#transcripts, turn);
-    await rebuildAll(this.#transcripts);
-    await flushAll(this.#transcripts);
-    if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
-    await syncAll(this.#transcripts, turn);
+    if (await this.#transcripts.syncAll(turn)) this.#namesUnsynced = true;
     if (!this.#namesUnsynced) return;
     const { workers } = this.#layout;
     this.#namesUnsynced = false;
@@ -420,7 +413,7 @@ export class FsRuntimeStore implements RuntimeStore {
   async #flush(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
     this.#removeLeftovers();
-    const flushing = flushAll(this.#transcripts).then(() => this.#projections?.flush());
+    const flushing = this.#transcripts.flushAll().then(() => this.#projections?.flush());
     this.#flushing = flushing;
     await flushing.finally(() => this.#flushing = undefined);
   }

@@ -19,8 +19,7 @@ import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import type { LogPosition } from "../recovery/recover.ts";
 import { scanLines } from "../lines/scanner.ts";
 import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
-import type { TranscriptLength } from "../transcripts/transcript.ts";
-import type { TranscriptExtent } from "../transcripts/extent.ts";
+import type { TranscriptLength } from "../transcripts/length.ts";
 
 const FORMAT = "worker-runtime/checkpoint";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -29,17 +28,9 @@ const LINE_BYTES_MAX = 67_108_864;
 const CHUNK_BYTES = 262_144;
 
 /** What a checkpoint says of one worker. */
-export interface CheckpointRow {
+export interface CheckpointRow extends TranscriptLength {
   /** The worker. */
   readonly workerId: string;
-  /** The event that created it. */
-  readonly createdEventId: number;
-  /** Bytes of its transcript that are right; `undefined` when it must be rebuilt. */
-  readonly transcriptBytes: number | undefined;
-  /** Entries in them. */
-  readonly transcriptLength: number;
-  /** How much of that was synced; absent when all of it was. What is missing behind it after a power cut is in the log. */
-  readonly transcriptSynced?: TranscriptExtent | undefined;
   /** The runtime's snapshot of it, as text. */
   readonly snapshot: string;
 }

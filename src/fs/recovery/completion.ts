@@ -22,8 +22,9 @@ import { type RuntimeLayout, workerLayout } from "../layout.ts";
 import { LineBuffer } from "../lines/buffer.ts";
 import { DamagedLine } from "../lines/pages.ts";
 import { logTranscriptLines } from "../log/transcript_lines.ts";
-import { NOTHING, type WholeExtent, wholeExtent } from "../transcripts/extent.ts";
 import { checkTranscript, type TranscriptOwner } from "../transcripts/file.ts";
+import { type WholeExtent, wholeExtent } from "../transcripts/healing.ts";
+import { NOTHING } from "../transcripts/length.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
 
 /** What is to be completed, and from what. */
@@ -68,7 +69,7 @@ export async function completeTranscripts(completion: Completion): Promise<void>
     if (entries === row.transcriptLength) count++;
     else {
       transcripts.forget(row.workerId as WorkerId);
-      transcripts.restore(row);
+      transcripts.restore(row.workerId as WorkerId, row);
     }
   }
   if (count === 0) return;

@@ -28,7 +28,7 @@ import { decodeName, encodeName } from "../names.ts";
 import { removeWorker } from "../workers/purging.ts";
 import type { Quarantine } from "../quarantine.ts";
 import { TORN_BYTES_MAX } from "../log/tail_table.ts";
-import type { TranscriptLength } from "../transcripts/transcript.ts";
+import type { TranscriptLength } from "../transcripts/length.ts";
 
 const HEADER_BYTES_MAX = 4_096;
 

@@ -16,12 +16,12 @@ import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { DamagedLine } from "../../fs/lines/pages.ts";
 import { eventText, idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
-import type { WholeExtent } from "../../fs/transcripts/extent.ts";
 import {
   hasTranscriptHeader,
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
+import type { WholeExtent } from "../../fs/transcripts/healing.ts";
 import { readTranscriptLines } from "../../fs/transcripts/pages.ts";
 import type { CheckpointBase } from "./follower.ts";
 import { logLines } from "./log_lines.ts";
