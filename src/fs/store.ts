@@ -153,7 +153,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#projections = this.#newProjections(host.view);
     const checkpoint = this.#checkpoints.load();
     this.#transcripts.beginReplay();
-    for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row.workerId as WorkerId, row);
+    for (const row of checkpoint?.rows ?? []) this.#transcripts.restore(row);
     this.#purged.restore(checkpoint?.purgedLeft ?? []);
     const notice = (found: Notice) => this.#notice(found);
     const unrecorded = unrecordedSalvage(this.#fs, this.#layout, this.runtimeId, notice);

@@ -85,6 +85,30 @@ export function verifyTranscript(
   if (state.mark !== undefined && endOf(file, bytes).mark !== state.mark) throw new DamagedLine(bytes);
 }
 
+/** The intact part of a file that lost its end; `undefined` if it did not, or lost synced lines, or cannot be read. */
+export function partLeft(
+  fs: FileSystem,
+  owner: TranscriptOwner,
+  path: string,
+  { bytes, entries, synced }: Unproven,
+): WholeExtent | undefined {
+  try {
+    return withFile(fs, path, "read", (file) => {
+      try {
+        checkTranscript(file, owner, bytes, entries);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof DamagedLine)) throw error;
+        return wholeExtent(file, owner, synced, bytes);
+      }
+    });
+  } catch (error) {
+    if (isNotFound(error) && synced.bytes === 0) return { ...NOTHING, lastEventId: owner.createdEventId };
+    // The first use reports the damage.
+    return undefined;
+  }
+}
+
 /**
  * Rebuilds the file of a transcript from the log, with `wanted` entries at
  * least. Where the log was pruned past the worker's creation, the entries of
@@ -160,12 +184,12 @@ function* linesTo(fs: FileSystem, owner: TranscriptOwner, path: string, end: num
   }
 }
 
-/** Whether an error means that a file is not the transcript that it should be. */
+/** Returns whether an error means that a file is not the transcript that it should be. */
 export function isDamage(error: unknown, { code }: RuntimeError): boolean {
   return error instanceof DamagedLine || isNotFound(error) || code === "store_corrupt";
 }
 
-/** Whether only lines are missing that were never recorded as synced: no damage, and the log has them. */
+/** Returns whether only unsynced lines are missing, which is no damage: the log has them. */
 export function isPowerLoss(state: TranscriptState, error: unknown): boolean {
   if (state.kind !== "unproven") return false;
   const { synced: { bytes } } = state;

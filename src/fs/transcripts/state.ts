@@ -10,7 +10,7 @@
  * | file verified                                    | unproven, unverified | ready                                   |
  * | lines {@linkcode appended}                       | ready                | ready                                   |
  * | file {@linkcode doubted}                         | ready                | unverified                              |
- * | damage found, or too much waiting: {@linkcode lost} | all but purged    | lost                                    |
+ * | damage found, lines that the log lacks, or too many waiting: {@linkcode lost} | all but purged | lost |
  * | rebuilt from the log                             | lost                 | unverified                              |
  * | worker purged                                    | all                  | purged                                  |
  *

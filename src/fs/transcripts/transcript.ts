@@ -19,17 +19,18 @@ import { type PlacedLine, WaitingLines } from "../lines/waiting_lines.ts";
 import type { DurableLog } from "../log/pages.ts";
 import { endOf, markOf } from "../log/segment_ends.ts";
 import { clearWorkerDirectory, makeWorkerDirectory } from "../workers/directory.ts";
-import { appendLines, transcriptHeader, type TranscriptOwner } from "./file.ts";
+import { appendLines, readTranscriptLines, transcriptHeader, type TranscriptOwner } from "./file.ts";
 import {
   assertRebuildable,
   isDamage,
   isPowerLoss,
+  partLeft,
   rebuildNotice,
   rebuildTranscript,
   verifyTranscript,
+  type WholeExtent,
 } from "./healing.ts";
 import type { TranscriptExtent, TranscriptLength } from "./length.ts";
-import { readTranscriptLines } from "./pages.ts";
 import {
   appended,
   doubted,
@@ -113,9 +114,10 @@ export class Transcript {
     return this.#synced;
   }
 
-  /** The file was written since the last sync, and is not known to lack anything. */
-  get isSyncable(): boolean {
-    return this.#unsynced && (this.#state.kind === "ready" || this.#state.kind === "unverified");
+  /** The state of a file that was written since the last sync, and is not known to lack anything. */
+  get unsynced(): Ready | Unverified | undefined {
+    const state = this.#state;
+    return this.#unsynced && (state.kind === "ready" || state.kind === "unverified") ? state : undefined;
   }
 
   /** The log must be kept, because the file does not hold all entries. */
@@ -142,9 +144,18 @@ export class Transcript {
     this.#pool.waitingBytes += line.end - line.start;
   }
 
-  /** Shortens an unproven transcript to the part that was found intact; the missing lines are added again. */
-  resetTo(extent: TranscriptExtent): void {
-    if (this.#state.kind === "unproven") this.#state = shortened(extent);
+  /** Shortens an unproven transcript whose file lost its end to the part that is left; `undefined` if it did not. */
+  shorten(): WholeExtent | undefined {
+    if (this.#state.kind !== "unproven") return undefined;
+    const left = partLeft(this.#pool.fs, this.owner, this.#filePath, this.#state);
+    if (left !== undefined) this.#state = shortened(left);
+    return left;
+  }
+
+  /** Has the file rebuilt with so many entries. Waiting lines are dropped. */
+  markLost(entries: number): void {
+    this.#takeWaiting();
+    this.#state = { kind: "lost", entries };
   }
 
   /** Has the end of the file verified at the next use. */
@@ -178,10 +189,8 @@ export class Transcript {
       this.#state = appended(ready, bytes, this.#takeWaiting());
       this.#isFailing = false;
     } catch (error) {
-      const fault = storeFault(error, "write", this.#filePath);
-      if (isDamage(error, fault) || this.#waiting.bytes >= WAITING_BYTES_MAX) return this.#lose(error);
       this.#undoWrite();
-      this.#fail(fault);
+      this.#handle(error, "write");
     }
   }
 
@@ -210,20 +219,18 @@ export class Transcript {
       this.#unsynced = true;
       if (this.#waiting.length === 0) this.#isFailing = false;
     } catch (error) {
-      const fault = storeFault(error, "read", this.#filePath);
-      if (isDamage(error, fault)) this.#lose(error);
-      else this.#fail(fault);
+      this.#handle(error, "read");
     }
   }
 
   /** Syncs the file that the path names now, and its name once. A failed sync is not repeated: the file is rebuilt. */
   async sync(): Promise<void> {
-    const state = this.#state;
-    if (!this.#unsynced || (state.kind !== "ready" && state.kind !== "unverified")) return;
-    const file = this.#openToSync();
-    if (file === undefined) return;
-    this.#unsynced = false;
+    const state = this.unsynced;
+    if (state === undefined) return;
+    let file: OpenFile | undefined;
     try {
+      file = this.#pool.fs.open(this.#filePath, "update");
+      this.#unsynced = false;
       verifyTranscript(file, this.owner, state);
       await file.syncData();
       if (this.#nameUnsynced) await this.#pool.fs.syncDirectory(this.#directory);
@@ -231,9 +238,10 @@ export class Transcript {
       this.#synced = { bytes: state.bytes, entries: state.entries };
       if (this.#waiting.length === 0) this.#isFailing = false;
     } catch (error) {
-      this.#lose(error);
+      if (file === undefined) this.#handle(error, "sync");
+      else this.#lose(error);
     } finally {
-      closeQuietly(file);
+      if (file !== undefined) closeQuietly(file);
     }
   }
 
@@ -369,10 +377,9 @@ export class Transcript {
   #page(range: LineRange): string[] {
     const state = this.#state;
     const waiting = this.#waitingTexts(range);
-    const isInMemory = range.from > state.entries && state.kind !== "lost" && state.kind !== "purged";
-    if (isInMemory) return waiting;
-    const { bytes, entries } = this.#ready();
-    const texts = [...readTranscriptLines(this.#file, this.owner, bytes, entries, range), ...waiting];
+    if (range.from > state.entries && "bytes" in state) return waiting;
+    const ready = this.#ready();
+    const texts = [...readTranscriptLines(this.#file, this.owner, ready, range), ...waiting];
     if (this.#isTail(range)) this.#pool.tails.put(this, range.from, range.to - 1, texts);
     return texts;
   }
@@ -390,14 +397,11 @@ export class Transcript {
     return texts;
   }
 
-  #openToSync(): OpenFile | undefined {
-    const path = this.#filePath;
-    try {
-      return this.#pool.fs.open(path, "update");
-    } catch (error) {
-      this.#fail(storeFault(error, "sync", path));
-      return undefined;
-    }
+  /** Handles an error of the file. Too many waiting lines are dropped with it. */
+  #handle(error: unknown, operation: string): void {
+    const fault = storeFault(error, operation, this.#filePath);
+    if (isDamage(error, fault) || this.#waiting.bytes >= WAITING_BYTES_MAX) this.#lose(error);
+    else this.#fail(fault);
   }
 
   /** Reports a failure, which must not affect other workers. */
@@ -426,9 +430,7 @@ export class Transcript {
   #rebuild(): Promise<void> {
     const { rebuilds } = this.#pool;
     const { workerId } = this.owner;
-    const running = this.#rebuilding;
-    if (running !== undefined) return running;
-    const rebuild = this.#rebuildNow().finally(() => rebuilds.delete(workerId));
+    const rebuild = this.#rebuilding ?? this.#rebuildNow().finally(() => rebuilds.delete(workerId));
     rebuilds.set(workerId, rebuild);
     return rebuild;
   }

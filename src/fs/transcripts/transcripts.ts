@@ -11,7 +11,7 @@ import type { FileSystem } from "../disk/file_system.ts";
 import { OpenFiles } from "../disk/open_files.ts";
 import type { RuntimeLayout } from "../layout.ts";
 import type { PlacedLine } from "../lines/waiting_lines.ts";
-import type { TranscriptExtent, TranscriptLength } from "./length.ts";
+import type { TranscriptLength } from "./length.ts";
 import { withSynced } from "./state.ts";
 import { TranscriptTails } from "./tails.ts";
 import { Transcript, type TranscriptHost, type TranscriptPool } from "./transcript.ts";
@@ -57,21 +57,21 @@ export class Transcripts {
   }
 
   /** Adds a worker's transcript of the length that a checkpoint records. */
-  restore(workerId: WorkerId, length: TranscriptLength): void {
-    const { createdEventId } = length;
-    const owner = { runtimeId: this.#runtimeId, workerId, createdEventId };
-    this.#known.set(workerId, new Transcript(this.#pool, owner, this.#turns++ % SYNC_TURNS, length));
+  restore({ workerId, ...length }: TranscriptLength & { readonly workerId: string }): void {
+    const owner = { runtimeId: this.#runtimeId, workerId, createdEventId: length.createdEventId };
+    const transcript = new Transcript(this.#pool, owner, this.#turns++ % SYNC_TURNS, length);
+    this.#known.set(workerId as WorkerId, transcript);
   }
 
-  /** Shortens a transcript to the part that was found intact; the missing lines are added again. */
-  resetTo(workerId: WorkerId, extent: TranscriptExtent): void {
-    this.#known.get(workerId)?.resetTo(extent);
+  /** Transcripts that a power cut may have taken lines from: all, or those of a turn. */
+  unproven(turn?: number): Transcript[] {
+    return this.#all(turn).filter(({ state }) => state.kind === "unproven");
   }
 
   /** Adds the transcript of a new worker, whose id may have been used before. */
   create(workerId: WorkerId, createdEventId: number): void {
     this.forget(workerId);
-    this.restore(workerId, { createdEventId, transcriptBytes: 0, transcriptLength: 0 });
+    this.restore({ workerId, createdEventId, transcriptBytes: 0, transcriptLength: 0 });
   }
 
   /** Marks the beginning of the replay of the log. */
@@ -137,14 +137,13 @@ export class Transcripts {
    * pruning of the log it needs.
    */
   async syncAll(turn?: number): Promise<boolean> {
-    const inTurn = () => this.#all(turn);
-    await inSlices(inTurn().filter(({ state }) => state.kind === "unproven"), (each) => each.verify());
+    await inSlices(this.unproven(turn), (transcript) => transcript.verify());
     for (const transcript of this.#all()) await transcript.rebuildIfLost();
     await this.flushAll();
-    const isAnyWritten = this.#all().some(({ isSyncable }) => isSyncable);
-    const unsynced = inTurn().filter(({ isSyncable }) => isSyncable);
-    for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
-      await Promise.all(unsynced.slice(index, index + PARALLEL_SYNCS).map((transcript) => transcript.sync()));
+    const isAnyWritten = this.#all().some(({ unsynced }) => unsynced !== undefined);
+    const due = this.#all(turn).filter(({ unsynced }) => unsynced !== undefined);
+    for (let index = 0; index < due.length; index += PARALLEL_SYNCS) {
+      await Promise.all(due.slice(index, index + PARALLEL_SYNCS).map((transcript) => transcript.sync()));
     }
     return isAnyWritten;
   }

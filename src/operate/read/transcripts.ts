@@ -18,11 +18,11 @@ import { DamagedLine } from "../../fs/lines/pages.ts";
 import { eventText, idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
 import {
   hasTranscriptHeader,
+  readTranscriptLines,
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
 import type { WholeExtent } from "../../fs/transcripts/healing.ts";
-import { readTranscriptLines } from "../../fs/transcripts/pages.ts";
 import type { CheckpointBase } from "./follower.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "../options.ts";
@@ -114,7 +114,7 @@ function pageOfFile(
         const { bytes, entries, lastEventId } = endOfFile(file, owner);
         const to = Math.min(range.to, entries + 1);
         if (range.from >= to) return { texts: [], entries, lastEventId };
-        const texts = readTranscriptLines(file, owner, bytes, entries, { ...range, to });
+        const texts = readTranscriptLines(file, owner, { bytes, entries }, { ...range, to });
         return { texts, entries, lastEventId };
       });
     });
