@@ -413,7 +413,7 @@ export class Transcript {
     this.#pool.host.notice({ code: "projection_failed", severity: "warning", message, workerId, file });
   }
 
-  /** Gives up the file, to be rebuilt from the log. */
+  /** Marks the file as lost and reports it. It is rebuilt from the log. */
   #lose(error: unknown): void {
     const state = this.#state;
     if (state.kind === "lost" || state.kind === "purged") return;
@@ -443,7 +443,7 @@ export class Transcript {
     await host.quarantine(path);
     if (this.#state.kind === "purged") throw purged(this.owner);
     // Lines that are added from here on come after those that are read from the log.
-    const { entries } = this.#state = lost(this.#state, this.#takeWaiting());
+    const state = this.#state = lost(this.#state, this.#takeWaiting());
     const rebuilt = await rebuildTranscript(
       fs,
       layout,
@@ -451,20 +451,16 @@ export class Transcript {
       path,
       host.log(),
       this.#synced,
-      entries,
+      state.entries,
     );
     // The directory may be new as well.
     await fs.syncDirectory(layout.workers);
-    if (this.#isPurged) return;
+    // The worker was purged meanwhile.
+    if (this.#state !== state) return;
     this.#synced = rebuilt;
     this.#state = shortened(rebuilt);
     this.#nameUnsynced = false;
     this.#isFailing = false;
-  }
-
-  /** Read after an `await`, where the compiler takes the state for unchanged. */
-  get #isPurged(): boolean {
-    return this.#state.kind === "purged";
   }
 }
 
