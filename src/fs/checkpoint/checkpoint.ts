@@ -27,7 +27,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const LINE_BYTES_MAX = 67_108_864;
 const CHUNK_BYTES = 262_144;
 
-/** What a checkpoint says of one worker. */
+/** The row of a worker. */
 export interface CheckpointRow extends TranscriptLength {
   /** The worker. */
   readonly workerId: string;
@@ -57,7 +57,7 @@ export interface Checkpoint {
   readonly position: LogPosition;
   /** For the runtime. */
   readonly snapshot: CheckedSnapshot;
-  /** For the store: what it says of each worker. */
+  /** For the store: a row per worker. */
   readonly rows: readonly CheckpointRow[];
   /** Purged workers whose files could not be removed yet, and the events that purged them. */
   readonly purgedLeft: readonly (readonly [string, number])[];
@@ -93,7 +93,7 @@ function* texts(content: CheckpointContent): Generator<string> {
   yield "\n]";
 }
 
-/** What a checkpoint says of each worker of a snapshot, going by what is whole of their transcripts. */
+/** Rows for the workers of a snapshot, with the lengths of their transcripts. */
 export function* checkpointRows(
   snapshot: Snapshot,
   lengths: ReadonlyMap<string, TranscriptLength>,
