@@ -21,10 +21,10 @@
  *
  * @module
  */
-import { limits } from "../../core/limits.ts";
+import { LINE_BYTES_MAX } from "../lines/codec.ts";
 
-/** The most that one unacknowledged write can leave behind: the largest event with its seal, or a batch. */
-export const TORN_BYTES_MAX: number = limits.eventBytesMax + 4_096;
+/** The most bytes that one unacknowledged write can leave: a batch, or the longest line. */
+export const TORN_BYTES_MAX: number = LINE_BYTES_MAX;
 
 /** What was found at and behind the first bad line. */
 export interface TailEvidence {

@@ -48,7 +48,7 @@ export function wholeExtent(
   const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
   for (const line of scanLines(file, bytes, end, TORN_BYTES_MAX)) {
     const isNext = line.terminated && isIntact(line.bytes, line.start, line.end) &&
-      own.read(line.bytes, line.start) && own.seq === entries + 1 &&
+      own.read(line.bytes, line.start, line.end) && own.seq === entries + 1 &&
       idOf(line.bytes, line.start) < before;
     if (!isNext) break;
     bytes = line.endOffset;

@@ -28,7 +28,7 @@ export function readTranscriptLines(
     first: 1,
     next: entries + 1,
     lineBytesMax: TORN_BYTES_MAX,
-    numberOf: (bytes, start) => own.read(bytes, start) ? own.seq : 0,
+    numberOf: (bytes, start, end) => own.read(bytes, start, end) ? own.seq : 0,
     countOf: () => own.count,
   };
   return readLinePage(lines, range).texts;
