@@ -4,13 +4,11 @@
  *
  * @module
  */
-import { readBytes, readFull } from "../disk/files.ts";
+import { readFull } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import { isIntact, LINE_BYTES_MAX, NEWLINE } from "./codec.ts";
 
 const CHUNK_BYTES = 1_048_576;
-/** Bytes read at first to find the last line of a file. */
-const TAIL_BYTES = 4_096;
 
 /** A line in a buffer that the next step may overwrite. */
 export interface Line {
@@ -75,25 +73,5 @@ export function* scanLines(
     next.set(buffer.subarray(start, filled));
     buffer = next;
     kept = rest;
-  }
-}
-
-/** The last line of a file before `end`; nothing before `start` is read. It may be incomplete or damaged. */
-export function lastLine(file: OpenFile, start: number, end: number): Line {
-  for (let length = TAIL_BYTES;; length *= 4) {
-    const from = Math.max(start, end - length);
-    const bytes = readBytes(file, from, end - from);
-    const terminated = bytes.length > 0 && bytes.length === end - from && bytes.at(-1) === NEWLINE;
-    const lineEnd = terminated ? bytes.length - 1 : bytes.length;
-    const newline = bytes.subarray(0, lineEnd).lastIndexOf(NEWLINE);
-    if (newline === -1 && from > start) continue;
-    return {
-      bytes,
-      start: newline + 1,
-      end: lineEnd,
-      offset: from + newline + 1,
-      endOffset: from + bytes.length,
-      terminated,
-    };
   }
 }

@@ -5,9 +5,8 @@
  */
 import { plainLines } from "../../core/json.ts";
 import type { OpenFile } from "../disk/file_system.ts";
-import { scanLines } from "../lines/scanner.ts";
-import { idOf, isIntact } from "../lines/codec.ts";
-import { TORN_BYTES_MAX } from "../log/tail_table.ts";
+import { isWhole, scanLines } from "../lines/scanner.ts";
+import { idOf } from "../lines/codec.ts";
 import { checkTranscript, hasTranscriptHeader, transcriptHeaderBytes, type TranscriptOwner } from "./file.ts";
 import { WorkerLines } from "../lines/worker_lines.ts";
 
@@ -46,8 +45,8 @@ export function wholeExtent(
   else if (hasTranscriptHeader(file, owner)) bytes = transcriptHeaderBytes(owner);
   else return { ...NOTHING, lastEventId };
   const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
-  for (const line of scanLines(file, bytes, end, TORN_BYTES_MAX)) {
-    const isNext = line.terminated && isIntact(line.bytes, line.start, line.end) &&
+  for (const line of scanLines(file, bytes, end)) {
+    const isNext = isWhole(line) &&
       own.read(line.bytes, line.start, line.end) && own.seq === entries + 1 &&
       idOf(line.bytes, line.start) < before;
     if (!isNext) break;

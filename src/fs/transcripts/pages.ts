@@ -6,7 +6,6 @@
 import { plainLines } from "../../core/json.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import { type LineRange, readLinePage } from "../lines/pages.ts";
-import { TORN_BYTES_MAX } from "../log/tail_table.ts";
 import type { SortedLines } from "../lines/search.ts";
 import { transcriptHeaderBytes, type TranscriptOwner } from "./file.ts";
 import { WorkerLines } from "../lines/worker_lines.ts";
@@ -27,7 +26,6 @@ export function readTranscriptLines(
     end: bytes,
     first: 1,
     next: entries + 1,
-    lineBytesMax: TORN_BYTES_MAX,
     numberOf: (bytes, start, end) => own.read(bytes, start, end) ? own.seq : 0,
     countOf: () => own.count,
   };
