@@ -10,7 +10,13 @@ import {
   type ScanRange,
   scanSegment,
 } from "../../../src/fs/log/scan.ts";
-import { openSegment, segmentHeader, withSegment } from "../../../src/fs/log/segments.ts";
+import {
+  type LogPlace,
+  openSegment,
+  type Segment,
+  segmentHeader,
+  withSegment,
+} from "../../../src/fs/log/segments.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { fileOf, joined } from "../lines/bytes_file.ts";
@@ -20,7 +26,7 @@ import { eventJson, lineOf, linesOf, segmentOf } from "./log_lines.ts";
 const header = segmentHeader("local", 1).length;
 const twoSegments = { 1: segmentOf(1, linesOf(1, 3)), 4: segmentOf(4, linesOf(4, 5)) };
 
-function placeOf(fs: SimulatedDisk) {
+function placeOf(fs: SimulatedDisk): LogPlace {
   return { fs, layout, runtimeId: "local" };
 }
 
@@ -117,7 +123,7 @@ Deno.test("LogScan counts no padding as content, and says how much there is", ()
 Deno.test("LogScan closes its file when its reader stops early, and throws store_io for a missing segment", () => {
   const fs = diskOf(twoSegments);
   let closed = 0;
-  const open = (first: number) => {
+  const open = (first: number): Segment => {
     const segment = openSegment(placeOf(fs), first);
     const close = segment.file.close.bind(segment.file);
     segment.file.close = () => (closed++, close());
