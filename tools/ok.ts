@@ -23,7 +23,7 @@ const root = Deno.realPathSync(`${import.meta.dirname}/..`);
 const config: { exports: Record<string, string> } = JSON.parse(Deno.readTextFileSync(`${root}/deno.json`));
 const entryPoints = Object.values(config.exports);
 /** Entry points only re-export: the examples are in the files behind them. */
-const documented = [...entryPoints, "src", "testing", "README.md"];
+const documented = [...entryPoints, "src", "testing", "README.md", "docs/errors.md"];
 
 function steps(scratch: string, junit: string | undefined): Step[] {
   const report = (name: string): string[] => junit === undefined ? [] : [`--junit-path=${junit}/${name}.xml`];
@@ -31,7 +31,7 @@ function steps(scratch: string, junit: string | undefined): Step[] {
   return [
     { name: "format", args: ["fmt", "--check"] },
     { name: "lint", args: ["lint"] },
-    { name: "types", args: ["check", "--doc", ".", "README.md"] },
+    { name: "types", args: ["check", "--doc", ".", "README.md", "docs/errors.md"] },
     { name: "documentation", args: ["doc", "--lint", ...entryPoints] },
     { name: "publication", args: ["publish", "--dry-run", "--allow-dirty"] },
     { name: "core types", args: ["check", "mod.ts"] },
