@@ -285,9 +285,9 @@ Deno.test(
   },
 );
 
-Deno.test("the commands in the documentation are tasks and files that exist", options, () => {
+Deno.test("the commands in the documentation and in CI are tasks and files that exist", options, () => {
   const tasks = new Set(Object.keys(config.tasks));
-  for (const path of pages) {
+  for (const path of [...pages, ...filesIn(".github", ".yml"), ".ci/run"]) {
     const text = read(path);
     for (const [, task = ""] of text.matchAll(/\bdeno(?:@[\d.]+)? task ([a-z][a-z:]*)/g)) {
       assert(tasks.has(task), `${path}: deno task ${task}`);
