@@ -16,7 +16,7 @@ const options = { permissions: { read: true }, ignore } as const;
 
 /** Lines of code that a file may have, without comments and blank lines. */
 const CODE_LINES_MAX = 400;
-/** What files should have; half of them at least do. */
+/** Budget of a file; at least half of the files are within it. */
 const CODE_LINES_BUDGET = 100;
 const FUNCTION_LINES_MAX = 70;
 const README_LINES_MAX = 150;
@@ -59,7 +59,7 @@ Deno.test("no file is longer than the limit, and most are within the budget", op
   );
 });
 
-/** What a look at the syntax tree finds in a file. */
+/** Findings in the syntax tree of a file. */
 interface Found {
   readonly longFunctions: string[];
   readonly messages: string[];
@@ -68,7 +68,7 @@ interface Found {
 
 type Node = { readonly type: string; readonly range: [number, number] };
 
-/** Text of a message, with `…` where a value goes; undefined when it is none of its own. */
+/** Text of a message, with `…` for each value; undefined if it is not a literal. */
 function messageOf(node: unknown, text: string): string | undefined {
   const { type, range, value, quasis } = node as Node & { value?: unknown; quasis?: { cooked: string }[] };
   if (type === "Literal") return typeof value === "string" ? value : undefined;
@@ -79,14 +79,14 @@ function messageOf(node: unknown, text: string): string | undefined {
   return range[1] > range[0] ? parts.join("") : undefined;
 }
 
-function look(path: string): Found {
+function inspect(path: string): Found {
   const text = read(path);
   const found: Found = { longFunctions: [], messages: [], unreadable: [] };
   const named: { name: string; message: string; at: number }[] = [];
   const later: { name: string; at: number }[] = [];
   const measure = (node: Node): void => {
     const lines = text.slice(...node.range).split("\n").length;
-    // Of the suite: a list of tests, each of them a function of its own.
+    // A list of tests of the conformance suite; each of them is a function of its own.
     const isList = /\btest: Register\b/.test(text.slice(...node.range).split("\n")[0] ?? "");
     if (lines > FUNCTION_LINES_MAX && !isList) {
       found.longFunctions.push(
@@ -125,7 +125,7 @@ function look(path: string): Found {
   };
   Deno.lint.runPlugin(plugin, path, text);
   for (const { name, at } of later) {
-    // The nearest above; none for a parameter, whose message is made elsewhere.
+    // The nearest declaration above; a parameter has none, and its message is built elsewhere.
     const message = named.findLast((each) => each.name === name && each.at < at)?.message;
     if (message !== undefined) found.messages.push(message);
   }
@@ -133,21 +133,21 @@ function look(path: string): Found {
 }
 
 Deno.test("no function is longer than the limit", options, () => {
-  assertEquals(programs.flatMap((path) => look(path).longFunctions), []);
+  assertEquals(programs.flatMap((path) => inspect(path).longFunctions), []);
 });
 
-Deno.test("every error says what cannot be done, and why", options, () => {
-  // The suite throws what a test is to see again.
-  const found = ["src", "cli"].flatMap((directory) => filesIn(directory, ".ts")).map(look);
+Deno.test("every error message states the operation that failed and the reason", options, () => {
+  // The conformance suite is excluded: it throws values that its tests expect to catch.
+  const found = ["src", "cli"].flatMap((directory) => filesIn(directory, ".ts")).map(inspect);
   const messages = found.flatMap((each) => each.messages);
   assert(messages.length > 50, `${messages.length} messages`);
-  // The second form is the platform's own, where the store answers in its place.
+  // The second form is the platform's, for errors that the store raises in its place.
   const grammar = /^Cannot [a-z…][^]*: [^A-Z ]([^]*[^.])?$|^E[A-Z]+: [a-z ]+$/;
   assertEquals(messages.filter((message) => !grammar.test(message)), []);
   assertEquals(found.flatMap((each) => each.unreadable), []);
 });
 
-Deno.test("nothing is left to do in the code", options, () => {
+Deno.test("no comment marks unfinished work", options, () => {
   const marks = /\b(?:TODO|FIXME|XXX|HACK)\b/;
   const marked = [...programs, ...filesIn("tests", ".ts")].filter((path) => {
     const comments = [...read(path).matchAll(/^\s*(?:\/\/|\*|\/\*\*).*$/gm)].join("\n");
@@ -168,7 +168,7 @@ Deno.test("the core and the suite use nothing that Node 20 or a browser lacks", 
   const code = (path: string): string =>
     read(path).replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/\/\/.*$/gm, "");
   assertEquals(paths.filter((path) => lacking.test(code(path))), []);
-  // The file system store is for Deno, but must be understood elsewhere to say so.
+  // The file system store runs on Deno only, but other runtimes must be able to parse it and get its TypeError.
   const forDeno = [...filesIn("src/fs", ".ts"), ...filesIn("src/operate", ".ts")];
   assertEquals(forDeno.filter((path) => syntax.test(code(path))), []);
 });
@@ -260,7 +260,7 @@ Deno.test("docs/testing.md lists every reliability suite", options, () => {
   assertEquals(rows.sort(), suites.map(({ name }) => name).sort());
 });
 
-Deno.test("every entry point says what it is, and has an example that runs", options, () => {
+Deno.test("every entry point has documentation with an example that runs", options, () => {
   for (const path of Object.values(config.exports)) {
     const [head = ""] = /\/\*\*[^]*?@module\n \*\//.exec(read(path)) ?? [];
     assert(/ \* @example Usage\n \* ```ts\n[^]*?assert[^]*? \* ```/.test(head), path);
