@@ -13,7 +13,7 @@ import {
   type Notice,
 } from "./diagnostics.ts";
 import { RuntimeError, withSpot } from "./errors.ts";
-import { type EventHead, isKnownEvent, parseEventHead, type RuntimeEvent } from "./events.ts";
+import type { EventHead, RuntimeEvent } from "./events.ts";
 import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
 import { parseWorkerId, type RuntimeId, type WorkerId, workerIdOf, type WorkerRef } from "./ids.ts";
 import { callHost, textOf } from "./injected.ts";
@@ -36,7 +36,7 @@ import { ended, OpenRuns } from "./run.ts";
 import { workerNotFound } from "./rules.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
-import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
+import type { AppendResult, PrunedEvents, RuntimeStore, StoreInfo, UnrecordedEvent } from "./store.ts";
 import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
@@ -52,7 +52,7 @@ import {
 
 /** Options of {@linkcode Runtime.open}. */
 export interface RuntimeOptions {
-  /** What keeps the runtime. Taken over: closed with the runtime, and when opening fails. */
+  /** Keeps the runtime. Opened here, once per instance, and closed with the runtime or if opening fails. */
   readonly store: RuntimeStore;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
@@ -101,6 +101,9 @@ export type RuntimeHealth =
     readonly error: RuntimeError;
   };
 
+/** Stores that were given to a runtime: an instance is opened once. */
+const openedStores = new WeakSet<RuntimeStore>();
+
 /**
  * A runtime of long-lived workers.
  *
@@ -131,6 +134,7 @@ export class Runtime implements AsyncDisposable {
   readonly #reads = new Set<Promise<unknown>>();
   readonly #host: WorkerHost;
   readonly #usageReported = new Set<string>();
+  #displayName: string | undefined;
   #saving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
@@ -150,22 +154,26 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
-   * Opens a runtime on a store: loads the newest snapshot, folds the events
-   * after it, and closes the runs that the last process left open. Throws what
-   * the store throws: `store_corrupt` above all. The store is closed when it fails.
-   * `TypeError` without a store.
+   * Opens a runtime: opens its store, restores the newest snapshot, folds the
+   * later events, and ends the runs that the last process left open. Throws
+   * the errors of the store, such as `store_locked` and `store_corrupt`. The
+   * store is closed if opening fails. `TypeError` without a store, and for a
+   * store that was opened before.
    */
   static async open(options: RuntimeOptions): Promise<Runtime> {
-    if (typeof options?.store?.load !== "function") {
+    const store = options?.store;
+    if (typeof store?.acquire !== "function") {
       throw new TypeError("Cannot open runtime: options.store must be a store");
     }
+    if (openedStores.has(store)) throw new TypeError("Cannot open runtime: its store was opened before");
+    openedStores.add(store);
     try {
       const runtime = new Runtime(options);
-      await runtime.#load();
+      await runtime.#open();
       return runtime;
     } catch (error) {
-      // What closing throws would hide why it failed.
-      await options.store.close().catch(() => {});
+      // An error of closing would hide this one.
+      await store.close().catch(() => {});
       throw error;
     }
   }
@@ -224,7 +232,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Counts by status and usage totals. */
   overview(): RuntimeOverview {
-    return overviewOf(this.#ledger, this.#store.displayName);
+    return overviewOf(this.#ledger, this.#displayName);
   }
 
   /** Records an event of the host's own; `data` is JSON of at most 256 KiB. */
@@ -300,37 +308,37 @@ export class Runtime implements AsyncDisposable {
     await this.close();
   }
 
-  async #load(): Promise<void> {
-    const notice = (found: Notice) => this.#diagnostics.add(found);
-    const lost = (error: RuntimeError) => this.#lose(error, "store_lost");
-    const loaded = await this.#store.load({ view: this.#ledger, notice, lost });
-    if (loaded.snapshot !== undefined) restoreSnapshot(this.#ledger, loaded.snapshot);
-    let unknownCount = 0;
-    try {
-      for await (const texts of loaded.events) unknownCount += this.#replay(texts);
-    } catch (error) {
-      throw withSpot(error, (eventId) => this.#store.spotOf?.(eventId));
-    }
-    if (unknownCount > 0) notice(unknownEvents(unknownCount));
+  /** Acquires the store, and records what the opening adds to the log. */
+  async #open(): Promise<void> {
+    const { displayName, unrecorded = [] } = await this.#acquire();
+    this.#displayName = displayName;
     const { lastEventId } = this.#ledger.runtime;
     const isKnown = ({ key }: UnrecordedEvent) => this.#ledger.keys(undefined)?.get(key) !== undefined;
-    const due = (loaded.unrecorded ?? []).filter((event) => isKnown(event) || lastEventId < event.endsBefore);
+    const due = unrecorded.filter((event) => isKnown(event) || lastEventId < event.endsBefore);
     const missing = due.filter((event) => !isKnown(event));
     for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
-      if (head.type === "worker.run_interrupted") notice(interruption(head));
+      if (head.type === "worker.run_interrupted") this.#diagnostics.add(interruption(head));
     }
     for (const event of due) await event.recorded();
   }
 
-  /** Folds events; returns the number of those of unknown types. */
-  #replay(texts: readonly string[]): number {
+  async #acquire(): Promise<StoreInfo> {
+    const ledger = this.#ledger;
+    const notice = (found: Notice) => this.#diagnostics.add(found);
     let unknownCount = 0;
-    for (const text of texts) {
-      const head = parseEventHead(text);
-      if (!isKnownEvent(head)) unknownCount++;
-      this.#ledger.apply(head);
+    try {
+      const info = await this.#store.acquire({
+        view: ledger,
+        restore: (snapshot) => restoreSnapshot(ledger, snapshot),
+        replay: (texts) => void (unknownCount += ledger.replay(texts)),
+        notice,
+        lost: (error) => this.#lose(error, "store_lost"),
+      });
+      if (unknownCount > 0) notice(unknownEvents(unknownCount));
+      return info;
+    } catch (error) {
+      throw withSpot(error, (eventId) => this.#store.spotOf?.(eventId));
     }
-    return unknownCount;
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {

@@ -9,6 +9,7 @@ import { limits } from "../../src/core/limits.ts";
 import { opening } from "../../src/core/opening.ts";
 import { runtimeId } from "./given.ts";
 import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
+import { foldingHost } from "../kit/acquire.ts";
 
 function note(data: string, key?: string): Command {
   const body: CommandBody = { type: "record_custom", workerId: undefined, name: "n", data };
@@ -24,7 +25,7 @@ async function start(
 ): Promise<{ committer: Committer; ledger: Ledger; told: unknown[] }> {
   const ledger = new Ledger(runtimeId);
   const told: unknown[] = [];
-  await store.load({ view: ledger, notice: () => {}, lost: () => {} });
+  await store.acquire(foldingHost(ledger));
   const committer = new Committer(ledger, store, () => 0, {
     committed: (heads) => told.push(heads.length),
     failed: (error) => told.push(error),

@@ -9,10 +9,10 @@
 import { readBytes, withFile } from "../disk/files.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { type RuntimeLayout, segmentPath } from "../layout.ts";
+import { lastLine } from "../lines/last_line.ts";
 import { DamagedLine } from "../lines/pages.ts";
 import { contentSize } from "./padding.ts";
 import { isVanished } from "../place/guard.ts";
-import { lastLine } from "../transcripts/file.ts";
 
 /** Bytes of the digits of a checksum and of what ends its line. */
 const MARK_BYTES = 11;

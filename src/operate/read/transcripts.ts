@@ -16,13 +16,13 @@ import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { DamagedLine } from "../../fs/lines/pages.ts";
 import { eventText, idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
-import type { WholeExtent } from "../../fs/transcripts/extent.ts";
 import {
   hasTranscriptHeader,
+  readTranscriptLines,
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
-import { readTranscriptLines } from "../../fs/transcripts/pages.ts";
+import type { WholeExtent } from "../../fs/transcripts/healing.ts";
 import type { CheckpointBase } from "./follower.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "../options.ts";
@@ -68,7 +68,7 @@ export async function transcriptTexts(
   { owner, length, read }: TranscriptQuery,
   notice: (notice: Notice) => void,
 ): Promise<readonly string[]> {
-  const range = rangeOf(read, length);
+  const range = { from: read.from, to: Math.min(read.to, length) + 1, keep: read.keep };
   if (range.from >= range.to) return [];
   const inFile = pageOfFile(place, log, owner, range, notice);
   if (inFile.entries >= range.to - 1 && inFile.texts.length > 0) return inFile.texts;
@@ -80,15 +80,6 @@ export async function transcriptTexts(
   mustReach(place, owner, log, after);
   const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
   return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
-}
-
-function rangeOf(read: ReadTranscript, length: number): Range {
-  if (read.after !== undefined) {
-    const from = read.after + 1;
-    return { from, to: Math.min(from + read.limit, length + 1), keep: "first" };
-  }
-  const to = Math.min(read.before ?? Infinity, length + 1);
-  return { from: Math.max(1, to - read.limit), to, keep: "last" };
 }
 
 function lastSeq(texts: readonly string[]): number {
@@ -114,7 +105,7 @@ function pageOfFile(
         const { bytes, entries, lastEventId } = endOfFile(file, owner);
         const to = Math.min(range.to, entries + 1);
         if (range.from >= to) return { texts: [], entries, lastEventId };
-        const texts = readTranscriptLines(file, owner, bytes, entries, { ...range, to });
+        const texts = readTranscriptLines(file, owner, { bytes, entries }, { ...range, to });
         return { texts, entries, lastEventId };
       });
     });

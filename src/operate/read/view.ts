@@ -78,7 +78,7 @@ export interface ReadEnvironment {
  * import { assertEquals } from "@std/assert";
  *
  * const root = await Deno.makeTempDir();
- * await using writer = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * await using writer = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
  * await writer.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
  *
  * await using reader = await openReadOnly({ root, runtimeId: "local" });
@@ -283,7 +283,7 @@ export class ReadOnlyRuntime implements AsyncDisposable {
     return await untilSteady(() => this.#page(read), async () => {
       await this.refresh();
       const [oldest = 1] = this.segments;
-      if (read.after !== undefined && read.after < oldest - 1) throw cursorExpired(read.after, oldest);
+      if (read.keep === "first" && read.from < oldest) throw cursorExpired(read.from - 1, oldest);
     });
   }
 
