@@ -38,7 +38,7 @@ import { isVanished } from "./place/guard.ts";
 import type { OpenedPlace } from "./place/place.ts";
 import { Quarantine } from "./quarantine.ts";
 import { recoverStore } from "./recovery/open.ts";
-import type { LogPosition } from "./recovery/recover.ts";
+import type { LogPosition } from "./log/segments.ts";
 import type { TranscriptLength } from "./transcripts/length.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
 import { checkPathLengths } from "./workers/directory.ts";

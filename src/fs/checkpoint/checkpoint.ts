@@ -16,7 +16,7 @@ import { conversionHint } from "../lines/conversion.ts";
 import { readBytes, readIfThere, writeNew } from "../disk/files.ts";
 import { corrupt, located } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import type { LogPosition } from "../recovery/recover.ts";
+import type { LogPosition } from "../log/segments.ts";
 import { scanLines } from "../lines/scanner.ts";
 import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
 import type { TranscriptLength } from "../transcripts/length.ts";

@@ -21,13 +21,12 @@ import { readBytes, withFile, withFileAsync } from "../disk/files.ts";
 import { guarded, guardedAsync } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
-import { scanLines } from "../lines/scanner.ts";
+import { isWhole, scanLines } from "../lines/scanner.ts";
 import type { LogWitness } from "./recover.ts";
 import { isIntact, lineMarks, sealedText, transcriptMarks } from "../lines/codec.ts";
 import { decodeName, encodeName } from "../names.ts";
 import { removeWorker } from "../workers/purging.ts";
 import type { Quarantine } from "../quarantine.ts";
-import { TORN_BYTES_MAX } from "../log/tail_table.ts";
 import type { TranscriptLength } from "../transcripts/length.ts";
 
 const HEADER_BYTES_MAX = 4_096;
@@ -166,8 +165,8 @@ export class AheadOfLogSearch {
     const workerIdJson = JSON.stringify(workerId);
     let [offset, lastEventId] = isPast ? [0, createdEventId] : [size, 0];
     let durable = 0;
-    for (const line of scanLines(file, bytes, size, TORN_BYTES_MAX)) {
-      if (!line.terminated || !isIntact(line.bytes, line.start, line.end)) continue;
+    for (const line of scanLines(file, bytes, size)) {
+      if (!isWhole(line)) continue;
       const marks = lineMarks(line.bytes, line.start, line.end);
       if (marks === undefined || marks.id <= this.#lastEventId) continue;
       const { workerIdJson: found } = transcriptMarks(line.bytes, line.start, line.end) ?? {};

@@ -14,7 +14,6 @@ import { lastLine } from "../lines/last_line.ts";
 import { DamagedLine, type LineRange, readLinePage } from "../lines/pages.ts";
 import type { SortedLines } from "../lines/search.ts";
 import { WorkerLines } from "../lines/worker_lines.ts";
-import { TORN_BYTES_MAX } from "../log/tail_table.ts";
 import type { TranscriptExtent } from "./length.ts";
 import { idOf, SEAL_BYTES, sealedBytes, transcriptMarks } from "../lines/codec.ts";
 import { scratch } from "../disk/scratch.ts";
@@ -118,8 +117,7 @@ export function readTranscriptLines(
     end: bytes,
     first: 1,
     next: entries + 1,
-    lineBytesMax: TORN_BYTES_MAX,
-    numberOf: (bytes, start) => own.read(bytes, start) ? own.seq : 0,
+    numberOf: (bytes, start, end) => own.read(bytes, start, end) ? own.seq : 0,
     countOf: () => own.count,
   };
   return readLinePage(lines, range).texts;

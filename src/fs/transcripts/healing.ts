@@ -11,13 +11,12 @@ import { readBytes, withFile } from "../disk/files.ts";
 import { corrupt, isNotFound } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout } from "../layout.ts";
-import { idOf, isIntact } from "../lines/codec.ts";
+import { idOf } from "../lines/codec.ts";
 import { DamagedLine } from "../lines/pages.ts";
-import { scanLines } from "../lines/scanner.ts";
+import { isWhole, scanLines } from "../lines/scanner.ts";
 import { WorkerLines } from "../lines/worker_lines.ts";
 import type { DurableLog } from "../log/pages.ts";
 import { endOf } from "../log/segment_ends.ts";
-import { TORN_BYTES_MAX } from "../log/tail_table.ts";
 import { logTranscriptLines } from "../log/transcript_lines.ts";
 import {
   checkTranscript,
@@ -55,9 +54,9 @@ export function wholeExtent(
   else if (hasTranscriptHeader(file, owner)) bytes = transcriptHeaderBytes(owner);
   else return { ...NOTHING, lastEventId };
   const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
-  for (const line of scanLines(file, bytes, end, TORN_BYTES_MAX)) {
-    const isNext = line.terminated && isIntact(line.bytes, line.start, line.end) &&
-      own.read(line.bytes, line.start) && own.seq === entries + 1 &&
+  for (const line of scanLines(file, bytes, end)) {
+    const isNext = isWhole(line) &&
+      own.read(line.bytes, line.start, line.end) && own.seq === entries + 1 &&
       idOf(line.bytes, line.start) < before;
     if (!isNext) break;
     bytes = line.endOffset;

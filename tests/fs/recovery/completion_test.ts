@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { backup, FsRuntimeStore, openReadOnly, verify } from "../../../fs_store.ts";
+import { FsRuntimeStore, openReadOnly } from "../../../fs_store.ts";
+import { backup, verify } from "../../../operate.ts";
 import { Runtime } from "../../../mod.ts";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, refused, speak, type TestPlace } from "../place.ts";
