@@ -91,7 +91,7 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   const end = await replayLog({ ...recovery, segments, start: { ...start, witness }, effects });
 
   await mendTail(fs, layout, end, quarantine, notice);
-  await held.mend(end.lastEventId, quarantine, notice);
+  await held.removeAhead(end.lastEventId, quarantine, notice);
   await place.rememberConfig();
   transcripts.endReplay();
   effects.settle(Infinity);
