@@ -8,7 +8,7 @@ import type { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { corrupt } from "../disk/faults.ts";
-import type { LogLine } from "./scan.ts";
+import type { LogLine } from "../log/scan.ts";
 import type { LineBuffer } from "../lines/buffer.ts";
 import { eventHeadText, eventText, textOf, transcriptSpan } from "../lines/codec.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
