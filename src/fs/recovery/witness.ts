@@ -76,7 +76,11 @@ export class TranscriptWitness {
   }
 
   /** Quarantines what follows the end of a log that may have lost it. Can be repeated after a crash. */
-  async mend(lastEventId: number, quarantine: Quarantine, notice: (notice: Notice) => void): Promise<void> {
+  async removeAhead(
+    lastEventId: number,
+    quarantine: Quarantine,
+    notice: (notice: Notice) => void,
+  ): Promise<void> {
     for (const ahead of this.#ahead) {
       const { workerId, path, offset, lastEventId: last } = ahead;
       const file = nameOf(this.#layout, path);
