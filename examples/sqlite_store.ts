@@ -107,9 +107,9 @@ export class SqliteRuntimeStore implements RuntimeStore {
     });
   }
 
-  saveSnapshot({ through, runtimeJson, workers }: Snapshot): Promise<void> {
-    return this.#attempt("save snapshot", () => {
-      const parts = JSON.stringify(Array.from(workers, ({ json }) => json));
+  async saveSnapshot({ through, runtimeJson, workers }: Snapshot): Promise<void> {
+    const parts = JSON.stringify(await Array.fromAsync(workers, ({ json }) => json));
+    await this.#attempt("save snapshot", () => {
       this.#db.prepare("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?)").run(
         through,
         runtimeJson,
@@ -163,9 +163,9 @@ export class SqliteRuntimeStore implements RuntimeStore {
     }
   }
 
-  #insert({ id, json, workerId, effect, seq, count }: EventRecord): void {
-    const [firstSeq, lastSeq] = effect === "transcript" ? [seq, seq + count - 1] : [null, null];
-    if (effect === "purged") {
+  #insert({ id, json, workerId, purges, seq, count = 0 }: EventRecord): void {
+    const [firstSeq, lastSeq] = seq === undefined ? [null, null] : [seq, seq + count - 1];
+    if (purges) {
       this.#db.prepare("UPDATE events SET firstSeq = NULL WHERE workerId = ?").run(workerId ?? null);
     }
     const insert = this.#db.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?)");

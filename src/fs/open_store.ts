@@ -287,13 +287,13 @@ export class OpenStore {
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
     if (record === undefined || line === undefined) return;
-    const { workerId, effect, id, count } = record;
+    const { id, workerId, creates, purges, count } = record;
     this.#appliedEventId = id;
     this.#schedule.add(line.end - line.start);
     if (workerId === undefined) return;
-    if (effect === "created") this.#transcripts.create(workerId, id);
-    else if (effect === "transcript") this.#transcripts.add(workerId, line, count);
-    else if (effect === "purged") {
+    if (creates) this.#transcripts.create(workerId, id);
+    if (count !== undefined) this.#transcripts.add(workerId, line, count);
+    if (purges) {
       this.#transcripts.forget(workerId);
       this.#removeWorker(workerId, id);
     }

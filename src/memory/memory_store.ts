@@ -143,10 +143,11 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return Promise.resolve();
   }
 
-  #keep({ id, workerId, effect, seq, count }: EventRecord): void {
+  #keep({ id, workerId, purges, seq, count = 0 }: EventRecord): void {
     const { transcripts } = this.#kept;
-    if (workerId === undefined || effect === "none") return;
-    if (effect !== "transcript") return void transcripts.delete(workerId);
+    if (workerId === undefined) return;
+    if (purges) transcripts.delete(workerId);
+    if (seq === undefined) return;
     let transcript = transcripts.get(workerId);
     if (transcript === undefined) transcripts.set(workerId, transcript = { eventIds: [], lastSeqs: [] });
     transcript.eventIds.push(id);

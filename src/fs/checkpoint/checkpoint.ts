@@ -57,7 +57,7 @@ export interface CheckpointContent {
   /** Purged workers whose files could not be removed yet, and the events that purged them. */
   readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
   /** The workers, made as they are asked for. */
-  readonly rows: Iterable<CheckpointRow>;
+  readonly rows: Iterable<CheckpointRow> | AsyncIterable<CheckpointRow>;
 }
 
 /** A checkpoint as it was read. */
@@ -89,25 +89,25 @@ export async function writeCheckpoint(
   return await writeNew(fs, path, sealInSlices(texts(content)), { durable: true });
 }
 
-function* texts(content: CheckpointContent): Generator<string> {
+async function* texts(content: CheckpointContent): AsyncGenerator<string> {
   const { runtimeId, through, position, runtimeJson, purgedLeft = [] } = content;
   const left = purgedLeft.length === 0 ? {} : { purgedLeft };
   const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
   yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
-  for (const { snapshot, ...row } of content.rows) {
+  for await (const { snapshot, ...row } of content.rows) {
     yield `${comma}${JSON.stringify(row).slice(0, -1)},"snapshot":${snapshot}}`;
     comma = ",\n";
   }
   yield "\n]";
 }
 
-/** What a checkpoint says of each worker of a snapshot, going by what is whole of their transcripts. */
-export function* checkpointRows(
-  snapshot: Snapshot,
+/** The rows of a snapshot's workers, with the lengths of their transcripts. */
+export async function* checkpointRows(
+  snapshot: Pick<Snapshot, "workers">,
   lengths: ReadonlyMap<string, TranscriptLength>,
-): Generator<CheckpointRow> {
-  for (const { workerId, json } of snapshot.workers) {
+): AsyncGenerator<CheckpointRow> {
+  for await (const { workerId, json } of snapshot.workers) {
     const length = lengths.get(workerId);
     if (length === undefined) {
       throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);

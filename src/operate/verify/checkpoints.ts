@@ -6,7 +6,7 @@
 import { isRuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { canonicalText } from "../../core/json.ts";
-import { takeSnapshot } from "../../core/snapshots.ts";
+import { snapshotTexts } from "../../core/snapshots.ts";
 import { type Checkpoint, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Expected } from "./expected.ts";
@@ -40,7 +40,7 @@ export function checkCheckpoint(checkpoint: Checkpoint, expected: Expected, find
       eventIds: [through, through],
       ...(workerId === undefined ? {} : { workerId }),
     });
-  const snapshot = takeSnapshot(expected.ledger);
+  const snapshot = snapshotTexts(expected.ledger);
   if (!isSame(snapshot.runtimeJson, checkpoint.snapshot.runtimeJson)) tell("the runtime");
   let index = 0;
   for (const { workerId, json } of snapshot.workers) {
