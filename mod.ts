@@ -56,6 +56,7 @@ export {
   type RuntimeErrorCode,
   type RuntimeErrorDetails,
 } from "./src/core/errors.ts";
+export { scanEvents } from "./src/core/event_scan.ts";
 export type {
   CustomEvent,
   EventBase,

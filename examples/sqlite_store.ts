@@ -10,10 +10,12 @@ import {
   parseRuntimeId,
   type PrunedEvents,
   type ReadEvents,
+  type ReadRange,
   type ReadTranscript,
   RuntimeError,
   type RuntimeId,
   type RuntimeStore,
+  scanEvents,
   type Snapshot,
   type StoredEvents,
   type StoreHost,
@@ -29,7 +31,6 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, json TEXT NOT NULL, workerId TEXT, firstSeq INTEGER, lastSeq INTEGER
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS workers ON events (workerId, id);
   CREATE INDEX IF NOT EXISTS transcripts ON events (workerId, firstSeq) WHERE firstSeq IS NOT NULL;
   CREATE TABLE IF NOT EXISTS snapshot (
     one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER, runtimeJson TEXT, workers TEXT
@@ -84,26 +85,20 @@ export class SqliteRuntimeStore implements RuntimeStore {
     });
   }
 
-  readEvents({ from, to, keep, workerId, limit = -1 }: ReadEvents): Promise<StoredEvents> {
+  readEvents(read: ReadEvents): Promise<StoredEvents> {
     return this.#attempt("read", () => {
-      const [order, farthest] = keep === "first" ? ["ASC", Math.min(to, this.#lastEventId)] : ["DESC", from];
-      const [filter, ...filtered] = workerId === undefined ? [""] : ["AND workerId = ?4", workerId];
-      const rows = this.#db.prepare(
-        `SELECT id, json FROM events WHERE id BETWEEN ?1 AND ?2 ${filter} ORDER BY id ${order} LIMIT ?3`,
-      ).iterate(from, to, limit, ...filtered);
-      const { texts, lastId, isCut } = page(rows, keep);
-      const isWhole = !isCut && texts.length !== limit;
-      return { events: texts, scanned: isWhole ? farthest : lastId, firstEventId: 1 };
+      const range = { ...read, to: Math.min(read.to, this.#lastEventId) };
+      return { ...scanEvents(range, (part) => this.#eventsOf(part)), firstEventId: 1 };
     });
   }
 
   readTranscript({ workerId, from, to, keep }: ReadTranscript): Promise<readonly string[]> {
     return this.#attempt("read", () => {
       const rows = this.#db.prepare(
-        `SELECT id, json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq >= ?
+        `SELECT json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq >= ?
          ORDER BY firstSeq ${keep === "first" ? "ASC" : "DESC"}`,
       ).iterate(workerId, to, from);
-      return page(rows, keep).texts;
+      return page(rows, keep);
     });
   }
 
@@ -163,6 +158,12 @@ export class SqliteRuntimeStore implements RuntimeStore {
     }
   }
 
+  #eventsOf({ from, to, keep }: ReadRange): string[] {
+    const order = keep === "first" ? "ASC" : "DESC";
+    const rows = this.#db.prepare(`SELECT json FROM events WHERE id BETWEEN ? AND ? ORDER BY id ${order}`);
+    return page(rows.iterate(from, to), keep);
+  }
+
   #insert({ id, json, workerId, purges, seq, count = 0 }: EventRecord): void {
     const [firstSeq, lastSeq] = seq === undefined ? [null, null] : [seq, seq + count - 1];
     if (purges) {
@@ -202,20 +203,15 @@ export class SqliteRuntimeStore implements RuntimeStore {
   }
 }
 
-/** The texts of a page, oldest first: as many as fit it, and the last id that was taken. */
-function page(
-  rows: Iterable<Record<string, unknown>>,
-  keep: "first" | "last",
-): { readonly texts: string[]; readonly lastId: number; readonly isCut: boolean } {
+/** The texts of a page, oldest first: as many as fit it, from the end that is kept. */
+function page(rows: Iterable<Record<string, unknown>>, keep: "first" | "last"): string[] {
   const texts: string[] = [];
-  let [bytes, lastId, isCut] = [0, 0, false];
-  for (const { id, json } of rows) {
+  let bytes = 0;
+  for (const { json } of rows) {
     const text = String(json);
     bytes += new TextEncoder().encode(text).length;
-    isCut = texts.length > 0 && bytes > limits.pageBytesMax;
-    if (isCut) break;
+    if (texts.length > 0 && bytes > limits.pageBytesMax) break;
     texts.push(text);
-    lastId = Number(id);
   }
-  return { texts: keep === "first" ? texts : texts.reverse(), lastId, isCut };
+  return keep === "first" ? texts : texts.reverse();
 }

@@ -220,29 +220,24 @@ export interface EventRecord {
 
 /** A record. Made by a constructor: see the queue of the group commit. */
 class EncodedEvent implements EventRecord {
-  readonly id: number;
-  readonly json: string;
-  readonly workerId: WorkerId | undefined;
-  readonly creates: true | undefined;
-  readonly purges: true | undefined;
-  readonly seq: number | undefined;
-  readonly count: number | undefined;
-
-  constructor(head: EventHead, json: string) {
-    const entries = isTranscriptEvent(head) ? head : undefined;
-    this.id = head.id;
-    this.json = json;
-    this.workerId = "workerId" in head ? head.workerId : undefined;
-    this.creates = head.type === "worker.created" || undefined;
-    this.purges = head.type === "worker.purged" || undefined;
-    this.seq = entries?.seq;
-    this.count = entries?.count;
-  }
+  constructor(
+    readonly id: number,
+    readonly json: string,
+    readonly workerId: WorkerId | undefined,
+    readonly creates: true | undefined,
+    readonly purges: true | undefined,
+    readonly seq: number | undefined,
+    readonly count: number | undefined,
+  ) {}
 }
 
 /** The record of an event whose text is known. */
 export function recordOf(head: EventHead, json: string): EventRecord {
-  return new EncodedEvent(head, json);
+  const { id, type } = head;
+  const workerId = "workerId" in head ? head.workerId : undefined;
+  const [seq, count] = isTranscriptEvent(head) ? [head.seq, head.count] : [];
+  const [creates, purges] = [type === "worker.created" || undefined, type === "worker.purged" || undefined];
+  return new EncodedEvent(id, json, workerId, creates, purges, seq, count);
 }
 
 /** Whether this version knows the type of an event. */
@@ -255,7 +250,7 @@ const ENTRIES = ',"entries":';
 /** The record of an event; `entriesJson` is the text of the entries of a transcript event. */
 export function encodeEvent(head: EventHead, entriesJson: string): EventRecord {
   const json = isTranscriptEvent(head) ? transcriptText(head, entriesJson) : plainLines(JSON.stringify(head));
-  return new EncodedEvent(head, json);
+  return recordOf(head, json);
 }
 
 /**

@@ -14,12 +14,12 @@ import {
   RuntimeError,
   type RuntimeId,
   type RuntimeStore,
+  scanEvents,
   type StoredEvents,
   type StoreHost,
   type StoreInfo,
   type StoreSupports,
 } from "../../../mod.ts";
-import { scanEvents } from "../../../src/core/event_scan.ts";
 
 /** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
 export type Ending = "good" | "refused" | "final";
