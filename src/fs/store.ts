@@ -130,12 +130,13 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
-    checkPathLengths(this.#open && this.#fs, this.#layout, workerId);
+    this.#assertOpen();
+    checkPathLengths(this.#fs, this.#layout, workerId);
   }
 
   /** Appends a batch to the log; resolves when it is durable. */
   async append(batch: AppendBatch): Promise<AppendResult> {
-    const writer = this.#open;
+    const writer = this.#assertOpen();
     if (batch.expectedLastEventId !== writer.lastEventId) {
       writer.fail(fencedAppend(batch.expectedLastEventId, writer.lastEventId));
     }
@@ -156,7 +157,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** The events that hold a page of a transcript. */
   async readTranscript(read: ReadTranscript): Promise<readonly string[]> {
-    void this.#open;
+    this.#assertOpen();
     return await this.#transcripts.read(read);
   }
 
@@ -168,7 +169,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** Writes a checkpoint. One that is due syncs some of the transcripts, in turn; one for its own sake syncs all. */
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    const writer = this.#open;
+    const writer = this.#assertOpen();
     if (snapshot.through !== writer.lastEventId) {
       throw new TypeError(
         `Cannot save snapshot: it is of event ${snapshot.through}, not ${writer.lastEventId}`,
@@ -193,7 +194,7 @@ export class FsRuntimeStore implements RuntimeStore {
     lengthsThen: ReadonlyMap<string, TranscriptLength>,
     turn: number | undefined,
   ): Promise<number> {
-    const writer = this.#open;
+    const writer = this.#assertOpen();
     await writer.syncNow();
     this.#removeLeftovers();
     await this.#syncTranscripts(turn);
@@ -214,7 +215,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** Deletes whole segments that neither checkpoint needs. */
   async prune({ through, dryRun }: PruneEvents): Promise<PrunedEvents> {
-    const writer = this.#open;
+    const writer = this.#assertOpen();
     const unneeded = () => Math.min(through, this.#checkpoints.lastUnneeded());
     const plan = (bound: number) =>
       prunable(this.#fs, this.#layout, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
@@ -240,7 +241,7 @@ export class FsRuntimeStore implements RuntimeStore {
    * names each, its events are safe in the log, and the next flush tries again.
    */
   async flush(): Promise<void> {
-    void this.#open;
+    this.#assertOpen();
     await this.#flush();
   }
 
@@ -368,7 +369,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** The log through the last event whose effects on transcripts are applied. */
   #durableLog(): DurableLog {
-    return this.#open.through(this.#appliedEventId);
+    return this.#assertOpen().through(this.#appliedEventId);
   }
 
   /**
@@ -422,8 +423,8 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#host.lost(error);
   }
 
-  /** The writer. Throws unless the store is open. */
-  get #open(): LogWriter {
+  /** Returns the writer. Throws unless the store is open. */
+  #assertOpen(): LogWriter {
     const failure = this.#place?.guard.failure;
     if (failure !== undefined) throw failure;
     if (this.#closing !== undefined) throw storeClosed(this.runtimeId);
