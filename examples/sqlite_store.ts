@@ -2,25 +2,22 @@
 // against it.
 
 import { DatabaseSync } from "node:sqlite";
+import { limits, parseRuntimeId, RuntimeError, type RuntimeId } from "@yoi/worker-runtime";
 import {
   type AppendBatch,
   type AppendResult,
   type EventRecord,
-  limits,
-  parseRuntimeId,
   type PrunedEvents,
   type ReadEvents,
   type ReadRange,
   type ReadTranscript,
-  RuntimeError,
-  type RuntimeId,
   type RuntimeStore,
   scanEvents,
   type Snapshot,
   type StoredEvents,
   type StoreHost,
   type StoreInfo,
-} from "@yoi/worker-runtime";
+} from "@yoi/worker-runtime/store";
 
 // An event whose `firstSeq` is not null is a line of its worker's transcript.
 const SCHEMA = `

@@ -1,36 +1,29 @@
 /**
- * What the reading commands share.
+ * Opening a store for the reading commands.
  *
  * @module
  */
 import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import type { StoreLocation } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
+import type { Options } from "../options.ts";
 import { tone, visible } from "../style.ts";
 
-/** Options that every command on a store takes. */
-export interface StoreOptions {
-  /** Which runtime. */
-  readonly runtime?: string | undefined;
-  /** Whether to print JSON. */
-  readonly json?: boolean | undefined;
-}
-
-/** Opens the store of a command to read, and closes it behind the work. What is damaged is told. */
+/** Opens a store for reading, and closes it after the work. Damage is reported. */
 export async function withView(
   io: Io,
-  directory: string,
-  options: StoreOptions,
-  work: (view: ReadOnlyRuntime) => Promise<void>,
+  { json }: Options,
+  location: StoreLocation,
+  work: (view: ReadOnlyRuntime) => Promise<void> | void,
 ): Promise<number> {
-  await using view = await openReadOnly(locate(directory, options.runtime));
+  await using view = await openReadOnly(location);
   await work(view);
-  if (options.json !== true) tellNotices(io, view);
+  if (json !== true) reportNotices(io, view);
   return view.damage === undefined ? exitCodes.ok : exitCodes.damaged;
 }
 
-function tellNotices(io: Io, view: ReadOnlyRuntime): void {
+function reportNotices(io: Io, view: ReadOnlyRuntime): void {
   for (const { message, severity } of view.diagnostics().items) {
     if (severity !== "info") io.err(`${tone(io, "warn", "note:")} ${visible(message)}\n`);
   }
@@ -38,9 +31,4 @@ function tellNotices(io: Io, view: ReadOnlyRuntime): void {
   if (damage === undefined) return;
   io.err(`${tone(io, "bad", "damaged:")} ${visible(damage.message)}\n`);
   io.err(`  the log was read through event ${lastEventId}; the command "verify" shows all damage\n`);
-}
-
-/** Prints a value as JSON. */
-export function printJson(io: Io, value: unknown): void {
-  io.out(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -32,6 +32,7 @@ import {
   type TranscriptPage,
 } from "./reading.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
+import { type Receipt, receipt } from "./receipts.ts";
 import { ended, OpenRuns } from "./run.ts";
 import { workerNotFound } from "./rules.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
@@ -40,15 +41,7 @@ import type { AppendResult, PrunedEvents, RuntimeStore, StoreInfo, UnrecordedEve
 import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
-import {
-  customBody,
-  type ReasonOptions,
-  type Receipt,
-  receipt,
-  unitsOf,
-  Worker,
-  type WorkerHost,
-} from "./worker.ts";
+import { customBody, type ReasonOptions, unitsOf, Worker, type WorkerHost } from "./worker.ts";
 
 /** Options of {@linkcode Runtime.open}. */
 export interface RuntimeOptions {

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { listRuntimes, openReadOnly } from "../../fs_store.ts";
+import { openReadOnly } from "../../fs_store.ts";
+import { listRuntimes } from "../../operate.ts";
 import { isRuntimeError, type RuntimeEvent } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { append, flip, segments, withDirectory } from "./kit.ts";

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RuntimeError, type RuntimeErrorCode } from "../../mod.ts";
-import { importRuntime, openReadOnly, verify } from "../../fs_store.ts";
+import { openReadOnly } from "../../fs_store.ts";
+import { importRuntime, verify } from "../../operate.ts";
 import { encodeLines, logText, sealedBytes } from "../../src/fs/lines/codec.ts";
 import { segmentHeader } from "../../src/fs/log/segments.ts";
 import { decodeStream } from "../../src/operate/transfer/export_format.ts";

@@ -2,16 +2,8 @@
 
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
-import {
-  backup,
-  exportRuntime,
-  FsRuntimeStore,
-  importRuntime,
-  listRuntimes,
-  openReadOnly,
-  repair,
-  verify,
-} from "../../fs_store.ts";
+import { FsRuntimeStore, openReadOnly } from "../../fs_store.ts";
+import { backup, exportRuntime, importRuntime, listRuntimes, repair, verify } from "../../operate.ts";
 import { Runtime, RuntimeError } from "../../mod.ts";
 import { absolutePath } from "../../src/fs/layout.ts";
 import { contentsOf, diskTest, refused, speak, type TestPlace, treeOf } from "./place.ts";

@@ -1,18 +1,9 @@
 // Readers beside a writer that prunes and purges: they go on with what the log says now, or say `cursor_expired`.
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  backup,
-  exportRuntime,
-  FsRuntimeStore,
-  importRuntime,
-  openReadOnly,
-  type ReadOnlyRuntime,
-  verify,
-} from "../../fs_store.ts";
+import { FsRuntimeStore, openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { backup, exportRuntime, importRuntime, readHistory, verify } from "../../operate.ts";
 import { isRuntimeError, Runtime } from "../../mod.ts";
-import { readHistory } from "../../src/operate/read/history.ts";
-import { findPlace } from "../../src/operate/options.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import {
   contents,
@@ -96,7 +87,7 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
   },
   async "readHistory()"(fileSystem): Promise<void> {
     const view = await openReadOnly(location, { fileSystem });
-    const { days } = await readHistory(findPlace(fileSystem, location), view);
+    const { days } = await readHistory(location, { through: view.lastEventId, fileSystem });
     assertEquals(days.length, 1);
     await view.close();
   },

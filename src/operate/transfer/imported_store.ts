@@ -6,12 +6,10 @@
  */
 import { type EventHead, type EventRecord, isTranscriptEvent, recordOf } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
-import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot, snapshotTexts } from "../../core/snapshots.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import type { StoreConfig } from "../../fs/place/config.ts";
-import { corrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import type { RuntimeLayout } from "../../fs/layout.ts";
 import { LineBuffer } from "../../fs/lines/buffer.ts";
@@ -20,6 +18,7 @@ import { Projections } from "../../fs/workers/projections.ts";
 import { Transcripts } from "../../fs/transcripts/transcripts.ts";
 import type { PlacedLine } from "../../fs/lines/waiting_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
+import type { Prelude } from "./prelude.ts";
 import { StreamStructure, type TranscriptPlace } from "./stream_structure.ts";
 
 /** Where it is written; nowhere when the stream is only checked. */
@@ -34,7 +33,6 @@ export interface ImportTarget {
 
 /** Transcript bytes kept in memory before they are written. */
 const TRANSCRIPT_BYTES_MAX = 16_777_216;
-const PARALLEL_SYNCS = 16;
 
 /** A store that is being imported. */
 export class ImportedStore {
@@ -67,8 +65,9 @@ export class ImportedStore {
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
       notice: () => {},
       quarantine: () => Promise.resolve(),
-      assertRebuildable: () => {},
-      rebuild: () => Promise.reject(new Error("Cannot rebuild transcript: an import is under way")),
+      log: () => {
+        throw new Error("Cannot rebuild transcript: an import is under way");
+      },
     });
   }
 
@@ -82,23 +81,24 @@ export class ImportedStore {
     return this.#ledger.workerCount;
   }
 
-  /** Takes a line that stands before the events of a pruned log. */
-  prelude(text: string): void {
-    const { snapshot, snapshotWorker, transcriptEvent } = parsed(text);
-    if (isJsonObject(snapshot)) {
+  /** Adds a line that precedes the events of a pruned log. */
+  prelude({ snapshot, snapshotWorker, transcriptEvent }: Prelude): void {
+    if (snapshot !== undefined) {
       const { through, runtime } = snapshot;
       this.#structure.snapshot(through);
-      this.#snapshot = {
-        through: Number(through),
-        runtimeJson: JSON.stringify(runtime ?? null),
-        workers: [],
-      };
-    } else if (isJsonObject(snapshotWorker)) this.#snapshotWorker(snapshotWorker);
-    else if (isJsonObject(transcriptEvent)) {
-      const place = transcriptEvent as JsonObject & TranscriptPlace;
-      this.#structure.transcriptEvent(place);
-      this.#addLine(text.slice('{"transcriptEvent":'.length, -1), place);
-    } else throw corrupt("", "it is neither an event nor a line that may precede events");
+      this.#snapshot = { through, runtimeJson: JSON.stringify(runtime), workers: [] };
+    }
+    if (snapshotWorker !== undefined) {
+      const { createdEventId, part } = snapshotWorker;
+      const { record: { workerId }, createdEventId: stateCreatedEventId } = part.state;
+      this.#structure.snapshotWorker(workerId, createdEventId, stateCreatedEventId);
+      this.#snapshot?.workers.push(JSON.stringify(part));
+      this.#transcripts?.create(workerId, createdEventId);
+    }
+    if (transcriptEvent !== undefined) {
+      this.#structure.transcriptEvent(transcriptEvent);
+      this.#addLine(transcriptEvent.json, transcriptEvent);
+    }
   }
 
   /** Folds an event; gives what is to be appended. */
@@ -117,7 +117,7 @@ export class ImportedStore {
     if (writer === undefined || transcripts === undefined || batch.length === 0) return;
     const lines = await writer.append(batch);
     for (const [index, record] of batch.entries()) this.#take(transcripts, record, lines[index]);
-    if (transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) this.#flush(transcripts);
+    if (transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) transcripts.flushNow();
   }
 
   /** Ends the import: all is synced, and a checkpoint and the projections are written. */
@@ -129,8 +129,7 @@ export class ImportedStore {
     if (this.events === 0) await writer.startSegment();
     try {
       await writer.syncNow();
-      this.#flush(transcripts);
-      await this.#sync(transcripts);
+      await transcripts.syncAll();
       await this.#checkpoint(target, writer, transcripts);
       await this.#project(target);
       for (const path of [target.layout.workers, target.layout.events]) await target.fs.syncDirectory(path);
@@ -183,14 +182,6 @@ export class ImportedStore {
     await projections.flush();
   }
 
-  #snapshotWorker({ createdEventId, part }: JsonObject): void {
-    const state = isJsonObject(part) && isJsonObject(part.state) ? part.state : {};
-    const workerId = isJsonObject(state.record) ? state.record.workerId : undefined;
-    this.#structure.snapshotWorker(workerId, createdEventId, state.createdEventId);
-    this.#snapshot?.workers.push(JSON.stringify(part));
-    this.#transcripts?.create(workerId as WorkerId, Number(createdEventId));
-  }
-
   #take(transcripts: Transcripts, record: EventRecord, line: PlacedLine | undefined): void {
     const { id, workerId, creates, purges, count } = record;
     if (workerId === undefined || line === undefined) return;
@@ -199,32 +190,9 @@ export class ImportedStore {
     if (purges) transcripts.forget(workerId);
   }
 
-  async #sync(transcripts: Transcripts): Promise<void> {
-    const unsynced = transcripts.unsynced();
-    for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
-      const group = unsynced.slice(index, index + PARALLEL_SYNCS);
-      await Promise.all(group.map((workerId) => transcripts.sync(workerId)));
-    }
-  }
-
   #addLine(json: string, { id, workerId, count }: TranscriptPlace): void {
     const { lines: [line] } = this.#lines.encode([{ json }], id - 1);
     if (line !== undefined) this.#transcripts?.add(workerId as WorkerId, line, count);
-    if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX && this.#transcripts) {
-      this.#flush(this.#transcripts);
-    }
-  }
-
-  #flush(transcripts: Transcripts): void {
-    for (const workerId of transcripts.dirty()) transcripts.flush(workerId);
-  }
-}
-
-function parsed(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : {};
-  } catch (cause) {
-    throw corrupt("", "it is no JSON", { cause });
+    if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX) this.#transcripts?.flushNow();
   }
 }

@@ -13,7 +13,8 @@ import {
 } from "../place.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
-import type { Runtime, SnapshotPart, WorkerId } from "../../../mod.ts";
+import type { Runtime, WorkerId } from "../../../mod.ts";
+import type { SnapshotPart } from "../../../store.ts";
 import { checkpointRows } from "../../../src/fs/checkpoint/checkpoint.ts";
 
 const contents = ["one", "two", "three"];

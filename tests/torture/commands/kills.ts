@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import { main } from "../../../cli/mod.ts";
 import type { Io } from "../../../cli/io.ts";
-import { verify } from "../../../fs_store.ts";
+import { verify } from "../../../operate.ts";
 import { isRuntimeError } from "../../../mod.ts";
 import { Random, toTree } from "../../disk/mod.ts";
 import { BrokenOracle } from "../suite.ts";
@@ -153,7 +153,7 @@ class Killing {
     };
     // Work finished before the kill cannot be repeated: the import and the purge report that.
     const code = await main(args, io);
-    const isDone = name === "import" && problem.includes("there already") ||
+    const isDone = name === "import" && problem.includes("already exists") ||
       name === "purge" && problem.includes("Cannot find worker");
     if (code !== 0 && !isDone) throw this.#broken(call, `the command cannot be repeated: ${problem}`);
     const location = { root: join(directory, root), runtimeId: "local" };

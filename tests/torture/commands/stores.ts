@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { exportRuntime, FsRuntimeStore, openReadOnly } from "../../../fs_store.ts";
+import { FsRuntimeStore, openReadOnly } from "../../../fs_store.ts";
+import { exportRuntime } from "../../../operate.ts";
 import { Runtime } from "../../../mod.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 

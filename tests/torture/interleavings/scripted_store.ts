@@ -4,22 +4,20 @@
  *
  * @module
  */
+import { parseRuntimeId, RuntimeError, type RuntimeId } from "../../../mod.ts";
 import {
   type AppendBatch,
   type AppendResult,
-  parseRuntimeId,
   type PrunedEvents,
   type ReadEvents,
   type ReadRange,
-  RuntimeError,
-  type RuntimeId,
   type RuntimeStore,
   scanEvents,
   type StoredEvents,
   type StoreHost,
   type StoreInfo,
   type StoreSupports,
-} from "../../../mod.ts";
+} from "../../../store.ts";
 
 /** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
 export type Ending = "good" | "refused" | "final";

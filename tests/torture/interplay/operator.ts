@@ -5,16 +5,8 @@
  * @module
  */
 import { isRuntimeError } from "../../../mod.ts";
-import {
-  backup,
-  exportRuntime,
-  importRuntime,
-  openReadOnly,
-  type ReadOnlyRuntime,
-  type StoreLocation,
-  verify,
-  type VerifyReport,
-} from "../../../fs_store.ts";
+import { openReadOnly, type ReadOnlyRuntime, type StoreLocation } from "../../../fs_store.ts";
+import { backup, exportRuntime, importRuntime, verify, type VerifyReport } from "../../../operate.ts";
 import type { Random } from "../../disk/mod.ts";
 import { Finding } from "../script/history.ts";
 import { pause, type Pending } from "./pending.ts";

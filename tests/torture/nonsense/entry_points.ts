@@ -4,18 +4,16 @@
  * @module
  */
 import { isRuntimeError } from "../../../mod.ts";
+import { openReadOnly, type ReadOnlyRuntime } from "../../../fs_store.ts";
 import {
   backup,
   exportRuntime,
   importRuntime,
-  openReadOnly,
-  type ReadOnlyRuntime,
+  readHistory,
   repair,
   verify,
   type VerifyReport,
-} from "../../../fs_store.ts";
-import { readHistory } from "../../../src/operate/read/history.ts";
-import { findPlace } from "../../../src/operate/options.ts";
+} from "../../../operate.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn, ROOT } from "../kit/opened.ts";
 import { readAll } from "../kit/readings.ts";
@@ -142,10 +140,9 @@ export const operations: Readonly<Record<string, (fileSystem: SimulatedDisk) => 
   "repair with salvage": (fileSystem) => repair(place, { fileSystem, apply: true, salvage: true }),
   "history": async (fileSystem) => {
     await using reader = await openReadOnly(place, { fileSystem });
-    const { segments, lastEventId } = reader;
-    const log = { segments, lastEventId };
+    const { lastEventId: through } = reader;
     for (const worker of [undefined, "alpha" as never]) {
-      const history = await readHistory(findPlace(fileSystem, place), log, { worker });
+      const history = await readHistory(place, { through, fileSystem, worker });
       for (const { day } of history.days) new Date(day).toISOString();
     }
   },
