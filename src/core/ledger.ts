@@ -153,7 +153,7 @@ export class Ledger implements StateView {
   }
 }
 
-/** What a batch of commands would make of the ledger. */
+/** The ledger after a batch of commands that is not durable yet. */
 export class Draft implements DecisionView {
   readonly #ledger: Ledger;
   /** The workers that it changes; null for one that it removes. */
@@ -202,7 +202,7 @@ export class Draft implements DecisionView {
     }
   }
 
-  /** What a key led to, in the ledger or in this batch. */
+  /** The entry of a key, in the ledger or in this batch. */
   keyEntry(scope: string | undefined, key: string): KeyEntry | undefined {
     return this.#keys.get(scope)?.get(key) ?? this.#ledgerKeys(scope)?.get(key);
   }

@@ -49,7 +49,7 @@ export interface StoreHost extends SourceHost {
   readonly view: StateView;
 }
 
-/** What a store knows once it is open. */
+/** Facts known once a store is open. */
 export interface StoreInfo {
   /** Name of the runtime for people, if the operator gave one. */
   readonly displayName?: string | undefined;

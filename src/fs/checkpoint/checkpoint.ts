@@ -41,7 +41,7 @@ export interface CheckpointContent {
   readonly runtimeId: string;
   /** The last event that it covers. */
   readonly through: number;
-  /** Where that event is. */
+  /** Position of that event. */
   readonly position: LogPosition;
   /** The runtime's own snapshot, as text. */
   readonly runtimeJson: string;
@@ -53,7 +53,7 @@ export interface CheckpointContent {
 
 /** A checkpoint as it was read. */
 export interface Checkpoint {
-  /** Where its last event is. */
+  /** Position of its last event. */
   readonly position: LogPosition;
   /** For the runtime. */
   readonly snapshot: CheckedSnapshot;
@@ -183,7 +183,7 @@ const rowShape = object(
   { transcriptBytes: integer(0), transcriptSynced: object({ bytes: integer(0), entries: integer(0) }) },
 );
 
-/** A row: its own members are parsed here, the snapshot behind them is left to the runtime. */
+/** Parses the own members of a row; the snapshot that follows is left to the runtime. */
 function parseRow(line: string, name: string): CheckpointRow {
   const text = line.endsWith(",") ? line.slice(0, -1) : line;
   const at = text.indexOf(SNAPSHOT);

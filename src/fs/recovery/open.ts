@@ -63,8 +63,8 @@ export interface Recovered {
 }
 
 /**
- * Pushes the checkpoint and the later events to the host, and repairs what a
- * crash left behind. Nothing is repaired before the log is judged, and nothing
+ * Pushes the checkpoint and the later events to the host, and repairs the
+ * effects of a crash. Nothing is repaired before the log is judged, and nothing
  * is removed for an event before it is folded and on the device.
  */
 export async function recoverStore(recovery: Recovery): Promise<Recovered> {
