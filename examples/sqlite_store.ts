@@ -7,6 +7,7 @@ import {
   type AppendBatch,
   type AppendResult,
   type EventRecord,
+  fencedAppend,
   type PrunedEvents,
   type ReadEvents,
   type ReadRange,
@@ -70,11 +71,7 @@ export class SqliteRuntimeStore implements RuntimeStore {
 
   append({ expectedLastEventId: expected, events }: AppendBatch): Promise<AppendResult> {
     return this.#attempt("append", () => {
-      const actual = this.#lastEventId;
-      if (expected !== actual) {
-        const message = `Cannot append events after ${expected}: the last one is ${actual}`;
-        this.#fence ??= new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
-      }
+      if (expected !== this.#lastEventId) this.#fence ??= fencedAppend(expected, this.#lastEventId);
       if (this.#fence !== undefined) throw this.#fence;
       this.#inOneTransaction(() => events.forEach((event) => this.#insert(event)));
       this.#lastEventId += events.length;
@@ -85,18 +82,15 @@ export class SqliteRuntimeStore implements RuntimeStore {
   readEvents(read: ReadEvents): Promise<StoredEvents> {
     return this.#attempt("read", () => {
       const range = { ...read, to: Math.min(read.to, this.#lastEventId) };
-      return { ...scanEvents(range, (part) => this.#eventsOf(part)), firstEventId: 1 };
+      const texts = ({ from, to, keep }: ReadRange) =>
+        this.#page("id BETWEEN ? AND ? ORDER BY id", keep, from, to);
+      return { ...scanEvents(range, texts), firstEventId: 1 };
     });
   }
 
   readTranscript({ workerId, from, to, keep }: ReadTranscript): Promise<readonly string[]> {
-    return this.#attempt("read", () => {
-      const rows = this.#db.prepare(
-        `SELECT json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq >= ?
-         ORDER BY firstSeq ${keep === "first" ? "ASC" : "DESC"}`,
-      ).iterate(workerId, to, from);
-      return page(rows, keep);
-    });
+    const where = "workerId = ? AND firstSeq <= ? AND lastSeq >= ? ORDER BY firstSeq";
+    return this.#attempt("read", () => this.#page(where, keep, workerId, to, from));
   }
 
   async saveSnapshot({ through, runtimeJson, workers }: Snapshot): Promise<void> {
@@ -155,10 +149,19 @@ export class SqliteRuntimeStore implements RuntimeStore {
     }
   }
 
-  #eventsOf({ from, to, keep }: ReadRange): string[] {
+  /** The texts of a page, oldest first: as many as fit it, from the end that is kept. */
+  #page(where: string, keep: ReadRange["keep"], ...values: (string | number)[]): string[] {
     const order = keep === "first" ? "ASC" : "DESC";
-    const rows = this.#db.prepare(`SELECT json FROM events WHERE id BETWEEN ? AND ? ORDER BY id ${order}`);
-    return page(rows.iterate(from, to), keep);
+    const rows = this.#db.prepare(`SELECT json FROM events WHERE ${where} ${order}`).iterate(...values);
+    const texts: string[] = [];
+    let bytes = 0;
+    for (const { json } of rows) {
+      const text = String(json);
+      bytes += new TextEncoder().encode(text).length;
+      if (texts.length > 0 && bytes > limits.pageBytesMax) break;
+      texts.push(text);
+    }
+    return keep === "first" ? texts : texts.reverse();
   }
 
   #insert({ id, json, workerId, purges, seq, count = 0 }: EventRecord): void {
@@ -198,17 +201,4 @@ export class SqliteRuntimeStore implements RuntimeStore {
       }
     });
   }
-}
-
-/** The texts of a page, oldest first: as many as fit it, from the end that is kept. */
-function page(rows: Iterable<Record<string, unknown>>, keep: "first" | "last"): string[] {
-  const texts: string[] = [];
-  let bytes = 0;
-  for (const { json } of rows) {
-    const text = String(json);
-    bytes += new TextEncoder().encode(text).length;
-    if (texts.length > 0 && bytes > limits.pageBytesMax) break;
-    texts.push(text);
-  }
-  return keep === "first" ? texts : texts.reverse();
 }
