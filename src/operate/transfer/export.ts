@@ -8,7 +8,7 @@ import { RuntimeError } from "../../core/errors.ts";
 import { parseEvent } from "../../core/events.ts";
 import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
-import { takeSnapshot } from "../../core/snapshots.ts";
+import { snapshotTexts } from "../../core/snapshots.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded, ifCorrupt, located } from "../../fs/disk/faults.ts";
@@ -113,7 +113,7 @@ async function* prunedLines(
   { ledger, lastEventId }: LogFollower,
   firstEventId: number,
 ): AsyncGenerator<string, void, void> {
-  const { through, runtimeJson, workers } = takeSnapshot(ledger);
+  const { through, runtimeJson, workers } = snapshotTexts(ledger);
   yield `{"snapshot":{"through":${through},"runtime":${runtimeJson}}}`;
   for (const { workerId, json } of workers) {
     const createdEventId = ledger.worker(workerId)?.createdEventId ?? 0;
