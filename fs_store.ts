@@ -62,7 +62,7 @@
  *
  * ## For the people who run it
  *
- * {@linkcode openReadOnly}, {@linkcode verify} and {@linkcode exportRuntime}
+ * {@linkcode FsRuntimeSource}, {@linkcode verify} and {@linkcode exportRuntime}
  * take no lock and change nothing; {@linkcode backup}, {@linkcode repair} and
  * {@linkcode importRuntime} write. `./cli` is the same as a command.
  *
@@ -106,10 +106,4 @@ export type { OperationOptions, OperationProgress, StoreLocation } from "./src/o
 export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
 export type { RepairStep } from "./src/operate/repair/plan.ts";
 export { verify, type VerifyOptions, type VerifyReport } from "./src/operate/verify/verify.ts";
-export {
-  type FollowOptions,
-  openReadOnly,
-  type ReadEnvironment,
-  ReadOnlyRuntime,
-  type WorkerName,
-} from "./src/operate/read/view.ts";
+export { FsRuntimeSource, type FsSourceEnvironment } from "./src/operate/read/source.ts";

@@ -84,12 +84,20 @@ export {
   parseWorkerId,
   type RuntimeId,
   type WorkerId,
+  type WorkerName,
   type WorkerRef,
 } from "./src/core/ids.ts";
 export type { Json, JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
 export type { RuntimeOverview, WorkerRow } from "./src/core/overview.ts";
 export type { EventPage, Page, PageOptions, TranscriptEntry, TranscriptPage } from "./src/core/reading.ts";
+export {
+  type ReaderEventsOptions,
+  type ReaderWatchOptions,
+  RuntimeReader,
+  type RuntimeReaderOptions,
+} from "./src/core/reader.ts";
+export type { WorkerListOptions, WorkerPage } from "./src/core/reads.ts";
 export type {
   CapabilityRequest,
   ConfigBundleRef,
@@ -100,14 +108,7 @@ export type {
   WorkerSpec,
 } from "./src/core/records.ts";
 export type { FinishOptions, FinishOutcome, Run } from "./src/core/run.ts";
-export {
-  type PruneOptions,
-  Runtime,
-  type RuntimeHealth,
-  type RuntimeOptions,
-  type WorkerListOptions,
-  type WorkerPage,
-} from "./src/core/runtime.ts";
+export { type PruneOptions, Runtime, type RuntimeHealth, type RuntimeOptions } from "./src/core/runtime.ts";
 export type {
   EndedRun,
   OpenRun,
@@ -133,6 +134,7 @@ export type {
   StoreSupports,
   UnrecordedEvent,
 } from "./src/core/store.ts";
+export type { RuntimeSource, SourceHost, SourceInfo } from "./src/core/source.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
 export type {

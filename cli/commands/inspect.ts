@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { WorkerState, WorkerStatus } from "../../mod.ts";
-import { listRuntimes, openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { FsRuntimeSource, listRuntimes } from "../../fs_store.ts";
+import { RuntimeReader, type WorkerState, type WorkerStatus } from "../../mod.ts";
 import { readSmallFile } from "../../src/fs/disk/files.ts";
 import { layoutIn } from "../../src/fs/layout.ts";
 import { type StoreSizes, storeSizes } from "../../src/operate/sizes.ts";
@@ -30,10 +30,10 @@ export async function inspectCommand(io: Io, directory: string, options: Inspect
     const { runtimes } = listRuntimes(directory);
     if (runtimes.length !== 1) return await inspectAll(io, directory, options);
   }
-  return await withView(io, directory, options, async (view) => {
-    const facts = await factsOf(view, options);
+  return await withView(io, directory, options, async (view, source) => {
+    const facts = await factsOf(view, source, options);
     if (options.json) return printJson(io, facts.json);
-    io.out(heading(io, view, facts));
+    io.out(heading(io, view, source, facts));
     io.out(workerTable(io, facts.shown));
     const more = facts.count - facts.shown.length;
     if (more > 0) io.out(tone(io, "faint", `... and ${whole(more)} more; --limit 0 lists all\n`));
@@ -51,19 +51,23 @@ interface Facts {
   readonly json: unknown;
 }
 
-async function factsOf(view: ReadOnlyRuntime, { limit, status }: InspectOptions): Promise<Facts> {
+async function factsOf(
+  view: RuntimeReader,
+  source: FsRuntimeSource,
+  { limit, status }: InspectOptions,
+): Promise<Facts> {
+  const { damage, directory, pending } = source;
   const workers = [...view.allWorkers()].filter((state) => status === undefined || state.status === status);
   workers.sort((a, b) => b.lastEventId - a.lastEventId);
   const shown = limit === 0 ? workers : workers.slice(0, limit);
   const ids = [...view.allWorkers()].map(({ record }) => record.workerId);
-  const sizes = storeSizes(disk, view.directory, ids);
-  const newest = view.damage === undefined ? await view.events({ limit: 1 }) : undefined;
+  const sizes = storeSizes(disk, directory, ids);
+  const newest = damage === undefined ? await view.events({ limit: 1 }) : undefined;
   const closed = newest?.items.at(-1)?.type === "runtime.closed";
-  const owner = closed ? undefined : ownerOf(view.directory);
-  const firstEventId = view.segments[0] ?? 1;
-  const { damage, pending } = view;
+  const owner = closed ? undefined : ownerOf(directory);
+  const firstEventId = source.segments[0] ?? 1;
   const json = {
-    directory: view.directory,
+    directory,
     overview: view.overview(),
     firstEventId,
     closed,
@@ -95,7 +99,12 @@ function ownerOf(directory: string): string | undefined {
   }
 }
 
-function heading(io: Io, view: ReadOnlyRuntime, { sizes, closed, owner, firstEventId }: Facts): string {
+function heading(
+  io: Io,
+  view: RuntimeReader,
+  { directory, pending }: FsRuntimeSource,
+  { sizes, closed, owner, firstEventId }: Facts,
+): string {
   const overview = view.overview();
   const { workers, usage, lastEventId, updatedAt, displayName, runtimeId, epoch } = overview;
   const title = displayName === undefined ? runtimeId : `${runtimeId} (${displayName})`;
@@ -115,7 +124,6 @@ function heading(io: Io, view: ReadOnlyRuntime, { sizes, closed, owner, firstEve
     workers.busy > 0 ? `${whole(workers.busy)} of them busy` : "",
     ...ended,
   ];
-  const { pending } = view;
   const entries: [string, string][] = [
     ["state", owner === undefined ? state : `${state} (${owner})`],
     ["opened", `${counted(epoch, "time")}, created ${time(overview.createdAt)}`],
@@ -141,9 +149,7 @@ function heading(io: Io, view: ReadOnlyRuntime, { sizes, closed, owner, firstEve
       `${counted(pending.events, "event")} and ${bytes(pending.bytes)} of an unfinished write`,
     ]);
   }
-  return `${tone(io, "strong", oneLine(title))}  ${tone(io, "faint", view.directory)}\n${
-    pairs(io, entries)
-  }\n`;
+  return `${tone(io, "strong", oneLine(title))}  ${tone(io, "faint", directory)}\n${pairs(io, entries)}\n`;
 }
 
 const STATUS_TONES: Readonly<Record<string, Tone>> = {
@@ -195,11 +201,12 @@ async function inspectAll(io: Io, root: string, options: InspectOptions): Promis
   const json: unknown[] = [];
   for (const { runtimeId, directory, problem } of runtimes) {
     try {
-      await using view = await openReadOnly({ directory });
+      const source = new FsRuntimeSource({ directory });
+      await using view = await RuntimeReader.open({ source });
       const { workers, usage, lastEventId, updatedAt, status } = view.overview();
       // The directory may hold a copy of another runtime: intact, but not openable under this name.
       const original = view.runtimeId === runtimeId ? undefined : view.runtimeId;
-      const isDamaged = view.damage !== undefined || problem !== undefined && original === undefined;
+      const isDamaged = source.damage !== undefined || problem !== undefined && original === undefined;
       if (isDamaged) code = exitCodes.damaged;
       const state = original === undefined ? status : `copy of ${oneLine(original)}`;
       const shown = isDamaged ? tone(io, "bad", "damaged") : state;
@@ -215,7 +222,7 @@ async function inspectAll(io: Io, root: string, options: InspectOptions): Promis
       json.push({
         runtimeId,
         directory,
-        problem: problem ?? view.damage?.message ?? null,
+        problem: problem ?? source.damage?.message ?? null,
         overview: view.overview(),
       });
     } catch (error) {

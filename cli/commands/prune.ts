@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { openReadOnly } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { RuntimeReader } from "../../mod.ts";
 import { invalidRequest } from "../../src/core/errors.ts";
 import { findPlace } from "../../src/operate/options.ts";
 import { lastEventBefore, planPrune } from "../../src/operate/repair/prune_plan.ts";
@@ -46,8 +47,9 @@ export async function pruneCommand(io: Io, directory: string, options: PruneComm
 
 async function throughOf(io: Io, directory: string, options: PruneCommandOptions): Promise<number> {
   const location = locate(directory, options.runtime);
-  await using view = await openReadOnly(location);
-  if (view.damage !== undefined) throw view.damage;
+  const source = new FsRuntimeSource(location);
+  await using view = await RuntimeReader.open({ source });
+  if (source.damage !== undefined) throw source.damage;
   const through = Math.min(options.through ?? Infinity, view.lastEventId);
   if (options.olderThan === undefined) return through;
   const ageMs = parseAge(options.olderThan);
@@ -55,7 +57,7 @@ async function throughOf(io: Io, directory: string, options: PruneCommandOptions
     throw invalidRequest("prune", `--older-than: 30d, 12h or 90m is needed, not ${options.olderThan}`);
   }
   const [time, now] = [Math.max(0, io.now() - ageMs), io.now()].map((ms) => new Date(ms).toISOString());
-  const log = { segments: view.segments, lastEventId: view.lastEventId };
+  const log = { segments: source.segments, lastEventId: view.lastEventId };
   return Math.min(through, await lastEventBefore(findPlace(disk, location), log, time ?? "", now ?? ""));
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "@std/path";
-import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { RuntimeReader } from "../../mod.ts";
 import { invalidRequest } from "../../src/core/errors.ts";
 import { layoutIn, workerLayout } from "../../src/fs/layout.ts";
 import { exitCodes } from "../failure.ts";
@@ -83,24 +84,25 @@ async function planOf(
   workers: readonly string[],
   options: StoreOptions,
 ): Promise<PurgePlan> {
-  await using view = await openReadOnly(locate(directory, options.runtime));
+  const source = new FsRuntimeSource(locate(directory, options.runtime));
+  await using view = await RuntimeReader.open({ source });
   const present = new Set<string>([...view.allWorkers()].map(({ record }) => record.workerId));
   const purgedBefore: string[] = [];
   for (const workerId of workers) {
     if (!present.has(workerId) && await wasPurged(view, workerId)) purgedBefore.push(workerId);
   }
   const left = workers.filter((workerId) => !purgedBefore.includes(workerId));
-  return { plan: rowsOf(view, left), purgedBefore };
+  return { plan: rowsOf(view, source.directory, left), purgedBefore };
 }
 
 /** Returns true if the last event of a worker in the log is its purge. */
-async function wasPurged(view: ReadOnlyRuntime, worker: string): Promise<boolean> {
+async function wasPurged(view: RuntimeReader, worker: string): Promise<boolean> {
   const { items } = await filledPage(view, { limit: 1, worker });
   return items[0]?.type === "worker.purged";
 }
 
-function rowsOf(view: ReadOnlyRuntime, workers: readonly string[]): PurgeRow[] {
-  const layout = layoutIn(view.directory);
+function rowsOf(view: RuntimeReader, directory: string, workers: readonly string[]): PurgeRow[] {
+  const layout = layoutIn(directory);
   return workers.map((workerId) => {
     const { status, transcriptLength: entries } = view.worker(workerId);
     if (status === "running") {

@@ -21,11 +21,13 @@ export interface ReportOptions extends StoreOptions, OutputOptions {
 
 /** Runs `report`. */
 export async function reportCommand(io: Io, directory: string, options: ReportOptions): Promise<number> {
-  return await withView(io, directory, options, async (view) => {
-    const place = { fs: disk, layout: layoutIn(view.directory), runtimeId: view.runtimeId };
+  return await withView(io, directory, options, async (view, source) => {
+    const place = { fs: disk, layout: layoutIn(source.directory), runtimeId: view.runtimeId };
     const { output, entries, workers, json } = options;
-    const chunks = encoded(reportHtml(place, view, { entries, workers, now: io.now(), signal: io.signal }));
-    const written = await withOutput(io, options, chunks, view.directory);
+    const chunks = encoded(
+      reportHtml(place, view, source, { entries, workers, now: io.now(), signal: io.signal }),
+    );
+    const written = await withOutput(io, options, chunks, source.directory);
     if (json && output !== undefined) printJson(io, { file: output, bytes: written });
     else if (output !== undefined) io.out(`Wrote ${bytes(written)} to ${output}\n`);
   });

@@ -19,10 +19,10 @@ export async function showCommand(
   workerId: string,
   options: StoreOptions,
 ): Promise<number> {
-  return await withView(io, directory, options, async (view) => {
+  return await withView(io, directory, options, async (view, source) => {
     const state = view.worker(workerId);
     if (options.json) return await Promise.resolve(printJson(io, { runtimeId: view.runtimeId, ...state }));
-    io.out(`${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", view.directory)}\n`);
+    io.out(`${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", source.directory)}\n`);
     io.out(pairs(io, facts(io, state)));
     if (Object.keys(state.data).length > 0) {
       io.out(`\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`);

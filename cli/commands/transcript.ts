@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { TranscriptEntry } from "../../mod.ts";
-import type { ReadOnlyRuntime } from "../../fs_store.ts";
+import type { RuntimeReader, TranscriptEntry, TranscriptPage } from "../../mod.ts";
 import type { Io } from "../io.ts";
 import { oneLine, type Tone, tone, visible } from "../style.ts";
 import { time, whole } from "../units.ts";
@@ -51,15 +50,12 @@ export async function transcriptCommand(
 
 async function printAll(
   io: Io,
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
   workerId: string,
   { json, full }: TranscriptOptions,
 ): Promise<void> {
   for (let after: number | null = 0; after !== null;) {
-    const page: Awaited<ReturnType<ReadOnlyRuntime["transcript"]>> = await view.transcript(workerId, {
-      after,
-      limit: 500,
-    });
+    const page: TranscriptPage = await view.transcript(workerId, { after, limit: 500 });
     for (const entry of page.items) {
       io.out(json ? `${JSON.stringify(entry)}\n` : shown(io, entry, full === true));
     }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { UsageByModel, UsageTotals } from "../../mod.ts";
-import type { ReadOnlyRuntime } from "../../fs_store.ts";
-import { parseRuntimeId, parseWorkerId } from "../../src/core/ids.ts";
+import type { FsRuntimeSource } from "../../fs_store.ts";
+import type { RuntimeReader, UsageByModel, UsageTotals, WorkerState } from "../../mod.ts";
+import { parseWorkerId } from "../../src/core/ids.ts";
 import { layoutIn } from "../../src/fs/layout.ts";
 import { type HistoryDay, readHistory } from "../../src/operate/read/history.ts";
 import type { Io } from "../io.ts";
@@ -28,11 +28,11 @@ export interface UsageOptions extends StoreOptions {
 
 /** Runs `usage`. */
 export async function usageCommand(io: Io, directory: string, options: UsageOptions): Promise<number> {
-  return await withView(io, directory, options, async (view) => {
+  return await withView(io, directory, options, async (view, source) => {
     const { by, worker } = options;
-    const source = worker === undefined ? view.overview() : view.worker(worker);
+    const used = worker === undefined ? view.overview() : view.worker(worker);
     const workers = worker === undefined ? byCost(view, options.limit) : [];
-    const days = by === undefined || by === "day" ? await daysOf(io, view, options) : [];
+    const days = by === undefined || by === "day" ? await daysOf(io, view, source, options) : [];
     if (options.json) {
       const rows = workers.map(({ record, usage, usageByModel }) => ({
         workerId: record.workerId,
@@ -41,16 +41,16 @@ export async function usageCommand(io: Io, directory: string, options: UsageOpti
       }));
       return printJson(io, {
         runtimeId: view.runtimeId,
-        total: source.usage,
-        byModel: source.usageByModel,
+        total: used.usage,
+        byModel: used.usageByModel,
         byWorker: rows,
         byDay: days.map(({ day, usage, usageByModel }) => ({ day, usage, usageByModel })),
       });
     }
-    if (by === undefined || by === "model") io.out(`${modelTable(io, source.usageByModel, source.usage)}\n`);
+    if (by === undefined || by === "model") io.out(`${modelTable(io, used.usageByModel, used.usage)}\n`);
     if (by === undefined || by === "day") {
       io.out(`${usageTable(io, "DAY", days.map(({ day, usage }) => [day, usage]))}`);
-      if ((view.segments[0] ?? 1) > 1) {
+      if ((source.segments[0] ?? 1) > 1) {
         io.out(tone(io, "faint", "older days were pruned; the totals count them\n"));
       }
       io.out("\n");
@@ -61,7 +61,7 @@ export async function usageCommand(io: Io, directory: string, options: UsageOpti
   });
 }
 
-function byCost(view: ReadOnlyRuntime, limit: number): ReturnType<ReadOnlyRuntime["worker"]>[] {
+function byCost(view: RuntimeReader, limit: number): WorkerState[] {
   const used = [...view.allWorkers()].filter(({ usage }) => usage.requests > 0);
   used.sort((a, b) => b.usage.costMicroUsd - a.usage.costMicroUsd || tokens(b.usage) - tokens(a.usage));
   return limit === 0 ? used : used.slice(0, limit);
@@ -71,8 +71,13 @@ function tokens(usage: UsageTotals): number {
   return usage.inputTokens + usage.outputTokens;
 }
 
-async function daysOf(io: Io, view: ReadOnlyRuntime, options: UsageOptions): Promise<readonly HistoryDay[]> {
-  const place = { fs: disk, layout: layoutIn(view.directory), runtimeId: parseRuntimeId(view.runtimeId) };
+async function daysOf(
+  io: Io,
+  view: RuntimeReader,
+  { directory, runtimeId }: FsRuntimeSource,
+  options: UsageOptions,
+): Promise<readonly HistoryDay[]> {
+  const place = { fs: disk, layout: layoutIn(directory), runtimeId };
   const worker = options.worker === undefined ? undefined : parseWorkerId(options.worker);
   const history = await withProgress(
     io,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { RuntimeReader } from "../../mod.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { locate } from "../place.ts";
@@ -17,27 +18,27 @@ export interface StoreOptions {
   readonly json?: boolean | undefined;
 }
 
-/** Opens the store of a command to read, and closes it behind the work. What is damaged is told. */
+/** Opens the store of a command to read, and closes it afterwards. Damage is reported. */
 export async function withView(
   io: Io,
   directory: string,
   options: StoreOptions,
-  work: (view: ReadOnlyRuntime) => Promise<void>,
+  work: (view: RuntimeReader, source: FsRuntimeSource) => Promise<void>,
 ): Promise<number> {
-  await using view = await openReadOnly(locate(directory, options.runtime));
-  await work(view);
-  if (options.json !== true) tellNotices(io, view);
-  return view.damage === undefined ? exitCodes.ok : exitCodes.damaged;
+  const source = new FsRuntimeSource(locate(directory, options.runtime));
+  await using view = await RuntimeReader.open({ source });
+  await work(view, source);
+  if (options.json !== true) tellNotices(io, view, source);
+  return source.damage === undefined ? exitCodes.ok : exitCodes.damaged;
 }
 
-function tellNotices(io: Io, view: ReadOnlyRuntime): void {
+function tellNotices(io: Io, view: RuntimeReader, { damage }: FsRuntimeSource): void {
   for (const { message, severity } of view.diagnostics().items) {
     if (severity !== "info") io.err(`${tone(io, "warn", "note:")} ${visible(message)}\n`);
   }
-  const { damage, lastEventId } = view;
   if (damage === undefined) return;
   io.err(`${tone(io, "bad", "damaged:")} ${visible(damage.message)}\n`);
-  io.err(`  the log was read through event ${lastEventId}; the command "verify" shows all damage\n`);
+  io.err(`  the log was read through event ${view.lastEventId}; the command "verify" shows all damage\n`);
 }
 
 /** Prints a value as JSON. */

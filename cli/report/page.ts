@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ReadOnlyRuntime } from "../../fs_store.ts";
-import type { WorkerState } from "../../mod.ts";
+import type { FsRuntimeSource } from "../../fs_store.ts";
+import type { RuntimeReader, WorkerState } from "../../mod.ts";
 import { type History, readHistory } from "../../src/operate/read/history.ts";
 import type { FoundPlace } from "../../src/operate/options.ts";
 import { type StoreSizes, storeSizes } from "../../src/operate/sizes.ts";
@@ -30,7 +30,9 @@ export interface ReportBounds {
 /** All that the sections are made of. */
 export interface ReportFacts {
   /** The runtime. */
-  readonly view: ReadOnlyRuntime;
+  readonly view: RuntimeReader;
+  /** Its source. */
+  readonly source: FsRuntimeSource;
   /** Its workers, the last active first. */
   readonly workers: readonly WorkerState[];
   /** Its days. */
@@ -48,10 +50,11 @@ export interface ReportFacts {
 /** The page, in pieces. */
 export async function* reportHtml(
   place: FoundPlace,
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
+  source: FsRuntimeSource,
   bounds: ReportBounds,
 ): AsyncGenerator<string, void, void> {
-  const facts = await factsOf(place, view, bounds);
+  const facts = await factsOf(place, view, source, bounds);
   yield head(facts).text;
   for (const part of [tiles(facts), byDay(facts), byModel(facts), workersOverTime(facts)]) yield part.text;
   for (const part of [interrupted(facts), diagnostics(facts), workerTable(facts)]) yield part.text;
@@ -59,18 +62,23 @@ export async function* reportHtml(
   yield `</main>${footer(facts).text}</body></html>\n`;
 }
 
-async function factsOf(place: FoundPlace, view: ReadOnlyRuntime, bounds: ReportBounds): Promise<ReportFacts> {
+async function factsOf(
+  place: FoundPlace,
+  view: RuntimeReader,
+  source: FsRuntimeSource,
+  bounds: ReportBounds,
+): Promise<ReportFacts> {
   const workers = [...view.allWorkers()].sort((a, b) => b.lastEventId - a.lastEventId);
-  const sizes = storeSizes(place.fs, view.directory, workers.map(({ record }) => record.workerId));
+  const sizes = storeSizes(place.fs, source.directory, workers.map(({ record }) => record.workerId));
   const { history, problem } = await historyOf(place, view, bounds.signal);
-  const closed = problem === undefined && view.damage === undefined &&
+  const closed = problem === undefined && source.damage === undefined &&
     (await view.events({ limit: 1 })).items.at(-1)?.type === "runtime.closed";
-  return { view, workers, history, sizes, closed, problem, bounds };
+  return { view, source, workers, history, sizes, closed, problem, bounds };
 }
 
 async function historyOf(
   place: FoundPlace,
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
   signal: AbortSignal,
 ): Promise<{ history: History; problem: string | undefined }> {
   try {
@@ -84,7 +92,7 @@ async function historyOf(
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-function head({ view, closed, problem, bounds }: ReportFacts): Markup {
+function head({ view, source, closed, problem, bounds }: ReportFacts): Markup {
   const { runtimeId, displayName, status } = view.overview();
   const title = displayName ?? runtimeId;
   const state = status === "stopped"
@@ -92,7 +100,7 @@ function head({ view, closed, problem, bounds }: ReportFacts): Markup {
     : closed
     ? "closed in good order"
     : "open, or not closed";
-  const damage = view.damage?.message ?? problem;
+  const damage = source.damage?.message ?? problem;
   const note = damage === undefined ? html`` : html`
     <p class="note bad"
       role="alert"><strong class="bad">Damaged.</strong> ${damage}. What follows is what could be read; the command <code>verify</code> shows all damage.</p>
@@ -118,10 +126,10 @@ function head({ view, closed, problem, bounds }: ReportFacts): Markup {
   `;
 }
 
-function footer({ view }: ReportFacts): Markup {
+function footer({ source }: ReportFacts): Markup {
   return html`
     <footer>
-      <p>All times are UTC. Costs are what the host recorded. The page is one file and asks for nothing from outside. Store: <code>${view
+      <p>All times are UTC. Costs are what the host recorded. The page is one file and asks for nothing from outside. Store: <code>${source
         .directory}</code></p>
     </footer>
   `;

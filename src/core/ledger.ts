@@ -7,7 +7,7 @@
  */
 import { indexOfAtLeast } from "./bisection.ts";
 import type { DecisionView } from "./decide.ts";
-import type { EventHead } from "./events.ts";
+import { type EventHead, isKnownEvent, parseEventHead } from "./events.ts";
 import { evolve, type PutWorker } from "./evolve.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import { ENDED, endedEntryOf, type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "./keys.ts";
@@ -59,20 +59,33 @@ export class Ledger implements StateView {
     return this.#keys.get(scope);
   }
 
-  /** Puts in the state of a snapshot. */
+  /** Restores the runtime's part of a snapshot, in place of all state there was. */
   restore(runtime: RuntimeState, keys: KeyTable, ended: KeyTable): void {
+    for (const table of [this.#workers, this.#keys]) table.clear();
+    for (const list of [this.#order, this.#createdEventIds]) list.length = 0;
     this.#runtime = runtime;
     this.#keys.set(undefined, keys);
     this.#keys.set(ENDED, ended);
   }
 
-  /** Puts in a worker of a snapshot, after those created before it. */
+  /** Restores a worker of a snapshot, after those created before it. */
   restoreWorker(state: WorkerState, keys: KeyTable | undefined): void {
     this.#setWorker(state.record.workerId, state);
     if (keys !== undefined) this.#keys.set(state.record.workerId, keys);
   }
 
-  /** Folds one durable event in: on replay. */
+  /** Folds durable events, given as texts. Returns the number of those of unknown types. Throws `store_corrupt`. */
+  replay(texts: readonly string[]): number {
+    let unknown = 0;
+    for (const text of texts) {
+      const head = parseEventHead(text);
+      if (!isKnownEvent(head)) unknown++;
+      this.apply(head);
+    }
+    return unknown;
+  }
+
+  /** Folds one durable event. */
   apply(event: EventHead): void {
     this.#runtime = evolve(this, event, this.#put);
     if (event.key === undefined) return;

@@ -12,6 +12,9 @@ import type { WorkerState } from "./state.ts";
 import type { RuntimeStore } from "./store.ts";
 import { fittingCount, Utf8Sum } from "./text.ts";
 
+/** Keeps events and transcripts: what pages are read from. */
+export type PageStore = Pick<RuntimeStore, "readEvents" | "readTranscript" | "spotOf">;
+
 /** Where a page lies. At most one of `after` and `before`; neither gives the newest items. */
 export interface PageOptions {
   /** Items after this event id (or sequence), oldest first. */
@@ -85,7 +88,7 @@ export function pageRange(options: PageOptions, length: number, action: string):
  * needed; the result, too, is bounded by `limits.pageBytesMax`.
  */
 export async function readEventPage(
-  store: Pick<RuntimeStore, "readEvents" | "spotOf">,
+  store: PageStore,
   lastEventId: number,
   range: PageRange,
   workerId: WorkerId | undefined,
@@ -136,7 +139,7 @@ export async function readEventPage(
 }
 
 /** Parses event texts from a store. Throws `store_corrupt`, naming the location. */
-function parsed(store: Pick<RuntimeStore, "spotOf">, texts: readonly string[]): RuntimeEvent[] {
+function parsed(store: PageStore, texts: readonly string[]): RuntimeEvent[] {
   try {
     return parseEvents(texts);
   } catch (error) {
@@ -150,7 +153,7 @@ function isOf(event: RuntimeEvent, workerId: WorkerId): boolean {
 
 /** A page of a transcript that has `length` entries. */
 export async function readTranscriptPage(
-  store: Pick<RuntimeStore, "readTranscript" | "spotOf">,
+  store: PageStore,
   workerId: WorkerId,
   length: number,
   range: PageRange,
@@ -169,7 +172,7 @@ export async function readTranscriptPage(
 }
 
 async function transcriptItems(
-  store: Pick<RuntimeStore, "readTranscript" | "spotOf">,
+  store: PageStore,
   workerId: WorkerId,
   length: number,
   range: PageRange,

@@ -12,34 +12,31 @@ import {
   type DiagnosticReport,
   type Notice,
 } from "./diagnostics.ts";
-import { RuntimeError, withSpot } from "./errors.ts";
+import { type RuntimeError, withSpot } from "./errors.ts";
 import { type EventHead, isKnownEvent, parseEventHead, type RuntimeEvent } from "./events.ts";
 import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
-import { parseWorkerId, type RuntimeId, type WorkerId, workerIdOf, type WorkerRef } from "./ids.ts";
+import {
+  parseWorkerId,
+  type RuntimeId,
+  type WorkerId,
+  workerIdOf,
+  type WorkerName,
+  type WorkerRef,
+} from "./ids.ts";
 import { callHost, textOf } from "./injected.ts";
 import type { Json } from "./json.ts";
 import { Ledger } from "./ledger.ts";
-import { limits } from "./limits.ts";
-import { overviewOf, type RuntimeOverview } from "./overview.ts";
+import type { RuntimeOverview } from "./overview.ts";
 import { interruption, opening, unknownEvents } from "./opening.ts";
-import {
-  type EventPage,
-  isPageOf,
-  type PageOptions,
-  pageRange,
-  readEventPage,
-  readTranscriptPage,
-  type TranscriptPage,
-} from "./reading.ts";
+import type { EventPage, PageOptions } from "./reading.ts";
+import { Reads, type WorkerListOptions, type WorkerPage } from "./reads.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { ended, OpenRuns } from "./run.ts";
-import { workerNotFound } from "./rules.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
-import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
 import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
-import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
+import type { WatchOptions } from "./watch.ts";
 import {
   customBody,
   type ReasonOptions,
@@ -62,30 +59,12 @@ export interface RuntimeOptions {
   readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
 }
 
-/** Which workers to list. */
-export interface WorkerListOptions {
-  /** Only those of this status. */
-  readonly status?: WorkerStatus | undefined;
-  /** Begin after the worker that this event created; take it from `next` of the page before. @default {0} */
-  readonly after?: number | undefined;
-  /** At most this many, up to 1,000. @default {50} */
-  readonly limit?: number | undefined;
-}
-
 /** Options of {@linkcode Runtime.prune}. */
 export interface PruneOptions {
   /** Give up no event after this one. @default the newest event */
   readonly through?: number | undefined;
   /** Only tell what would be given up. @default {true} */
   readonly dryRun?: boolean | undefined;
-}
-
-/** A page of workers in the order of their creation. */
-export interface WorkerPage {
-  /** Their states. */
-  readonly items: readonly WorkerState[];
-  /** Cursor for `after`, or null at the end. */
-  readonly next: number | null;
 }
 
 /** How the runtime is doing. */
@@ -128,7 +107,7 @@ export class Runtime implements AsyncDisposable {
   readonly #newId: () => string;
   readonly #runs = new OpenRuns();
   readonly #news = new WakeUp();
-  readonly #reads = new Set<Promise<unknown>>();
+  readonly #reads: Reads;
   readonly #host: WorkerHost;
   readonly #usageReported = new Set<string>();
   #saving: Promise<void> | undefined;
@@ -145,6 +124,14 @@ export class Runtime implements AsyncDisposable {
     this.#committer = new Committer(this.#ledger, options.store, now, {
       committed: (heads, result) => this.#committed(heads, result),
       failed: (error) => this.#failed(error, "append_failed"),
+    });
+    this.#reads = new Reads({
+      ledger: this.#ledger,
+      store: options.store,
+      news: this.#news,
+      failure: () => this.#failure,
+      isClosed: () => this.#closing !== undefined,
+      lost: (error) => this.#lose(error, "store_lost"),
     });
     this.#host = this.#workerHost();
   }
@@ -172,12 +159,12 @@ export class Runtime implements AsyncDisposable {
 
   /** The runtime's id. */
   get runtimeId(): RuntimeId {
-    return this.#ledger.runtime.runtimeId;
+    return this.#reads.runtimeId;
   }
 
   /** The newest durable event. */
   get lastEventId(): number {
-    return this.#ledger.runtime.lastEventId;
+    return this.#reads.lastEventId;
   }
 
   /** How the runtime is doing. A failed one says why, and so does every command. */
@@ -204,27 +191,18 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** A handle on a worker, without I/O. Throws `wrong_runtime` for a reference of another runtime, `invalid_request`. */
-  worker(worker: string | { readonly runtimeId: string; readonly workerId: string }): Worker {
+  worker(worker: WorkerName): Worker {
     return this.#worker(workerIdOf(worker, this.runtimeId), undefined);
   }
 
   /** A page of workers in the order of their creation. */
   workers(options: WorkerListOptions = {}): WorkerPage {
-    const { after = 0, limit = limits.pageItemsDefault, status } = options;
-    pageRange({ after, limit }, 0, "list workers");
-    const items: WorkerState[] = [];
-    let cursor = after;
-    for (const state of this.#ledger.workersAfter(after)) {
-      if (items.length === limit) return { items, next: cursor };
-      cursor = state.createdEventId;
-      if (status === undefined || state.status === status) items.push(readable(state));
-    }
-    return { items, next: null };
+    return this.#reads.workers(options);
   }
 
   /** Counts by status and usage totals. */
   overview(): RuntimeOverview {
-    return overviewOf(this.#ledger, this.#store.displayName);
+    return this.#reads.overview(this.#store.displayName);
   }
 
   /** Records an event of the host's own; `data` is JSON of at most 256 KiB. */
@@ -250,7 +228,7 @@ export class Runtime implements AsyncDisposable {
 
   /** A page of events: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
   async events(options: PageOptions = {}): Promise<EventPage> {
-    return await this.#events(undefined, options);
+    return await this.#reads.events(undefined, options);
   }
 
   /**
@@ -260,7 +238,7 @@ export class Runtime implements AsyncDisposable {
    * also while `next()` waits.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#watch(undefined, options);
+    return this.#reads.watch(undefined, options);
   }
 
   /** What was noticed and coped with since opening. Plain JSON. */
@@ -277,13 +255,13 @@ export class Runtime implements AsyncDisposable {
    */
   async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
     this.#assertUsable();
-    return await this.#reading(this.#prune(options));
+    return await this.#reads.during(this.#prune(options));
   }
 
   /** Waits until everything that the store writes behind the log is written. */
   async flush(): Promise<void> {
     this.#assertUsable();
-    await this.#reading(this.#flush());
+    await this.#reads.during(this.#flush());
   }
 
   /**
@@ -399,7 +377,7 @@ export class Runtime implements AsyncDisposable {
     await this.#committer.idle();
     this.#runs.endAll(ended("ended: the runtime was closed"));
     this.#news.wake();
-    await Promise.allSettled(this.#reads);
+    await this.#reads.settled();
     await this.#saving;
     try {
       await this.#closeInOrder();
@@ -430,16 +408,10 @@ export class Runtime implements AsyncDisposable {
       runs: this.#runs,
       newId: this.#newId,
       submit: (command, units, signal, answer) => {
-        this.#assertOpen();
+        this.#reads.assertOpen();
         return this.#committer.submit(command, units, signal, answer);
       },
-      stateOf: (workerId) => this.#stateOf(workerId),
-      transcriptOf: (workerId, options) => this.#transcript(workerId, options),
-      eventsOf: (workerId, options) => {
-        this.#stateOf(workerId);
-        return this.#events(workerId, options);
-      },
-      watchFrom: (workerId, options) => this.#watch(workerId, options),
+      reads: this.#reads,
     };
   }
 
@@ -452,84 +424,8 @@ export class Runtime implements AsyncDisposable {
     return this.#host.submit(command, unitsOf(command.body), signal, itself);
   }
 
-  #stateOf(workerId: WorkerId): WorkerState {
-    const state = this.#ledger.worker(workerId);
-    if (state === undefined) throw workerNotFound(workerId);
-    return state;
-  }
-
-  async #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
-    this.#assertOpen();
-    const state = this.#stateOf(workerId);
-    const range = pageRange(options, state.transcriptLength, "read transcript");
-    const page = await this.#reading(
-      readTranscriptPage(this.#store, workerId, state.transcriptLength, range),
-    );
-    if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
-    return page;
-  }
-
-  #events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {
-    this.#assertOpen();
-    const range = pageRange(options, this.lastEventId, "read events");
-    return this.#reading(readEventPage(this.#store, this.lastEventId, range, workerId));
-  }
-
-  /** Closing waits for operations that use the store concurrently with commits. */
-  async #reading<T>(read: Promise<T>): Promise<T> {
-    this.#reads.add(read);
-    try {
-      return await read;
-    } catch (error) {
-      if (isFinal(error)) this.#lose(error, "store_lost");
-      throw error;
-    } finally {
-      this.#reads.delete(read);
-    }
-  }
-
-  #watch(workerId: WorkerId | undefined, options: WatchOptions): AsyncGenerator<RuntimeEvent, void, void> {
-    const { after = this.lastEventId, signal } = options;
-    pageRange({ after }, 0, "watch");
-    return new Watch(this.#watchSource(workerId), after, signal);
-  }
-
-  /** A watch is bound to the current worker: a later worker may reuse its id. */
-  #watchSource(workerId: WorkerId | undefined): WatchSource {
-    const createdEventId = (): number | undefined =>
-      workerId === undefined ? 0 : this.#ledger.worker(workerId)?.createdEventId;
-    const life = createdEventId();
-    return {
-      news: this.#news,
-      newest: () => this.lastEventId,
-      failure: () =>
-        this.#failure ??
-          (workerId !== undefined && life === undefined ? workerNotFound(workerId) : undefined),
-      isClosed: () => this.#closed(),
-      isOver: () => createdEventId() !== life,
-      isLast: ({ type, id }) => type === "worker.purged" && workerId !== undefined && id > (life ?? 0),
-      read: (page) => this.#events(workerId, page),
-    };
-  }
-
-  #closed(): boolean {
-    return this.#closing !== undefined;
-  }
-
   #assertUsable(): void {
-    this.#assertOpen();
+    this.#reads.assertOpen();
     if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  #assertOpen(): void {
-    if (!this.#closed()) return;
-    const { runtimeId } = this;
-    throw new RuntimeError(
-      "runtime_closed",
-      `Cannot use runtime ${JSON.stringify(runtimeId)}: it is closed`,
-      {
-        runtimeId,
-      },
-    );
   }
 }

@@ -21,7 +21,7 @@ export interface WatchOptions {
 /** What a watch reads from. */
 export interface WatchSource {
   /** Wakes the watch: there are events, or the source ended. */
-  readonly news: WakeUp;
+  readonly news: Pick<WakeUp, "add" | "remove">;
   /** The newest durable event. */
   newest(): number;
   /** The error that ends the watch, if there is one. */

@@ -6,17 +6,18 @@ import { reportHtml } from "../../cli/report/page.ts";
 import {
   backup,
   exportRuntime,
+  FsRuntimeSource,
   FsRuntimeStore,
   listRuntimes,
-  openReadOnly,
   repair,
   verify,
 } from "../../fs_store.ts";
-import { isRuntimeError, Runtime } from "../../mod.ts";
+import { isRuntimeError, Runtime, RuntimeReader } from "../../mod.ts";
 import { layoutIn } from "../../src/fs/layout.ts";
 import { textOf } from "../cli/kit.ts";
 import { everyEvent, openRuntime } from "../cli/stores.ts";
 import { killAt, SimulatedDisk } from "../disk/mod.ts";
+import { openReader } from "../operate/reader.ts";
 
 const local = { root: "/data", runtimeId: "local" };
 const DIRECTORY = "/data/runtimes/local";
@@ -105,14 +106,17 @@ async function useAndClose(fileSystem: SimulatedDisk): Promise<readonly unknown[
 }
 
 async function readEverything(fileSystem: SimulatedDisk): Promise<void> {
-  await using view = await openReadOnly(local, { fileSystem });
+  const source = new FsRuntimeSource(local, { fileSystem });
+  await using view = await RuntimeReader.open({ source });
   view.overview();
   for (const { record } of view.allWorkers()) await view.transcript(record.workerId, { limit: 1_000 });
   await view.events({ after: 0, limit: 1_000 });
-  const place = { fs: fileSystem, layout: layoutIn(view.directory), runtimeId: view.runtimeId };
+  const place = { fs: fileSystem, layout: layoutIn(source.directory), runtimeId: view.runtimeId };
   const { signal } = new AbortController();
   let page = "";
-  for await (const text of reportHtml(place, view, { entries: 9, workers: 9, now: 0, signal })) page += text;
+  for await (const text of reportHtml(place, view, source, { entries: 9, workers: 9, now: 0, signal })) {
+    page += text;
+  }
   assert(page.endsWith("</html>\n"), page.slice(-20));
 }
 
@@ -275,7 +279,7 @@ Deno.test("a first backup that was killed is reported, and refused with a typed 
       const isWhole = left.peek("/copy/runtimes/local/runtime.json") !== undefined;
       assertEquals(verdict === "damaged", !isWhole, `call ${n}`);
     }, `verify() behind call ${n}`);
-    for (const [name, operation] of [["export", exportRuntime], ["view", openReadOnly]] as const) {
+    for (const [name, operation] of [["export", exportRuntime], ["view", openReader]] as const) {
       await outcome(async () => {
         const found = await operation(copy, { fileSystem: left });
         if (Symbol.asyncIterator in found) await textOf(found);

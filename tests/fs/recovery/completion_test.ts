@@ -2,11 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { backup, FsRuntimeStore, openReadOnly, verify } from "../../../fs_store.ts";
+import { backup, FsRuntimeStore, verify } from "../../../fs_store.ts";
 import { Runtime } from "../../../mod.ts";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, refused, speak, type TestPlace } from "../place.ts";
 import { configured, HOME, open } from "../simulated.ts";
+import { openReader } from "../../operate/reader.ts";
 
 const limits = { segmentBytes: 65_536, checkpointBytes: 8_192, transcriptBufferBytes: 4_096 };
 const workerIds = Array.from({ length: 16 }, (_, index) => `worker-${index}`);
@@ -231,7 +232,7 @@ diskTest("view(), verify() and backup() know that the ends of transcripts are in
   const location = { root: place.root, runtimeId: "local" };
   const report = await verify(location);
   assert(report.findings.every(({ severity }) => severity !== "damaged"), JSON.stringify(report.findings));
-  await using view = await openReadOnly(location);
+  await using view = await openReader(location);
   const { items } = await view.transcript(row.workerId, { limit: 100 });
   assertEquals(items.map(({ content }) => content), Array.from({ length: 20 }, (_, round) => said(round)));
   const to = join(place.root, "copy");

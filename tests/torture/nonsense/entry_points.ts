@@ -3,13 +3,12 @@
  *
  * @module
  */
-import { isRuntimeError } from "../../../mod.ts";
+import { isRuntimeError, RuntimeReader } from "../../../mod.ts";
 import {
   backup,
   exportRuntime,
+  FsRuntimeSource,
   importRuntime,
-  openReadOnly,
-  type ReadOnlyRuntime,
   repair,
   verify,
   type VerifyReport,
@@ -17,6 +16,7 @@ import {
 import { readHistory } from "../../../src/operate/read/history.ts";
 import { findPlace } from "../../../src/operate/options.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
+import { openReader } from "../../operate/reader.ts";
 import { HOME, openOn, ROOT } from "../kit/opened.ts";
 import { readAll } from "../kit/readings.ts";
 import { Finding } from "../script/history.ts";
@@ -82,18 +82,19 @@ export function verified(disk: SimulatedDisk): Promise<Came<VerifyReport>> {
 /** The state as seen by a reader without the lock, as text; `undefined` if there is damage. */
 export function viewed(disk: SimulatedDisk): Promise<Came<string | undefined>> {
   return attempt("view", disk, async (fileSystem) => {
-    await using reader = await openReadOnly(place, { fileSystem });
+    const source = new FsRuntimeSource(place, { fileSystem });
+    await using reader = await RuntimeReader.open({ source });
     const text = stateOf(reader);
     for (const { record: { workerId } } of reader.allWorkers()) {
       for (const limit of [3, 1_000]) await typed("transcript", () => reader.transcript(workerId, { limit }));
     }
-    await typed("events", () => reader.events({ after: reader.segments[0] === 1 ? 0 : undefined, limit: 7 }));
+    await typed("events", () => reader.events({ after: source.segments[0] === 1 ? 0 : undefined, limit: 7 }));
     await typed("events of a worker", () => reader.events({ worker: "alpha", limit: 1_000 }));
-    return reader.damage === undefined ? text : undefined;
+    return source.damage === undefined ? text : undefined;
   });
 }
 
-function stateOf(reader: ReadOnlyRuntime): string {
+function stateOf(reader: RuntimeReader): string {
   const { status, epoch, usage, lastEventId } = reader.overview();
   const rows = [...reader.allWorkers()].map((state) => [
     state.record.workerId,
@@ -141,19 +142,18 @@ export const operations: Readonly<Record<string, (fileSystem: SimulatedDisk) => 
   "repair": (fileSystem) => repair(place, { fileSystem, apply: true }),
   "repair with salvage": (fileSystem) => repair(place, { fileSystem, apply: true, salvage: true }),
   "history": async (fileSystem) => {
-    await using reader = await openReadOnly(place, { fileSystem });
-    const { segments, lastEventId } = reader;
-    const log = { segments, lastEventId };
+    await using reader = await openReader(place, { fileSystem });
     for (const worker of [undefined, "alpha" as never]) {
-      const history = await readHistory(findPlace(fileSystem, place), log, { worker });
+      const history = await readHistory(findPlace(fileSystem, place), reader, { worker });
       for (const { day } of history.days) new Date(day).toISOString();
     }
   },
   "follow": async (fileSystem) => {
-    await using reader = await openReadOnly(place, { fileSystem });
-    const after = (reader.segments[0] ?? 1) - 1;
+    const source = new FsRuntimeSource(place, { fileSystem, pollMs: 1 });
+    await using reader = await RuntimeReader.open({ source });
+    const after = (source.segments[0] ?? 1) - 1;
     if (reader.lastEventId <= after) return;
-    for await (const { id } of reader.follow({ after, pollMs: 1 })) if (id >= reader.lastEventId) break;
+    for await (const { id } of reader.watch({ after })) if (id >= reader.lastEventId) break;
   },
 };
 

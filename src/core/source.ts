@@ -1,0 +1,62 @@
+/**
+ * The source interface: a runtime that someone else may own, to be read only.
+ * A source pushes what is kept into its host, and later what was added. It
+ * interprets nothing, so it may be on another machine.
+ *
+ * @module
+ */
+import type { Notice } from "./diagnostics.ts";
+import type { FileSpot, RuntimeError } from "./errors.ts";
+import type { RuntimeId } from "./ids.ts";
+import type { StateView } from "./state.ts";
+import type { LoadedSnapshot, ReadEvents, ReadTranscript, StoredEvents } from "./store.ts";
+
+/** Receives what a source has kept. */
+export interface SourceHost {
+  /** The state folded from what was pushed, always current. */
+  readonly view: StateView;
+  /**
+   * Replaces the state by a snapshot: before the first event, and again if
+   * events that were not pushed yet have been pruned. Throws `store_corrupt`,
+   * and then changes nothing.
+   */
+  restore(snapshot: LoadedSnapshot): void;
+  /**
+   * Folds the events that follow, oldest first. Those that add to a transcript
+   * may lack their `entries`. Throws `store_corrupt` at the first event that
+   * does not follow; those before it are folded.
+   */
+  replay(texts: readonly string[]): void;
+  /** Receives diagnostics. */
+  notice(notice: Notice): void;
+  /** Reports that the source is lost for good, as soon as this is known. */
+  lost(error: RuntimeError): void;
+}
+
+/** What a source knows once it is loaded. */
+export interface SourceInfo {
+  /** Name of the runtime for people, if the operator gave one. */
+  readonly displayName?: string | undefined;
+}
+
+/** A runtime that someone else may own: read only. Loaded once, by `RuntimeReader.open`. */
+export interface RuntimeSource {
+  /** The runtime. */
+  readonly runtimeId: RuntimeId;
+  /** Pushes the newest usable snapshot, if there is one, and all later events. Called once, before anything else. */
+  load(host: SourceHost): Promise<SourceInfo>;
+  /** A page of events. Throws `cursor_expired` if `after` precedes the events that are kept. */
+  readEvents(read: ReadEvents): Promise<StoredEvents>;
+  /** The texts of the events that hold a page of a worker's transcript, oldest first. */
+  readTranscript(read: ReadTranscript): Promise<readonly string[]>;
+  /**
+   * Resolves with the last durable event once events after `after` were pushed,
+   * or once `signal` has aborted. Checks at least once for new events, even if
+   * `signal` has aborted already.
+   */
+  news(after: number, signal: AbortSignal): Promise<number>;
+  /** The location of an event, for errors about it; a source without files has none. */
+  spotOf?(eventId: number): FileSpot;
+  /** Releases everything. Idempotent. */
+  close(): Promise<void>;
+}
