@@ -12,10 +12,10 @@ import type { WorkerState } from "./state.ts";
 import type { RuntimeStore } from "./store.ts";
 import { fittingCount, Utf8Sum } from "./text.ts";
 
-/** Keeps events and transcripts: what pages are read from. */
+/** Keeps the events and transcripts that pages are read from. */
 export type PageStore = Pick<RuntimeStore, "readEvents" | "readTranscript" | "spotOf">;
 
-/** Where a page lies. At most one of `after` and `before`; neither gives the newest items. */
+/** Position of a page. At most one of `after` and `before`; neither gives the newest items. */
 export interface PageOptions {
   /** Items after this event id (or sequence), oldest first. */
   readonly after?: number | undefined;
@@ -66,7 +66,7 @@ export type PageRange =
   | { readonly after: number; readonly before?: never; readonly limit: number }
   | { readonly before: number; readonly after?: never; readonly limit: number };
 
-/** Checks where a page lies; `length` is the newest item's number. Throws `invalid_request`. */
+/** Checks the position of a page; `length` is the number of the newest item. Throws `invalid_request`. */
 export function pageRange(options: PageOptions, length: number, action: string): PageRange {
   const { after, before, limit = limits.pageItemsDefault } = options;
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > limits.pageItemsMax) {
