@@ -91,13 +91,14 @@ export type { Json, JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
 export type { RuntimeOverview, WorkerRow } from "./src/core/overview.ts";
 export type { EventPage, Page, PageOptions, TranscriptEntry, TranscriptPage } from "./src/core/reading.ts";
-export {
-  type ReaderEventsOptions,
-  type ReaderWatchOptions,
-  RuntimeReader,
-  type RuntimeReaderOptions,
-} from "./src/core/reader.ts";
-export type { WorkerListOptions, WorkerPage } from "./src/core/reads.ts";
+export { RuntimeReader, type RuntimeReaderOptions } from "./src/core/reader.ts";
+export type {
+  EventsOptions,
+  Reads,
+  WatchEventsOptions,
+  WorkerListOptions,
+  WorkerPage,
+} from "./src/core/reads.ts";
 export type {
   CapabilityRequest,
   ConfigBundleRef,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EventPage, ReaderEventsOptions, RuntimeEvent, RuntimeReader } from "../../mod.ts";
+import type { EventPage, EventsOptions as EventsRead, RuntimeEvent, RuntimeReader } from "../../mod.ts";
 import type { Io } from "../io.ts";
 import { oneLine, tone } from "../style.ts";
 import { table } from "../table.ts";
@@ -37,7 +37,7 @@ export async function eventsCommand(io: Io, directory: string, options: EventsOp
 /** Reads further pages until a page holds as many events of a worker as requested; one page scans a bounded part of the log. */
 export async function filledPage(
   view: RuntimeReader,
-  options: ReaderEventsOptions & { readonly limit: number },
+  options: EventsRead & { readonly limit: number },
 ): Promise<EventPage> {
   let page = await view.events(options);
   for (;;) {

@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { RuntimeError } from "./errors.ts";
 import type { RuntimeEvent } from "./events.ts";
-import { isFinal } from "./group_commit.ts";
-import type { RuntimeId, WorkerId } from "./ids.ts";
+import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
 import type { Ledger } from "./ledger.ts";
 import { limits } from "./limits.ts";
+import type { Operations } from "./operations.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
   type EventPage,
@@ -43,23 +42,38 @@ export interface WorkerPage {
   readonly next: number | null;
 }
 
+/** Options of {@linkcode Reads.events}. */
+export interface EventsOptions extends PageOptions {
+  /** Only events of this worker, which may have been purged. */
+  readonly worker?: WorkerName | undefined;
+}
+
+/** Options of {@linkcode Reads.watch}. */
+export interface WatchEventsOptions extends WatchOptions {
+  /** Only events of this worker. */
+  readonly worker?: WorkerName | undefined;
+}
+
 /** The runtime to be read. */
-export interface ReadContext extends Pick<WatchSource, "news" | "failure" | "isClosed"> {
+export interface ReadContext extends Pick<WatchSource, "news"> {
   /** The state. */
   readonly ledger: Ledger;
   /** Keeps events and transcripts. */
   readonly store: PageStore;
-  /** Receives a final error that a read met. */
-  lost(error: RuntimeError): void;
+  /** The operations that closing waits for. */
+  readonly operations: Operations;
+  /** Name of the runtime for people. */
+  displayName(): string | undefined;
+  /** Called when a watch begins; returns a function that returns the error that ends it. */
+  watchFailure(): () => Error | undefined;
 }
 
-/** Reads of a runtime. */
+/** Reads of a runtime: the part that {@linkcode RuntimeReader} and {@linkcode Runtime} have in common. */
 export class Reads {
   readonly #context: ReadContext;
   readonly #ledger: Ledger;
-  readonly #pending = new Set<Promise<unknown>>();
 
-  /** Reads of the runtime behind a context. */
+  /** @internal */
   constructor(context: ReadContext) {
     this.#context = context;
     this.#ledger = context.ledger;
@@ -76,12 +90,12 @@ export class Reads {
   }
 
   /** Counts by status and usage totals. */
-  overview(displayName: string | undefined): RuntimeOverview {
-    return overviewOf(this.#ledger, displayName);
+  overview(): RuntimeOverview {
+    return overviewOf(this.#ledger, this.#context.displayName());
   }
 
   /** A page of workers in the order of their creation. */
-  workers(options: WorkerListOptions): WorkerPage {
+  workers(options: WorkerListOptions = {}): WorkerPage {
     const { after = 0, limit = limits.pageItemsDefault, status } = options;
     pageRange({ after, limit }, 0, "list workers");
     const items: WorkerState[] = [];
@@ -94,74 +108,64 @@ export class Reads {
     return { items, next: null };
   }
 
-  /** The state of a worker. Throws `worker_not_found`. */
-  worker(workerId: WorkerId): WorkerState {
-    const state = this.#ledger.worker(workerId);
-    if (state === undefined) throw workerNotFound(workerId);
-    return state;
+  /** Every worker, in the order of their creation. */
+  *allWorkers(): Generator<WorkerState> {
+    for (const state of this.#ledger.workers()) yield readable(state);
   }
 
-  /** A page of events, of all or of one worker. */
-  async events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {
-    this.assertOpen();
-    const { lastEventId } = this;
+  /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
+  worker(worker: WorkerName): WorkerState {
+    return readable(this.#stateOf(workerIdOf(worker, this.runtimeId)));
+  }
+
+  /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
+  async events({ worker, ...options }: EventsOptions = {}): Promise<EventPage> {
+    this.#context.operations.assertOpen();
+    const { lastEventId, runtimeId } = this;
+    const workerId = worker === undefined ? undefined : workerIdOf(worker, runtimeId);
     const range = pageRange(options, lastEventId, "read events");
-    return await this.during(readEventPage(this.#context.store, lastEventId, range, workerId));
+    return await this.#context.operations.run(
+      readEventPage(this.#context.store, lastEventId, range, workerId),
+    );
   }
 
-  /** A page of a transcript. */
-  async transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
-    this.assertOpen();
-    const state = this.worker(workerId);
+  /** A page of a worker's transcript. Throws `worker_not_found`, and `store_corrupt` if it is damaged beyond recovery. */
+  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
+    this.#context.operations.assertOpen();
+    const workerId = workerIdOf(worker, this.runtimeId);
+    const state = this.#stateOf(workerId);
     const { transcriptLength } = state;
     const range = pageRange(options, transcriptLength, "read transcript");
-    const page = await this.during(
+    const page = await this.#context.operations.run(
       readTranscriptPage(this.#context.store, workerId, transcriptLength, range),
     );
     if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
     return page;
   }
 
-  /** Events as they come, of all or of one worker; `newsError` returns an error that ends this watch alone. */
-  watch(
-    workerId: WorkerId | undefined,
-    options: WatchOptions,
-    newsError: () => Error | undefined = () => undefined,
-  ): AsyncGenerator<RuntimeEvent, void, void> {
-    const { after = this.lastEventId, signal } = options;
+  /**
+   * Events as they are added: catches up from `after`, then stays live until
+   * `signal` aborts, the runtime is closed or the watched worker is purged.
+   * Throws `cursor_expired`, `worker_not_found`, and the errors of the source.
+   * `return()` settles immediately, also while `next()` waits.
+   */
+  watch(options: WatchEventsOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
+    const { after = this.lastEventId, signal, worker } = options;
     pageRange({ after }, 0, "watch");
-    return new Watch(this.#watchSource(workerId, newsError), after, signal);
+    const workerId = worker === undefined ? undefined : workerIdOf(worker, this.runtimeId);
+    return new Watch(this.#watchSource(workerId), after, signal);
   }
 
-  /** Runs an operation that closing waits for. */
-  async during<T>(operation: Promise<T>): Promise<T> {
-    this.#pending.add(operation);
-    try {
-      return await operation;
-    } catch (error) {
-      if (isFinal(error)) this.#context.lost(error);
-      throw error;
-    } finally {
-      this.#pending.delete(operation);
-    }
-  }
-
-  /** Waits until the current operations have settled. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#pending);
-  }
-
-  /** Throws `runtime_closed` after closing. */
-  assertOpen(): void {
-    if (!this.#context.isClosed()) return;
-    const { runtimeId } = this;
-    const message = `Cannot use runtime ${JSON.stringify(runtimeId)}: it is closed`;
-    throw new RuntimeError("runtime_closed", message, { runtimeId });
+  #stateOf(workerId: WorkerId): WorkerState {
+    const state = this.#ledger.worker(workerId);
+    if (state === undefined) throw workerNotFound(workerId);
+    return state;
   }
 
   /** A watch is bound to the current worker: a later worker may reuse its id. */
-  #watchSource(workerId: WorkerId | undefined, newsError: () => Error | undefined): WatchSource {
-    const { news, failure, isClosed } = this.#context;
+  #watchSource(workerId: WorkerId | undefined): WatchSource {
+    const { news, operations } = this.#context;
+    const failure = this.#context.watchFailure();
     const createdEventId = (): number | undefined =>
       workerId === undefined ? 0 : this.#ledger.worker(workerId)?.createdEventId;
     const life = createdEventId();
@@ -169,11 +173,11 @@ export class Reads {
     return {
       news,
       newest: () => this.lastEventId,
-      failure: () => failure() ?? newsError() ?? missing,
-      isClosed,
+      failure: () => failure() ?? missing,
+      isClosed: () => operations.isClosed,
       isOver: () => createdEventId() !== life,
       isLast: ({ type, id }) => type === "worker.purged" && workerId !== undefined && id > (life ?? 0),
-      read: (page) => this.events(workerId, page),
+      read: (page) => this.events({ ...page, worker: workerId }),
     };
   }
 }

@@ -29,6 +29,7 @@ import { Ledger } from "./ledger.ts";
 import type { RuntimeOverview } from "./overview.ts";
 import { interruption, opening, unknownEvents } from "./opening.ts";
 import type { EventPage, PageOptions } from "./reading.ts";
+import { Operations } from "./operations.ts";
 import { Reads, type WorkerListOptions, type WorkerPage } from "./reads.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { ended, OpenRuns } from "./run.ts";
@@ -107,6 +108,7 @@ export class Runtime implements AsyncDisposable {
   readonly #newId: () => string;
   readonly #runs = new OpenRuns();
   readonly #news = new WakeUp();
+  readonly #operations: Operations;
   readonly #reads: Reads;
   readonly #host: WorkerHost;
   readonly #usageReported = new Set<string>();
@@ -125,13 +127,17 @@ export class Runtime implements AsyncDisposable {
       committed: (heads, result) => this.#committed(heads, result),
       failed: (error) => this.#failed(error, "append_failed"),
     });
+    this.#operations = new Operations(
+      options.store.runtimeId,
+      (error) => this.#lose(error, "store_lost"),
+    );
     this.#reads = new Reads({
       ledger: this.#ledger,
       store: options.store,
       news: this.#news,
-      failure: () => this.#failure,
-      isClosed: () => this.#closing !== undefined,
-      lost: (error) => this.#lose(error, "store_lost"),
+      displayName: () => options.store.displayName,
+      watchFailure: () => () => this.#failure,
+      operations: this.#operations,
     });
     this.#host = this.#workerHost();
   }
@@ -169,7 +175,7 @@ export class Runtime implements AsyncDisposable {
 
   /** How the runtime is doing. A failed one says why, and so does every command. */
   get health(): RuntimeHealth {
-    if (this.#closing !== undefined) return { status: "closed" };
+    if (this.#operations.isClosed) return { status: "closed" };
     if (this.#failure !== undefined) return { status: "failed", error: this.#failure };
     return { status: this.#ledger.runtime.status === "stopped" ? "stopped" : "ok" };
   }
@@ -202,7 +208,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Counts by status and usage totals. */
   overview(): RuntimeOverview {
-    return this.#reads.overview(this.#store.displayName);
+    return this.#reads.overview();
   }
 
   /** Records an event of the host's own; `data` is JSON of at most 256 KiB. */
@@ -228,7 +234,7 @@ export class Runtime implements AsyncDisposable {
 
   /** A page of events: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
   async events(options: PageOptions = {}): Promise<EventPage> {
-    return await this.#reads.events(undefined, options);
+    return await this.#reads.events(options);
   }
 
   /**
@@ -238,7 +244,7 @@ export class Runtime implements AsyncDisposable {
    * also while `next()` waits.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#reads.watch(undefined, options);
+    return this.#reads.watch(options);
   }
 
   /** What was noticed and coped with since opening. Plain JSON. */
@@ -255,13 +261,13 @@ export class Runtime implements AsyncDisposable {
    */
   async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
     this.#assertUsable();
-    return await this.#reads.during(this.#prune(options));
+    return await this.#operations.run(this.#prune(options));
   }
 
   /** Waits until everything that the store writes behind the log is written. */
   async flush(): Promise<void> {
     this.#assertUsable();
-    await this.#reads.during(this.#flush());
+    await this.#operations.run(this.#flush());
   }
 
   /**
@@ -374,10 +380,11 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#operations.isClosed = true;
     await this.#committer.idle();
     this.#runs.endAll(ended("ended: the runtime was closed"));
     this.#news.wake();
-    await this.#reads.settled();
+    await this.#operations.settled();
     await this.#saving;
     try {
       await this.#closeInOrder();
@@ -408,7 +415,7 @@ export class Runtime implements AsyncDisposable {
       runs: this.#runs,
       newId: this.#newId,
       submit: (command, units, signal, answer) => {
-        this.#reads.assertOpen();
+        this.#operations.assertOpen();
         return this.#committer.submit(command, units, signal, answer);
       },
       reads: this.#reads,
@@ -425,7 +432,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   #assertUsable(): void {
-    this.#reads.assertOpen();
+    this.#operations.assertOpen();
     if (this.#failure !== undefined) throw this.#failure;
   }
 }

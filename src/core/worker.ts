@@ -28,7 +28,7 @@ import { limits } from "./limits.ts";
 import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
 import type { Reads } from "./reads.ts";
 import type { FinishOptions, FinishOutcome, OpenRuns, Run } from "./run.ts";
-import { readable, type WorkerState } from "./state.ts";
+import type { WorkerState } from "./state.ts";
 import { itself, type Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
@@ -121,7 +121,7 @@ export class Worker {
 
   /** The durable state of this moment; a copy that does not change. Throws `worker_not_found`. */
   state(): WorkerState {
-    return readable(this.#host.reads.worker(this.workerId));
+    return this.#host.reads.worker(this.ref);
   }
 
   /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */
@@ -199,19 +199,19 @@ export class Worker {
 
   /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
   async transcript(options: PageOptions = {}): Promise<TranscriptPage> {
-    return await this.#host.reads.transcript(this.workerId, options);
+    return await this.#host.reads.transcript(this.ref, options);
   }
 
   /** A page of the worker's events. Throws `cursor_expired`. */
   async events(options: PageOptions = {}): Promise<EventPage> {
     const { reads } = this.#host;
-    reads.worker(this.workerId);
-    return await reads.events(this.workerId, options);
+    reads.worker(this.ref);
+    return await reads.events({ ...options, worker: this.ref });
   }
 
   /** The worker's events as they become durable, its purge the last of them; see `Runtime.watch`. */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#host.reads.watch(this.workerId, options);
+    return this.#host.reads.watch({ ...options, worker: this.ref });
   }
 
   /** The path of every input: one promise from the call to the answer. */
