@@ -74,11 +74,11 @@
  *
  * const root = await Deno.makeTempDir();
  * {
- *   await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ *   await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
  *   const worker = await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
  *   await worker.sendInput({ role: "user", content: "Please review PR 42" });
  * }
- * await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
  * const page = await runtime.worker("reviewer").transcript();
  * assertEquals(page.items[0]?.content, "Please review PR 42");
  * ```

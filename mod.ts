@@ -122,20 +122,21 @@ export type {
   AppendBatch,
   AppendResult,
   LoadedSnapshot,
-  LoadedStore,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
+  ReadRange,
   ReadTranscript,
   RuntimeStore,
   Snapshot,
   SnapshotPart,
   StoredEvents,
   StoreHost,
+  StoreInfo,
   StoreSupports,
   UnrecordedEvent,
 } from "./src/core/store.ts";
-export type { RuntimeSource, SourceHost, SourceInfo } from "./src/core/source.ts";
+export type { RuntimeSource, SourceInfo } from "./src/core/source.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
 export type {

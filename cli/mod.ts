@@ -36,7 +36,7 @@
  * import { assertEquals } from "@std/assert";
  *
  * const root = await Deno.makeTempDir();
- * const runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * const runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
  * await runtime.close();
  * assertEquals(await main(["verify", root]), 0);
  * ```

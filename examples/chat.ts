@@ -85,7 +85,7 @@ async function answer(worker: Worker): Promise<void> {
 }
 
 await using runtime = await Runtime.open({
-  store: await FsRuntimeStore.open({ root: "./data", runtimeId: "chat" }),
+  store: new FsRuntimeStore({ root: "./data", runtimeId: "chat" }),
 });
 const worker = await runtime.createWorker(
   { workerId: "chat", intent: { kind: "assistant" } },

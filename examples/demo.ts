@@ -79,7 +79,7 @@ async function main(args: readonly string[]): Promise<number> {
   const noticed = await workOn(job, files.length);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
 
-  const store = await FsRuntimeStore.open({ root, runtimeId, create: false });
+  const store = new FsRuntimeStore({ root, runtimeId, create: false });
   await using runtime = await Runtime.open({ store });
   const findings = await verify(runtime, files);
   printWorkers(runtime, files, findings);

@@ -5,7 +5,7 @@ import { isRuntimeError, Runtime } from "@yoi/worker-runtime";
 import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
 
 await using runtime = await Runtime.open({
-  store: await FsRuntimeStore.open({ root: "./data", runtimeId: "local" }),
+  store: new FsRuntimeStore({ root: "./data", runtimeId: "local" }),
 });
 
 // A key makes a command safe to repeat: the second start of this program finds the same worker.

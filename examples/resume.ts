@@ -29,7 +29,7 @@ async function work(worker: Worker): Promise<void> {
 }
 
 await using runtime = await Runtime.open({
-  store: await FsRuntimeStore.open({ root: "./data", runtimeId: "jobs" }),
+  store: new FsRuntimeStore({ root: "./data", runtimeId: "jobs" }),
 });
 const job = await runtime.createWorker(
   { workerId: "release-1.2", intent: { kind: "task", objective: "Release version 1.2" } },

@@ -1,5 +1,5 @@
-// A store of your own: everything of one runtime in one SQLite database. The conformance suite is what says that it
-// is right; tests/examples/sqlite_store_test.ts runs it.
+// A custom store: one runtime in one SQLite database. tests/examples/sqlite_store_test.ts runs the conformance suite
+// against it.
 
 import { DatabaseSync } from "node:sqlite";
 import {
@@ -7,7 +7,6 @@ import {
   type AppendResult,
   type EventRecord,
   limits,
-  type LoadedStore,
   parseRuntimeId,
   type PrunedEvents,
   type ReadEvents,
@@ -17,6 +16,8 @@ import {
   type RuntimeStore,
   type Snapshot,
   type StoredEvents,
+  type StoreHost,
+  type StoreInfo,
 } from "@yoi/worker-runtime";
 
 // An event whose `firstSeq` is not null is a line of its worker's transcript.
@@ -28,6 +29,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, json TEXT NOT NULL, workerId TEXT, firstSeq INTEGER, lastSeq INTEGER
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS workers ON events (workerId, id);
   CREATE INDEX IF NOT EXISTS transcripts ON events (workerId, firstSeq) WHERE firstSeq IS NOT NULL;
   CREATE TABLE IF NOT EXISTS snapshot (
     one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER, runtimeJson TEXT, workers TEXT
@@ -41,43 +43,31 @@ const SNAPSHOT_EVENTS = 10_000;
 /** A {@linkcode RuntimeStore} in an SQLite database. Requires `--allow-read` and `--allow-write` for its file. */
 export class SqliteRuntimeStore implements RuntimeStore {
   readonly runtimeId: RuntimeId;
-  readonly displayName = undefined;
   readonly supports = { persistent: true, exclusive: true };
   readonly #path: string;
   readonly #db: DatabaseSync;
+  #closed = false;
   #lastEventId = 0;
   #snapshotThrough = 0;
   /** Error of every further append. */
   #fence: RuntimeError | undefined;
 
-  /** Opens the database, and holds it alone until closed. Throws `store_locked` when somebody else does. */
   constructor(options: { readonly path: string; readonly runtimeId: string }) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     this.#path = options.path;
-    this.#db = new DatabaseSync(options.path);
-    try {
-      this.#db.exec(SCHEMA);
-    } catch (cause) {
-      this.#db.close();
-      const message = `Cannot open store ${JSON.stringify(this.#path)}: ${cause}`;
-      const details = { path: this.#path, owner: "another process" };
-      throw new RuntimeError("store_locked", message, details, { cause });
-    }
+    this.#db = new DatabaseSync(options.path, { open: false });
   }
 
-  load(): Promise<LoadedStore> {
-    return this.#attempt("read", () => {
-      const row = this.#db.prepare("SELECT through, runtimeJson, workers FROM snapshot").get();
-      this.#snapshotThrough = Number(row?.through ?? 0);
-      const last = this.#db.prepare("SELECT max(id) AS id FROM events").get();
-      this.#lastEventId = Number(last?.id ?? 0);
-      const snapshot = row === undefined ? undefined : {
-        through: this.#snapshotThrough,
-        runtimeJson: String(row.runtimeJson),
-        workers: JSON.parse(String(row.workers)),
-      };
-      return { snapshot, events: this.#eventsAfter(this.#snapshotThrough) };
-    });
+  /** Opens the database, and holds it alone until closed. Throws `store_locked` while another process holds it. */
+  async acquire(host: StoreHost): Promise<StoreInfo> {
+    try {
+      await this.#attempt("open", () => this.#lock());
+      await this.#attempt("read", () => this.#push(host));
+      return {};
+    } catch (error) {
+      if (this.#db.isOpen) this.#db.close();
+      throw error;
+    }
   }
 
   append({ expectedLastEventId: expected, events }: AppendBatch): Promise<AppendResult> {
@@ -94,29 +84,26 @@ export class SqliteRuntimeStore implements RuntimeStore {
     });
   }
 
-  readEvents({ after, before = Infinity, limit }: ReadEvents): Promise<StoredEvents> {
+  readEvents({ from, to, keep, workerId, limit = -1 }: ReadEvents): Promise<StoredEvents> {
     return this.#attempt("read", () => {
-      const [where, cursor] = after === undefined
-        ? ["id < ? ORDER BY id DESC", Math.min(before, this.#lastEventId + 1)]
-        : ["id > ? ORDER BY id", after];
-      const rows = this.#db.prepare(`SELECT json FROM events WHERE ${where} LIMIT ?`).iterate(cursor, limit);
-      return { events: page(rows, after === undefined), firstEventId: 1 };
+      const [order, farthest] = keep === "first" ? ["ASC", Math.min(to, this.#lastEventId)] : ["DESC", from];
+      const [filter, ...filtered] = workerId === undefined ? [""] : ["AND workerId = ?4", workerId];
+      const rows = this.#db.prepare(
+        `SELECT id, json FROM events WHERE id BETWEEN ?1 AND ?2 ${filter} ORDER BY id ${order} LIMIT ?3`,
+      ).iterate(from, to, limit, ...filtered);
+      const { texts, lastId, isCut } = page(rows, keep);
+      const isWhole = !isCut && texts.length !== limit;
+      return { events: texts, scanned: isWhole ? farthest : lastId, firstEventId: 1 };
     });
   }
 
-  readTranscript({ workerId, after, before = Infinity, limit }: ReadTranscript): Promise<readonly string[]> {
+  readTranscript({ workerId, from, to, keep }: ReadTranscript): Promise<readonly string[]> {
     return this.#attempt("read", () => {
-      const last = this.#db.prepare(
-        "SELECT max(lastSeq) AS seq FROM events WHERE workerId = ? AND firstSeq > 0",
-      );
-      const until = after === undefined
-        ? Math.min(before - 1, Number(last.get(workerId)?.seq ?? 0))
-        : after + limit;
       const rows = this.#db.prepare(
-        `SELECT json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq > ?
-         ORDER BY firstSeq ${after === undefined ? "DESC" : ""}`,
-      ).iterate(workerId, until, after ?? until - limit);
-      return page(rows, after === undefined);
+        `SELECT id, json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq >= ?
+         ORDER BY firstSeq ${keep === "first" ? "ASC" : "DESC"}`,
+      ).iterate(workerId, to, from);
+      return page(rows, keep).texts;
     });
   }
 
@@ -132,7 +119,7 @@ export class SqliteRuntimeStore implements RuntimeStore {
     });
   }
 
-  /** Gives up nothing: transcripts are read from the events. */
+  /** Deletes nothing: transcripts are read from the events. */
   prune(): Promise<PrunedEvents> {
     return this.#attempt("prune", () => ({ firstEventId: 1, events: 0, bytes: 0 }));
   }
@@ -143,7 +130,37 @@ export class SqliteRuntimeStore implements RuntimeStore {
 
   close(): Promise<void> {
     if (this.#db.isOpen) this.#db.close();
+    this.#closed = true;
     return Promise.resolve();
+  }
+
+  #lock(): void {
+    try {
+      this.#db.open();
+      this.#db.exec(SCHEMA);
+    } catch (cause) {
+      const message = `Cannot open store ${JSON.stringify(this.#path)}: ${cause}`;
+      throw new RuntimeError("store_locked", message, { path: this.#path, owner: "another process" }, {
+        cause,
+      });
+    }
+  }
+
+  #push(host: StoreHost): void {
+    const row = this.#db.prepare("SELECT through, runtimeJson, workers FROM snapshot").get();
+    if (row !== undefined) {
+      this.#lastEventId = this.#snapshotThrough = Number(row.through);
+      host.restore({
+        through: this.#snapshotThrough,
+        runtimeJson: String(row.runtimeJson),
+        workers: JSON.parse(String(row.workers)),
+      });
+    }
+    const rows = this.#db.prepare("SELECT id, json FROM events WHERE id > ? ORDER BY id");
+    for (const { id, json } of rows.iterate(this.#snapshotThrough)) {
+      host.replay([String(json)]);
+      this.#lastEventId = Number(id);
+    }
   }
 
   #insert({ id, json, workerId, effect, seq, count }: EventRecord): void {
@@ -166,18 +183,10 @@ export class SqliteRuntimeStore implements RuntimeStore {
     }
   }
 
-  async *#eventsAfter(after: number): AsyncGenerator<readonly string[]> {
-    for (let cursor = after; cursor < this.#lastEventId;) {
-      const { events } = await this.readEvents({ after: cursor, limit: limits.pageItemsMax });
-      yield events;
-      cursor += events.length;
-    }
-  }
-
-  /** Runs `work`, and says in the library's errors what went wrong. */
+  /** Runs `work`; failures become errors of the library. */
   #attempt<T>(operation: string, work: () => T): Promise<T> {
     return new Promise((resolve) => {
-      if (!this.#db.isOpen) {
+      if (this.#closed) {
         const message = `Cannot ${operation} store ${JSON.stringify(this.#path)}: it is closed`;
         throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });
       }
@@ -193,15 +202,20 @@ export class SqliteRuntimeStore implements RuntimeStore {
   }
 }
 
-/** The texts of a page, oldest first: those nearest to the cursor, up to the bytes of a page. */
-function page(rows: Iterable<Record<string, unknown>>, isBackward: boolean): string[] {
+/** The texts of a page, oldest first: as many as fit it, and the last id that was taken. */
+function page(
+  rows: Iterable<Record<string, unknown>>,
+  keep: "first" | "last",
+): { readonly texts: string[]; readonly lastId: number; readonly isCut: boolean } {
   const texts: string[] = [];
-  let bytes = 0;
-  for (const { json } of rows) {
+  let [bytes, lastId, isCut] = [0, 0, false];
+  for (const { id, json } of rows) {
     const text = String(json);
     bytes += new TextEncoder().encode(text).length;
-    if (texts.length > 0 && bytes > limits.pageBytesMax) break;
+    isCut = texts.length > 0 && bytes > limits.pageBytesMax;
+    if (isCut) break;
     texts.push(text);
+    lastId = Number(id);
   }
-  return isBackward ? texts.reverse() : texts;
+  return { texts: keep === "first" ? texts : texts.reverse(), lastId, isCut };
 }

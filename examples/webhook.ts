@@ -63,7 +63,7 @@ async function forward(runtime: Runtime, signal: AbortSignal): Promise<void> {
 }
 
 await using runtime = await Runtime.open({
-  store: await FsRuntimeStore.open({ root: "./data", runtimeId: "orders" }),
+  store: new FsRuntimeStore({ root: "./data", runtimeId: "orders" }),
 });
 const ending = new AbortController();
 const forwarding = forward(runtime, ending.signal);

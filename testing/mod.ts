@@ -20,7 +20,7 @@
  *   open: (runtimeId) => {
  *     const storage = new MemoryStorage();
  *     return {
- *       open: () => Promise.resolve(new MemoryRuntimeStore({ runtimeId, storage })),
+ *       store: () => new MemoryRuntimeStore({ runtimeId, storage }),
  *       remove: () => Promise.resolve(),
  *     };
  *   },

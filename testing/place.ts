@@ -30,16 +30,16 @@ export class Place {
     this.#place = place;
   }
 
-  /** Opens a store. */
-  async store(): Promise<RuntimeStore> {
-    const store = await this.#place.open();
+  /** Creates a store, which is not open yet. */
+  store(): RuntimeStore {
+    const store = this.#place.store();
     this.#stores.add(store);
     return store;
   }
 
   /** Opens a runtime on a new store. */
   async runtime(options: Omit<RuntimeOptions, "store"> = {}): Promise<Runtime> {
-    const store = await this.store();
+    const store = this.store();
     const runtime = await Runtime.open({ ...options, store });
     this.#storeOf.set(runtime, store);
     return runtime;

@@ -1,5 +1,5 @@
 /**
- * A writer at the seam: what a runtime does for its store, without a runtime.
+ * A writer that calls a store directly, without a runtime.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { Draft, Ledger } from "../src/core/ledger.ts";
 import type { Notice } from "../src/core/diagnostics.ts";
 import { workerRecord } from "../src/core/records.ts";
 import { restoreSnapshot, takeSnapshot } from "../src/core/snapshots.ts";
-import type { AppendResult, RuntimeStore } from "../src/core/store.ts";
+import type { AppendResult, RuntimeStore, StoreHost } from "../src/core/store.ts";
 import type { Place } from "./place.ts";
 
 type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
@@ -19,45 +19,50 @@ export type Draftable = Unsealed<EventHead> | { workerId: WorkerId; contents: re
 
 const AT = "2026-01-02T03:04:05.678Z";
 
-/** A store that was loaded, with the state that its events make. */
+/** A store, and the state that its events make. */
 export class Seam {
   /** The store. */
   readonly store: RuntimeStore;
   /** The state. */
   readonly ledger: Ledger;
-  /** What the store noticed. */
+  /** Diagnostics of the store. */
   readonly notices: Notice[] = [];
-  /** The events that load gave, after its snapshot, as far as a store must give them. */
+  /** The events that the opening pushed after its snapshot, without their entries. */
   readonly loaded: EventHead[] = [];
-  /** What the snapshot covered; 0 without one. */
+  /** The last event of the snapshot; 0 without one. */
   through = 0;
   /** The texts that were appended. */
   readonly texts: string[] = [];
 
-  private constructor(store: RuntimeStore) {
+  /** A store that is not open yet. */
+  constructor(store: RuntimeStore) {
     this.store = store;
     this.ledger = new Ledger(store.runtimeId);
   }
 
-  /** Opens and loads a store. */
+  /** Opens a store. */
   static async open(place: Place): Promise<Seam> {
-    const seam = new Seam(await place.store());
-    const { store, ledger, notices } = seam;
-    const { snapshot, events } = await store.load({
+    const seam = new Seam(place.store());
+    await seam.store.acquire(seam.host);
+    return seam;
+  }
+
+  /** A host that folds what the store pushes. */
+  get host(): StoreHost {
+    const { ledger, loaded, notices } = this;
+    return {
       view: ledger,
+      restore: (snapshot) => {
+        restoreSnapshot(ledger, snapshot);
+        this.through = snapshot.through;
+      },
+      replay: (texts) => {
+        ledger.replay(texts);
+        loaded.push(...texts.map(parseEventHead));
+      },
       notice: (notice) => notices.push(notice),
       lost: () => {},
-    });
-    if (snapshot !== undefined) restoreSnapshot(ledger, snapshot);
-    seam.through = snapshot?.through ?? 0;
-    for await (const texts of events) {
-      for (const text of texts) {
-        const head = parseEventHead(text);
-        seam.loaded.push(head);
-        ledger.apply(head);
-      }
-    }
-    return seam;
+    };
   }
 
   /** Opens a store and writes the first events of a runtime with some workers. */
@@ -92,7 +97,7 @@ export class Seam {
     return result;
   }
 
-  /** What a loading must give of the events that were appended after one. */
+  /** The events that an opening must push of those appended after one. */
   headsAfter(through: number): EventHead[] {
     return this.texts.slice(through).map(parseEventHead);
   }
@@ -102,20 +107,24 @@ export class Seam {
     await this.store.saveSnapshot(takeSnapshot(this.ledger));
   }
 
+  /** The oldest event that is kept. */
+  async firstEventId(): Promise<number> {
+    return (await this.store.readEvents({ from: 1, to: 0, keep: "last" })).firstEventId;
+  }
+
   /** The texts of all events that are kept, in as many pages as it takes. */
   async log(): Promise<string[]> {
-    const { firstEventId } = await this.store.readEvents({ limit: 1 });
     const texts: string[] = [];
-    for (let more = true; more;) {
-      const after = firstEventId - 1 + texts.length;
-      const { events } = await this.store.readEvents({ after, limit: 1_000 });
+    for (let from = await this.firstEventId(); from <= this.last;) {
+      const { events, scanned } = await this.store.readEvents({ from, to: from + 999, keep: "first" });
       texts.push(...events);
-      more = events.length > 0;
+      if (events.length === 0) break;
+      from = scanned + 1;
     }
     return texts;
   }
 
-  /** Closes the store and loads the next one on the place. */
+  /** Closes the store and opens the next one on the place. */
   async reopen(place: Place): Promise<Seam> {
     await this.store.close();
     return await Seam.open(place);

@@ -87,7 +87,10 @@ async function fenced(place: Place, off: number): Promise<void> {
   equal(await refused(seam.append(said("a", "later")), "store_fenced"), error);
   const again = await seam.reopen(place);
   equal(again.last, last);
-  deepEqual(await again.store.readTranscript({ workerId: parseWorkerId("a"), limit: 9 }), []);
+  deepEqual(
+    await again.store.readTranscript({ workerId: parseWorkerId("a"), from: 1, to: 9, keep: "last" }),
+    [],
+  );
   await again.append(said("a", "yes"));
   await sameTexts(place, again, [...seam.texts, ...again.texts]);
 }

@@ -1,21 +1,27 @@
 /**
- * Pages of events at the seam: from either end, bounded in items and bytes.
+ * Pages of events: from either end, bounded in bytes, of all or of one worker.
  *
  * @module
  */
 import { deepEqual, equal, ok } from "./assert.ts";
 import { limits } from "../src/core/limits.ts";
-import type { ReadEvents } from "../src/core/store.ts";
+import { parseWorkerId } from "../src/core/ids.ts";
+import type { ReadEvents, ReadRange, RuntimeStore } from "../src/core/store.ts";
 import { byteLength } from "../src/core/text.ts";
 import type { Place, Register } from "./place.ts";
-import { custom, said, Seam } from "./seam.ts";
+import { created, custom, said, Seam } from "./seam.ts";
+
+const a = parseWorkerId("a");
 
 /** Registers the tests. */
 export function seamEventTests(test: Register): void {
   test("readEvents() of an empty store gives none, and one past the last as the first", async (place) => {
     const { store } = await Seam.open(place);
-    for (const read of [{ limit: 5 }, { after: 0, limit: 5 }, { before: 3, limit: 5 }]) {
-      deepEqual(await store.readEvents(read), { events: [], firstEventId: 1 });
+    for (const keep of ["first", "last"] as const) {
+      for (const to of [0, 5]) {
+        const { events, firstEventId } = await store.readEvents({ from: 1, to, keep });
+        deepEqual([events, firstEventId], [[], 1]);
+      }
     }
   });
 
@@ -27,19 +33,19 @@ export function seamEventTests(test: Register): void {
   for (const [what, character] of [["one byte", "x"], ["three bytes", "字"]] as const) {
     test(`readEvents() ends a page by its bytes, forward, characters of ${what}`, async (place) => {
       const seam = await bigEvents(place, character);
-      for (let after = 3; after < seam.last;) {
-        const { events } = await seam.store.readEvents({ after, limit: 100 });
-        isPage(events, seam.texts.slice(after, after + events.length), events.slice(0, -1));
-        after += events.length;
+      for (let from = 4; from <= seam.last;) {
+        const { events, scanned } = await seam.store.readEvents({ from, to: seam.last, keep: "first" });
+        isPage(events, seam.texts.slice(from - 1, scanned), events.slice(0, -1));
+        from = scanned + 1;
       }
     });
 
     test(`readEvents() ends a page by its bytes, backward, characters of ${what}`, async (place) => {
       const seam = await bigEvents(place, character);
-      for (let before = seam.last + 1; before > 4;) {
-        const { events } = await seam.store.readEvents({ before, limit: 100 });
-        isPage(events, seam.texts.slice(before - 1 - events.length, before - 1), events.slice(1));
-        before -= events.length;
+      for (let to = seam.last; to >= 4;) {
+        const { events, scanned } = await seam.store.readEvents({ from: 1, to, keep: "last" });
+        isPage(events, seam.texts.slice(scanned - 1, to), events.slice(1));
+        to = scanned - 1;
       }
     });
   }
@@ -48,48 +54,74 @@ export function seamEventTests(test: Register): void {
     const seam = await Seam.start(place, "a");
     await seam.append(said("a", "\u0001".repeat(limits.contentBytesMax)));
     await seam.append(custom("small"));
-    deepEqual((await seam.store.readEvents({ after: 3, limit: 9 })).events, [seam.texts[3]]);
-    deepEqual((await seam.store.readEvents({ before: 5, limit: 1 })).events, [seam.texts[3]]);
+    deepEqual((await seam.store.readEvents({ from: 4, to: 5, keep: "first" })).events, [seam.texts[3]]);
+    deepEqual((await seam.store.readEvents({ from: 4, to: 4, keep: "last" })).events, [seam.texts[3]]);
   });
 
   test("readEvents() sees an event as soon as its append resolved", async (place) => {
     const seam = await Seam.start(place);
     for (let count = 1; count <= 20; count++) {
       await seam.append(custom(`note ${count}`));
-      deepEqual((await seam.store.readEvents({ limit: 1 })).events, seam.texts.slice(-1));
+      const range = { from: seam.last, to: seam.last, keep: "last" } as const;
+      deepEqual((await seam.store.readEvents(range)).events, seam.texts.slice(-1));
     }
+  });
+
+  for (const keep of ["first", "last"] as const) {
+    test(`readEvents() of a worker returns its events of all lives, keeping the ${keep}`, async (place) => {
+      const seam = await shared(place);
+      for (const limit of [undefined, 1, 7, 1_000]) {
+        const read = { from: 1, to: seam.last, keep, workerId: a, limit };
+        deepEqual(await inPages(seam.store, read), ofA(seam.texts));
+        const part = { ...read, from: 12, to: seam.last - 12 };
+        deepEqual(await inPages(seam.store, part), ofA(seam.texts.slice(11, -12)));
+      }
+      const nobody = { from: 1, to: seam.last, keep, workerId: parseWorkerId("nobody") };
+      deepEqual(await inPages(seam.store, nobody), []);
+    });
+  }
+
+  test("readEvents() of a worker ends a page by its bytes", async (place) => {
+    const seam = await bigEvents(place, "x");
+    const read = { from: 1, to: seam.last, keep: "first", workerId: a } as const;
+    const { events } = await seam.store.readEvents(read);
+    isPage(events, ofA(seam.texts).slice(0, events.length), events.slice(0, -1));
+    deepEqual(await inPages(seam.store, read), ofA(seam.texts));
+    deepEqual(await inPages(seam.store, { ...read, keep: "last" }), ofA(seam.texts));
   });
 
   test("readEvents() answers many readers at once", async (place) => {
     const seam = await Seam.start(place);
     await seam.append(...Array.from({ length: 50 }, (_, index) => custom(`note ${index}`)));
     const pages = await Promise.all(
-      Array.from({ length: 52 }, (_, after) => seam.store.readEvents({ after, limit: 1 })),
+      Array.from(
+        { length: 52 },
+        (_, index) => seam.store.readEvents({ from: index + 1, to: index + 1, keep: "first" }),
+      ),
     );
     deepEqual(pages.flatMap((page) => page.events), seam.texts);
   });
 }
 
-/** What to read of events 1 to 30, and the first and last that the page holds. */
-const ranges: readonly (readonly [string, ReadEvents, number, number])[] = [
-  ["the oldest", { after: 0, limit: 7 }, 1, 7],
-  ["those after an event", { after: 10, limit: 7 }, 11, 17],
-  ["fewer at the end", { after: 27, limit: 7 }, 28, 30],
-  ["none after the last", { after: 30, limit: 7 }, 31, 30],
-  ["none after one to come", { after: 99, limit: 7 }, 31, 30],
-  ["the newest", { limit: 7 }, 24, 30],
-  ["all, newest first asked", { limit: 1_000 }, 1, 30],
-  ["those before an event", { before: 20, limit: 7 }, 13, 19],
-  ["fewer at the beginning", { before: 4, limit: 7 }, 1, 3],
-  ["none before the first", { before: 1, limit: 7 }, 1, 0],
-  ["none before zero", { before: 0, limit: 7 }, 1, 0],
-  ["the newest before one to come", { before: 99, limit: 7 }, 24, 30],
-  ["a single one", { after: 14, limit: 1 }, 15, 15],
+/** Ranges of events 1 to 30, and the first and last event of the page. */
+const ranges: readonly (readonly [string, ReadRange, number, number])[] = [
+  ["the oldest", { from: 1, to: 7, keep: "first" }, 1, 7],
+  ["a range", { from: 11, to: 17, keep: "first" }, 11, 17],
+  ["fewer at the end", { from: 28, to: 34, keep: "first" }, 28, 30],
+  ["none after the last", { from: 31, to: 37, keep: "first" }, 31, 30],
+  ["none of a range that is empty", { from: 100, to: 30, keep: "first" }, 31, 30],
+  ["the newest", { from: 24, to: 30, keep: "last" }, 24, 30],
+  ["all, keeping the newest", { from: 1, to: 30, keep: "last" }, 1, 30],
+  ["a range, keeping the newest", { from: 13, to: 19, keep: "last" }, 13, 19],
+  ["the oldest, keeping the newest", { from: 1, to: 3, keep: "last" }, 1, 3],
+  ["none before the first", { from: 1, to: 0, keep: "last" }, 1, 0],
+  ["the newest of a range past the last", { from: 24, to: 98, keep: "last" }, 24, 30],
+  ["a single one", { from: 15, to: 15, keep: "first" }, 15, 15],
 ];
 
 async function gives(
   place: Place,
-  read: ReadEvents,
+  range: ReadRange,
   first: number,
   last: number,
   reopened: boolean,
@@ -97,15 +129,38 @@ async function gives(
   const seam = await Seam.start(place);
   await seam.append(...Array.from({ length: 28 }, (_, index) => custom(`note ${index}`)));
   const { store } = reopened ? await seam.reopen(place) : seam;
-  const { events, firstEventId } = await store.readEvents(read);
+  const { events, firstEventId, scanned } = await store.readEvents(range);
   equal(firstEventId, 1);
-  // A page may be short, where it is far from the cursor, but holds one if there is one.
-  const page = seam.texts.slice(first - 1, last);
-  equal(events.length > 0, page.length > 0);
-  deepEqual(
-    events,
-    read.after === undefined ? page.slice(-events.length || page.length) : page.slice(0, events.length),
-  );
+  deepEqual(events, seam.texts.slice(first - 1, last));
+  if (events.length > 0) equal(scanned, range.keep === "first" ? last : first);
+}
+
+/** Events of workers a and b in turn, the first life of a ended in between. */
+async function shared(place: Place): Promise<Seam> {
+  const seam = await Seam.start(place, "a", "b");
+  for (let count = 0; count < 20; count++) {
+    await seam.append(said("a", `a ${count}`), said("b", `b ${count}`), custom("of nobody"));
+    const end = [{ type: "worker.cancelled", workerId: a }, { type: "worker.purged", workerId: a }] as const;
+    if (count === 9) await seam.append(...end, created("a"));
+  }
+  return seam;
+}
+
+function ofA(texts: readonly string[]): string[] {
+  return texts.filter((text) => text.includes('"workerId":"a"'));
+}
+
+/** All events of a range, in as many pages as it takes, each in order. */
+async function inPages(store: RuntimeStore, read: ReadEvents): Promise<string[]> {
+  const texts: string[] = [];
+  let { from, to } = read;
+  while (from <= to) {
+    const { events, scanned } = await store.readEvents({ ...read, from, to });
+    ok(scanned >= from && scanned <= to, `from ${from} to ${to}, ${scanned} was examined`);
+    if (read.keep === "first") [from] = [scanned + 1, texts.push(...events)];
+    else [to] = [scanned - 1, texts.unshift(...events)];
+  }
+  return texts;
 }
 
 async function bigEvents(place: Place, character: string): Promise<Seam> {

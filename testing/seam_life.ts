@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deepEqual, equal } from "./assert.ts";
+import { deepEqual, equal, fail } from "./assert.ts";
 import { parseWorkerId } from "../src/core/ids.ts";
 import { takeSnapshot } from "../src/core/snapshots.ts";
 import { type Place, refused, type Register } from "./place.ts";
@@ -12,27 +12,42 @@ import { created, custom, said, Seam } from "./seam.ts";
 
 /** Registers the tests. */
 export function seamLifeTests(test: Register): void {
-  test("RuntimeStore tells its runtime and what it supports", async (place) => {
-    const store = await place.store();
+  test("RuntimeStore has its runtime and its capabilities before it is open", async (place) => {
+    const store = await Promise.resolve(place.store());
     equal(store.runtimeId, place.runtimeId);
     equal(typeof store.supports.persistent, "boolean");
     equal(typeof store.supports.exclusive, "boolean");
   });
 
-  test("load() gives nothing of a new place", async (place) => {
+  test("acquire() pushes nothing of a new place", async (place) => {
     const seam = await Seam.open(place);
     deepEqual([seam.through, seam.loaded], [0, []]);
   });
 
-  test("load() gives nothing when a new place was opened and closed", async (place) => {
-    await (await place.store()).close();
+  test("acquire() pushes nothing when a new place was opened and closed", async (place) => {
+    await (await Seam.open(place)).store.close();
     const seam = await Seam.open(place);
     deepEqual([seam.through, seam.loaded], [0, []]);
   });
 
-  test("opening refuses a second store with store_locked where it is exclusive", secondStore);
+  test("acquire() throws store_locked for a second store where it is exclusive", secondStore);
+  test("acquire() releases everything when the host rejects an event", async (place) => {
+    const first = await Seam.start(place);
+    await first.store.close();
+    const seam = new Seam(place.store());
+    const fault = new Error("the host rejects it");
+    const reject = () => {
+      throw fault;
+    };
+    await seam.store.acquire({ ...seam.host, restore: reject, replay: reject }).then(
+      () => fail("an opening that the host rejected succeeded"),
+      () => {},
+    );
+    equal((await Seam.open(place)).last, 2);
+  });
+
   test("close() lets the next store in", async (place) => {
-    for (let count = 0; count < 3; count++) await (await place.store()).close();
+    for (let count = 0; count < 3; count++) await (await Seam.open(place)).store.close();
   });
 
   test("close() does nothing when repeated", async (place) => {
@@ -46,11 +61,14 @@ export function seamLifeTests(test: Register): void {
     const second = await first.reopen(place);
     await first.store.close();
     await second.append(custom("still open"));
-    if (second.store.supports.exclusive) await refused(() => place.store(), "store_locked");
+    if (second.store.supports.exclusive) await refused(() => Seam.open(place), "store_locked");
   });
 
-  test("close() before load() is allowed", async (place) => {
-    await (await place.store()).close();
+  test("close() before acquire() is allowed, and leaves the place alone", async (place) => {
+    const seam = await Seam.start(place);
+    await place.store().close();
+    if (seam.store.supports.exclusive) await refused(() => Seam.open(place), "store_locked");
+    await seam.append(custom("still open"));
   });
 
   test("flush() resolves, with and without something to write", async (place) => {
@@ -82,10 +100,10 @@ export function seamLifeTests(test: Register): void {
 const a = parseWorkerId("a");
 
 const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
-  load: ({ store, ledger }) => store.load({ view: ledger, notice: () => {}, lost: () => {} }),
+  acquire: (seam) => seam.store.acquire(seam.host),
   append: (seam) => seam.append(created("b")),
-  readEvents: ({ store }) => store.readEvents({ after: 0, limit: 10 }),
-  readTranscript: ({ store }) => store.readTranscript({ workerId: a, after: 0, limit: 10 }),
+  readEvents: ({ store }) => store.readEvents({ from: 1, to: 10, keep: "first" }),
+  readTranscript: ({ store }) => store.readTranscript({ workerId: a, from: 1, to: 10, keep: "first" }),
   saveSnapshot: ({ store, ledger }) => store.saveSnapshot(takeSnapshot(ledger)),
   prune: ({ store }) => store.prune({ through: 1, dryRun: true }),
   flush: ({ store }) => store.flush(),
@@ -94,10 +112,10 @@ const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
 async function secondStore(place: Place): Promise<void> {
   const first = await Seam.start(place);
   if (!first.store.supports.exclusive) return;
-  const { details } = await refused(() => place.store(), "store_locked");
+  const { details } = await refused(() => Seam.open(place), "store_locked");
   equal(typeof details.owner, "string");
-  await refused(() => place.store(), "store_locked");
-  // Being asked did the first one no harm.
+  await refused(() => Seam.open(place), "store_locked");
+  // The attempts have no effect on the first one.
   await first.append(custom("mine"));
   const again = await first.reopen(place);
   equal(again.last, 3);

@@ -60,7 +60,12 @@ export function seamPruneTests(test: Register): void {
     const again = await seam.reopen(place);
     deepEqual([...again.ledger.workers()], [...seam.ledger.workers()]);
     await again.append(said("a", "behind"));
-    const page = await again.store.readTranscript({ workerId: parseWorkerId("a"), after: 0, limit: 1_000 });
+    const page = await again.store.readTranscript({
+      workerId: parseWorkerId("a"),
+      from: 1,
+      to: 1_000,
+      keep: "first",
+    });
     equal(page.length, 41);
   });
 }
@@ -80,10 +85,13 @@ async function filled(place: Place): Promise<Seam> {
 }
 
 async function holdsFrom(seam: Seam, firstEventId: number, texts: readonly string[]): Promise<void> {
-  equal((await seam.store.readEvents({ limit: 1 })).firstEventId, firstEventId);
+  equal(await seam.firstEventId(), firstEventId);
   deepEqual(await seam.log(), texts.slice(firstEventId - 1));
   if (firstEventId === 1) return;
-  deepEqual((await seam.store.readEvents({ before: firstEventId, limit: 9 })).events, []);
-  const { details } = await refused(seam.store.readEvents({ after: 0, limit: 1 }), "cursor_expired");
+  deepEqual((await seam.store.readEvents({ from: 1, to: firstEventId - 1, keep: "last" })).events, []);
+  const { details } = await refused(
+    seam.store.readEvents({ from: 1, to: 1, keep: "first" }),
+    "cursor_expired",
+  );
   deepEqual(details, { after: 0, firstEventId });
 }

@@ -40,7 +40,7 @@ export function seamPurgeTests(test: Register): void {
     test(`append() of a purge leaves the id to another worker, ${what}`, async (place) => {
       const seam = await Seam.start(place, "a", "b");
       await seam.append(said("a", "old 1"), said("a", "old 2"), said("a", "old 3"));
-      await seam.store.readTranscript({ workerId: a, limit: 1 });
+      await seam.store.readTranscript({ workerId: a, from: 3, to: 3, keep: "last" });
       const events = [...purged, created("a"), said("a", "new 1"), said("b", "other"), said("a", "new 2")];
       if (inOneBatch) await seam.append(...events);
       else for (const event of events) await seam.append(event);
@@ -73,8 +73,8 @@ async function holds(
   deepEqual(log.slice(-seam.texts.length), seam.texts);
   for (const next of [() => Promise.resolve(seam), () => seam.reopen(place)]) {
     const each = await next();
-    deepEqual(await each.store.readTranscript({ workerId: a, after: 0, limit: 9 }), ofA);
-    deepEqual(await each.store.readTranscript({ workerId: b, limit: 9 }), ofB);
+    deepEqual(await each.store.readTranscript({ workerId: a, from: 1, to: 9, keep: "first" }), ofA);
+    deepEqual(await each.store.readTranscript({ workerId: b, from: 1, to: 9, keep: "last" }), ofB);
     deepEqual(await each.log(), log);
   }
 }

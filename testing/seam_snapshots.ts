@@ -7,7 +7,7 @@
 import { deepEqual, equal, ok } from "./assert.ts";
 import type { Ledger } from "../src/core/ledger.ts";
 import { takeSnapshot } from "../src/core/snapshots.ts";
-import type { Snapshot } from "../src/core/store.ts";
+import type { LoadedSnapshot, Snapshot } from "../src/core/store.ts";
 import type { Register } from "./place.ts";
 import { created, custom, said, Seam } from "./seam.ts";
 
@@ -70,21 +70,25 @@ export function seamSnapshotTests(test: Register): void {
     deepEqual(stateOf(again.ledger), stateOf(seam.ledger));
   });
 
-  test("load() gives a snapshot as it was saved, if it gives one", async (place) => {
+  test("acquire() pushes a snapshot as it was saved, if it pushes one", async (place) => {
     const seam = await Seam.start(place, "a", "日本語", "b");
     await seam.append(said("a", "one"));
     const saved = takeSnapshot(seam.ledger);
     const parts = [...takeSnapshot(seam.ledger).workers];
     await seam.store.saveSnapshot(saved);
     await seam.store.close();
-    const { snapshot } = await (await place.store()).load({
-      view: seam.ledger,
-      notice: () => {},
-      lost: () => {},
+    const next = new Seam(place.store());
+    let snapshot: LoadedSnapshot | undefined;
+    await next.store.acquire({
+      ...next.host,
+      restore: (loaded) => void (snapshot = loaded),
+      replay: () => {},
     });
-    if (snapshot === undefined) return;
-    deepEqual([snapshot.through, snapshot.runtimeJson], [saved.through, saved.runtimeJson]);
-    deepEqual([...snapshot.workers], parts.map((part) => part.json));
+    deepEqual(
+      snapshot && [snapshot.through, snapshot.runtimeJson],
+      snapshot && [saved.through, saved.runtimeJson],
+    );
+    deepEqual(snapshot && [...snapshot.workers], snapshot && parts.map((part) => part.json));
     ok(parts.length === 3);
   });
 }

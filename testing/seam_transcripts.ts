@@ -6,7 +6,7 @@
 import { deepEqual, ok } from "./assert.ts";
 import { parseWorkerId } from "../src/core/ids.ts";
 import { limits } from "../src/core/limits.ts";
-import type { ReadEvents } from "../src/core/store.ts";
+import type { ReadRange } from "../src/core/store.ts";
 import { byteLength } from "../src/core/text.ts";
 import type { Place, Register } from "./place.ts";
 import { custom, said, Seam } from "./seam.ts";
@@ -23,25 +23,27 @@ export function seamTranscriptTests(test: Register): void {
 
   test("readTranscript() gives none of a worker without one", async (place) => {
     const { store } = await Seam.start(place, "a");
-    deepEqual(await store.readTranscript({ workerId: a, limit: 5 }), []);
-    deepEqual(await store.readTranscript({ workerId: parseWorkerId("nobody"), after: 0, limit: 5 }), []);
+    deepEqual(await store.readTranscript({ workerId: a, from: 1, to: 5, keep: "last" }), []);
+    const workerId = parseWorkerId("nobody");
+    deepEqual(await store.readTranscript({ workerId, from: 1, to: 5, keep: "first" }), []);
   });
 
   test("readTranscript() ends a page by its bytes, forward", async (place) => {
     const { seam, texts } = await bigEntries(place);
-    for (let after = 0; after < texts.length;) {
-      const page = await seam.store.readTranscript({ workerId: a, after, limit: 100 });
-      isPage(page, texts.slice(after, after + page.length), page.slice(0, -1));
-      after += page.length;
+    for (let from = 1; from <= texts.length;) {
+      const range = { from, to: texts.length, keep: "first" } as const;
+      const page = await seam.store.readTranscript({ workerId: a, ...range });
+      isPage(page, texts.slice(from - 1, from - 1 + page.length), page.slice(0, -1));
+      from += page.length;
     }
   });
 
   test("readTranscript() ends a page by its bytes, backward", async (place) => {
     const { seam, texts } = await bigEntries(place);
-    for (let before = texts.length + 1; before > 1;) {
-      const page = await seam.store.readTranscript({ workerId: a, before, limit: 100 });
-      isPage(page, texts.slice(before - 1 - page.length, before - 1), page.slice(1));
-      before -= page.length;
+    for (let to = texts.length; to >= 1;) {
+      const page = await seam.store.readTranscript({ workerId: a, from: 1, to, keep: "last" });
+      isPage(page, texts.slice(to - page.length, to), page.slice(1));
+      to -= page.length;
     }
   });
 
@@ -53,8 +55,9 @@ export function seamTranscriptTests(test: Register): void {
       await seam.append(...lines, said("b", "between"));
       texts.push(...seam.texts.slice(-26, -1));
     }
-    for (let after = 0; after < texts.length; after += 7) {
-      deepEqual(await seam.store.readTranscript({ workerId: a, after, limit: 1 }), [texts[after]]);
+    for (let seq = 1; seq <= texts.length; seq += 7) {
+      const range = { from: seq, to: seq, keep: "first" } as const;
+      deepEqual(await seam.store.readTranscript({ workerId: a, ...range }), [texts[seq - 1]]);
     }
   });
 
@@ -62,34 +65,35 @@ export function seamTranscriptTests(test: Register): void {
     const seam = await Seam.start(place, "a");
     for (let count = 1; count <= 20; count++) {
       await seam.append(said("a", `line ${count}`));
-      deepEqual(await seam.store.readTranscript({ workerId: a, limit: 1 }), seam.texts.slice(-1));
+      const range = { from: count, to: count, keep: "last" } as const;
+      deepEqual(await seam.store.readTranscript({ workerId: a, ...range }), seam.texts.slice(-1));
     }
   });
 }
 
-/** What to read of entries 1 | 2 3 4 | 5 | 6 7 | 8, and which of the events 0 to 4 hold the page. */
-const ranges: readonly (readonly [string, ReadEvents, readonly number[]])[] = [
-  ["all, forward", { after: 0, limit: 100 }, [0, 1, 2, 3, 4]],
-  ["all, backward", { limit: 100 }, [0, 1, 2, 3, 4]],
-  ["the event of a single entry", { after: 0, limit: 1 }, [0]],
-  ["the event that the cursor lies within", { after: 2, limit: 1 }, [1]],
-  ["the events that a page begins and ends within", { after: 3, limit: 3 }, [1, 2, 3]],
-  ["the event that a page ends before", { after: 1, limit: 3 }, [1]],
-  ["the newest", { limit: 1 }, [4]],
-  ["the newest, from within an event", { limit: 2 }, [3, 4]],
-  ["those before a cursor within an event", { before: 7, limit: 1 }, [3]],
-  ["those before a cursor, from within an event", { before: 6, limit: 2 }, [1, 2]],
-  ["fewer at the beginning", { before: 2, limit: 5 }, [0]],
-  ["fewer at the end", { after: 7, limit: 5 }, [4]],
-  ["none after the last", { after: 8, limit: 5 }, []],
-  ["none after one to come", { after: 99, limit: 5 }, []],
-  ["none before the first", { before: 1, limit: 5 }, []],
-  ["the newest before one to come", { before: 99, limit: 1 }, [4]],
+/** Ranges of entries 1 | 2 3 4 | 5 | 6 7 | 8, and which of the events 0 to 4 hold the page. */
+const ranges: readonly (readonly [string, ReadRange, readonly number[]])[] = [
+  ["all, keeping the first", { from: 1, to: 100, keep: "first" }, [0, 1, 2, 3, 4]],
+  ["all, keeping the last", { from: 1, to: 8, keep: "last" }, [0, 1, 2, 3, 4]],
+  ["the event of a single entry", { from: 1, to: 1, keep: "first" }, [0]],
+  ["the event that contains the range", { from: 3, to: 3, keep: "first" }, [1]],
+  ["the events in which a range begins and ends", { from: 4, to: 6, keep: "first" }, [1, 2, 3]],
+  ["the event with which a range ends", { from: 2, to: 4, keep: "first" }, [1]],
+  ["the newest", { from: 8, to: 8, keep: "last" }, [4]],
+  ["the newest, from within an event", { from: 7, to: 8, keep: "last" }, [3, 4]],
+  ["a range that ends within an event", { from: 6, to: 6, keep: "last" }, [3]],
+  ["a range from within an event", { from: 4, to: 5, keep: "last" }, [1, 2]],
+  ["the oldest, keeping the last", { from: 1, to: 1, keep: "last" }, [0]],
+  ["fewer at the end", { from: 8, to: 12, keep: "first" }, [4]],
+  ["none after the last", { from: 9, to: 13, keep: "first" }, []],
+  ["none of a range that is empty", { from: 100, to: 8, keep: "first" }, []],
+  ["none before the first", { from: 1, to: 0, keep: "last" }, []],
+  ["the newest of a range past the last", { from: 8, to: 98, keep: "last" }, [4]],
 ];
 
 async function gives(
   place: Place,
-  read: ReadEvents,
+  range: ReadRange,
   events: readonly number[],
   how: "written" | "flushed" | "reopened",
 ): Promise<void> {
@@ -100,7 +104,7 @@ async function gives(
   const texts = seam.texts.filter((text) => text.includes('"workerId":"a"') && text.includes('"entries"'));
   if (how === "flushed") await seam.store.flush();
   if (how === "reopened") seam = await seam.reopen(place);
-  const page = await seam.store.readTranscript({ workerId: a, ...read });
+  const page = await seam.store.readTranscript({ workerId: a, ...range });
   deepEqual(page, events.map((index) => texts[index]));
 }
 

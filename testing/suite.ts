@@ -28,11 +28,8 @@ import { seamTranscriptTests } from "./seam_transcripts.ts";
 
 /** Where one test has its stores: a directory, a database, a variable. */
 export interface StorePlace {
-  /**
-   * Opens a store of the runtime on this place; the next one, once the last
-   * was closed, finds what that one kept.
-   */
-  open(): Promise<RuntimeStore>;
+  /** Creates a store of the runtime on this place. It finds what closed stores of the place have kept. */
+  store(): RuntimeStore;
   /** Removes the place and all it holds. The suite has closed its stores by then. */
   remove(): Promise<void>;
 }

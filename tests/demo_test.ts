@@ -87,7 +87,7 @@ processTest("demo does every file exactly once, though its process is killed hal
 
   // Not only by its own word.
   const [runtimeId = ""] = [...Deno.readDirSync(join(out, "runtimes"))].map(({ name }) => name);
-  await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root: out, runtimeId }) });
+  await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root: out, runtimeId }) });
   const { workers, usage } = runtime.overview();
   assertEquals([workers.total, workers.busy, usage.requests], [files.size, 0, files.size]);
   const texts: string[] = [];

@@ -33,7 +33,7 @@ function register(name: string, concerns: RegExp, config?: string): void {
         Deno.writeTextFileSync(layout.config, config);
       }
       return {
-        open: () => FsRuntimeStore.open({ root, runtimeId }),
+        store: () => new FsRuntimeStore({ root, runtimeId }),
         remove: () => Deno.remove(root, { recursive: true }),
       };
     },

@@ -9,7 +9,7 @@ testRuntimeStore({
   open: (runtimeId) => {
     const storage = new MemoryStorage();
     return {
-      open: () => new Promise((resolve) => resolve(new MemoryRuntimeStore({ runtimeId, storage }))),
+      store: () => new MemoryRuntimeStore({ runtimeId, storage }),
       remove: () => Promise.resolve(storage.runtimes.clear()),
     };
   },

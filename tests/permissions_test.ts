@@ -88,7 +88,7 @@ processTest("FsRuntimeStore takes a relative root with permission for it alone",
 });
 
 processTest(
-  "FsRuntimeStore.open() names what a link leads to when only the link is allowed",
+  "FsRuntimeStore.acquire() names what a link leads to when only the link is allowed",
   async (root) => {
     Deno.mkdirSync(`${root}/real`);
     Deno.symlinkSync("real", `${root}/link`);
@@ -111,7 +111,7 @@ const missing: readonly { readonly flags: (root: string) => string[]; readonly f
 for (const { flags, flag } of missing) {
   const given = flags("ROOT").join(" ") || "no flag";
   processTest(
-    `FsRuntimeStore.open() throws store_permission that names ${flag} under ${given}`,
+    `FsRuntimeStore.acquire() throws store_permission that names ${flag} under ${given}`,
     async (root) => {
       const { code, details, cause, message } = await underFlags("fs", root, ...flags(root));
       assertEquals([code, cause], ["store_permission", "NotCapable"]);
@@ -122,26 +122,29 @@ for (const { flags, flag } of missing) {
   );
 }
 
-processTest("FsRuntimeStore.open() takes no store for a new one because reading is ignored", async (root) => {
-  await underFlags("fs", root, `--allow-read=${root}`, `--allow-write=${root}`);
-  const names = (): string[] =>
-    [...Deno.readDirSync(`${root}/runtimes/local/events`)].map(({ name }) => name).sort();
-  const identity = Deno.readTextFileSync(`${root}/runtimes/local/runtime.json`);
-  const before = names();
-  const { code } = await underFlags("fs", root, `--ignore-read=${root}`, `--allow-write=${root}`);
-  assert(
-    ["store_permission", "store_missing", "store_io", "store_locked"].includes(String(code)),
-    String(code),
-  );
-  assertEquals(Deno.readTextFileSync(`${root}/runtimes/local/runtime.json`), identity);
-  assertEquals(names(), before);
-  // And what was there is there.
-  const { contents, epoch } = await underFlags("fs", root, `--allow-read=${root}`, `--allow-write=${root}`);
-  assertEquals([contents, epoch], [["hello", "hello"], 4]);
-});
+processTest(
+  "FsRuntimeStore.acquire() takes no store for a new one because reading is ignored",
+  async (root) => {
+    await underFlags("fs", root, `--allow-read=${root}`, `--allow-write=${root}`);
+    const names = (): string[] =>
+      [...Deno.readDirSync(`${root}/runtimes/local/events`)].map(({ name }) => name).sort();
+    const identity = Deno.readTextFileSync(`${root}/runtimes/local/runtime.json`);
+    const before = names();
+    const { code } = await underFlags("fs", root, `--ignore-read=${root}`, `--allow-write=${root}`);
+    assert(
+      ["store_permission", "store_missing", "store_io", "store_locked"].includes(String(code)),
+      String(code),
+    );
+    assertEquals(Deno.readTextFileSync(`${root}/runtimes/local/runtime.json`), identity);
+    assertEquals(names(), before);
+    // And what was there is there.
+    const { contents, epoch } = await underFlags("fs", root, `--allow-read=${root}`, `--allow-write=${root}`);
+    assertEquals([contents, epoch], [["hello", "hello"], 4]);
+  },
+);
 
 processTest(
-  "FsRuntimeStore.open() takes no store for a new one because only its identity is ignored",
+  "FsRuntimeStore.acquire() takes no store for a new one because only its identity is ignored",
   async (root) => {
     const flags = [`--allow-read=${root}`, `--allow-write=${root}`];
     await underFlags("fs", root, ...flags);

@@ -80,8 +80,10 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "every acknowledged command survives SIGKILL exactly once, 25 kills in a row, seed 2": ["run"],
   },
   "tests/fs/place/lock_test.ts": {
-    "FsRuntimeStore.open() throws store_locked while another process has the store open": ["run"],
-    "FsRuntimeStore.open() in another process throws store_locked while this one has the store open": ["run"],
+    "FsRuntimeStore.acquire() throws store_locked while another process has the store open": ["run"],
+    "FsRuntimeStore.acquire() in another process throws store_locked while this one has the store open": [
+      "run",
+    ],
   },
   "tests/mutants/mutants_test.ts": {
     "mutationsOf() finds every kind in the sources": ["env"],
@@ -89,17 +91,21 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
   },
   "tests/permissions_test.ts": {
     "FsRuntimeStore takes a relative root with permission for it alone": ["run"],
-    "FsRuntimeStore.open() names what a link leads to when only the link is allowed": ["run"],
+    "FsRuntimeStore.acquire() names what a link leads to when only the link is allowed": ["run"],
     "FsRuntimeStore works with read and write of its root, and nothing else": ["run"],
     "FsRuntimeStore creates its root below a directory it may not see, if it may make it": ["run"],
     "FsRuntimeStore takes a root relative to the working directory": ["run"],
-    "FsRuntimeStore.open() throws store_permission that names --allow-read under no flag": ["run"],
-    "FsRuntimeStore.open() throws store_permission that names --allow-write under --allow-read=ROOT": ["run"],
-    "FsRuntimeStore.open() throws store_permission that names --allow-read under --allow-write=ROOT": ["run"],
-    "FsRuntimeStore.open() throws store_permission that names --allow-write under --allow-read=ROOT --allow-write=ROOT/other":
+    "FsRuntimeStore.acquire() throws store_permission that names --allow-read under no flag": ["run"],
+    "FsRuntimeStore.acquire() throws store_permission that names --allow-write under --allow-read=ROOT": [
+      "run",
+    ],
+    "FsRuntimeStore.acquire() throws store_permission that names --allow-read under --allow-write=ROOT": [
+      "run",
+    ],
+    "FsRuntimeStore.acquire() throws store_permission that names --allow-write under --allow-read=ROOT --allow-write=ROOT/other":
       ["run"],
-    "FsRuntimeStore.open() takes no store for a new one because reading is ignored": ["run"],
-    "FsRuntimeStore.open() takes no store for a new one because only its identity is ignored": ["run"],
+    "FsRuntimeStore.acquire() takes no store for a new one because reading is ignored": ["run"],
+    "FsRuntimeStore.acquire() takes no store for a new one because only its identity is ignored": ["run"],
     "the core and the memory store work with no permission at all": ["run"],
     "importing fs_store.ts needs no permission": ["run"],
     "the module graph of mod.ts holds nothing of the file system": ["run"],

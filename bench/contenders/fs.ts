@@ -10,7 +10,7 @@ import { openLibrary } from "./library.ts";
 
 /** The file system store. */
 export const fsContender: Contender = {
-  open: async (directory) => openLibrary(await FsRuntimeStore.open({ root: directory, runtimeId: "bench" })),
+  open: (directory) => openLibrary(new FsRuntimeStore({ root: directory, runtimeId: "bench" })),
 };
 
 /** The file system store with durability `written`. */

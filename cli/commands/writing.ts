@@ -25,5 +25,5 @@ export async function openToWrite(location: StoreLocation): Promise<Runtime> {
       `a store must lie in ${wanted}; move it there first`,
     );
   }
-  return await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId, create: false }) });
+  return await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId, create: false }) });
 }

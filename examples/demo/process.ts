@@ -39,7 +39,7 @@ async function main(
   [directory = "", root = "", runtimeId = "", times = ""]: readonly string[],
 ): Promise<void> {
   const { files } = await findFiles(directory);
-  await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId }) });
+  await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId }) });
   const { epoch, lastEventId } = runtime.overview();
   say({ type: "opened", epoch, lastEventId });
   const answer = answering(Number(times));

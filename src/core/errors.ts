@@ -109,6 +109,12 @@ export function withSpot(error: unknown, spotOf: (eventId: number) => FileSpot |
   return new RuntimeError("store_corrupt", message, { ...error.details, ...spot }, { cause: error });
 }
 
+/** The error of a store that is used after it was closed. */
+export function storeClosed(runtimeId: string): RuntimeError<"runtime_closed"> {
+  const message = `Cannot use store of runtime ${JSON.stringify(runtimeId)}: it is closed`;
+  return new RuntimeError("runtime_closed", message, { runtimeId });
+}
+
 /** An `invalid_request` for `action`, with what is wrong about it. */
 export function invalidRequest(action: string, ...issues: string[]): RuntimeError<"invalid_request"> {
   return new RuntimeError("invalid_request", `Cannot ${action}: ${issues.join("; ")}`, { issues });

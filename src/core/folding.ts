@@ -4,23 +4,22 @@
  * @module
  */
 import type { Notice } from "./diagnostics.ts";
-import type { RuntimeError } from "./errors.ts";
+import { type RuntimeError, withSpot } from "./errors.ts";
 import type { RuntimeId } from "./ids.ts";
 import { Ledger } from "./ledger.ts";
+import { unknownEvents } from "./opening.ts";
 import { restoreSnapshot } from "./snapshots.ts";
-import type { SourceHost } from "./source.ts";
-import type { LoadedSnapshot } from "./store.ts";
+import type { LoadedSnapshot, RuntimeStore, StoreHost } from "./store.ts";
 
-/** Folds what a source pushes. */
-export class Folding implements SourceHost {
+/** Folds what a store or a source pushes. */
+export class Folding implements StoreHost {
   /** The state. */
   readonly view: Ledger;
-  /** Number of events of types that this version does not know. */
-  unknownCount = 0;
   /** Receives diagnostics. */
   readonly notice: (notice: Notice) => void;
-  /** Receives the error of a lost source. */
+  /** Receives the error of a lost store. */
   readonly lost: (error: RuntimeError) => void;
+  #unknownCount = 0;
 
   /** The state before the first event. */
   constructor(
@@ -33,6 +32,20 @@ export class Folding implements SourceHost {
     this.lost = lost;
   }
 
+  /** Opens a store or a source. Locates errors, and reports events of unknown types. */
+  async load<Info>(
+    store: Pick<RuntimeStore, "spotOf">,
+    open: (host: StoreHost) => Promise<Info>,
+  ): Promise<Info> {
+    try {
+      const info = await open(this);
+      if (this.#unknownCount > 0) this.notice(unknownEvents(this.#unknownCount));
+      return info;
+    } catch (error) {
+      throw withSpot(error, (eventId) => store.spotOf?.(eventId));
+    }
+  }
+
   /** Replaces the state. */
   restore(snapshot: LoadedSnapshot): void {
     restoreSnapshot(this.view, snapshot);
@@ -40,6 +53,6 @@ export class Folding implements SourceHost {
 
   /** Folds events. */
   replay(texts: readonly string[]): void {
-    this.unknownCount += this.view.replay(texts);
+    this.#unknownCount += this.view.replay(texts);
   }
 }

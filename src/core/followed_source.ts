@@ -5,11 +5,10 @@
  * @module
  */
 import type { DiagnosticLog } from "./diagnostics.ts";
-import { type RuntimeError, withSpot } from "./errors.ts";
+import type { RuntimeError } from "./errors.ts";
 import { Folding } from "./folding.ts";
 import { isFinal } from "./group_commit.ts";
 import type { Ledger } from "./ledger.ts";
-import { unknownEvents } from "./opening.ts";
 import { Operations } from "./operations.ts";
 import type { ReadContext } from "./reads.ts";
 import type { RuntimeSource } from "./source.ts";
@@ -66,13 +65,8 @@ export class FollowedSource implements ReadContext {
 
   /** Loads the source. */
   async load(): Promise<void> {
-    try {
-      this.#displayName = (await this.store.load(this.#folding)).displayName;
-    } catch (error) {
-      throw withSpot(error, (eventId) => this.store.spotOf?.(eventId));
-    }
-    const { unknownCount } = this.#folding;
-    if (unknownCount > 0) this.diagnostics.add(unknownEvents(unknownCount));
+    const { displayName } = await this.#folding.load(this.store, (host) => this.store.load(host));
+    this.#displayName = displayName;
   }
 
   /** Reads what was added. */

@@ -31,7 +31,7 @@ export interface RuntimeReaderOptions {
  * import { assertEquals } from "@std/assert";
  *
  * const root = await Deno.makeTempDir();
- * await using owner = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * await using owner = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
  * await owner.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
  *
  * const source = new FsRuntimeSource({ root, runtimeId: "local" });

@@ -9,13 +9,13 @@ import { type EventEntry, parseEvents, type RuntimeEvent, type TranscriptAppende
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { WorkerState } from "./state.ts";
-import type { RuntimeStore } from "./store.ts";
+import type { ReadRange, ReadTranscript, RuntimeStore } from "./store.ts";
 import { fittingCount, Utf8Sum } from "./text.ts";
 
 /** Keeps the events and transcripts that pages are read from. */
 export type PageStore = Pick<RuntimeStore, "readEvents" | "readTranscript" | "spotOf">;
 
-/** Position of a page. At most one of `after` and `before`; neither gives the newest items. */
+/** Position and size of a page. At most one of `after` and `before`; neither gives the newest items. */
 export interface PageOptions {
   /** Items after this event id (or sequence), oldest first. */
   readonly after?: number | undefined;
@@ -61,12 +61,13 @@ export interface TranscriptPage extends Page<TranscriptEntry> {
   readonly length: number;
 }
 
-/** A page to read, checked. */
-export type PageRange =
-  | { readonly after: number; readonly before?: never; readonly limit: number }
-  | { readonly before: number; readonly after?: never; readonly limit: number };
+/** The range of a page, and its maximum number of items. */
+export interface PageRange extends ReadRange {
+  /** At most this many items. */
+  readonly limit: number;
+}
 
-/** Checks the position of a page; `length` is the number of the newest item. Throws `invalid_request`. */
+/** Resolves the range of a page; `length` is the newest item's number. Throws `invalid_request`. */
 export function pageRange(options: PageOptions, length: number, action: string): PageRange {
   const { after, before, limit = limits.pageItemsDefault } = options;
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > limits.pageItemsMax) {
@@ -77,92 +78,59 @@ export function pageRange(options: PageOptions, length: number, action: string):
       throw invalidRequest(action, `cursor: a count from 0 is needed, not ${cursor}`);
     }
   }
-  if (after === undefined) return { before: Math.min(before ?? length + 1, length + 1), limit };
+  if (after === undefined) {
+    const to = Math.min(Math.max(0, (before ?? Infinity) - 1), length);
+    return { from: Math.max(1, to - limit + 1), to, keep: "last", limit };
+  }
   if (before !== undefined) throw invalidRequest(action, "after and before cannot both be given");
-  return { after, limit };
+  return { from: after + 1, to: Math.min(after + limit, length), keep: "first", limit };
 }
 
-/**
- * Reads a page of all events or of one worker's, which are filtered after
- * parsing so that stores need no index. Reads as many pages of the store as
- * needed; the result, too, is bounded by `limits.pageBytesMax`.
- */
+/** Reads a page of all events or of one worker's, bounded by `limits.pageBytesMax`. It may be short, even empty. */
 export async function readEventPage(
   store: PageStore,
   lastEventId: number,
   range: PageRange,
   workerId: WorkerId | undefined,
 ): Promise<EventPage> {
-  const forward = range.after !== undefined;
-  const items: RuntimeEvent[] = [];
-  let cursor = forward ? range.after : range.before;
-  let isFull = false;
-  let firstEventId = 1;
-  const itemBytes = new Utf8Sum();
-  const scannedBytes = new Utf8Sum();
-  const { pageBytesMax, pageScanBytesMax } = limits;
-  // Another page of the store is read while this fits.
-  const scanMax = workerId === undefined ? pageBytesMax / 2 : pageScanBytesMax - pageBytesMax;
-  for (let more = true; more;) {
-    const limit = workerId === undefined ? range.limit - items.length : limits.pageItemsMax;
-    const page = await store.readEvents(forward ? { after: cursor, limit } : { before: cursor, limit });
-    firstEventId = page.firstEventId;
-    const texts = forward ? page.events : page.events.toReversed();
-    for (const [index, event] of parsed(store, texts).entries()) {
-      // A store may know of events a moment before the state does.
-      const text = texts[index] ?? "";
-      if (event.id > lastEventId) break;
-      if (workerId === undefined || isOf(event, workerId)) {
-        itemBytes.add(text);
-        isFull = items.length > 0 && !itemBytes.fits(pageBytesMax);
-        if (isFull) break;
-        items.push(event);
-      }
-      cursor = event.id;
-      scannedBytes.add(text);
-      if (items.length === range.limit) break;
-    }
-    const atEnd = forward ? cursor >= lastEventId : cursor <= firstEventId;
-    more = !atEnd && !isFull && page.events.length > 0 && items.length < range.limit &&
-      scannedBytes.fits(scanMax);
-  }
-  if (!forward) items.reverse();
-  const newest = forward ? cursor : Math.max(range.before - 1, firstEventId - 1);
-  const oldest = forward ? Math.min(range.after, lastEventId) + 1 : cursor;
-  return {
-    items,
-    next: newest < lastEventId ? newest : null,
-    previous: oldest > firstEventId ? oldest : null,
-    firstEventId,
-    lastEventId,
-  };
-}
-
-/** Parses event texts from a store. Throws `store_corrupt`, naming the location. */
-function parsed(store: PageStore, texts: readonly string[]): RuntimeEvent[] {
+  const { from, to, keep, limit } = range;
+  const isForward = keep === "first";
+  // Any number of events may precede those of one worker.
+  const wide = isForward ? { from, to: lastEventId } : { from: 1, to };
+  const read = workerId === undefined ? { from, to, keep } : { ...wide, keep, workerId, limit };
   try {
-    return parseEvents(texts);
+    const page = await store.readEvents(read);
+    const { firstEventId } = page;
+    const all = parseEvents(page.events);
+    const items = isForward ? all.slice(0, limit) : all.slice(-limit);
+    const edge = isForward ? items.at(-1) : items[0];
+    const scanned = items.length < all.length && edge !== undefined ? edge.id : page.scanned;
+    const newest = isForward ? scanned : Math.max(to, firstEventId - 1);
+    const oldest = isForward ? Math.min(from, lastEventId + 1) : scanned;
+    return {
+      items,
+      next: newest < lastEventId ? newest : null,
+      previous: oldest > firstEventId ? oldest : null,
+      firstEventId,
+      lastEventId,
+    };
   } catch (error) {
     throw withSpot(error, (eventId) => store.spotOf?.(eventId));
   }
 }
 
-function isOf(event: RuntimeEvent, workerId: WorkerId): boolean {
-  return "workerId" in event && event.workerId === workerId;
-}
-
-/** A page of a transcript that has `length` entries. */
+/** Reads a page of a transcript that has `length` entries. */
 export async function readTranscriptPage(
   store: PageStore,
   workerId: WorkerId,
   length: number,
   range: PageRange,
 ): Promise<TranscriptPage> {
-  const items = await transcriptItems(store, workerId, length, range);
-  const newest = items.at(-1)?.seq ??
-    (range.after === undefined ? Math.max(range.before - 1, 0) : range.after);
-  const oldest = items[0]?.seq ??
-    (range.after === undefined ? range.before : Math.min(range.after, length) + 1);
+  const { from, to, keep } = range;
+  const items = from > to ? [] : await transcriptItems(store, { workerId, from, to, keep });
+  const isForward = keep === "first";
+  const newest = items.at(-1)?.seq ?? (isForward ? from - 1 : to);
+  const oldest = items[0]?.seq ?? (isForward ? Math.min(from, length + 1) : to + 1);
   return {
     items,
     next: newest < length ? newest : null,
@@ -173,25 +141,24 @@ export async function readTranscriptPage(
 
 async function transcriptItems(
   store: PageStore,
-  workerId: WorkerId,
-  length: number,
-  range: PageRange,
+  read: ReadTranscript,
 ): Promise<TranscriptEntry[]> {
-  if (length === 0 || (range.after ?? 0) >= length || range.before === 0 || range.before === 1) return [];
-  const texts = await store.readTranscript({ workerId, ...range });
-  const { after = 0, before = length + 1, limit } = range;
-  const items: TranscriptEntry[] = [];
-  for (const event of parsed(store, texts) as TranscriptAppended[]) {
-    for (const [index, entry] of event.entries.entries()) {
-      const seq = event.seq + index;
-      if (seq > after && seq < before && seq <= length) items.push(entryOf(event, seq, entry));
+  const texts = await store.readTranscript(read);
+  try {
+    const items: TranscriptEntry[] = [];
+    for (const event of parseEvents(texts) as TranscriptAppended[]) {
+      for (const [index, entry] of event.entries.entries()) {
+        const seq = event.seq + index;
+        if (seq >= read.from && seq <= read.to) items.push(entryOf(event, seq, entry));
+      }
     }
+    return fittingEntries(items, texts, read.keep === "last");
+  } catch (error) {
+    throw withSpot(error, (eventId) => store.spotOf?.(eventId));
   }
-  const page = range.after === undefined ? items.slice(-limit) : items.slice(0, limit);
-  return fittingEntries(page, texts, range.after === undefined);
 }
 
-/** Returns the entries nearest to the cursor that fit a page: a single event may hold more. */
+/** The entries nearest to the cursor that fit a page: a single event may hold more. */
 function fittingEntries(
   items: TranscriptEntry[],
   texts: readonly string[],
@@ -209,9 +176,8 @@ function fittingEntries(
  * Returns true if a page belongs to the worker of this state. While the page
  * was read the worker may have been purged and its id reused.
  */
-export function isPageOf(state: WorkerState, range: PageRange, { items, length }: TranscriptPage): boolean {
-  const { after = 0, before = length + 1 } = range;
-  if (length === 0 || after >= length || before <= 1) return true;
+export function isPageOf(state: WorkerState, { from, to }: PageRange, { items }: TranscriptPage): boolean {
+  if (from > to) return true;
   return items.length > 0 &&
     items.every(({ eventId }) => eventId > state.createdEventId && eventId <= state.lastEventId);
 }

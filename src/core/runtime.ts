@@ -12,8 +12,9 @@ import {
   type DiagnosticReport,
   type Notice,
 } from "./diagnostics.ts";
-import { type RuntimeError, withSpot } from "./errors.ts";
-import { type EventHead, isKnownEvent, parseEventHead, type RuntimeEvent } from "./events.ts";
+import type { RuntimeError } from "./errors.ts";
+import type { EventHead, RuntimeEvent } from "./events.ts";
+import { Folding } from "./folding.ts";
 import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
 import {
   parseWorkerId,
@@ -25,15 +26,15 @@ import {
 } from "./ids.ts";
 import { callHost, textOf } from "./injected.ts";
 import type { Json } from "./json.ts";
-import { Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import type { RuntimeOverview } from "./overview.ts";
-import { interruption, opening, unknownEvents } from "./opening.ts";
+import { interruption, opening } from "./opening.ts";
 import type { EventPage, PageOptions } from "./reading.ts";
 import { Operations } from "./operations.ts";
 import { Reads, type WorkerListOptions, type WorkerPage } from "./reads.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { ended, OpenRuns } from "./run.ts";
-import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
+import { takeSnapshot } from "./snapshots.ts";
 import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
 import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
@@ -50,7 +51,7 @@ import {
 
 /** Options of {@linkcode Runtime.open}. */
 export interface RuntimeOptions {
-  /** What keeps the runtime. Taken over: closed with the runtime, and when opening fails. */
+  /** Keeps the runtime. Opened here, once per instance, and closed with the runtime or if opening fails. */
   readonly store: RuntimeStore;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
@@ -81,6 +82,9 @@ export type RuntimeHealth =
     readonly error: RuntimeError;
   };
 
+/** Stores that were given to a runtime: an instance is opened once. */
+const openedStores = new WeakSet<RuntimeStore>();
+
 /**
  * A runtime of long-lived workers.
  *
@@ -102,6 +106,7 @@ export type RuntimeHealth =
  */
 export class Runtime implements AsyncDisposable {
   readonly #store: RuntimeStore;
+  readonly #folding: Folding;
   readonly #ledger: Ledger;
   readonly #committer: Committer;
   readonly #diagnostics: DiagnosticLog;
@@ -112,6 +117,7 @@ export class Runtime implements AsyncDisposable {
   readonly #reads: Reads;
   readonly #host: WorkerHost;
   readonly #usageReported = new Set<string>();
+  #displayName: string | undefined;
   #saving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
@@ -121,21 +127,20 @@ export class Runtime implements AsyncDisposable {
     this.#store = options.store;
     const newId = options.newId ?? (() => crypto.randomUUID());
     this.#newId = () => callHost("make id", "newId", newId);
-    this.#ledger = new Ledger(options.store.runtimeId);
     this.#diagnostics = new DiagnosticLog(now, options.onDiagnostic);
+    const lost = (error: RuntimeError) => this.#lose(error, "store_lost");
+    this.#folding = new Folding(options.store.runtimeId, (found) => this.#diagnostics.add(found), lost);
+    this.#ledger = this.#folding.view;
     this.#committer = new Committer(this.#ledger, options.store, now, {
       committed: (heads, result) => this.#committed(heads, result),
       failed: (error) => this.#failed(error, "append_failed"),
     });
-    this.#operations = new Operations(
-      options.store.runtimeId,
-      (error) => this.#lose(error, "store_lost"),
-    );
+    this.#operations = new Operations(options.store.runtimeId, lost);
     this.#reads = new Reads({
       ledger: this.#ledger,
       store: options.store,
       news: this.#news,
-      displayName: () => options.store.displayName,
+      displayName: () => this.#displayName,
       watchFailure: () => () => this.#failure,
       operations: this.#operations,
     });
@@ -143,22 +148,26 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
-   * Opens a runtime on a store: loads the newest snapshot, folds the events
-   * after it, and closes the runs that the last process left open. Throws what
-   * the store throws: `store_corrupt` above all. The store is closed when it fails.
-   * `TypeError` without a store.
+   * Opens a runtime: opens its store, restores the newest snapshot, folds the
+   * later events, and ends the runs that the last process left open. Throws
+   * the errors of the store, such as `store_locked` and `store_corrupt`. The
+   * store is closed if opening fails. `TypeError` without a store, and for a
+   * store that was opened before.
    */
   static async open(options: RuntimeOptions): Promise<Runtime> {
-    if (typeof options?.store?.load !== "function") {
+    const store = options?.store;
+    if (typeof store?.acquire !== "function") {
       throw new TypeError("Cannot open runtime: options.store must be a store");
     }
+    if (openedStores.has(store)) throw new TypeError("Cannot open runtime: its store was opened before");
+    openedStores.add(store);
     try {
       const runtime = new Runtime(options);
-      await runtime.#load();
+      await runtime.#open();
       return runtime;
     } catch (error) {
-      // What closing throws would hide why it failed.
-      await options.store.close().catch(() => {});
+      // An error of closing would hide this one.
+      await store.close().catch(() => {});
       throw error;
     }
   }
@@ -284,37 +293,21 @@ export class Runtime implements AsyncDisposable {
     await this.close();
   }
 
-  async #load(): Promise<void> {
-    const notice = (found: Notice) => this.#diagnostics.add(found);
-    const lost = (error: RuntimeError) => this.#lose(error, "store_lost");
-    const loaded = await this.#store.load({ view: this.#ledger, notice, lost });
-    if (loaded.snapshot !== undefined) restoreSnapshot(this.#ledger, loaded.snapshot);
-    let unknownCount = 0;
-    try {
-      for await (const texts of loaded.events) unknownCount += this.#replay(texts);
-    } catch (error) {
-      throw withSpot(error, (eventId) => this.#store.spotOf?.(eventId));
-    }
-    if (unknownCount > 0) notice(unknownEvents(unknownCount));
+  /** Acquires the store, and records what the opening adds to the log. */
+  async #open(): Promise<void> {
+    const { displayName, unrecorded = [] } = await this.#folding.load(
+      this.#store,
+      (host) => this.#store.acquire(host),
+    );
+    this.#displayName = displayName;
     const { lastEventId } = this.#ledger.runtime;
     const isKnown = ({ key }: UnrecordedEvent) => this.#ledger.keys(undefined)?.get(key) !== undefined;
-    const due = (loaded.unrecorded ?? []).filter((event) => isKnown(event) || lastEventId < event.endsBefore);
+    const due = unrecorded.filter((event) => isKnown(event) || lastEventId < event.endsBefore);
     const missing = due.filter((event) => !isKnown(event));
     for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
-      if (head.type === "worker.run_interrupted") notice(interruption(head));
+      if (head.type === "worker.run_interrupted") this.#diagnostics.add(interruption(head));
     }
     for (const event of due) await event.recorded();
-  }
-
-  /** Folds events; returns the number of those of unknown types. */
-  #replay(texts: readonly string[]): number {
-    let unknownCount = 0;
-    for (const text of texts) {
-      const head = parseEventHead(text);
-      if (!isKnownEvent(head)) unknownCount++;
-      this.#ledger.apply(head);
-    }
-    return unknownCount;
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {

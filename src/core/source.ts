@@ -5,33 +5,9 @@
  *
  * @module
  */
-import type { Notice } from "./diagnostics.ts";
-import type { FileSpot, RuntimeError } from "./errors.ts";
+import type { FileSpot } from "./errors.ts";
 import type { RuntimeId } from "./ids.ts";
-import type { StateView } from "./state.ts";
-import type { LoadedSnapshot, ReadEvents, ReadTranscript, StoredEvents } from "./store.ts";
-
-/** Receives what a source has kept. */
-export interface SourceHost {
-  /** The state folded from what was pushed, always current. */
-  readonly view: StateView;
-  /**
-   * Replaces the state by a snapshot: before the first event, and again if
-   * events that were not pushed yet have been pruned. Throws `store_corrupt`,
-   * and then changes nothing.
-   */
-  restore(snapshot: LoadedSnapshot): void;
-  /**
-   * Folds the events that follow, oldest first. Those that add to a transcript
-   * may lack their `entries`. Throws `store_corrupt` at the first event that
-   * does not follow; those before it are folded.
-   */
-  replay(texts: readonly string[]): void;
-  /** Receives diagnostics. */
-  notice(notice: Notice): void;
-  /** Reports that the source is lost for good, as soon as this is known. */
-  lost(error: RuntimeError): void;
-}
+import type { ReadEvents, ReadTranscript, StoredEvents, StoreHost } from "./store.ts";
 
 /** What a source knows once it is loaded. */
 export interface SourceInfo {
@@ -44,7 +20,7 @@ export interface RuntimeSource {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
   /** Pushes the newest usable snapshot, if there is one, and all later events. Called once, before anything else. */
-  load(host: SourceHost): Promise<SourceInfo>;
+  load(host: StoreHost): Promise<SourceInfo>;
   /** A page of events. Throws `cursor_expired` if `after` precedes the events that are kept. */
   readEvents(read: ReadEvents): Promise<StoredEvents>;
   /** The texts of the events that hold a page of a worker's transcript, oldest first. */

@@ -1,9 +1,9 @@
 /**
- * The seam to a store. It is narrow: a store keeps the text of events in
- * order and gives it back; it decides nothing about them. Validation, ids,
- * folding, idempotency and group commit live above it, once. It is
- * asynchronous throughout, and an append carries the last event id it
- * follows, so that a store across a network fits behind it too.
+ * The store interface. It is narrow: a store keeps the texts of events in
+ * order and returns them; it interprets nothing. Validation, ids, folding,
+ * idempotency and group commit are implemented once, above it. It is
+ * asynchronous throughout, and an append carries the id of the event that it
+ * follows, so a store may be on another machine.
  *
  * The conformance suite in `./testing` is the contract in full.
  *
@@ -16,44 +16,46 @@ import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { StateView } from "./state.ts";
 
-/** What a store can do, as data: the conformance suite reads it instead of the store's name. */
+/** Capabilities of a store, which the conformance suite relies on. */
 export interface StoreSupports {
-  /** What was appended is there after the process that wrote it is gone. */
+  /** Appended events survive the process that wrote them. */
   readonly persistent: boolean;
-  /** A second store on the same place is refused with `store_locked` while this one is open. */
+  /** A second store on the same place is rejected with `store_locked` while this one is open. */
   readonly exclusive: boolean;
 }
 
-/** What a store is given when a runtime takes it over. */
+/** Receives what a store or a source has kept. */
 export interface StoreHost {
-  /**
-   * The durable state as the runtime has folded it, always current. For
-   * projections; a store never needs it to answer.
-   */
+  /** The state folded from what was pushed, always current. */
   readonly view: StateView;
-  /** Takes what the store notices and copes with. */
+  /**
+   * Restores a snapshot in place of the state: at most once, before the first
+   * event; a source restores again if events that it had not pushed were
+   * pruned. Throws `store_corrupt`, and then changes nothing.
+   */
+  restore(snapshot: LoadedSnapshot): void;
+  /**
+   * Folds the events that follow, oldest first. Those that add to a transcript
+   * may lack their `entries`. Throws `store_corrupt` at the first event that
+   * does not follow; those before it are folded.
+   */
+  replay(texts: readonly string[]): void;
+  /** Receives diagnostics. */
   notice(notice: Notice): void;
   /**
-   * Reports that the store has lost its place or its ownership, at the moment
-   * it learns of it, also between commands. `error` is final
-   * (`store_vanished`, `store_fenced`, `store_poisoned`); the same error
-   * rejects every later call.
+   * Reports that the place or its ownership is lost, as soon as this is known,
+   * also between commands. `error` is final (`store_vanished`, `store_fenced`,
+   * `store_poisoned`); the same error rejects every later call.
    */
   lost(error: RuntimeError): void;
 }
 
-/** What a store kept. */
-export interface LoadedStore {
-  /** The newest usable snapshot, if there is one. */
-  readonly snapshot: LoadedSnapshot | undefined;
-  /**
-   * The texts of the events after the snapshot, in order, in bounded chunks.
-   * To be read to the end once. Events that add to a transcript may come
-   * without their `entries`, which nothing is folded from.
-   */
-  readonly events: AsyncIterable<readonly string[]>;
+/** What a store knows once it is open. */
+export interface StoreInfo {
+  /** Name of the runtime for people, if the operator gave one. */
+  readonly displayName?: string | undefined;
   /** Events that an interrupted operation on the store left unrecorded; the opening records them. */
-  readonly unrecorded?: readonly UnrecordedEvent[];
+  readonly unrecorded?: readonly UnrecordedEvent[] | undefined;
 }
 
 /** A custom event of the runtime to record exactly once. */
@@ -110,69 +112,84 @@ export interface AppendBatch {
   readonly touched: ReadonlySet<WorkerId>;
 }
 
-/** What an append tells besides success. */
+/** Result of an append. */
 export interface AppendResult {
-  /** The store would like a snapshot soon, to keep the next opening short. */
+  /** A snapshot is due, to keep the next opening short. */
   readonly snapshotDue: boolean;
 }
 
-/** Which events to read: forward from `after`, or backward from `before`, both exclusive. */
-export interface ReadEvents {
-  /** Read the events after this id, oldest first. */
-  readonly after?: number;
-  /** Read the events before this id, and answer them oldest first all the same. */
-  readonly before?: number;
-  /** At most this many events; the page also ends at `limits.pageBytesMax`, but holds one if there is one. */
-  readonly limit: number;
+/** A range of event ids or sequences, resolved by the core. It may be empty, or reach past the newest item. */
+export interface ReadRange {
+  /** The first. */
+  readonly from: number;
+  /** The last. */
+  readonly to: number;
+  /** The end that stays if the range exceeds `limits.pageBytesMax`: at least one item does. */
+  readonly keep: "first" | "last";
+}
+
+/** Events to read. */
+export interface ReadEvents extends ReadRange {
+  /**
+   * Only the events of this worker, of all its lives. Then the range may be
+   * long, and the store may stop after a bounded scan.
+   */
+  readonly workerId?: WorkerId | undefined;
+  /** With `workerId`: the store may stop after so many events. */
+  readonly limit?: number | undefined;
 }
 
 /** A page of events. */
 export interface StoredEvents {
-  /** Texts of consecutive events, oldest first. */
+  /** Their texts, oldest first. */
   readonly events: readonly string[];
-  /** The oldest event that is still kept; one past the last when none is. */
+  /** The farthest id examined from the end that `keep` names: the range is complete if it is the other end. */
+  readonly scanned: number;
+  /** The oldest event that is still kept; one past the last if none is. */
   readonly firstEventId: number;
 }
 
-/** Which transcript entries to read: forward from `after`, or backward from `before`, both exclusive sequences. */
-export interface ReadTranscript extends ReadEvents {
-  /** Whose transcript. */
+/** Transcript entries to read, by sequence. */
+export interface ReadTranscript extends ReadRange {
+  /** The worker. */
   readonly workerId: WorkerId;
 }
 
-/** Which events to give up. */
+/** Events to delete. */
 export interface PruneEvents {
-  /** None after this one. */
+  /** The last event that may be deleted. */
   readonly through: number;
-  /** Tell what would be given up, and give up nothing. */
+  /** Report only what would be deleted. */
   readonly dryRun: boolean;
 }
 
-/** What was, or would be, given up. */
+/** Deleted events, or those that would be deleted. */
 export interface PrunedEvents {
-  /** The oldest event that is kept then. */
+  /** The oldest event that is kept. */
   readonly firstEventId: number;
-  /** Number of events given up. */
+  /** Number of deleted events. */
   readonly events: number;
-  /** Bytes given up. */
+  /** Bytes of deleted events. */
   readonly bytes: number;
 }
 
-/** What keeps a runtime. Made by its own factory, taken over by `Runtime.open`, closed by it. */
+/** Keeps a runtime for its owner. Constructed without I/O, and opened once, by `Runtime.open`. */
 export interface RuntimeStore {
   /** The runtime that the store keeps. */
   readonly runtimeId: RuntimeId;
-  /** Name for people, where the operator gave one. */
-  readonly displayName: string | undefined;
-  /** What the store can do. */
+  /** Capabilities. */
   readonly supports: StoreSupports;
   /**
-   * Throws `invalid_request` if the store could not keep a worker of this id,
-   * for example because of a limit on paths. Called before each creation.
+   * Opens the store: locks it, recovers it, and pushes the newest usable
+   * snapshot and all later events to `host`. Called once, before anything
+   * else. Releases everything if it fails.
+   */
+  acquire(host: StoreHost): Promise<StoreInfo>;
+  /**
+   * Throws `invalid_request` if the store cannot keep a worker of this id, for
+   * example because of a limit on paths. Called before each creation.
    */
   admits?(workerId: WorkerId): void;
-  /** Gives back what is kept. Called once, before anything else. */
-  load(host: StoreHost): Promise<LoadedStore>;
   /**
    * Makes a batch durable; resolves when it is, as far as `supports` says.
    * An event whose `effect` is `purged` gives up what is kept of its worker
@@ -184,7 +201,7 @@ export interface RuntimeStore {
    * takes nothing more, and every later append is refused with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
-  /** A page of events. Throws `cursor_expired` when `after` lies before what is kept. */
+  /** A page of events. Throws `cursor_expired` if `keep` is "first" and `from` precedes the oldest event kept. */
   readEvents(read: ReadEvents): Promise<StoredEvents>;
   /** The texts of the events that hold a page of a worker's transcript, oldest first. */
   readTranscript(read: ReadTranscript): Promise<readonly string[]>;
@@ -199,8 +216,8 @@ export interface RuntimeStore {
    * that one reported and nothing else, regardless of snapshots in between.
    */
   prune(prune: PruneEvents): Promise<PrunedEvents>;
-  /** Waits until everything that is written behind the log is written. */
+  /** Writes what is buffered besides the log. */
   flush(): Promise<void>;
-  /** Releases everything. Harmless when repeated. */
+  /** Releases everything. Idempotent. */
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@
  */
 import type { FileSystem } from "./disk/file_system.ts";
 
-/** Options of `FsRuntimeStore.open`. */
+/** Options of `FsRuntimeStore`. */
 export interface FsStoreOptions {
   /** Directory of all runtimes of a host: a path, resolved immediately, or a `file:` URL. */
   readonly root: string | URL;
@@ -15,7 +15,7 @@ export interface FsStoreOptions {
   readonly create?: boolean | undefined;
 }
 
-/** Further options of `FsRuntimeStore.open`, for tests and other disks. */
+/** Further options, for tests and other disks. */
 export interface FsStoreEnvironment {
   /** The disk. @default the real one */
   readonly fileSystem?: FileSystem | undefined;

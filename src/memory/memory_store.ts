@@ -6,7 +6,8 @@
  * @module
  */
 import { indexOfAtLeast } from "../core/bisection.ts";
-import { fencedAppend, RuntimeError } from "../core/errors.ts";
+import { scanEvents } from "../core/event_scan.ts";
+import { fencedAppend, RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
@@ -14,14 +15,16 @@ import { fittingCount } from "../core/text.ts";
 import type {
   AppendBatch,
   AppendResult,
-  LoadedStore,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
+  ReadRange,
   ReadTranscript,
   RuntimeStore,
   Snapshot,
   StoredEvents,
+  StoreHost,
+  StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
 import { EventTexts } from "./event_texts.ts";
@@ -56,32 +59,34 @@ const supports: StoreSupports = Object.freeze({ persistent: false, exclusive: tr
 export class MemoryRuntimeStore implements RuntimeStore {
   /** The runtime that the store keeps. */
   readonly runtimeId: RuntimeId;
-  /** A memory store has no operator who names it. */
-  readonly displayName: undefined;
-  /** What the store can do. */
+  /** Capabilities. */
   readonly supports: StoreSupports = supports;
   readonly #kept: MemoryRuntime;
-  #closed = false;
+  #state: "new" | "open" | "closed" = "new";
   /** Error of every further append. */
   #fence: RuntimeError<"store_fenced"> | undefined;
 
-  /**
-   * Opens a store. Throws `invalid_request`, and `store_locked` when another
-   * store has the runtime of this storage open.
-   */
+  /** Creates a store. Throws `invalid_request`. */
   constructor(options: MemoryStoreOptions) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimes } = options.storage ?? new MemoryStorage();
     this.#kept = runtimes.get(this.runtimeId) ??
       { events: new EventTexts(), transcripts: new Map(), open: false };
-    if (this.#kept.open) throw lockedError(this.runtimeId);
-    this.#kept.open = true;
     runtimes.set(this.runtimeId, this.#kept);
   }
 
-  /** Gives back all events, without a snapshot. */
-  load(): Promise<LoadedStore> {
-    return this.#attempt(() => ({ snapshot: undefined, events: chunks(this.#kept.events) }));
+  /** Opens the store and pushes all events. Throws `store_locked` while another store has the runtime open. */
+  acquire(host: StoreHost): Promise<StoreInfo> {
+    return this.#attempt(() => {
+      if (this.#kept.open) throw lockedError(this.runtimeId);
+      const { events } = this.#kept;
+      for (let index = 0; index < events.length; index += limits.batchEventsMax) {
+        host.replay(events.slice(index, index + limits.batchEventsMax));
+      }
+      this.#kept.open = true;
+      this.#state = "open";
+      return {};
+    });
   }
 
   /** Appends a batch. Throws `store_fenced` for one that does not follow the last event, and for every later one. */
@@ -100,20 +105,19 @@ export class MemoryRuntimeStore implements RuntimeStore {
   readEvents(read: ReadEvents): Promise<StoredEvents> {
     return this.#attempt(() => {
       const { events } = this.#kept;
-      const [start, end] = span(read, events.length);
-      return { events: bounded(events.slice(start, end), read), firstEventId: 1 };
+      const range = { ...read, from: Math.max(1, read.from), to: Math.min(read.to, events.length) };
+      const texts = ({ from, to, keep }: ReadRange) => bounded(events.slice(from - 1, to), keep);
+      return { ...scanEvents(range, texts), firstEventId: 1 };
     });
   }
 
   /** The events that hold a page of a transcript. */
-  readTranscript(read: ReadTranscript): Promise<readonly string[]> {
+  readTranscript({ workerId, from, to, keep }: ReadTranscript): Promise<readonly string[]> {
     return this.#attempt(() => {
-      const { eventIds, lastSeqs } = this.#kept.transcripts.get(read.workerId) ??
-        { eventIds: [], lastSeqs: [] };
-      const [start, end] = span(read, lastSeqs.at(-1) ?? 0);
-      if (start >= end) return [];
-      const page = eventIds.slice(indexOfAtLeast(lastSeqs, start + 1), indexOfAtLeast(lastSeqs, end) + 1);
-      return bounded(page.flatMap((id) => this.#kept.events.slice(id - 1, id)), read);
+      const { eventIds, lastSeqs } = this.#kept.transcripts.get(workerId) ?? { eventIds: [], lastSeqs: [] };
+      if (from > to) return [];
+      const page = eventIds.slice(indexOfAtLeast(lastSeqs, from), indexOfAtLeast(lastSeqs, to) + 1);
+      return bounded(page.flatMap((id) => this.#kept.events.slice(id - 1, id)), keep);
     });
   }
 
@@ -132,10 +136,10 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return this.#attempt(() => undefined);
   }
 
-  /** Lets the storage go; it keeps what it has. */
+  /** Releases the storage, which keeps its content. Idempotent. */
   close(): Promise<void> {
-    if (!this.#closed) this.#kept.open = false;
-    this.#closed = true;
+    if (this.#state === "open") this.#kept.open = false;
+    this.#state = "closed";
     return Promise.resolve();
   }
 
@@ -151,10 +155,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
 
   #attempt<T>(work: () => T): Promise<T> {
     try {
-      if (this.#closed) {
-        const message = `Cannot use store of runtime ${JSON.stringify(this.runtimeId)}: it is closed`;
-        throw new RuntimeError("runtime_closed", message, { runtimeId: this.runtimeId });
-      }
+      if (this.#state === "closed") throw storeClosed(this.runtimeId);
       return Promise.resolve(work());
     } catch (error) {
       return Promise.reject(error);
@@ -162,24 +163,10 @@ export class MemoryRuntimeStore implements RuntimeStore {
   }
 }
 
-/** Indexes of a page among `length` numbered items: from, and up to but not including. */
-function span(read: ReadEvents, length: number): [start: number, end: number] {
-  if (read.after !== undefined) return [read.after, Math.min(read.after + read.limit, length)];
-  const end = Math.min((read.before ?? length + 1) - 1, length);
-  return [Math.max(0, end - read.limit), Math.max(0, end)];
-}
-
-/** As many texts as fit a page, from the side where the cursor is; at least one. */
-function bounded(texts: readonly string[], read: ReadEvents): readonly string[] {
-  const nearest = read.after === undefined ? texts.toReversed() : texts;
-  const count = fittingCount(nearest, limits.pageBytesMax);
-  return read.after === undefined ? texts.slice(texts.length - count) : texts.slice(0, count);
-}
-
-async function* chunks(events: EventTexts): AsyncGenerator<readonly string[]> {
-  for (let index = 0; index < events.length; index += limits.batchEventsMax) {
-    yield await Promise.resolve(events.slice(index, index + limits.batchEventsMax));
-  }
+/** As many texts as fit a page, from the end that is kept; at least one. */
+function bounded(texts: readonly string[], keep: ReadRange["keep"]): readonly string[] {
+  if (keep === "first") return texts.slice(0, fittingCount(texts, limits.pageBytesMax));
+  return texts.slice(texts.length - fittingCount(texts.toReversed(), limits.pageBytesMax));
 }
 
 function lockedError(runtimeId: RuntimeId): RuntimeError<"store_locked"> {

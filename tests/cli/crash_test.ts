@@ -7,6 +7,7 @@ import { PowerCut, SimulatedDisk } from "../disk/mod.ts";
 import { cutPowerAt, failAt, isChange } from "../disk/mod.ts";
 import { streamOf, textOf } from "./kit.ts";
 import { everyEventStore } from "./stores.ts";
+import { acquire } from "../kit/acquire.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
@@ -42,14 +43,14 @@ Deno.test("importRuntime() that a power cut ends is no store, or all of it", asy
     const states = await cutAt(source, n, work);
     if (states.length === 0) break;
     for (const fileSystem of states) {
-      const opened = await FsRuntimeStore.open({ ...local("/target"), create: false }, { fileSystem })
-        .catch((error) => error);
-      if (!(opened instanceof FsRuntimeStore)) {
+      const store = new FsRuntimeStore({ ...local("/target"), create: false }, { fileSystem });
+      const opened = await acquire(store).catch((error) => error);
+      if (opened !== store) {
         assert(isRuntimeError(opened) && opened.code === "store_missing", String(opened));
         continue;
       }
       whole++;
-      await opened.close();
+      await store.close();
       const { verdict, lastEventId } = await verify(local("/target"), { fileSystem });
       assertEquals([verdict === "damaged", lastEventId], [false, 32]);
     }
@@ -97,7 +98,7 @@ Deno.test("repair() that a full disk or a power cut ends loses nothing more, and
     for (const fileSystem of [...states, full]) {
       const { after, before } = await work(fileSystem);
       assertEquals((after ?? before).verdict, "clean", `cut at ${n}`);
-      const store = await FsRuntimeStore.open({ ...local("/source"), create: false }, { fileSystem });
+      const store = new FsRuntimeStore({ ...local("/source"), create: false }, { fileSystem });
       await using runtime = await Runtime.open({ store });
       const page = await runtime.events({ after: 0, limit: 4 });
       assertEquals(page.items.map(({ id }) => id), [1, 2, 3, 4]);

@@ -74,7 +74,7 @@ Deno.test("importRuntime() makes a store that a runtime goes on with", async () 
     const stream = await textOf(exportRuntime(local(source)));
     await runtime.close();
     await importRuntime(target, streamOf(stream));
-    await using again = await Runtime.open({ store: await FsRuntimeStore.open(local(target)) });
+    await using again = await Runtime.open({ store: new FsRuntimeStore(local(target)) });
     const repeated = await again.worker("reviewer")
       .sendInput({ role: "user", content: "Please review PR 42" }, { key: "slack:1712" });
     assertEquals([repeated.duplicate, repeated.eventId], [true, 4]);

@@ -7,6 +7,7 @@ import { isRuntimeError } from "../../mod.ts";
 import { append, command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 import { openReader } from "../operate/reader.ts";
+import { acquire } from "../kit/acquire.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
@@ -168,9 +169,9 @@ for (const now of [() => NaN, () => 8.64e15, () => -1e15]) {
     });
   });
 
-  Deno.test(`FsRuntimeStore.open() throws invalid_request when the clock gives ${now()}`, async () => {
+  Deno.test(`FsRuntimeStore.acquire() throws invalid_request when the clock gives ${now()}`, async () => {
     await withDirectory(async (root) => {
-      const error = await FsRuntimeStore.open(local(root), { now }).catch((reason) => reason);
+      const error = await acquire(new FsRuntimeStore(local(root), { now })).catch((reason) => reason);
       assert(isRuntimeError(error) && error.code === "invalid_request", String(error));
       assertEquals([...Deno.readDirSync(root)], []);
     });

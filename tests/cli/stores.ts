@@ -33,7 +33,7 @@ export interface StoreSetup {
 export async function openRuntime(setup: StoreSetup): Promise<Runtime> {
   const { root, runtimeId = "local", fileSystem, now = steadyClock("2026-07-29T10:00:00.000Z", 3_600_000) } =
     setup;
-  const store = await FsRuntimeStore.open({ root, runtimeId }, { fileSystem, now });
+  const store = new FsRuntimeStore({ root, runtimeId }, { fileSystem, now });
   const options: RuntimeOptions = { store, now, newId: countingIds() };
   return await Runtime.open(options);
 }
@@ -89,7 +89,7 @@ export async function everyEventStore(setup: StoreSetup): Promise<void> {
   await everyEvent(first);
   await first.close();
   const { root, runtimeId = "local", fileSystem } = setup;
-  const store = await FsRuntimeStore.open({ root, runtimeId }, { fileSystem, now });
+  const store = new FsRuntimeStore({ root, runtimeId }, { fileSystem, now });
   const crashed = await Runtime.open({ store, now, newId: countingIds() });
   await crashed.worker("reviewer").beginRun({ runId: "left-open" });
   // Closing the store under the runtime is what a crash looks like: no last event, no checkpoint.

@@ -74,7 +74,10 @@ const codes: readonly [string, Work][] = [
     const half = "x".repeat(limits.dataBytesMax / 2);
     for (const name of ["a", "b"]) await runtime.worker("a").updateState({ [name]: half });
   }],
-  ["store_locked", (_runtime, storage) => new MemoryRuntimeStore({ runtimeId: "local", storage })],
+  [
+    "store_locked",
+    (_runtime, storage) => Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local", storage }) }),
+  ],
 ];
 
 for (const [code, work] of codes) {

@@ -146,12 +146,12 @@ Deno.test("a lost store keeps its first error", async () => {
   await runtime.close();
 });
 
-Deno.test("Runtime.open() rejects with the error of a store that is lost while it is loaded", async () => {
+Deno.test("Runtime.open() rejects with the error of a store that is lost while it is opened", async () => {
   const error = errors.fenced;
   const store = new ScriptedStore({
-    load: (host, load) => {
+    acquire: (host, acquire) => {
       host.lost(error);
-      return load();
+      return acquire(host);
     },
   });
   assertEquals(await assertRejects(() => Runtime.open({ store })), error);

@@ -2,9 +2,10 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../src/core/errors.ts";
+import { scanEvents } from "../../src/core/event_scan.ts";
 import { limits } from "../../src/core/limits.ts";
 import { type PageOptions, pageRange, readEventPage, readTranscriptPage } from "../../src/core/reading.ts";
-import type { ReadEvents, RuntimeStore, StoredEvents } from "../../src/core/store.ts";
+import type { ReadEvents, ReadRange, RuntimeStore, StoredEvents } from "../../src/core/store.ts";
 import { a, AT } from "./given.ts";
 
 /** Events `first` to `last`; those whose id `ofA` takes are worker a's. Pages hold at most `most`. */
@@ -24,12 +25,15 @@ class FakeLog {
 
   readEvents(read: ReadEvents): Promise<StoredEvents> {
     this.reads.push(read);
-    const count = Math.min(read.limit, this.#most);
-    let ids = Array.from({ length: this.#last - this.#first + 1 }, (_, index) => this.#first + index);
-    ids = read.after === undefined
-      ? ids.filter((id) => id < (read.before ?? Infinity)).slice(-count)
-      : ids.filter((id) => id > (read.after ?? 0)).slice(0, count);
-    return Promise.resolve({ events: ids.map((id) => this.#text(id)), firstEventId: this.#first });
+    const last = Math.min(read.to, this.#last);
+    const texts = ({ from, to, keep }: ReadRange): string[] => {
+      const ids = Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+      return (keep === "first" ? ids.slice(0, this.#most) : ids.slice(-this.#most)).map((id) =>
+        this.#text(id)
+      );
+    };
+    const range = { ...read, from: Math.max(read.from, this.#first), to: last };
+    return Promise.resolve({ ...scanEvents(range, texts), firstEventId: this.#first });
   }
 
   #text(id: number): string {
@@ -46,10 +50,23 @@ async function read(log: FakeLog, last: number, options: PageOptions, ofA = fals
 }
 
 Deno.test("pageRange() gives the newest, those after or those before", () => {
-  assertEquals(pageRange({}, 30, "x"), { before: 31, limit: limits.pageItemsDefault });
-  assertEquals(pageRange({ before: 99, limit: 3 }, 30, "x"), { before: 31, limit: 3 });
-  assertEquals(pageRange({ before: 7, after: undefined }, 30, "x"), { before: 7, limit: 50 });
-  assertEquals(pageRange({ after: 7, before: undefined, limit: 1_000 }, 30, "x"), { after: 7, limit: 1_000 });
+  const { pageItemsDefault } = limits;
+  assertEquals(pageRange({}, 90, "x"), { from: 41, to: 90, keep: "last", limit: pageItemsDefault });
+  assertEquals(pageRange({}, 0, "x"), { from: 1, to: 0, keep: "last", limit: pageItemsDefault });
+  assertEquals(pageRange({ before: 99, limit: 3 }, 30, "x"), { from: 28, to: 30, keep: "last", limit: 3 });
+  assertEquals(pageRange({ before: 7, after: undefined }, 30, "x"), {
+    from: 1,
+    to: 6,
+    keep: "last",
+    limit: 50,
+  });
+  for (const before of [0, 1]) {
+    assertEquals(pageRange({ before, limit: 3 }, 30, "x"), { from: 1, to: 0, keep: "last", limit: 3 });
+  }
+  const options = { after: 7, before: undefined, limit: 1_000 };
+  assertEquals(pageRange(options, 30, "x"), { from: 8, to: 30, keep: "first", limit: 1_000 });
+  assertEquals(pageRange({ after: 7, limit: 4 }, 30, "x"), { from: 8, to: 11, keep: "first", limit: 4 });
+  assertEquals(pageRange({ after: 99, limit: 4 }, 30, "x"), { from: 100, to: 30, keep: "first", limit: 4 });
 });
 
 for (
@@ -84,11 +101,11 @@ for (const [options, expected] of pages) {
   });
 }
 
-Deno.test("readEventPage() fills a page from a store that gives short ones", async () => {
-  assertEquals(await read(new FakeLog(1, 30, 4), 30, { after: 0, limit: 10 }), [1, 10, 10, null, 10]);
-  assertEquals(await read(new FakeLog(1, 30, 4), 30, { limit: 10 }), [21, 30, 10, 21, null]);
-  assertEquals(await read(new FakeLog(1, 30, 4), 30, { after: 25, limit: 10 }), [26, 30, 5, 26, null]);
-  assertEquals(await read(new FakeLog(1, 30, 4), 30, { before: 6, limit: 10 }), [1, 5, 5, null, 5]);
+Deno.test("readEventPage() returns the short page of a store, and where to go on", async () => {
+  assertEquals(await read(new FakeLog(1, 30, 4), 30, { after: 0, limit: 10 }), [1, 4, 4, null, 4]);
+  assertEquals(await read(new FakeLog(1, 30, 4), 30, { limit: 10 }), [27, 30, 4, 27, null]);
+  assertEquals(await read(new FakeLog(1, 30, 4), 30, { after: 25, limit: 10 }), [26, 29, 4, 26, 29]);
+  assertEquals(await read(new FakeLog(1, 30, 4), 30, { before: 6, limit: 10 }), [2, 5, 4, 2, 5]);
 });
 
 Deno.test("readEventPage() ends a page by its bytes, and says where to go on", async () => {
@@ -123,7 +140,23 @@ Deno.test("readEventPage() of a worker gathers its events from as many pages as 
   assertEquals(await read(log, 100, { after: 25, limit: 50 }, true), [35, 95, 7, 26, null]);
   assertEquals(await read(log, 100, { limit: 3 }, true), [75, 95, 3, 75, null]);
   assertEquals(await read(log, 100, { before: 75, limit: 50 }, true), [5, 65, 7, null, 74]);
-  assertEquals(log.reads.every(({ limit }) => limit <= limits.pageItemsMax), true);
+  assertEquals(log.reads.map(({ from, to, limit }) => [from, to, limit]), [
+    [1, 100, 3],
+    [26, 100, 50],
+    [1, 100, 3],
+    [1, 74, 50],
+  ]);
+});
+
+Deno.test("readEventPage() of a worker cuts the page of a store that ignores the limit", async () => {
+  const log = new FakeLog(1, 100, 7, (id) => id % 10 === 5);
+  const lax = { readEvents: (read: ReadEvents) => log.readEvents({ ...read, limit: undefined }) };
+  const page = async (options: PageOptions) =>
+    await readEventPage(lax as unknown as RuntimeStore, 100, pageRange(options, 100, "read"), a);
+  const forward = await page({ after: 0, limit: 3 });
+  assertEquals([forward.items.map(({ id }) => id), forward.next], [[5, 15, 25], 25]);
+  const backward = await page({ limit: 3 });
+  assertEquals([backward.items.map(({ id }) => id), backward.previous], [[75, 85, 95], 75]);
 });
 
 Deno.test("readEventPage() of a worker stops after so many bytes, and says where to go on", async () => {
@@ -162,11 +195,9 @@ function transcript(counts: number[], most = 100): RuntimeStore {
     events.filter((event) => event.seq <= to && event.seq + event.count > from).map((event) =>
       JSON.stringify(event)
     );
-  const readTranscript = ({ after, before = seq, limit }: ReadEvents): Promise<string[]> =>
+  const readTranscript = ({ from, to, keep }: ReadRange): Promise<string[]> =>
     Promise.resolve(
-      after === undefined
-        ? overlapping(Math.max(1, before - limit), before - 1).slice(-most)
-        : overlapping(after + 1, after + limit).slice(0, most),
+      keep === "last" ? overlapping(from, to).slice(-most) : overlapping(from, to).slice(0, most),
     );
   return { readTranscript } as unknown as RuntimeStore;
 }
@@ -196,7 +227,12 @@ for (const [options, most, seqs, previous, next] of entryPages) {
 }
 
 Deno.test("readTranscriptPage() shows no entry that is not in the state yet", async () => {
-  const page = await readTranscriptPage(transcript([3, 1, 2, 1]), a, 5, { after: 3, limit: 9 });
+  const page = await readTranscriptPage(
+    transcript([3, 1, 2, 1]),
+    a,
+    5,
+    pageRange({ after: 3, limit: 9 }, 5, "read"),
+  );
   assertEquals(page.items.map(({ seq }) => seq), [4, 5]);
   assertEquals(page.next, null);
 });

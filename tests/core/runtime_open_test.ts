@@ -3,23 +3,23 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MemoryStorage, Runtime, RuntimeError, type RuntimeErrorCode } from "../../mod.ts";
 import type { PruneEvents } from "../../src/core/store.ts";
-import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
+import { Gate, type Script, ScriptedStore, turns } from "./scripted_store.ts";
 
 function failure<Code extends "store_poisoned" | "store_vanished">(code: Code): RuntimeError<Code> {
   const details = { file: "events/1.jsonl", reason: "a sync failed" };
   return new RuntimeError(code, "Cannot append: a sync failed", details as never);
 }
 
-Deno.test("Runtime.open() closes the store when loading fails", async () => {
+Deno.test("Runtime.open() closes the store when acquiring it fails", async () => {
   const error = new Error("no");
-  const store = new ScriptedStore({ load: () => Promise.reject(error) });
+  const store = new ScriptedStore({ acquire: () => Promise.reject(error) });
   assertEquals(await assertRejects(() => Runtime.open({ store })), error);
   assertEquals(store.closings, 1);
 });
 
 Deno.test("Runtime.open() closes the store when an event cannot be folded", async () => {
   const store = new ScriptedStore({
-    load: () => Promise.resolve({ snapshot: undefined, events: texts('{"id":7,"at":"t","type":"custom"}') }),
+    acquire: pushing('{"id":7,"at":"t","type":"custom"}'),
   });
   const error = await assertRejects(() => Runtime.open({ store }), RuntimeError) as RuntimeError;
   assertEquals([error.code, store.closings], ["store_corrupt", 1]);
@@ -35,7 +35,7 @@ Deno.test("Runtime.open() closes the store when the opening cannot be written", 
 Deno.test("Runtime.open() throws why it failed, also when closing the store fails too", async () => {
   const error = new Error("first");
   const store = new ScriptedStore({
-    load: () => Promise.reject(error),
+    acquire: () => Promise.reject(error),
     close: () => Promise.reject(new Error("second")),
   });
   assertEquals(await assertRejects(() => Runtime.open({ store })), error);
@@ -47,7 +47,7 @@ Deno.test("Runtime.open() keeps events of unknown types and tells of them", asyn
     '{"id":2,"at":"2026-07-31T08:00:00.000Z","type":"runtime.moved","to":"x"}',
   ];
   const store = new ScriptedStore({
-    load: () => Promise.resolve({ snapshot: undefined, events: texts(...lines) }),
+    acquire: pushing(...lines),
     append: () => Promise.resolve({ snapshotDue: false }),
   });
   await using runtime = await Runtime.open({ store });
@@ -71,7 +71,7 @@ Deno.test("Runtime.open() records unrecorded events once, also for a stopped run
   await first.close();
   for (let opening = 1; opening <= 3; opening++) {
     const store = new ScriptedStore({
-      load: async (_host, load) => ({ ...await load(), unrecorded }),
+      acquire: async (host, acquire) => ({ ...await acquire(host), unrecorded }),
     }, storage);
     await using runtime = await Runtime.open({ store });
     const { items } = await runtime.events({ after: 0 });
@@ -87,7 +87,10 @@ Deno.test("Runtime.open() records nothing for an operation that has not taken ef
   const event = { name: "runtime.salvaged", data: {}, key: "salvage", request: "x", endsBefore: 2 };
   const recorded = () => Promise.reject(new Error("it was not recorded"));
   const store = new ScriptedStore({
-    load: async (_host, load) => ({ ...await load(), unrecorded: [{ ...event, recorded }] }),
+    acquire: async (host, acquire) => ({
+      ...await acquire(host),
+      unrecorded: [{ ...event, recorded }],
+    }),
   }, storage);
   await using runtime = await Runtime.open({ store });
   assertEquals((await runtime.events({ after: 0 })).items.filter(({ type }) => type === "custom"), []);
@@ -252,9 +255,21 @@ Deno.test("close() that failed in writing leaves all that was acknowledged", asy
   assertEquals(again.lastEventId, 4);
 });
 
-async function* texts(...lines: string[]): AsyncGenerator<readonly string[]> {
-  yield await Promise.resolve(lines);
+/** An opening that pushes these events. */
+function pushing(...texts: string[]): NonNullable<Script["acquire"]> {
+  return (host) => Promise.resolve(host.replay(texts) ?? {});
 }
+
+Deno.test("Runtime.open() throws a TypeError for a store that was opened before, and leaves it alone", async () => {
+  const store = new ScriptedStore();
+  await using runtime = await Runtime.open({ store });
+  const error = await assertRejects(() => Runtime.open({ store }), TypeError);
+  assertEquals(error.message, "Cannot open runtime: its store was opened before");
+  assertEquals(store.closings, 0);
+  await runtime.record("n", null);
+  await runtime.close();
+  await assertRejects(() => Runtime.open({ store }), TypeError);
+});
 
 Deno.test("Runtime.open() says so when it is given no store", async () => {
   for (const options of [undefined, {}, { store: {} }]) {

@@ -3,8 +3,14 @@
 import { RuntimeError } from "../../src/core/errors.ts";
 import type { EventHead } from "../../src/core/events.ts";
 import type { RuntimeId } from "../../src/core/ids.ts";
-import type { RuntimeSource, SourceHost, SourceInfo } from "../../src/core/source.ts";
-import type { LoadedSnapshot, ReadEvents, ReadTranscript, StoredEvents } from "../../src/core/store.ts";
+import type { RuntimeSource, SourceInfo } from "../../src/core/source.ts";
+import type {
+  LoadedSnapshot,
+  ReadEvents,
+  ReadTranscript,
+  StoredEvents,
+  StoreHost,
+} from "../../src/core/store.ts";
 import { runtimeId } from "./given.ts";
 
 export class ScriptedSource implements RuntimeSource {
@@ -12,7 +18,7 @@ export class ScriptedSource implements RuntimeSource {
   /** The calls of `news`: the event after which. */
   readonly asked: number[] = [];
   closings = 0;
-  host: SourceHost | undefined;
+  host: StoreHost | undefined;
   /** Runs instead of loading, and rejects it if it throws. */
   onLoad: (() => Promise<SourceInfo>) | undefined;
   /** Runs before a page of a transcript is returned. */
@@ -48,7 +54,7 @@ export class ScriptedSource implements RuntimeSource {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
-  load(host: SourceHost): Promise<SourceInfo> {
+  load(host: StoreHost): Promise<SourceInfo> {
     this.host = host;
     return this.onLoad?.() ?? Promise.resolve().then(() => {
       host.replay(this.#texts);
@@ -56,16 +62,20 @@ export class ScriptedSource implements RuntimeSource {
     });
   }
 
-  readEvents({ after, before = this.lastEventId + 1, limit }: ReadEvents): Promise<StoredEvents> {
+  readEvents({ from, to, keep, workerId }: ReadEvents): Promise<StoredEvents> {
     const first = this.#firstEventId;
-    if (after !== undefined && after < first - 1) {
+    if (keep === "first" && from < first) {
+      const after = from - 1;
       const message = `Cannot read events after ${after}: the oldest is ${first}`;
       return Promise.reject(new RuntimeError("cursor_expired", message, { after, firstEventId: first }));
     }
-    const events = after === undefined
-      ? this.#texts.slice(0, Math.max(0, before - first)).slice(-limit)
-      : this.#texts.slice(after + 1 - first).slice(0, limit);
-    return Promise.resolve({ events, firstEventId: first });
+    const events = this.#texts.slice(Math.max(0, from - first), Math.max(0, to + 1 - first))
+      .filter((text) => workerId === undefined || text.includes(`"workerId":"${workerId}"`));
+    return Promise.resolve({
+      events,
+      firstEventId: first,
+      scanned: keep === "first" ? to : Math.max(from, first),
+    });
   }
 
   readTranscript({ workerId }: ReadTranscript): Promise<readonly string[]> {

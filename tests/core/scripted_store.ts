@@ -5,7 +5,6 @@ import type { RuntimeId } from "../../src/core/ids.ts";
 import type {
   AppendBatch,
   AppendResult,
-  LoadedStore,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -14,6 +13,7 @@ import type {
   Snapshot,
   StoredEvents,
   StoreHost,
+  StoreInfo,
   StoreSupports,
 } from "../../src/core/store.ts";
 import { MemoryRuntimeStore, MemoryStorage } from "../../src/memory/memory_store.ts";
@@ -21,7 +21,7 @@ import { MemoryRuntimeStore, MemoryStorage } from "../../src/memory/memory_store
 /** What a test may put in the place of what the memory store does. */
 export interface Script {
   append?(batch: AppendBatch, keep: () => Promise<AppendResult>): Promise<AppendResult>;
-  load?(host: StoreHost, load: () => Promise<LoadedStore>): Promise<LoadedStore>;
+  acquire?(host: StoreHost, acquire: (host: StoreHost) => Promise<StoreInfo>): Promise<StoreInfo>;
   readEvents?(read: ReadEvents, page: () => Promise<StoredEvents>): Promise<StoredEvents>;
   readTranscript?(read: ReadTranscript, page: () => Promise<readonly string[]>): Promise<readonly string[]>;
   saveSnapshot?(snapshot: Snapshot): Promise<void>;
@@ -31,12 +31,11 @@ export interface Script {
 }
 
 export class ScriptedStore implements RuntimeStore {
-  readonly displayName: string | undefined = "Scripted";
   /** The batches that were appended, or tried to. */
   readonly batches: (readonly EventRecord[])[] = [];
   /** How often it was closed. */
   closings = 0;
-  /** The runtime that loaded it. */
+  /** The runtime that opened it. */
   host: StoreHost | undefined;
   /** What to do otherwise than a memory store. */
   script: Script;
@@ -55,10 +54,11 @@ export class ScriptedStore implements RuntimeStore {
     return this.#memory.supports;
   }
 
-  load(host: StoreHost): Promise<LoadedStore> {
+  async acquire(host: StoreHost): Promise<StoreInfo> {
     this.host = host;
-    const load = (): Promise<LoadedStore> => this.#memory.load();
-    return this.script.load?.(host, load) ?? load();
+    const acquire = (host: StoreHost): Promise<StoreInfo> => this.#memory.acquire(host);
+    const info = await (this.script.acquire?.(host, acquire) ?? acquire(host));
+    return { displayName: "Scripted", ...info };
   }
 
   append(batch: AppendBatch): Promise<AppendResult> {

@@ -64,7 +64,7 @@ function suiteLength(): number {
   const open = (runtimeId: string) => {
     const storage = new MemoryStorage();
     return {
-      open: () => Promise.resolve(new MemoryRuntimeStore({ runtimeId, storage })),
+      store: () => new MemoryRuntimeStore({ runtimeId, storage }),
       remove: () => Promise.resolve(storage.runtimes.clear()),
     };
   };
@@ -80,7 +80,7 @@ const suiteOf = (test: string): string => `
     open: (runtimeId) => {
       const storage = new MemoryStorage();
       return {
-        open: () => Promise.resolve(new MemoryRuntimeStore({ runtimeId, storage })),
+        store: () => new MemoryRuntimeStore({ runtimeId, storage }),
         remove: () => Promise.resolve(storage.runtimes.clear()),
       };
     },
@@ -161,7 +161,7 @@ elsewhereTest(
     const script = `
       import { FsRuntimeStore, verify } from "./fs_store.mjs";
       const location = { root: ${JSON.stringify(directory)}, runtimeId: "local" };
-      for (const work of [FsRuntimeStore.open, verify]) {
+      for (const work of [async (location) => new FsRuntimeStore(location), verify]) {
         await work(location).catch((error) => console.log(error.name + ": " + error.message));
       }`;
     Deno.writeTextFileSync(join(directory, "script.mjs"), script);

@@ -102,7 +102,7 @@ export function exampleTest(name: string, body: (directory: string) => Promise<v
 /** Opens what an example kept in its directory. */
 export async function openKept(directory: string, runtimeId: string): Promise<Runtime> {
   const root = `${directory}/data`;
-  return await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId, create: false }) });
+  return await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId, create: false }) });
 }
 
 /** Resolves once `holds`; gives up after a minute, so that a test that waits in vain ends. */

@@ -24,7 +24,7 @@ function placeOf(
     const root = directory();
     const options = { path: join(root, "runtime.db"), runtimeId };
     return {
-      open: () => new Promise((resolve) => resolve(new Store(options))),
+      store: () => new Store(options),
       remove: () => Deno.remove(root, { recursive: true }),
     };
   };

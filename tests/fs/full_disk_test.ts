@@ -43,7 +43,7 @@ async function withSmallDisk(body: (root: string) => Promise<void>): Promise<voi
 }
 
 async function open(root: string): Promise<Runtime> {
-  return await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+  return await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
 }
 
 /** Says things until the disk is full; gives what was acknowledged. */

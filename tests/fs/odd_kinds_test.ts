@@ -18,6 +18,7 @@ import { textOf } from "../cli/kit.ts";
 import { everyEvent, openRuntime } from "../cli/stores.ts";
 import { killAt, SimulatedDisk } from "../disk/mod.ts";
 import { openReader } from "../operate/reader.ts";
+import { acquire } from "../kit/acquire.ts";
 
 const local = { root: "/data", runtimeId: "local" };
 const DIRECTORY = "/data/runtimes/local";
@@ -94,7 +95,7 @@ async function said(runtime: Runtime): Promise<readonly unknown[]> {
 
 async function useAndClose(fileSystem: SimulatedDisk): Promise<readonly unknown[]> {
   const runtime = await Runtime.open({
-    store: await FsRuntimeStore.open({ ...local, create: false }, { fileSystem }),
+    store: new FsRuntimeStore({ ...local, create: false }, { fileSystem }),
   });
   try {
     await runtime.worker("reviewer").append([{ role: "assistant", content: "more" }]);
@@ -133,11 +134,11 @@ const operations: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise
   "listRuntimes()": (fileSystem) => Promise.resolve(listRuntimes("/data", { fileSystem })),
   "an opening": useAndClose,
   "prune()": async (fileSystem) => {
-    await using runtime = await Runtime.open({ store: await FsRuntimeStore.open(local, { fileSystem }) });
+    await using runtime = await Runtime.open({ store: new FsRuntimeStore(local, { fileSystem }) });
     await runtime.prune({ dryRun: false });
   },
   "purge()": async (fileSystem) => {
-    await using runtime = await Runtime.open({ store: await FsRuntimeStore.open(local, { fileSystem }) });
+    await using runtime = await Runtime.open({ store: new FsRuntimeStore(local, { fileSystem }) });
     await runtime.worker("reviewer").stop();
     await runtime.worker("reviewer").purge();
   },
@@ -287,7 +288,8 @@ Deno.test("a first backup that was killed is reported, and refused with a typed 
       }, `${name} behind call ${n}`);
     }
     await outcome(async () => {
-      await (await FsRuntimeStore.open({ ...copy, create: false }, { fileSystem: left.fork() })).close();
+      await (await acquire(new FsRuntimeStore({ ...copy, create: false }, { fileSystem: left.fork() })))
+        .close();
     }, `an opening behind call ${n}`);
   }
   assert(kills > 20, `${kills} kills`);

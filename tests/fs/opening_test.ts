@@ -17,6 +17,7 @@ import {
 import { AT, lineOf } from "./log/log_lines.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
 import type { Runtime } from "../../mod.ts";
+import { acquire } from "../kit/acquire.ts";
 
 diskTest(
   "Runtime.open() tells when the last writer did not close, and which events it replayed",
@@ -119,7 +120,7 @@ diskTest(
 
 for (const name of ["events", "workers", ""]) {
   const what = name === "" ? "the runtime's directory" : name;
-  diskTest(`FsRuntimeStore.open() refuses a link in the place of ${what}`, async (place) => {
+  diskTest(`FsRuntimeStore.acquire() refuses a link in the place of ${what}`, async (place) => {
     const runtime = await place.open();
     await speak(runtime, "a", ["one"]);
     await runtime.close();
@@ -212,22 +213,22 @@ diskTest(
   },
 );
 
-Deno.test("FsRuntimeStore.open() refuses a root that is no path", onFiles, async () => {
+Deno.test("FsRuntimeStore() rejects a root that is no path", onFiles, async () => {
   for (const root of ["", undefined]) {
-    const open = (): unknown => FsRuntimeStore.open({ root: root as string, runtimeId: "local" });
+    const open = (): unknown => new FsRuntimeStore({ root: root as string, runtimeId: "local" });
     assertEquals((await refused("invalid_request", open)).details.issues, ["a path is needed"]);
   }
 });
 
 diskTest(
-  "FsRuntimeStore.open() refuses a clock that throws or gives no time, and makes nothing",
+  "FsRuntimeStore.acquire() refuses a clock that throws or gives no time, and makes nothing",
   async (place) => {
     const clocks = [() => NaN, () => Infinity, () => 1e15, () => {
       throw new TypeError("no clock");
     }];
     for (const now of clocks) {
       const root = join(place.root, "data");
-      await refused("invalid_request", () => FsRuntimeStore.open({ root, runtimeId: "local" }, { now }));
+      await refused("invalid_request", () => acquire(place.store({ root }, { now })));
       assertEquals(treeOf(place.root).size, 0);
     }
   },

@@ -18,7 +18,7 @@ function deepRoot(root: string, bytes: number): string {
 
 diskTest("createWorker() throws invalid_request when the worker's paths would be too long", async (place) => {
   const root = deepRoot(place.root, 3_850);
-  const runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+  const runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
   await speak(runtime, "short", ["one"]);
   const { lastEventId } = runtime;
   const creations = [LONG_ID, "b"].map((workerId) =>
@@ -32,7 +32,7 @@ diskTest("createWorker() throws invalid_request when the worker's paths would be
   assertEquals(await contentsOf(runtime, "b"), ["two"]);
   await runtime.close();
   assertEquals(codesOf(runtime), []);
-  await using again = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+  await using again = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
   assertEquals(codesOf(again), []);
   assertEquals(await contentsOf(again, "b"), ["two"]);
 }, { ...onFiles, ignore: onFiles.ignore === true || Deno.build.os !== "linux" });
@@ -42,7 +42,7 @@ Deno.test("createWorker() throws invalid_request for each worker when the quaran
   // Room for a segment, and not for a name in the quarantine.
   const bytes = 4_095 - "/runtimes/local/events/0000000000000001.jsonl".length;
   const root = deepRoot("/r", bytes);
-  const store = await FsRuntimeStore.open({ root, runtimeId: "local" }, { fileSystem: disk });
+  const store = new FsRuntimeStore({ root, runtimeId: "local" }, { fileSystem: disk });
   await using runtime = await Runtime.open({ store });
   await refused(
     "invalid_request",

@@ -13,6 +13,7 @@ import {
 } from "../../mod.ts";
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
+import { acquire } from "../kit/acquire.ts";
 import { isGranted } from "../privileged.ts";
 import { withoutRoom } from "./lines/bytes_file.ts";
 
@@ -53,15 +54,19 @@ export class TestPlace implements AsyncDisposable {
 
   /** Opens the runtime. */
   async open(options: Partial<RuntimeOptions> = {}, environment: FsStoreEnvironment = {}): Promise<Runtime> {
-    const store = await FsRuntimeStore.open({ root: this.root, runtimeId: "local" }, environment);
-    const runtime = await Runtime.open({ store, ...options });
+    const runtime = await Runtime.open({ store: this.store({}, environment), ...options });
     this.#opened.push(() => runtime.close());
     return runtime;
   }
 
+  /** A store that is not open. */
+  store(options: Partial<FsStoreOptions> = {}, environment: FsStoreEnvironment = {}): FsRuntimeStore {
+    return new FsRuntimeStore({ root: this.root, runtimeId: "local", ...options }, environment);
+  }
+
   /** Opens the store alone. */
   async openStore(options: Partial<FsStoreOptions> = {}): Promise<FsRuntimeStore> {
-    const store = await FsRuntimeStore.open({ root: this.root, runtimeId: "local", ...options });
+    const store = await acquire(this.store(options));
     this.#opened.push(() => store.close());
     return store;
   }

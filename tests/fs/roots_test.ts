@@ -39,7 +39,7 @@ async function within(
 }
 
 async function opened(root: string | URL): Promise<Runtime> {
-  return await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+  return await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
 }
 
 async function contentsIn(root: string): Promise<string[]> {
@@ -56,7 +56,7 @@ async function collected(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array[
 const local = { root: "./data", runtimeId: "local" } as const;
 
 diskTest(
-  "FsRuntimeStore.open() keeps to the directory of a relative root when the process leaves it",
+  "FsRuntimeStore.acquire() keeps to the directory of a relative root when the process leaves it",
   async (place) => {
     await within(place, async (home, leave) => {
       const runtime = await opened("./data");
@@ -139,7 +139,7 @@ diskTest(
   },
 );
 
-diskTest("FsRuntimeStore.open() and the other operations take a file URL", async (place) => {
+diskTest("Runtime.open() and the other operations take a file URL", async (place) => {
   const root = join(place.root, "a b");
   for (const url of [toFileUrl(root), toFileUrl(root).href]) {
     await using runtime = await opened(url);
@@ -154,7 +154,7 @@ diskTest("FsRuntimeStore.open() and the other operations take a file URL", async
   assertEquals(await contentsIn(join(place.root, "copy")), ["one", "one"]);
 });
 
-diskTest("FsRuntimeStore.open() refuses URLs that are no files", async () => {
+diskTest("FsRuntimeStore.acquire() refuses URLs that are no files", async () => {
   for (const root of ["https://example.com/x", new URL("https://example.com/x")]) {
     const error = await refused("invalid_request", () => opened(root));
     assertMatch(error.message, /a path or a file URL is needed/);

@@ -9,7 +9,7 @@ export const HOME = "/data/runtimes/local";
 
 /** Opens the runtime "local" on a disk. */
 export async function open(fileSystem: SimulatedDisk): Promise<Runtime> {
-  const store = await FsRuntimeStore.open({ root: "/data", runtimeId: "local" }, { fileSystem });
+  const store = new FsRuntimeStore({ root: "/data", runtimeId: "local" }, { fileSystem });
   return await Runtime.open({ store });
 }
 

@@ -57,7 +57,7 @@ for (const version of versions) {
       copied(directory, root);
       const codes: DiagnosticCode[] = [];
       const open = async (): Promise<Runtime> => {
-        const store = await FsRuntimeStore.open({ root, runtimeId: "local" });
+        const store = new FsRuntimeStore({ root, runtimeId: "local" });
         return await Runtime.open({ store, onDiagnostic: ({ code }) => codes.push(code) });
       };
       const runtime = await open();

@@ -69,7 +69,7 @@ export async function recorded(
 }
 
 async function open(fileSystem: SimulatedDisk): Promise<Runtime> {
-  const store = await FsRuntimeStore.open({ root: "/data", runtimeId: "local" }, { fileSystem });
+  const store = new FsRuntimeStore({ root: "/data", runtimeId: "local" }, { fileSystem });
   return await Runtime.open({ store });
 }
 

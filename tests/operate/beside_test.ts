@@ -74,7 +74,7 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
     const found = verified?.findings.filter(({ severity }) => severity === "damaged");
     assertEquals(found, []);
     fileSystem.onCall = undefined;
-    const store = await FsRuntimeStore.open({ root: "/copy", runtimeId: "local" }, { fileSystem });
+    const store = new FsRuntimeStore({ root: "/copy", runtimeId: "local" }, { fileSystem });
     const runtime = await Runtime.open({ store });
     for (const { record: { workerId } } of runtime.workers().items) {
       const { items } = await runtime.worker(workerId).transcript({ after: 0, limit: 1_000 });

@@ -246,7 +246,7 @@ Deno.test("importRuntime() makes a store that opens at once when it resolved", a
     const fileSystem = new SimulatedDisk();
     await importRuntime("/target", streamOf(stream), { fileSystem });
     await using runtime = await Runtime.open({
-      store: await FsRuntimeStore.open(local("/target"), { fileSystem }),
+      store: new FsRuntimeStore(local("/target"), { fileSystem }),
     });
     assert(runtime.lastEventId > 0);
   }

@@ -15,7 +15,7 @@ async function holds(base: Base, plant: (disk: SimulatedDisk) => void, told: str
   if (!notices.some(({ code }) => code === told)) throw new Finding("I8", `${told} was not told`);
 }
 
-Deno.test("FsRuntimeStore.open() makes a segment anew when its header is a line of a removed file", async () => {
+Deno.test("FsRuntimeStore.acquire() makes a segment anew when its header is a line of a removed file", async () => {
   const { killed } = await bases();
   const name = `${String(killed.history.texts.length + 1).padStart(16, "0")}.jsonl`;
   const line = sealedBytes('{"format":"worker-runtime/worker"}');
@@ -26,7 +26,7 @@ Deno.test("FsRuntimeStore.open() makes a segment anew when its header is a line 
   );
 });
 
-Deno.test("FsRuntimeStore.open() copies a torn end again when an earlier copy holds other bytes", async () => {
+Deno.test("FsRuntimeStore.acquire() copies a torn end again when an earlier copy holds other bytes", async () => {
   const { halfCut } = await bases();
   await holds(halfCut, (disk) => {
     for (const [path, bytes] of disk.dump()) {

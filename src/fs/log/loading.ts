@@ -1,6 +1,6 @@
 /**
- * What a line of the log means for what the store keeps beside it, read from
- * its text while the log is replayed.
+ * Effects of the log's lines on transcripts and workers' files, read from
+ * their texts while the log is replayed.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { eventHeadText, eventText, textOf, transcriptSpan } from "../lines/codec
 import type { Transcripts } from "../transcripts/transcripts.ts";
 import type { PlacedLine } from "../lines/waiting_lines.ts";
 
-/** What an event means for the files beside the log. */
+/** Effect of an event on the files beside the log. */
 export type ReplayedEffect =
   & { readonly id: number; readonly workerId: WorkerId }
   & (
@@ -26,11 +26,11 @@ export type ReplayedEffect =
 export interface ReplayedEvent {
   /** Its text. */
   readonly text: string;
-  /** What it means, if it means anything. */
+  /** Its effect, if any. */
   readonly effect: ReplayedEffect | undefined;
 }
 
-/** Replays a line: gives the event's text for the runtime, without entries, and its effect for the store. */
+/** Returns the event's text for the runtime, without entries, and its effect for the store. */
 export function replayLine(line: LoggedLine, memory: LineBuffer): ReplayedEvent {
   const { bytes, start, end, id } = line;
   const span = transcriptSpan(bytes, start, end);
@@ -49,7 +49,7 @@ export function replayLine(line: LoggedLine, memory: LineBuffer): ReplayedEvent 
     return { text, effect };
   }
   const text = eventText(bytes, start, end);
-  // The type comes third, behind an id and a time that hold no quotes.
+  // The type follows an id and a time, which contain no quotes.
   const typeAt = text.indexOf('"type":"') + 8;
   const kind = (["created", "purged"] as const).find((kind) => text.startsWith(`worker.${kind}"`, typeAt));
   const event = kind === undefined ? undefined : parsed(text);
@@ -68,9 +68,9 @@ function parsed(text: string): unknown {
 }
 
 /**
- * Effects of replayed events, in order. They are taken in only once their
- * events are known to be on the device: before that, a power cut may take an
- * event back, and files that were written or removed for it would lie.
+ * Effects of replayed events, in order. They are applied only once their
+ * events are known to be on the device: until then a power cut may undo an
+ * event, and files written or removed for it would contradict the log.
  */
 export class ReplayedEffects {
   readonly #transcripts: Transcripts;
@@ -89,18 +89,18 @@ export class ReplayedEffects {
     if (effect !== undefined) this.#waiting.push(effect);
   }
 
-  /** Takes in the effects of events that are on the device. */
+  /** Applies the effects of events through one that is on the device. */
   settle(through: number): void {
-    this.#take(through);
+    this.#apply(through);
     for (const { workerId, id } of this.#purged.splice(0)) this.#purge(workerId, id);
   }
 
-  /** Takes in all effects, but leaves the files alone, until {@linkcode settle}. */
+  /** Applies all effects in memory. Files are left alone until {@linkcode settle}. */
   preview(): void {
-    this.#take(Infinity);
+    this.#apply(Infinity);
   }
 
-  #take(through: number): void {
+  #apply(through: number): void {
     for (
       let [effect] = this.#waiting;
       effect !== undefined && effect.id <= through;

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { scanEvents } from "../../core/event_scan.ts";
 import { limits } from "../../core/limits.ts";
-import type { ReadEvents, StoredEvents } from "../../core/store.ts";
+import type { ReadEvents, ReadRange, StoredEvents } from "../../core/store.ts";
 import { conversionHint } from "../lines/conversion.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
@@ -49,14 +50,10 @@ export class LogPages {
   /** A page of events. Throws `cursor_expired`, `store_corrupt`. */
   read(log: DurableLog, read: ReadEvents): StoredEvents {
     const firstEventId = log.segments[0] ?? 1;
-    if (read.after !== undefined && read.after < firstEventId - 1) {
-      throw cursorExpired(read.after, firstEventId);
-    }
-    const before = Math.min(read.before ?? Infinity, log.lastEventId + 1);
-    const keep = read.after === undefined ? "last" : "first";
-    const from = read.after === undefined ? Math.max(firstEventId, before - read.limit) : read.after + 1;
-    const to = read.after === undefined ? before : Math.min(from + read.limit, log.lastEventId + 1);
-    return { events: this.#events(log, from, to, keep), firstEventId };
+    if (read.keep === "first" && read.from < firstEventId) throw cursorExpired(read.from - 1, firstEventId);
+    const from = Math.max(read.from, firstEventId);
+    const range = { ...read, from, to: Math.min(read.to, log.lastEventId) };
+    return { ...scanEvents(range, (part) => this.#events(log, part)), firstEventId };
   }
 
   /** Closes its files. */
@@ -66,9 +63,9 @@ export class LogPages {
   }
 
   /** Events of a page, over as many segments as it takes. */
-  #events(log: DurableLog, from: number, to: number, keep: "first" | "last"): readonly string[] {
+  #events(log: DurableLog, { from, to, keep }: ReadRange): readonly string[] {
     const pages: (readonly string[])[] = [];
-    let [low, high, bytes] = [from, to, 0];
+    let [low, high, bytes] = [from, to + 1, 0];
     while (low < high) {
       const page = this.#lines(log, low, high, keep);
       bytes += page.bytes;

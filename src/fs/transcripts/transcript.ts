@@ -67,10 +67,8 @@ export function pageOf(
   read: ReadTranscript,
 ): { readonly from: number; readonly to: number; readonly isNewest: boolean } {
   const length = transcript.entries + transcript.waiting.entries;
-  const before = Math.min(read.before ?? Infinity, length + 1);
-  const from = read.after === undefined ? Math.max(1, before - read.limit) : read.after + 1;
-  const to = read.after === undefined ? before : Math.min(from + read.limit, length + 1);
-  return { from, to, isNewest: read.after === undefined && to > length };
+  const to = Math.min(read.to, length) + 1;
+  return { from: read.from, to, isNewest: read.keep === "last" && to > length };
 }
 
 /** How long a transcript is once its waiting lines are written. */

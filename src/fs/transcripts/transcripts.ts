@@ -384,7 +384,7 @@ export class Transcripts {
     const waiting = pendingTexts(transcript, from, to);
     if (from > transcript.entries) return waiting;
     this.#files.check(transcript);
-    const range = { from, to, keep: read.after === undefined ? "last" : "first" } as const;
+    const range = { from, to, keep: read.keep };
     const file = this.#files.get(transcript);
     const { bytes, entries, owner } = transcript;
     const texts = [...readTranscriptLines(file, owner, bytes, entries, range), ...waiting];

@@ -16,7 +16,7 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError, type RuntimeError, withSpot } from "../../core/errors.ts";
 import { Folding } from "../../core/folding.ts";
 import type { Ledger } from "../../core/ledger.ts";
-import type { SourceHost } from "../../core/source.ts";
+import type { StoreHost } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import { readBytes, withFile } from "../../fs/disk/files.ts";
@@ -71,13 +71,13 @@ export class LogFollower {
   /** Why the log cannot be read further. */
   damage: RuntimeError | undefined;
   readonly #place: FoundPlace;
-  readonly #host: SourceHost;
+  readonly #host: StoreHost;
   #held: HeldLine[] = [];
   /** Something other than a file under the name of a segment. */
   #odd: RuntimeError | undefined;
 
   /** A follower that has read nothing yet. */
-  constructor(place: FoundPlace, host: SourceHost) {
+  constructor(place: FoundPlace, host: StoreHost) {
     this.#place = place;
     this.#host = host;
   }

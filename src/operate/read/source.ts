@@ -8,9 +8,9 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, isRuntimeError, type RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
-import type { RuntimeSource, SourceHost, SourceInfo } from "../../core/source.ts";
+import type { RuntimeSource, SourceInfo } from "../../core/source.ts";
 import type { WorkerState } from "../../core/state.ts";
-import type { ReadEvents, ReadTranscript, StoredEvents } from "../../core/store.ts";
+import type { ReadEvents, ReadTranscript, StoredEvents, StoreHost } from "../../core/store.ts";
 import { readConfig } from "../../fs/place/config.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
@@ -31,7 +31,7 @@ export interface FsSourceEnvironment {
 
 /** What a source has open once it is loaded. */
 interface OpenedLog {
-  readonly host: SourceHost;
+  readonly host: StoreHost;
   readonly follower: LogFollower;
   readonly pages: LogPages;
 }
@@ -52,7 +52,7 @@ interface OpenedLog {
  * import { assertEquals } from "@std/assert";
  *
  * const root = await Deno.makeTempDir();
- * await using owner = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * await using owner = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
  * await owner.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
  *
  * const source = new FsRuntimeSource({ root, runtimeId: "local" });
@@ -107,7 +107,7 @@ export class FsRuntimeSource implements RuntimeSource {
   }
 
   /** Reads the newest usable checkpoint and the log after it. */
-  async load(host: SourceHost): Promise<SourceInfo> {
+  async load(host: StoreHost): Promise<SourceInfo> {
     const { fs, layout, runtimeId } = this.#place;
     const displayName = this.#readName(host);
     const follower = new LogFollower(this.#place, host);
@@ -121,7 +121,7 @@ export class FsRuntimeSource implements RuntimeSource {
     return await untilSteady(() => this.#page(read), async () => {
       await this.#advance();
       const [oldest = 1] = this.segments;
-      if (read.after !== undefined && read.after < oldest - 1) throw cursorExpired(read.after, oldest);
+      if (read.keep === "first" && read.from < oldest) throw cursorExpired(read.from - 1, oldest);
     });
   }
 
@@ -175,7 +175,7 @@ export class FsRuntimeSource implements RuntimeSource {
     return this.#opened;
   }
 
-  #readName(host: SourceHost): string | undefined {
+  #readName(host: StoreHost): string | undefined {
     const { fs, layout } = this.#place;
     try {
       return readConfig(fs, layout.config).displayName;

@@ -68,7 +68,7 @@ export async function transcriptTexts(
   { owner, length, read }: TranscriptQuery,
   notice: (notice: Notice) => void,
 ): Promise<readonly string[]> {
-  const range = rangeOf(read, length);
+  const range = { from: read.from, to: Math.min(read.to, length) + 1, keep: read.keep };
   if (range.from >= range.to) return [];
   const inFile = pageOfFile(place, log, owner, range, notice);
   if (inFile.entries >= range.to - 1 && inFile.texts.length > 0) return inFile.texts;
@@ -80,15 +80,6 @@ export async function transcriptTexts(
   assertReachable(place, owner, log, after);
   const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
   return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
-}
-
-function rangeOf(read: ReadTranscript, length: number): Range {
-  if (read.after !== undefined) {
-    const from = read.after + 1;
-    return { from, to: Math.min(from + read.limit, length + 1), keep: "first" };
-  }
-  const to = Math.min(read.before ?? Infinity, length + 1);
-  return { from: Math.max(1, to - read.limit), to, keep: "last" };
 }
 
 function lastSeq(texts: readonly string[]): number {

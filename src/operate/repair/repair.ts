@@ -149,7 +149,7 @@ async function openAndClose(
 ): Promise<void> {
   const { fs: fileSystem, runtimeId } = place;
   const { now } = options;
-  const store = await FsRuntimeStore.open({ root: rootOf(location), runtimeId, create: false }, {
+  const store = new FsRuntimeStore({ root: rootOf(location), runtimeId, create: false }, {
     fileSystem,
     now,
   });

@@ -76,7 +76,7 @@ export interface VerifyOptions extends OperationOptions {
  * import { assertEquals } from "@std/assert";
  *
  * const root = await Deno.makeTempDir();
- * const runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "local" }) });
+ * const runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
  * await runtime.close();
  * const { verdict, findings } = await verify({ root, runtimeId: "local" });
  * assertEquals([verdict, findings], ["clean", []]);

@@ -3,10 +3,11 @@
 // deno-lint-ignore-file no-console
 import { isRuntimeError } from "../../../mod.ts";
 import { FsRuntimeStore } from "../../../fs_store.ts";
+import { acquire } from "../../kit/acquire.ts";
 
 const [root = ""] = Deno.args;
 try {
-  await FsRuntimeStore.open({ root, runtimeId: "local" });
+  await acquire(new FsRuntimeStore({ root, runtimeId: "local" }));
   console.log("open");
   setInterval(() => {}, 1_000);
 } catch (error) {

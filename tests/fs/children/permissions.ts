@@ -8,7 +8,7 @@ const [what = "", root = ""] = Deno.args;
 async function openStore(): Promise<RuntimeStore> {
   if (what === "core") return new MemoryRuntimeStore({ runtimeId: "local" });
   const { FsRuntimeStore } = await import("../../../fs_store.ts");
-  return await FsRuntimeStore.open({ root, runtimeId: "local" });
+  return new FsRuntimeStore({ root, runtimeId: "local" });
 }
 
 /** Uses a bit of everything; a run is left open. */

@@ -18,7 +18,7 @@ async function write(worker: Worker, writer: number): Promise<never> {
   }
 }
 
-const store = await FsRuntimeStore.open({ root, runtimeId: "local" });
+const store = new FsRuntimeStore({ root, runtimeId: "local" });
 const runtime = await Runtime.open({ store });
 console.log("open");
 const workers = await Promise.all(

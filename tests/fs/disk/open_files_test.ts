@@ -90,7 +90,7 @@ Deno.test("OpenFiles.get() throws when there is no room to make", () => {
 
 Deno.test("a store works on with the few files that the system lets it open", async () => {
   const counted = new Counted();
-  const store = await FsRuntimeStore.open({ root: "/data", runtimeId: "local" }, {
+  const store = new FsRuntimeStore({ root: "/data", runtimeId: "local" }, {
     fileSystem: counted.disk,
   });
   const runtime = await Runtime.open({ store });

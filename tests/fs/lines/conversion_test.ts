@@ -68,7 +68,7 @@ diskTest("store_permission names owner and mode of a file that the system denies
   assertStringIncludes(below, `${JSON.stringify(place.root)} belongs to user ${uid} and has mode 0700`);
 });
 
-diskTest("FsRuntimeStore.open() refuses a config that is a link, and verify() finds it", async (place) => {
+diskTest("FsRuntimeStore.acquire() refuses a config that is a link, and verify() finds it", async (place) => {
   await (await place.open()).close();
   Deno.writeTextFileSync(`${place.root}/elsewhere.jsonc`, "{}");
   Deno.symlinkSync(`${place.root}/elsewhere.jsonc`, place.layout.config);

@@ -69,7 +69,7 @@ async function rolling(disk: SimulatedDisk, isBuffered: boolean): Promise<void> 
   const config = { limits: { segmentBytes: 4_096 } };
   disk.plant.file(`${HOME}/config.jsonc`, new TextEncoder().encode(JSON.stringify(config)));
   const model = new Model();
-  const store = await FsRuntimeStore.open(place, { fileSystem: disk });
+  const store = new FsRuntimeStore(place, { fileSystem: disk });
   const runtime = await Runtime.open({
     store: acting(store, {
       async append(batch): Promise<AppendResult> {

@@ -149,7 +149,7 @@ diskTest(
   async (place) => {
     await (await filled(place)).close();
     place.configure({ limits: { segmentBytes: 4_096, checkpointBytes: 16_384 } });
-    const store = await place.openStore();
+    const store = place.store();
     const runtime: Runtime = await Runtime.open({
       store: acting(store, {
         async prune(options): Promise<PrunedEvents> {

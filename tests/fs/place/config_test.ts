@@ -59,7 +59,7 @@ diskTest("Runtime.overview() shows the operator's name of the runtime", async (p
 });
 
 diskTest(
-  "FsRuntimeStore.open() keeps a snapshot of the config in runtime.json, current at each opening",
+  "FsRuntimeStore.acquire() keeps a snapshot of the config in runtime.json, current at each opening",
   async (place) => {
     const snapshot = (): unknown => JSON.parse(Deno.readTextFileSync(place.layout.identity)).config;
     await (await place.openStore()).close();
@@ -72,7 +72,7 @@ diskTest(
   },
 );
 
-diskTest("FsRuntimeStore.open() throws invalid_request that names each wrong member", async (place) => {
+diskTest("FsRuntimeStore.acquire() throws invalid_request that names each wrong member", async (place) => {
   const issues = await issuesOf(
     place,
     `{"displayName": " ", "durability": "maybe", "colour": 1, "limits": {
@@ -84,15 +84,18 @@ diskTest("FsRuntimeStore.open() throws invalid_request that names each wrong mem
   for (const member of members) assertStringIncludes(issues, member);
 });
 
-diskTest("FsRuntimeStore.open() throws invalid_request for a config that cannot be parsed", async (place) => {
-  for (const text of ["", "{", '{"displayName": }', "[1", "{'a': 1}", "nonsense"]) {
-    await issuesOf(place, text);
-  }
-  for (const text of ["[]", "1", "null", '"x"']) await issuesOf(place, text);
-});
+diskTest(
+  "FsRuntimeStore.acquire() throws invalid_request for a config that cannot be parsed",
+  async (place) => {
+    for (const text of ["", "{", '{"displayName": }', "[1", "{'a': 1}", "nonsense"]) {
+      await issuesOf(place, text);
+    }
+    for (const text of ["[]", "1", "null", '"x"']) await issuesOf(place, text);
+  },
+);
 
 diskTest(
-  "FsRuntimeStore.open() throws invalid_request for a config that is no UTF-8, and changes nothing",
+  "FsRuntimeStore.acquire() throws invalid_request for a config that is no UTF-8, and changes nothing",
   async (place) => {
     Deno.mkdirSync(place.layout.directory, { recursive: true });
     Deno.writeFileSync(place.layout.config, new Uint8Array([0x7b, 0xff, 0x7d]));
@@ -105,7 +108,7 @@ diskTest(
 );
 
 diskTest(
-  "FsRuntimeStore.open() throws invalid_request for a config that is no file or too large",
+  "FsRuntimeStore.acquire() throws invalid_request for a config that is no file or too large",
   async (place) => {
     Deno.mkdirSync(place.layout.config, { recursive: true });
     await refused("invalid_request", () => place.open());

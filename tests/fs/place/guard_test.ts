@@ -249,7 +249,7 @@ async function diverged(place: TestPlace): Promise<{ runtime: Runtime; backup: s
   await before.close();
   const backup = `${place.root}.backup`;
   copy(place.root, backup);
-  const store = await FsRuntimeStore.open({ root: backup, runtimeId: "local" });
+  const store = new FsRuntimeStore({ root: backup, runtimeId: "local" });
   const other = await Runtime.open({ store });
   await speakLong(other, "theirs");
   await other.close();

@@ -19,7 +19,7 @@ function contentsOf(directory: string): Map<string, string> {
   return tree;
 }
 
-diskTest("FsRuntimeStore.open() writes runtime.json once and leaves it as it is", async (place) => {
+diskTest("FsRuntimeStore.acquire() writes runtime.json once and leaves it as it is", async (place) => {
   await (await place.open()).close();
   const before = Deno.readTextFileSync(place.layout.identity);
   const { format, version, runtimeId } = JSON.parse(before);
@@ -43,7 +43,7 @@ diskTest(
   },
 );
 
-diskTest("FsRuntimeStore.open() finishes a creation that was torn at any file", async (place) => {
+diskTest("FsRuntimeStore.acquire() finishes a creation that was torn at any file", async (place) => {
   await (await place.openStore()).close();
   const { identity, events, workers, directory } = place.layout;
   const whole = Deno.readFileSync(identity);
@@ -72,7 +72,7 @@ diskTest("FsRuntimeStore.open() finishes a creation that was torn at any file", 
   }
 });
 
-diskTest("FsRuntimeStore.open() throws store_missing for content without runtime.json", async (place) => {
+diskTest("FsRuntimeStore.acquire() throws store_missing for content without runtime.json", async (place) => {
   const runtime = await place.open();
   await speak(runtime, "a", ["hello"]);
   await runtime.close();
@@ -91,7 +91,7 @@ diskTest("FsRuntimeStore.open() throws store_missing for content without runtime
 });
 
 diskTest(
-  "FsRuntimeStore.open() throws store_corrupt for a damaged runtime.json of a store with content",
+  "FsRuntimeStore.acquire() throws store_corrupt for a damaged runtime.json of a store with content",
   async (place) => {
     await (await place.open()).close();
     Deno.writeTextFileSync(place.layout.identity, "{}");
@@ -103,29 +103,35 @@ diskTest(
 );
 
 diskTest(
-  "FsRuntimeStore.open() throws store_corrupt for a store that was renamed to another runtime",
+  "FsRuntimeStore.acquire() throws store_corrupt for a store that was renamed to another runtime",
   async (place) => {
     await (await place.open()).close();
     Deno.renameSync(place.layout.directory, runtimeLayout(place.root, "other").directory);
     const error = await refused(
       "store_corrupt",
-      () => FsRuntimeStore.open({ root: place.root, runtimeId: "other" }),
+      () => place.openStore({ runtimeId: "other" }),
     );
     assertStringIncludes(error.message, '"local"');
   },
 );
 
-diskTest("FsRuntimeStore.open() without create throws store_missing and creates nothing", async (place) => {
-  const nowhere = join(place.root, "nowhere");
-  await refused("store_missing", () => FsRuntimeStore.open({ root: nowhere, runtimeId: "a", create: false }));
-  assertEquals([...Deno.readDirSync(place.root)], []);
-  await (await place.open()).close();
-  await (await place.openStore({ create: false })).close();
-  await refused("store_missing", () => place.openStore({ create: false, runtimeId: "b" }));
-});
+diskTest(
+  "FsRuntimeStore.acquire() without create throws store_missing and creates nothing",
+  async (place) => {
+    const nowhere = join(place.root, "nowhere");
+    await refused(
+      "store_missing",
+      () => place.openStore({ root: nowhere, runtimeId: "a", create: false }),
+    );
+    assertEquals([...Deno.readDirSync(place.root)], []);
+    await (await place.open()).close();
+    await (await place.openStore({ create: false })).close();
+    await refused("store_missing", () => place.openStore({ create: false, runtimeId: "b" }));
+  },
+);
 
 diskTest(
-  "FsRuntimeStore.open() throws store_version for a newer format, and changes nothing",
+  "FsRuntimeStore.acquire() throws store_version for a newer format, and changes nothing",
   async (place) => {
     await (await place.open()).close();
     const { crc: _, ...identity } = JSON.parse(Deno.readTextFileSync(place.layout.identity));
@@ -137,7 +143,7 @@ diskTest(
   },
 );
 
-diskTest("FsRuntimeStore.open() removes temporary files that a crash left, and tells", async (place) => {
+diskTest("FsRuntimeStore.acquire() removes temporary files that a crash left, and tells", async (place) => {
   await (await place.open()).close();
   Deno.writeTextFileSync(place.path("overview.json.tmp"), "half");
   Deno.writeTextFileSync(place.path("events/0000000000000009.jsonl.tmp"), "half");
@@ -147,11 +153,11 @@ diskTest("FsRuntimeStore.open() removes temporary files that a crash left, and t
   assertEquals(left, []);
 });
 
-diskTest("FsRuntimeStore.open() takes runtimes of any id below one root", async (place) => {
+diskTest("FsRuntimeStore.acquire() takes runtimes of any id below one root", async (place) => {
   const ids = ["local", "Local", "../local", "日本語", "a/b", "con"];
   for (const runtimeId of ids) {
     await using runtime = await Runtime.open({
-      store: await FsRuntimeStore.open({ root: place.root, runtimeId }),
+      store: new FsRuntimeStore({ root: place.root, runtimeId }),
     });
     assertEquals(runtime.runtimeId as string, runtimeId);
     assertEquals(runtime.lastEventId, 2);

@@ -1,18 +1,18 @@
 // One writer: the second is refused, and told who the first is.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { FsRuntimeStore } from "../../../fs_store.ts";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import type { FileLock } from "../../../src/fs/disk/file_system.ts";
 import { diskTest, refused } from "../place.ts";
+import { acquire } from "../../kit/acquire.ts";
 import { privileged } from "../../privileged.ts";
 import { Child } from "../children/child.ts";
 
 diskTest(
-  "FsRuntimeStore.open() throws store_locked with the owner while the store is open",
+  "FsRuntimeStore.acquire() throws store_locked with the owner while the store is open",
   async (place) => {
     const now = (): number => Date.UTC(2026, 0, 2);
-    const store = await FsRuntimeStore.open({ root: place.root, runtimeId: "local" }, { now });
+    const store = await acquire(place.store({}, { now }));
     const error = await refused("store_locked", () => place.openStore());
     assertEquals(error.details, {
       path: place.layout.directory,
@@ -24,7 +24,7 @@ diskTest(
   },
 );
 
-diskTest("FsRuntimeStore.open() throws store_locked though owner.json cannot be read", async (place) => {
+diskTest("FsRuntimeStore.acquire() throws store_locked though owner.json cannot be read", async (place) => {
   await place.openStore();
   const { owner } = place.layout;
   for (const text of ["", "{", "null", "x".repeat(5_000)]) {
@@ -36,7 +36,7 @@ diskTest("FsRuntimeStore.open() throws store_locked though owner.json cannot be 
   assertEquals((await refused("store_locked", () => place.openStore())).details.owner, "another process");
 });
 
-diskTest("FsRuntimeStore.open() leaves the lock free when opening fails", async (place) => {
+diskTest("FsRuntimeStore.acquire() leaves the lock free when opening fails", async (place) => {
   place.configure({ wrong: true });
   await refused("invalid_request", () => place.openStore());
   const lock = new DenoFileSystem().lock(place.layout.lock);
@@ -53,7 +53,7 @@ diskTest("close() releases the lock, keeps its file, and is harmless when repeat
   await place.openStore();
 });
 
-diskTest("FsRuntimeStore.open() throws store_io where the disk grants one lock twice", async (place) => {
+diskTest("FsRuntimeStore.acquire() throws store_io where the disk grants one lock twice", async (place) => {
   class Lax extends DenoFileSystem {
     released = 0;
     override lock(): FileLock {
@@ -70,7 +70,7 @@ diskTest("FsRuntimeStore.open() throws store_io where the disk grants one lock t
   assertEquals(fileSystem.released, 2);
 });
 
-diskTest("FsRuntimeStore.open() waits for a lock that is released a moment later", async (place) => {
+diskTest("FsRuntimeStore.acquire() waits for a lock that is released a moment later", async (place) => {
   const first = await place.openStore();
   const second = place.openStore();
   setTimeout(() => first.close(), 40);
@@ -78,7 +78,7 @@ diskTest("FsRuntimeStore.open() waits for a lock that is released a moment later
 });
 
 diskTest(
-  "FsRuntimeStore.open() throws store_locked while another process has the store open",
+  "FsRuntimeStore.acquire() throws store_locked while another process has the store open",
   async (place) => {
     const child = new Child("holder.ts", place.root);
     try {
@@ -98,7 +98,7 @@ diskTest(
 );
 
 diskTest(
-  "FsRuntimeStore.open() in another process throws store_locked while this one has the store open",
+  "FsRuntimeStore.acquire() in another process throws store_locked while this one has the store open",
   async (place) => {
     await place.openStore();
     const child = new Child("holder.ts", place.root);
@@ -108,18 +108,21 @@ diskTest(
   privileged,
 );
 
-diskTest("FsRuntimeStore.open() creates nothing through a link in the place of its files", async (place) => {
-  const elsewhere = `${place.root}/elsewhere`;
-  Deno.mkdirSync(place.layout.directory, { recursive: true });
-  Deno.writeTextFileSync(`${place.root}/precious`, "mine");
-  for (const name of ["owner.json", "owner.json.tmp", "runtime.json.tmp", "overview.json"]) {
-    Deno.symlinkSync(`${place.root}/precious`, place.path(name));
-  }
-  Deno.symlinkSync(elsewhere, place.layout.lock);
-  const { details } = await refused("store_corrupt", () => place.openStore());
-  assertEquals([details.file, details.reason], ["lock", "it is a symbolic link, not a file"]);
-  Deno.removeSync(place.layout.lock);
-  await (await place.open()).close();
-  assertEquals(Deno.readTextFileSync(`${place.root}/precious`), "mine");
-  assertEquals([...Deno.readDirSync(place.root)].map(({ name }) => name).sort(), ["precious", "runtimes"]);
-});
+diskTest(
+  "FsRuntimeStore.acquire() creates nothing through a link in the place of its files",
+  async (place) => {
+    const elsewhere = `${place.root}/elsewhere`;
+    Deno.mkdirSync(place.layout.directory, { recursive: true });
+    Deno.writeTextFileSync(`${place.root}/precious`, "mine");
+    for (const name of ["owner.json", "owner.json.tmp", "runtime.json.tmp", "overview.json"]) {
+      Deno.symlinkSync(`${place.root}/precious`, place.path(name));
+    }
+    Deno.symlinkSync(elsewhere, place.layout.lock);
+    const { details } = await refused("store_corrupt", () => place.openStore());
+    assertEquals([details.file, details.reason], ["lock", "it is a symbolic link, not a file"]);
+    Deno.removeSync(place.layout.lock);
+    await (await place.open()).close();
+    assertEquals(Deno.readTextFileSync(`${place.root}/precious`), "mine");
+    assertEquals([...Deno.readDirSync(place.root)].map(({ name }) => name).sort(), ["precious", "runtimes"]);
+  },
+);

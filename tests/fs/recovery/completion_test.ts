@@ -239,7 +239,7 @@ diskTest("view(), verify() and backup() know that the ends of transcripts are in
   await backup(location, { to });
   assertEquals(Deno.statSync(path).size, synced + 5);
   await using copy = await Runtime.open({
-    store: await FsRuntimeStore.open({ root: to, runtimeId: "local" }),
+    store: new FsRuntimeStore({ root: to, runtimeId: "local" }),
   });
   await assertWhole(copy, 20);
 });

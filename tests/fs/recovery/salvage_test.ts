@@ -49,7 +49,7 @@ function salvage(fileSystem: SimulatedDisk): Promise<Awaited<ReturnType<typeof r
 /** The ranges that the log says were lost. */
 async function recorded(fileSystem: SimulatedDisk): Promise<readonly (readonly number[])[]> {
   await using runtime = await Runtime.open({
-    store: await FsRuntimeStore.open({ ...local, create: false }, { fileSystem }),
+    store: new FsRuntimeStore({ ...local, create: false }, { fileSystem }),
   });
   const { items } = await runtime.events({ after: 0, limit: 1_000 });
   const events = items.filter((event): event is CustomEvent =>

@@ -183,7 +183,7 @@ diskTest(
 diskTest(
   "flush() between an append and its adoption leaves the files to be written again",
   async (place) => {
-    const store = await place.openStore();
+    const store = place.store();
     const runtime = await Runtime.open({
       store: acting(store, {
         async append(batch): Promise<AppendResult> {

@@ -153,7 +153,7 @@ class Killing {
     };
     // Work finished before the kill cannot be repeated: the import and the purge report that.
     const code = await main(args, io);
-    const isDone = name === "import" && problem.includes("there already") ||
+    const isDone = name === "import" && problem.includes("already exists") ||
       name === "purge" && problem.includes("Cannot find worker");
     if (code !== 0 && !isDone) throw this.#broken(call, `the command cannot be repeated: ${problem}`);
     const location = { root: join(directory, root), runtimeId: "local" };

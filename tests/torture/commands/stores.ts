@@ -24,7 +24,7 @@ export async function within<T>(
 ): Promise<T> {
   let time = 0;
   const now = (): number => time += 1_000;
-  const store = await FsRuntimeStore.open({ ...SOURCE, root, create: true }, { fileSystem, now });
+  const store = new FsRuntimeStore({ ...SOURCE, root, create: true }, { fileSystem, now });
   const runtime = await Runtime.open({ store, now });
   try {
     return await work(runtime);

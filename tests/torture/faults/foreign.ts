@@ -11,6 +11,7 @@ import { HOME, ROOT } from "../kit/opened.ts";
 import { bases, say } from "../script/bases.ts";
 import { Finding } from "../script/history.ts";
 import { Session } from "../script/session.ts";
+import { acquire } from "../../kit/acquire.ts";
 
 const FILE = `${HOME}/events/0000000000000001.jsonl`;
 
@@ -52,11 +53,10 @@ export async function checkForeignHands(): Promise<number> {
 async function checkForeignIdentity(): Promise<void> {
   const { image } = (await bases()).closed;
   const disk = new SimulatedDisk({ contents: image });
-  const other = await FsRuntimeStore.open({ root: ROOT, runtimeId: "u" }, { fileSystem: disk });
-  await other.close();
+  const storeOf = (runtimeId: string) => new FsRuntimeStore({ root: ROOT, runtimeId }, { fileSystem: disk });
+  await (await acquire(storeOf("u"))).close();
   disk.plant.file(`${HOME}/runtime.json`, disk.peek(`${ROOT}/runtimes/u/runtime.json`) ?? new Uint8Array());
-  const error = await FsRuntimeStore.open({ root: ROOT, runtimeId: "t" }, { fileSystem: disk })
-    .catch((error) => error);
+  const error = await acquire(storeOf("t")).catch((error) => error);
   if (!isRuntimeError(error) || error.code !== "store_corrupt") {
     throw new Finding("I1", `the identity of another runtime is answered with ${JSON.stringify(error)}`);
   }

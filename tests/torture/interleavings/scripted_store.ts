@@ -7,17 +7,19 @@
 import {
   type AppendBatch,
   type AppendResult,
-  type LoadedStore,
   parseRuntimeId,
   type PrunedEvents,
   type ReadEvents,
+  type ReadRange,
   RuntimeError,
   type RuntimeId,
   type RuntimeStore,
   type StoredEvents,
   type StoreHost,
+  type StoreInfo,
   type StoreSupports,
 } from "../../../mod.ts";
+import { scanEvents } from "../../../src/core/event_scan.ts";
 
 /** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
 export type Ending = "good" | "refused" | "final";
@@ -25,7 +27,6 @@ export type Ending = "good" | "refused" | "final";
 /** The store. */
 export class ScriptedStore implements RuntimeStore {
   readonly runtimeId: RuntimeId = parseRuntimeId("t");
-  readonly displayName: string | undefined = undefined;
   readonly supports: StoreSupports = { persistent: false, exclusive: false };
   /** Texts of all events that became durable. */
   readonly events: string[] = [];
@@ -56,9 +57,9 @@ export class ScriptedStore implements RuntimeStore {
     this.#host?.lost(error);
   }
 
-  load(host: StoreHost): Promise<LoadedStore> {
+  acquire(host: StoreHost): Promise<StoreInfo> {
     this.#host = host;
-    return Promise.resolve({ snapshot: undefined, events: nothing() });
+    return Promise.resolve({});
   }
 
   async append({ expectedLastEventId, events }: AppendBatch): Promise<AppendResult> {
@@ -80,14 +81,13 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   /** Pages of two events, as if their bytes ended them. */
-  async readEvents({ after, before, limit }: ReadEvents): Promise<StoredEvents> {
+  async readEvents(read: ReadEvents): Promise<StoredEvents> {
     await this.#wait();
-    const count = Math.min(limit, 2);
-    const end = Math.min((before ?? Infinity) - 1, this.events.length);
-    const events = after === undefined
-      ? this.events.slice(Math.max(0, end - count), Math.max(0, end))
-      : this.events.slice(after, after + count);
-    return { events, firstEventId: 1 };
+    const page = ({ from, to, keep }: ReadRange): string[] =>
+      keep === "first"
+        ? this.events.slice(from - 1, Math.min(to, from + 1))
+        : this.events.slice(Math.max(from - 1, to - 2), to);
+    return { ...scanEvents(read, page), firstEventId: 1 };
   }
 
   readTranscript(): Promise<readonly string[]> {
@@ -112,8 +112,6 @@ export class ScriptedStore implements RuntimeStore {
     return Promise.resolve();
   }
 }
-
-async function* nothing(): AsyncGenerator<readonly string[]> {}
 
 function failure(ending: "refused" | "final"): RuntimeError {
   return ending === "refused"

@@ -71,7 +71,7 @@ class Session {
   async run(): Promise<void> {
     const { directory, works, pending, ready } = this.#options;
     const root = `${directory}/store`;
-    const store = await pending.wait("open", FsRuntimeStore.open({ root, runtimeId: "t" }));
+    const store = new FsRuntimeStore({ root, runtimeId: "t" });
     const runtime = await pending.wait(
       "open",
       Runtime.open({ store, onDiagnostic: (diagnostic) => this.#diagnostics.push(diagnostic) }),

@@ -38,7 +38,7 @@ export async function openOn(fileSystem: FileSystem, options: OpenOptions = {}):
   const { root = ROOT, now = () => EPOCH_MS, create = true } = options;
   const diagnostics: Diagnostic[] = [];
   let ids = 0;
-  const store = await FsRuntimeStore.open({ root, runtimeId: "t", create }, { fileSystem, now });
+  const store = new FsRuntimeStore({ root, runtimeId: "t", create }, { fileSystem, now });
   const runtime = await Runtime.open({
     store,
     now,

@@ -71,8 +71,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "the writer goes on behind an end in doubt",
-    file: "fs/store.ts",
-    find: "    if (!isClean) await writer.startSegment();",
+    file: "fs/recovery/open.ts",
+    find: "  if (!isClean) await writer.startSegment();",
     replace: "",
     first: ["crash-states"],
   },
@@ -157,10 +157,10 @@ export const mutants: readonly Mutant[] = [
     first: ["faults"],
   },
   {
-    name: "the lock is let go while the store is still writing",
-    file: "fs/store.ts",
+    name: "the lock is released while the store is still writing",
+    file: "fs/open_store.ts",
     find: "    this.#timer.stop();\n    try {",
-    replace: "    this.#timer.stop();\n    this.#lock.release();\n    try {",
+    replace: "    this.#timer.stop();\n    this.#place.lock.release();\n    try {",
     first: ["faults"],
   },
   {
@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a checkpoint counts transcripts that are not synced",
-    file: "fs/store.ts",
+    file: "fs/open_store.ts",
     find: "this.#transcripts.withSynced(lengths)",
     replace: "lengths",
     first: ["faults"],
@@ -202,7 +202,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a checkpoint points behind later events",
-    file: "fs/store.ts",
+    file: "fs/open_store.ts",
     find: "      through,\n      position,",
     replace: "      through,\n      position: writer.position,",
     first: ["crash-states"],
@@ -230,7 +230,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pruning takes what the older checkpoint needs",
-    file: "fs/store.ts",
+    file: "fs/open_store.ts",
     find: "Math.min(through, this.#checkpoints.lastUnneeded())",
     replace: "through",
     first: ["programs"],
@@ -272,7 +272,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a checkpoint covers a purge that a crash can undo",
-    file: "fs/store.ts",
+    file: "fs/open_store.ts",
     find: "    this.#namesUnsynced = true;\n    this.#purged",
     replace: "    this.#purged",
     first: ["crash-states"],

@@ -27,7 +27,7 @@ async function call(runtime: Runtime, caller: number): Promise<void> {
 }
 
 try {
-  const store = await FsRuntimeStore.open({ root, runtimeId: "t" });
+  const store = new FsRuntimeStore({ root, runtimeId: "t" });
   const runtime = await Runtime.open({ store });
   for (const workerId of ["w0", "w1", "w2", "w3"]) {
     await runtime.createWorker({ workerId, intent: { kind: "assistant" } }, { key: `create ${workerId}` });

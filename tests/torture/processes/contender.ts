@@ -7,6 +7,7 @@
  */
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import { isRuntimeError } from "../../../mod.ts";
+import { acquire } from "../../kit/acquire.ts";
 
 const stores = new Map<string, FsRuntimeStore>();
 const encoder = new TextEncoder();
@@ -17,7 +18,7 @@ function say(...words: readonly string[]): void {
 
 async function open(root: string): Promise<void> {
   try {
-    stores.set(root, await FsRuntimeStore.open({ root, runtimeId: "t" }));
+    stores.set(root, await acquire(new FsRuntimeStore({ root, runtimeId: "t" })));
     say("won", root);
   } catch (error) {
     if (!isRuntimeError(error)) return say("lost", root, "untyped", String(error));

@@ -75,7 +75,7 @@ class Killing {
 
   /** Reads what came since the last check. */
   async check(): Promise<void> {
-    const store = await FsRuntimeStore.open({ root: this.#root, runtimeId: "t" });
+    const store = new FsRuntimeStore({ root: this.#root, runtimeId: "t" });
     await using runtime = await Runtime.open({ store });
     for await (const event of newEvents(runtime, this.#checkedEventId)) {
       if (event.id !== ++this.#checkedEventId) throw this.#broken("I3", `event ${event.id} is out of order`);

@@ -61,7 +61,7 @@ export class Session {
   /** Opens the runtime; throws what opening throws. */
   async openOrThrow(): Promise<Runtime> {
     const now = () => ++this.#now;
-    const store = await FsRuntimeStore.open({ root: ROOT, runtimeId: "t" }, { fileSystem: this.disk, now });
+    const store = new FsRuntimeStore({ root: ROOT, runtimeId: "t" }, { fileSystem: this.disk, now });
     const runtime = await Runtime.open({
       store: new WitnessedStore(store, this.history),
       now,

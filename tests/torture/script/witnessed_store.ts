@@ -8,7 +8,6 @@ import type {
   AppendBatch,
   AppendResult,
   LoadedSnapshot,
-  LoadedStore,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -17,6 +16,7 @@ import type {
   Snapshot,
   StoredEvents,
   StoreHost,
+  StoreInfo,
   StoreSupports,
 } from "../../../mod.ts";
 import type { History } from "./history.ts";
@@ -35,17 +35,25 @@ export class WitnessedStore implements RuntimeStore {
     return this.#store.runtimeId;
   }
 
-  get displayName(): string | undefined {
-    return this.#store.displayName;
-  }
-
   get supports(): StoreSupports {
     return this.#store.supports;
   }
 
-  async load(host: StoreHost): Promise<LoadedStore> {
-    const { snapshot, events, unrecorded = [] } = await this.#store.load(host);
-    return { snapshot, events: this.#replay(snapshot, events), unrecorded };
+  async acquire(host: StoreHost): Promise<StoreInfo> {
+    let snapshot: LoadedSnapshot | undefined;
+    const texts: string[] = [];
+    const info = await this.#store.acquire({
+      view: host.view,
+      restore: (loaded) => host.restore(snapshot = loaded),
+      replay: (chunk) => {
+        texts.push(...chunk);
+        host.replay(chunk);
+      },
+      notice: (notice) => host.notice(notice),
+      lost: (error) => host.lost(error),
+    });
+    this.#history.loaded(snapshot && { through: snapshot.through, text: textOf(snapshot) }, texts);
+    return info;
   }
 
   async append(batch: AppendBatch): Promise<AppendResult> {
@@ -89,18 +97,6 @@ export class WitnessedStore implements RuntimeStore {
 
   close(): Promise<void> {
     return this.#store.close();
-  }
-
-  async *#replay(
-    snapshot: LoadedSnapshot | undefined,
-    events: AsyncIterable<readonly string[]>,
-  ): AsyncGenerator<readonly string[]> {
-    const texts: string[] = [];
-    for await (const chunk of events) {
-      texts.push(...chunk);
-      yield chunk;
-    }
-    this.#history.loaded(snapshot && { through: snapshot.through, text: textOf(snapshot) }, texts);
   }
 }
 

@@ -72,7 +72,7 @@ async function work(
   acknowledged: Map<string, number>,
   name: string,
 ): Promise<FullDiskFigures> {
-  await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "t" }) });
+  await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });
   const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
   let refused = 0;
   const send = async (key: string, length: number): Promise<boolean> => {
@@ -106,7 +106,7 @@ async function checkAll(
   acknowledged: ReadonlyMap<string, number>,
   name: string,
 ): Promise<void> {
-  await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "t" }) });
+  await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });
   const found = new Map<string, number>();
   for (let after: number | null = 0; after !== null;) {
     const page: Awaited<ReturnType<Runtime["events"]>> = await runtime.events({ after, limit: 1_000 });

@@ -101,7 +101,7 @@ async function workUnder(root: string, inject: string, when: string, name: strin
 }
 
 async function checkAcknowledged(root: string, lines: readonly string[], name: string): Promise<number> {
-  const store = await FsRuntimeStore.open({ root, runtimeId: "t" });
+  const store = new FsRuntimeStore({ root, runtimeId: "t" });
   await using runtime = await Runtime.open({ store });
   const { items } = await runtime.events({ after: 0, limit: 1_000 });
   const found = new Map<string, number[]>();

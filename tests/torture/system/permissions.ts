@@ -115,7 +115,7 @@ async function checkRow(row: Permitted, kind: "existing" | "fresh", root: string
 
 async function makeStore(root: string, kind: "existing" | "fresh"): Promise<void> {
   if (kind === "fresh") return;
-  await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "t" }) });
+  await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });
   const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
   await worker.sendInput({ role: "user", content: "kept" });
 }
@@ -123,7 +123,7 @@ async function makeStore(root: string, kind: "existing" | "fresh"): Promise<void
 /** What was there is still there, whatever the other process was allowed to do. */
 async function checkKept(root: string, kind: "existing" | "fresh", name: string): Promise<void> {
   if (kind === "fresh") return;
-  await using runtime = await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "t" }) });
+  await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });
   const { items: [first] } = await runtime.worker("w").transcript({ after: 0, limit: 1 });
   if (first?.content !== "kept") throw new BrokenOracle("I1", name, "what was there is gone");
 }

@@ -28,7 +28,7 @@ async function attempt<T>(operation: string, work: () => Promise<T>): Promise<T 
 
 const runtime = await attempt(
   "open",
-  async () => await Runtime.open({ store: await FsRuntimeStore.open({ root, runtimeId: "t" }) }),
+  async () => await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) }),
 );
 if (runtime !== undefined) {
   if (revoke !== "") Deno.permissions.revokeSync({ name: revoke as "read" | "write" });

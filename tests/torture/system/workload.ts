@@ -38,7 +38,7 @@ async function create(runtime: Runtime): Promise<void> {
 }
 
 try {
-  const store = await FsRuntimeStore.open({ root, runtimeId: "t" });
+  const store = new FsRuntimeStore({ root, runtimeId: "t" });
   const runtime = await Runtime.open({ store });
   for (let round = 0; round < Number(rounds); round++) {
     await create(runtime);
