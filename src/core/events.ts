@@ -229,7 +229,8 @@ export function isKnownEvent(event: { readonly type: string }): boolean {
   return shapes.has(event.type);
 }
 
-const ENTRIES = ',"entries":';
+/** Start of the member with the entries of a transcript event. */
+export const ENTRIES = ',"entries":';
 
 /** The record of an event; `entriesJson` is the text of the entries of a transcript event. */
 export function encodeEvent(head: EventHead, entriesJson: string): EventRecord {

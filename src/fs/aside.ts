@@ -11,7 +11,7 @@ import { guarded, guardedAsync, isExisting } from "./disk/faults.ts";
 import type { FileSystem } from "./disk/file_system.ts";
 import { type RuntimeLayout, TEMPORARY_SUFFIX } from "./layout.ts";
 
-/** Most files in the directory; beyond that, the operator has to move them away. */
+/** Most files in the directory; beyond that, the operator must move them elsewhere. */
 const SALVAGE_FILES_MAX = 256;
 
 /** Moves a file or directory into `salvage/`, durably. Returns its new name. */
@@ -25,7 +25,7 @@ export async function moveAside(fs: FileSystem, layout: RuntimeLayout, path: str
   return basename(target);
 }
 
-/** Moves aside anything but a regular file at the path of a file. Returns whether there was such a thing. */
+/** Moves aside anything but a regular file at a path. Returns whether there was anything. */
 export async function clearForFile(fs: FileSystem, layout: RuntimeLayout, path: string): Promise<boolean> {
   const kind = guarded("stat", path, () => fs.stat(path)?.kind ?? "file");
   if (kind === "file") return false;

@@ -38,10 +38,8 @@ import { isVanished } from "./place/guard.ts";
 import type { OpenedPlace } from "./place/place.ts";
 import { Quarantine } from "./quarantine.ts";
 import { recoverStore } from "./recovery/open.ts";
-import type { LogPosition } from "./recovery/recover.ts";
-import { flushAll, rebuildAll, syncAll, verifyTails, verifyUnsynced } from "./transcripts/all.ts";
-import { assertRebuildable, rebuildTranscript } from "./transcripts/rebuild.ts";
-import type { TranscriptLength } from "./transcripts/transcript.ts";
+import type { LogPosition } from "./log/segments.ts";
+import type { TranscriptLength } from "./transcripts/length.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
 import { checkPathLengths } from "./workers/directory.ts";
 import { Projections } from "./workers/projections.ts";
@@ -103,8 +101,7 @@ export class OpenStore {
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
       notice,
       quarantine,
-      assertRebuildable: (owner, path) => assertRebuildable(layout, owner, path, this.#durableLog()),
-      rebuild: (owner, path, lost) => rebuildTranscript(fs, layout, owner, path, this.#durableLog(), lost),
+      log: () => this.#durableLog(),
     });
     this.#timer = new IdleTimer(() => this.#flushQuietly());
   }
@@ -235,7 +232,7 @@ export class OpenStore {
       const bound = unneeded();
       if (plan(bound).gone.length === 0) return plan(bound).pruned;
       // Transcripts must do without these events from now on: they have to be right, and to last.
-      await verifyUnsynced(this.#transcripts);
+      await this.#transcripts.verifyAll();
       await this.#syncTranscripts();
       const { gone, pruned } = plan(bound);
       writer.forget(new Set(gone));
@@ -253,7 +250,7 @@ export class OpenStore {
   async flush(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
     this.#removeLeftovers();
-    const flushing = flushAll(this.#transcripts).then(() => this.#projections.flush());
+    const flushing = this.#transcripts.flushAll().then(() => this.#projections.flush());
     this.#flushing = flushing;
     await flushing.finally(() => this.#flushing = undefined);
   }
@@ -282,7 +279,7 @@ export class OpenStore {
   /** Bounds the transcript lines in memory during the replay, which writes them as late as possible. */
   async #keepReplayBounded(): Promise<void> {
     const { transcriptBufferBytes } = this.#config.limits;
-    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await flushAll(this.#transcripts);
+    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#transcripts.flushAll();
   }
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
@@ -326,18 +323,14 @@ export class OpenStore {
     const { pendingBytes } = this.#transcripts;
     const { transcriptBufferBytes } = this.#config.limits;
     if (pendingBytes <= transcriptBufferBytes) return;
-    const relieving = this.#relieving ??= flushAll(this.#transcripts).finally(() =>
+    const relieving = this.#relieving ??= this.#transcripts.flushAll().finally(() =>
       this.#relieving = undefined
     );
     if (pendingBytes > PRESSING * transcriptBufferBytes) await relieving;
   }
 
   async #syncTranscripts(turn?: number): Promise<void> {
-    await verifyTails(this.#transcripts, turn);
-    await rebuildAll(this.#transcripts);
-    await flushAll(this.#transcripts);
-    if (this.#transcripts.unsynced().length > 0) this.#namesUnsynced = true;
-    await syncAll(this.#transcripts, turn);
+    if (await this.#transcripts.syncAll(turn)) this.#namesUnsynced = true;
     if (!this.#namesUnsynced) return;
     const { workers } = this.#layout;
     this.#namesUnsynced = false;

@@ -1,6 +1,6 @@
 /**
- * The quarantine: bytes that are cut off or replaced are kept here first,
- * bounded in number and size. Identical bytes are kept once.
+ * The quarantine: a copy of all bytes that are truncated or replaced, bounded
+ * in number and size. Identical bytes are kept once.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { guardedAsync } from "./disk/faults.ts";
 import type { FileSystem } from "./disk/file_system.ts";
 import type { RuntimeLayout } from "./layout.ts";
 
-/** Bounds of the quarantine. */
+/** Limits of the quarantine. */
 export interface QuarantineLimits {
-  /** Bytes in all. */
+  /** Total bytes. */
   readonly quarantineBytes: number;
-  /** Files in all. */
+  /** Number of files. */
   readonly quarantineFiles: number;
 }
 
-/** Bytes copied at a time; what is longer is kept in parts of this size. */
+/** Bytes copied at a time; longer files are kept in parts of this size. */
 const PART_BYTES = 8_388_608;
 
-/** Keeps what is cut off or replaced. */
+/** Keeps copies of truncated and replaced bytes. */
 export class Quarantine {
   readonly #fs: FileSystem;
   readonly #layout: RuntimeLayout;
@@ -47,8 +47,8 @@ export class Quarantine {
   }
 
   /**
-   * Keeps the bytes of a file from `start` to `end`, durably; returns the name of the last file made. Anything but
-   * a file cannot be copied and is moved to `salvage/`.
+   * Copies the bytes of a file from `start` to `end`, durably; returns the name of the last copy. Anything but
+   * a file is moved to `salvage/`.
    */
   async keep(path: string, start = 0, end: number = Infinity): Promise<string> {
     return await guardedAsync("keep in quarantine", path, async () => {
@@ -68,12 +68,12 @@ export class Quarantine {
   async #keepBytes(label: string, from: number, bytes: Uint8Array): Promise<string> {
     await makeDirectory(this.#fs, this.#directory, "quarantine");
     const suffix = `${label}-${from}-${crc32(bytes).toString(16).padStart(8, "0")}.bin`;
-    // A copy that an earlier try made is made anew: a crash may have left less of it than its name says.
+    // An earlier copy is replaced: a crash may have left it incomplete.
     const isSame = ({ name }: { readonly name: string }) => name.endsWith(`-${suffix}`);
     const listed = this.#list();
     for (const { name } of listed.filter(isSame)) this.#fs.remove(join(this.#directory, name));
     const kept = listed.filter((entry) => !isSame(entry));
-    // What is dropped must not come back beside the new copy.
+    // Dropped files must not reappear next to the new copy.
     if (this.#makeRoom(kept, bytes.length) > 0) await this.#fs.syncDirectory(this.#directory);
     const number = Math.max(0, ...kept.map((entry) => parseInt(entry.name, 10) || 0)) + 1;
     const name = `${String(number).padStart(6, "0")}-${suffix}`;
@@ -82,7 +82,7 @@ export class Quarantine {
     return name;
   }
 
-  /** What is kept, oldest first. */
+  /** Files in the quarantine, oldest first. */
   #list(): { readonly name: string; readonly size: number }[] {
     return this.#fs.list(this.#directory)
       .filter((entry) => entry.kind === "file")

@@ -16,11 +16,10 @@ import { conversionHint } from "../lines/conversion.ts";
 import { readBytes, readIfThere, writeNew } from "../disk/files.ts";
 import { corrupt, located } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import type { LogPosition } from "../recovery/recover.ts";
+import type { LogPosition } from "../log/segments.ts";
 import { scanLines } from "../lines/scanner.ts";
 import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
-import type { TranscriptLength } from "../transcripts/transcript.ts";
-import type { TranscriptExtent } from "../transcripts/extent.ts";
+import type { TranscriptLength } from "../transcripts/length.ts";
 
 const FORMAT = "worker-runtime/checkpoint";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -28,18 +27,10 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const LINE_BYTES_MAX = 67_108_864;
 const CHUNK_BYTES = 262_144;
 
-/** What a checkpoint says of one worker. */
-export interface CheckpointRow {
+/** The row of a worker. */
+export interface CheckpointRow extends TranscriptLength {
   /** The worker. */
   readonly workerId: string;
-  /** The event that created it. */
-  readonly createdEventId: number;
-  /** Bytes of its transcript that are right; `undefined` when it must be rebuilt. */
-  readonly transcriptBytes: number | undefined;
-  /** Entries in them. */
-  readonly transcriptLength: number;
-  /** How much of that was synced; absent when all of it was. What is missing behind it after a power cut is in the log. */
-  readonly transcriptSynced?: TranscriptExtent | undefined;
   /** The runtime's snapshot of it, as text. */
   readonly snapshot: string;
 }
@@ -66,7 +57,7 @@ export interface Checkpoint {
   readonly position: LogPosition;
   /** For the runtime. */
   readonly snapshot: CheckedSnapshot;
-  /** For the store: what it says of each worker. */
+  /** For the store: a row per worker. */
   readonly rows: readonly CheckpointRow[];
   /** Purged workers whose files could not be removed yet, and the events that purged them. */
   readonly purgedLeft: readonly (readonly [string, number])[];
@@ -102,7 +93,7 @@ function* texts(content: CheckpointContent): Generator<string> {
   yield "\n]";
 }
 
-/** What a checkpoint says of each worker of a snapshot, going by what is whole of their transcripts. */
+/** Rows for the workers of a snapshot, with the lengths of their transcripts. */
 export function* checkpointRows(
   snapshot: Snapshot,
   lengths: ReadonlyMap<string, TranscriptLength>,

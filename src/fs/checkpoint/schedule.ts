@@ -6,7 +6,7 @@
  * @module
  */
 import type { StoreConfig } from "../place/config.ts";
-import { SYNC_TURNS } from "../transcripts/transcript.ts";
+import { SYNC_TURNS } from "../transcripts/transcripts.ts";
 
 /** Minimum ratio of the log's length to the size of the last checkpoint. */
 const CHECKPOINTS = 4;

@@ -1,7 +1,6 @@
 /**
- * Memory for encoded lines. Lines are encoded once and handed out as they
- * are, to the log and to the transcript; what was handed out is never
- * overwritten.
+ * Memory for encoded lines. A line is encoded once, for the log and for its
+ * transcript, and never overwritten.
  *
  * @module
  */
@@ -9,11 +8,11 @@ import { nextBlock } from "../../core/blocks.ts";
 import { encodeLines, type LogText, logText } from "./codec.ts";
 import type { PlacedLine } from "./waiting_lines.ts";
 
-/** Lines encoded in one piece. */
+/** Lines encoded together. */
 export interface EncodedLines {
-  /** All of them. */
+  /** The bytes of all lines. */
   readonly bytes: Uint8Array;
-  /** Where each of them is. */
+  /** Location of each line. */
   readonly lines: readonly PlacedLine[];
 }
 
@@ -38,7 +37,7 @@ export class LineBuffer {
     return { bytes: block.subarray(first, start), lines: placed };
   }
 
-  /** Takes in a line that was read, where its bytes stay as they are. */
+  /** Copies a line out of a buffer that will be overwritten. */
   copy(bytes: Uint8Array, start: number, end: number): PlacedLine {
     if (this.#used + end - start > this.#block.length) this.#grow(end - start);
     const line = { block: this.#block, start: this.#used, end: this.#used + end - start };
@@ -47,7 +46,7 @@ export class LineBuffer {
     return line;
   }
 
-  /** In a new block, larger than the last one, and large enough. */
+  /** Encodes lines into a new, larger block. */
   #encodeAnew(lines: LogText): number[] {
     this.#grow(lines.text.length * 3);
     return encodeLines(lines, this.#block, 0) ?? [];

@@ -1,56 +1,59 @@
 /**
- * The line codec, shared by the log, the transcripts and the sealed files: one
- * JSON object whose last member is the CRC-32 (IEEE 802.3, as zlib computes
- * it) of all bytes before `,"crc"`. A line of the log also says, in `durable`,
- * the highest event id that had been synced when it was written.
+ * The line codec of the log, the transcripts and the sealed files. A line is
+ * one JSON object whose last member is the CRC-32 (IEEE 802.3, as zlib computes
+ * it) of all bytes before `,"crc"`. A line of the log also has `durable`, the
+ * highest event id that was synced when the line was written.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
+import { ENTRIES } from "../../core/events.ts";
+import { limits } from "../../core/limits.ts";
 
+/** The byte that ends a line. */
+export const NEWLINE = 0x0a;
+/** Bytes of the longest line: the largest event with its seal. */
+export const LINE_BYTES_MAX: number = limits.eventBytesMax + 4_096;
 /** Bytes of `,"crc":"hhhhhhhh"}`. */
 const TRAILER_BYTES = 18;
-const NEWLINE = 0x0a;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Several times as fast as one that throws. */
+/** Several times as fast as a decoder that throws. */
 const laxDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const hexDigits = encoder.encode("0123456789abcdef");
 const trailerHead = encoder.encode(',"crc":"');
 const trailerTail = encoder.encode('"}');
 const durableHead = encoder.encode(',"durable":');
-/** What a line begins with. */
-export const idHead: Uint8Array = encoder.encode('{"id":');
+const idHead = encoder.encode('{"id":');
+const typeHead = encoder.encode('","type":"');
+const workerHead = encoder.encode('","workerId":');
 const seqHead = encoder.encode(',"seq":');
-/** What stands before the number of entries. */
-export const countHead: Uint8Array = encoder.encode(',"count":');
-const workerHead = encoder.encode(',"workerId":');
+const countHead = encoder.encode(',"count":');
+const entriesHead = encoder.encode(ENTRIES);
 /** Types of the events that add to a transcript. */
-export const transcriptTypeNames = ["worker.input_accepted", "worker.transcript_appended"] as const;
-const transcriptTypes = transcriptTypeNames.map((type) => encoder.encode(`","type":"${type}",`));
-const entriesHead = encoder.encode(',"entries":');
+const transcriptTypes = ["worker.input_accepted", "worker.transcript_appended"] as const;
 /** Members with a string that may stand between the count and the entries. */
 const stringHeads = [',"runId":', ',"key":', ',"request":'].map((head) => encoder.encode(head));
 const NOT_ASCII = /[\x80-\xff]/;
-/** Bytes of `,"at":"` and of the time behind it. */
-export const AT_BYTES: number = 7 + 24;
+/** Bytes from the end of an id to the end of the time: `,"at":"2026-07-31T08:00:00.000Z`. */
+const AT_BYTES = 7 + 24;
 
 /** Lines for the log as one text, to be encoded by {@linkcode encodeLines}. */
 export interface LogText {
-  /** Each event with its closing brace, and behind it the {@linkcode suffix}. */
+  /** Each event with its closing brace, followed by the {@linkcode suffix}. */
   readonly text: string;
-  /** What each line ends in. ASCII, so its length is also its bytes. */
+  /** The end of each line. ASCII, so its length is also its bytes. */
   readonly suffix: string;
 }
 
 /**
  * The lines of events. The brace in the middle of each line becomes a comma
- * once they are bytes: to cut it off a text would copy every one of them.
+ * once they are encoded: removing it from the texts would copy each of them.
  */
 export function logText(events: readonly { readonly json: string }[], durable: number): LogText {
   const suffix = `"durable":${durable},"crc":"00000000"}\n`;
@@ -61,7 +64,7 @@ export function logText(events: readonly { readonly json: string }[], durable: n
 
 /**
  * Encodes lines into `target` from `start` and fills in their checksums.
- * Returns where each line ends; nothing when they do not fit.
+ * Returns the end of each line; `undefined` if they do not fit.
  */
 export function encodeLines(
   { text, suffix }: LogText,
@@ -82,7 +85,7 @@ export function encodeLines(
   return ends;
 }
 
-/** How many bytes sealing adds to a JSON object: the checksum in the place of its brace, and a newline. */
+/** Bytes that sealing adds to a JSON object: the checksum instead of its brace, and a newline. */
 export const SEAL_BYTES: number = TRAILER_BYTES;
 
 /** Bytes of one sealed JSON object, with its newline. */
@@ -100,7 +103,7 @@ function fillChecksum(bytes: Uint8Array, start: number, end: number): void {
   }
 }
 
-/** Whether the bytes from `start` to `end` (without a newline) are one whole line with the right checksum. */
+/** Returns true if the bytes from `start` to `end` (without a newline) are a line with a valid checksum. */
 export function isIntact(bytes: Uint8Array, start: number, end: number): boolean {
   const trailer = end - TRAILER_BYTES;
   if (trailer <= start || !matches(bytes, trailer, trailerHead) || !matches(bytes, end - 2, trailerTail)) {
@@ -114,22 +117,22 @@ export function isIntact(bytes: Uint8Array, start: number, end: number): boolean
   return true;
 }
 
-/** What an intact line of the log says of itself. */
+/** Members of an intact line of the log that order it. */
 export interface LineMarks {
   /** The event's id; 0 for a header. */
   readonly id: number;
-  /** The highest event id that was synced before. */
+  /** The highest event id that was synced when the line was written. */
   readonly durable: number;
 }
 
-/** The marks of an intact line of the log, or `undefined` when it is no line of a log. */
+/** The marks of an intact line; `undefined` if it is not a line of a log. */
 export function lineMarks(bytes: Uint8Array, start: number, end: number): LineMarks | undefined {
-  const trailer = end - TRAILER_BYTES;
-  let digits = trailer;
-  while (digits > start && isDigit(bytes[digits - 1])) digits--;
-  if (digits === trailer || !matches(bytes, digits - durableHead.length, durableHead)) return undefined;
-  const durable = numberAt(bytes, digits);
-  return { id: matches(bytes, start, idHead) ? numberAt(bytes, start + idHead.length) : 0, durable };
+  const durableAt = end - durableTailBytes(bytes, end);
+  const digitsAt = durableAt + durableHead.length;
+  if (durableAt < start || !matches(bytes, durableAt, durableHead) || !isDigit(bytes[digitsAt])) {
+    return undefined;
+  }
+  return { id: idOf(bytes, start), durable: numberAt(bytes, digitsAt) };
 }
 
 /** The event id at the start of a line, or 0. Does not check the line. */
@@ -137,29 +140,48 @@ export function idOf(bytes: Uint8Array, start: number): number {
   return matches(bytes, start, idHead) ? numberAt(bytes, start + idHead.length) : 0;
 }
 
+/** Returns true if a line holds an event of this type. Does not check the line. */
+export function isOfType(bytes: Uint8Array, start: number, type: string): boolean {
+  const at = typeAt(bytes, start);
+  return at > 0 && isNamed(bytes, at, type);
+}
+
+/** Offset of the name of the event's type; 0 if the line holds no event. */
+function typeAt(bytes: Uint8Array, start: number): number {
+  if (!matches(bytes, start, idHead)) return 0;
+  const at = digitsEnd(bytes, start + idHead.length) + AT_BYTES;
+  return matches(bytes, at, typeHead) ? at + typeHead.length : 0;
+}
+
+function isNamed(bytes: Uint8Array, at: number, name: string): boolean {
+  for (let index = 0; index < name.length; index++) {
+    if (bytes[at + index] !== name.charCodeAt(index)) return false;
+  }
+  return bytes[at + name.length] === QUOTE;
+}
+
 /** The text of the event in an intact line of the log: the line without `durable` and `crc`. */
 export function eventText(bytes: Uint8Array, start: number, end: number): string {
   return `${textOf(bytes, start, end - durableTailBytes(bytes, end))}}`;
 }
 
-/** Bytes of what an intact line of the log has besides its event: from `,"durable":` to its end. */
+/** Bytes of an intact line of the log from `,"durable":` to its end. */
 export function durableTailBytes(bytes: Uint8Array, end: number): number {
-  let cut = end - TRAILER_BYTES - 1;
-  while (isDigit(bytes[cut])) cut--;
-  return end - (cut + 1 - durableHead.length);
+  let last = end - TRAILER_BYTES - 1;
+  while (isDigit(bytes[last])) last--;
+  return end - (last + 1 - durableHead.length);
 }
 
 /**
- * The text of many lines at once; `undefined` when they must be decoded one
- * by one, strictly: they hold the character that stands for bytes that are no
- * text.
+ * The text of many lines at once; `undefined` if they contain the replacement
+ * character, so that each must be decoded strictly.
  */
 export function manyText(bytes: Uint8Array): string | undefined {
   const text = laxDecoder.decode(bytes);
   return text.includes("\uFFFD") ? undefined : text;
 }
 
-/** The text of an event that adds to a transcript, without its entries: as much as folding needs. */
+/** The text of an event that adds to a transcript, without its entries, which folding does not need. */
 export function eventHeadText(bytes: Uint8Array, start: number, end: number, span: TranscriptSpan): string {
   let at = span.countEnd;
   for (const head of stringHeads) {
@@ -182,23 +204,23 @@ export function sealedText(bytes: Uint8Array, start: number, end: number): strin
   return `${textOf(bytes, start, end - TRAILER_BYTES)}}`;
 }
 
-/** Where a transcript line names its worker, and what it says of its entries. */
+/** Location of the worker and the entries in a line that adds to a transcript. */
 export interface TranscriptSpan {
-  /** Where the JSON text of the worker's id begins, quotes and all. */
+  /** Start of the JSON text of the worker's id, with its quotes. */
   readonly workerFrom: number;
-  /** Where it ends. */
+  /** End of that text. */
   readonly workerEnd: number;
   /** Sequence of the first entry. */
   readonly seq: number;
   /** Number of entries. */
   readonly count: number;
-  /** Where that number ends. */
+  /** End of the digits of that number. */
   readonly countEnd: number;
 }
 
-/** What a transcript line says of its entries. */
+/** Worker and entries of a line that adds to a transcript. */
 export interface TranscriptMarks extends Pick<TranscriptSpan, "seq" | "count"> {
-  /** The JSON text of the worker's id, quotes and all. */
+  /** The JSON text of the worker's id, with its quotes. */
   readonly workerIdJson: string;
 }
 
@@ -212,24 +234,21 @@ export function transcriptMarks(bytes: Uint8Array, start: number, end: number): 
 
 /** The span of a line that adds to a transcript; `undefined` for any other line. Does not check the line. */
 export function transcriptSpan(bytes: Uint8Array, start: number, end: number): TranscriptSpan | undefined {
-  if (!matches(bytes, start, idHead)) return undefined;
-  let at = digitsEnd(bytes, start + idHead.length) + AT_BYTES;
-  const type = transcriptTypes.find((type) => matches(bytes, at, type));
-  if (type === undefined) return undefined;
-  at += type.length - 1;
-  if (!matches(bytes, at, workerHead)) return undefined;
-  const workerFrom = at + workerHead.length;
+  const at = typeAt(bytes, start);
+  const type = at === 0 ? undefined : transcriptTypes.find((type) => isNamed(bytes, at, type));
+  if (type === undefined || !matches(bytes, at + type.length, workerHead)) return undefined;
+  const workerFrom = at + type.length + workerHead.length;
   const workerEnd = stringEnd(bytes, workerFrom, end);
   if (!matches(bytes, workerEnd, seqHead)) return undefined;
-  const seq = numberAt(bytes, workerEnd + seqHead.length);
-  const countAt = digitsEnd(bytes, workerEnd + seqHead.length);
-  if (!matches(bytes, countAt, countHead)) return undefined;
-  const count = numberAt(bytes, countAt + countHead.length);
-  const countEnd = digitsEnd(bytes, countAt + countHead.length);
-  return { workerFrom, workerEnd, seq, count, countEnd };
+  const seqAt = workerEnd + seqHead.length;
+  const seqEnd = digitsEnd(bytes, seqAt);
+  if (!matches(bytes, seqEnd, countHead)) return undefined;
+  const countAt = seqEnd + countHead.length;
+  const countEnd = digitsEnd(bytes, countAt);
+  return { workerFrom, workerEnd, seq: numberAt(bytes, seqAt), count: numberAt(bytes, countAt), countEnd };
 }
 
-/** Where the JSON string that begins at `start` ends, past its closing quote. */
+/** End of the JSON string that begins at `start`, after its closing quote. */
 function stringEnd(bytes: Uint8Array, start: number, end: number): number {
   for (let at = start + 1; at < end; at++) {
     if (bytes[at] === BACKSLASH) at++;
@@ -238,7 +257,7 @@ function stringEnd(bytes: Uint8Array, start: number, end: number): number {
   return end;
 }
 
-/** Whether a pattern is at a place. */
+/** Returns true if the bytes at an offset are those of a pattern. */
 export function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
   if (at < 0) return false;
   for (let index = 0; index < pattern.length; index++) {
@@ -251,14 +270,14 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-/** Where the digits at a place end. */
-export function digitsEnd(bytes: Uint8Array, at: number): number {
+/** End of the digits at an offset. */
+function digitsEnd(bytes: Uint8Array, at: number): number {
   while (isDigit(bytes[at])) at++;
   return at;
 }
 
-/** The number whose digits are at a place. */
-export function numberAt(bytes: Uint8Array, at: number): number {
+/** The number whose digits are at an offset. */
+function numberAt(bytes: Uint8Array, at: number): number {
   let value = 0;
   for (let place = at; isDigit(bytes[place]); place++) value = value * 10 + (bytes[place] ?? 0) - 0x30;
   return value;

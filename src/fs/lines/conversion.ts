@@ -1,14 +1,14 @@
 /**
- * Recognizes files that a text tool has rewritten. Every checksum fails then,
- * and the cause is more useful than the offset of the first difference.
+ * Recognizes files that a text tool has rewritten. Every checksum is wrong
+ * then, and the cause is more useful than the offset of the first difference.
  *
  * @module
  */
 import { readBytes } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
+import { NEWLINE } from "./codec.ts";
 
 const BYTE_ORDER_MARK: readonly number[] = [0xef, 0xbb, 0xbf];
-const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 /** Longer than the first line of any segment or transcript. */
 const PREFIX_BYTES = 4_096;

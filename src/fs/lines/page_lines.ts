@@ -1,8 +1,8 @@
 /**
- * The lines of a page, taken out of one buffer after another. Each of them is
- * checked: its checksum, its number, and that it follows on from the one
- * before it. Lines that were lost, doubled, moved or put in are intact each by
- * itself: only their numbers tell.
+ * Collects the lines of a page from one buffer after another. Each line is
+ * checked: its checksum, its number, and that it follows the previous one.
+ * Lines that were lost, duplicated, moved or inserted have valid checksums;
+ * only their numbers reveal them.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import { LineReader } from "./reader.ts";
 import { isIntact } from "./codec.ts";
 import type { SortedLines } from "./search.ts";
 
-/** Why no more lines were taken out of a buffer. */
+/** The reason why no more lines were taken from a buffer. */
 export type TakingEnd =
-  /** It holds no further whole line. */
+  /** The buffer has no further whole line. */
   | "more"
-  /** The page has all that was asked for. */
+  /** The page is complete. */
   | "done"
-  /** The next line is too much for the page. */
+  /** The page would be too large with the next line. */
   | "full"
-  /** The next line is damaged, or not the one that must come next. */
+  /** The next line is damaged, or not the next one by its number. */
   | "damaged";
 
-/** The lines of a page, as far as they were taken. */
+/** The lines of a page collected so far. */
 export class PageLines {
-  /** The events in the lines, as text. */
+  /** Texts of the events in the lines. */
   readonly texts: string[] = [];
   /** Bytes of the lines. */
   bytes = 0;
@@ -34,17 +34,17 @@ export class PageLines {
   readonly #from: number;
   readonly #to: number;
 
-  /** Begins with the line that holds the number `from`, and ends before the number `to`. */
+  /** A page from the line with the number `from` to before the number `to`. */
   constructor(lines: SortedLines, from: number, to: number) {
     this.#lines = lines;
     this.#from = from;
     this.#to = to;
   }
 
-  /** Takes lines out of a buffer, the first of which begins at `start`. */
+  /** Takes lines from a buffer; the first one begins at `start`. */
   take(bytes: Uint8Array, start: number): TakingEnd {
     const line = new LineReader(bytes, start);
-    // Behind the last line wanted: what comes next, damaged or not, is another page's.
+    // What follows the last line wanted, damaged or not, belongs to another page.
     while (this.next < this.#to) {
       if (!line.advance()) return "more";
       const next = this.#nextAfter(bytes, line);
@@ -58,7 +58,7 @@ export class PageLines {
     return "done";
   }
 
-  /** The number after those of a line; 0 when it is not intact, or not the one that must come next. */
+  /** The number after those of a line; 0 if it is not intact, or not the next one. */
   #nextAfter(bytes: Uint8Array, { start, end }: LineReader): number {
     const number = this.#lines.numberOf(bytes, start, end);
     if (number === 0 || !isIntact(bytes, start, end)) return 0;

@@ -1,66 +1,65 @@
 /**
- * Pages of consecutive lines out of a file of numbered lines, from either
- * end, each line checked before it is given away.
+ * Reads pages of consecutive lines from a file of numbered lines, from either
+ * end. Each line is checked.
  *
  * @module
  */
 import { limits } from "../../core/limits.ts";
 import { PageLines, type TakingEnd } from "./page_lines.ts";
 import { readScratch } from "../disk/scratch.ts";
+import { LINE_BYTES_MAX, NEWLINE } from "./codec.ts";
 import { findLine, type SortedLines } from "./search.ts";
 
-const NEWLINE = 0x0a;
-/** How far a line may lie from where it should, besides two lines of average size. */
+/** Bytes by which a line may be off its estimated offset, besides two lines of average size. */
 const NEAR_SLACK_BYTES = 1_024;
-/** The most that one read around a page is worth. */
+/** The most bytes of one read around an estimated page. */
 const NEAR_BYTES_MAX = 524_288;
-/** Reads around a page before it is searched for. */
+/** Reads around an estimated page before it is searched for. */
 const NEAR_TRIES = 3;
-/** What is read at a time once it is not known how much is missing. */
+/** Bytes read at a time while the size of the rest of a page is unknown. */
 const REST_BYTES = 65_536;
 
-/** Thrown inside the store when a line on the way is damaged: healed where it can be, a typed error where not. */
+/** A damaged line. Internal to the store, which repairs the file or throws a typed error. */
 export class DamagedLine extends Error {
   /** Byte offset of the line. */
   readonly byteOffset: number;
 
-  /** A damaged line at an offset. */
+  /** A damaged line at a byte offset. */
   constructor(byteOffset: number) {
     super(`Damaged line at byte ${byteOffset}`);
     this.byteOffset = byteOffset;
   }
 }
 
-/** Numbers of a page: from, and up to but not including. */
+/** Numbers of a page: `from` is included, `to` is not. */
 export interface LineRange {
-  /** The first number wanted; it may lie inside a line that begins with a lower one. */
+  /** The first number wanted; its line may begin with a lower one. */
   readonly from: number;
-  /** One past the last number wanted. */
+  /** The last number wanted, plus one. */
   readonly to: number;
-  /** From which side to drop lines that are too much for one page. */
+  /** The end whose lines are kept if a page would be too large. */
   readonly keep: "first" | "last";
 }
 
 /** Lines of a page. */
 export interface LinePage {
-  /** The events in the lines, as text. */
+  /** Texts of the events in the lines. */
   readonly texts: readonly string[];
   /** Bytes of the lines. */
   readonly bytes: number;
-  /** Whether the page ended at its size, before it had all that was asked for. */
+  /** Whether lines were left out because of the size of the page. */
   readonly cut: boolean;
 }
 
-/** The lines of a page. At least one; else no more than `limits.pageBytesMax`. */
+/** The lines of a page: at least one, otherwise at most `limits.pageBytesMax` bytes. */
 export function readLinePage(lines: SortedLines, range: LineRange): LinePage {
   return readNear(lines, range) ?? readFound(lines, range);
 }
 
 /**
- * A read around the place where the page should be, and another one where
- * that shows how far off it was. Lines are of about one size more often than
- * not; where they are not, or where anything is wrong, `undefined`: the long
- * way finds out.
+ * Reads around the estimated offset of the page, and again with a better
+ * estimate. Usually lines are about equally long; if not, or if anything is
+ * wrong, returns `undefined`, and the page is searched for.
  */
 function readNear(lines: SortedLines, { from, to }: LineRange): LinePage | undefined {
   const average = averageBytes(lines);
@@ -83,7 +82,7 @@ function readNear(lines: SortedLines, { from, to }: LineRange): LinePage | undef
   return undefined;
 }
 
-/** The first line in a buffer that holds `number` or more; if it does not begin within `distance`, one before it. */
+/** The first line in a buffer that ends at or after `number`; a line before it if that begins beyond `distance`. */
 function lineNear(
   lines: SortedLines,
   bytes: Uint8Array,
@@ -102,7 +101,7 @@ function lineNear(
   }
 }
 
-/** A page whose first line begins a buffer. `undefined` where that line is not what its number says, or all is too much. */
+/** A page whose first line is at the start of a buffer; `undefined` if that line is damaged, or the page is too large. */
 function readRest(
   lines: SortedLines,
   { from, to }: Pick<LineRange, "from" | "to">,
@@ -127,7 +126,7 @@ function readFound(lines: SortedLines, range: LineRange): LinePage {
     const page = readOn(lines, new PageLines(lines, from, to), offset, to, step);
     if (range.keep === "first") return page;
     if (!page.cut || from >= to - 1) return { ...page, cut: from > range.from };
-    // Too much for a page that must end at `to`: begin nearer to it.
+    // Too large for a page that must end at `to`: begin nearer to it.
     from = Math.ceil((from + to) / 2);
   }
 }
@@ -136,7 +135,7 @@ function averageBytes(lines: SortedLines): number {
   return Math.ceil((lines.end - lines.start) / Math.max(1, lines.next - lines.first));
 }
 
-/** Lines from `offset` on, up to the number `to` or the size of a page; `step` bytes are read at first. */
+/** Reads lines from `offset` on, up to the number `to` or the size of a page; `step` bytes at first. */
 function readOn(lines: SortedLines, page: PageLines, offset: number, to: number, step: number): LinePage {
   let position = offset;
   while (position < lines.end) {
@@ -149,14 +148,14 @@ function readOn(lines: SortedLines, page: PageLines, offset: number, to: number,
     position += taken;
     const whole = pageAt(page, end, position);
     if (whole !== undefined) return whole;
-    if (taken === 0 && (atEnd || step > lines.lineBytesMax)) throw new DamagedLine(position);
+    if (taken === 0 && (atEnd || step > LINE_BYTES_MAX)) throw new DamagedLine(position);
     step = taken === 0 ? step * 4 : Math.max(step, REST_BYTES);
   }
   if (page.next < Math.min(to, lines.next)) throw new DamagedLine(position);
   return { texts: page.texts, bytes: page.bytes, cut: false };
 }
 
-/** The page, unless there is more to read; `position` is that of the line behind those it has. */
+/** The page, unless there is more to read; `position` is the offset after its lines. */
 function pageAt({ texts, bytes }: PageLines, end: TakingEnd, position: number): LinePage | undefined {
   if (end === "damaged") throw new DamagedLine(position);
   return end === "more" ? undefined : { texts, bytes, cut: end === "full" };

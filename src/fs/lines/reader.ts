@@ -1,25 +1,22 @@
 /**
- * The lines of a buffer, one after the other, and their texts. All of it is
- * decoded at once: to decode each line for itself takes ten times as long. In
- * a string newlines are found much faster than in bytes, and as long as all
- * is ASCII they are at the same places.
+ * Reads the lines of a buffer and their texts. The buffer is decoded at once:
+ * decoding each line by itself takes ten times as long. Newlines are found much
+ * faster in a string than in bytes, and at the same offsets if all is ASCII.
  *
  * @module
  */
-import { durableTailBytes, eventText, manyText } from "./codec.ts";
-
-const NEWLINE = 0x0a;
+import { durableTailBytes, eventText, manyText, NEWLINE } from "./codec.ts";
 
 /** Reads lines. */
 export class LineReader {
-  /** Where the line begins in the bytes. */
+  /** Start of the line in the bytes. */
   start = 0;
-  /** Where its newline is. */
+  /** Offset of its newline. */
   end: number;
   readonly #bytes: Uint8Array;
-  /** Where the first line begins. */
+  /** Start of the first line. */
   readonly #first: number;
-  /** All whole lines; `undefined` when not all bytes are text, or that is in doubt. */
+  /** Text of all whole lines; `undefined` if some bytes may not be valid text. */
   readonly #text: string | undefined;
   readonly #isAscii: boolean;
   #textStart = 0;
@@ -35,7 +32,7 @@ export class LineReader {
     this.end = first - 1;
   }
 
-  /** Goes to the next line; `false` when there is none that is whole. */
+  /** Advances to the next line; returns false if there is no further whole line. */
   advance(): boolean {
     this.start = this.end + 1;
     if (this.#text !== undefined) {

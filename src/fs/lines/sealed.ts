@@ -1,6 +1,6 @@
 /**
  * Sealed files: one JSON object that names its format, version and runtime,
- * and ends in its own checksum. All state outside the log is kept so.
+ * and ends in its own checksum. All state outside the log has this form.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { Slices } from "../../core/turn.ts";
 import { conversionOf } from "./conversion.ts";
 import { corrupt } from "../disk/faults.ts";
 import { FORMAT_VERSION } from "../layout.ts";
-import { isIntact, sealedBytes, sealedText } from "./codec.ts";
+import { isIntact, NEWLINE, sealedBytes, sealedText } from "./codec.ts";
 
 const CHUNK_UNITS = 262_144;
 /** Nesting levels of a file around the value that it contains. */
@@ -20,7 +20,7 @@ const LEVELS_AROUND = 8;
 
 const encoder = new TextEncoder();
 
-/** What a sealed file is, told in the file itself. */
+/** Identity of a sealed file, written into the file. */
 export interface Seal {
   /** The kind of file, such as `worker-runtime/checkpoint`. */
   readonly format: string;
@@ -33,16 +33,16 @@ export function seal(seal: Seal, body: object): Uint8Array {
   return sealedBytes(`${sealHead(seal, body)}}`);
 }
 
-/** The text of a sealed file as far as `body` goes: a JSON object without its closing brace. */
+/** The text of a sealed file without its checksum: a JSON object without its closing brace. */
 export function sealHead({ format, runtimeId }: Seal, body: object): string {
   const json = JSON.stringify({ format, version: FORMAT_VERSION, runtimeId, ...body });
   return plainLines(json).slice(0, -1);
 }
 
 /**
- * The bytes of a sealed file that may be large, in slices that leave the
- * event loop its turns. `texts` are the pieces of a JSON object without its
- * closing brace.
+ * The bytes of a sealed file that may be large. Pauses between slices, so that
+ * the event loop is not blocked. `texts` are the pieces of a JSON object
+ * without its closing brace.
  */
 export async function* sealInSlices(texts: Iterable<string>): AsyncGenerator<Uint8Array> {
   const slices = new Slices();
@@ -63,11 +63,11 @@ export async function* sealInSlices(texts: Iterable<string>): AsyncGenerator<Uin
 }
 
 /**
- * The content of a sealed file. Throws `store_corrupt` when it is damaged or
- * of another kind or runtime, `store_version` when a newer version wrote it.
+ * The content of a sealed file. Throws `store_corrupt` if it is damaged or of
+ * another format or runtime, `store_version` if a newer version wrote it.
  */
 export function unseal(bytes: Uint8Array, seal: Seal, file: string): JsonObject {
-  const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length;
+  const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
   if (!isIntact(bytes, 0, end)) {
     throw corrupt(file, conversionOf(bytes) ?? "its checksum does not match", { byteOffset: 0 });
   }

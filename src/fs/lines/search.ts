@@ -1,38 +1,33 @@
 /**
- * Finding a line by its number in a file whose lines are numbered in order:
- * interpolation on byte offsets, then a short read. No index file, a handful
- * of small reads.
+ * Finds a line by its number in a file of lines with rising numbers:
+ * interpolation on byte offsets, then a short read. A few small reads, and no
+ * index file.
  *
  * @module
  */
 import type { OpenFile } from "../disk/file_system.ts";
 import { readScratch } from "../disk/scratch.ts";
+import { LINE_BYTES_MAX, NEWLINE } from "./codec.ts";
 
-const NEWLINE = 0x0a;
 const PROBE_BYTES = 4_096;
-/** A stretch this short is read and searched line by line. */
+/** A range this short is read and searched line by line. */
 const STRETCH_BYTES = 16_384;
 
 /** A file of lines with rising numbers. */
 export interface SortedLines {
   /** The file. */
   readonly file: OpenFile;
-  /** Offset of the first line. */
+  /** Byte offset of the first line. */
   readonly start: number;
-  /** Offset past the last line. */
+  /** Byte offset after the last line. */
   readonly end: number;
   /** Number of the first line. */
   readonly first: number;
-  /** A number past that of the last line, for interpolation. */
+  /** A number greater than that of the last line, for interpolation. */
   readonly next: number;
-  /** The longest line there may be. */
-  readonly lineBytesMax: number;
-  /** The number of the line at a place in a buffer; 0 when it is none. */
+  /** The number of a line in a buffer; 0 if it has none. */
   numberOf(bytes: Uint8Array, start: number, end: number): number;
-  /**
-   * How many numbers the line at a place in a buffer takes up: the next one
-   * follows on from it. Asked only for the line whose number was asked for last.
-   */
+  /** How many numbers a line in a buffer has. Called only for the last line passed to `numberOf`. */
   countOf(bytes: Uint8Array, start: number, end: number): number;
 }
 
@@ -42,9 +37,8 @@ interface Place {
 }
 
 /**
- * Offset of the last line whose number is not above `number`. Numbers are
- * read without checking the lines; who reads on from there checks them.
- * `undefined` when a place holds no line.
+ * Byte offset of the last line whose number is at most `number`; `undefined`
+ * if something else than a line is found. Does not check the lines.
  */
 export function findLine(lines: SortedLines, number: number): number | undefined {
   let low: Place = { offset: lines.start, number: lines.first };
@@ -53,7 +47,7 @@ export function findLine(lines: SortedLines, number: number): number | undefined
     const probe = nextLine(lines, guess(low, high, number, tries), high.offset);
     if (probe === undefined) return undefined;
     if (probe.offset >= high.offset) {
-      // One line fills the rest of the stretch: look before it, until it is found to start at low.
+      // One line fills the rest of the range: search before it, until it turns out to start at `low`.
       const before = nextLine(lines, low.offset + 1, high.offset);
       if (before === undefined) return undefined;
       if (before.offset >= high.offset) return low.offset;
@@ -65,7 +59,7 @@ export function findLine(lines: SortedLines, number: number): number | undefined
   return lastNotAbove(lines, low, high, number);
 }
 
-/** Where to look: interpolated, a little early; halfway every third time, so that odd sizes cannot stall it. */
+/** The next offset to read: interpolated, a little early; halfway every third time, so that odd sizes cannot stall it. */
 function guess(low: Place, high: Place, number: number, tries: number): number {
   const span = high.offset - low.offset;
   const share = tries % 3 === 2 ? 0.5 : (number - low.number) / Math.max(1, high.number - low.number);
@@ -73,11 +67,11 @@ function guess(low: Place, high: Place, number: number, tries: number): number {
   return Math.min(Math.max(offset, low.offset + 1), high.offset - 1);
 }
 
-/** The first line that starts at or behind `offset`; `number` 0 and offset `limit` when none starts before `limit`. */
+/** The first line that starts at or after `offset`; `number` 0 and offset `limit` if none starts before `limit`. */
 function nextLine(lines: SortedLines, offset: number, limit: number): Place | undefined {
   // From the byte before: if that is a newline, a line starts exactly here.
   let from = offset - 1;
-  for (let passed = 0; passed <= lines.lineBytesMax; passed += PROBE_BYTES / 2) {
+  for (let passed = 0; passed <= LINE_BYTES_MAX; passed += PROBE_BYTES / 2) {
     const bytes = readScratch(lines.file, from, Math.min(PROBE_BYTES, lines.end - from));
     const start = bytes.indexOf(NEWLINE) + 1;
     if (from + start >= limit && start > 0) return { offset: limit, number: 0 };

@@ -1,28 +1,28 @@
 /**
- * Lines that wait to be written. They stay where they were encoded, and only
- * numbers are kept of each: a view for every line would keep the garbage
- * collector busier than the lines themselves.
+ * Lines that wait to be written. They stay in the memory they were encoded
+ * into, and only numbers are kept of each: a view of every line would burden
+ * the garbage collector more than the lines themselves.
  *
  * @module
  */
 
-/** A line in a block of memory that nobody overwrites: from `start` to `end`, with its newline. */
+/** A line in a block of memory that is never overwritten, with its newline. */
 export interface PlacedLine {
   /** The block. */
   readonly block: Uint8Array;
-  /** Where the line starts. */
+  /** Start of the line. */
   readonly start: number;
-  /** Where it ends. */
+  /** End of the line. */
   readonly end: number;
 }
 
 /** Lines that wait, in order. */
 export class WaitingLines {
-  /** The blocks that the lines lie in, and for each how many lines come before it. */
+  /** The blocks of the lines, and for each the number of lines before it. */
   readonly #blocks: Uint8Array[] = [];
   readonly #firsts: number[] = [];
   #lastBlock: Uint8Array | undefined;
-  /** Where each line starts, and where it ends. One array: each more would be memory that is out of the cache. */
+  /** Start and end of each line. One array: each further one would cost cache misses. */
   readonly #places: number[] = [];
   #bytes = 0;
   #entries = 0;

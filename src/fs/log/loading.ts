@@ -8,7 +8,7 @@ import type { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { corrupt } from "../disk/faults.ts";
-import type { LoggedLine } from "../recovery/recover.ts";
+import type { LogLine } from "./scan.ts";
 import type { LineBuffer } from "../lines/buffer.ts";
 import { eventHeadText, eventText, textOf, transcriptSpan } from "../lines/codec.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
@@ -31,7 +31,7 @@ export interface ReplayedEvent {
 }
 
 /** Returns the event's text for the runtime, without entries, and its effect for the store. */
-export function replayLine(line: LoggedLine, memory: LineBuffer): ReplayedEvent {
+export function replayLine(line: LogLine, memory: LineBuffer): ReplayedEvent {
   const { bytes, start, end, id } = line;
   const span = transcriptSpan(bytes, start, end);
   if (span !== undefined) {

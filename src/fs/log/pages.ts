@@ -1,5 +1,5 @@
 /**
- * Pages of events out of the segments of the log.
+ * Reads pages of events from the segments of the log.
  *
  * @module
  */
@@ -14,19 +14,18 @@ import { DamagedLine, type LinePage, readLinePage } from "../lines/pages.ts";
 import { idOf } from "../lines/codec.ts";
 import { contentSize } from "./padding.ts";
 import { OpenFiles } from "../disk/open_files.ts";
-import { TORN_BYTES_MAX } from "./tail_table.ts";
 import { cursorExpired, segmentHeader } from "./segments.ts";
 import type { SortedLines } from "../lines/search.ts";
 
-/** What there is to read: the log as far as it is durable. */
+/** The durable part of the log. */
 export interface DurableLog {
   /** First event ids of the segments, in order. */
   readonly segments: readonly number[];
   /** The last durable event. */
   readonly lastEventId: number;
-  /** Offset behind it in the last segment. */
+  /** Byte offset after it in the last segment. */
   readonly offset: number;
-  /** Throws if a file was opened by the path of a segment and is not the segment. @default trusts the path */
+  /** Throws if a file opened by the path of a segment is not that segment. @default trusts the path */
   readonly check?: (segment: number, file: OpenFile) => void;
 }
 
@@ -37,7 +36,7 @@ export class LogPages {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #files: OpenFiles;
-  /** Where the lines of a segment begin, and where they end if nothing more will be written to it. */
+  /** Start of the lines of each segment, and their end if no more will be written to it. */
   readonly #bounds = new Map<number, { readonly start: number; readonly end: number | undefined }>();
 
   /** A reader of the log of a runtime. */
@@ -125,7 +124,6 @@ export class LogPages {
       end,
       first: segment,
       next,
-      lineBytesMax: TORN_BYTES_MAX,
       numberOf: idOf,
       countOf: () => 1,
     };

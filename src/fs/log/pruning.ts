@@ -1,5 +1,5 @@
 /**
- * Pruning: giving up the oldest segments, on request.
+ * Pruning: deletes the oldest segments, on request.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { guarded, guardedAsync } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { type RuntimeLayout, segmentPath } from "../layout.ts";
 
-/** What pruning gives up. */
+/** The segments that pruning deletes. */
 export interface Prunable {
-  /** First event ids of the segments that go, in order. */
+  /** First event ids of the segments, in order. */
   readonly gone: readonly number[];
-  /** What the caller is told. */
+  /** The answer to the caller. */
   readonly pruned: PrunedEvents;
 }
 
-/** The segments that hold no event after `through`; the last one always stays. */
+/** The segments that hold no event after `through`; the last one is always kept. */
 export function prunable(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -33,7 +33,7 @@ export function prunable(
   return { gone, pruned: { firstEventId, events: firstEventId - (segments[0] ?? 1), bytes } };
 }
 
-/** Removes segments, oldest first, each name gone for certain before the next one, so that no crash leaves a gap. */
+/** Removes segments, oldest first. Each removal is synced before the next one, so that no crash leaves a gap. */
 export async function removeSegments(
   fs: FileSystem,
   layout: RuntimeLayout,

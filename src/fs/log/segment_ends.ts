@@ -1,37 +1,37 @@
 /**
- * Ends of segments. The checksum of its last line tells a segment from the one
- * of the same name in another copy of the store: copies that took different
- * events end differently. An inode number would not do, because the number of
- * a removed file is used again.
+ * Ends of segments. The checksum of its last line distinguishes a segment from
+ * the one of the same name in another copy of the store: copies with different
+ * events end differently. Inode numbers do not suffice, because that of a
+ * removed file is reused.
  *
  * @module
  */
 import { readBytes, withFile } from "../disk/files.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { type RuntimeLayout, segmentPath } from "../layout.ts";
+import { lastLine } from "../lines/last_line.ts";
 import { DamagedLine } from "../lines/pages.ts";
 import { contentSize } from "./padding.ts";
 import { isVanished } from "../place/guard.ts";
-import { lastLine } from "../transcripts/file.ts";
 
-/** Bytes of the digits of a checksum and of what ends its line. */
+/** Bytes of the digits of a checksum and of the end of its line. */
 const MARK_BYTES = 11;
 
 /** End of a segment. */
 export interface SegmentEnd {
-  /** Offset behind the last line. */
+  /** Byte offset after the last line. */
   readonly offset: number;
-  /** Checksum of the last line, as the line ends with it. */
+  /** The end of the last line, with its checksum. */
   readonly mark: string;
 }
 
-/** Returns the end of a segment, by its last bytes. */
+/** Reads the end of a segment. */
 export function endOf(file: OpenFile, offset: number = contentSize(file)): SegmentEnd {
   const start = Math.max(0, offset - MARK_BYTES);
   return { offset, mark: markOf(readBytes(file, start, offset - start)) };
 }
 
-/** Returns the mark of a line that ends where the bytes do. */
+/** The mark of a line that ends with the bytes. */
 export function markOf(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(-MARK_BYTES));
 }
@@ -48,7 +48,7 @@ export function compareEnd(file: OpenFile, { offset, mark }: SegmentEnd): "same"
   }
 }
 
-/** Reads the ends of segments. One that cannot be read is left out: the page that needs it reports that. */
+/** Reads the ends of segments. One that cannot be read is omitted: reading a page of it reports the fault. */
 export function readEnds(
   fs: FileSystem,
   layout: RuntimeLayout,

@@ -1,6 +1,6 @@
 /**
  * Segments: the files of the log, each named by its first event id. The first
- * line is a header, which is synced before the first event is written behind
+ * line is a header, which is synced before the first event is written after
  * it.
  *
  * @module
@@ -8,9 +8,9 @@
 import { join } from "@std/path";
 import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, RuntimeError } from "../../core/errors.ts";
-import { assertDirectory, notAFile, removeQuietly } from "../disk/files.ts";
+import { assertDirectory, closeQuietly, notAFile, readBytes, removeQuietly } from "../disk/files.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
-import type { FileSystem } from "../disk/file_system.ts";
+import type { FileSystem, OpenFile, OpenMode } from "../disk/file_system.ts";
 import {
   FORMAT_VERSION,
   nameOf,
@@ -19,13 +19,103 @@ import {
   segmentPath,
   TEMPORARY_SUFFIX,
 } from "../layout.ts";
-import { encodeLines, eventText, isIntact, logText } from "../lines/codec.ts";
+import { encodeLines, eventText, isIntact, logText, NEWLINE } from "../lines/codec.ts";
 import { plainLines } from "../../core/json.ts";
 import { checkSeal, parseObject } from "../lines/sealed.ts";
+import { contentSize } from "./padding.ts";
 
 const FORMAT = "worker-runtime/events";
+/** Bytes by which the header of a newer version may be longer. */
+const HEADER_EXTRA_BYTES = 4_096;
 
-/** The bytes of a segment's header. They depend on nothing but the runtime and the first event. */
+/** The log of a runtime on a disk. */
+export interface LogPlace {
+  /** The disk. */
+  readonly fs: FileSystem;
+  /** The paths of the runtime. */
+  readonly layout: RuntimeLayout;
+  /** The runtime. */
+  readonly runtimeId: string;
+}
+
+/** A place in the log, directly after an event. */
+export interface LogPosition {
+  /** First event id of the segment. */
+  readonly segment: number;
+  /** Byte offset after the event's line. */
+  readonly offset: number;
+  /** Byte offset of the event's line; 0 if the event is the last of the previous segment. */
+  readonly lineOffset: number;
+}
+
+/** An open segment. */
+export class Segment {
+  /** Id of its first event. */
+  readonly first: number;
+  /** The file. */
+  readonly file: OpenFile;
+  /** Path of the file. */
+  readonly path: string;
+  /** Name of the file in errors and diagnostics. */
+  readonly name: string;
+  /** Byte offset of the first event, after the header. */
+  readonly start: number;
+  readonly #runtimeId: string;
+  #end: number | undefined;
+
+  /** A segment in an open file. */
+  constructor({ layout, runtimeId }: LogPlace, first: number, file: OpenFile) {
+    this.first = first;
+    this.file = file;
+    this.path = segmentPath(layout, first);
+    this.name = nameOf(layout, this.path);
+    this.start = segmentHeader(runtimeId, first).length;
+    this.#runtimeId = runtimeId;
+  }
+
+  /** Byte offset at which its content ends, before any padding. Measured once. */
+  get end(): number {
+    return this.#end ??= contentSize(this.file);
+  }
+
+  /** Bytes of padding after the content. */
+  get paddingBytes(): number {
+    return this.file.stat().size - this.end;
+  }
+
+  /**
+   * Returns true if its header is intact. Throws `store_version` for a newer
+   * format, `store_corrupt` for the intact header of something else.
+   */
+  hasHeader(): boolean {
+    const bytes = readBytes(this.file, 0, this.start + HEADER_EXTRA_BYTES);
+    const end = bytes.indexOf(NEWLINE);
+    if (!isIntact(bytes, 0, end)) return false;
+    const seal = { format: FORMAT, runtimeId: this.#runtimeId };
+    const header = checkSeal(parseObject(eventText(bytes, 0, end), this.name), seal, this.name);
+    if (header.firstEventId === this.first && header.previousEventId === this.first - 1) return true;
+    const reason = `its header says that it begins with event ${header.firstEventId}`;
+    throw corrupt(this.name, reason, { byteOffset: 0 });
+  }
+}
+
+/** Opens a segment. */
+export function openSegment(place: LogPlace, first: number, mode: OpenMode = "read"): Segment {
+  const path = segmentPath(place.layout, first);
+  return new Segment(place, first, guarded("open", path, () => place.fs.open(path, mode)));
+}
+
+/** Opens a segment for the duration of `work`, which reads it. */
+export function withSegment<T>(place: LogPlace, first: number, work: (segment: Segment) => T): T {
+  const segment = openSegment(place, first);
+  try {
+    return guarded("read", segment.path, () => work(segment));
+  } finally {
+    closeQuietly(segment.file);
+  }
+}
+
+/** The header of a segment. It depends only on the runtime and the first event. */
 export function segmentHeader(runtimeId: string, firstEventId: number): Uint8Array {
   const previousEventId = firstEventId - 1;
   const header = { format: FORMAT, version: FORMAT_VERSION, runtimeId, firstEventId, previousEventId };
@@ -35,38 +125,13 @@ export function segmentHeader(runtimeId: string, firstEventId: number): Uint8Arr
   return bytes.slice(0, ends?.[0]);
 }
 
-/**
- * Whether `line` (without its newline) is the header of the segment. Throws
- * `store_version` for a newer format, `store_corrupt` for an intact header of
- * something else.
- */
-export function isSegmentHeader(
-  line: Uint8Array,
-  runtimeId: string,
-  firstEventId: number,
-  file: string,
-): boolean {
-  if (!isIntact(line, 0, line.length)) return false;
-  const header = checkSeal(
-    parseObject(eventText(line, 0, line.length), file),
-    { format: FORMAT, runtimeId },
-    file,
-  );
-  if (header.firstEventId !== firstEventId || header.previousEventId !== firstEventId - 1) {
-    throw corrupt(file, `its header says that it begins with event ${header.firstEventId}`, {
-      byteOffset: 0,
-    });
-  }
-  return true;
-}
-
-/** What lies in the directory of the log. */
+/** Content of the directory of the log. */
 export interface SegmentListing {
   /** First event ids of the segments, in order. */
   readonly firstEventIds: readonly number[];
-  /** Names that are no segments. */
+  /** Names that are not those of segments. */
   readonly foreign: readonly string[];
-  /** Temporary files that a crash left. */
+  /** Temporary files left by a crash. */
   readonly temporary: readonly string[];
 }
 
@@ -97,7 +162,7 @@ export function listSegments(
   return { firstEventIds: firstEventIds.sort((a, b) => a - b), foreign, temporary };
 }
 
-/** The segment that holds an event. */
+/** The file of the segment that holds an event. */
 export function segmentSpot(layout: RuntimeLayout, segments: readonly number[], eventId: number): FileSpot {
   const segment = segments.findLast((first) => first <= eventId);
   return { file: segment === undefined ? "events" : nameOf(layout, segmentPath(layout, segment)) };
@@ -113,7 +178,7 @@ function refuse(error: RuntimeError): never {
   throw error;
 }
 
-/** Removes what was never finished, and tells of what is none of the store's. */
+/** Removes temporary files, and reports entries that are not the store's. */
 export function sweepStrays(
   fs: FileSystem,
   layout: RuntimeLayout,

@@ -1,35 +1,35 @@
 /**
- * Syncs, on this thread while the device answers faster than a thread pool
- * could, off it otherwise.
+ * Syncs files: on this thread while the device is faster than a thread pool,
+ * otherwise off it.
  *
  * @module
  */
 import type { OpenFile } from "../disk/file_system.ts";
 
-/** Syncs that take longer on average leave the event loop alone. */
+/** Syncs that take longer on average must not block the event loop. */
 const INLINE_MS_MAX = 1;
-/** How many syncs go off this thread before some are tried on it again. */
+/** Syncs off this thread before some are tried on it again. */
 const OFF_THREAD_MAX = 32;
-/** How many are tried: one alone may be slow for reasons of its own. */
+/** Number of these tries: a single one may be slow by chance. */
 const TRIES = 3;
-/** A device this slow is not tried on this thread; a single sync counts for no more, it may be a hiccup. */
+/** A device this slow is not tried on this thread. A single sync counts for no more, because it may be an outlier. */
 const TRY_MS_MAX = 5;
-/** A sync of this length is worth telling. */
+/** Syncs of this duration are reported. */
 const SLOW_MS = 1_000;
 /** Weight of the newest sync in the moving average. */
 const WEIGHT = 0.1;
 
-/** Measures syncs and chooses how to do the next one. */
+/** Measures syncs and chooses the thread of the next one. */
 export class SyncClock {
   readonly #slow: (durationMs: number) => void;
   readonly #now: () => number;
-  /** How long a sync on this thread takes, on average. */
+  /** Average duration of a sync on this thread. */
   #averageMs = 0;
-  /** Syncs since they went off this thread; those past a bound are tries. */
+  /** Syncs off this thread since the last tries; those past a bound are tries. */
   #sinceSlow = 0;
   #lastMs = 0;
 
-  /** A clock that tells of syncs longer than a second. */
+  /** A clock that reports slow syncs. */
   constructor(slow: (durationMs: number) => void, now: () => number = () => performance.now()) {
     this.#slow = slow;
     this.#now = now;
@@ -48,7 +48,7 @@ export class SyncClock {
     if (durationMs >= SLOW_MS) this.#slow(durationMs);
   }
 
-  /** A sync off this thread takes as long as the event loop is busy: only one on it tells how fast the device is. */
+  /** The duration of a sync off this thread includes that of a busy event loop, so only one on it measures the device. */
   #mayTry(): boolean {
     this.#sinceSlow = (this.#sinceSlow + 1) % (OFF_THREAD_MAX + TRIES);
     return this.#sinceSlow >= OFF_THREAD_MAX && this.#lastMs < TRY_MS_MAX;

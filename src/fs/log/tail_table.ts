@@ -1,54 +1,53 @@
 /**
- * Torn tail or damage? What to do at the first bad line of the log, as a
- * table. The bad line should carry event id `k`.
+ * The decision between a torn tail and damage at the first bad line of the
+ * log, as a table. `k` is the event id expected in the bad line.
  *
- * A write that was never acknowledged may be on disk in any part: whole
- * sectors of it may be there while earlier ones are not, so an intact line
- * behind a bad one proves nothing by itself. What proves something is that
- * each line says how far the log had been synced when it was written: an
- * intact line with `durable >= k` says that event `k` had been on the device,
- * and so does a checkpoint that covers `k`, and a transcript that holds a line
- * of an event from `k` on, because lines go there only once they are durable.
- * Without such a witness, and with no more behind the bad line than one batch
- * can be, event `k` was never acknowledged.
+ * A write that was never acknowledged may be on disk in part, and in any
+ * order of sectors, so an intact line after a bad one proves nothing by itself.
+ * These prove that event `k` was synced: an intact line with `durable >= k`,
+ * because each line records the last event synced when it was written; a
+ * checkpoint that covers `k`; and a transcript with a line of event `k` or a
+ * later one, because lines are added there only after they are durable.
+ * Without such a witness, and with no more bytes after the bad line than one
+ * batch can have, event `k` was never acknowledged.
  *
- * The same is asked of a log that was not closed and has no bad line: its end
- * may have been cut off.
+ * A log that was not closed and has no bad line is judged, too: its end may
+ * have been truncated.
  *
- * The first row that applies decides. Each row has a test. An opening reads
- * on from the event that the checkpoint covers, and refuses when that is not
- * there; so `checkpoint_covers_it` speaks when the whole log is verified.
+ * The first row that applies decides. Each row has a test. An opening begins
+ * at the event that the checkpoint covers, and fails if that is missing; so
+ * `checkpoint_covers_it` applies only when the whole log is verified.
  *
  * @module
  */
-import { limits } from "../../core/limits.ts";
+import { LINE_BYTES_MAX } from "../lines/codec.ts";
 
-/** The most that one unacknowledged write can leave behind: the largest event with its seal, or a batch. */
-export const TORN_BYTES_MAX: number = limits.eventBytesMax + 4_096;
+/** The most bytes that one unacknowledged write can leave: a batch, or the longest line. */
+export const TORN_BYTES_MAX: number = LINE_BYTES_MAX;
 
-/** What was found at and behind the first bad line. */
+/** Evidence at and after the first bad line. */
 export interface TailEvidence {
-  /** The event id that the line should carry. */
+  /** The event id expected in the line. */
   readonly k: number;
   /** The last event that a checkpoint covers; 0 without one. */
   readonly checkpointThrough: number;
-  /** The highest `durable` of any intact line at or behind the bad one, in this segment and later ones; 0 without any. */
+  /** The highest `durable` of the intact lines at or after the bad one, in this segment and later ones; 0 without any. */
   readonly durableBehind: number;
-  /** The last event that a transcript proves to have been synced; 0 when none proves anything. */
+  /** The last event that a transcript proves to have been synced; 0 without such proof. */
   readonly witnessedThrough: number;
-  /** Bytes from the bad line to the end of the log. */
+  /** Bytes from the bad line to the end of the segment's content. */
   readonly bytesBehind: number;
-  /** When the bad line is the header of a segment: the bytes that header should have; else 0. */
+  /** Length of the header if the bad line is the header of a segment; otherwise 0. */
   readonly headerBytes: number;
 }
 
-/** What to do. */
+/** The decision. */
 export type TailVerdict =
-  /** Acknowledged data is damaged: refuse, change nothing. */
+  /** Acknowledged data is damaged: fail, and change nothing. */
   | "corrupt"
-  /** Never acknowledged: keep a copy, cut, go on in a new segment. */
+  /** Never acknowledged: quarantine, truncate, continue in a new segment. */
   | "cut"
-  /** A segment whose creation never finished: keep a copy, remove, create it again. */
+  /** A segment whose creation never finished: quarantine, remove, create it again. */
   | "remove_segment";
 
 /** A row of the table. */
@@ -62,11 +61,11 @@ export interface TailRow {
     | "segment_in_use"
     | "unfinished_segment"
     | "torn_tail";
-  /** Whether the row applies. */
+  /** Returns true if the row applies. */
   readonly applies: (evidence: TailEvidence) => boolean;
-  /** What to do then. */
+  /** The decision then. */
   readonly verdict: TailVerdict;
-  /** Why, for people. */
+  /** Explanation for people. */
   readonly reason: string;
 }
 

@@ -1,19 +1,15 @@
 /**
- * The lines of the log that add to transcripts.
+ * Lines of the log that add to transcripts.
  *
  * @module
  */
 import { Slices } from "../../core/turn.ts";
-import { closeQuietly } from "../disk/files.ts";
 import { corrupt } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
-import { scanLines } from "../lines/scanner.ts";
-import { idOf, isIntact, type TranscriptMarks, transcriptMarks } from "../lines/codec.ts";
+import { type TranscriptMarks, transcriptMarks } from "../lines/codec.ts";
 import type { DurableLog } from "./pages.ts";
-import { contentSize } from "./padding.ts";
-import { TORN_BYTES_MAX } from "./tail_table.ts";
-import { segmentHeader } from "./segments.ts";
+import { LogScan } from "./scan.ts";
 
 /** A line that adds to a transcript, in a buffer that the next step may overwrite. */
 export interface TranscriptLogLine extends TranscriptMarks {
@@ -21,43 +17,30 @@ export interface TranscriptLogLine extends TranscriptMarks {
   readonly id: number;
   /** The buffer. */
   readonly bytes: Uint8Array;
-  /** Where the line starts in it. */
+  /** Start of the line in the buffer. */
   readonly start: number;
-  /** Where it ends, with its newline. */
+  /** End of the line in the buffer, after its newline. */
   readonly end: number;
 }
 
-/** The lines of events behind `after`, in order. Throws `store_corrupt` when one of the log is damaged. */
+/** The lines of events after `after`, in order. Throws `store_corrupt` if a line of the log is damaged. */
 export async function* logTranscriptLines(
   fs: FileSystem,
   layout: RuntimeLayout,
   runtimeId: string,
-  log: DurableLog,
+  { segments, lastEventId: through, check }: DurableLog,
   after: number,
 ): AsyncGenerator<TranscriptLogLine, void, void> {
-  const segments = [...log.segments];
-  const { lastEventId, offset } = log;
+  const scan = new LogScan({ fs, layout, runtimeId }, { segments, after, through }, {
+    check: ({ first, file }) => (check?.(first, file), true),
+  });
   const slices = new Slices();
-  const first = segments.findLastIndex((segment) => segment <= after + 1);
-  for (const segment of segments.slice(Math.max(0, first))) {
-    const path = segmentPath(layout, segment);
-    const file = fs.open(path, "read");
-    try {
-      log.check?.(segment, file);
-      const end = segment === segments.at(-1) ? offset : contentSize(file);
-      const start = segmentHeader(runtimeId, segment).length;
-      for (const line of scanLines(file, start, end, TORN_BYTES_MAX)) {
-        await slices.pause();
-        const { bytes, start: from, end: to } = line;
-        if (!line.terminated || !isIntact(bytes, from, to)) {
-          throw corrupt(nameOf(layout, path), "a line of the log is damaged", { byteOffset: line.offset });
-        }
-        const id = idOf(bytes, from);
-        const marks = id > after && id <= lastEventId ? transcriptMarks(bytes, from, to) : undefined;
-        if (marks !== undefined) yield { ...marks, id, bytes, start: from, end: to + 1 };
-      }
-    } finally {
-      closeQuietly(file);
-    }
+  for (const { id, bytes, start, end } of scan) {
+    await slices.pause();
+    const marks = id > after ? transcriptMarks(bytes, start, end) : undefined;
+    if (marks !== undefined) yield { ...marks, id, bytes, start, end: end + 1 };
   }
+  if (scan.lastEventId >= through) return;
+  const { segment, offset: byteOffset } = scan.stop;
+  throw corrupt(nameOf(layout, segmentPath(layout, segment)), "a line of the log is damaged", { byteOffset });
 }

@@ -1,14 +1,14 @@
 /**
  * The writer of the log. Its states:
  *
- * - *good*: offset and last event are known, all before them is synced (or,
- *   with durability `written`, is with the operating system).
- * - *a write failed*: the file is cut back to the last good offset and the cut
- *   is synced; the batch is refused and the next one may succeed.
- * - *failed for good*: a sync failed (what is on the device is not known, and
- *   a second sync would claim success), a cut failed, or the file was moved,
- *   removed or written by another process. Every later append is refused with the same
- *   error; reopening begins a new segment.
+ * - *good*: offset and last event are known, and everything before them is
+ *   synced (with durability `written`: is in the OS page cache).
+ * - *a write failed*: the file is truncated to the last good offset and synced;
+ *   the batch is rejected, and the next one may succeed.
+ * - *failed permanently*: a sync failed (the content of the device is unknown,
+ *   and a second sync would claim success), a truncation failed, or the file
+ *   was moved, removed or written by another process. Every later append is
+ *   rejected with the same error; reopening begins a new segment.
  *
  * @module
  */
@@ -22,29 +22,28 @@ import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
 import { LineBuffer } from "../lines/buffer.ts";
 import type { DurableLog } from "./pages.ts";
 import { Padding } from "./padding.ts";
-import type { LogPosition } from "../recovery/recover.ts";
 import { isVanished, type PlaceGuard, vanished } from "../place/guard.ts";
 import { compareEnd, endOf, markOf, readEnds, type SegmentEnd } from "./segment_ends.ts";
-import { segmentHeader } from "./segments.ts";
+import { type LogPosition, segmentHeader } from "./segments.ts";
 import { SyncClock } from "./sync_clock.ts";
 import type { PlacedLine } from "../lines/waiting_lines.ts";
 
-/** Unsynced bytes that durability `written` allows, so that a torn tail stays within one write. */
+/** Unsynced bytes that durability `written` allows: a torn tail must be no longer than one write. */
 const UNSYNCED_BYTES_MAX = 1_048_576;
 
-/** Where a writer begins. */
+/** Position at which a writer begins. */
 export interface WriterStart {
   /** First event ids of all segments, in order. */
   readonly segments: readonly number[];
   /** The last event. */
   readonly lastEventId: number;
-  /** Offset behind it in the last segment. */
+  /** Byte offset after it in the last segment. */
   readonly offset: number;
-  /** Offset of its line; 0 when the last segment holds none. */
+  /** Byte offset of its line; 0 if the last segment has none. */
   readonly lineOffset: number;
 }
 
-/** What the writer is told besides. */
+/** Options of a writer. */
 export interface WriterOptions {
   /** Whether an append waits for the device. */
   readonly durability: "synced" | "written";
@@ -52,7 +51,7 @@ export interface WriterOptions {
   readonly segmentBytes: number;
   /** Checks that the paths still name the files written. If omitted, only links and size are checked. */
   readonly guard?: PlaceGuard | undefined;
-  /** Takes what is noticed. */
+  /** Receives diagnostics. */
   readonly notice: (notice: Notice) => void;
   /** Receives a final failure as soon as it happens. */
   readonly lost?: ((error: RuntimeError) => void) | undefined;
@@ -64,7 +63,7 @@ export class LogWriter {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #options: WriterOptions;
-  /** Replaced on each change: readers keep the list that they started with. */
+  /** Replaced on each change: readers keep the list they started with. */
   #segments: readonly number[];
   readonly #ends: Map<number, SegmentEnd>;
   /** The last line that was appended to the last segment. */
@@ -76,15 +75,15 @@ export class LogWriter {
   #syncedEventId: number;
   #offset: number;
   #lineOffset: number;
-  /** Size of the file: `#offset` and the room behind it. */
+  /** Size of the file, including padding. */
   #size: number;
-  #room = new Padding();
-  /** Bytes written, and the number of them that are synced. */
+  #padding = new Padding();
+  /** Bytes written, and how many of them are synced. */
   #writtenBytes = 0;
   #syncedBytes = 0;
   #failure: RuntimeError | undefined;
 
-  /** A writer on a log that was recovered. Reads how its segments end. */
+  /** A writer of a recovered log. Reads the ends of its segments. */
   constructor(
     fs: FileSystem,
     layout: RuntimeLayout,
@@ -114,17 +113,17 @@ export class LogWriter {
     return this.#lastEventId;
   }
 
-  /** Why nothing more can be appended. */
+  /** The permanent failure, if there is one. */
   get failure(): RuntimeError | undefined {
     return this.#failure;
   }
 
-  /** Where the last event is. */
+  /** Position of the last event. */
   get position(): LogPosition {
     return { segment: this.#segment, offset: this.#offset, lineOffset: this.#lineOffset };
   }
 
-  /** The log, up to an event, for those who read it. */
+  /** The log up to an event, for readers. */
   through(lastEventId: number): DurableLog {
     const check = (segment: number, file: OpenFile): void => this.#checkSegment(segment, file);
     return { segments: this.#segments, lastEventId, offset: this.#offset, check };
@@ -143,8 +142,8 @@ export class LogWriter {
   }
 
   /**
-   * Appends events; resolves when they are durable. Returns their lines, in
-   * order, in memory that nobody overwrites.
+   * Appends events; resolves when they are durable. Returns their lines in
+   * order, in memory that is never overwritten.
    */
   async append(events: readonly EventRecord[]): Promise<readonly PlacedLine[]> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -163,13 +162,13 @@ export class LogWriter {
     return lines;
   }
 
-  /** Begins a new segment behind the last event. The header is synced before anything is written behind it. */
+  /** Begins a new segment after the last event. The header is synced before anything is written after it. */
   async startSegment(): Promise<void> {
     const firstEventId = this.#lastEventId + 1;
     const path = segmentPath(this.#layout, firstEventId);
     const header = segmentHeader(this.#runtimeId, firstEventId);
     await this.syncNow();
-    await this.#cutRoom();
+    await this.#removePadding();
     const file = guarded("create segment", path, () => this.#create(path, header));
     await this.#syncCreated(file, path);
     this.close();
@@ -180,11 +179,11 @@ export class LogWriter {
     this.#lastLine = undefined;
     if (this.#segment !== firstEventId) this.#segments = [...this.#segments, firstEventId];
     this.#offset = this.#size = header.length;
-    this.#room = new Padding();
+    this.#padding = new Padding();
     this.#lineOffset = 0;
   }
 
-  /** Syncs what durability `written` left to the operating system. */
+  /** Syncs what durability `written` left in the OS page cache. */
   async syncNow(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#unsyncedBytes === 0) return;
@@ -217,18 +216,18 @@ export class LogWriter {
     return { offset: this.#offset, mark: markOf(block.subarray(start, end)) };
   }
 
-  /** Ends the log as a plain file, without room; what remains after a crash here is cut at the next opening. */
+  /** Ends the log without padding; padding that remains after a crash here is removed at the next opening. */
   finish(): void {
     try {
       const isLost = this.#failure !== undefined || this.#options.guard?.failure !== undefined;
-      if (!isLost && this.#size > this.#offset) this.#cutRoomNow();
+      if (!isLost && this.#size > this.#offset) this.#removePaddingNow();
     } catch {
-      // The room stays, and is no content.
+      // The padding stays; it is not content.
     }
     this.close();
   }
 
-  /** Ends the log permanently: every later append is refused with this error, or with an earlier one. */
+  /** Fails permanently: every later append is rejected with this error, or with an earlier one. */
   fail(error: RuntimeError): void {
     this.#fail(error);
   }
@@ -240,8 +239,8 @@ export class LogWriter {
   }
 
   /**
-   * Creates a segment with its header. One that an earlier try left holds no
-   * event and is written over; it stays if that fails, as a log needs a segment.
+   * Creates a segment with its header. One left by an earlier attempt holds no
+   * event and is overwritten; it stays if that fails, because a log needs a segment.
    */
   #create(path: string, header: Uint8Array): OpenFile {
     const { file, isNew } = this.#createFile(path, header.length);
@@ -270,7 +269,7 @@ export class LogWriter {
     }
   }
 
-  /** A failed sync is final here too: a second one would claim success. */
+  /** A failed sync is permanent here, too: a second one would claim success. */
   async #syncCreated(file: OpenFile, path: string): Promise<void> {
     try {
       await file.sync();
@@ -304,26 +303,28 @@ export class LogWriter {
     const end = this.#offset + bytes.length;
     try {
       writeAll(file, bytes, this.#offset);
-      if (end > this.#size) this.#makeRoom(file, end, bytes.length);
+      if (end > this.#size) this.#addPadding(file, end, bytes.length);
     } catch (error) {
       this.#cutBack(file);
       throw storeFault(error, "write", this.#path);
     }
   }
 
-  /** A segment with another behind it has no room: that it has none is on the device before the next one is made. */
-  async #cutRoom(): Promise<void> {
-    if (this.#size > this.#offset) await this.#syncFile(guarded("cut", this.#path, () => this.#cutRoomNow()));
+  /** Only the last segment may have padding, so it is removed and synced before the next one is created. */
+  async #removePadding(): Promise<void> {
+    if (this.#size > this.#offset) {
+      await this.#syncFile(guarded("truncate", this.#path, () => this.#removePaddingNow()));
+    }
   }
 
-  /** What others wrote behind the log is not cut. */
-  #cutRoomNow(): OpenFile {
+  /** Does not truncate what other processes wrote after the log. */
+  #removePaddingNow(): OpenFile {
     const file = this.#openFile();
     this.#checkFile(file);
     try {
       file.truncate(this.#offset);
     } catch (error) {
-      // A call that failed may have cut the file all the same.
+      // A failed call may have truncated the file nevertheless.
       this.#size = this.#checked(() => file.size());
       throw error;
     }
@@ -331,26 +332,26 @@ export class LogWriter {
     return file;
   }
 
-  /** Room is no part of the batch: where the disk is too full for it, there is none. */
-  #makeRoom(file: OpenFile, end: number, batchBytes: number): void {
-    const room = this.#room.behind(batchBytes);
-    this.#size = end + room.length;
+  /** Padding is not part of the batch: there is none if the disk is too full for it. */
+  #addPadding(file: OpenFile, end: number, batchBytes: number): void {
+    const padding = this.#padding.after(batchBytes);
+    this.#size = end + padding.length;
     try {
-      writeAll(file, room, end);
+      writeAll(file, padding, end);
     } catch {
       file.truncate(end);
       this.#size = end;
     }
   }
 
-  /** After a failed write: back to the last good offset, durably, or nothing more is taken. */
+  /** After a failed write: truncates to the last good offset, durably, or fails permanently. */
   #cutBack(file: OpenFile): void {
     try {
       file.truncate(this.#offset);
       this.#size = this.#offset;
       file.syncDataNow();
     } catch (error) {
-      throw this.#fail(this.#poison("a write failed, and so did cutting it off again", error));
+      throw this.#fail(this.#poison("a write failed, and so did truncating it again", error));
     }
   }
 
@@ -367,7 +368,7 @@ export class LogWriter {
       await this.#clock.sync(file);
       this.#syncedBytes = Math.max(this.#syncedBytes, written);
     } catch (error) {
-      throw this.#fail(this.#poison("a sync failed, so what is on the device is not known", error));
+      throw this.#fail(this.#poison("a sync failed, so the content of the device is unknown", error));
     }
   }
 

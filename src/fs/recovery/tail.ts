@@ -1,15 +1,15 @@
 /**
- * Mending the end of the log after the last writer did not close it.
+ * Repairs the end of the log if the last writer did not close it.
  *
- * - Bytes behind the last good line are kept in quarantine, then cut; a
- *   segment whose creation never finished is kept, then removed.
- * - Room behind the last line is cut: it is spaces, there is nothing to keep.
- *   The last writer may have cut it already, in the page cache only, so the
- *   end is synced in any case: a later segment must not bring the room back.
- * - Lines that no later line says were synced may be in the page cache only: a
- *   failed sync leaves them there, marked clean. They are written again, the
- *   same bytes in the same place, and synced, before anything builds on them
- *   (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+ * - Bytes after the last good line are quarantined, then truncated; a segment
+ *   whose creation never finished is quarantined, then removed.
+ * - Padding after the last line is truncated. The last writer may have done so
+ *   in the page cache only, so the end is synced in any case: padding must not
+ *   reappear once there is a later segment.
+ * - Lines that no later line records as synced may be in the page cache only: a
+ *   failed sync leaves them there, marked clean. They are rewritten in place and
+ *   synced before anything depends on them (Rebello et al., "Can Applications
+ *   Recover from fsync Failures?", ATC 2020).
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
 import type { LogEnd, Tail } from "./recover.ts";
 import type { Quarantine } from "../quarantine.ts";
 
-/** Does what the end of the log asks for. Can be repeated after a crash in the middle. */
+/** Repairs the end of the log. Idempotent, also after a crash. */
 export async function mendTail(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -52,15 +52,15 @@ export async function mendTail(
 }
 
 /**
- * A sync that failed may have left the size that a cut gave the file in
- * memory alone, and taken for written. Changed and changed back, it is
- * written with the next sync. A segment without events gets its header again anyway.
+ * After a failed sync, the size of a truncated file may be in memory only, and
+ * marked as written. Changing it and changing it back makes the next sync write
+ * it. A segment without events gets its header again anyway.
  */
 function changeSize(file: OpenFile, size: number): void {
   try {
     file.truncate(size + 1);
   } catch {
-    // A full disk: what can be done without space was done.
+    // The disk is full: nothing more can be done without space.
     return;
   }
   file.truncate(size);
@@ -74,7 +74,7 @@ function tailNotice(tail: Tail, file: string, kept: string): Notice {
   return { code, severity: "warning", message, file, byteOffset: offset, eventIds: [k, k] };
 }
 
-/** What an opening tells when the last writer did not close the store. */
+/** The diagnostic of an opening after a writer that did not close the store. */
 export function uncleanOpening(through: number, lastEventId: number): Notice {
   const what = "The last writer did not close this store";
   if (lastEventId <= through) {

@@ -1,17 +1,17 @@
 /**
- * Transcripts as witnesses. A line goes into a transcript only once its event
- * is durable. So a transcript that holds an event past the end of the log
- * proves that the log lost its end, be it cut off, torn or an older copy.
+ * Transcripts as witnesses. A line is appended to a transcript only after its
+ * event is durable. A transcript that holds an event after the end of the log
+ * therefore proves that the log lost its end: it was truncated, torn, or
+ * replaced by an older copy.
  *
- * At an opening behind an unclean end, what a transcript may hold is known by
- * its length, from the checkpoint and the log: one look at the size of each
- * file is enough, and only a file that is longer is read. A file that cannot
- * be looked at proves nothing; what is wrong with it is told when it is read.
+ * At an opening after an unclean end, the length that each file should have is
+ * known from the checkpoint and the log. Only a file that is longer is read. A
+ * file that cannot be read proves nothing; its first use reports the fault.
  *
- * With durability `written` an answer does not wait for the device, and a
- * power cut may take the end of the log although transcripts were written
- * behind it. Then only the mark `durable` in their lines proves anything;
- * what else lies past the end is kept in quarantine, cut off and told.
+ * With durability `written`, answers do not wait for the device, and a power
+ * cut may take the end of the log although transcripts were written after it.
+ * Then only the mark `durable` in their lines proves anything; other lines
+ * after the end of the log are quarantined, truncated and reported.
  *
  * @module
  */
@@ -21,28 +21,27 @@ import { readBytes, withFile, withFileAsync } from "../disk/files.ts";
 import { guarded, guardedAsync } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
-import { scanLines } from "../lines/scanner.ts";
+import { isWhole, scanLines } from "../lines/scanner.ts";
 import type { LogWitness } from "./recover.ts";
 import { isIntact, lineMarks, sealedText, transcriptMarks } from "../lines/codec.ts";
 import { decodeName, encodeName } from "../names.ts";
 import { removeWorker } from "../workers/purging.ts";
 import type { Quarantine } from "../quarantine.ts";
-import { TORN_BYTES_MAX } from "../log/tail_table.ts";
-import type { TranscriptLength } from "../transcripts/transcript.ts";
+import type { TranscriptLength } from "../transcripts/length.ts";
 
 const HEADER_BYTES_MAX = 4_096;
 
-/** What a transcript holds past the end of the log. */
+/** The part of a transcript that is ahead of the log. */
 export interface AheadOfLog {
   /** The worker. */
   readonly workerId: string;
   /** The file. */
   readonly path: string;
-  /** Where it begins; 0 when all of the file, its worker too, is past the end. */
+  /** Byte offset of the part; 0 if even the creation of the worker is ahead of the log. */
   readonly offset: number;
-  /** The last event that was found in it. */
+  /** The last event in it. */
   readonly lastEventId: number;
-  /** The last event that it says was synced. */
+  /** The last event that it records as synced. */
   readonly durable: number;
 }
 
@@ -52,9 +51,9 @@ export class TranscriptWitness {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #isSynced: boolean;
-  #overhangs: readonly AheadOfLog[] = [];
+  #ahead: readonly AheadOfLog[] = [];
 
-  /** With `isSynced`, answers have always waited for the device. */
+  /** With `isSynced`, every answer waited for the device. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, isSynced: boolean) {
     this.#fs = fs;
     this.#layout = layout;
@@ -62,47 +61,45 @@ export class TranscriptWitness {
     this.#isSynced = isSynced;
   }
 
-  /** The best proof that the log went on behind `lastEventId`; `lengths` says what transcripts may hold. */
+  /** The best proof that the log continued after `lastEventId`; `lengths` are those that files should have. */
   ask(lengths: ReadonlyMap<string, TranscriptLength>, lastEventId: number): LogWitness | undefined {
-    this.#overhangs = [...this.#search(lengths, lastEventId)];
-    const proofs = this.#overhangs.map(({ path, lastEventId, durable }) => ({
-      file: nameOf(this.#layout, path),
-      eventId: this.#isSynced ? lastEventId : durable,
-    }));
-    const best = Math.max(lastEventId, ...proofs.map(({ eventId }) => eventId));
-    return best === lastEventId ? undefined : proofs.find(({ eventId }) => eventId === best);
+    const search = new AheadOfLogSearch(this.#fs, this.#layout, this.#runtimeId, lastEventId);
+    this.#ahead = search.workerIds(lengths.keys()).flatMap((workerId) =>
+      search.inTranscript(workerId, lengths.get(workerId)?.transcriptBytes ?? 0)
+    );
+    let best: LogWitness | undefined;
+    for (const { path, lastEventId: last, durable } of this.#ahead) {
+      const eventId = this.#isSynced ? last : durable;
+      if (eventId > (best?.eventId ?? lastEventId)) best = { file: nameOf(this.#layout, path), eventId };
+    }
+    return best;
   }
 
-  /** Sets aside what lies past the end of a log that may have lost it. Can be repeated after a crash in the middle. */
+  /** Quarantines what follows the end of a log that may have lost it. Can be repeated after a crash. */
   async mend(lastEventId: number, quarantine: Quarantine, notice: (notice: Notice) => void): Promise<void> {
-    for (const overhang of this.#overhangs) {
-      const { workerId, path, offset, lastEventId: last } = overhang;
+    for (const ahead of this.#ahead) {
+      const { workerId, path, offset, lastEventId: last } = ahead;
       const file = nameOf(this.#layout, path);
-      const kept = await quarantine.keep(path, offset);
-      await guardedAsync(
-        "mend",
-        path,
-        () => offset > 0 ? this.#cut(overhang) : this.#remove(overhang, quarantine),
-      );
-      const message =
-        `Events ${lastEventId + 1} to ${last} are gone: a power cut took them, as durability "written" ` +
-        `lets it; what ${JSON.stringify(file)} held of them is kept as ${
-          JSON.stringify(`quarantine/${kept}`)
-        }`;
+      const kept = `quarantine/${await quarantine.keep(path, offset)}`;
+      const work = () => offset > 0 ? this.#truncate(ahead) : this.#remove(ahead, quarantine);
+      await guardedAsync("truncate", path, work);
       const eventIds: readonly [number, number] = [lastEventId + 1, last];
+      const message =
+        `Events ${eventIds.join(" to ")} are lost: a power cut took them, as durability "written" ` +
+        `allows; the part of them in ${JSON.stringify(file)} is kept as ${JSON.stringify(kept)}`;
       const spot = { workerId, file, byteOffset: offset, eventIds };
       notice({ code: "unsynced_events_lost", severity: "warning", message, ...spot });
     }
   }
 
-  async #cut({ path, offset }: AheadOfLog): Promise<void> {
+  async #truncate({ path, offset }: AheadOfLog): Promise<void> {
     await withFileAsync(this.#fs, path, "update", async (file) => {
       file.truncate(offset);
       await file.sync();
     });
   }
 
-  /** The worker itself is gone: none of its files belongs to anybody. The witness goes last, so that a crash leaves it. */
+  /** Removes the files of a worker whose creation is lost. The transcript comes last, so that a crash leaves it. */
   async #remove({ workerId, path }: AheadOfLog, quarantine: Quarantine): Promise<void> {
     const directory = dirname(path);
     for (const { name, kind } of this.#fs.list(directory)) {
@@ -115,16 +112,9 @@ export class TranscriptWitness {
     removeWorker(this.#fs, this.#layout, workerId);
     await this.#fs.syncDirectory(this.#layout.workers);
   }
-
-  *#search(lengths: ReadonlyMap<string, TranscriptLength>, lastEventId: number): Generator<AheadOfLog> {
-    const search = new AheadOfLogSearch(this.#fs, this.#layout, this.#runtimeId, lastEventId);
-    for (const workerId of search.workerIds(lengths.keys())) {
-      yield* search.inTranscript(workerId, lengths.get(workerId)?.transcriptBytes ?? 0);
-    }
-  }
 }
 
-/** Finds what one transcript holds past the end of the log. */
+/** Search for transcripts that are ahead of the log. */
 export class AheadOfLogSearch {
   readonly #fs: FileSystem;
   readonly #layout: RuntimeLayout;
@@ -139,7 +129,7 @@ export class AheadOfLogSearch {
     this.#lastEventId = lastEventId;
   }
 
-  /** The workers that have a directory, also those that the log does not know. Names of known ones need no decoding. */
+  /** Workers that have a directory, including those unknown to the log. Names of known ones are not decoded. */
   workerIds(known: Iterable<string> = []): string[] {
     const { workers } = this.#layout;
     const idsByName = new Map([...known].map((workerId) => [encodeName(workerId), workerId]));
@@ -149,19 +139,14 @@ export class AheadOfLogSearch {
     );
   }
 
-  /** What the transcript of a worker holds, if anything; nothing is looked for in its first `bytes` bytes. */
+  /** The part of a worker's transcript that is ahead of the log, if any; its first `bytes` bytes are not searched. */
   inTranscript(workerId: string, bytes: number): AheadOfLog[] {
     const path = workerLayout(this.#layout, workerId).transcript;
     try {
       const stat = this.#fs.stat(path);
       if (stat?.kind !== "file" || stat.size <= bytes) return [];
-      const overhang = withFile(
-        this.#fs,
-        path,
-        "read",
-        (file) => this.#inFile(file, stat.size, workerId, path, bytes),
-      );
-      return overhang === undefined ? [] : [overhang];
+      const search = (file: OpenFile) => this.#inFile(file, stat.size, workerId, path, bytes);
+      return [withFile(this.#fs, path, "read", search) ?? []].flat();
     } catch {
       return [];
     }
@@ -180,8 +165,8 @@ export class AheadOfLogSearch {
     const workerIdJson = JSON.stringify(workerId);
     let [offset, lastEventId] = isPast ? [0, createdEventId] : [size, 0];
     let durable = 0;
-    for (const line of scanLines(file, bytes, size, TORN_BYTES_MAX)) {
-      if (!line.terminated || !isIntact(line.bytes, line.start, line.end)) continue;
+    for (const line of scanLines(file, bytes, size)) {
+      if (!isWhole(line)) continue;
       const marks = lineMarks(line.bytes, line.start, line.end);
       if (marks === undefined || marks.id <= this.#lastEventId) continue;
       const { workerIdJson: found } = transcriptMarks(line.bytes, line.start, line.end) ?? {};
@@ -193,7 +178,7 @@ export class AheadOfLogSearch {
     return lastEventId === 0 ? undefined : { workerId, path, offset, lastEventId, durable };
   }
 
-  /** The event that created the worker, by the header of the file; `undefined` when it is not this worker's. */
+  /** The event that created the worker, according to the file's header; `undefined` if it is not this worker's. */
   #createdEventId(file: OpenFile, workerId: string): number | undefined {
     const head = readBytes(file, 0, HEADER_BYTES_MAX);
     const end = head.indexOf(0x0a);

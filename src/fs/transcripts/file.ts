@@ -1,7 +1,7 @@
 /**
- * One transcript on disk: a header, then lines of the log that add to it, as
- * they are in the log. Synchronous throughout, so that nothing comes between
- * a look and a write.
+ * The file of a transcript: a header, then the lines of the log that add to
+ * it, unchanged. Synchronous throughout, so that nothing comes between a check
+ * and a write.
  *
  * @module
  */
@@ -10,14 +10,15 @@ import { byteLength } from "../../core/text.ts";
 import { readBytes, writeAll } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import { FORMAT_VERSION } from "../layout.ts";
-import { DamagedLine } from "../lines/pages.ts";
-import { idOf, isIntact, SEAL_BYTES, sealedBytes, transcriptMarks } from "../lines/codec.ts";
+import { lastLine } from "../lines/last_line.ts";
+import { DamagedLine, type LineRange, readLinePage } from "../lines/pages.ts";
+import type { SortedLines } from "../lines/search.ts";
+import { WorkerLines } from "../lines/worker_lines.ts";
+import type { TranscriptExtent } from "./length.ts";
+import { idOf, SEAL_BYTES, sealedBytes, transcriptMarks } from "../lines/codec.ts";
 import { scratch } from "../disk/scratch.ts";
 
-const NEWLINE = 0x0a;
-const TAIL_BYTES = 4_096;
-
-/** Whose transcript it is: a worker id may be used again after a purge. */
+/** The owner of a transcript: a worker id may be used again after a purge. */
 export interface TranscriptOwner {
   /** The runtime. */
   readonly runtimeId: string;
@@ -32,7 +33,7 @@ export function transcriptHeader(owner: TranscriptOwner): Uint8Array {
   return sealedBytes(headerJson(owner));
 }
 
-/** Bytes of the header of a transcript. */
+/** Length of the header of a transcript in bytes. */
 export function transcriptHeaderBytes(owner: TranscriptOwner): number {
   return byteLength(headerJson(owner)) + SEAL_BYTES;
 }
@@ -43,7 +44,7 @@ function headerJson({ runtimeId, workerId, createdEventId }: TranscriptOwner): s
   return plainLines(JSON.stringify(header));
 }
 
-/** Whether a file begins with the header of its owner. */
+/** Returns whether a file begins with the header of its owner. */
 export function hasTranscriptHeader(file: OpenFile, owner: TranscriptOwner): boolean {
   const header = transcriptHeader(owner);
   const found = readBytes(file, 0, header.length);
@@ -52,7 +53,7 @@ export function hasTranscriptHeader(file: OpenFile, owner: TranscriptOwner): boo
 
 /**
  * Throws {@linkcode DamagedLine} unless the file is the owner's and its first
- * `bytes` bytes end with the line of entry `entries`. Gives the event of that
+ * `bytes` bytes end with the line of entry `entries`. Returns the event of that
  * line, or the one that created the worker.
  */
 export function checkTranscript(
@@ -73,26 +74,7 @@ export function checkTranscript(
   return idOf(last.bytes, 0);
 }
 
-/** The last line before `end`, checked. */
-export function lastLine(
-  file: OpenFile,
-  start: number,
-  end: number,
-): { readonly bytes: Uint8Array; readonly offset: number } {
-  for (let length = TAIL_BYTES;; length *= 4) {
-    const from = Math.max(start, end - length);
-    const bytes = readBytes(file, from, end - from);
-    if (bytes.length < end - from || bytes.at(-1) !== NEWLINE) throw new DamagedLine(from);
-    const newline = bytes.subarray(0, bytes.length - 1).lastIndexOf(NEWLINE);
-    if (newline === -1 && from > start) continue;
-    const line = bytes.subarray(newline + 1, bytes.length - 1);
-    const offset = from + newline + 1;
-    if (!isIntact(line, 0, line.length)) throw new DamagedLine(offset);
-    return { bytes: line, offset };
-  }
-}
-
-/** Writes bytes behind the first `position` bytes; returns the new length. */
+/** Writes lines after the first `position` bytes; returns the new length. */
 export function appendLines(file: OpenFile, lines: Iterable<Uint8Array>, position: number): number {
   let end = position;
   for (const piece of pieces(lines)) {
@@ -102,7 +84,7 @@ export function appendLines(file: OpenFile, lines: Iterable<Uint8Array>, positio
   return end;
 }
 
-/** Lines in fewer, larger pieces: one write costs about as much as copying 64 KiB. A piece is good until the next. */
+/** Joins lines into larger pieces: one write costs about as much as copying 64 KiB. A piece is valid until the next. */
 function* pieces(lines: Iterable<Uint8Array>): Generator<Uint8Array> {
   const piece = scratch();
   let filled = 0;
@@ -118,4 +100,25 @@ function* pieces(lines: Iterable<Uint8Array>): Generator<Uint8Array> {
     }
   }
   if (filled > 0) yield piece.subarray(0, filled);
+}
+
+/** Texts of the events that hold entries of a page of the transcript. Throws {@linkcode DamagedLine}. */
+export function readTranscriptLines(
+  file: OpenFile,
+  owner: TranscriptOwner,
+  { bytes, entries }: TranscriptExtent,
+  range: LineRange,
+): readonly string[] {
+  // Lines of other workers do not count, nor of an earlier worker with the same id.
+  const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
+  const lines: SortedLines = {
+    file,
+    start: transcriptHeaderBytes(owner),
+    end: bytes,
+    first: 1,
+    next: entries + 1,
+    numberOf: (bytes, start, end) => own.read(bytes, start, end) ? own.seq : 0,
+    countOf: () => own.count,
+  };
+  return readLinePage(lines, range).texts;
 }

@@ -1,52 +1,51 @@
 /**
- * The newest pages that were read last, as text: what every screen asks for,
- * again and again. They lie in one block of memory outside of the heap, so
- * that its size is certain and the garbage collector has nothing to do with
- * them; who reads one parses it anew, so that nobody shares anything.
+ * Cache of the newest pages of transcripts, as text: user interfaces read them
+ * again and again. They are kept in one block of memory outside the heap, so
+ * that the size is fixed and costs the garbage collector nothing. Each read
+ * parses the text again, so that readers share no objects.
  *
- * Nothing in here can be wrong, only be short: a tail says up to which entry
- * it reaches, entries never change, and a worker that has an id again is
- * another {@linkcode TailOwner}. Damage that happens on disk meanwhile goes
- * unnoticed until the next read from there, as it does behind the page cache
- * of the system.
+ * A tail records its last entry, entries never change, and a new worker with a
+ * used id is another {@linkcode TailOwner}: a tail can be short, but never
+ * wrong. Damage on disk is not detected until the next read from there, as with
+ * the page cache of the system.
  *
  * @module
  */
 import { manyText } from "../lines/codec.ts";
 import { encodeScratch } from "../disk/scratch.ts";
 
-/** Bytes of the block: pages of 50 short messages of some 700 workers. */
+/** Bytes of the block: pages of 50 short messages for about 700 workers. */
 export const TAILS_BYTES_MAX = 12_582_912;
-/** One that takes more costs too many others. */
+/** Longest tail: a longer one would evict too many others. */
 const TAIL_BYTES_MAX = 262_144;
 
-/** Whose tail it is: the same object for as long as it is the same transcript. */
+/** Identity of a transcript. */
 export type TailOwner = object;
 
-/** Where a tail lies, and what it holds. */
+/** A tail in the block. */
 interface Tail {
   readonly at: number;
   readonly bytes: number;
-  /** The sequence that the page was asked for from. */
+  /** First sequence of the requested page. */
   readonly from: number;
-  /** The last sequence in it. */
+  /** Last sequence in it. */
   readonly last: number;
 }
 
-/** Tails, in a ring: the one that was put in first is overwritten first. */
+/** Tails in a ring buffer: the oldest is overwritten first. */
 export class TranscriptTails {
   readonly #tails = new Map<TailOwner, Tail>();
   readonly #bytesMax: number;
   #block: Uint8Array | undefined;
-  /** Where the next one begins. */
+  /** Offset of the next tail. */
   #end = 0;
 
-  /** None yet. */
+  /** Creates an empty cache. */
   constructor(bytesMax: number = TAILS_BYTES_MAX) {
     this.#bytesMax = bytesMax;
   }
 
-  /** The texts of the events that hold the entries from `from` to `last`, which is the newest. */
+  /** Texts of the events that hold the entries from `from` to `last`, the newest. */
   get(owner: TailOwner, from: number, last: number): string[] | undefined {
     const tail = this.#tails.get(owner);
     if (this.#block === undefined || tail === undefined || tail.last !== last || tail.from > from) {
@@ -54,12 +53,12 @@ export class TranscriptTails {
     }
     const texts = manyText(this.#block.subarray(tail.at, tail.at + tail.bytes))?.split("\n");
     if (texts === undefined || tail.from === from) return texts;
-    // Which of them hold a shorter page is clear where each of them holds one entry.
+    // A shorter page can be cut out if each event holds one entry.
     const isSingle = texts.length === last - tail.from + 1;
     return isSingle ? texts.slice(from - tail.from) : undefined;
   }
 
-  /** Keeps the texts of the events that hold the entries from `from` to `last`, which is the newest. */
+  /** Stores the texts of the events that hold the entries from `from` to `last`, the newest. */
   put(owner: TailOwner, from: number, last: number, texts: readonly string[]): void {
     this.#tails.delete(owner);
     const units = texts.reduce((sum, text) => sum + text.length + 1, 0);
@@ -72,12 +71,12 @@ export class TranscriptTails {
     this.#tails.set(owner, { at, bytes: bytes.length, from, last });
   }
 
-  /** Forgets the tail of an owner. */
+  /** Removes the tail of an owner. */
   delete(owner: TailOwner): void {
     this.#tails.delete(owner);
   }
 
-  /** Makes room for the next tail. The tails of the last lap come first in the map, by their place. */
+  /** Makes room for the next tail. The map is ordered by age, so the tails to overwrite come first. */
   #room(bytes: number): number {
     if (this.#end + bytes > this.#bytesMax) {
       this.#dropWhile(({ at }) => at >= this.#end);
@@ -89,9 +88,9 @@ export class TranscriptTails {
     return at;
   }
 
-  #dropWhile(isInTheWay: (tail: Tail) => boolean): void {
+  #dropWhile(isOverwritten: (tail: Tail) => boolean): void {
     for (const [owner, tail] of this.#tails) {
-      if (!isInTheWay(tail)) return;
+      if (!isOverwritten(tail)) return;
       this.#tails.delete(owner);
     }
   }

@@ -1,109 +1,475 @@
 /**
- * What a store knows of one transcript while it is open: what is right on
- * disk, and what waits in memory to go there.
+ * One transcript of an open store: its file, and the lines that wait in memory
+ * to be appended. The file is written after the commit, flushed before it is
+ * read, and repaired from the log; see `state.ts` for its states.
  *
  * @module
  */
-import type { RuntimeError } from "../../core/errors.ts";
+import type { Notice } from "../../core/diagnostics.ts";
+import { RuntimeError } from "../../core/errors.ts";
 import type { ReadTranscript } from "../../core/store.ts";
-import type { CheckpointRow } from "../checkpoint/checkpoint.ts";
+import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
+import { assertDirectory, assertFile, closeQuietly } from "../disk/files.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import type { OpenFiles } from "../disk/open_files.ts";
+import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
 import { eventText, transcriptMarks } from "../lines/codec.ts";
-import { transcriptHeader, type TranscriptOwner } from "./file.ts";
-import { NOTHING, type TranscriptExtent } from "./extent.ts";
-import type { WaitingLines } from "../lines/waiting_lines.ts";
+import { DamagedLine, type LineRange } from "../lines/pages.ts";
+import { type PlacedLine, WaitingLines } from "../lines/waiting_lines.ts";
+import type { DurableLog } from "../log/pages.ts";
+import { endOf, markOf } from "../log/segment_ends.ts";
+import { clearWorkerDirectory, makeWorkerDirectory } from "../workers/directory.ts";
+import { appendLines, readTranscriptLines, transcriptHeader, type TranscriptOwner } from "./file.ts";
+import {
+  assertRebuildable,
+  isDamage,
+  isPowerLoss,
+  partLeft,
+  rebuildNotice,
+  rebuildTranscript,
+  verifyTranscript,
+  type WholeExtent,
+} from "./healing.ts";
+import type { TranscriptExtent, TranscriptLength } from "./length.ts";
+import {
+  appended,
+  doubted,
+  lost,
+  type Ready,
+  restored,
+  shortened,
+  type TranscriptState,
+  type Unproven,
+  type Unverified,
+} from "./state.ts";
+import type { TranscriptTails } from "./tails.ts";
 
-/**
- * With one checkpoint in so many a transcript is synced: each sync costs the
- * device a flush, however little was written, and the syncs of the log wait
- * behind it. What was not synced is looked at after a crash,
- * so the number bounds that work; with more than 16 nothing more is gained.
- */
-export const SYNC_TURNS = 16;
+/** Bytes that may wait while the disk is full; beyond that they are dropped, to be rebuilt from the log. */
+const WAITING_BYTES_MAX = 16_777_216;
 
-/** What is known of one transcript. */
-export interface Transcript {
-  /** Whose it is. */
+/** Services of the store that transcripts use. */
+export interface TranscriptHost {
+  /** Receives diagnostics. */
+  notice(notice: Notice): void;
+  /** Keeps a damaged file. */
+  quarantine(path: string): Promise<void>;
+  /** The log that transcripts are rebuilt from. */
+  log(): DurableLog;
+}
+
+/** Resources shared by all transcripts of a store. */
+export interface TranscriptPool {
+  readonly fs: FileSystem;
+  readonly layout: RuntimeLayout;
+  readonly host: TranscriptHost;
+  readonly files: OpenFiles;
+  readonly tails: TranscriptTails;
+  /** Rebuilds under way, by worker id: one may outlast its worker, and then writes to the file of the next. */
+  readonly rebuilds: Map<string, Promise<void>>;
+  /** Transcripts with waiting lines. */
+  readonly dirty: Set<Transcript>;
+  /** Bytes of all waiting lines. */
+  waitingBytes: number;
+  /** While the log is read, bytes after the known end of a file stay: they may prove that the log lost its end. */
+  isReplaying: boolean;
+}
+
+/** A transcript. */
+export class Transcript {
+  /** The worker. */
   readonly owner: TranscriptOwner;
-  /** Bytes of the file that are right; `undefined` when it must be rebuilt. */
-  bytes: number | undefined;
-  /** Entries in those bytes. */
-  entries: number;
-  /** Mark of the last line in those bytes; `undefined` if it is not known. */
-  mark: string | undefined;
-  /** Lines to be written behind them. */
-  waiting: WaitingLines;
-  /** Whether the file was held against `bytes`. */
-  checked: boolean;
-  /** Whether the file has bytes that were not synced. */
-  unsynced: boolean;
-  /**
-   * Whether this opening has not synced the name of the file. Who gave it the
-   * name may have been killed, or refused, before that.
-   */
-  nameUnsynced: boolean;
-  /** How much of the file was right and synced at last; `undefined` when that is not known. */
-  synced: TranscriptExtent | undefined;
-  /** Whether the lines behind that are known to be there: a power cut may have taken some. */
-  proven: boolean;
-  /** With which of {@linkcode SYNC_TURNS} checkpoints it is synced, from 0. */
+  /** The turn of checkpoints that sync the file. */
   readonly turn: number;
-  /** The reason why the file could not be read, written or synced. */
-  fault: RuntimeError | undefined;
-  /** The rebuilding under way. */
-  rebuilding: Promise<void> | undefined;
-  /** Where it lies, once that was asked for. */
-  path: string | undefined;
-}
+  readonly #pool: TranscriptPool;
+  #state: TranscriptState;
+  #waiting = new WaitingLines();
+  /** The part that was right when it was last synced; `undefined` if that is not known. */
+  #synced: TranscriptExtent | undefined;
+  /** The file must be synced. */
+  #unsynced: boolean;
+  /** This process has not synced the file's name. The one that made it may have been killed before that. */
+  #nameUnsynced = true;
+  /** The last attempt to read, write or sync the file failed. */
+  #isFailing = false;
+  #path: string | undefined;
 
-/** What a checkpoint says of a transcript. */
-export type TranscriptLength = Pick<
-  CheckpointRow,
-  "createdEventId" | "transcriptBytes" | "transcriptLength" | "transcriptSynced"
->;
-
-/** Which entries to read: from, and up to but not including; and whether these are the newest. */
-export function pageOf(
-  transcript: Transcript,
-  read: ReadTranscript,
-): { readonly from: number; readonly to: number; readonly isNewest: boolean } {
-  const length = transcript.entries + transcript.waiting.entries;
-  const to = Math.min(read.to, length) + 1;
-  return { from: read.from, to, isNewest: read.keep === "last" && to > length };
-}
-
-/** How long a transcript is once its waiting lines are written. */
-export function lengthOf(transcript: Transcript): TranscriptLength {
-  const { bytes, owner, waiting } = transcript;
-  const header = bytes === 0 && waiting.length > 0 ? transcriptHeader(owner).length : 0;
-  return {
-    createdEventId: owner.createdEventId,
-    transcriptBytes: bytes === undefined ? undefined : bytes + header + waiting.bytes,
-    transcriptLength: transcript.entries + transcript.waiting.entries,
-  };
-}
-
-/** What a checkpoint says of a length, by what is synced of the transcript, if it is still the worker's. */
-export function withSynced(length: TranscriptLength, transcript: Transcript | undefined): TranscriptLength {
-  const isSame = transcript?.owner.createdEventId === length.createdEventId;
-  const known = isSame ? transcript.synced : undefined;
-  // A rebuild keeps the synced part; the rest comes from the log.
-  if (isSame && transcript.bytes === undefined || length.transcriptBytes === undefined) {
-    const lost = { ...length, transcriptBytes: undefined };
-    return known === undefined ? lost : { ...lost, transcriptSynced: known };
+  /** A transcript of this length, according to a checkpoint. */
+  constructor(pool: TranscriptPool, owner: TranscriptOwner, turn: number, length: TranscriptLength) {
+    const { transcriptBytes: bytes, transcriptLength: entries, transcriptSynced } = length;
+    this.#pool = pool;
+    this.owner = owner;
+    this.turn = turn;
+    this.#state = restored(length);
+    this.#synced = transcriptSynced ?? (bytes === undefined ? undefined : { bytes, entries });
+    this.#unsynced = transcriptSynced !== undefined;
   }
-  const synced = known ?? NOTHING;
-  return synced.bytes >= (length.transcriptBytes ?? 0) ? length : { ...length, transcriptSynced: synced };
+
+  /** The state of the file. */
+  get state(): TranscriptState {
+    return this.#state;
+  }
+
+  /** The part that was right when it was last synced; `undefined` if that is not known. */
+  get synced(): TranscriptExtent | undefined {
+    return this.#synced;
+  }
+
+  /** The state of a file that was written since the last sync, and is not known to lack anything. */
+  get unsynced(): Ready | Unverified | undefined {
+    const state = this.#state;
+    return this.#unsynced && (state.kind === "ready" || state.kind === "unverified") ? state : undefined;
+  }
+
+  /** The log must be kept, because the file does not hold all entries. */
+  get needsLog(): boolean {
+    return this.#isFailing || this.#state.kind === "lost";
+  }
+
+  /** The length once all waiting lines are written. */
+  get length(): TranscriptLength {
+    const { owner } = this;
+    const [state, waiting] = [this.#state, this.#waiting];
+    const header = state.kind === "unwritten" && waiting.length > 0 ? transcriptHeader(owner).length : 0;
+    return {
+      createdEventId: owner.createdEventId,
+      transcriptBytes: "bytes" in state ? state.bytes + header + waiting.bytes : undefined,
+      transcriptLength: state.entries + waiting.entries,
+    };
+  }
+
+  /** Adds a line; its bytes must not change until it is flushed. */
+  add(line: PlacedLine, count: number): void {
+    if (this.#waiting.length === 0) this.#pool.dirty.add(this);
+    this.#waiting.add(line, count);
+    this.#pool.waitingBytes += line.end - line.start;
+  }
+
+  /** Shortens an unproven transcript whose file lost its end to the part that is left; `undefined` if it did not. */
+  shorten(): WholeExtent | undefined {
+    if (this.#state.kind !== "unproven") return undefined;
+    const left = partLeft(this.#pool.fs, this.owner, this.#filePath, this.#state);
+    if (left !== undefined) this.#state = shortened(left);
+    return left;
+  }
+
+  /** Has the file rebuilt with so many entries. Waiting lines are dropped. */
+  markLost(entries: number): void {
+    this.#takeWaiting();
+    this.#state = { kind: "lost", entries };
+  }
+
+  /** Has the end of the file verified at the next use. */
+  doubt(): void {
+    this.#state = doubted(this.#state);
+  }
+
+  /** The worker was purged. The caller removes the file. */
+  purge(): void {
+    this.#takeWaiting();
+    this.#pool.tails.delete(this);
+    this.#pool.files.close(this.#filePath);
+    this.#state = { kind: "purged", entries: 0 };
+  }
+
+  /**
+   * Writes the waiting lines. If that fails they go on waiting, and are read
+   * from memory, up to a bound. Past the bound, or if the file is damaged, they
+   * are dropped and the file is rebuilt from the log.
+   */
+  flush(): void {
+    if (this.#waiting.length === 0 || this.#rebuilding !== undefined) return;
+    if (this.#state.kind === "lost") {
+      this.#state = lost(this.#state, this.#takeWaiting());
+      return;
+    }
+    try {
+      const ready = this.#ready();
+      this.#unsynced = true;
+      const bytes = appendLines(this.#file, this.#waiting, ready.bytes);
+      this.#state = appended(ready, bytes, this.#takeWaiting());
+      this.#isFailing = false;
+    } catch (error) {
+      this.#undoWrite();
+      this.#handle(error, "write");
+    }
+  }
+
+  /** Reads a page. Throws `store_corrupt` if the file is damaged and cannot be repaired from the log. */
+  async read(read: ReadTranscript): Promise<string[]> {
+    const range = rangeOf(read, this.#state.entries + this.#waiting.entries);
+    if (range.from >= range.to) return [];
+    const tail = this.#isTail(range) ? this.#pool.tails.get(this, range.from, range.to - 1) : undefined;
+    if (tail !== undefined) return tail;
+    try {
+      return await this.#readFile(range);
+    } catch (error) {
+      throw this.#state.kind === "purged" ? purged(this.owner) : error;
+    }
+  }
+
+  /** Verifies the file that the path names now, which may not be the open one, and has it synced. */
+  verify(): void {
+    if (this.#rebuilding !== undefined) return;
+    const { kind } = this.#state;
+    if (kind === "lost" || kind === "unwritten" || kind === "purged") return;
+    try {
+      this.#pool.files.close(this.#filePath);
+      this.doubt();
+      this.#ready();
+      this.#unsynced = true;
+      if (this.#waiting.length === 0) this.#isFailing = false;
+    } catch (error) {
+      this.#handle(error, "read");
+    }
+  }
+
+  /** Syncs the file that the path names now, and its name once. A failed sync is not repeated: the file is rebuilt. */
+  async sync(): Promise<void> {
+    const state = this.unsynced;
+    if (state === undefined) return;
+    let file: OpenFile | undefined;
+    try {
+      file = this.#pool.fs.open(this.#filePath, "update");
+      this.#unsynced = false;
+      verifyTranscript(file, this.owner, state);
+      await file.syncData();
+      if (this.#nameUnsynced) await this.#pool.fs.syncDirectory(this.#directory);
+      this.#nameUnsynced = false;
+      this.#synced = { bytes: state.bytes, entries: state.entries };
+      if (this.#waiting.length === 0) this.#isFailing = false;
+    } catch (error) {
+      if (file === undefined) this.#handle(error, "sync");
+      else this.#lose(error);
+    } finally {
+      if (file !== undefined) closeQuietly(file);
+    }
+  }
+
+  /** Rebuilds the file if it is lost. A failure is reported now or by the next read. */
+  async rebuildIfLost(): Promise<void> {
+    if (this.#state.kind !== "lost") return;
+    try {
+      await this.#rebuild();
+    } catch (error) {
+      const fault = storeFault(error, "rebuild", this.#filePath);
+      if (fault.code !== "store_corrupt") this.#fail(fault);
+    }
+  }
+
+  get #filePath(): string {
+    return this.#path ??= workerLayout(this.#pool.layout, this.owner.workerId).transcript;
+  }
+
+  get #directory(): string {
+    return workerLayout(this.#pool.layout, this.owner.workerId).directory;
+  }
+
+  get #file(): OpenFile {
+    return this.#pool.files.get(this.#filePath);
+  }
+
+  get #rebuilding(): Promise<void> | undefined {
+    return this.#pool.rebuilds.get(this.owner.workerId);
+  }
+
+  /** Removes the waiting lines. */
+  #takeWaiting(): WaitingLines {
+    const lines = this.#waiting;
+    this.#pool.waitingBytes -= lines.bytes;
+    this.#pool.dirty.delete(this);
+    this.#waiting = new WaitingLines();
+    return lines;
+  }
+
+  /** Makes the file ready, or throws. */
+  #ready(): Ready {
+    const state = this.#state;
+    if (state.kind === "ready") return state;
+    if (state.kind === "purged") throw purged(this.owner);
+    if (state.kind === "lost") throw new DamagedLine(0);
+    return this.#state = state.kind === "unwritten" ? this.#begin() : this.#verified(state);
+  }
+
+  /** Begins the file. One that exists is an unfinished beginning, or a purged worker's. */
+  #begin(): Ready {
+    const { fs, layout, files, isReplaying } = this.#pool;
+    const path = this.#filePath;
+    const header = transcriptHeader(this.owner);
+    files.close(path);
+    if (!makeWorkerDirectory(fs, layout, this.owner.workerId)) {
+      const found = isReplaying ? this.#foundBegun(header) : undefined;
+      if (found !== undefined) return found;
+      assertFile(fs, path, nameOf(layout, path));
+      fs.remove(path);
+    }
+    const file = fs.open(path, "create");
+    try {
+      const bytes = appendLines(file, [header], 0);
+      this.#unsynced = this.#nameUnsynced = true;
+      return { kind: "ready", bytes, entries: 0, mark: markOf(header) };
+    } finally {
+      closeQuietly(file);
+    }
+  }
+
+  /** A file that already begins with its owner's header; `undefined` if there is none. */
+  #foundBegun(header: Uint8Array): Ready | undefined {
+    try {
+      const ready = this.#verified({ kind: "unverified", bytes: header.length, entries: 0, mark: undefined });
+      this.#unsynced = true;
+      return ready;
+    } catch (error) {
+      if (error instanceof DamagedLine || isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Verifies the file and truncates what follows its end, whose lines are in the log and wait to be written. */
+  #verified(state: Unproven | Unverified): Ready {
+    const { fs, layout, isReplaying } = this.#pool;
+    assertDirectory(fs, this.#directory, nameOf(layout, this.#directory));
+    const file = this.#file;
+    verifyTranscript(file, this.owner, state);
+    const { bytes, entries } = state;
+    if (file.stat().size > bytes && !isReplaying) {
+      file.truncate(bytes);
+      this.#unsynced = true;
+    }
+    return { kind: "ready", bytes, entries, mark: endOf(file, bytes).mark };
+  }
+
+  /** Truncates what a failed write left after the end of the file; if that fails too, the next use does it. */
+  #undoWrite(): void {
+    if (this.#state.kind !== "ready") return;
+    try {
+      this.#file.truncate(this.#state.bytes);
+    } catch {
+      this.doubt();
+      this.#pool.files.close(this.#filePath);
+    }
+  }
+
+  #isTail({ to, keep }: LineRange): boolean {
+    return keep === "last" && to > this.#state.entries + this.#waiting.entries;
+  }
+
+  async #readFile(range: LineRange): Promise<string[]> {
+    const path = this.#filePath;
+    await this.#rebuilding?.catch(() => {});
+    this.flush();
+    try {
+      return this.#page(range);
+    } catch (error) {
+      const fault = storeFault(error, "read", path);
+      if (!isDamage(error, fault)) throw fault;
+      // A file that cannot be rebuilt is left as it is: its other pages can still be read.
+      const { layout, host } = this.#pool;
+      const isLost = this.#state.kind === "lost";
+      if (!isLost && !isPowerLoss(this.#state, error)) {
+        assertRebuildable(layout, this.owner, path, host.log());
+      }
+      if (!isLost) this.#lose(error);
+      await guardedAsync("rebuild", path, () => this.#rebuild());
+      return guarded("read", path, () => this.#page(range));
+    }
+  }
+
+  #page(range: LineRange): string[] {
+    const state = this.#state;
+    const waiting = this.#waitingTexts(range);
+    if (range.from > state.entries && "bytes" in state) return waiting;
+    const ready = this.#ready();
+    const texts = [...readTranscriptLines(this.#file, this.owner, ready, range), ...waiting];
+    if (this.#isTail(range)) this.#pool.tails.put(this, range.from, range.to - 1, texts);
+    return texts;
+  }
+
+  /** Texts of waiting lines that hold entries of a page. */
+  #waitingTexts({ from, to }: LineRange): string[] {
+    const texts: string[] = [];
+    let seq = this.#state.entries + 1;
+    for (const line of this.#waiting) {
+      if (seq >= to) break;
+      const count = transcriptMarks(line, 0, line.length)?.count ?? 1;
+      if (seq + count > from) texts.push(eventText(line, 0, line.length - 1));
+      seq += count;
+    }
+    return texts;
+  }
+
+  /** Handles an error of the file. Too many waiting lines are dropped with it. */
+  #handle(error: unknown, operation: string): void {
+    const fault = storeFault(error, operation, this.#filePath);
+    if (isDamage(error, fault) || this.#waiting.bytes >= WAITING_BYTES_MAX) this.#lose(error);
+    else this.#fail(fault);
+  }
+
+  /** Reports a failure, which must not affect other workers. */
+  #fail({ message }: RuntimeError): void {
+    if (this.#state.kind === "purged") return;
+    this.#isFailing = true;
+    const { owner: { workerId } } = this;
+    const file = nameOf(this.#pool.layout, this.#filePath);
+    this.#pool.host.notice({ code: "projection_failed", severity: "warning", message, workerId, file });
+  }
+
+  /** Marks the file as lost and reports it. It is rebuilt from the log. */
+  #lose(error: unknown): void {
+    const state = this.#state;
+    if (state.kind === "lost" || state.kind === "purged") return;
+    const { files, tails, host, layout } = this.#pool;
+    const path = this.#filePath;
+    this.#state = lost(state, this.#takeWaiting());
+    this.#unsynced = false;
+    tails.delete(this);
+    files.close(path);
+    host.notice(rebuildNotice(this.owner.workerId, nameOf(layout, path), error, isPowerLoss(state, error)));
+  }
+
+  /** One rebuild of a file at a time. */
+  #rebuild(): Promise<void> {
+    const { rebuilds } = this.#pool;
+    const { workerId } = this.owner;
+    const rebuild = this.#rebuilding ?? this.#rebuildNow().finally(() => rebuilds.delete(workerId));
+    rebuilds.set(workerId, rebuild);
+    return rebuild;
+  }
+
+  async #rebuildNow(): Promise<void> {
+    const { fs, layout, host } = this.#pool;
+    const path = this.#filePath;
+    await clearWorkerDirectory(fs, layout, this.owner.workerId);
+    makeWorkerDirectory(fs, layout, this.owner.workerId);
+    await host.quarantine(path);
+    if (this.#state.kind === "purged") throw purged(this.owner);
+    // Lines that are added from here on come after those that are read from the log.
+    const state = this.#state = lost(this.#state, this.#takeWaiting());
+    const rebuilt = await rebuildTranscript(
+      fs,
+      layout,
+      this.owner,
+      path,
+      host.log(),
+      this.#synced,
+      state.entries,
+    );
+    // The directory may be new as well.
+    await fs.syncDirectory(layout.workers);
+    // The worker was purged meanwhile.
+    if (this.#state !== state) return;
+    this.#synced = rebuilt;
+    this.#state = shortened(rebuilt);
+    this.#nameUnsynced = false;
+    this.#isFailing = false;
+  }
 }
 
-/** The texts of waiting lines that hold entries of a page. */
-export function pendingTexts(transcript: Transcript, from: number, to: number): string[] {
-  const texts: string[] = [];
-  let seq = transcript.entries + 1;
-  for (const line of transcript.waiting) {
-    if (seq >= to) break;
-    const count = transcriptMarks(line, 0, line.length)?.count ?? 1;
-    if (seq + count > from) texts.push(eventText(line, 0, line.length - 1));
-    seq += count;
-  }
-  return texts;
+/** The entries that a read asks for, of a transcript of `length` entries. */
+function rangeOf({ from, to, keep }: ReadTranscript, length: number): LineRange {
+  return { from, to: Math.min(to, length) + 1, keep };
+}
+
+function purged({ workerId }: TranscriptOwner): RuntimeError {
+  const message = `Cannot read transcript of ${JSON.stringify(workerId)}: the worker was purged`;
+  return new RuntimeError("worker_not_found", message, { workerId });
 }

@@ -1,497 +1,198 @@
 /**
- * The transcripts of all workers: written behind the commit, flushed before
- * they are read, and healed from the log.
- *
- * For each worker the store knows how many bytes of the file are right, how
- * many of them were synced, and which lines come behind them. At the first
- * touch after opening, the file is held against that: whatever else lies
- * behind those bytes is cut, because its lines are in the log and are waiting
- * to be written again. Lines that were not synced may be missing after a
- * power cut, so each of them is looked at. A file that does not reach or does
- * not match is rebuilt from the log, from the event that created its worker
- * on.
+ * The transcripts of all workers of a store. Work on all of them is done in
+ * slices that leave the event loop its turns.
  *
  * @module
  */
-import type { Notice } from "../../core/diagnostics.ts";
-import { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { ReadTranscript } from "../../core/store.ts";
-import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
-import { closeQuietly } from "../disk/files.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout } from "../layout.ts";
-import { DamagedLine } from "../lines/pages.ts";
-import {
-  lengthOf,
-  pageOf,
-  pendingTexts,
-  SYNC_TURNS,
-  type Transcript,
-  type TranscriptLength,
-  withSynced,
-} from "./transcript.ts";
-import type { CheckpointRow } from "../checkpoint/checkpoint.ts";
-import { appendLines, type TranscriptOwner } from "./file.ts";
-import { readTranscriptLines } from "./pages.ts";
-import type { TranscriptExtent } from "./extent.ts";
-import { markOf } from "../log/segment_ends.ts";
-import { checkEnd, TranscriptFiles } from "./files.ts";
-import type { LostTranscript } from "./rebuild.ts";
+import { Slices } from "../../core/turn.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import { OpenFiles } from "../disk/open_files.ts";
+import type { RuntimeLayout } from "../layout.ts";
+import type { PlacedLine } from "../lines/waiting_lines.ts";
+import type { TranscriptLength } from "./length.ts";
+import { withSynced } from "./state.ts";
 import { TranscriptTails } from "./tails.ts";
-import { type PlacedLine, WaitingLines } from "../lines/waiting_lines.ts";
-import { clearWorkerDirectory, makeWorkerDirectory } from "../workers/directory.ts";
+import { Transcript, type TranscriptHost, type TranscriptPool } from "./transcript.ts";
 
-/** What one transcript may keep in memory while its disk is full. */
-const WAITING_BYTES_MAX = 16_777_216;
-
-/** What transcripts ask of the store. */
-export interface TranscriptHost {
-  /** Takes what is noticed. */
-  notice(notice: Notice): void;
-  /** Keeps a damaged file. */
-  quarantine(path: string): Promise<void>;
-  /** Throws `store_corrupt` when the log does not reach back to the worker's creation. */
-  assertRebuildable?(owner: TranscriptOwner, path: string): void;
-  /** Writes the transcript of a worker anew, atomically: from the log, behind what is whole where that was pruned. */
-  rebuild(owner: TranscriptOwner, path: string, lost: LostTranscript): Promise<TranscriptExtent>;
-}
+/**
+ * Each transcript is synced with one checkpoint in this many: a sync costs the
+ * device a flush, however little was written, and delays the syncs of the log.
+ * Lines that were not synced are verified after a crash, so the number bounds
+ * that work. Larger numbers gain nothing more.
+ */
+export const SYNC_TURNS = 16;
+/** Files synced at a time. More take no less time in all, and delay the syncs of the log. */
+const PARALLEL_SYNCS = 2;
+/** A quarter of what the strictest of the usual limits lets a process have open: Deno raises its own to the hard one. */
+const OPEN_MAX = 1_024;
 
 /** The transcripts of a runtime. */
 export class Transcripts {
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
-  readonly #host: TranscriptHost;
-  readonly #files: TranscriptFiles;
-  readonly #tails = new TranscriptTails();
+  readonly #pool: TranscriptPool;
   readonly #known = new Map<WorkerId, Transcript>();
-  readonly #dirty = new Set<WorkerId>();
-  #pendingBytes = 0;
   #turns = 0;
 
-  /** Transcripts below the directory of a runtime. */
+  /** The transcripts below the directory of a runtime. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: TranscriptHost) {
-    this.#fs = fs;
-    this.#layout = layout;
     this.#runtimeId = runtimeId;
-    this.#host = host;
-    this.#files = new TranscriptFiles(fs, layout);
+    this.#pool = {
+      fs,
+      layout,
+      host,
+      files: new OpenFiles(fs, "update", OPEN_MAX),
+      tails: new TranscriptTails(),
+      rebuilds: new Map(),
+      dirty: new Set(),
+      waitingBytes: 0,
+      isReplaying: false,
+    };
   }
 
   /** Bytes that wait to be written. */
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#pool.waitingBytes;
   }
 
-  /** Puts in what a checkpoint says of a transcript. */
-  restore({ workerId, ...row }: Omit<CheckpointRow, "snapshot">): void {
-    const { createdEventId, transcriptBytes, transcriptLength, transcriptSynced } = row;
-    const transcript = this.#transcript(workerId, createdEventId, transcriptBytes, transcriptLength);
-    if (transcriptSynced !== undefined) {
-      transcript.synced = transcriptSynced;
-      transcript.proven = false;
-      transcript.unsynced = true;
-    }
+  /** Adds a worker's transcript of the length that a checkpoint records. */
+  restore({ workerId, ...length }: TranscriptLength & { readonly workerId: string }): void {
+    const owner = { runtimeId: this.#runtimeId, workerId, createdEventId: length.createdEventId };
+    const transcript = new Transcript(this.#pool, owner, this.#turns++ % SYNC_TURNS, length);
     this.#known.set(workerId as WorkerId, transcript);
   }
 
-  /** Goes back to a part that was found to be whole; the lines behind it are to be added again. */
-  resetTo(workerId: WorkerId, { bytes, entries }: TranscriptExtent): void {
-    const transcript = this.#known.get(workerId);
-    if (transcript !== undefined) {
-      Object.assign(transcript, { bytes, entries, mark: undefined, proven: true });
-    }
+  /** Transcripts that a power cut may have taken lines from: all, or those of a turn. */
+  unproven(turn?: number): Transcript[] {
+    return this.#all(turn).filter(({ state }) => state.kind === "unproven");
   }
 
-  /** A worker came to be, perhaps under an id that was used before. */
+  /** Adds the transcript of a new worker, whose id may have been used before. */
   create(workerId: WorkerId, createdEventId: number): void {
-    const transcript = this.#transcript(workerId, createdEventId, 0, 0);
-    // A rebuilding for the worker that had the id before would write over ours: it has to end first.
-    const before = this.#known.get(workerId)?.rebuilding;
-    transcript.rebuilding = before?.catch(() => {}).finally(() => {
-      transcript.rebuilding = undefined;
-    });
     this.forget(workerId);
-    this.#known.set(workerId, transcript);
+    this.restore({ workerId, createdEventId, transcriptBytes: 0, transcriptLength: 0 });
   }
 
-  /** The log is about to be read. */
+  /** Marks the beginning of the replay of the log. */
   beginReplay(): void {
-    this.#files.isReplaying = true;
+    this.#pool.isReplaying = true;
   }
 
-  /** The log was read to its end: from here on, files are made to end where they should. */
+  /** Marks the end of the replay: from here on, files are truncated to their known ends. */
   endReplay(): void {
-    this.#files.isReplaying = false;
-    for (const transcript of this.#known.values()) transcript.checked = false;
+    this.#pool.isReplaying = false;
+    for (const transcript of this.#all()) transcript.doubt();
   }
 
-  /** Adds a line of the log; the bytes must stay as they are until they are flushed. */
+  /** Adds a line of the log; its bytes must not change until it is flushed. */
   add(workerId: WorkerId, line: PlacedLine, count: number): void {
     const transcript = this.#known.get(workerId);
     if (transcript === undefined) {
       throw new Error(`Cannot add to transcript: worker ${workerId} is not known`);
     }
-    if (transcript.waiting.length === 0) this.#dirty.add(workerId);
-    transcript.waiting.add(line, count);
-    this.#pendingBytes += line.end - line.start;
+    transcript.add(line, count);
   }
 
-  /** The lengths of all transcripts with all that waits: what a checkpoint of this moment says of them. */
+  /** The lengths of all transcripts once their waiting lines are written. */
   lengths(): Map<string, TranscriptLength> {
-    return new Map([...this.#known].map(([workerId, transcript]) => [workerId, lengthOf(transcript)]));
+    return new Map([...this.#known].map(([workerId, transcript]) => [workerId, transcript.length]));
   }
 
-  /** The workers whose lines wait. */
-  dirty(): WorkerId[] {
-    return [...this.#dirty];
-  }
-
-  /**
-   * Writes what waits for one worker. When that fails it goes on waiting, and
-   * is read from memory, up to a bound; if the file is damaged, or past the
-   * bound, it is dropped, to be rebuilt from the log.
-   */
-  flush(workerId: WorkerId): void {
-    const transcript = this.#known.get(workerId);
-    if (transcript === undefined || transcript.waiting.length === 0 || transcript.rebuilding !== undefined) {
-      return;
-    }
-    const path = this.#files.path(transcript);
-    try {
-      if (transcript.bytes === undefined) return this.#dropPending(transcript);
-      this.#files.check(transcript);
-      transcript.unsynced = true;
-      transcript.bytes = appendLines(this.#files.get(transcript), transcript.waiting, transcript.bytes);
-      if (transcript.waiting.last !== undefined) transcript.mark = markOf(transcript.waiting.last);
-      this.#dropPending(transcript);
-      transcript.fault = undefined;
-    } catch (error) {
-      const fault = storeFault(error, "write", path);
-      if (isDamage(error, fault) || transcript.waiting.bytes >= WAITING_BYTES_MAX) {
-        this.#damaged(transcript, path, error);
-      } else this.#wait(transcript, path, fault);
-    }
-  }
-
-  /** What a checkpoint says of these lengths, by what is synced by now. */
+  /** Completes these lengths for a checkpoint with what is synced by now. */
   withSynced(lengths: ReadonlyMap<string, TranscriptLength>): Map<string, TranscriptLength> {
     return new Map(
-      [...lengths].map(([workerId, length]) => [
-        workerId,
-        withSynced(length, this.#known.get(workerId as WorkerId)),
-      ]),
+      [...lengths].map(([workerId, length]) => {
+        const transcript = this.#known.get(workerId as WorkerId);
+        const isSame = transcript?.owner.createdEventId === length.createdEventId;
+        return [workerId, withSynced(length, isSame ? transcript : undefined)];
+      }),
     );
-  }
-
-  /** Workers whose files have bytes that were not synced, and are right: all of them, or those whose turn it is. */
-  unsynced(turn?: number): WorkerId[] {
-    return this.#those((transcript) => transcript.unsynced && transcript.proven && isTurn(transcript, turn));
-  }
-
-  /** Workers whose files have lines that were not looked at since a power cut may have taken them. */
-  unproven(turn?: number): WorkerId[] {
-    return this.#those((transcript) => !transcript.proven && isTurn(transcript, turn));
-  }
-
-  /** Workers whose files have contents. */
-  written(): WorkerId[] {
-    return this.#those(({ bytes }) => bytes !== undefined && bytes > 0);
-  }
-
-  #those(isOne: (transcript: Transcript) => boolean): WorkerId[] {
-    return [...this.#known].filter(([, transcript]) => isOne(transcript)).map(([workerId]) => workerId);
-  }
-
-  /**
-   * Verifies the file that the path names now, which may not be the open one, before the log segments that could
-   * rebuild it are pruned. Marks it to be synced.
-   */
-  look(workerId: WorkerId): void {
-    const transcript = this.#known.get(workerId);
-    if (transcript === undefined || transcript.rebuilding !== undefined || !transcript.bytes) return;
-    const path = this.#files.path(transcript);
-    try {
-      this.#files.reopen(transcript);
-      transcript.unsynced = true;
-      if (transcript.waiting.length === 0) transcript.fault = undefined;
-    } catch (error) {
-      const fault = storeFault(error, "read", path);
-      if (isDamage(error, fault)) this.#damaged(transcript, path, error);
-      else this.#failed(transcript, path, fault);
-    }
-  }
-
-  /** Syncs what the path of a transcript names, and the name unless this opening has. A failed sync is not repeated: the file is rebuilt. */
-  async sync(workerId: WorkerId): Promise<void> {
-    const transcript = this.#known.get(workerId);
-    if (transcript === undefined || !transcript.unsynced) return;
-    const { transcript: path, directory } = this.#files.paths(workerId);
-    const file = this.#openToSync(transcript, path);
-    if (file === undefined) return;
-    transcript.unsynced = false;
-    const { bytes, entries } = transcript;
-    try {
-      if (bytes !== undefined) checkEnd(file, transcript, bytes);
-      await file.syncData();
-      if (transcript.nameUnsynced) await this.#fs.syncDirectory(directory);
-      transcript.nameUnsynced = false;
-      if (bytes !== undefined) transcript.synced = { bytes, entries };
-      if (transcript.waiting.length === 0) transcript.fault = undefined;
-    } catch (error) {
-      // Purged meanwhile: there is nothing to sync any more.
-      if (this.#known.get(workerId) !== transcript) return;
-      this.#damaged(transcript, path, error);
-    } finally {
-      closeQuietly(file);
-    }
-  }
-
-  #openToSync(transcript: Transcript, path: string): OpenFile | undefined {
-    try {
-      return this.#fs.open(path, "update");
-    } catch (error) {
-      this.#failed(transcript, path, storeFault(error, "sync", path));
-      return undefined;
-    }
-  }
-
-  /** A page. Throws `store_corrupt` when the transcript is damaged and the log cannot heal it. */
-  async read(read: ReadTranscript): Promise<string[]> {
-    const transcript = this.#known.get(read.workerId);
-    if (transcript === undefined) return [];
-    const { from, to, isNewest } = pageOf(transcript, read);
-    const tail = isNewest ? this.#tails.get(transcript, from, to - 1) : undefined;
-    if (tail !== undefined) return tail;
-    try {
-      return await this.#healed(transcript, read);
-    } catch (error) {
-      if (this.#known.get(read.workerId) === transcript) throw error;
-      // Purged meanwhile: what was found then is nobody's damage.
-      const { workerId } = read;
-      const message = `Cannot read transcript of ${JSON.stringify(workerId)}: the worker was purged`;
-      throw new RuntimeError("worker_not_found", message, { workerId });
-    }
-  }
-
-  async #healed(transcript: Transcript, read: ReadTranscript): Promise<string[]> {
-    await this.settled(read.workerId);
-    this.flush(read.workerId);
-    const path = this.#files.path(transcript);
-    try {
-      return this.#page(transcript, read);
-    } catch (error) {
-      const fault = storeFault(error, "read", path);
-      if (!isDamage(error, fault)) throw fault;
-      // What cannot be rebuilt is left as it is: its other pages can be read still.
-      if (transcript.bytes !== undefined && !wasUnsynced(transcript, error)) {
-        this.#host.assertRebuildable?.(transcript.owner, path);
-      }
-      // Somebody else may have found it first: then its rebuilding is ours too.
-      if (transcript.bytes !== undefined) this.#damaged(transcript, path, error);
-      await guardedAsync("rebuild", path, () => this.#rebuild(transcript, path));
-      return guarded("read", path, () => this.#page(transcript, read));
-    }
-  }
-
-  /** Workers whose transcripts must be rebuilt from the log. */
-  toRebuild(): WorkerId[] {
-    return this.#those(({ bytes }) => bytes === undefined);
   }
 
   /** First event that a rebuild of a transcript may need; `Infinity` if all files are intact. */
   firstNeeded(): number {
     let first = Infinity;
-    for (const { bytes, fault, owner } of this.#known.values()) {
-      if (bytes === undefined || fault !== undefined) first = Math.min(first, owner.createdEventId);
+    for (const { needsLog, owner } of this.#all()) {
+      if (needsLog) first = Math.min(first, owner.createdEventId);
     }
     return first;
   }
 
-  /** Rebuilds a transcript if necessary. A failure is reported now or by the next read. */
-  async rebuild(workerId: WorkerId): Promise<void> {
-    const transcript = this.#known.get(workerId);
-    if (transcript === undefined || transcript.bytes !== undefined) return;
-    const path = this.#files.path(transcript);
-    try {
-      await this.#rebuild(transcript, path);
-    } catch (error) {
-      const fault = storeFault(error, "rebuild", path);
-      const isReported = fault.code === "store_corrupt" || this.#known.get(workerId) !== transcript;
-      if (!isReported) this.#failed(transcript, path, fault);
+  /** Writes all waiting lines without a pause. */
+  flushNow(): void {
+    for (const transcript of [...this.#pool.dirty]) transcript.flush();
+  }
+
+  /** Writes all waiting lines. */
+  async flushAll(): Promise<void> {
+    await inSlices(this.#pool.dirty, (transcript) => transcript.flush());
+  }
+
+  /**
+   * Writes all waiting lines, rebuilds what is lost and syncs the files that
+   * were written: those of a turn, or all. Lines that a power cut may have
+   * taken are verified before. Returns whether any file was written, so that
+   * its directory may be new. A transcript that cannot be rebuilt prevents the
+   * pruning of the log it needs.
+   */
+  async syncAll(turn?: number): Promise<boolean> {
+    await inSlices(this.unproven(turn), (transcript) => transcript.verify());
+    for (const transcript of this.#all()) await transcript.rebuildIfLost();
+    await this.flushAll();
+    const isAnyWritten = this.#all().some(({ unsynced }) => unsynced !== undefined);
+    const due = this.#all(turn).filter(({ unsynced }) => unsynced !== undefined);
+    for (let index = 0; index < due.length; index += PARALLEL_SYNCS) {
+      await Promise.all(due.slice(index, index + PARALLEL_SYNCS).map((transcript) => transcript.sync()));
     }
+    return isAnyWritten;
   }
 
-  /** Waits for a rebuilding under way. */
-  async settled(workerId: WorkerId): Promise<void> {
-    await this.#known.get(workerId)?.rebuilding;
+  /** Verifies all files, before log segments that they could be rebuilt from are pruned, and has them synced. */
+  async verifyAll(): Promise<void> {
+    await inSlices(this.#all(), (transcript) => transcript.verify());
   }
 
-  /** Whether a worker is known. */
+  /** Reads a page. Throws `store_corrupt` if the file is damaged and cannot be repaired from the log. */
+  async read(read: ReadTranscript): Promise<string[]> {
+    return await this.#known.get(read.workerId)?.read(read) ?? [];
+  }
+
+  /** Returns whether a worker is known. */
   has(workerId: WorkerId): boolean {
     return this.#known.has(workerId);
   }
 
-  /** Forgets a worker; its file is the caller's to remove. */
+  /** Forgets a worker; the caller removes its file. */
   forget(workerId: WorkerId): void {
-    const transcript = this.#known.get(workerId);
-    if (transcript === undefined) return;
-    this.#dropPending(transcript);
-    this.#tails.delete(transcript);
+    this.#known.get(workerId)?.purge();
     this.#known.delete(workerId);
-    this.#files.close(transcript);
   }
 
-  /** Closes files that are open for nothing but speed; `false` when there are none. */
+  /** Closes files that are only kept open for speed; `false` if there are none. */
   makeRoom(): boolean {
-    return this.#files.makeRoom();
+    return this.#pool.files.makeRoom();
   }
 
-  /** Closes all files, without writing. */
+  /** Closes all files without writing. */
   close(): void {
-    this.#files.closeAll();
+    this.#pool.files.closeAll();
   }
 
-  #transcript(
-    workerId: string,
-    createdEventId: number,
-    bytes: number | undefined,
-    entries: number,
-  ): Transcript {
-    return {
-      owner: { runtimeId: this.#runtimeId, workerId, createdEventId },
-      bytes,
-      entries,
-      mark: undefined,
-      waiting: new WaitingLines(),
-      checked: false,
-      unsynced: false,
-      nameUnsynced: true,
-      synced: bytes === undefined ? undefined : { bytes, entries },
-      proven: true,
-      turn: this.#turns++ % SYNC_TURNS,
-      fault: undefined,
-      rebuilding: undefined,
-      path: undefined,
-    };
-  }
-
-  #page(transcript: Transcript, read: ReadTranscript): string[] {
-    const { from, to, isNewest } = pageOf(transcript, read);
-    if (from >= to) return [];
-    if (transcript.bytes === undefined) throw new DamagedLine(0);
-    const waiting = pendingTexts(transcript, from, to);
-    if (from > transcript.entries) return waiting;
-    this.#files.check(transcript);
-    const range = { from, to, keep: read.keep };
-    const file = this.#files.get(transcript);
-    const { bytes, entries, owner } = transcript;
-    const texts = [...readTranscriptLines(file, owner, bytes, entries, range), ...waiting];
-    if (isNewest) this.#tails.put(transcript, from, to - 1, texts);
-    return texts;
-  }
-
-  /** Leaves lines waiting until they can be written; the file ends where it was right, or is cut before that. */
-  #wait(transcript: Transcript, path: string, fault: RuntimeError): void {
-    const { bytes } = transcript;
-    try {
-      if (transcript.checked && bytes !== undefined) this.#files.get(transcript).truncate(bytes);
-    } catch {
-      transcript.checked = false;
-      this.#files.close(transcript);
-    }
-    this.#failed(transcript, path, fault);
-  }
-
-  /** Records and reports the fault of one worker's file, which must not affect the others. */
-  #failed(transcript: Transcript, path: string, fault: RuntimeError): void {
-    const { owner: { workerId } } = transcript;
-    const file = nameOf(this.#layout, path);
-    transcript.fault = fault;
-    this.#host.notice({
-      code: "projection_failed",
-      severity: "warning",
-      message: fault.message,
-      workerId,
-      file,
-    });
-  }
-
-  /** Forgets waiting lines: they are in the file, or it is to be rebuilt. Their entries count all the same. */
-  #dropPending(transcript: Transcript): void {
-    transcript.entries += transcript.waiting.entries;
-    this.#pendingBytes -= transcript.waiting.bytes;
-    transcript.waiting = new WaitingLines();
-    this.#dirty.delete(transcript.owner.workerId as WorkerId);
-  }
-
-  #damaged(transcript: Transcript, path: string, error: unknown): void {
-    const isLoss = wasUnsynced(transcript, error);
-    this.#tails.delete(transcript);
-    transcript.bytes = undefined;
-    transcript.checked = false;
-    transcript.unsynced = false;
-    this.#dropPending(transcript);
-    this.#files.close(transcript);
-    const byteOffset = error instanceof DamagedLine ? { byteOffset: error.byteOffset } : {};
-    const why = isLoss
-      ? "a power cut took what was not synced yet"
-      : error instanceof DamagedLine
-      ? "it is damaged"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    this.#host.notice({
-      code: isLoss ? "transcript_completed" : "transcript_rebuilt",
-      severity: isLoss ? "info" : "warning",
-      message: `Transcript of ${JSON.stringify(transcript.owner.workerId)} is rebuilt from the log: ${why}`,
-      workerId: transcript.owner.workerId,
-      file: nameOf(this.#layout, path),
-      ...byteOffset,
-    });
-  }
-
-  /** One rebuilding at a time; lines that come meanwhile are behind what it reads, or in it and dropped. */
-  #rebuild(transcript: Transcript, path: string): Promise<void> {
-    return transcript.rebuilding ??= this.#rebuildNow(transcript, path).finally(() => {
-      transcript.rebuilding = undefined;
-    });
-  }
-
-  async #rebuildNow(transcript: Transcript, path: string): Promise<void> {
-    await clearWorkerDirectory(this.#fs, this.#layout, transcript.owner.workerId);
-    makeWorkerDirectory(this.#fs, this.#layout, transcript.owner.workerId);
-    await this.#host.quarantine(path);
-    this.#dropPending(transcript);
-    const { synced, entries } = transcript;
-    const rebuilt = await this.#host.rebuild(transcript.owner, path, { synced, entries });
-    // The directory may be new as well.
-    await this.#fs.syncDirectory(this.#layout.workers);
-    transcript.synced = rebuilt;
-    transcript.bytes = rebuilt.bytes;
-    transcript.entries = rebuilt.entries;
-    transcript.mark = undefined;
-    transcript.checked = true;
-    transcript.proven = true;
-    transcript.nameUnsynced = false;
-    transcript.fault = undefined;
+  /** All transcripts, or those of a turn. */
+  #all(turn?: number): Transcript[] {
+    const all = [...this.#known.values()];
+    return turn === undefined ? all : all.filter((transcript) => transcript.turn === turn);
   }
 }
 
-function isTurn({ turn }: Transcript, wanted: number | undefined): boolean {
-  return wanted === undefined || turn === wanted;
-}
-
-/** Whether what is missing was never said to be synced: then it is no damage, and the log has it. */
-function wasUnsynced({ proven, synced }: Transcript, error: unknown): boolean {
-  if (proven || synced === undefined) return false;
-  return error instanceof DamagedLine
-    ? error.byteOffset >= synced.bytes
-    : synced.bytes === 0 && isNotFound(error);
-}
-
-/** Whether an error says that the file is not what it should be. */
-function isDamage(error: unknown, { code }: RuntimeError): boolean {
-  return error instanceof DamagedLine || isNotFound(error) || code === "store_corrupt";
+async function inSlices(
+  transcripts: Iterable<Transcript>,
+  work: (transcript: Transcript) => void,
+): Promise<void> {
+  const slices = new Slices();
+  for (const transcript of [...transcripts]) {
+    work(transcript);
+    await slices.pause();
+  }
 }

@@ -12,10 +12,10 @@ import type { FileSystem } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
 import { isVanished } from "../place/guard.ts";
 
-/** Makes the directory of a worker; `false` when it was there. Throws `store_corrupt` when something else is. */
+/** Creates the directory of a worker; `false` if it exists. Throws `store_corrupt` if anything else does. */
 export function makeWorkerDirectory(fs: FileSystem, layout: RuntimeLayout, workerId: string): boolean {
   const { directory } = workerLayout(layout, workerId);
-  // Asked before it is tried: to be refused takes ten times as long.
+  // Checked first: a failing creation takes ten times as long.
   if (fs.stat(directory) === undefined && fs.makeDirectory(directory)) return true;
   assertDirectory(fs, directory, nameOf(layout, directory));
   return false;

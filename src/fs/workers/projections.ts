@@ -1,12 +1,12 @@
 /**
  * Projections for people and tools: `worker.json`, `state.json` and
- * `usage.json` of each worker, and `overview.json`. Written rarely, when the
- * runtime is idle, flushed or closed; never needed to open or to answer. A
- * file that is missing, damaged or not current is set aside, told and written
- * anew.
+ * `usage.json` of each worker, and `overview.json`. They are written rarely,
+ * when the runtime is idle, flushed or closed, and never needed to open a store
+ * or to answer a read. A file that is missing, damaged or not current is
+ * reported and written again; a damaged one is quarantined first.
  *
- * They are replaced atomically and not synced: after a power cut a bad one is
- * found by its checksum.
+ * They are replaced atomically and not synced: a file damaged by a power cut is
+ * detected by its checksum.
  *
  * @module
  */
@@ -25,18 +25,18 @@ import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
 import { seal, sealHead, sealInSlices, unseal } from "../lines/sealed.ts";
 import { clearWorkerDirectory, makeWorkerDirectory } from "./directory.ts";
 
-/** The largest projection that is read: an overview of all workers that there may be. */
+/** The largest projection that is read: an overview of the most workers allowed. */
 const PROJECTION_BYTES_MAX = 268_435_456;
 /** Files written at a time. */
 const PARALLEL = 8;
 
-/** What projections ask of the store. */
+/** Services of the store that projections use. */
 export interface ProjectionHost {
   /** The durable state. */
   readonly view: StateView;
   /** The operator's name of the runtime. */
   readonly displayName: string | undefined;
-  /** Takes what is noticed. */
+  /** Receives diagnostics. */
   notice(notice: Notice): void;
   /** Keeps a damaged file. */
   quarantine(path: string): Promise<void>;
@@ -48,11 +48,11 @@ interface Projection {
   readonly format: string;
   /** The event through which it is current. */
   readonly through: number;
-  /** What it holds besides its seal and `through`; the rows of an overview are not in here. */
+  /** Members besides the seal and `through`; for an overview, without its rows. */
   readonly body: object;
 }
 
-/** Writes and checks the projections of a runtime. */
+/** Writes and verifies the projections of a runtime. */
 export class Projections {
   readonly #fs: FileSystem;
   readonly #layout: RuntimeLayout;
@@ -63,9 +63,9 @@ export class Projections {
   /** The same for the overview. */
   #overviewDirty: number | undefined;
   #checked = false;
-  /** Workers whose record is known to be on disk, by the event that created them. */
+  /** Workers whose record is on disk, with the event that created them. */
   readonly #recorded = new Map<WorkerId, number>();
-  /** Workers purged since the last flush began, by the event that did it. */
+  /** Workers purged since the last flush began, with the event that purged them. */
   readonly #purgedBy = new Map<WorkerId, number>();
 
   /** The projections below the directory of a runtime. */
@@ -76,35 +76,35 @@ export class Projections {
     this.#host = host;
   }
 
-  /** The store is new: there is nothing to check. */
+  /** Skips the verification of existing files, for a new store. */
   begin(): void {
     this.#checked = true;
   }
 
-  /** Whether there is nothing to write or to check. */
+  /** Returns whether there is nothing to write or to verify. */
   get idle(): boolean {
     return this.#checked && this.#dirty.size === 0 && this.#overviewDirty === undefined;
   }
 
-  /** Events through this one change the state of these workers. The host's view may not have them yet. */
+  /** Marks the files of workers whose state events up to this one changed. The host's view may not include them yet. */
   touch(workerIds: Iterable<WorkerId>, throughEventId: number): void {
     for (const workerId of workerIds) this.#dirty.set(workerId, throughEventId);
     this.#overviewDirty = throughEventId;
   }
 
-  /** A worker was purged by an event, which a flush under way must not undo. */
+  /** Records a purge, which a flush under way must not undo. */
   forget(workerId: WorkerId, purgedEventId: number): void {
     this.#purgedBy.set(workerId, purgedEventId);
     this.#dirty.delete(workerId);
     this.#recorded.delete(workerId);
   }
 
-  /** Writes what changed; the first time, checks what is there too. */
+  /** Writes stale files. The first flush also verifies existing ones. */
   async flush(): Promise<void> {
     this.#forgetPurges();
     if (!this.#checked) await this.#check();
     const slices = new Slices();
-    // Of this moment, and written last: the files of workers are never older than the overview.
+    // Taken first and written last: the files of workers are never older than the overview.
     const overview = this.#takeOverview();
     const dirty = [...this.#dirty.keys()].values();
     const writeInTurn = async () => {
@@ -160,12 +160,12 @@ export class Projections {
     }
   }
 
-  /** Whether the worker was purged, though the state that was read does not know it yet. */
+  /** Returns whether the worker was purged after this state. */
   #isPurged({ record, createdEventId }: WorkerState): boolean {
     return createdEventId < (this.#purgedBy.get(record.workerId) ?? 0);
   }
 
-  /** Forgets purges that the state knows of by now. */
+  /** Forgets purges that the view includes by now. */
   #forgetPurges(): void {
     for (const [workerId, purgedEventId] of this.#purgedBy) {
       const state = this.#host.view.worker(workerId);
@@ -173,13 +173,13 @@ export class Projections {
     }
   }
 
-  /** The text of an overview of this moment, a piece for each worker; `undefined` if there is none to write. */
+  /** Text of a current overview, in a chunk per worker; `undefined` if there is none to write. */
   #takeOverview(): (() => Generator<string>) | undefined {
     if (this.#overviewDirty === undefined || !this.#isAdopted(this.#overviewDirty)) return undefined;
     this.#overviewDirty = undefined;
     const { format, through, body } = this.#overview();
     const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
-    // However long the writing takes: a state does not change.
+    // States are immutable, so writing may take its time.
     const states = [...this.#host.view.workers()];
     return () => withRows(head, states);
   }
@@ -243,7 +243,7 @@ export class Projections {
     };
   }
 
-  /** Holds every projection against the state; those that do not hold are written anew. */
+  /** Verifies every projection; those that are not right are written again. */
   async #check(): Promise<void> {
     this.#checked = true;
     const slices = new Slices();
@@ -256,17 +256,17 @@ export class Projections {
       else this.#recorded.set(workerId, state.createdEventId);
       await slices.pause();
     }
-    // The opening itself changed the overview; what is left to find is damage.
+    // The opening itself changed the overview, so only damage is reported.
     await this.#bad([{ ...this.#overview(), through: 0 }], lagging);
     this.#overviewDirty ??= 0;
     if (lagging.length > 0) this.#host.notice(laggingNotice(lagging));
   }
 
-  /** Whether any of the projections does not hold. A damaged one is told and set aside at once. */
+  /** Returns whether any of the projections is not right. Damaged ones are reported and quarantined. */
   async #bad(projections: readonly Projection[], lagging: string[]): Promise<boolean> {
     let bad = false;
     for (const { path, format, through } of projections) {
-      const issue = this.#look(path, format, through);
+      const issue = this.#issueOf(path, format, through);
       if (issue === undefined) continue;
       bad = true;
       const file = nameOf(this.#layout, path);
@@ -274,15 +274,15 @@ export class Projections {
         lagging.push(file);
         continue;
       }
-      await this.#setAside(path);
-      const message = `Projection ${JSON.stringify(file)} is written anew: it is damaged (${issue})`;
+      await this.#quarantine(path);
+      const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
       this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
     }
     return bad;
   }
 
-  /** What is wrong with a projection: `lags` when it is missing or not current; `through` 0 stands for any. */
-  #look(path: string, format: string, through: number): string | undefined {
+  /** The problem with a projection: `lags` if it is missing or not current; `through` 0 accepts any. */
+  #issueOf(path: string, format: string, through: number): string | undefined {
     try {
       const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX, nameOf(this.#layout, path));
       if (bytes === undefined) return "lags";
@@ -293,7 +293,7 @@ export class Projections {
     }
   }
 
-  async #setAside(path: string): Promise<void> {
+  async #quarantine(path: string): Promise<void> {
     try {
       await this.#host.quarantine(path);
       this.#fs.remove(path);
@@ -303,7 +303,7 @@ export class Projections {
   }
 }
 
-/** The text of an overview, a piece for each worker. */
+/** Text of an overview, in a chunk per worker. */
 function* withRows(head: string, states: readonly WorkerState[]): Generator<string> {
   yield `${head},"rows":[`;
   let comma = "";
@@ -314,10 +314,10 @@ function* withRows(head: string, states: readonly WorkerState[]): Generator<stri
   yield "]";
 }
 
-/** One notice for all that merely lag: after a kill, every worker may. */
+/** One notice for all files that lag: after a kill, those of every worker may. */
 function laggingNotice(files: readonly string[]): Notice {
   const [file = ""] = files;
   const others = files.length > 1 ? ` and ${files.length - 1} more` : "";
-  const message = `Projection ${JSON.stringify(file)}${others} is written anew: missing or not current`;
+  const message = `Projection ${JSON.stringify(file)}${others} is written again: missing or not current`;
   return { code: "projection_rebuilt", severity: "info", message, file };
 }

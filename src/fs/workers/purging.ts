@@ -1,5 +1,5 @@
 /**
- * Removing a purged worker's directory, and nothing that is not the store's.
+ * Removal of purged workers' directories, and of nothing that is not the store's.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const FILES: ReadonlySet<string> = new Set(["worker.json", "state.json", "usage.
  */
 const LISTINGS_MAX = 3;
 
-/** Removes a worker's files; returns the names that are none of the store's and were left. */
+/** Removes a worker's files; returns the names of those that are not the store's and remain. */
 export function removeWorker(fs: FileSystem, layout: RuntimeLayout, workerId: string): string[] {
   const { directory } = workerLayout(layout, workerId);
   return guarded("purge", directory, () => {
@@ -47,14 +47,14 @@ function removeFiles(fs: FileSystem, directory: string): string[] {
   return left;
 }
 
-/** Removes the files of purged workers, and remembers those that could not be removed. */
+/** Removes the files of purged workers, and retries those that could not be removed. */
 export class PurgedWorkers {
   readonly #fs: FileSystem;
   readonly #layout: RuntimeLayout;
   readonly #notice: (notice: Notice) => void;
   readonly #left = new Map<WorkerId, number>();
 
-  /** None so far. */
+  /** Creates an empty list. */
   constructor(fs: FileSystem, layout: RuntimeLayout, notice: (notice: Notice) => void) {
     this.#fs = fs;
     this.#layout = layout;
@@ -71,12 +71,12 @@ export class PurgedWorkers {
     return [...this.#left];
   }
 
-  /** What is left of a worker is nobody's business any more. */
+  /** Removes a worker from the list. */
   forget(workerId: WorkerId): void {
     this.#left.delete(workerId);
   }
 
-  /** Removes a worker's files. That it could not is told, and tried again later. */
+  /** Removes a worker's files. A failure is reported, and retried later. */
   remove(workerId: WorkerId, purgedEventId: number): void {
     this.#left.delete(workerId);
     try {

@@ -23,8 +23,9 @@ import { readBytes, withFile } from "../../fs/disk/files.ts";
 import { guarded, isNotFound } from "../../fs/disk/faults.ts";
 import { segmentPath } from "../../fs/layout.ts";
 import { eventText, lineMarks } from "../../fs/lines/codec.ts";
-import { type LogEnd, type LoggedLine, type LogPosition, readLog } from "../../fs/recovery/recover.ts";
-import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
+import { type LogEnd, readLog } from "../../fs/recovery/recover.ts";
+import type { LogLine } from "../../fs/log/scan.ts";
+import { listSegments, type LogPosition, segmentSpot } from "../../fs/log/segments.ts";
 import type { FoundPlace } from "../options.ts";
 import { untilSteady } from "../steady.ts";
 
@@ -163,7 +164,7 @@ export class LogFollower {
   }
 
   /** Pushes the events that a line says were synced, and holds the line itself back. */
-  #take(line: LoggedLine): void {
+  #take(line: LogLine): void {
     const { bytes, start, end, id, offset, endOffset } = line;
     const durable = lineMarks(bytes, start, end)?.durable ?? 0;
     const segment = this.segments.findLast((first) => first <= id) ?? 1;

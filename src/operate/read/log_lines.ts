@@ -1,23 +1,27 @@
 /**
- * The lines of the log between two events, in order, for operations that go
- * through all of it: no state is folded here, only that every line is whole
- * and in its place.
+ * The lines of the log between two events, in order, for operations that read
+ * all of it. Checks that every line is intact and in its place, and folds no
+ * state.
  *
  * @module
  */
-import { conversionHint } from "../../fs/lines/conversion.ts";
 import { Slices } from "../../core/turn.ts";
-import { corrupt, isNotFound, storeFault } from "../../fs/disk/faults.ts";
-import type { OpenFile } from "../../fs/disk/file_system.ts";
-import { nameOf, type RuntimeLayout, segmentPath } from "../../fs/layout.ts";
-import { type Line, scanLines } from "../../fs/lines/scanner.ts";
-import { idOf, isIntact } from "../../fs/lines/codec.ts";
-import { contentSize } from "../../fs/log/padding.ts";
-import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
-import { cursorExpired, listSegments, segmentHeader } from "../../fs/log/segments.ts";
+import { corrupt, isNotFound } from "../../fs/disk/faults.ts";
+import { conversionHint } from "../../fs/lines/conversion.ts";
+import { type LogLine, LogScan } from "../../fs/log/scan.ts";
+import {
+  cursorExpired,
+  listSegments,
+  openSegment,
+  type Segment,
+  withSegment,
+} from "../../fs/log/segments.ts";
 import type { FoundPlace, Meter } from "../options.ts";
 
-/** A stretch of the log. */
+/** Bytes between two pauses. */
+const SLICE_BYTES = 262_144;
+
+/** A range of the log. */
 export interface LogStretch {
   /** First event ids of the segments, in order. */
   readonly segments: readonly number[];
@@ -25,12 +29,6 @@ export interface LogStretch {
   readonly after: number;
   /** The last event wanted. */
   readonly through: number;
-}
-
-/** A line of the log, in a buffer that the next step may overwrite. */
-export interface EventLine extends Line {
-  /** The event's id. */
-  readonly id: number;
 }
 
 /**
@@ -41,80 +39,45 @@ export async function* logLines(
   place: FoundPlace,
   stretch: LogStretch,
   meter?: Meter,
-): AsyncGenerator<EventLine, void, void> {
-  const { segments, after, through } = stretch;
-  const first = segments.findLastIndex((segment) => segment <= after + 1);
-  let expected = segments[Math.max(0, first)] ?? 1;
-  for (const segment of segments.slice(Math.max(0, first))) {
-    if (segment > through) return;
-    if (segment !== expected) {
-      throw corrupt("events", `events ${expected} to ${segment - 1} are missing`, {
-        eventIds: [expected, segment - 1],
-      });
-    }
-    expected = yield* linesOfSegment(place, segment, stretch, meter);
-  }
-  if (expected <= through) {
-    throw corrupt("events", `events ${expected} to ${through} are missing`, {
-      eventIds: [expected, through],
-    });
-  }
-}
-
-async function* linesOfSegment(
-  place: FoundPlace,
-  segment: number,
-  { after, through }: LogStretch,
-  meter: Meter | undefined,
-): AsyncGenerator<EventLine, number, void> {
-  const { layout, runtimeId } = place;
-  const path = segmentPath(layout, segment);
-  const file = openSegment(place, segment);
+): AsyncGenerator<LogLine, void, void> {
+  const scan = new LogScan(place, stretch, { open: (first) => openKept(place, first) });
   const slices = new Slices();
-  let expected = segment;
-  let counted = 0;
-  try {
-    const start = segmentHeader(runtimeId, segment).length;
-    for (const line of scanLines(file, start, contentSize(file), TORN_BYTES_MAX)) {
-      const id = checkedId(line, expected, layout, path, file);
-      expected = id + 1;
-      if (id > after) yield { ...line, id };
-      if (id === through) break;
-      if (line.endOffset - counted < 262_144) continue;
-      meter?.add(line.endOffset - counted);
-      counted = line.endOffset;
-      await slices.pause();
-    }
-    meter?.add(Math.max(0, file.stat().size - counted));
-    return expected;
-  } finally {
-    file.close();
+  let read = 0;
+  let offset = 0;
+  for (const line of scan) {
+    // The offset decreases only from one segment to the next.
+    read += line.endOffset - (line.offset < offset ? 0 : offset);
+    offset = line.endOffset;
+    if (line.id > stretch.after) yield line;
+    if (read < SLICE_BYTES) continue;
+    meter?.add(read);
+    read = 0;
+    await slices.pause();
   }
+  const { end, paddingBytes } = scan.stop;
+  meter?.add(read + Math.max(0, end + paddingBytes - offset));
+  if (scan.lastEventId < stretch.through) throw missing(place, scan, stretch.through);
 }
 
 /** Opens a segment. Throws `cursor_expired` if the log begins after it by now. */
-export function openSegment({ fs, layout }: FoundPlace, segment: number): OpenFile {
-  const path = segmentPath(layout, segment);
+export function openKept(place: FoundPlace, segment: number): Segment {
   try {
-    return fs.open(path, "read");
+    return openSegment(place, segment);
   } catch (error) {
-    const [oldest = 0] = isNotFound(error) ? listSegments(fs, layout).firstEventIds : [];
-    throw oldest > segment ? cursorExpired(segment - 1, oldest) : storeFault(error, "open", path);
+    const [oldest = 0] = isNotFound(error) ? listSegments(place.fs, place.layout).firstEventIds : [];
+    throw oldest > segment ? cursorExpired(segment - 1, oldest) : error;
   }
 }
 
-function checkedId(
-  line: Line,
-  expected: number,
-  layout: RuntimeLayout,
-  path: string,
-  file: OpenFile,
-): number {
-  const { bytes, start, end, terminated, offset } = line;
-  const id = terminated && isIntact(bytes, start, end) ? idOf(bytes, start) : 0;
-  if (id === expected) return id;
-  throw corrupt(nameOf(layout, path), `the line of event ${expected} is damaged${conversionHint(file)}`, {
-    byteOffset: offset,
-    eventIds: [expected, expected],
-  });
+/** The error for the event at which a scan stopped too early. */
+function missing(place: FoundPlace, { stop, lastEventId }: LogScan, through: number): Error {
+  const expected = lastEventId + 1;
+  if (stop.reason === "line") {
+    const spot = { byteOffset: stop.offset, eventIds: [expected, expected] } as const;
+    return withSegment(place, stop.segment, ({ file, name }) => {
+      return corrupt(name, `the line of event ${expected} is damaged${conversionHint(file)}`, spot);
+    });
+  }
+  const last = stop.reason === "gap" ? Math.max(expected, stop.segment - 1) : through;
+  return corrupt("events", `events ${expected} to ${last} are missing`, { eventIds: [expected, last] });
 }

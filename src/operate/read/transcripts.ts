@@ -16,13 +16,13 @@ import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { DamagedLine } from "../../fs/lines/pages.ts";
 import { eventText, idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
-import type { WholeExtent } from "../../fs/transcripts/extent.ts";
 import {
   hasTranscriptHeader,
+  readTranscriptLines,
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
-import { readTranscriptLines } from "../../fs/transcripts/pages.ts";
+import type { WholeExtent } from "../../fs/transcripts/healing.ts";
 import type { CheckpointBase } from "./follower.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "../options.ts";
@@ -105,7 +105,7 @@ function pageOfFile(
         const { bytes, entries, lastEventId } = endOfFile(file, owner);
         const to = Math.min(range.to, entries + 1);
         if (range.from >= to) return { texts: [], entries, lastEventId };
-        const texts = readTranscriptLines(file, owner, bytes, entries, { ...range, to });
+        const texts = readTranscriptLines(file, owner, { bytes, entries }, { ...range, to });
         return { texts, entries, lastEventId };
       });
     });

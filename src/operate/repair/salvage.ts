@@ -11,17 +11,15 @@ import { isRuntimeError } from "../../core/errors.ts";
 import { parseEventHead } from "../../core/events.ts";
 import { freeInSalvage, moveAside } from "../../fs/aside.ts";
 import { defaultConfig } from "../../fs/place/config.ts";
-import { readBytes, withFile, withFileAsync, writeNew } from "../../fs/disk/files.ts";
-import { guarded, guardedAsync } from "../../fs/disk/faults.ts";
+import { closeQuietly, readBytes, withFileAsync, writeNew } from "../../fs/disk/files.ts";
+import { guardedAsync, storeFault } from "../../fs/disk/faults.ts";
 import { createIdentity } from "../../fs/place/identity.ts";
 import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { segmentPath } from "../../fs/layout.ts";
-import { scanLines } from "../../fs/lines/scanner.ts";
-import { eventText, idOf, isIntact } from "../../fs/lines/codec.ts";
-import { contentSize } from "../../fs/log/padding.ts";
+import { eventText } from "../../fs/lines/codec.ts";
 import { encodeName } from "../../fs/names.ts";
-import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
-import { listSegments, segmentHeader } from "../../fs/log/segments.ts";
+import { scanSegment } from "../../fs/log/scan.ts";
+import { listSegments, openSegment, withSegment } from "../../fs/log/segments.ts";
 import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
 import type { FoundPlace } from "../options.ts";
 import type { RepairStep } from "./plan.ts";
@@ -61,16 +59,12 @@ export class Salvage {
 
   /** When the first event happened, as far as the log still tells. */
   #createdAt(): string {
-    const { fs, layout, runtimeId } = this.#place;
+    const { fs, layout } = this.#place;
     const [first = 1] = listSegments(fs, layout, () => {}).firstEventIds;
-    const path = segmentPath(layout, first);
-    const text = guarded("read", path, () =>
-      withFile(fs, path, "read", (file) => {
-        const start = segmentHeader(runtimeId, first).length;
-        const { value } = scanLines(file, start, file.stat().size, TORN_BYTES_MAX).next();
-        const isWhole = value?.terminated === true && isIntact(value.bytes, value.start, value.end);
-        return isWhole ? eventText(value.bytes, value.start, value.end) : undefined;
-      }));
+    const text = withSegment(this.#place, first, (segment) => {
+      const [line] = scanSegment(segment, segment.start, first - 1);
+      return line && eventText(line.bytes, line.start, line.end);
+    });
     return (text === undefined ? undefined : timeOf(text)) ?? this.#clock.now();
   }
 
@@ -87,23 +81,21 @@ export class Salvage {
     await fs.syncDirectory(layout.events);
   }
 
-  async #cutSegment(segment: number, eventId: number): Promise<void> {
-    const { fs, layout, runtimeId } = this.#place;
-    const path = segmentPath(layout, segment);
-    await guardedAsync("cut", path, () =>
-      withFileAsync(fs, path, "update", async (file) => {
-        const size = contentSize(file);
-        let offset = segmentHeader(runtimeId, segment).length;
-        let expected = segment;
-        for (const line of scanLines(file, offset, size, TORN_BYTES_MAX)) {
-          const isGood = line.terminated && isIntact(line.bytes, line.start, line.end) &&
-            idOf(line.bytes, line.start) === expected;
-          if (!isGood || expected === eventId) break;
-          expected++;
-          offset = line.endOffset;
-        }
-        await this.#cutFile(file, basename(path), offset);
-      }));
+  async #cutSegment(first: number, eventId: number): Promise<void> {
+    const segment = openSegment(this.#place, first, "update");
+    const { file, path } = segment;
+    try {
+      let offset = segment.start;
+      for (const line of scanSegment(segment, offset, first - 1)) {
+        if (line.id === eventId) break;
+        offset = line.endOffset;
+      }
+      await this.#cutFile(file, basename(path), offset);
+    } catch (error) {
+      throw storeFault(error, "truncate", path);
+    } finally {
+      closeQuietly(file);
+    }
   }
 
   /** Cuts transcripts before the lines of this event and later ones: they would prove that the log lost its end. */

@@ -37,7 +37,7 @@ import { cursorExpired } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
 import { foldLog, type LogFollower } from "../read/follower.ts";
-import { logLines, openSegment } from "../read/log_lines.ts";
+import { logLines, openKept } from "../read/log_lines.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
 import { untilSteady } from "../steady.ts";
@@ -289,9 +289,9 @@ class BackupCopy {
 
   /** Throws `cursor_expired` if the segment was pruned. */
   #sizeOf(segment: number): number {
-    const file = openSegment(this.#from, segment);
+    const { file, path } = openKept(this.#from, segment);
     try {
-      return guarded("stat", segmentPath(this.#from.layout, segment), () => file.stat().size);
+      return guarded("stat", path, () => file.stat().size);
     } finally {
       closeQuietly(file);
     }

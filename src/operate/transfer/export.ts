@@ -16,9 +16,8 @@ import { corrupt, guarded, located } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { readIdentity } from "../../fs/place/identity.ts";
 import { nameOf, segmentPath, workerLayout } from "../../fs/layout.ts";
-import { scanLines } from "../../fs/lines/scanner.ts";
-import { eventText, idOf, isIntact } from "../../fs/lines/codec.ts";
-import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
+import { isWhole, scanLines } from "../../fs/lines/scanner.ts";
+import { eventText, idOf } from "../../fs/lines/codec.ts";
 import { segmentSpot } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, transcriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
@@ -159,9 +158,9 @@ function* oldTranscript(
   try {
     if (!hasTranscriptHeader(file, owner)) return false;
     const start = transcriptHeader(owner).length;
-    for (const line of scanLines(file, start, file.stat().size, TORN_BYTES_MAX)) {
+    for (const line of scanLines(file, start, file.stat().size)) {
       if (idOf(line.bytes, line.start) >= firstEventId) return true;
-      if (!line.terminated || !isIntact(line.bytes, line.start, line.end)) {
+      if (!isWhole(line)) {
         throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be read from was pruned", {
           byteOffset: line.offset,
         });

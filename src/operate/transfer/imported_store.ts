@@ -34,7 +34,6 @@ export interface ImportTarget {
 
 /** Transcript bytes kept in memory before they are written. */
 const TRANSCRIPT_BYTES_MAX = 16_777_216;
-const PARALLEL_SYNCS = 16;
 
 /** A store that is being imported. */
 export class ImportedStore {
@@ -67,8 +66,9 @@ export class ImportedStore {
     this.#transcripts = new Transcripts(fs, layout, runtimeId, {
       notice: () => {},
       quarantine: () => Promise.resolve(),
-      assertRebuildable: () => {},
-      rebuild: () => Promise.reject(new Error("Cannot rebuild transcript: an import is under way")),
+      log: () => {
+        throw new Error("Cannot rebuild transcript: an import is under way");
+      },
     });
   }
 
@@ -123,7 +123,7 @@ export class ImportedStore {
     if (writer === undefined || transcripts === undefined || batch.length === 0) return;
     const lines = await writer.append(batch);
     for (const [index, record] of batch.entries()) this.#take(transcripts, record, lines[index]);
-    if (transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) this.#flush(transcripts);
+    if (transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) transcripts.flushNow();
   }
 
   /** Ends the import: all is synced, and a checkpoint and the projections are written. */
@@ -135,8 +135,7 @@ export class ImportedStore {
     if (this.events === 0) await writer.startSegment();
     try {
       await writer.syncNow();
-      this.#flush(transcripts);
-      await this.#sync(transcripts);
+      await transcripts.syncAll();
       await this.#checkpoint(target, writer, transcripts);
       await this.#project(target);
       for (const path of [target.layout.workers, target.layout.events]) await target.fs.syncDirectory(path);
@@ -212,24 +211,10 @@ export class ImportedStore {
     else if (effect === "purged") transcripts.forget(workerId);
   }
 
-  async #sync(transcripts: Transcripts): Promise<void> {
-    const unsynced = transcripts.unsynced();
-    for (let index = 0; index < unsynced.length; index += PARALLEL_SYNCS) {
-      const group = unsynced.slice(index, index + PARALLEL_SYNCS);
-      await Promise.all(group.map((workerId) => transcripts.sync(workerId)));
-    }
-  }
-
   #addLine(json: string, { id, workerId, count }: TranscriptPlace): void {
     const { lines: [line] } = this.#lines.encode([{ json }], id - 1);
     if (line !== undefined) this.#transcripts?.add(workerId as WorkerId, line, count);
-    if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX && this.#transcripts) {
-      this.#flush(this.#transcripts);
-    }
-  }
-
-  #flush(transcripts: Transcripts): void {
-    for (const workerId of transcripts.dirty()) transcripts.flush(workerId);
+    if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX) this.#transcripts?.flushNow();
   }
 }
 

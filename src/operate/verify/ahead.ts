@@ -1,36 +1,34 @@
 /**
- * Verifying that the log reaches as far as the transcripts do: a line goes
- * into a transcript only once its event is in the log.
+ * Verifies that the log includes every event of the transcripts: a line is
+ * added to a transcript only after its event is in the log.
  *
  * @module
  */
 import { guarded } from "../../fs/disk/faults.ts";
-import { withFile } from "../../fs/disk/files.ts";
-import { nameOf, segmentPath } from "../../fs/layout.ts";
-import { scanLines } from "../../fs/lines/scanner.ts";
-import { idOf, isIntact } from "../../fs/lines/codec.ts";
-import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
-import { listSegments } from "../../fs/log/segments.ts";
+import { nameOf } from "../../fs/layout.ts";
+import { LINE_BYTES_MAX } from "../../fs/lines/codec.ts";
+import { intactLines } from "../../fs/log/scan.ts";
+import { listSegments, withSegment } from "../../fs/log/segments.ts";
 import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
 import type { FilesCheck } from "./files.ts";
 
-/** Looks for events that transcripts hold and the log does not. */
+/** Finds events that transcripts hold and the log does not. */
 export class AheadOfLogCheck {
   readonly #check: FilesCheck;
   readonly #search: AheadOfLogSearch;
 
-  /** A look at the transcripts of a store whose log was read to its end. */
+  /** A check of the transcripts of a store whose log was read to its end. */
   constructor(check: FilesCheck) {
     const { place: { fs, layout, runtimeId }, lastEventId } = check;
     this.#check = check;
     this.#search = new AheadOfLogSearch(fs, layout, runtimeId, lastEventId);
   }
 
-  /** Tells what a transcript of `bytes` bytes by rights holds past the end of the log. Whether it holds any. */
+  /** Reports what a transcript that should have `bytes` bytes holds after the end of the log. Returns true if any. */
   reportIfAhead(workerId: string, bytes: number): boolean {
     const { place: { layout }, isSynced, lastEventId, findings } = this.#check;
     for (const { path, offset, lastEventId: last, durable } of this.#search.inTranscript(workerId, bytes)) {
-      // A writer that is at work has put the events into the log first.
+      // An active writer has put the events into the log first.
       if (last <= this.loggedByNow()) return false;
       const isLost = isSynced || durable > lastEventId;
       const message = `the log ends with event ${lastEventId}, but this transcript holds event ${last}: ` +
@@ -48,29 +46,16 @@ export class AheadOfLogCheck {
     return false;
   }
 
-  /** The last event that is whole in the log at this moment. */
+  /** The last intact event in the log at this moment. */
   loggedByNow(): number {
-    const { fs, layout } = this.#check.place;
-    // Without a segment the log is damaged, which is reported already.
+    const { place, place: { fs, layout } } = this.#check;
+    // A log without a segment is damaged, which is reported already.
     const hasLog = guarded("stat", layout.events, () => fs.stat(layout.events)?.kind === "directory");
     const last = hasLog ? listSegments(fs, layout, () => {}).firstEventIds.at(-1) : undefined;
     if (last === undefined) return 0;
-    const path = segmentPath(layout, last);
-    return guarded("read", path, () =>
-      withFile(fs, path, "read", (file) => {
-        const { size } = file.stat();
-        let id = last - 1;
-        for (
-          const { bytes, start, end, terminated } of scanLines(
-            file,
-            Math.max(0, size - 2 * TORN_BYTES_MAX),
-            size,
-            TORN_BYTES_MAX,
-          )
-        ) {
-          if (terminated && isIntact(bytes, start, end)) id = Math.max(id, idOf(bytes, start));
-        }
-        return id;
-      }));
+    return withSegment(place, last, ({ file, end }) => {
+      const lines = intactLines(file, Math.max(0, end - 2 * LINE_BYTES_MAX), end);
+      return lines.reduce((highest, { id }) => Math.max(highest, id), last - 1);
+    });
   }
 }

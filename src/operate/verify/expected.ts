@@ -10,9 +10,8 @@ import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import { isJsonObject } from "../../core/json.ts";
-import { eventText, transcriptSpan } from "../../fs/lines/codec.ts";
+import { eventText, isOfType, transcriptSpan } from "../../fs/lines/codec.ts";
 import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
-import { CLOSE } from "../../fs/recovery/recover.ts";
 import { transcriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 
 /** What a transcript should be. */
@@ -82,10 +81,9 @@ export class Expected {
 
   /** Looks for a pruning or a close in a line that is not folded. */
   skip(bytes: Uint8Array, start: number, end: number): void {
-    this.closed = false;
+    this.closed = isOfType(bytes, start, "runtime.closed");
     if (transcriptSpan(bytes, start, end) !== undefined) return;
     const text = eventText(bytes, start, end);
-    this.closed = CLOSE.test(text);
     if (text.includes('"runtime.pruned"')) this.#follow(parseEvent(text));
   }
 

@@ -15,10 +15,9 @@ import { assertDirectory, readBytes, readFull, readSmallFile, withFile } from ".
 import { guarded, isNotFound } from "../../fs/disk/faults.ts";
 import type { FileStat, OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, TEMPORARY_SUFFIX, workerLayout } from "../../fs/layout.ts";
-import { scanLines } from "../../fs/lines/scanner.ts";
-import { idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
+import { isWhole, scanLines } from "../../fs/lines/scanner.ts";
+import { idOf, transcriptMarks } from "../../fs/lines/codec.ts";
 import { decodeName } from "../../fs/names.ts";
-import { TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
 import { unseal } from "../../fs/lines/sealed.ts";
 import {
   hasTranscriptHeader,
@@ -430,8 +429,9 @@ function checksum(file: OpenFile, from: number, to: number): number {
 function badLine(file: OpenFile, from: number, to: number, createdEventId: number): number | undefined {
   let lastId = createdEventId;
   let seq = 1;
-  for (const { bytes, start, end, terminated, offset } of scanLines(file, from, to, TORN_BYTES_MAX)) {
-    const marks = terminated && isIntact(bytes, start, end) ? transcriptMarks(bytes, start, end) : undefined;
+  for (const line of scanLines(file, from, to)) {
+    const { bytes, start, end, offset } = line;
+    const marks = isWhole(line) ? transcriptMarks(bytes, start, end) : undefined;
     const id = idOf(bytes, start);
     if (marks === undefined || marks.seq !== seq || id <= lastId) return offset;
     seq += marks.count;

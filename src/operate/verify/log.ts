@@ -1,7 +1,7 @@
 /**
- * Verifying the log: every line of every segment, and the fold of them. It
- * reads on behind damage, so that all of it is told; what a bad end means is
- * judged by the same table as at an opening.
+ * Verifies the log: every line of every segment, and their fold. Reading
+ * continues after damage, so that all of it is reported; a bad end is judged
+ * by the same table as at an opening.
  *
  * @module
  */
@@ -10,24 +10,23 @@ import { Slices } from "../../core/turn.ts";
 import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { conversionHint } from "../../fs/lines/conversion.ts";
 import { guardedAsync } from "../../fs/disk/faults.ts";
-import type { OpenFile } from "../../fs/disk/file_system.ts";
+import { closeQuietly } from "../../fs/disk/files.ts";
 import { nameOf, segmentPath } from "../../fs/layout.ts";
-import { scanLines } from "../../fs/lines/scanner.ts";
-import { isIntact, lineMarks } from "../../fs/lines/codec.ts";
-import { contentSize } from "../../fs/log/padding.ts";
-import { judgeTail, TORN_BYTES_MAX } from "../../fs/log/tail_table.ts";
-import { isSegmentHeader, segmentHeader } from "../../fs/log/segments.ts";
+import { LINE_BYTES_MAX } from "../../fs/lines/codec.ts";
+import { intactLines, type LogLine, scanSegment } from "../../fs/log/scan.ts";
+import type { Segment } from "../../fs/log/segments.ts";
+import { judgeTail } from "../../fs/log/tail_table.ts";
 import { checkCheckpoint } from "./checkpoints.ts";
 import type { Expected } from "./expected.ts";
 import type { Findings } from "./finding.ts";
 import { sleep } from "../read/follower.ts";
-import { openSegment } from "../read/log_lines.ts";
+import { openKept } from "../read/log_lines.ts";
 import type { FoundPlace, Meter } from "../options.ts";
 
-/** Pauses before a bad end is believed: a writer may be at it. */
+/** Pauses before a bad end counts as bad: a writer may be adding to it. */
 const SETTLE_PAUSES_MS: readonly number[] = [100, 200];
 
-/** What verification of the log works with. */
+/** Inputs of the verification of the log. */
 export interface LogCheck {
   /** The store. */
   readonly place: FoundPlace;
@@ -35,19 +34,19 @@ export interface LogCheck {
   readonly checkpoints: readonly Checkpoint[];
   /** First event ids of the segments, in order. */
   readonly segments: readonly number[];
-  /** What is found goes here. */
+  /** Receives what is found. */
   readonly findings: Findings;
-  /** The fold goes here. */
+  /** Receives the events. */
   readonly expected: Expected;
-  /** Tells progress. */
+  /** Reports progress. */
   readonly meter: Meter;
 }
 
-/** What was read. */
+/** Result of the verification of the log. */
 export interface LogRead {
   /** The last event of the log. */
   readonly lastEventId: number;
-  /** Events whose lines are whole. */
+  /** Events whose lines are intact. */
   readonly events: number;
   /** Bytes read. */
   readonly bytes: number;
@@ -66,7 +65,7 @@ class LogVerifier {
   #id = 0;
   #events = 0;
   #bytes = 0;
-  /** Whether the fold is that of event `#id`; false behind damage, until a checkpoint serves. */
+  /** Whether the fold is that of event `#id`; false after damage, until a checkpoint replaces it. */
   #folded = true;
   #checkpoints: Checkpoint[];
 
@@ -106,7 +105,7 @@ class LogVerifier {
     this.#id = segment - 1;
     this.#folded = false;
     const reached = this.#checkpoints.find(({ snapshot }) => snapshot.through === segment - 1);
-    // What is missing at the front is told once the log was read.
+    // Missing events at the front are reported after the log was read.
     if (missing === 1) return reached && this.#reach(reached);
     const message = `events ${missing} to ${segment - 1} are missing`;
     this.#check.findings.add({
@@ -119,33 +118,28 @@ class LogVerifier {
     if (reached !== undefined) this.#reach(reached);
   }
 
-  async #segment(segment: number, isLast: boolean): Promise<void> {
-    const { place, place: { layout, runtimeId } } = this.#check;
-    const path = segmentPath(layout, segment);
-    const file = openSegment(place, segment);
+  async #segment(first: number, isLast: boolean): Promise<void> {
+    const segment = openKept(this.#check.place, first);
+    const { file, path, start } = segment;
     try {
-      const size = contentSize(file);
-      if (!await this.#header(file, segment, size, isLast)) return;
-      let offset = segmentHeader(runtimeId, segment).length;
-      while (offset < size) {
-        offset = await guardedAsync("read", path, () => this.#lines(file, offset, size));
-        if (offset < size) offset = await this.#bad(file, segment, offset, size, isLast);
-      }
+      await guardedAsync("read", path, async () => {
+        if (!await this.#header(segment, isLast)) return;
+        for (let offset = start; offset < segment.end;) {
+          offset = await this.#lines(segment, offset);
+          if (offset < segment.end) offset = await this.#bad(segment, offset, isLast);
+        }
+      });
     } finally {
-      file.close();
+      closeQuietly(file);
     }
   }
 
-  async #header(file: OpenFile, segment: number, size: number, isLast: boolean): Promise<boolean> {
-    const { runtimeId } = this.#check.place;
-    const expected = segmentHeader(runtimeId, segment).length;
-    const name = this.#name(segment);
+  /** Returns false if the segment is the last one and unfinished; other damage is reported. */
+  async #header(segment: Segment, isLast: boolean): Promise<boolean> {
+    const { file, name, start } = segment;
     try {
       for (const pauseMs of isLast ? [...SETTLE_PAUSES_MS, -1] : [-1]) {
-        const { value: line } = scanLines(file, 0, file.stat().size, expected * 4).next();
-        const isGood = line?.terminated === true &&
-          isSegmentHeader(line.bytes.subarray(line.start, line.end), runtimeId, segment, name);
-        if (isGood) return true;
+        if (segment.hasHeader()) return true;
         if (pauseMs > 0) await sleep(pauseMs);
       }
     } catch (error) {
@@ -153,7 +147,7 @@ class LogVerifier {
       this.#damage("log_damaged", name, error.details.reason, 0);
       return true;
     }
-    if (isLast && size <= expected) {
+    if (isLast && segment.end <= start) {
       const message = "a segment was begun and never finished; nothing in it was acknowledged";
       this.#check.findings.add({ code: "unfinished_segment", severity: "healable", message, file: name });
       return false;
@@ -162,40 +156,30 @@ class LogVerifier {
     return true;
   }
 
-  /** Takes in good lines; returns where the first bad one starts, or the end. */
-  async #lines(file: OpenFile, from: number, size: number): Promise<number> {
+  /** Reads good lines; returns the offset of the first bad one, or the end. */
+  async #lines(segment: Segment, from: number): Promise<number> {
     const { meter } = this.#check;
-    let told = from;
-    for (
-      const { bytes, start, end, terminated, offset, endOffset } of scanLines(
-        file,
-        from,
-        size,
-        TORN_BYTES_MAX,
-      )
-    ) {
-      const marks = terminated && isIntact(bytes, start, end) ? lineMarks(bytes, start, end) : undefined;
-      if (marks === undefined || marks.id !== this.#id + 1 || marks.durable >= marks.id) {
-        meter.add(offset - told);
-        return offset;
-      }
-      this.#id = marks.id;
+    let offset = from;
+    let counted = from;
+    for (const line of scanSegment(segment, from, this.#id)) {
+      offset = line.endOffset;
+      this.#id = line.id;
       this.#events++;
-      this.#bytes += endOffset - offset;
-      this.#take(bytes, start, end);
+      this.#bytes += line.endOffset - line.offset;
+      this.#take(line);
       const next = this.#checkpoints[0];
-      if (next !== undefined && next.snapshot.through <= marks.id) this.#reach(next);
-      if (endOffset - told < 131_072) continue;
-      meter.add(endOffset - told);
-      told = endOffset;
+      if (next !== undefined && next.snapshot.through <= line.id) this.#reach(next);
+      if (offset - counted < 131_072) continue;
+      meter.add(offset - counted);
+      counted = offset;
       await this.#slices.pause();
     }
-    meter.add(size - told);
-    return size;
+    meter.add(offset - counted);
+    return offset;
   }
 
-  /** Folds an event; after damage only prunings and a close matter. */
-  #take(bytes: Uint8Array, start: number, end: number): void {
+  /** Folds an event; after damage, only a pruning or a close matters. */
+  #take({ bytes, start, end }: LogLine): void {
     const { expected, findings } = this.#check;
     try {
       if (this.#folded) expected.apply(bytes, start, end);
@@ -213,7 +197,7 @@ class LogVerifier {
     }
   }
 
-  /** At the event that a checkpoint covers: it must say what the fold says; behind damage it serves instead. */
+  /** Compares a checkpoint with the fold at the event that it covers; after damage, it replaces the fold. */
   #reach(checkpoint: Checkpoint): void {
     const { expected, findings } = this.#check;
     this.#checkpoints = this.#checkpoints.filter((other) => other !== checkpoint);
@@ -228,33 +212,27 @@ class LogVerifier {
     }
   }
 
-  /** Judges a bad stretch; returns where to read on. */
-  async #bad(
-    file: OpenFile,
-    segment: number,
-    offset: number,
-    size: number,
-    isLast: boolean,
-  ): Promise<number> {
+  /** Judges a bad part of a segment; returns the offset at which to continue. */
+  async #bad(segment: Segment, offset: number, isLast: boolean): Promise<number> {
+    const { file, first, end, name } = segment;
     const k = this.#id + 1;
-    if (isLast && await this.#heals(file, offset)) return size;
-    const next = this.#nextGood(file, offset, size);
-    const later = this.#check.segments.filter((first) => first > segment);
+    if (isLast && await this.#isWritten(segment, offset)) return end;
+    const next = this.#nextGood(segment, offset);
+    const later = this.#check.segments.filter((other) => other > first);
     const row = judgeTail({
       k,
       checkpointThrough: Math.max(0, ...this.#check.checkpoints.map(({ snapshot }) => snapshot.through)),
       durableBehind: Math.max(next.durable, ...later.map((first) => first - 1)),
-      // What transcripts hold past the end is looked at once the end is known.
+      // Events that only transcripts hold are looked for once the end is known.
       witnessedThrough: 0,
-      bytesBehind: size - offset,
+      bytesBehind: end - offset,
       headerBytes: 0,
     });
-    const name = this.#name(segment);
     if (row.verdict !== "corrupt") {
-      const message = `${size - offset} bytes at the end of the log are no whole event; ${row.reason}`;
+      const message = `${end - offset} bytes at the end of the log are no whole event; ${row.reason}`;
       const spot = { file: name, byteOffset: offset, eventIds: [k, k] } as const;
       this.#check.findings.add({ code: "torn_tail", severity: "healable", message, ...spot });
-      return size;
+      return end;
     }
     const lastLost = Math.max(k, next.id - 1);
     this.#damage("log_damaged", name, `${row.reason}${conversionHint(file)}`, offset, [k, lastLost]);
@@ -265,39 +243,36 @@ class LogVerifier {
     return next.offset;
   }
 
-  /** Whether the bad line at the end was a write in progress: it is whole now. */
-  async #heals(file: OpenFile, offset: number): Promise<boolean> {
+  /** Returns true if the bad line at the end was a write in progress, and is intact by now. */
+  async #isWritten({ file }: Segment, byteOffset: number): Promise<boolean> {
     for (const pauseMs of SETTLE_PAUSES_MS) {
       await sleep(pauseMs);
-      const { value: line } = scanLines(file, offset, file.stat().size, TORN_BYTES_MAX).next();
-      const isWhole = line?.terminated === true && isIntact(line.bytes, line.start, line.end);
-      if (!isWhole || lineMarks(line.bytes, line.start, line.end)?.id !== this.#id + 1) continue;
+      const [line] = intactLines(file, byteOffset, file.stat().size);
+      if (line?.offset !== byteOffset || line.id !== this.#id + 1) continue;
       const message = "a writer is at the end of the log; what it adds now was not verified";
-      this.#check.findings.add({ code: "tail_pending", severity: "pending", message, byteOffset: offset });
+      this.#check.findings.add({ code: "tail_pending", severity: "pending", message, byteOffset });
       return true;
     }
     return false;
   }
 
-  /** The next whole line with a higher id, and the highest `durable` behind the bad one. */
-  #nextGood(file: OpenFile, offset: number, size: number): { id: number; offset: number; durable: number } {
-    const found = { id: 0, offset: size, durable: 0 };
-    const witnessEnd = offset + 2 * TORN_BYTES_MAX;
-    for (const line of scanLines(file, offset, size, 2 * TORN_BYTES_MAX)) {
-      if (!line.terminated || !isIntact(line.bytes, line.start, line.end)) continue;
-      const marks = lineMarks(line.bytes, line.start, line.end);
-      if (marks === undefined || marks.id === 0) continue;
-      if (found.id === 0 && marks.id > this.#id) {
-        found.id = marks.id;
-        found.offset = line.offset;
+  /** The next intact line with a higher id, and the highest `durable` after the bad one. */
+  #nextGood({ file, end }: Segment, from: number): { id: number; offset: number; durable: number } {
+    const found = { id: 0, offset: end, durable: 0 };
+    const witnessEnd = from + 2 * LINE_BYTES_MAX;
+    for (const { id, durable, offset } of intactLines(file, from, end)) {
+      if (id === 0) continue;
+      if (found.id === 0 && id > this.#id) {
+        found.id = id;
+        found.offset = offset;
       }
-      found.durable = Math.max(found.durable, marks.durable);
-      if (found.id > 0 && (found.durable > this.#id || line.offset > witnessEnd)) break;
+      found.durable = Math.max(found.durable, durable);
+      if (found.id > 0 && (found.durable > this.#id || offset > witnessEnd)) break;
     }
     return found;
   }
 
-  /** A log that does not begin with event 1 was pruned, and then an event tells of it. */
+  /** Reports a log that does not begin with event 1, unless an event records that it was pruned. */
   #unexplained(): void {
     const [first = 1] = this.#check.segments;
     if (first <= Math.max(1, this.#check.expected.prunedTo)) return;

@@ -5,7 +5,6 @@ import { crc32 } from "node:zlib";
 import { limits } from "../../../mod.ts";
 import { DamagedLine, type LinePage, readLinePage } from "../../../src/fs/lines/pages.ts";
 import { idOf, transcriptMarks } from "../../../src/fs/lines/codec.ts";
-import { TORN_BYTES_MAX } from "../../../src/fs/log/tail_table.ts";
 import type { SortedLines } from "../../../src/fs/lines/search.ts";
 import { fileOf, joined } from "./bytes_file.ts";
 import { eventJson, lineOf, saidJson, seqOf } from "../log/log_lines.ts";
@@ -17,7 +16,6 @@ function pagesOf(bytes: Uint8Array, next: number, readMax?: number): SortedLines
     end: bytes.length,
     first: 1,
     next,
-    lineBytesMax: TORN_BYTES_MAX,
     numberOf: idOf,
     countOf: () => 1,
   };

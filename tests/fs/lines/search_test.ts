@@ -4,7 +4,6 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DamagedLine, readLinePage } from "../../../src/fs/lines/pages.ts";
 import type { OpenFile } from "../../../src/fs/disk/file_system.ts";
 import { idOf } from "../../../src/fs/lines/codec.ts";
-import { TORN_BYTES_MAX } from "../../../src/fs/log/tail_table.ts";
 import { findLine, type SortedLines } from "../../../src/fs/lines/search.ts";
 import { Random } from "../../disk/mod.ts";
 import { fileOf, joined } from "./bytes_file.ts";
@@ -44,7 +43,6 @@ function sorted(
     end: bytes.length,
     first,
     next,
-    lineBytesMax: TORN_BYTES_MAX,
     numberOf,
     countOf: () => 1,
   };

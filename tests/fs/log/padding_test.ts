@@ -1,7 +1,7 @@
 // Room ahead of the log: spaces that are written over, and never content.
 
 import { assert, assertEquals } from "@std/assert";
-import { contentSize, Padding, ROOM_BYTES_MAX } from "../../../src/fs/log/padding.ts";
+import { contentSize, Padding, PADDING_BYTES_MAX } from "../../../src/fs/log/padding.ts";
 import { type LogEnd, readLog } from "../../../src/fs/recovery/recover.ts";
 import { Quarantine } from "../../../src/fs/quarantine.ts";
 import { mendTail } from "../../../src/fs/recovery/tail.ts";
@@ -17,14 +17,14 @@ function spaces(count: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(count).fill(0x20);
 }
 
-for (const room of [0, 1, 65_535, 65_536, ROOM_BYTES_MAX]) {
+for (const room of [0, 1, 65_535, 65_536, PADDING_BYTES_MAX]) {
   Deno.test(`contentSize() ends before ${room} bytes of room`, () => {
     assertEquals(contentSize(fileOf(joined(text, spaces(room)))), text.length);
   });
 }
 
 Deno.test("contentSize() takes spaces beyond what room may be for content", () => {
-  const file = fileOf(joined(text, spaces(ROOM_BYTES_MAX + 5)));
+  const file = fileOf(joined(text, spaces(PADDING_BYTES_MAX + 5)));
   assertEquals(contentSize(file), text.length + 5);
 });
 
@@ -33,11 +33,11 @@ Deno.test("contentSize() of an empty file is zero", () => {
 });
 
 Deno.test("Padding.behind() begins small, doubles up to its bound, and gives none to a large batch", () => {
-  const room = new Padding();
-  const sizes = Array.from({ length: 9 }, () => room.behind(300).length);
+  const padding = new Padding();
+  const sizes = Array.from({ length: 9 }, () => padding.after(300).length);
   assertEquals(sizes.slice(0, 3), [4_096, 8_192, 16_384]);
-  assertEquals(sizes.at(-1), ROOM_BYTES_MAX);
-  assertEquals(room.behind(1_000_000).length, 0);
+  assertEquals(sizes.at(-1), PADDING_BYTES_MAX);
+  assertEquals(padding.after(1_000_000).length, 0);
 });
 
 Deno.test("append() leaves room of spaces behind the lines, and writes over it without changing the size", async () => {

@@ -1,4 +1,4 @@
-// Transcripts are synced with one checkpoint in sixteen: a power cut takes the ends that were not, and they come back.
+// Each transcript is synced with one checkpoint in sixteen: a power cut takes ends that were not, and they come back.
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
@@ -55,7 +55,7 @@ function unsyncedOf(place: TestPlace): { row: Row; synced: number; path: string 
   ) => (transcriptSynced?.bytes ?? 0) > 2_000 && transcriptBytes - (transcriptSynced?.bytes ?? 0) > 5_000);
   assert(
     row?.transcriptSynced !== undefined,
-    "the checkpoint counts lines that are not synced behind some that are",
+    "the checkpoint counts unsynced lines after synced ones",
   );
   return { row, synced: row.transcriptSynced.bytes, path: place.transcript(row.workerId) };
 }
@@ -77,7 +77,7 @@ async function cutOff(): Promise<SimulatedDisk> {
   return disk.crash(loseAll);
 }
 
-Deno.test("a checkpoint that is due syncs some transcripts in turn, and says of the others how far", async () => {
+Deno.test("a checkpoint that is due syncs some transcripts in turn, and records how much of the others is synced", async () => {
   const disk = configured({ limits });
   const runtime = await open(disk);
   await talk(runtime, 0, 40);
@@ -116,7 +116,7 @@ Deno.test("Runtime.open() completes the transcripts that a power cut took the en
   await last.close();
 });
 
-Deno.test("Runtime.open() completes transcripts again when it was cut off while it did", async () => {
+Deno.test("Runtime.open() completes transcripts again after a power cut while it did", async () => {
   let after = await cutOff();
   for (let round = 0; round < 3; round++) {
     const again = await open(after);
@@ -143,7 +143,7 @@ diskTest(
   },
 );
 
-diskTest("a checkpoint says nothing of lines as synced that it has not looked at", async (place) => {
+diskTest("a checkpoint records only verified lines as synced", async (place) => {
   const { row, synced, path } = await killed(place);
   blank(path, synced + 10, row.transcriptBytes - 2_000);
   const runtime = await place.open();
@@ -153,7 +153,7 @@ diskTest("a checkpoint says nothing of lines as synced that it has not looked at
   await assertWhole(again, 20);
 });
 
-diskTest("transcript() tells of damage to what was synced as ever", async (place) => {
+diskTest("transcript() reports damage to lines that were synced", async (place) => {
   const { row, synced, path } = await killed(place);
   assert(synced > 2_000);
   blank(path, synced - 100, row.transcriptBytes);
@@ -187,7 +187,7 @@ diskTest(
 );
 
 diskTest(
-  "transcript() gives what was synced and what came back, after a pruning, from the middle too",
+  "transcript() returns synced and completed lines after a pruning",
   async (place) => {
     place.configure({ limits });
     const runtime = await place.open();
@@ -204,7 +204,7 @@ diskTest(
 );
 
 diskTest(
-  "Runtime.open() opens though the log that a transcript lacks is damaged, and reading tells",
+  "Runtime.open() opens if the log that a transcript lacks is damaged, and transcript() throws store_corrupt",
   async (place) => {
     const { row, synced, path } = await killed(place);
     Deno.truncateSync(path, synced);
@@ -226,7 +226,7 @@ diskTest(
   },
 );
 
-diskTest("view(), verify() and backup() know that the ends of transcripts are in the log", async (place) => {
+diskTest("openReadOnly(), verify() and backup() find the ends of transcripts in the log", async (place) => {
   const { row, synced, path } = await killed(place);
   Deno.truncateSync(path, synced + 5);
   const location = { root: place.root, runtimeId: "local" };

@@ -1,4 +1,4 @@
-// What counts as proof in a transcript, and what does not.
+// Lines of a transcript that prove the log lost its end, and those that do not.
 
 import { assertEquals } from "@std/assert";
 import { runtimeLayout } from "../../../src/fs/layout.ts";
@@ -53,7 +53,7 @@ Deno.test("AheadOfLogSearch.inTranscript() takes nothing for proof that may be o
   for (const other of others) assertEquals(foundIn(joined(other, input(6), input(7))), []);
 });
 
-Deno.test("AheadOfLogSearch.inTranscript() finds nothing where it may not look", () => {
+Deno.test("AheadOfLogSearch.inTranscript() finds nothing in a file that cannot be read", () => {
   assertEquals(foundIn(joined(header, input(6)), (disk) => disk.plant.mode(PATH, 0)), []);
   assertEquals(foundIn(header, (disk) => disk.plant.directory(PATH)), []);
 });

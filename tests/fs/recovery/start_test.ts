@@ -2,8 +2,8 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../../mod.ts";
-import type { LogPosition, LogStart } from "../../../src/fs/recovery/recover.ts";
-import { segmentHeader } from "../../../src/fs/log/segments.ts";
+import type { LogStart } from "../../../src/fs/recovery/recover.ts";
+import { type LogPosition, segmentHeader } from "../../../src/fs/log/segments.ts";
 import { eventJson, lineOf, linesOf, segmentOf } from "../log/log_lines.ts";
 import { recover } from "./recovery.ts";
 

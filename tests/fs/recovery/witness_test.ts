@@ -34,7 +34,7 @@ async function say(runtime: Runtime, workerId: string, ...contents: string[]): P
   for (const content of contents) await runtime.worker(workerId).sendInput({ role: "user", content });
 }
 
-/** A disk whose store was killed behind event 6, with all transcripts written: worker `a` said events 4 to 6. */
+/** A disk whose store was killed after event 6, with all transcripts written: worker `a` said events 4 to 6. */
 async function killed(durability = "synced", limits: Record<string, number> = {}): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk();
   configure(disk, durability, limits);
@@ -125,16 +125,16 @@ Deno.test("Runtime.open() keeps the witness when it has to write transcripts whi
   }
 });
 
-Deno.test("Runtime.open() with durability written tells what a power cut took, and keeps what transcripts held", async () => {
+Deno.test("Runtime.open() with durability written reports lost events, and quarantines what transcripts hold of them", async () => {
   const disk = await killed("written");
   const whole = bytesOf(disk, TRANSCRIPT);
   cutLog(disk, 4);
   const { runtime, diagnostics } = await openOn(disk);
-  const [told, ...others] = lost(diagnostics);
-  assertEquals([told?.file, told?.workerId, told?.eventIds], ["workers/a/transcript.jsonl", "a", [5, 6]]);
+  const [found, ...others] = lost(diagnostics);
+  assertEquals([found?.file, found?.workerId, found?.eventIds], ["workers/a/transcript.jsonl", "a", [5, 6]]);
   assertEquals(others, []);
   const kept = [...disk.dump()].filter(([path]) => path.includes("/quarantine/")).map(([, bytes]) => bytes);
-  assertEquals(kept, [whole.slice(told?.byteOffset)]);
+  assertEquals(kept, [whole.slice(found?.byteOffset)]);
   await say(runtime, "a", "again");
   assertEquals(await contentsOf(runtime, "a"), ["one", "again"]);
   await runtime.close();
@@ -180,7 +180,7 @@ Deno.test("Runtime.open() with durability written throws store_corrupt for what 
   assertEquals((await refusal(left)).details.eventIds, [5, 6]);
 });
 
-Deno.test("Runtime.open() looks at no transcript after a close in good order", async () => {
+Deno.test("Runtime.open() reads no transcript after a clean close", async () => {
   const disk = await killed();
   const { runtime } = await openOn(disk);
   await runtime.close();
@@ -211,7 +211,7 @@ Deno.test("verify() and repair() find and give up what only a transcript holds",
   await runtime.close();
 });
 
-Deno.test("verify() takes what a power cut took with durability written for no damage", async () => {
+Deno.test("verify() reports no damage for events that a power cut took with durability written", async () => {
   const disk = await killed("written");
   cutLog(disk, 4);
   const report = await verify({ root: ROOT, runtimeId: "t" }, { fileSystem: disk });

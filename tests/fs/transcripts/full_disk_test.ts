@@ -1,4 +1,4 @@
-// Transcripts behind a disk that fails them: acknowledged lines are never lost, and are read meanwhile.
+// Transcripts on a failing disk: acknowledged lines are never lost, and can be read meanwhile.
 
 import { assert, assertEquals } from "@std/assert";
 import { type CallHook, SimulatedDisk } from "../../disk/mod.ts";
@@ -81,8 +81,8 @@ Deno.test("transcript() is whole, and all of it on disk later, after a write to 
   disk.onCall = undefined;
   await speak(runtime, "a", ["three"]);
   assertEquals(await contentsOf(runtime, "a"), ["one", "two", "three"]);
-  const told = codesOf(runtime);
-  assert(told.includes("projection_failed") || told.includes("transcript_rebuilt"), told.join());
+  const codes = codesOf(runtime);
+  assert(codes.includes("projection_failed") || codes.includes("transcript_rebuilt"), codes.join());
   await runtime.close();
   assertEquals(new TextDecoder().decode(disk.peek(transcript)).includes('"three"'), true);
   const again = await open(disk.attach());

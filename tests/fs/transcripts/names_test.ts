@@ -1,5 +1,5 @@
-// The name of a transcript: who rebuilt it may have been killed before the name was on the device, and then a power
-// cut brings the file of before back.
+// Names of transcripts: a process that rebuilt one may have been killed before the name was on the device. A power cut
+// then restores the previous file.
 
 import { assert, assertEquals } from "@std/assert";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
@@ -10,7 +10,7 @@ const directory = `${HOME}/workers/a`;
 const transcript = `${directory}/transcript.jsonl`;
 const said = Array.from({ length: 12 }, (_, index) => `${index} ${"x".repeat(900)}`);
 
-/** A store of several segments, and two checkpoints behind most of them. */
+/** A store of several segments, most of them before the older of two checkpoints. */
 async function filled(): Promise<SimulatedDisk> {
   const disk = configured({ limits: { segmentBytes: 4_096, checkpointBytes: 4_096 } });
   const runtime = await open(disk);
@@ -45,7 +45,7 @@ async function afterPowerCut(disk: SimulatedDisk): Promise<{ contents: string[];
   return { contents, codes };
 }
 
-Deno.test("a checkpoint makes the name of a transcript last that the process before had rebuilt", async () => {
+Deno.test("a checkpoint syncs the name of a transcript that the previous process rebuilt", async () => {
   const disk = await rebuiltAndKilled();
   const runtime = await open(disk);
   await speak(runtime, "a", ["one more"]);
@@ -55,7 +55,7 @@ Deno.test("a checkpoint makes the name of a transcript last that the process bef
   assert(!codes.includes("transcript_rebuilt"), "the file that the checkpoint counts is there");
 });
 
-Deno.test("prune() makes transcripts last that nobody has touched, before what they came from goes", async () => {
+Deno.test("prune() syncs transcripts that were not used yet before it deletes the segments they came from", async () => {
   const disk = await rebuiltAndKilled();
   const runtime = await open(disk);
   const { events } = await runtime.prune({ dryRun: false });
@@ -75,7 +75,7 @@ Deno.test("prune() keeps the events that a transcript must be rebuilt from, and 
   assertEquals((await afterPowerCut(disk)).contents, said);
 });
 
-Deno.test("a transcript that was rebuilt lasts, its directory too, when that had been removed", async () => {
+Deno.test("a rebuilt transcript is durable, including its directory if that was missing", async () => {
   const disk = await filled();
   disk.remove(transcript);
   for (const { name } of disk.list(directory)) disk.remove(`${directory}/${name}`);

@@ -1,4 +1,4 @@
-// Files of one worker that cannot be written: reported, and no reason to stop for anybody else.
+// Files of one worker that cannot be written: reported, without effect on other workers.
 
 import { assert, assertEquals } from "@std/assert";
 import type { Runtime } from "../../../mod.ts";
@@ -56,8 +56,8 @@ for (const code of ["EACCES", "EIO", "EISDIR", "ENOSPC"] as const) {
       await runtime.prune({ dryRun: false });
       assertEquals(await contentsOf(runtime, "good"), ["one", ...long, ...long, ...long]);
       await runtime.close();
-      const told = runtime.diagnostics().items;
-      assert(told.length > 0 && told.every(({ workerId }) => workerId === "bad"), JSON.stringify(told));
+      const found = runtime.diagnostics().items;
+      assert(found.length > 0 && found.every(({ workerId }) => workerId === "bad"), JSON.stringify(found));
       assertEquals(checkpointOf(disk), runtime.lastEventId);
       const wanted = ["one", ...long, ...long, ...long];
       // Sound again, at once or after a power cut: nothing of either worker is lost.
@@ -103,9 +103,9 @@ diskTest("flush() and close() go on beside a directory in the place of a transcr
   await speak(runtime, "bad", ["one"]);
   await speak(runtime, "good", ["one"]);
   await runtime.flush();
-  const told = runtime.diagnostics().items.map(({ code, workerId }) => `${code} ${workerId}`);
+  const found = runtime.diagnostics().items.map(({ code, workerId }) => `${code} ${workerId}`);
   // The directory is moved to salvage/.
-  assertEquals(told, ["transcript_rebuilt bad"]);
+  assertEquals(found, ["transcript_rebuilt bad"]);
   await runtime.close();
   assertEquals(JSON.parse(Deno.readTextFileSync(place.layout.checkpoint)).through, runtime.lastEventId);
   const again = await place.open();

@@ -149,7 +149,7 @@ diskTest("transcript() forgets the newest page of a transcript that is found dam
   assertEquals(await newest(runtime), contents.slice(-50));
 });
 
-Deno.test("transcript() gives the newest page of lines that wait for a full disk, and of those behind them", async () => {
+Deno.test("transcript() returns the newest page of lines that wait for a full disk, and of later ones", async () => {
   const disk = new SimulatedDisk();
   const runtime = await open(disk);
   await speak(runtime, "a", ["one"]);

@@ -1,4 +1,4 @@
-// Transcripts: whatever happens to one is healed from the log, or told; never wrong, and never another's affair.
+// Transcripts: damage is repaired from the log or reported, and never affects another worker.
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
@@ -37,7 +37,7 @@ interface Damage {
 
 const middle = (path: string): number => Deno.statSync(path).size >> 1;
 
-/** What is healed, and told with `transcript_rebuilt`. */
+/** Damage that is repaired and reported as `transcript_rebuilt`. */
 const damages: readonly Damage[] = [
   { name: "is missing", apply: (path) => Deno.removeSync(path) },
   {
@@ -60,13 +60,13 @@ const damages: readonly Damage[] = [
 ];
 
 for (const { name, apply } of damages) {
-  diskTest(`transcript() heals a transcript that ${name}`, async (place) => {
+  diskTest(`transcript() repairs a transcript that ${name}`, async (place) => {
     await closed(place);
     const before = Deno.readFileSync(place.transcript("a"));
     apply(place.transcript("a"));
     const runtime = await place.open();
     assertEquals(await contentsOf(runtime, "b"), contents);
-    assertEquals(codesOf(runtime), [], "the other one is read without a word");
+    assertEquals(codesOf(runtime), [], "the other one is read without a diagnostic");
     assertEquals(await contentsOf(runtime, "a"), all);
     const found = diagnosticOf(runtime, "transcript_rebuilt");
     assertEquals([found.workerId, found.file], ["a", "workers/a/transcript.jsonl"]);
@@ -87,7 +87,7 @@ diskTest("transcript() keeps what was damaged in quarantine", async (place) => {
   assertEquals(Deno.readFileSync(join(place.layout.quarantine, name)), damaged);
 });
 
-diskTest("transcript() cuts off bytes that somebody put behind a transcript", async (place) => {
+diskTest("transcript() truncates foreign bytes after the end of a transcript", async (place) => {
   await closed(place);
   const before = Deno.readFileSync(place.transcript("a"));
   appendTo(place.transcript("a"), "foreign bytes\n");
@@ -102,7 +102,7 @@ diskTest("transcript() cuts off bytes that somebody put behind a transcript", as
 });
 
 diskTest(
-  "append() goes on while a transcript is damaged, and what it adds is there after healing",
+  "append() continues while a transcript is damaged, and its entries are there after the repair",
   async (place) => {
     await closed(place);
     flipBit(place.transcript("a"), middle(place.transcript("a")));
@@ -116,7 +116,7 @@ diskTest(
   },
 );
 
-diskTest("transcript() heals a transcript that was damaged while the store is open", async (place) => {
+diskTest("transcript() repairs a transcript that was damaged while the store is open", async (place) => {
   await closed(place);
   const runtime = await place.open();
   await contentsOf(runtime, "a");
@@ -140,7 +140,7 @@ diskTest("transcript() gives all readers the whole while it is rebuilt, and rebu
 });
 
 diskTest(
-  "transcript() throws store_corrupt when the log it would be healed from is damaged too",
+  "transcript() throws store_corrupt when the log is damaged too",
   async (place) => {
     await closed(place);
     flipBit(place.transcript("a"), middle(place.transcript("a")));

@@ -1,4 +1,4 @@
-// Projections: for people and tools; a bad one is set aside, told and written anew.
+// Projections: a bad one is reported and written again.
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
@@ -91,7 +91,7 @@ for (const name of files) {
       Deno.writeFileSync(path, sealedBytes('{"format":"x","version":1,"runtimeId":"local"}')),
   };
   for (const [how, apply] of Object.entries(damages)) {
-    diskTest(`flush() writes ${name} anew when it is ${how}`, async (place) => {
+    diskTest(`flush() rewrites ${name} when it is ${how}`, async (place) => {
       await closed(place);
       const before = read(place, name);
       apply(place.path(name));
@@ -115,7 +115,7 @@ for (const name of files) {
   }
 }
 
-diskTest("flush() writes projections anew that are not current, and keeps no copy", async (place) => {
+diskTest("flush() rewrites projections that are not current, and keeps no copy", async (place) => {
   await closed(place);
   const old = Deno.readFileSync(place.path("workers/a/state.json"));
   const second = await place.open();
@@ -130,7 +130,7 @@ diskTest("flush() writes projections anew that are not current, and keeps no cop
 });
 
 diskTest(
-  "flush() tells of a projection that cannot be written, and goes on with the others",
+  "flush() reports a projection that cannot be written, and writes the others",
   async (place) => {
     await closed(place);
     Deno.removeSync(place.path("workers/a/state.json"));
@@ -165,7 +165,7 @@ diskTest(
 );
 
 diskTest(
-  "flush() writes all files of all workers anew when the directory of workers is missing",
+  "flush() rewrites all files of all workers when the directory of workers is missing",
   async (place) => {
     await closed(place);
     Deno.removeSync(place.path("workers"), { recursive: true });

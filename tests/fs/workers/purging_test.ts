@@ -21,7 +21,7 @@ diskTest("purge() removes the worker's directory", async (place) => {
   assertEquals(codesOf(again), []);
 });
 
-diskTest("purge() leaves files that are none of the store's, and tells", async (place) => {
+diskTest("purge() leaves and reports files that are not the store's", async (place) => {
   const runtime = await place.open();
   await speak(runtime, "a", ["one"]);
   await runtime.flush();
@@ -46,7 +46,7 @@ diskTest("purge() leaves a link in the place of the directory, and what it leads
 });
 
 diskTest(
-  "createWorker() with the id of a purged worker begins an empty transcript, also when healed",
+  "createWorker() with the id of a purged worker begins an empty transcript, also after a repair",
   async (place) => {
     const runtime = await place.open();
     await speak(runtime, "a", ["old one", "old two"]);
@@ -109,7 +109,7 @@ diskTest(
 /** A disk that completes a rename when the directory has just been listed. */
 class RacingDisk extends DenoFileSystem {
   #pending: (() => void) | undefined;
-  /** The name that a rename to is held back. */
+  /** Renames to this name are delayed. */
   held = "";
   /** Resolves when one is. */
   readonly reached: PromiseWithResolvers<void> = Promise.withResolvers();

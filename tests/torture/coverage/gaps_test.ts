@@ -2,12 +2,13 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { isRuntimeError, type Runtime, RuntimeError } from "../../../mod.ts";
-import { lineMarks, sealedBytes, transcriptSpan } from "../../../src/fs/lines/codec.ts";
+import { LINE_BYTES_MAX, lineMarks, sealedBytes, transcriptSpan } from "../../../src/fs/lines/codec.ts";
 import { parseObject } from "../../../src/fs/lines/sealed.ts";
 import { segmentHeader } from "../../../src/fs/log/segments.ts";
 import { findLine } from "../../../src/fs/lines/search.ts";
 import { failAt, SimulatedDisk } from "../../disk/mod.ts";
 import { allEvents, transcript } from "../kit/readings.ts";
+import { fileOf } from "../../fs/lines/bytes_file.ts";
 import { HOME, openOn, smallConfig } from "../kit/opened.ts";
 
 const encoder = new TextEncoder();
@@ -107,28 +108,13 @@ Deno.test("Runtime.open() finds no witness in an intact line that does not say w
 });
 
 Deno.test("findLine() gives nothing where a line is none, or longer than a line may be", () => {
-  const bytes = new Uint8Array(60_000).fill(0x61);
-  bytes[99] = bytes[59_999] = 0x0a;
-  const file = {
-    read: (target: Uint8Array, position: number) => {
-      const part = bytes.subarray(position, position + target.length);
-      target.set(part);
-      return part.length;
-    },
-    size: () => bytes.length,
-    stat: () => ({ kind: "file", size: bytes.length, links: 1 }) as const,
-    identity: () => ({ kind: "file", device: 0, inode: 0, modifiedMs: NaN, changedMs: 0 }) as const,
-    close: () => {},
-    write: () => 0,
-    truncate: () => {},
-    syncDataNow: () => {},
-    syncData: () => Promise.resolve(),
-    sync: () => Promise.resolve(),
-  };
-  const numberOf = (_: Uint8Array, start: number): number => start === 0 ? 1 : 0;
-  const lines = { file, start: 0, end: bytes.length, first: 1, next: 3, numberOf, countOf: () => 1 };
-  assertEquals(findLine({ ...lines, lineBytesMax: 100_000 }, 2), undefined);
-  assertEquals(findLine({ ...lines, lineBytesMax: 1_000 }, 2), undefined);
+  for (const size of [60_000, 3 * LINE_BYTES_MAX]) {
+    const bytes = new Uint8Array(size).fill(0x61);
+    bytes[99] = bytes[size - 1] = 0x0a;
+    const numberOf = (_: Uint8Array, start: number): number => start === 0 ? 1 : 0;
+    const lines = { file: fileOf(bytes), start: 0, end: size, first: 1, next: 3, numberOf, countOf: () => 1 };
+    assertEquals(findLine(lines, 2), undefined);
+  }
 });
 
 Deno.test("transcriptSpan() gives nothing for a line that ends in the worker's id", () => {

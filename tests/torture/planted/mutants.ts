@@ -186,8 +186,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a checkpoint counts a transcript whose sync failed",
-    file: "fs/transcripts/transcript.ts",
-    find: "isSame && transcript.bytes === undefined || ",
+    file: "fs/transcripts/state.ts",
+    find: 'current?.state.kind === "lost" || ',
     replace: "",
     first: ["faults"],
     share: 0.5,
@@ -195,8 +195,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint forgets the entries that wait",
     file: "fs/transcripts/transcript.ts",
-    find: "    transcriptLength: transcript.entries + transcript.waiting.entries,",
-    replace: "    transcriptLength: transcript.entries,",
+    find: "      transcriptLength: state.entries + waiting.entries,",
+    replace: "      transcriptLength: state.entries,",
     first: ["model"],
     share: 0.2,
   },
@@ -279,9 +279,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "the name of a transcript that is found counts as synced",
-    file: "fs/transcripts/transcripts.ts",
-    find: "      nameUnsynced: true,\n",
-    replace: "      nameUnsynced: false,\n",
+    file: "fs/transcripts/transcript.ts",
+    find: "  #nameUnsynced = true;\n",
+    replace: "  #nameUnsynced = false;\n",
     first: ["recovery-crashes"],
   },
   {
@@ -314,8 +314,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "an event may carry any id",
-    file: "fs/recovery/recover.ts",
-    find: "marks.id !== cursor.id + 1 || marks.durable >= marks.id",
+    file: "fs/log/scan.ts",
+    find: "marks.id !== lastEventId + 1 || marks.durable >= marks.id",
     replace: "marks.durable >= marks.id",
     first: ["corruption"],
   },

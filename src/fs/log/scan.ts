@@ -1,0 +1,164 @@
+/**
+ * Scans the log: yields the lines of its events in order, each checked, and
+ * says where it stopped and why. Every reader of the log is a filter over it.
+ *
+ * @module
+ */
+import { closeQuietly } from "../disk/files.ts";
+import { storeFault } from "../disk/faults.ts";
+import type { OpenFile } from "../disk/file_system.ts";
+import { LINE_BYTES_MAX, lineMarks } from "../lines/codec.ts";
+import { isWhole, scanLines } from "../lines/scanner.ts";
+import { type LogPlace, type LogPosition, openSegment, type Segment } from "./segments.ts";
+
+/** A line of an event, in a buffer that the next step may overwrite. */
+export interface LogLine {
+  /** The event's id. */
+  readonly id: number;
+  /** The highest event known to be synced. */
+  readonly durable: number;
+  /** The buffer. */
+  readonly bytes: Uint8Array;
+  /** Start of the line in the buffer. */
+  readonly start: number;
+  /** End of the line in the buffer, before its newline. */
+  readonly end: number;
+  /** Byte offset of the line in its segment. */
+  readonly offset: number;
+  /** Byte offset after its newline. */
+  readonly endOffset: number;
+}
+
+/** Where a scan stopped, and why. */
+export interface ScanStop {
+  /**
+   * - `through`: the last event wanted was read.
+   * - `end`: the log ends.
+   * - `line`: the next line is not intact, or not that of the next event.
+   * - `header`: the header of the segment is not intact.
+   * - `gap`: the segment does not begin with the next event.
+   */
+  readonly reason: "through" | "end" | "line" | "header" | "gap";
+  /** First event id of the segment; 0 if there is none. */
+  readonly segment: number;
+  /** Byte offset after the last good line of the segment. */
+  readonly offset: number;
+  /** Byte offset at which the content of the segment ends. */
+  readonly end: number;
+  /** Bytes of padding after the content. */
+  readonly paddingBytes: number;
+}
+
+/** The part of a log to scan. */
+export interface ScanRange {
+  /** First event ids of the segments, in order. */
+  readonly segments: readonly number[];
+  /** The scan begins with the segment of the event after this one, or after `position`. */
+  readonly after: number;
+  /** Position of event `after`. @default the scan begins at the start of its segment */
+  readonly position?: LogPosition | undefined;
+  /** The last event to read. @default the log is read to its end */
+  readonly through?: number | undefined;
+}
+
+/** Steps of a scan that a reader replaces. */
+export interface ScanHooks {
+  /** Opens a segment. @default {@linkcode openSegment} */
+  readonly open?: ((first: number) => Segment) | undefined;
+  /** Checks a segment before its lines are read; returns false if its header is not intact. */
+  readonly check?: ((segment: Segment) => boolean) | undefined;
+}
+
+/** A scan of the log. Iterating it reads the log; `stop` is valid after the last line. */
+export class LogScan implements Iterable<LogLine> {
+  /** Where it stopped, and why. */
+  stop: ScanStop = { reason: "end", segment: 0, offset: 0, end: 0, paddingBytes: 0 };
+  /** The last event read, or passed over. */
+  lastEventId = 0;
+  readonly #place: LogPlace;
+  readonly #range: ScanRange;
+  readonly #hooks: ScanHooks;
+
+  /** A scan that has read nothing yet. */
+  constructor(place: LogPlace, range: ScanRange, hooks: ScanHooks = {}) {
+    this.#place = place;
+    this.#range = range;
+    this.#hooks = hooks;
+  }
+
+  /** Reads the lines. Throws {@linkcode storeFault}s and what the hooks throw. */
+  *[Symbol.iterator](): Generator<LogLine, void, void> {
+    const { segments, after, position, through = Infinity } = this.#range;
+    const { open = (first: number) => openSegment(this.#place, first), check } = this.#hooks;
+    const at = position?.segment ?? after + 1;
+    const remaining = segments.slice(Math.max(0, segments.findLastIndex((segment) => segment <= at)));
+    this.lastEventId = position === undefined ? (remaining[0] ?? 1) - 1 : after;
+    let durable = this.lastEventId;
+    for (const first of remaining) {
+      if (first > through) return;
+      const isFirst = first === remaining[0];
+      if (!isFirst && first !== this.lastEventId + 1) return this.#stopAt("gap", first);
+      const segment = open(first);
+      try {
+        if (check?.(segment) === false) return this.#stopIn("header", segment, 0);
+        // A segment is created only after all events before it are synced.
+        durable = Math.max(durable, first - 1);
+        let offset = isFirst && position !== undefined ? position.offset : segment.start;
+        for (const line of scanSegment(segment, offset, this.lastEventId, durable)) {
+          ({ durable, endOffset: offset, id: this.lastEventId } = line);
+          yield line;
+          if (line.id === through) return this.#stopIn("through", segment, offset);
+        }
+        const isBad = offset < segment.end;
+        this.#stopIn(isBad ? "line" : "end", segment, offset);
+        if (isBad) return;
+      } catch (error) {
+        throw storeFault(error, "read", segment.path);
+      } finally {
+        closeQuietly(segment.file);
+      }
+    }
+  }
+
+  #stopIn(reason: ScanStop["reason"], segment: Segment, offset: number): void {
+    const { first, end, paddingBytes } = segment;
+    this.stop = { reason, segment: first, offset, end, paddingBytes };
+  }
+
+  #stopAt(reason: ScanStop["reason"], segment: number): void {
+    this.stop = { reason, segment, offset: 0, end: 0, paddingBytes: 0 };
+  }
+}
+
+/**
+ * The good lines of a segment from an offset on, at which the event after
+ * `after` is expected: each intact, and the next one. Ends before the first
+ * other line, or with the content of the segment.
+ */
+export function* scanSegment(
+  segment: Segment,
+  offset: number,
+  after: number,
+  durableBefore: number = segment.first - 1,
+): Generator<LogLine, void, void> {
+  let lastEventId = after;
+  let durable = durableBefore;
+  for (const line of scanLines(segment.file, offset, segment.end)) {
+    const { bytes, start, end, offset, endOffset } = line;
+    const marks = isWhole(line) ? lineMarks(bytes, start, end) : undefined;
+    if (marks === undefined || marks.id !== lastEventId + 1 || marks.durable >= marks.id) return;
+    const { id } = marks;
+    lastEventId = id;
+    if (marks.durable > durable) durable = marks.durable;
+    yield { id, durable, bytes, start, end, offset, endOffset };
+  }
+}
+
+/** The intact lines of events in a part of a file that may be damaged, in any order; each has its own `durable`. */
+export function* intactLines(file: OpenFile, from: number, to: number): Generator<LogLine, void, void> {
+  for (const line of scanLines(file, from, to, 2 * LINE_BYTES_MAX)) {
+    const { bytes, start, end, offset, endOffset } = line;
+    const marks = isWhole(line) ? lineMarks(bytes, start, end) : undefined;
+    if (marks !== undefined) yield { ...marks, bytes, start, end, offset, endOffset };
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Verification of transcripts, and their repair from the log.
+ *
+ * @module
+ */
+import type { Notice } from "../../core/diagnostics.ts";
+import type { RuntimeError } from "../../core/errors.ts";
+import { plainLines } from "../../core/json.ts";
+import { replaceInStore } from "../aside.ts";
+import { readBytes, withFile } from "../disk/files.ts";
+import { corrupt, isNotFound } from "../disk/faults.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import { nameOf, type RuntimeLayout } from "../layout.ts";
+import { idOf } from "../lines/codec.ts";
+import { DamagedLine } from "../lines/pages.ts";
+import { isWhole, scanLines } from "../lines/scanner.ts";
+import { WorkerLines } from "../lines/worker_lines.ts";
+import type { DurableLog } from "../log/pages.ts";
+import { endOf } from "../log/segment_ends.ts";
+import { logTranscriptLines } from "../log/transcript_lines.ts";
+import {
+  checkTranscript,
+  hasTranscriptHeader,
+  transcriptHeader,
+  transcriptHeaderBytes,
+  type TranscriptOwner,
+} from "./file.ts";
+import { NOTHING, type TranscriptExtent } from "./length.ts";
+import type { Ready, TranscriptState, Unproven, Unverified } from "./state.ts";
+
+const CHUNK_BYTES = 1_048_576;
+
+/** The intact part of a transcript. */
+export interface WholeExtent extends TranscriptExtent {
+  /** The event in its last line, or the one that created the worker. */
+  readonly lastEventId: number;
+}
+
+/**
+ * Extends a `known` part of a file by the lines that follow it: each intact,
+ * its owner's, and the next one. Stops at byte `end` and before event `before`.
+ * Throws `DamagedLine` if the known part is not there.
+ */
+export function wholeExtent(
+  file: OpenFile,
+  owner: TranscriptOwner,
+  known: TranscriptExtent,
+  end: number,
+  before: number = Infinity,
+): WholeExtent {
+  let lastEventId = owner.createdEventId;
+  let { bytes, entries } = known;
+  if (bytes > 0) lastEventId = checkTranscript(file, owner, bytes, entries);
+  else if (hasTranscriptHeader(file, owner)) bytes = transcriptHeaderBytes(owner);
+  else return { ...NOTHING, lastEventId };
+  const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
+  for (const line of scanLines(file, bytes, end)) {
+    const isNext = isWhole(line) &&
+      own.read(line.bytes, line.start, line.end) && own.seq === entries + 1 &&
+      idOf(line.bytes, line.start) < before;
+    if (!isNext) break;
+    bytes = line.endOffset;
+    entries += own.count;
+    lastEventId = idOf(line.bytes, line.start);
+  }
+  return { bytes, entries, lastEventId };
+}
+
+/** Throws `DamagedLine` unless a file is the owner's and is right up to the end that its state has. */
+export function verifyTranscript(
+  file: OpenFile,
+  owner: TranscriptOwner,
+  state: Unproven | Unverified | Ready,
+): void {
+  const { bytes, entries } = state;
+  if (state.kind === "unproven") {
+    const whole = wholeExtent(file, owner, state.synced, bytes);
+    if (whole.bytes < bytes || whole.entries !== entries) throw new DamagedLine(whole.bytes);
+    return;
+  }
+  const { size } = file.stat();
+  if (size < bytes) throw new DamagedLine(size);
+  checkTranscript(file, owner, bytes, entries);
+  if (state.mark !== undefined && endOf(file, bytes).mark !== state.mark) throw new DamagedLine(bytes);
+}
+
+/** The intact part of a file that lost its end; `undefined` if it did not, or lost synced lines, or cannot be read. */
+export function partLeft(
+  fs: FileSystem,
+  owner: TranscriptOwner,
+  path: string,
+  { bytes, entries, synced }: Unproven,
+): WholeExtent | undefined {
+  try {
+    return withFile(fs, path, "read", (file) => {
+      try {
+        checkTranscript(file, owner, bytes, entries);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof DamagedLine)) throw error;
+        return wholeExtent(file, owner, synced, bytes);
+      }
+    });
+  } catch (error) {
+    if (isNotFound(error) && synced.bytes === 0) return { ...NOTHING, lastEventId: owner.createdEventId };
+    // The first use reports the damage.
+    return undefined;
+  }
+}
+
+/**
+ * Rebuilds the file of a transcript from the log, with `wanted` entries at
+ * least. Where the log was pruned past the worker's creation, the entries of
+ * earlier events are taken from the file. Throws `store_corrupt` if it is not
+ * known how much of that was `synced`, if the log is damaged too, and if
+ * entries are missing.
+ */
+export async function rebuildTranscript(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  owner: TranscriptOwner,
+  path: string,
+  log: DurableLog,
+  synced: TranscriptExtent | undefined,
+  wanted: number,
+): Promise<TranscriptExtent> {
+  if (synced === undefined) assertRebuildable(layout, owner, path, log);
+  const firstKept = log.segments[0] ?? 1;
+  const workerIdJson = plainLines(JSON.stringify(owner.workerId));
+  const missing = (entry: number) => {
+    assertRebuildable(layout, owner, path, log);
+    return corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
+  };
+  let entries = 0;
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    entries = 0;
+    yield transcriptHeader(owner);
+    let after = owner.createdEventId;
+    if (owner.createdEventId < firstKept) {
+      const whole = wholeOf(fs, owner, path, firstKept);
+      yield* linesTo(fs, owner, path, whole.bytes);
+      ({ entries, lastEventId: after } = whole);
+    }
+    for await (const line of logTranscriptLines(fs, layout, owner.runtimeId, log, after)) {
+      if (line.workerIdJson !== workerIdJson) continue;
+      if (line.seq !== entries + 1) throw missing(entries + 1);
+      entries += line.count;
+      yield line.bytes.slice(line.start, line.end);
+    }
+    if (entries < wanted) throw missing(entries + 1);
+  }
+  const bytes = await replaceInStore(fs, layout, path, chunks, { durable: true });
+  return { bytes, entries };
+}
+
+/** Throws `store_corrupt` if the log was pruned past the worker's creation, so that nothing can be rebuilt. */
+export function assertRebuildable(
+  layout: RuntimeLayout,
+  owner: TranscriptOwner,
+  path: string,
+  log: DurableLog,
+): void {
+  const firstKept = log.segments[0] ?? 1;
+  if (owner.createdEventId >= firstKept) return;
+  throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be rebuilt from was pruned", {
+    eventIds: [owner.createdEventId, firstKept - 1],
+  });
+}
+
+function wholeOf(fs: FileSystem, owner: TranscriptOwner, path: string, before: number): WholeExtent {
+  try {
+    return withFile(fs, path, "read", (file) => wholeExtent(file, owner, NOTHING, Infinity, before));
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return { ...NOTHING, lastEventId: owner.createdEventId };
+  }
+}
+
+/** The lines of a file up to a byte, in chunks. */
+function* linesTo(fs: FileSystem, owner: TranscriptOwner, path: string, end: number): Generator<Uint8Array> {
+  for (let at = transcriptHeaderBytes(owner); at < end; at += CHUNK_BYTES) {
+    yield withFile(fs, path, "read", (file) => readBytes(file, at, Math.min(CHUNK_BYTES, end - at)));
+  }
+}
+
+/** Returns whether an error means that a file is not the transcript that it should be. */
+export function isDamage(error: unknown, { code }: RuntimeError): boolean {
+  return error instanceof DamagedLine || isNotFound(error) || code === "store_corrupt";
+}
+
+/** Returns whether only unsynced lines are missing, which is no damage: the log has them. */
+export function isPowerLoss(state: TranscriptState, error: unknown): boolean {
+  if (state.kind !== "unproven") return false;
+  const { synced: { bytes } } = state;
+  return error instanceof DamagedLine ? error.byteOffset >= bytes : bytes === 0 && isNotFound(error);
+}
+
+/** Notice that a transcript is rebuilt. */
+export function rebuildNotice(workerId: string, file: string, error: unknown, powerLoss: boolean): Notice {
+  const isLine = error instanceof DamagedLine;
+  const text = error instanceof Error ? error.message : String(error);
+  const why = powerLoss ? "a power cut took lines that were not synced" : isLine ? "it is damaged" : text;
+  return {
+    code: powerLoss ? "transcript_completed" : "transcript_rebuilt",
+    severity: powerLoss ? "info" : "warning",
+    message: `Transcript of ${JSON.stringify(workerId)} is rebuilt from the log: ${why}`,
+    workerId,
+    file,
+    ...(isLine ? { byteOffset: error.byteOffset } : {}),
+  };
+}

@@ -1,0 +1,28 @@
+/**
+ * Lengths of transcripts.
+ *
+ * @module
+ */
+
+/** The first part of a transcript's file. */
+export interface TranscriptExtent {
+  /** Bytes, including the header; 0 if not even the header is known to be there. */
+  readonly bytes: number;
+  /** Entries in them. */
+  readonly entries: number;
+}
+
+/** No part of a file. */
+export const NOTHING: TranscriptExtent = Object.freeze({ bytes: 0, entries: 0 });
+
+/** The length of a transcript, as a checkpoint records it. */
+export interface TranscriptLength {
+  /** The event that created the worker. */
+  readonly createdEventId: number;
+  /** Bytes of the file that are right; `undefined` if it must be rebuilt. */
+  readonly transcriptBytes: number | undefined;
+  /** Entries in them. */
+  readonly transcriptLength: number;
+  /** The part that is synced; absent if that is all of it. Lines after it may be missing after a power cut. */
+  readonly transcriptSynced?: TranscriptExtent | undefined;
+}
