@@ -17,7 +17,7 @@
  *   events/0000000000000001.jsonl   the log, in segments named by their first event
  *   overview.json             counts, totals and a row for each worker
  *   workers/<worker>/         worker.json, state.json, usage.json, transcript.jsonl
- *   quarantine/               bytes that were cut off or replaced, bounded
+ *   quarantine/               bytes that were truncated or replaced, bounded
  * ```
  *
  * The log is the only truth; every other file is a projection of it that says
@@ -31,11 +31,11 @@
  *
  * ## Life cycle
  *
- * Opening takes the lock, reads the newest checkpoint and the log behind it,
+ * Opening takes the lock, reads the newest checkpoint and the log after it,
  * and decides by a table whether a bad end is a write that was never
  * acknowledged (kept in quarantine, cut) or damage (`store_corrupt`, nothing
  * is changed). Appending writes all waiting commands together and syncs them
- * once. After a failed write the file is cut back; after a failed sync the
+ * once. After a failed write the file is truncated; after a failed sync the
  * store takes nothing more until it is reopened. Closing writes a checkpoint.
  *
  * ## Reading
@@ -60,11 +60,11 @@
  * was moved, replaced or restored under a running host answers
  * `store_vanished`, and writes nothing more.
  *
- * ## For the people who run it
+ * ## Reading without the lock
  *
- * {@linkcode FsRuntimeSource}, {@linkcode verify} and {@linkcode exportRuntime}
- * take no lock and change nothing; {@linkcode backup}, {@linkcode repair} and
- * {@linkcode importRuntime} write. `./cli` is the same as a command.
+ * {@linkcode FsRuntimeSource} is the source of a `RuntimeReader`, for a runtime
+ * that another program may own. The operator's tools (verify, repair, backup, export and others) are in
+ * `./operate`, and as a command in `./cli`.
  *
  * @example Usage
  * ```ts
@@ -96,14 +96,6 @@ export type {
   OpenFile,
   OpenMode,
 } from "./src/fs/disk/file_system.ts";
-export { backup, type BackupOptions, type BackupReport } from "./src/operate/transfer/backup.ts";
-export { type ExportOptions, exportRuntime } from "./src/operate/transfer/export.ts";
-export type { Finding, FindingCode, FindingSeverity, Verdict } from "./src/operate/verify/finding.ts";
-export { type ImportOptions, type ImportReport, importRuntime } from "./src/operate/transfer/import.ts";
-export { type ListedRuntime, listRuntimes, type RuntimeListing } from "./src/operate/list.ts";
 export type { PendingTail } from "./src/operate/read/follower.ts";
-export type { OperationOptions, OperationProgress, StoreLocation } from "./src/operate/options.ts";
-export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
-export type { RepairStep } from "./src/operate/repair/plan.ts";
-export { verify, type VerifyOptions, type VerifyReport } from "./src/operate/verify/verify.ts";
+export type { StoreLocation } from "./src/operate/options.ts";
 export { FsRuntimeSource, type FsSourceEnvironment } from "./src/operate/read/source.ts";

@@ -5,10 +5,11 @@
  * who each worker is, what state it is in, everything said to it and by it,
  * what it used, and every event that led there.
  *
- * This entry point is the core. It needs no permission and runs in Deno, in
- * Node 20 or later, and in browsers. It comes with the
- * memory store of `./memory-store`; `./fs-store` keeps a runtime on disk and
- * needs `--allow-read` and `--allow-write`.
+ * This entry point is the core, for programs that host a runtime, with the
+ * memory store. It requires no permission and runs in Deno, in Node 20 or
+ * later, and in browsers. `./fs-store` keeps a runtime on disk and requires
+ * `--allow-read` and `--allow-write`; `./operate` and `./cli` are for those
+ * who operate it, `./store` and `./testing` for authors of stores.
  *
  * @example Usage
  * ```ts
@@ -60,7 +61,6 @@ export type {
   CustomEvent,
   EventBase,
   EventEntry,
-  EventRecord,
   RunOutcome,
   RuntimeClosed,
   RuntimeCreated,
@@ -108,49 +108,13 @@ export type {
   WorkerRecord,
   WorkerSpec,
 } from "./src/core/records.ts";
+export type { Receipt, TranscriptReceipt } from "./src/core/receipts.ts";
 export type { FinishOptions, FinishOutcome, Run } from "./src/core/run.ts";
 export { type PruneOptions, Runtime, type RuntimeHealth, type RuntimeOptions } from "./src/core/runtime.ts";
-export type {
-  EndedRun,
-  OpenRun,
-  RuntimeState,
-  StateView,
-  WorkerState,
-  WorkerStatus,
-} from "./src/core/state.ts";
-export type {
-  AppendBatch,
-  AppendResult,
-  LoadedSnapshot,
-  PrunedEvents,
-  PruneEvents,
-  ReadEvents,
-  ReadRange,
-  ReadTranscript,
-  RuntimeStore,
-  Snapshot,
-  SnapshotPart,
-  StoredEvents,
-  StoreHost,
-  StoreInfo,
-  StoreSupports,
-  UnrecordedEvent,
-} from "./src/core/store.ts";
-export type { RuntimeSource, SourceInfo } from "./src/core/source.ts";
+export type { RuntimeSource } from "./src/core/source.ts";
+export type { EndedRun, OpenRun, RuntimeState, WorkerState, WorkerStatus } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
-export type {
-  BeginRunOptions,
-  ReasonOptions,
-  Receipt,
-  TranscriptReceipt,
-  WorkerInput,
-} from "./src/core/worker.ts";
+export type { BeginRunOptions, ReasonOptions, WorkerInput } from "./src/core/worker.ts";
 export { Worker } from "./src/core/worker.ts";
-export type { EventTexts } from "./src/memory/event_texts.ts";
-export {
-  type MemoryRuntime,
-  MemoryRuntimeStore,
-  MemoryStorage,
-  type MemoryStoreOptions,
-} from "./src/memory/memory_store.ts";
+export { MemoryRuntimeStore, type MemoryStoreOptions } from "./src/memory/memory_store.ts";

@@ -1,5 +1,5 @@
 /**
- * Errors for people: what went wrong, and what to do next.
+ * Error messages, with a hint at the next step.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { tone, visible } from "./style.ts";
 
 /** Exit codes. */
 export const exitCodes = {
-  /** All is well. */
+  /** The command succeeded. */
   ok: 0,
-  /** The command could not do what it was asked. */
+  /** The command failed. */
   failed: 1,
-  /** Something is to be mended, and can be without loss. */
+  /** The store can be repaired without loss. */
   healable: 2,
-  /** Acknowledged data is damaged, or opening is refused. */
+  /** Acknowledged data is damaged, or the store cannot be opened. */
   damaged: 3,
 } as const;
 
-/** Tells an error, and gives the exit code for it. */
-export function tellFailure(io: Io, error: unknown, json: boolean): number {
+/** Reports an error and returns the exit code for it. */
+export function reportFailure(io: Io, error: unknown, json: boolean): number {
   const code = isRuntimeError(error) && error.code === "store_corrupt" ? exitCodes.damaged : exitCodes.failed;
   if (json) {
     const details = isRuntimeError(error) ? { code: error.code, details: error.details } : {};
@@ -46,11 +46,11 @@ function hintOf(error: AnyRuntimeError): string | undefined {
     case "store_locked":
       return "stop the program that has it open, or use a reading command: they need no lock";
     case "store_corrupt":
-      return 'the command "verify" shows all damage, "repair" what can be done about it';
+      return 'the command "verify" lists all damage, "repair" the steps of a repair';
     case "store_version":
       return "a newer version of this package";
     case "no_space":
-      return 'free space on the disk; "prune" shows what the store itself can give up';
+      return 'free space on the disk; "prune" lists events of the store that can be deleted';
     case "worker_not_found":
       return 'the command "inspect" lists the workers';
     case "cursor_expired":

@@ -1,11 +1,11 @@
 /**
- * Where the command writes to, and what it knows of the terminal. Asks for no
- * permission: Deno itself says whether NO_COLOR is set.
+ * Output of the command, and properties of the terminal. Requires no permission:
+ * Deno exposes NO_COLOR.
  *
  * @module
  */
 
-/** Input and output of the command; a test may bring its own. */
+/** Output of the command; replaceable for tests. */
 export interface Io {
   /** Writes text to the standard output. */
   out(text: string): void;
@@ -13,19 +13,19 @@ export interface Io {
   outBytes(bytes: Uint8Array): void;
   /** Writes text to the standard error. */
   err(text: string): void;
-  /** Columns that a line may have; Infinity when nobody looks at a terminal. */
+  /** Columns of the terminal; Infinity without one. */
   readonly columns: number;
-  /** Whether the standard output takes colours. */
+  /** True if the standard output shows colours. */
   readonly color: boolean;
-  /** Whether the standard error is a terminal, so that a progress bar makes sense. */
+  /** True if the standard error is a terminal that can show a progress bar. */
   readonly progress: boolean;
   /** The time, in milliseconds since 1970. */
   now(): number;
-  /** Aborts when the command is to end: Ctrl-C. */
+  /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
 }
 
-/** Thrown when nobody reads the output any more; the command ends quietly. */
+/** Thrown when the output is closed; the command ends quietly. */
 export class OutputClosed extends Error {}
 
 const encoder = new TextEncoder();
@@ -39,7 +39,7 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8
   }
 }
 
-/** The real one. Without a signal nothing ends the command before its time. */
+/** Output of this process. Without a signal nothing aborts the command. */
 export function processIo(signal: AbortSignal = new AbortController().signal): Io {
   const isTerminal = Deno.stdout.isTerminal();
   return {
@@ -60,4 +60,9 @@ function columnsOf(): number {
   } catch {
     return 80;
   }
+}
+
+/** Prints the result of a command: as JSON if that was requested, as text otherwise. */
+export function print(io: Io, json: boolean | undefined, value: unknown, text: string): void {
+  io.out(json ? `${JSON.stringify(value, null, 2)}\n` : text);
 }

@@ -1,6 +1,5 @@
 /**
- * The command for the people who run it: look into a store, verify and repair
- * it, take it elsewhere, free space.
+ * The operator's command: inspect, verify, repair, move and shrink a store.
  *
  * ```sh
  * deno run --allow-read=DIR jsr:@yoi/worker-runtime/cli inspect DIR
@@ -18,15 +17,13 @@
  * | `repair`, `prune`, `purge` with `--apply`          | `--allow-write=DIR`                    |
  *
  * Reading commands take no lock, work while a program has the store open, and
- * never change a byte. What changes a store tells by default what it would
- * do, and does it with `--apply`. Every command takes `--json`.
+ * never change a byte. Commands that change a store only report what would
+ * change, unless `--apply` is given. Every command has `--json`.
  *
- * Exit codes: 0 all is well, 1 the command could not do what it was asked, 2
- * something is to be mended and can be without loss, 3 acknowledged data is
- * damaged or opening is refused.
+ * Exit codes: 0 success, 1 failure, 2 the store can be repaired without loss, 3
+ * acknowledged data is damaged or the store cannot be opened.
  *
- * A program of your own can have it as a part, with {@linkcode main}. It runs
- * in Deno.
+ * {@linkcode main} runs the command inside another program. Runs in Deno.
  *
  * @example Usage
  * ```ts

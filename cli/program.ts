@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { locateStore } from "../operate.ts";
 import { backupCommand } from "./commands/backup.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -17,35 +18,45 @@ import { showCommand } from "./commands/show.ts";
 import { transcriptCommand } from "./commands/transcript.ts";
 import { usageCommand } from "./commands/usage.ts";
 import { verifyCommand } from "./commands/verify.ts";
-import { exitCodes, tellFailure } from "./failure.ts";
+
+import { exitCodes, reportFailure } from "./failure.ts";
 import { type Io, OutputClosed } from "./io.ts";
+import type { Options } from "./options.ts";
 
 /** Runs the command; resolves to its exit code. */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
   let code: number = exitCodes.ok;
   const program = makeProgram(io, (run) => async (...values: unknown[]) => {
-    code = await run(...values);
+    // Arguments, options, and the command itself.
+    code = await run(io, values.at(-2) as Parsed, ...values.slice(0, -2));
   });
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return code;
   } catch (error) {
     if (error instanceof OutputClosed) return exitCodes.ok;
-    // Help and version end here too; what there was to say has been said.
+    // Help and version end here, too, and are printed by now.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.failed;
     if (io.signal.aborted) return exitCodes.failed;
-    return tellFailure(io, error, args.includes("--json"));
+    return reportFailure(io, error, args.includes("--json"));
   }
 }
 
-// deno-lint-ignore no-explicit-any -- commander gives arguments and options as they come
-type Run = (...values: any[]) => Promise<number>;
-// deno-lint-ignore no-explicit-any -- see above
-type Wrap = (run: Run) => (...values: any[]) => Promise<void>;
+/** Options that the program itself uses, and those of the commands. */
+type Parsed = Options & { readonly runtime?: string };
+// deno-lint-ignore no-explicit-any -- commander passes arguments as they come
+type Run = (io: Io, options: Parsed, ...args: any[]) => Promise<number>;
+type Action = (run: Run) => (...values: unknown[]) => Promise<void>;
 
-function makeProgram(io: Io, wrap: Wrap): Command {
+/** Runs a command on the store that its first argument names. */
+function onStore(run: Run): Run {
+  return (io, options, directory, ...rest) =>
+    run(io, options, locateStore(directory, options.runtime), ...rest);
+}
+
+function makeProgram(io: Io, action: Action): Command {
   const program = new Command("worker-runtime");
-  // Said here, commander need not ask the environment, which would need a permission.
+  // Without these, commander would read the environment, which requires a permission.
   program.configureOutput({
     writeOut: (text) => io.out(text),
     writeErr: (text) => io.err(text),
@@ -55,95 +66,91 @@ function makeProgram(io: Io, wrap: Wrap): Command {
     getErrHelpWidth: () => Math.min(100, io.columns),
   });
   program.exitOverride()
-    .description("Look into a worker-runtime store, verify and repair it, take it elsewhere, free space.")
+    .description("Inspect, verify, repair, move and shrink a worker-runtime store.")
     .helpCommand(false)
     .addHelpText(
       "after",
       "\nDIR is the root directory of a host, or the directory of one runtime." +
-        "\nExit codes: 0 well, 1 failed, 2 to be mended without loss, 3 damaged.",
+        "\nExit codes: 0 ok, 1 failed, 2 can be repaired without loss, 3 damaged.",
     );
-  reading(program, io, wrap);
-  checking(program, io, wrap);
-  moving(program, io, wrap);
-  freeing(program, io, wrap);
+  addReading(program, action);
+  addChecking(program, action);
+  addMoving(program, action);
+  addFreeing(program, action);
   return program;
 }
 
-/** A command on a store. */
-function onStore(program: Command, name: string, description: string): Command {
+/** A command with the options that every command on a store has. */
+function command(program: Command, name: string, description: string): Command {
   return program.command(name)
     .description(description)
-    .option("-r, --runtime <id>", "which runtime, where DIR holds several")
+    .option("-r, --runtime <id>", "the runtime, if DIR holds several")
     .option("--json", "print JSON");
 }
 
-function reading(program: Command, io: Io, wrap: Wrap): void {
-  onStore(program, "inspect <dir>", "runtimes, overview, workers and sizes")
+function addReading(program: Command, action: Action): void {
+  command(program, "inspect <dir>", "overview of runtimes, workers and sizes")
     .addOption(new Option("--status <status>", "only workers of this status")
       .choices(["running", "stopped", "cancelled"]))
     .option("-n, --limit <count>", "workers to list, the last active first; 0 for all", count, 30)
-    .action(wrap((dir, options) => inspectCommand(io, dir, options)));
-  onStore(program, "show <dir> <worker>", "one worker: record, state, usage")
-    .action(wrap((dir, worker, options) => showCommand(io, dir, worker, options)));
-  paged(onStore(program, "transcript <dir> <worker>", "what was said to a worker and by it"), "entries")
+    .action(action(inspectCommand));
+  command(program, "show <dir> <worker>", "record, state and usage of one worker")
+    .action(action(onStore(showCommand)));
+  paged(command(program, "transcript <dir> <worker>", "the transcript of a worker"), "entries")
     .option("--all", "all entries")
     .option("--full", "long entries in full")
-    .action(wrap((dir, worker, options) => transcriptCommand(io, dir, worker, options)));
-  paged(onStore(program, "events <dir>", "what happened"), "events")
+    .action(action(onStore(transcriptCommand)));
+  paged(command(program, "events <dir>", "the log of events"), "events")
     .option("-w, --worker <id>", "only events of this worker")
-    .option("-f, --follow", "go on with new events as they come")
-    .action(wrap((dir, options) => eventsCommand(io, dir, options)));
-  onStore(program, "usage <dir>", "what work with models took")
+    .option("-f, --follow", "continue with new events")
+    .action(action(onStore(eventsCommand)));
+  command(program, "usage <dir>", "usage of models")
     .addOption(new Option("--by <what>", "only this table").choices(["worker", "model", "day"]))
     .option("-w, --worker <id>", "only of this worker")
     .option("-n, --limit <count>", "workers to list, the costliest first; 0 for all", count, 20)
-    .action(wrap((dir, options) => usageCommand(io, dir, options)));
-  onStore(program, "report <dir>", "a page to read in a browser, all in one file")
-    .option("-o, --output <file>", "where to write it; the standard output otherwise")
-    .option("--force", "replace the file if it is there")
+    .action(action(onStore(usageCommand)));
+  output(command(program, "report <dir>", "a page for a browser, in one file"))
     .option("--entries <count>", "entries of each transcript, the newest", count, 100)
     .option("--workers <count>", "workers with their transcripts, the last active", count, 200)
-    .action(wrap((dir, options) => reportCommand(io, dir, options)));
+    .action(action(onStore(reportCommand)));
 }
 
-function checking(program: Command, io: Io, wrap: Wrap): void {
-  onStore(program, "verify <dir>", "check every line of the log, and every file against it")
-    .action(wrap((dir, options) => verifyCommand(io, dir, options)));
-  onStore(program, "repair <dir>", "what to do about damage; does it with --apply")
-    .option("--apply", "do it")
-    .option("--salvage", "with --apply: also give up events that are damaged, and all behind them")
-    .action(wrap((dir, options) => repairCommand(io, dir, options)));
+function addChecking(program: Command, action: Action): void {
+  command(program, "verify <dir>", "check every line of the log, and every other file against it")
+    .action(action(onStore(verifyCommand)));
+  command(program, "repair <dir>", "list the steps of a repair; --apply performs them")
+    .option("--apply", "repair")
+    .option("--salvage", "with --apply: also delete damaged events and all later ones")
+    .action(action(onStore(repairCommand)));
 }
 
-function moving(program: Command, io: Io, wrap: Wrap): void {
-  onStore(program, "export <dir>", "all of a runtime, or one worker, as JSON lines")
+function addMoving(program: Command, action: Action): void {
+  output(command(program, "export <dir>", "write the runtime as JSON lines"))
     .option("-w, --worker <id>", "only this worker, as a runtime of its own")
-    .option("-o, --output <file>", "where to write it; the standard output otherwise")
-    .option("--force", "replace the file if it is there")
-    .action(wrap((dir, options) => exportCommand(io, dir, options)));
+    .action(action(onStore(exportCommand)));
   program.command("import <file> <to>")
-    .description("make a new store below the root directory TO from an export (- is the standard input)")
+    .description("create a store below the root directory TO from an export (- is the standard input)")
     .option("--dry-run", "only check the stream")
     .option("--json", "print JSON")
-    .action(wrap((file, to, options) => importCommand(io, file, to, options)));
-  onStore(
+    .action(action(importCommand));
+  command(
     program,
     "backup <dir> <to>",
-    "copy the store below the root directory TO, or bring the copy up to date",
+    "copy the store below the root directory TO, or update an earlier copy",
   )
     .option("--no-verify", "do not verify the copy")
-    .action(wrap((dir, to, options) => backupCommand(io, dir, to, options)));
+    .action(action(onStore(backupCommand)));
 }
 
-function freeing(program: Command, io: Io, wrap: Wrap): void {
-  onStore(program, "prune <dir>", "give up the oldest events; does it with --apply")
+function addFreeing(program: Command, action: Action): void {
+  command(program, "prune <dir>", "list the oldest events that can be deleted; --apply deletes them")
     .option("--through <id>", "none after this event", count)
     .option("--older-than <age>", "only events older than this: 30d, 12h, 90m")
-    .option("--apply", "do it")
-    .action(wrap((dir, options) => pruneCommand(io, dir, options)));
-  onStore(program, "purge <dir> <workers...>", "give up workers that have ended; does it with --apply")
-    .option("--apply", "do it")
-    .action(wrap((dir, workers, options) => purgeCommand(io, dir, workers, options)));
+    .option("--apply", "delete them")
+    .action(action(onStore(pruneCommand)));
+  command(program, "purge <dir> <workers...>", "list ended workers to delete; --apply deletes them")
+    .option("--apply", "delete them")
+    .action(action(onStore(purgeCommand)));
 }
 
 function paged(command: Command, what: string): Command {
@@ -151,6 +158,12 @@ function paged(command: Command, what: string): Command {
     .option("-n, --limit <count>", `${what} to show, the newest by default`, count, 20)
     .option("--after <number>", "begin after this number", count)
     .option("--before <number>", "end before this number", count);
+}
+
+function output(command: Command): Command {
+  return command
+    .option("-o, --output <file>", "file to write; the standard output by default")
+    .option("--force", "replace an existing file");
 }
 
 function count(text: string): number {

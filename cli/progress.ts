@@ -5,14 +5,14 @@
  */
 import progress from "cli-progress";
 import process from "node:process";
-import type { OperationOptions, OperationProgress } from "../fs_store.ts";
+import type { OperationOptions, OperationProgress } from "../operate.ts";
 import type { Io } from "./io.ts";
 import { amount, bytes } from "./units.ts";
 
 /** Runs work with a progress bar that goes away when it ends. */
 export async function withProgress<T>(
   io: Io,
-  quiet: boolean,
+  quiet: boolean | undefined,
   work: (options: OperationOptions) => Promise<T>,
 ): Promise<T> {
   if (quiet || !io.progress) return await work({ signal: io.signal });

@@ -1,13 +1,13 @@
 /**
- * Colours: only on a terminal, never with NO_COLOR. And what keeps the words
- * of workers from steering the terminal.
+ * Colours, only on a terminal and never with NO_COLOR; escaping of control
+ * characters in the texts of workers.
  *
  * @module
  */
 import { styleText } from "node:util";
 import type { Io } from "./io.ts";
 
-/** What a text is, which decides its colour. */
+/** Meaning of a text, which determines its colour. */
 export type Tone = "strong" | "faint" | "good" | "warn" | "bad" | "name";
 
 const FORMATS: Readonly<Record<Tone, Parameters<typeof styleText>[0]>> = {
@@ -19,15 +19,15 @@ const FORMATS: Readonly<Record<Tone, Parameters<typeof styleText>[0]>> = {
   name: "cyan",
 };
 
-/** The text in its colour, where there are colours. */
+/** The text in its colour, if colours are on. */
 export function tone(io: Pick<Io, "color">, kind: Tone, text: string): string {
-  return io.color ? styleText(FORMATS[kind], text, { validateStream: false }) : text;
+  return io.color && text !== "" ? styleText(FORMATS[kind], text, { validateStream: false }) : text;
 }
 
 // deno-lint-ignore no-control-regex -- control characters are what this is about
 const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 
-/** The text with everything that could steer a terminal made visible. Tabs and line breaks stay. */
+/** The text with control characters made visible, except tabs and line breaks. */
 export function visible(text: string): string {
   return text.replaceAll("\r\n", "\n").replace(CONTROLS, (char) => {
     const code = char.charCodeAt(0);

@@ -14,9 +14,9 @@ export interface Column {
   readonly name: string;
   /** Numbers stand at the right. @default {"left"} */
   readonly align?: "left" | "right";
-  /** Whether it may be cut where the terminal is narrow. @default {false} */
+  /** May be shortened on a narrow terminal. @default {false} */
   readonly flexible?: boolean;
-  /** Whether it may be left out where the terminal is narrower still. @default {false} */
+  /** May be left out on a narrower terminal. @default {false} */
   readonly optional?: boolean;
 }
 
@@ -48,7 +48,7 @@ export function table(io: Io, columns: readonly Column[], rows: readonly (readon
   }\n`;
 }
 
-/** Natural widths, flexible columns cut down as far as the terminal needs. */
+/** Natural widths, with flexible columns shortened to fit the terminal. */
 function fit(room: number, columns: readonly Column[], rows: readonly (readonly string[])[]): number[] {
   const widths = columns.map(({ name }, index) =>
     Math.max(1, stringWidth(name), ...sampled(rows).map((row) => stringWidth(row[index] ?? "")))

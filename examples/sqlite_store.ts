@@ -2,23 +2,20 @@
 // against it.
 
 import { DatabaseSync } from "node:sqlite";
-import {
-  type AppendBatch,
-  type AppendResult,
-  type EventRecord,
-  limits,
-  parseRuntimeId,
-  type PrunedEvents,
-  type ReadEvents,
-  type ReadTranscript,
-  RuntimeError,
-  type RuntimeId,
-  type RuntimeStore,
-  type Snapshot,
-  type StoredEvents,
-  type StoreHost,
-  type StoreInfo,
-} from "@yoi/worker-runtime";
+import { limits, parseRuntimeId, RuntimeError, type RuntimeId } from "@yoi/worker-runtime";
+import type {
+  AppendBatch,
+  AppendResult,
+  EventRecord,
+  PrunedEvents,
+  ReadEvents,
+  ReadTranscript,
+  RuntimeStore,
+  Snapshot,
+  StoredEvents,
+  StoreHost,
+  StoreInfo,
+} from "@yoi/worker-runtime/store";
 
 // An event whose `firstSeq` is not null is a line of its worker's transcript.
 const SCHEMA = `

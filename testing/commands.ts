@@ -5,7 +5,7 @@
  */
 import type { CommandOptions } from "../src/core/commands.ts";
 import type { Runtime } from "../src/core/runtime.ts";
-import type { Receipt } from "../src/core/worker.ts";
+import type { Receipt } from "../src/core/receipts.ts";
 
 /** A command to run on a runtime. */
 export interface SampleCommand {

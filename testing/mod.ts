@@ -30,4 +30,5 @@
  *
  * @module
  */
-export { type RuntimeStoreSuite, type StorePlace, testRuntimeStore } from "./suite.ts";
+export type { StorePlace } from "./place.ts";
+export { type RuntimeStoreSuite, testRuntimeStore } from "./suite.ts";

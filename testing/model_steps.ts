@@ -5,7 +5,8 @@
  */
 import type { Run } from "../src/core/run.ts";
 import type { Runtime } from "../src/core/runtime.ts";
-import type { Receipt, Worker } from "../src/core/worker.ts";
+import type { Receipt } from "../src/core/receipts.ts";
+import type { Worker } from "../src/core/worker.ts";
 import type { Step } from "./model.ts";
 import type { Random } from "./random.ts";
 

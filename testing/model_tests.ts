@@ -7,7 +7,7 @@
 import { deepEqual, equal } from "./assert.ts";
 import { isRuntimeError } from "../src/core/errors.ts";
 import type { Runtime } from "../src/core/runtime.ts";
-import type { Receipt } from "../src/core/worker.ts";
+import type { Receipt } from "../src/core/receipts.ts";
 import { allEntries, allEvents, allWorkers } from "./dump.ts";
 import { type Expected, Model, type Step } from "./model.ts";
 import { randomStep, type Runs, take } from "./model_steps.ts";

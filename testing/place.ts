@@ -8,7 +8,14 @@ import { equal, fail, ok } from "./assert.ts";
 import { type AnyRuntimeError, isRuntimeError, type RuntimeErrorCode } from "../src/core/errors.ts";
 import { Runtime, type RuntimeOptions } from "../src/core/runtime.ts";
 import type { RuntimeStore } from "../src/core/store.ts";
-import type { StorePlace } from "./suite.ts";
+
+/** Where one test has its stores: a directory, a database, a variable. */
+export interface StorePlace {
+  /** Creates a store of the runtime on this place. It finds what closed stores of the place have kept. */
+  store(): RuntimeStore;
+  /** Removes the place and all it holds. The suite has closed its stores by then. */
+  remove(): Promise<void>;
+}
 
 /** Registers a test, on a place for the runtime "local" unless it names another. */
 export type Register = (title: string, body: (place: Place) => Promise<void>, runtimeId?: string) => void;

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { RuntimeStore } from "../src/core/store.ts";
-import { type Group, Place } from "./place.ts";
+import { type Group, Place, type StorePlace } from "./place.ts";
 import { commandTraits } from "./command_traits.ts";
 import { modelTests } from "./model_tests.ts";
 import { readTraits } from "./read_traits.ts";
@@ -25,14 +24,6 @@ import { seamPruneTests } from "./seam_prune.ts";
 import { seamPurgeTests } from "./seam_purge.ts";
 import { seamSnapshotTests } from "./seam_snapshots.ts";
 import { seamTranscriptTests } from "./seam_transcripts.ts";
-
-/** Where one test has its stores: a directory, a database, a variable. */
-export interface StorePlace {
-  /** Creates a store of the runtime on this place. It finds what closed stores of the place have kept. */
-  store(): RuntimeStore;
-  /** Removes the place and all it holds. The suite has closed its stores by then. */
-  remove(): Promise<void>;
-}
 
 /** What {@linkcode testRuntimeStore} needs to know. */
 export interface RuntimeStoreSuite {

@@ -1,68 +1,67 @@
-// The core's module graph: nothing in it can touch a file, and it runs where Deno is not.
+// The module graphs of the entry points: each loads no more than its permissions and its platforms allow.
 
 import { assert, assertEquals } from "@std/assert";
+import { importsOf, readText, withoutComments } from "./module_graph.ts";
 
-const root = new URL("../", import.meta.url);
-const readable = (await Deno.permissions.query({ name: "read", path: root })).state === "granted";
+const ignore = Deno.permissions.querySync({ name: "read" }).state !== "granted";
+const options = { permissions: { read: true }, ignore } as const;
 
-/** The files that a module reaches by relative imports, and the packages that these import. */
-async function graphOf(entry: string): Promise<{ files: Map<string, string>; packages: Set<string> }> {
-  const files = new Map<string, string>();
+/** The files that a module reaches by relative imports, sorted, and the packages that these import. */
+function graphOf(entry: string): { readonly files: readonly string[]; readonly packages: Set<string> } {
+  const files = new Set([entry]);
   const packages = new Set<string>();
-  const waiting = [new URL(entry, root)];
-  for (let url = waiting.pop(); url !== undefined; url = waiting.pop()) {
-    const path = url.href.slice(root.href.length);
-    if (files.has(path)) continue;
-    const text = await Deno.readTextFile(url);
-    files.set(path, text);
-    for (const specifier of specifiersOf(text)) {
-      if (specifier.startsWith(".")) waiting.push(new URL(specifier, url));
-      else packages.add(specifier);
-    }
+  for (const path of files) {
+    const imports = importsOf(path);
+    for (const file of imports.files) files.add(file);
+    for (const specifier of imports.packages) packages.add(specifier);
   }
-  return { files, packages };
+  return { files: [...files].sort(), packages };
 }
 
-function specifiersOf(text: string): string[] {
-  const code = withoutComments(text);
-  const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)["']([^"']+)["']/gm;
-  return [...code.matchAll(pattern)].map(([, specifier]) => specifier ?? "");
-}
-
-function withoutComments(text: string): string {
-  return text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
-}
-
-for (const entry of ["mod.ts", "memory_store.ts"]) {
-  Deno.test({
-    name: `the module graph of ${entry} holds no file system and nothing of Deno`,
-    ignore: !readable,
-    fn: async () => {
-      const { files, packages } = await graphOf(entry);
-      assert(files.size > 5 && files.has("src/memory/memory_store.ts"));
-      for (const [path, text] of files) {
-        assertEquals([/^src\/(?:fs|operate)\//.test(path), path === "fs_store.ts"], [false, false], path);
-        assertEquals(
-          withoutComments(text).match(/\bDeno\b|["']node:|globalThis\.(?:process|Bun)\b/g),
-          null,
-          path,
-        );
-      }
-      assertEquals([...packages].filter((name) => name !== "zod"), []);
-    },
+for (
+  const [entry, expected] of [
+    ["mod.ts", "src/memory/memory_store.ts"],
+    ["memory_store.ts", "src/memory/memory_store.ts"],
+    ["store.ts", "src/core/store.ts"],
+    ["testing/mod.ts", "testing/suite.ts"],
+  ] as const
+) {
+  Deno.test(`the module graph of ${entry} holds no file system and nothing of Deno`, options, () => {
+    const { files, packages } = graphOf(entry);
+    assert(files.length > 5 && files.includes(expected), entry);
+    assertEquals(
+      files.filter((path) => /^(?:src\/(?:fs|operate)|cli)\/|fs_store\.ts|operate\.ts/.test(path)),
+      [],
+    );
+    // The messages of the suite name Deno.
+    const own = entry === "testing/mod.ts" ? /\bDeno\./ : /\bDeno\b|["']node:|globalThis\.(?:process|Bun)\b/;
+    assertEquals(files.filter((path) => own.test(withoutComments(readText(path)))), []);
+    assertEquals([...packages], []);
   });
 }
 
-Deno.test({
-  name: "the module graph of testing/mod.ts holds no file system and nothing of Deno",
-  ignore: !readable,
-  fn: async () => {
-    const { files, packages } = await graphOf("testing/mod.ts");
-    assert(files.has("testing/suite.ts"));
-    for (const [path, text] of files) {
-      assertEquals([/^src\/(?:fs|operate)\//.test(path), path === "fs_store.ts"], [false, false], path);
-      assertEquals(withoutComments(text).match(/\bDeno\./g), null, path);
-    }
-    assertEquals([...packages], []);
+Deno.test(
+  "the module graph of fs_store.ts holds only the reader of src/operate, and no command",
+  options,
+  () => {
+    const { files, packages } = graphOf("fs_store.ts");
+    assert(files.includes("src/fs/store.ts"));
+    assertEquals(files.filter((path) => /^(?:cli|testing)\/|^operate\.ts/.test(path)), []);
+    assertEquals(files.filter((path) => path.startsWith("src/operate/")), [
+      "src/operate/import_name.ts",
+      "src/operate/options.ts",
+      "src/operate/read/follower.ts",
+      "src/operate/read/log_lines.ts",
+      "src/operate/read/source.ts",
+      "src/operate/read/transcripts.ts",
+      "src/operate/steady.ts",
+    ]);
+    assertEquals([...packages].filter((name) => !/^(?:@std\/|node:|zod$)/.test(name)), []);
   },
+);
+
+Deno.test("the module graph of operate.ts holds no command", options, () => {
+  const { files } = graphOf("operate.ts");
+  assert(files.includes("src/operate/verify/verify.ts"));
+  assertEquals(files.filter((path) => /^(?:cli|testing)\//.test(path)), []);
 });

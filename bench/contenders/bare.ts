@@ -7,7 +7,7 @@
  */
 import { fdatasyncSync, openSync, writeSync } from "node:fs";
 import { MemoryRuntimeStore } from "../../memory_store.ts";
-import type { AppendBatch, AppendResult } from "../../mod.ts";
+import type { AppendBatch, AppendResult } from "../../store.ts";
 import type { Contender } from "./contender.ts";
 import { openLibrary } from "./library.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AppendBatch, AppendResult, RuntimeStore, Snapshot } from "../../mod.ts";
+import type { AppendBatch, AppendResult, RuntimeStore, Snapshot } from "../../store.ts";
 
 /** Stands before a store, and counts how often that asked for a checkpoint. */
 export class CheckpointOnDemand {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type EventPage, Runtime, type RuntimeEvent, type RuntimeStore, type Worker } from "../../mod.ts";
+import { type EventPage, Runtime, type RuntimeEvent, type Worker } from "../../mod.ts";
+import type { RuntimeStore } from "../../store.ts";
 import type { Entry, LibraryExtras, Store, StoredEvent } from "./contender.ts";
 import { CheckpointOnDemand } from "./checkpoint_on_demand.ts";
 

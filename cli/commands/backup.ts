@@ -3,48 +3,35 @@
  *
  * @module
  */
-import { backup } from "../../fs_store.ts";
+import { backup, type BackupReport, type StoreLocation } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
-import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { withProgress } from "../progress.ts";
 import { tone } from "../style.ts";
 import { bytes, counted, whole } from "../units.ts";
 import { exitCodeOf, findingsTable } from "./verify.ts";
-import { printJson, type StoreOptions } from "./view.ts";
-
-/** Options of `backup`. */
-export interface BackupCommandOptions extends StoreOptions {
-  /** Whether to verify the copy. */
-  readonly verify: boolean;
-}
 
 /** Runs `backup`. */
 export async function backupCommand(
   io: Io,
-  directory: string,
+  { verify, json }: Options,
+  location: StoreLocation,
   to: string,
-  options: BackupCommandOptions,
 ): Promise<number> {
-  const location = locate(directory, options.runtime);
-  const { verify, json } = options;
-  const report = await withProgress(
-    io,
-    json === true,
-    (progress) => backup(location, { ...progress, to, verify }),
-  );
-  const { verified, segments, copiedBytes, keptBytes, lastEventId } = report;
-  if (json) printJson(io, report);
-  else {
-    io.out(`${tone(io, "strong", report.directory)}\n`);
-    io.out(
-      `  through event ${whole(lastEventId)}: ${bytes(copiedBytes)} copied, ${bytes(keptBytes)} were there; `,
-    );
-    io.out(`${counted(segments.copied, "segment")} copied, ${whole(segments.kept)} kept\n`);
-    if (verified !== undefined) {
-      io.out(`  verified: ${verified.verdict}\n`);
-      if (verified.verdict !== "clean") io.out(findingsTable(io, verified));
-    }
-  }
-  return verified === undefined ? exitCodes.ok : exitCodeOf(verified.verdict);
+  const report = await withProgress(io, json, (progress) => backup(location, { ...progress, to, verify }));
+  print(io, json, report, summary(io, report));
+  return report.verified === undefined ? exitCodes.ok : exitCodeOf(report.verified.verdict);
+}
+
+function summary(
+  io: Io,
+  { directory, verified, segments, copiedBytes, keptBytes, lastEventId }: BackupReport,
+): string {
+  const copied = `${bytes(copiedBytes)} copied, ${bytes(keptBytes)} unchanged`;
+  const inSegments = `${counted(segments.copied, "segment")} copied, ${whole(segments.kept)} unchanged`;
+  const verdict = verified === undefined ? "" : `  verified: ${verified.verdict}\n`;
+  const findings = verified === undefined || verified.verdict === "clean" ? "" : findingsTable(io, verified);
+  return `${tone(io, "strong", directory)}\n` +
+    `  through event ${whole(lastEventId)}: ${copied}; ${inSegments}\n${verdict}${findings}`;
 }

@@ -1,43 +1,38 @@
 /**
- * `events`: what happened, and what happens.
+ * `events`: pages of the log, and new events as they are added.
  *
  * @module
  */
-import type { EventPage, EventsOptions as EventsRead, RuntimeEvent, RuntimeReader } from "../../mod.ts";
-import type { Io } from "../io.ts";
+import type { EventPage, EventsOptions, RuntimeEvent, RuntimeReader } from "../../mod.ts";
+import type { StoreLocation } from "../../operate.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { oneLine, tone } from "../style.ts";
 import { table } from "../table.ts";
 import { amount, counted, dollars, time } from "../units.ts";
-import type { PagedOptions } from "./transcript.ts";
-import { printJson, withView } from "./view.ts";
-
-/** Options of `events`. */
-export interface EventsOptions extends PagedOptions {
-  /** Only events of this worker. */
-  readonly worker?: string | undefined;
-  /** Whether to go on with new events. */
-  readonly follow?: boolean | undefined;
-}
+import { withView } from "./view.ts";
 
 /** Runs `events`. */
-export async function eventsCommand(io: Io, directory: string, options: EventsOptions): Promise<number> {
-  return await withView(io, directory, options, async (view) => {
+export async function eventsCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
+  return await withView(io, options, location, async (view) => {
     const { limit, after, before, worker } = options;
     if (worker !== undefined) view.worker(worker);
     const page = await filledPage(view, { limit: Math.max(1, limit), after, before, worker });
-    if (options.follow) return await follow(io, view, limit === 0 ? [] : page.items, page.next, options);
-    if (options.json) return printJson(io, page);
-    if (page.items.length === 0) io.out(tone(io, "faint", "no events in this page\n"));
-    else io.out(table(io, COLUMNS, page.items.map(rowOf)));
-    if (page.previous !== null) io.out(tone(io, "faint", `older events: --before ${page.previous}\n`));
-    if (page.next !== null) io.out(tone(io, "faint", `newer events: --after ${page.next}\n`));
+    const { items, previous, next } = page;
+    if (options.follow) return await follow(io, view, limit === 0 ? [] : items, next, options);
+    const older = previous === null ? "" : `older events: --before ${previous}\n`;
+    const newer = next === null ? "" : `newer events: --after ${next}\n`;
+    const rows = items.length === 0
+      ? tone(io, "faint", "no events in this page\n")
+      : table(io, COLUMNS, items.map(rowOf));
+    print(io, options.json, page, `${rows}${tone(io, "faint", older + newer)}`);
   });
 }
 
 /** Reads further pages until a page holds as many events of a worker as requested; one page scans a bounded part of the log. */
 export async function filledPage(
   view: RuntimeReader,
-  options: EventsRead & { readonly limit: number },
+  options: EventsOptions & { readonly limit: number },
 ): Promise<EventPage> {
   let page = await view.events(options);
   for (;;) {
@@ -70,7 +65,7 @@ async function follow(
   view: RuntimeReader,
   first: readonly RuntimeEvent[],
   next: number | null,
-  options: EventsOptions,
+  options: Options,
 ): Promise<void> {
   const print = (event: RuntimeEvent): void => {
     const [id = "", at = "", type = "", worker = "", what = ""] = rowOf(event);

@@ -3,46 +3,30 @@
  *
  * @module
  */
-import { importRuntime } from "../../fs_store.ts";
-import { guarded } from "../../src/fs/disk/faults.ts";
+import { importRuntime, openStream } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
-import type { Io } from "../io.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { withProgress } from "../progress.ts";
 import { counted } from "../units.ts";
-import { printJson } from "./view.ts";
-
-/** Options of `import`. */
-export interface ImportCommandOptions {
-  /** Whether only to check the stream. */
-  readonly dryRun?: boolean | undefined;
-  /** Whether to print JSON. */
-  readonly json?: boolean | undefined;
-}
 
 /** Runs `import`. */
 export async function importCommand(
   io: Io,
+  { dryRun = false, json }: Options,
   file: string,
   to: string,
-  options: ImportCommandOptions,
 ): Promise<number> {
-  const { dryRun, json } = options;
-  const { stream, totalBytes } = open(file);
+  const { stream, totalBytes = undefined } = file === "-"
+    ? { stream: Deno.stdin.readable }
+    : openStream(file);
   const report = await withProgress(
     io,
-    json === true,
+    json,
     (progress) => importRuntime(to, stream, { ...progress, totalBytes, dryRun }),
   );
-  if (json) printJson(io, { ...report, dryRun: dryRun === true });
-  else {
-    const what = `${counted(report.events, "event")} and ${counted(report.workers, "worker")}`;
-    io.out(dryRun ? `The stream is whole: ${what}.\n` : `Imported ${what} into ${report.directory}\n`);
-  }
+  const what = `${counted(report.events, "event")} and ${counted(report.workers, "worker")}`;
+  const text = dryRun ? `The stream is intact: ${what}.\n` : `Imported ${what} into ${report.directory}\n`;
+  print(io, json, { ...report, dryRun }, text);
   return exitCodes.ok;
-}
-
-function open(file: string): { stream: ReadableStream<Uint8Array>; totalBytes: number | undefined } {
-  if (file === "-") return { stream: Deno.stdin.readable, totalBytes: undefined };
-  const opened = guarded("open", file, () => Deno.openSync(file));
-  return { stream: opened.readable, totalBytes: opened.statSync().size };
 }

@@ -1,46 +1,50 @@
 /**
- * `inspect`: what is there, and how it is doing.
+ * `inspect`: overview of a runtime, or of all runtimes of a root directory.
  *
  * @module
  */
-import { FsRuntimeSource, listRuntimes } from "../../fs_store.ts";
-import { RuntimeReader, type WorkerState, type WorkerStatus } from "../../mod.ts";
-import { readSmallFile } from "../../src/fs/disk/files.ts";
-import { layoutIn } from "../../src/fs/layout.ts";
-import { type StoreSizes, storeSizes } from "../../src/operate/sizes.ts";
-import { exitCodes, tellFailure } from "../failure.ts";
-import type { Io } from "../io.ts";
-import { disk, isRuntimeDirectory } from "../place.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { RuntimeReader, type WorkerState } from "../../mod.ts";
+import {
+  isRuntimeDirectory,
+  listRuntimes,
+  locateStore,
+  type RuntimeListing,
+  type StoreLocation,
+  storeOwner,
+  type StoreSizes,
+  storeSizes,
+} from "../../operate.ts";
+import { conditionOf, intentOf, isClosed } from "../describe.ts";
+import { exitCodes, reportFailure } from "../failure.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { oneLine, type Tone, tone } from "../style.ts";
 import { pairs, table } from "../table.ts";
 import { ago, amount, bytes, counted, dollars, time, whole } from "../units.ts";
-import { printJson, type StoreOptions, withView } from "./view.ts";
-
-/** Options of `inspect`. */
-export interface InspectOptions extends StoreOptions {
-  /** Workers to list; 0 for all. */
-  readonly limit: number;
-  /** Only workers of this status. */
-  readonly status?: WorkerStatus | undefined;
-}
+import { withView } from "./view.ts";
 
 /** Runs `inspect`. */
-export async function inspectCommand(io: Io, directory: string, options: InspectOptions): Promise<number> {
-  if (!isRuntimeDirectory(directory) && options.runtime === undefined) {
-    const { runtimes } = listRuntimes(directory);
-    if (runtimes.length !== 1) return await inspectAll(io, directory, options);
+export async function inspectCommand(
+  io: Io,
+  options: Options & { readonly runtime?: string },
+  directory: string,
+): Promise<number> {
+  if (options.runtime === undefined && !isRuntimeDirectory(directory)) {
+    const listing = listRuntimes(directory);
+    if (listing.runtimes.length !== 1) return await inspectAll(io, options, directory, listing);
   }
-  return await withView(io, directory, options, async (view, source) => {
-    const facts = await factsOf(view, source, options);
-    if (options.json) return printJson(io, facts.json);
-    io.out(heading(io, view, source, facts));
-    io.out(workerTable(io, facts.shown));
+  const location = locateStore(directory, options.runtime);
+  return await withView(io, options, location, async (view, source) => {
+    const facts = await factsOf(view, source, location, options);
     const more = facts.count - facts.shown.length;
-    if (more > 0) io.out(tone(io, "faint", `... and ${whole(more)} more; --limit 0 lists all\n`));
+    const rest = more > 0 ? `... and ${whole(more)} more; --limit 0 lists all\n` : "";
+    const text = heading(io, view, source, facts) + workerTable(io, facts.shown) + tone(io, "faint", rest);
+    print(io, options.json, facts.json, text);
   });
 }
 
-/** What is told of one runtime. */
+/** Facts about one runtime. */
 interface Facts {
   readonly sizes: StoreSizes;
   readonly closed: boolean;
@@ -54,18 +58,19 @@ interface Facts {
 async function factsOf(
   view: RuntimeReader,
   source: FsRuntimeSource,
-  { limit, status }: InspectOptions,
+  location: StoreLocation,
+  { limit, status }: Options,
 ): Promise<Facts> {
-  const { damage, directory, pending } = source;
   const workers = [...view.allWorkers()].filter((state) => status === undefined || state.status === status);
   workers.sort((a, b) => b.lastEventId - a.lastEventId);
   const shown = limit === 0 ? workers : workers.slice(0, limit);
   const ids = [...view.allWorkers()].map(({ record }) => record.workerId);
-  const sizes = storeSizes(disk, directory, ids);
-  const newest = damage === undefined ? await view.events({ limit: 1 }) : undefined;
-  const closed = newest?.items.at(-1)?.type === "runtime.closed";
-  const owner = closed ? undefined : ownerOf(directory);
+  const sizes = storeSizes(location, ids);
+  const closed = await isClosed(view, source);
+  const by = closed ? undefined : storeOwner(location);
+  const owner = by === undefined ? undefined : `process ${by.pid}, since ${time(by.openedAt)}`;
   const firstEventId = source.segments[0] ?? 1;
+  const { damage, directory, pending } = source;
   const json = {
     directory,
     overview: view.overview(),
@@ -84,21 +89,6 @@ async function factsOf(
   return { sizes, closed, owner, shown, count: workers.length, firstEventId, json };
 }
 
-/** Who opened it last, for people. */
-function ownerOf(directory: string): string | undefined {
-  try {
-    const content = JSON.parse(
-      new TextDecoder().decode(readSmallFile(disk, layoutIn(directory).owner, 4_096)),
-    );
-    return typeof content.pid === "number"
-      ? `process ${content.pid}, since ${time(String(content.openedAt))}`
-      : undefined;
-  } catch {
-    // For people only: without it there is less to tell.
-    return undefined;
-  }
-}
-
 function heading(
   io: Io,
   view: RuntimeReader,
@@ -108,11 +98,7 @@ function heading(
   const overview = view.overview();
   const { workers, usage, lastEventId, updatedAt, displayName, runtimeId, epoch } = overview;
   const title = displayName === undefined ? runtimeId : `${runtimeId} (${displayName})`;
-  const state = overview.status === "stopped"
-    ? "stopped for good"
-    : closed
-    ? "closed in good order"
-    : "open, or not closed";
+  const state = conditionOf(overview.status, closed);
   const segments = `${bytes(sizes.log)} in ${counted(sizes.segments, "segment")}`;
   const kept = firstEventId === 1 ? "" : `, ${whole(firstEventId)} on are kept`;
   const ended = [
@@ -184,18 +170,13 @@ function workerTable(io: Io, workers: readonly WorkerState[]): string {
   ], rows);
 }
 
-/** What a worker is for, in one text. */
-export function intentOf(intent: WorkerState["record"]["intent"]): string {
-  if (intent.kind === "task") return intent.objective;
-  if (intent.kind === "role") {
-    return intent.purpose === undefined ? intent.role : `${intent.role}: ${intent.purpose}`;
-  }
-  return intent.purpose ?? "assistant";
-}
-
 /** Several runtimes: a row for each; one that cannot be read hides none of the others. */
-async function inspectAll(io: Io, root: string, options: InspectOptions): Promise<number> {
-  const { runtimes, unfinishedImports, foreign } = listRuntimes(root);
+async function inspectAll(
+  io: Io,
+  { json: isJson }: Options,
+  root: string,
+  { runtimes, unfinishedImports, foreign }: RuntimeListing,
+): Promise<number> {
   let code: number = exitCodes.ok;
   const rows: string[][] = [];
   const json: unknown[] = [];
@@ -226,28 +207,25 @@ async function inspectAll(io: Io, root: string, options: InspectOptions): Promis
         overview: view.overview(),
       });
     } catch (error) {
-      code = Math.max(code, options.json ? exitCodes.failed : tellFailure(io, error, false));
+      code = Math.max(code, isJson ? exitCodes.failed : reportFailure(io, error, false));
       rows.push([oneLine(runtimeId), tone(io, "bad", "unreadable"), "", "", "", "", ""]);
       json.push({ runtimeId, directory, problem: error instanceof Error ? error.message : String(error) });
     }
   }
-  if (options.json) printJson(io, { root, runtimes: json, unfinishedImports, foreign });
-  else if (rows.length === 0) io.out("no runtimes\n");
-  else {
-    const right = { align: "right" } as const;
-    const columns = [
-      { name: "RUNTIME", flexible: true },
-      { name: "STATE" },
-      { name: "WORKERS", ...right },
-      { name: "BUSY", ...right },
-      { name: "EVENTS", ...right },
-      { name: "COST", ...right },
-      { name: "ACTIVE" },
-    ];
-    io.out(table(io, columns, rows));
-  }
-  for (const runtimeId of options.json ? [] : unfinishedImports) {
-    io.out(`The import of ${oneLine(runtimeId)} did not finish; run it again.\n`);
-  }
+  const right = { align: "right" } as const;
+  const columns = [
+    { name: "RUNTIME", flexible: true },
+    { name: "STATE" },
+    { name: "WORKERS", ...right },
+    { name: "BUSY", ...right },
+    { name: "EVENTS", ...right },
+    { name: "COST", ...right },
+    { name: "ACTIVE" },
+  ];
+  const listed = rows.length === 0 ? "no runtimes\n" : table(io, columns, rows);
+  const imports = unfinishedImports.map((id) =>
+    `The import of ${oneLine(id)} did not finish; run it again.\n`
+  );
+  print(io, isJson, { root, runtimes: json, unfinishedImports, foreign }, listed + imports.join(""));
   return code;
 }

@@ -1,69 +1,52 @@
 /**
- * `purge`: give up workers that have ended.
+ * `purge`: delete workers that have ended.
  *
  * @module
  */
-import { join } from "@std/path";
 import { FsRuntimeSource } from "../../fs_store.ts";
 import { RuntimeReader } from "../../mod.ts";
-import { invalidRequest } from "../../src/core/errors.ts";
-import { layoutIn, workerLayout } from "../../src/fs/layout.ts";
+import { openRuntime, type StoreLocation, workerSizes } from "../../operate.ts";
+import { invalidRequest } from "../../store.ts";
 import { exitCodes } from "../failure.ts";
-import type { Io } from "../io.ts";
-import { disk, locate } from "../place.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { oneLine } from "../style.ts";
 import { table } from "../table.ts";
 import { bytes, whole } from "../units.ts";
 import { filledPage } from "./events.ts";
-import { printJson, type StoreOptions } from "./view.ts";
-import { openToWrite } from "./writing.ts";
+
+const COLUMNS = [
+  { name: "WORKER", flexible: true },
+  { name: "STATUS" },
+  { name: "ENTRIES", align: "right" },
+  { name: "FILES", align: "right" },
+] as const;
 
 /** Runs `purge`. */
 export async function purgeCommand(
   io: Io,
-  directory: string,
+  { apply, json }: Options,
+  location: StoreLocation,
   workers: readonly string[],
-  options: StoreOptions & { readonly apply?: boolean | undefined },
 ): Promise<number> {
-  const { plan, purgedBefore } = await planOf(directory, [...new Set(workers)], options);
-  const applied = options.apply === true && plan.length > 0;
+  const { plan, purgedBefore } = await planOf(location, [...new Set(workers)]);
+  const applied = apply === true && plan.length > 0;
   if (applied) {
-    const runtime = await openToWrite(locate(directory, options.runtime));
-    try {
-      for (const { workerId } of plan) await runtime.worker(workerId).purge();
-    } finally {
-      await runtime.close();
-    }
+    await using runtime = await openRuntime(location);
+    for (const { workerId } of plan) await runtime.worker(workerId).purge();
   }
-  if (options.json) {
-    printJson(io, { workers: plan, purgedBefore, applied });
-    return exitCodes.ok;
-  }
-  for (const workerId of purgedBefore) io.out(`${oneLine(workerId)} was purged before: skipped.\n`);
-  if (plan.length === 0) {
-    io.out("There is nothing left to purge.\n");
-    return exitCodes.ok;
-  }
-  const columns = [
-    { name: "WORKER", flexible: true },
-    { name: "STATUS" },
-    { name: "ENTRIES", align: "right" as const },
-    { name: "FILES", align: "right" as const },
-  ];
-  io.out(
-    table(
-      io,
-      columns,
-      plan.map((row) => [oneLine(row.workerId), row.status, whole(row.entries), bytes(row.bytes)]),
-    ),
-  );
-  io.out(
-    applied
-      ? 'Purged. An event "worker.purged" tells of each; the log keeps what it held until it is pruned.\n'
-      : "Nothing was changed. Run again with --apply to purge them; their events stay in the log until it is pruned.\n",
-  );
+  const skipped = purgedBefore.map((workerId) => `${oneLine(workerId)} was purged before: skipped.\n`);
+  const rows = plan.map((row) => [oneLine(row.workerId), row.status, whole(row.entries), bytes(row.bytes)]);
+  const text = plan.length === 0
+    ? "There is nothing left to purge.\n"
+    : `${table(io, COLUMNS, rows)}${applied ? DONE : PREVIEW}\n`;
+  print(io, json, { workers: plan, purgedBefore, applied }, skipped.join("") + text);
   return exitCodes.ok;
 }
+
+const DONE = 'Purged. An event "worker.purged" records each; the log keeps their events until it is pruned.';
+const PREVIEW = "Nothing was changed. Run again with --apply to purge them; " +
+  "their events stay in the log until it is pruned.";
 
 interface PurgeRow {
   readonly workerId: string;
@@ -78,21 +61,16 @@ interface PurgePlan {
   readonly purgedBefore: readonly string[];
 }
 
-/** What would go; all workers are checked before the first one is purged. */
-async function planOf(
-  directory: string,
-  workers: readonly string[],
-  options: StoreOptions,
-): Promise<PurgePlan> {
-  const source = new FsRuntimeSource(locate(directory, options.runtime));
-  await using view = await RuntimeReader.open({ source });
+/** The workers to purge; all are checked before the first one is purged. */
+async function planOf(location: StoreLocation, workers: readonly string[]): Promise<PurgePlan> {
+  await using view = await RuntimeReader.open({ source: new FsRuntimeSource(location) });
   const present = new Set<string>([...view.allWorkers()].map(({ record }) => record.workerId));
   const purgedBefore: string[] = [];
   for (const workerId of workers) {
     if (!present.has(workerId) && await wasPurged(view, workerId)) purgedBefore.push(workerId);
   }
   const left = workers.filter((workerId) => !purgedBefore.includes(workerId));
-  return { plan: rowsOf(view, source.directory, left), purgedBefore };
+  return { plan: rowsOf(location, view, left), purgedBefore };
 }
 
 /** Returns true if the last event of a worker in the log is its purge. */
@@ -101,8 +79,7 @@ async function wasPurged(view: RuntimeReader, worker: string): Promise<boolean> 
   return items[0]?.type === "worker.purged";
 }
 
-function rowsOf(view: RuntimeReader, directory: string, workers: readonly string[]): PurgeRow[] {
-  const layout = layoutIn(directory);
+function rowsOf(location: StoreLocation, view: RuntimeReader, workers: readonly string[]): PurgeRow[] {
   return workers.map((workerId) => {
     const { status, transcriptLength: entries } = view.worker(workerId);
     if (status === "running") {
@@ -111,9 +88,7 @@ function rowsOf(view: RuntimeReader, directory: string, workers: readonly string
         "it is running; its host has to stop or cancel it first",
       );
     }
-    const path = workerLayout(layout, workerId).directory;
-    const names = disk.stat(path)?.kind === "directory" ? disk.list(path) : [];
-    const bytes = names.reduce((sum, { name }) => sum + (disk.stat(join(path, name))?.size ?? 0), 0);
-    return { workerId, status, entries, bytes };
+    const { transcript, other } = workerSizes(location, workerId);
+    return { workerId, status, entries, bytes: transcript + other };
   });
 }

@@ -1,45 +1,32 @@
 /**
- * `repair`: what to do about damage.
+ * `repair`: preview or perform a repair.
  *
  * @module
  */
-import { repair, type RepairReport } from "../../fs_store.ts";
-import { isStuck } from "../../src/operate/repair/plan.ts";
-import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
+import { isManualStep, repair, type RepairReport, type StoreLocation } from "../../operate.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { withProgress } from "../progress.ts";
 import { tone, visible } from "../style.ts";
 import { exitCodeOf, findingsTable } from "./verify.ts";
-import { printJson, type StoreOptions } from "./view.ts";
-
-/** Options of `repair`. */
-export interface RepairCommandOptions extends StoreOptions {
-  /** Whether to do it. */
-  readonly apply?: boolean | undefined;
-  /** Whether events may be given up. */
-  readonly salvage?: boolean | undefined;
-}
 
 /** Runs `repair`. */
 export async function repairCommand(
   io: Io,
-  directory: string,
-  options: RepairCommandOptions,
+  { apply, salvage, json }: Options,
+  location: StoreLocation,
 ): Promise<number> {
-  const location = locate(directory, options.runtime);
-  const { apply, salvage } = options;
   const report = await withProgress(
     io,
-    options.json === true,
+    json,
     (progress) => repair(location, { ...progress, apply, salvage }),
   );
-  if (options.json) printJson(io, report);
-  else io.out(shown(io, report));
+  print(io, json, report, shown(io, report));
   return exitCodeOf((report.after ?? report.before).verdict);
 }
 
 function nextStep(steps: RepairReport["steps"], lost: RepairReport["lost"]): string {
-  const byHand = steps.find(isStuck);
+  const byHand = steps.find(isManualStep);
   if (byHand === undefined) {
     return `Run again with ${lost === null ? "--apply" : "--apply --salvage"} to do it.`;
   }

@@ -3,33 +3,19 @@
  *
  * @module
  */
-import { layoutIn } from "../../src/fs/layout.ts";
+import type { StoreLocation } from "../../operate.ts";
 import type { Io } from "../io.ts";
-import { disk } from "../place.ts";
+import type { Options } from "../options.ts";
 import { reportHtml } from "../report/page.ts";
-import { bytes } from "../units.ts";
-import { type OutputOptions, withOutput } from "./output.ts";
-import { printJson, type StoreOptions, withView } from "./view.ts";
-
-/** Options of `report`. */
-export interface ReportOptions extends StoreOptions, OutputOptions {
-  /** Entries of each transcript. */
-  readonly entries: number;
-  /** Workers with their transcripts. */
-  readonly workers: number;
-}
+import { writeOutput } from "./output.ts";
+import { withView } from "./view.ts";
 
 /** Runs `report`. */
-export async function reportCommand(io: Io, directory: string, options: ReportOptions): Promise<number> {
-  return await withView(io, directory, options, async (view, source) => {
-    const place = { fs: disk, layout: layoutIn(source.directory), runtimeId: view.runtimeId };
-    const { output, entries, workers, json } = options;
-    const chunks = encoded(
-      reportHtml(place, view, source, { entries, workers, now: io.now(), signal: io.signal }),
-    );
-    const written = await withOutput(io, options, chunks, source.directory);
-    if (json && output !== undefined) printJson(io, { file: output, bytes: written });
-    else if (output !== undefined) io.out(`Wrote ${bytes(written)} to ${output}\n`);
+export async function reportCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
+  return await withView(io, options, location, async (view, source) => {
+    const { entries, workers } = options;
+    const page = reportHtml(location, view, source, { entries, workers, now: io.now(), signal: io.signal });
+    await writeOutput(io, options, location, () => encoded(page));
   });
 }
 

@@ -4,30 +4,32 @@
  * @module
  */
 import type { WorkerState } from "../../mod.ts";
-import type { Io } from "../io.ts";
+import type { StoreLocation } from "../../operate.ts";
+import { intentOf } from "../describe.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { oneLine, tone, visible } from "../style.ts";
 import { pairs } from "../table.ts";
 import { ago, time, whole } from "../units.ts";
-import { intentOf } from "./inspect.ts";
 import { modelTable } from "./usage.ts";
-import { printJson, type StoreOptions, withView } from "./view.ts";
+import { withView } from "./view.ts";
 
 /** Runs `show`. */
 export async function showCommand(
   io: Io,
-  directory: string,
+  options: Options,
+  location: StoreLocation,
   workerId: string,
-  options: StoreOptions,
 ): Promise<number> {
-  return await withView(io, directory, options, async (view, source) => {
+  return await withView(io, options, location, (view, source) => {
     const state = view.worker(workerId);
-    if (options.json) return await Promise.resolve(printJson(io, { runtimeId: view.runtimeId, ...state }));
-    io.out(`${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", source.directory)}\n`);
-    io.out(pairs(io, facts(io, state)));
-    if (Object.keys(state.data).length > 0) {
-      io.out(`\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`);
-    }
-    if (state.usage.requests > 0) io.out(`\n${modelTable(io, state.usageByModel)}`);
+    const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", source.directory)}\n`;
+    const data = Object.keys(state.data).length === 0
+      ? ""
+      : `\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`;
+    const usage = state.usage.requests === 0 ? "" : `\n${modelTable(io, state.usageByModel)}`;
+    const text = `${title}${pairs(io, facts(io, state))}${data}${usage}`;
+    print(io, options.json, { runtimeId: view.runtimeId, ...state }, text);
   });
 }
 

@@ -1,64 +1,45 @@
 /**
- * `transcript`: what was said to a worker and by it.
+ * `transcript`: pages of the transcript of a worker.
  *
  * @module
  */
 import type { RuntimeReader, TranscriptEntry, TranscriptPage } from "../../mod.ts";
-import type { Io } from "../io.ts";
+import type { StoreLocation } from "../../operate.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { oneLine, type Tone, tone, visible } from "../style.ts";
 import { time, whole } from "../units.ts";
-import { printJson, type StoreOptions, withView } from "./view.ts";
-
-/** Options of commands that show a page. */
-export interface PagedOptions extends StoreOptions {
-  /** Items of a page. */
-  readonly limit: number;
-  /** Begin after this number. */
-  readonly after?: number | undefined;
-  /** End before this number. */
-  readonly before?: number | undefined;
-}
-
-/** Options of `transcript`. */
-export interface TranscriptOptions extends PagedOptions {
-  /** Shows every entry. */
-  readonly all?: boolean | undefined;
-  /** Shows entries in full, however long. */
-  readonly full?: boolean | undefined;
-}
+import { withView } from "./view.ts";
 
 /** Runs `transcript`. */
 export async function transcriptCommand(
   io: Io,
-  directory: string,
+  options: Options,
+  location: StoreLocation,
   workerId: string,
-  options: TranscriptOptions,
 ): Promise<number> {
-  return await withView(io, directory, options, async (view) => {
-    if (options.all) return await printAll(io, view, workerId, options);
-    const { limit, after, before } = options;
+  return await withView(io, options, location, async (view) => {
+    if (options.all) return await printAll(io, options, view, workerId);
+    const { limit, after, before, full, json } = options;
     const page = await view.transcript(workerId, { limit, after, before });
-    if (options.json) return printJson(io, page);
-    if (page.previous !== null) {
-      io.out(tone(io, "faint", `... older entries: --before ${page.previous}\n\n`));
-    }
-    for (const entry of page.items) io.out(shown(io, entry, options.full === true));
-    if (page.length === 0) io.out(tone(io, "faint", "nothing was said\n"));
-    if (page.next !== null) io.out(tone(io, "faint", `... newer entries: --after ${page.next}\n`));
+    const { previous, next } = page;
+    const older = previous === null ? "" : `... older entries: --before ${previous}\n\n`;
+    const newer = next === null ? "" : `... newer entries: --after ${next}\n`;
+    const items = page.items.map((entry) => shown(io, entry, full)).join("");
+    const empty = page.length === 0 ? "no entries\n" : "";
+    print(io, json, page, `${tone(io, "faint", older)}${items}${tone(io, "faint", empty + newer)}`);
   });
 }
 
 async function printAll(
   io: Io,
+  { json, full }: Options,
   view: RuntimeReader,
   workerId: string,
-  { json, full }: TranscriptOptions,
 ): Promise<void> {
   for (let after: number | null = 0; after !== null;) {
     const page: TranscriptPage = await view.transcript(workerId, { after, limit: 500 });
-    for (const entry of page.items) {
-      io.out(json ? `${JSON.stringify(entry)}\n` : shown(io, entry, full === true));
-    }
+    for (const entry of page.items) io.out(json ? `${JSON.stringify(entry)}\n` : shown(io, entry, full));
     after = page.next;
   }
 }
@@ -70,10 +51,10 @@ const ROLE_TONES: Readonly<Record<string, Tone>> = {
   tool: "faint",
 };
 
-/** Most characters of one entry that are shown; the output of a tool may be a megabyte. */
+/** Characters shown of one entry; the output of a tool may be a megabyte. */
 const CHARS_MAX = 4_000;
 
-function shown(io: Io, entry: TranscriptEntry, full: boolean): string {
+function shown(io: Io, entry: TranscriptEntry, full = false): string {
   const { seq, role, name, at, runId, content, metadata } = entry;
   const who = name === undefined ? role : `${role} ${oneLine(name)}`;
   const run = runId === undefined ? "" : `  run ${oneLine(runId)}`;

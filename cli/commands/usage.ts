@@ -1,63 +1,53 @@
 /**
- * `usage`: what work with models took, by worker, by model, by day.
+ * `usage`: usage of models by worker, by model, by day.
  *
  * @module
  */
-import type { FsRuntimeSource } from "../../fs_store.ts";
-import type { RuntimeReader, UsageByModel, UsageTotals, WorkerState } from "../../mod.ts";
-import { parseWorkerId } from "../../src/core/ids.ts";
-import { layoutIn } from "../../src/fs/layout.ts";
-import { type HistoryDay, readHistory } from "../../src/operate/read/history.ts";
-import type { Io } from "../io.ts";
-import { disk } from "../place.ts";
+import {
+  parseWorkerId,
+  type RuntimeReader,
+  type UsageByModel,
+  type UsageTotals,
+  type WorkerState,
+} from "../../mod.ts";
+import { type HistoryDay, readHistory, type StoreLocation } from "../../operate.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { withProgress } from "../progress.ts";
 import { oneLine, tone } from "../style.ts";
 import { type Column, table } from "../table.ts";
 import { amount, dollars, duration, whole } from "../units.ts";
-import { printJson, type StoreOptions, withView } from "./view.ts";
-
-/** Options of `usage`. */
-export interface UsageOptions extends StoreOptions {
-  /** Only this table. */
-  readonly by?: "worker" | "model" | "day" | undefined;
-  /** Only of this worker. */
-  readonly worker?: string | undefined;
-  /** Workers to list. */
-  readonly limit: number;
-}
+import { withView } from "./view.ts";
 
 /** Runs `usage`. */
-export async function usageCommand(io: Io, directory: string, options: UsageOptions): Promise<number> {
-  return await withView(io, directory, options, async (view, source) => {
-    const { by, worker } = options;
+export async function usageCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
+  return await withView(io, options, location, async (view, source) => {
+    const { by, worker, limit, json } = options;
     const used = worker === undefined ? view.overview() : view.worker(worker);
-    const workers = worker === undefined ? byCost(view, options.limit) : [];
-    const days = by === undefined || by === "day" ? await daysOf(io, view, source, options) : [];
-    if (options.json) {
-      const rows = workers.map(({ record, usage, usageByModel }) => ({
-        workerId: record.workerId,
+    const workers = worker === undefined ? byCost(view, limit) : [];
+    const shows = (table: typeof by): boolean => by === undefined || by === table;
+    const days = shows("day") ? await daysOf(io, location, view.lastEventId, options) : [];
+    const isPruned = (source.segments[0] ?? 1) > 1;
+    const pruned = isPruned ? tone(io, "faint", "older days were pruned; the totals count them\n") : "";
+    const tables = [
+      shows("model") ? `${modelTable(io, used.usageByModel, used.usage)}\n` : "",
+      shows("day") ? `${usageTable(io, "DAY", days.map(({ day, usage }) => [day, usage]))}${pruned}\n` : "",
+      worker === undefined && shows("worker")
+        ? usageTable(io, "WORKER", workers.map(({ record, usage }) => [record.workerId, usage]))
+        : "",
+    ];
+    const value = {
+      runtimeId: view.runtimeId,
+      total: used.usage,
+      byModel: used.usageByModel,
+      byWorker: workers.map(({ record: { workerId }, usage, usageByModel }) => ({
+        workerId,
         usage,
         usageByModel,
-      }));
-      return printJson(io, {
-        runtimeId: view.runtimeId,
-        total: used.usage,
-        byModel: used.usageByModel,
-        byWorker: rows,
-        byDay: days.map(({ day, usage, usageByModel }) => ({ day, usage, usageByModel })),
-      });
-    }
-    if (by === undefined || by === "model") io.out(`${modelTable(io, used.usageByModel, used.usage)}\n`);
-    if (by === undefined || by === "day") {
-      io.out(`${usageTable(io, "DAY", days.map(({ day, usage }) => [day, usage]))}`);
-      if ((source.segments[0] ?? 1) > 1) {
-        io.out(tone(io, "faint", "older days were pruned; the totals count them\n"));
-      }
-      io.out("\n");
-    }
-    if (worker === undefined && (by === undefined || by === "worker")) {
-      io.out(usageTable(io, "WORKER", workers.map(({ record, usage }) => [record.workerId, usage])));
-    }
+      })),
+      byDay: days.map(({ day, usage, usageByModel }) => ({ day, usage, usageByModel })),
+    };
+    print(io, json, value, tables.join(""));
   });
 }
 
@@ -73,16 +63,15 @@ function tokens(usage: UsageTotals): number {
 
 async function daysOf(
   io: Io,
-  view: RuntimeReader,
-  { directory, runtimeId }: FsRuntimeSource,
-  options: UsageOptions,
+  location: StoreLocation,
+  through: number,
+  options: Options,
 ): Promise<readonly HistoryDay[]> {
-  const place = { fs: disk, layout: layoutIn(directory), runtimeId };
   const worker = options.worker === undefined ? undefined : parseWorkerId(options.worker);
   const history = await withProgress(
     io,
     true,
-    (progress) => readHistory(place, view, { ...progress, worker }),
+    (progress) => readHistory(location, { ...progress, through, worker }),
   );
   return history.days.filter(({ usage }) => usage.requests > 0);
 }
@@ -95,7 +84,7 @@ export function modelTable(io: Io, byModel: UsageByModel, total?: UsageTotals): 
   return usageTable(io, "MODEL", total === undefined || rows.length < 2 ? rows : [...rows, ["total", total]]);
 }
 
-/** Columns that a narrow terminal goes without. */
+/** Columns left out on a narrow terminal. */
 const OPTIONAL: ReadonlySet<string> = new Set(["CACHED", "REASONING", "TIME", "REQUESTS"]);
 
 function usageTable(io: Io, name: string, rows: readonly (readonly [string, UsageTotals])[]): string {

@@ -1,28 +1,22 @@
 /**
- * `verify`: is anything damaged?
+ * `verify`: check a store for damage.
  *
  * @module
  */
-import { type Finding, type Verdict, verify, type VerifyReport } from "../../fs_store.ts";
+import { type Finding, type StoreLocation, type Verdict, verify, type VerifyReport } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
-import type { Io } from "../io.ts";
-import { locate } from "../place.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
 import { withProgress } from "../progress.ts";
 import { type Tone, tone, visible } from "../style.ts";
 import { table } from "../table.ts";
 import { bytes, counted, duration, whole } from "../units.ts";
-import { printJson, type StoreOptions } from "./view.ts";
 
 /** Runs `verify`. */
-export async function verifyCommand(io: Io, directory: string, options: StoreOptions): Promise<number> {
-  const location = locate(directory, options.runtime);
+export async function verifyCommand(io: Io, { json }: Options, location: StoreLocation): Promise<number> {
   const startedAt = io.now();
-  const report = await withProgress(io, options.json === true, (progress) => verify(location, progress));
-  if (options.json) printJson(io, report);
-  else {
-    io.out(findingsTable(io, report));
-    io.out(summary(io, report, io.now() - startedAt));
-  }
+  const report = await withProgress(io, json, (progress) => verify(location, progress));
+  print(io, json, report, findingsTable(io, report) + summary(io, report, io.now() - startedAt));
   return exitCodeOf(report.verdict);
 }
 
@@ -38,7 +32,7 @@ const SEVERITY_TONES: Readonly<Record<Finding["severity"], Tone>> = {
   damaged: "bad",
 };
 
-/** Findings as a table; nothing when there are none. */
+/** Findings as a table; empty if there are none. */
 export function findingsTable(io: Io, { findings, dropped }: VerifyReport): string {
   if (findings.length === 0) return "";
   const rows = findings.map(({ severity, code, file = "", byteOffset, message }) => [
@@ -59,11 +53,11 @@ export function findingsTable(io: Io, { findings, dropped }: VerifyReport): stri
 
 const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {
   clean: ["good", "clean"],
-  healable: ["warn", 'healable: nothing is lost; the next opening, or "repair --apply", mends it'],
-  damaged: ["bad", 'damaged: see above; "repair" tells what can be done'],
+  healable: ["warn", 'healable: nothing is lost; the next opening, or "repair --apply", repairs it'],
+  damaged: ["bad", 'damaged: see above; "repair" lists what can be done'],
 };
 
-/** An unusable config prevents opening and repair, but damages nothing. */
+/** An unusable config prevents opening and repair, but is not damage. */
 const UNUSABLE_CONFIG = "healable: nothing is lost; no program can open it until config.jsonc is corrected";
 
 function summary(io: Io, report: VerifyReport, ms: number): string {

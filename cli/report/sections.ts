@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { HistoryDay } from "../../src/operate/read/history.ts";
-import { intentOf } from "../commands/inspect.ts";
+import type { HistoryDay } from "../../operate.ts";
+import { intentOf } from "../describe.ts";
 import { ago, amount, bytes, counted, dollars, time, whole } from "../units.ts";
 import { dataTable, dayChart, nameBars } from "./charts.ts";
 import { html, type Markup, nothing } from "./html.ts";
-import type { ReportFacts } from "./page.ts";
+import type { ReportFacts } from "./facts.ts";
 
 /** Days that a chart shows. */
 const DAYS_MAX = 60;

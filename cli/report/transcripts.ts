@@ -1,13 +1,12 @@
 /**
- * The transcripts on the page: bounded, and said so where one is.
+ * The transcripts on the page: bounded, with a note where one is shortened.
  *
  * @module
  */
-import type { TranscriptEntry, WorkerState } from "../../mod.ts";
-import { isRuntimeError } from "../../src/core/errors.ts";
+import { isRuntimeError, type TranscriptEntry, type WorkerState } from "../../mod.ts";
 import { time, whole } from "../units.ts";
 import { html, type Markup, nothing } from "./html.ts";
-import type { ReportFacts } from "./page.ts";
+import type { ReportFacts } from "./facts.ts";
 
 /** Characters of an entry that are shown. */
 const CHARS_MAX = 8_000;

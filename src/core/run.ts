@@ -5,7 +5,7 @@
  */
 import type { CommandOptions } from "./commands.ts";
 import type { EventHead, RunOutcome } from "./events.ts";
-import type { Receipt } from "./worker.ts";
+import type { Receipt } from "./receipts.ts";
 
 /** How a host may end a run. */
 export type FinishOutcome = Exclude<RunOutcome, "interrupted">;

@@ -33,21 +33,14 @@ import type { EventPage, PageOptions } from "./reading.ts";
 import { Operations } from "./operations.ts";
 import { Reads, type WorkerListOptions, type WorkerPage } from "./reads.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
+import { type Receipt, receipt } from "./receipts.ts";
 import { ended, OpenRuns } from "./run.ts";
 import { takeSnapshot } from "./snapshots.ts";
 import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
 import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
 import type { WatchOptions } from "./watch.ts";
-import {
-  customBody,
-  type ReasonOptions,
-  type Receipt,
-  receipt,
-  unitsOf,
-  Worker,
-  type WorkerHost,
-} from "./worker.ts";
+import { customBody, type ReasonOptions, unitsOf, Worker, type WorkerHost } from "./worker.ts";
 
 /** Options of {@linkcode Runtime.open}. */
 export interface RuntimeOptions {

@@ -27,29 +27,12 @@ import type { Json, JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
 import type { Reads } from "./reads.ts";
+import { type Receipt, receipt, type TranscriptReceipt, transcriptReceipt } from "./receipts.ts";
 import type { FinishOptions, FinishOutcome, OpenRuns, Run } from "./run.ts";
 import type { WorkerState } from "./state.ts";
 import { itself, type Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
-
-/** What a resolved command tells: its event is durable. */
-export interface Receipt {
-  /** The event that the command became. */
-  readonly eventId: number;
-  /** When, ISO 8601. */
-  readonly at: string;
-  /** Whether an earlier command with the same key did it. */
-  readonly duplicate: boolean;
-}
-
-/** Receipt of entries. */
-export interface TranscriptReceipt extends Receipt {
-  /** Sequence of the first entry. */
-  readonly firstSeq: number;
-  /** Sequence of the last entry. */
-  readonly lastSeq: number;
-}
 
 /** Options of commands that may say why. */
 export interface ReasonOptions extends CommandOptions {
@@ -280,15 +263,6 @@ export class Worker {
 /** UTF-16 units of JSON that a command brings, about. */
 export function unitsOf(body: CommandBody): number {
   return JSON.stringify(body).length;
-}
-
-/** The receipt in an outcome. */
-export function receipt({ eventId, at, duplicate }: Outcome): Receipt {
-  return { eventId, at, duplicate };
-}
-
-function transcriptReceipt({ eventId, at, duplicate, seq, count }: Outcome): TranscriptReceipt {
-  return { eventId, at, duplicate, firstSeq: seq, lastSeq: seq + count - 1 };
 }
 
 /** The body of a host's own event, checked. Throws `invalid_request`. */

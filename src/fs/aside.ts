@@ -6,10 +6,10 @@
  */
 import { basename, dirname, join } from "@std/path";
 import { limitExceeded } from "../core/errors.ts";
-import { makeDirectory, replaceFile, type ReplaceOptions } from "./disk/files.ts";
+import { makeDirectory, replaceFile, type ReplaceOptions, TEMPORARY_SUFFIX } from "./disk/files.ts";
 import { guarded, guardedAsync, isExisting } from "./disk/faults.ts";
 import type { FileSystem } from "./disk/file_system.ts";
-import { type RuntimeLayout, TEMPORARY_SUFFIX } from "./layout.ts";
+import type { RuntimeLayout } from "./layout.ts";
 
 /** Most files in the directory; beyond that, the operator must move them elsewhere. */
 const SALVAGE_FILES_MAX = 256;

@@ -137,9 +137,6 @@ export function segmentFirstEventId(name: string): number | undefined {
   return digits !== undefined && Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }
 
-/** Suffix of files that are being written, to be renamed when they are whole. */
-export const TEMPORARY_SUFFIX = ".tmp";
-
 /** A path as it is named in errors and diagnostics: relative to the runtime's directory, with slashes. */
 export function nameOf(layout: RuntimeLayout, path: string): string {
   if (!path.startsWith(layout.directory)) return path;

@@ -1,19 +1,28 @@
 /**
- * Which runtimes lie below a root directory. Reads names and one small file
- * of each; a damaged runtime is listed like any other.
+ * Finding stores: the runtimes below a root directory, the store that a path
+ * names, and the process that opened it. Reads names and small files; a
+ * damaged runtime is listed like any other.
  *
  * @module
  */
 import { join } from "@std/path";
-import { isRuntimeError, RuntimeError } from "../core/errors.ts";
+import { invalidRequest, isRuntimeError, RuntimeError } from "../core/errors.ts";
 import type { RuntimeId } from "../core/ids.ts";
 import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
 import { guarded } from "../fs/disk/faults.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
-import { readIdentity } from "../fs/place/identity.ts";
-import { layoutIn, runtimesDirectory } from "../fs/layout.ts";
+import { absolutePath, layoutIn, runtimesDirectory } from "../fs/layout.ts";
 import { decodeName } from "../fs/names.ts";
+import { readIdentity } from "../fs/place/identity.ts";
+import { type Owner, readOwner } from "../fs/place/lock.ts";
 import { importedRuntime } from "./import_name.ts";
+import { findPlace, isStore, type StoreLocation } from "./options.ts";
+
+/** Options of the functions that find stores. */
+export interface FindOptions {
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
 
 /** A runtime below a root directory. */
 export interface ListedRuntime {
@@ -23,7 +32,7 @@ export interface ListedRuntime {
   readonly directory: string;
   /** When its store was created, ISO 8601; absent when `runtime.json` cannot be read. */
   readonly createdAt?: string;
-  /** Why `runtime.json` cannot be read; `verify` says more. */
+  /** Why `runtime.json` cannot be read; `verify` reports the details. */
   readonly problem?: string;
 }
 
@@ -33,16 +42,13 @@ export interface RuntimeListing {
   readonly runtimes: readonly ListedRuntime[];
   /** Runtimes whose import is running or was interrupted; run an interrupted one again. */
   readonly unfinishedImports: readonly RuntimeId[];
-  /** Names beside them that are no runtimes. */
+  /** Other names in the directory. */
   readonly foreign: readonly string[];
 }
 
 /** Lists the runtimes of a root. Requires `--allow-read`. Throws `store_missing` when there is no such directory. */
-export function listRuntimes(
-  root: string | URL,
-  environment: { readonly fileSystem?: FileSystem | undefined } = {},
-): RuntimeListing {
-  const fs = environment.fileSystem ?? new DenoFileSystem();
+export function listRuntimes(root: string | URL, options: FindOptions = {}): RuntimeListing {
+  const fs = options.fileSystem ?? new DenoFileSystem();
   const path = runtimesDirectory(root);
   const entries = guarded("list", path, () => {
     if (fs.stat(path)?.kind === "directory") return fs.list(path);
@@ -72,4 +78,40 @@ function listed(fs: FileSystem, runtimeId: RuntimeId, directory: string): Listed
     if (!isRuntimeError(error)) throw error;
     return { runtimeId, directory, problem: error.message };
   }
+}
+
+/** Returns true if the directory is that of one runtime, rather than a root directory. Requires `--allow-read`. */
+export function isRuntimeDirectory(directory: string | URL, options: FindOptions = {}): boolean {
+  return isStore(options.fileSystem ?? new DenoFileSystem(), layoutIn(directory));
+}
+
+/**
+ * Returns the location of the store that a path names: the directory of a runtime, or a root directory with
+ * either a runtime id or a single runtime. Requires `--allow-read`. Throws `store_missing`, and
+ * `invalid_request` if the root directory holds no runtime or several.
+ */
+export function locateStore(
+  path: string | URL,
+  runtimeId?: string,
+  options: FindOptions = {},
+): StoreLocation {
+  const directory = absolutePath(path);
+  if (isRuntimeDirectory(directory, options)) return { directory };
+  if (runtimeId !== undefined) return { root: directory, runtimeId };
+  const { runtimes, unfinishedImports: [unfinished] } = listRuntimes(directory, options);
+  const [only] = runtimes;
+  if (only !== undefined && runtimes.length === 1) return { root: directory, runtimeId: only.runtimeId };
+  const names = runtimes.slice(0, 10).map(({ runtimeId }) => JSON.stringify(runtimeId)).join(", ");
+  const issue = only !== undefined
+    ? `it holds ${runtimes.length} runtimes; choose one with --runtime: ${names}`
+    : unfinished !== undefined
+    ? `the import of ${JSON.stringify(unfinished)} did not finish; run it again`
+    : "there is no runtime in it";
+  throw invalidRequest(`use ${JSON.stringify(directory)}`, issue);
+}
+
+/** Returns the process that opened a store last, if it is recorded. Requires `--allow-read`. */
+export function storeOwner(location: StoreLocation, options: FindOptions = {}): Owner | undefined {
+  const { fs, layout } = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
+  return readOwner(fs, layout.owner);
 }

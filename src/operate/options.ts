@@ -1,10 +1,9 @@
 /**
- * What every operation on a store at rest takes and tells: where the store
- * is, how to end early, how far it is.
+ * Options common to the operations on a store: its location, a signal, and progress.
  *
  * @module
  */
-import { basename, join } from "@std/path";
+import { basename } from "@std/path";
 import { invalidRequest, RuntimeError } from "../core/errors.ts";
 import { parseRuntimeId, type RuntimeId } from "../core/ids.ts";
 import { isJsonObject } from "../core/json.ts";
@@ -15,7 +14,7 @@ import { absolutePath, layoutIn, type RuntimeLayout, runtimeLayout } from "../fs
 import { decodeName } from "../fs/names.ts";
 import { importDirectory, importedRuntime } from "./import_name.ts";
 
-/** Where a store is: below its root by its id, or in a directory of its own, such as a copy. */
+/** Location of a store: its root and id, or the directory of the runtime itself, for example of a copy. */
 export type StoreLocation =
   | {
     /** Directory of all runtimes of a host: a path, resolved immediately, or a `file:` URL. */
@@ -28,15 +27,15 @@ export type StoreLocation =
     readonly directory: string | URL;
   };
 
-/** How far an operation is. */
+/** Progress of an operation. */
 export interface OperationProgress {
-  /** What is being done now, such as `log` or `transcripts`. */
+  /** The current stage, such as `log` or `transcripts`. */
   readonly stage: string;
-  /** How much of it is done. */
+  /** Units done. */
   readonly done: number;
-  /** How much of it there is. */
+  /** Units in all. */
   readonly total: number;
-  /** What is counted. */
+  /** The unit. */
   readonly unit: "bytes" | "workers" | "events";
 }
 
@@ -44,39 +43,41 @@ export interface OperationProgress {
 export interface OperationOptions {
   /** Ends the operation; it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Hears how far the operation is, some ten times a second. */
+  /** Receives progress, about ten times a second. */
   readonly onProgress?: ((progress: OperationProgress) => void) | undefined;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
 }
 
-/** A store's place, found. */
+/** Files of an existing store. */
 export interface FoundPlace {
   /** The disk. */
   readonly fs: FileSystem;
   /** Its files. */
   readonly layout: RuntimeLayout;
-  /** The runtime that it keeps. */
+  /** The runtime in it. */
   readonly runtimeId: RuntimeId;
 }
 
 /**
- * Finds a store's place. Throws `store_missing`, `invalid_request`; also for
- * an unfinished import, unless it is to be examined.
+ * Finds the files of a store. Throws `store_missing`, and `invalid_request` for an
+ * unfinished import unless `examine` is set.
  */
 export function findPlace(fs: FileSystem, location: StoreLocation, examine: boolean = false): FoundPlace {
   if ("root" in location) {
     const runtimeId = parseRuntimeId(location.runtimeId);
     const layout = runtimeLayout(location.root, runtimeId);
-    mustExist(fs, layout);
+    assertStore(fs, layout);
     return { fs, layout, runtimeId };
   }
   const layout = layoutIn(location.directory);
-  mustExist(fs, layout);
+  assertStore(fs, layout);
   const imported = importedRuntime(basename(layout.directory));
   if (imported !== undefined && !examine) {
     const issue = "it is an unfinished import; run the import again";
     throw invalidRequest(`read ${JSON.stringify(location.directory)}`, issue);
   }
-  const runtimeId = namedInside(fs, layout) ?? imported ?? decodeName(basename(layout.directory));
+  const runtimeId = idInside(fs, layout) ?? imported ?? decodeName(basename(layout.directory));
   if (runtimeId === undefined) {
     const issue = `runtime.json does not say whose it is, and the directory has no runtime's name`;
     throw invalidRequest(`read ${JSON.stringify(location.directory)}`, issue);
@@ -84,16 +85,15 @@ export function findPlace(fs: FileSystem, location: StoreLocation, examine: bool
   return { fs, layout, runtimeId: parseRuntimeId(runtimeId) };
 }
 
-function mustExist(fs: FileSystem, layout: RuntimeLayout): void {
+/** True if a directory is that of a runtime: it holds `runtime.json` or `events`. */
+export function isStore(fs: FileSystem, { directory, identity, events }: RuntimeLayout): boolean {
+  return guarded("read", directory, () => [identity, events].some((path) => fs.stat(path) !== undefined));
+}
+
+function assertStore(fs: FileSystem, layout: RuntimeLayout): void {
   const { directory: path } = layout;
   const kind = guarded("read", path, () => fs.stat(path)?.kind);
-  const isStore = kind === "directory" &&
-    guarded(
-      "read",
-      path,
-      () => fs.stat(layout.identity) !== undefined || fs.stat(layout.events) !== undefined,
-    );
-  if (isStore) return;
+  if (kind === "directory" && isStore(fs, layout)) return;
   const isImported = kind === undefined && fs.stat(importDirectory(layout)) !== undefined;
   const why = isImported
     ? "its import did not finish; run the import again"
@@ -103,8 +103,8 @@ function mustExist(fs: FileSystem, layout: RuntimeLayout): void {
   throw new RuntimeError("store_missing", `Cannot read store ${JSON.stringify(path)}: ${why}`, { path });
 }
 
-/** The runtime id in `runtime.json`, whatever else is wrong with the file. */
-function namedInside(fs: FileSystem, layout: RuntimeLayout): string | undefined {
+/** The runtime id in `runtime.json`, which may be damaged otherwise. */
+function idInside(fs: FileSystem, layout: RuntimeLayout): string | undefined {
   try {
     const bytes = readSmallFile(fs, layout.identity, 65_536);
     const content: unknown = JSON.parse(new TextDecoder().decode(bytes));
@@ -122,26 +122,19 @@ export function absoluteLocation(location: StoreLocation): StoreLocation {
   return { root: absolutePath(location.root), runtimeId: location.runtimeId };
 }
 
-/** Whether the directory of a runtime lies where its root would have it. */
-export function rootOf(location: StoreLocation): string {
-  return "root" in location
-    ? absolutePath(location.root)
-    : join(absolutePath(location.directory), "..", "..");
-}
-
 /** Milliseconds between two calls of `onProgress`. */
 const PROGRESS_MS = 100;
 
-/** Tells progress now and then, and throws when the operation was aborted. */
+/** Reports progress, and throws if the operation was aborted. */
 export class Meter {
   readonly #options: OperationOptions;
-  #toldAt = -Infinity;
+  #reportedAt = -Infinity;
   #stage = "";
   #unit: OperationProgress["unit"] = "bytes";
   #done = 0;
   #total = 0;
 
-  /** A meter at nothing. */
+  /** A meter without a stage. */
   constructor(options: OperationOptions) {
     this.#options = options;
   }
@@ -152,19 +145,19 @@ export class Meter {
     this.#total = total;
     this.#unit = unit;
     this.#done = 0;
-    this.#toldAt = -Infinity;
+    this.#reportedAt = -Infinity;
     this.add(0);
   }
 
-  /** Counts what was done. Throws the reason of an aborted signal. */
+  /** Adds to the units done. Throws the reason of an aborted signal. */
   add(amount: number): void {
     this.#options.signal?.throwIfAborted();
     this.#done += amount;
     const { onProgress } = this.#options;
     if (onProgress === undefined) return;
     const now = performance.now();
-    if (now - this.#toldAt < PROGRESS_MS && this.#done < this.#total) return;
-    this.#toldAt = now;
+    if (now - this.#reportedAt < PROGRESS_MS && this.#done < this.#total) return;
+    this.#reportedAt = now;
     onProgress({ stage: this.#stage, done: this.#done, total: this.#total, unit: this.#unit });
   }
 }

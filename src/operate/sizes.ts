@@ -1,12 +1,14 @@
 /**
- * What a store takes on disk, by kind of file.
+ * Disk usage of a store, by kind of file.
  *
  * @module
  */
 import { join } from "@std/path";
+import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
 import { guarded } from "../fs/disk/faults.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
-import { layoutIn, workerLayout } from "../fs/layout.ts";
+import { type RuntimeLayout, segmentPath, workerLayout } from "../fs/layout.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "./options.ts";
 
 /** Bytes on disk. */
 export interface StoreSizes {
@@ -20,31 +22,66 @@ export interface StoreSizes {
   readonly checkpoints: number;
   /** The other files: projections, identity, config. */
   readonly other: number;
-  /** What was cut off or replaced, in `quarantine/` and `salvage/`. */
+  /** Truncated and replaced bytes, in `quarantine/` and `salvage/`. */
   readonly quarantine: number;
   /** All of it. */
   readonly total: number;
 }
 
-/** Adds up what the directory of a runtime holds. `workerIds` are those whose files count. */
-export function storeSizes(fs: FileSystem, directory: string, workerIds: Iterable<string>): StoreSizes {
-  const layout = layoutIn(directory);
-  const size = (path: string): number => guarded("stat", path, () => fs.stat(path)?.size ?? 0);
-  const inside = (path: string): number[] =>
-    guarded("list", path, () => fs.stat(path)?.kind === "directory" ? fs.list(path) : [])
-      .map(({ name }) => size(join(path, name)));
-  const events = inside(layout.events);
-  let [transcripts, other] = [0, size(layout.identity) + size(layout.config) + size(layout.overview)];
-  for (const workerId of workerIds) {
-    const paths = workerLayout(layout, workerId);
-    transcripts += size(paths.transcript);
-    other += size(paths.record) + size(paths.state) + size(paths.usage);
-  }
-  const log = sum(events);
-  const checkpoints = size(layout.checkpoint) + size(layout.previousCheckpoint);
-  const quarantine = sum(inside(layout.quarantine)) + sum(inside(join(directory, "salvage")));
-  const total = log + transcripts + checkpoints + other + quarantine;
-  return { log, segments: events.length, transcripts, checkpoints, other, quarantine, total };
+/** Files of one worker, in bytes. */
+export interface WorkerSizes {
+  /** Its transcript. */
+  readonly transcript: number;
+  /** Its other files. */
+  readonly other: number;
+}
+
+/** Returns the sizes of a store and of the files of these workers. Requires `--allow-read`. */
+export function storeSizes(
+  location: StoreLocation,
+  workerIds: Iterable<string>,
+  environment: { readonly fileSystem?: FileSystem | undefined } = {},
+): StoreSizes {
+  const { fs, layout } = findPlace(environment.fileSystem ?? new DenoFileSystem(), location);
+  const inside = (directory: string): number[] => {
+    const list = () => fs.stat(directory)?.kind === "directory" ? fs.list(directory) : [];
+    return guarded("list", directory, list).map(({ name }) => sizeOf(fs, join(directory, name)));
+  };
+  const segments = inside(layout.events);
+  const workers = Array.from(workerIds, (workerId) => sizesIn(fs, layout, workerId));
+  const sizes = {
+    log: sum(segments),
+    transcripts: sum(workers.map(({ transcript }) => transcript)),
+    checkpoints: sizeOf(fs, layout.checkpoint, layout.previousCheckpoint),
+    other: sizeOf(fs, layout.identity, layout.config, layout.overview) +
+      sum(workers.map(({ other }) => other)),
+    quarantine: sum(inside(layout.quarantine)) + sum(inside(layout.salvage)),
+  };
+  return { ...sizes, segments: segments.length, total: sum(Object.values(sizes)) };
+}
+
+/** Returns the sizes of the files of one worker. Requires `--allow-read`. */
+export function workerSizes(
+  location: StoreLocation,
+  workerId: string,
+  environment: { readonly fileSystem?: FileSystem | undefined } = {},
+): WorkerSizes {
+  const { fs, layout } = findPlace(environment.fileSystem ?? new DenoFileSystem(), location);
+  return sizesIn(fs, layout, workerId);
+}
+
+/** Bytes of these segments of a log. */
+export function logBytes({ fs, layout }: FoundPlace, segments: readonly number[]): number {
+  return sizeOf(fs, ...segments.map((segment) => segmentPath(layout, segment)));
+}
+
+function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): WorkerSizes {
+  const { transcript, record, state, usage } = workerLayout(layout, workerId);
+  return { transcript: sizeOf(fs, transcript), other: sizeOf(fs, record, state, usage) };
+}
+
+function sizeOf(fs: FileSystem, ...paths: readonly string[]): number {
+  return sum(paths.map((path) => guarded("stat", path, () => fs.stat(path)?.size ?? 0)));
 }
 
 function sum(numbers: readonly number[]): number {

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { backup, FsRuntimeSource, verify } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { backup, verify } from "../../operate.ts";
 import { isRuntimeError, RuntimeReader } from "../../mod.ts";
 import { command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";

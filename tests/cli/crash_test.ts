@@ -1,7 +1,8 @@
 // Imports, backups and repairs that a power cut or a full disk ends in the middle.
 
 import { assert, assertEquals } from "@std/assert";
-import { backup, exportRuntime, FsRuntimeStore, importRuntime, repair, verify } from "../../fs_store.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import { backup, exportRuntime, importRuntime, repair, verify } from "../../operate.ts";
 import { isRuntimeError, Runtime } from "../../mod.ts";
 import { PowerCut, SimulatedDisk } from "../disk/mod.ts";
 import { cutPowerAt, failAt, isChange } from "../disk/mod.ts";

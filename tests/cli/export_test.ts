@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { exportRuntime, importRuntime, verify } from "../../fs_store.ts";
-import { isRuntimeError, Runtime } from "../../mod.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
+import { exportRuntime, importRuntime, verify } from "../../operate.ts";
+import { isRuntimeError, Runtime } from "../../mod.ts";
 import { command, snapshot, streamOf, textOf, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 import { openReader } from "../operate/reader.ts";

@@ -36,6 +36,22 @@ Deno.test("prune tells what it would give up, and gives it up with --apply", asy
   });
 });
 
+Deno.test("prune keeps the events that a missing transcript is rebuilt from", async () => {
+  await withDirectory(async (root) => {
+    await severalDays(root);
+    const { json: { events } } = await command("prune", root, "--json");
+    Deno.removeSync(join(root, "runtimes", "local", "workers", "reviewer", "transcript.jsonl"));
+    const kept = await command("prune", root, "--apply", "--json");
+    assertEquals([kept.code, kept.json.applied, kept.json.events], [0, false, 0], kept.err);
+    assertStringIncludes((await command("prune", root)).out, "Nothing can be pruned");
+    assertEquals((await command("repair", root, "--apply")).code, 0);
+    const done = await command("prune", root, "--apply", "--json");
+    assertEquals([done.json.applied, done.json.events >= events], [true, true], done.err);
+    await using view = await openReader(local(root));
+    assertEquals((await view.transcript("reviewer", { limit: 1_000 })).items.length, 103);
+  });
+});
+
 /** One event of another time, as a wrong clock writes it, and a small cost with it. */
 async function stray(root: string, at: string, costMicroUsd: number): Promise<void> {
   const runtime = await openRuntime({ root, now: () => Date.parse(at) });
@@ -77,7 +93,7 @@ Deno.test("prune --older-than gives up only events of before that time", async (
     const { items } = await view.events({ after: json.firstEventId - 1, limit: 1 });
     assert(json.events > 0 && (items[0]?.at ?? "") < "2026-07-13", JSON.stringify([json, items]));
     const none = await command("prune", root, "--older-than", "99999d");
-    assertStringIncludes(none.out, "Nothing can be given up");
+    assertStringIncludes(none.out, "Nothing can be pruned");
     assertEquals((await command("prune", root, "--older-than", "soon")).code, 1);
   });
 });

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { FsRuntimeStore, repair, verify } from "../../fs_store.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import { repair, verify } from "../../operate.ts";
 import { isRuntimeError } from "../../mod.ts";
 import { append, command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { type FindingCode, verify, type VerifyReport } from "../../fs_store.ts";
+import { type FindingCode, verify, type VerifyReport } from "../../operate.ts";
 import { append, command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { FsRuntimeSource, listRuntimes } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { listRuntimes } from "../../operate.ts";
 import { isRuntimeError, type RuntimeEvent, RuntimeReader } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { openReader } from "../operate/reader.ts";

@@ -1,14 +1,8 @@
 // Errors: the brand, and every code of the core once.
 
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
-import {
-  isRuntimeError,
-  limits,
-  MemoryRuntimeStore,
-  MemoryStorage,
-  Runtime,
-  RuntimeError,
-} from "../../mod.ts";
+import { MemoryStorage } from "../../memory_store.ts";
+import { isRuntimeError, limits, MemoryRuntimeStore, Runtime, RuntimeError } from "../../mod.ts";
 import { invalidRequest, limitExceeded } from "../../src/core/errors.ts";
 
 Deno.test("RuntimeError holds code, details, cause and a name", () => {

@@ -1,13 +1,8 @@
 // Functions of the host that throw, reject or give values of the wrong kind.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  isRuntimeError,
-  MemoryRuntimeStore,
-  MemoryStorage,
-  Runtime,
-  type RuntimeOptions,
-} from "../../mod.ts";
+import { MemoryStorage } from "../../memory_store.ts";
+import { isRuntimeError, MemoryRuntimeStore, Runtime, type RuntimeOptions } from "../../mod.ts";
 import { Clock } from "../../src/core/clock.ts";
 import { ScriptedStore } from "./scripted_store.ts";
 

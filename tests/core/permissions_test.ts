@@ -1,7 +1,8 @@
 // The whole core on the memory store, with no permission at all.
 
 import { assert, assertEquals } from "@std/assert";
-import { isRuntimeError, MemoryRuntimeStore, MemoryStorage, Runtime } from "../../mod.ts";
+import { MemoryStorage } from "../../memory_store.ts";
+import { isRuntimeError, MemoryRuntimeStore, Runtime } from "../../mod.ts";
 
 Deno.test({
   name: "a host uses the whole core without any permission",

@@ -1,7 +1,8 @@
 // Opening and closing a runtime on a store that fails, lags or hangs.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { MemoryStorage, Runtime, RuntimeError, type RuntimeErrorCode } from "../../mod.ts";
+import { MemoryStorage } from "../../memory_store.ts";
+import { Runtime, RuntimeError, type RuntimeErrorCode } from "../../mod.ts";
 import type { PruneEvents } from "../../src/core/store.ts";
 import { Gate, type Script, ScriptedStore, turns } from "./scripted_store.ts";
 

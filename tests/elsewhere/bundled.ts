@@ -4,5 +4,6 @@
  *
  * @module
  */
-export { isRuntimeError, MemoryRuntimeStore, MemoryStorage, Runtime } from "../../mod.ts";
+export { MemoryStorage } from "../../memory_store.ts";
+export { isRuntimeError, MemoryRuntimeStore, Runtime } from "../../mod.ts";
 export { testRuntimeStore } from "../../testing/mod.ts";

@@ -3,7 +3,7 @@
 import { assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { SqliteRuntimeStore } from "../../examples/sqlite_store.ts";
-import type { AppendBatch, AppendResult, ReadEvents, RuntimeStore, StoredEvents } from "../../mod.ts";
+import type { AppendBatch, AppendResult, ReadEvents, RuntimeStore, StoredEvents } from "../../store.ts";
 import { testRuntimeStore } from "../../testing/mod.ts";
 import { onFiles } from "../fs/place.ts";
 

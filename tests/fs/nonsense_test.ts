@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RuntimeError, type RuntimeErrorCode, RuntimeReader } from "../../mod.ts";
-import { FsRuntimeSource, importRuntime, verify } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { importRuntime, verify } from "../../operate.ts";
 import { encodeLines, logText, sealedBytes } from "../../src/fs/lines/codec.ts";
 import { segmentHeader } from "../../src/fs/log/segments.ts";
 import { decodeStream } from "../../src/operate/transfer/export_format.ts";

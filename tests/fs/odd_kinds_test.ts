@@ -3,17 +3,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { reportHtml } from "../../cli/report/page.ts";
-import {
-  backup,
-  exportRuntime,
-  FsRuntimeSource,
-  FsRuntimeStore,
-  listRuntimes,
-  repair,
-  verify,
-} from "../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
+import { backup, exportRuntime, listRuntimes, repair, verify } from "../../operate.ts";
 import { isRuntimeError, Runtime, RuntimeReader } from "../../mod.ts";
-import { layoutIn } from "../../src/fs/layout.ts";
 import { textOf } from "../cli/kit.ts";
 import { everyEvent, openRuntime } from "../cli/stores.ts";
 import { killAt, SimulatedDisk } from "../disk/mod.ts";
@@ -112,12 +104,9 @@ async function readEverything(fileSystem: SimulatedDisk): Promise<void> {
   view.overview();
   for (const { record } of view.allWorkers()) await view.transcript(record.workerId, { limit: 1_000 });
   await view.events({ after: 0, limit: 1_000 });
-  const place = { fs: fileSystem, layout: layoutIn(source.directory), runtimeId: view.runtimeId };
-  const { signal } = new AbortController();
+  const bounds = { entries: 9, workers: 9, now: 0, signal: new AbortController().signal, fileSystem };
   let page = "";
-  for await (const text of reportHtml(place, view, source, { entries: 9, workers: 9, now: 0, signal })) {
-    page += text;
-  }
+  for await (const text of reportHtml(local, view, source, bounds)) page += text;
   assert(page.endsWith("</html>\n"), page.slice(-20));
 }
 

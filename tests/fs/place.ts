@@ -9,8 +9,8 @@ import {
   Runtime,
   type RuntimeErrorCode,
   type RuntimeOptions,
-  type RuntimeStore,
 } from "../../mod.ts";
+import type { RuntimeStore } from "../../store.ts";
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
 import { acquire } from "../kit/acquire.ts";

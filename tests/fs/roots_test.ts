@@ -2,16 +2,8 @@
 
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
-import {
-  backup,
-  exportRuntime,
-  FsRuntimeSource,
-  FsRuntimeStore,
-  importRuntime,
-  listRuntimes,
-  repair,
-  verify,
-} from "../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
+import { backup, exportRuntime, importRuntime, listRuntimes, repair, verify } from "../../operate.ts";
 import { Runtime, RuntimeError, RuntimeReader } from "../../mod.ts";
 import { absolutePath } from "../../src/fs/layout.ts";
 import { contentsOf, diskTest, refused, speak, type TestPlace, treeOf } from "./place.ts";

@@ -2,7 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { exportRuntime, FsRuntimeStore, importRuntime, verify } from "../../fs_store.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import { exportRuntime, importRuntime, verify } from "../../operate.ts";
 import { type DiagnosticCode, Runtime } from "../../mod.ts";
 import { snapshot, streamOf, textOf, withDirectory } from "../cli/kit.ts";
 import { golden, seenIn } from "./golden.ts";

@@ -1,17 +1,9 @@
 // Readers beside a writer that prunes and purges: they go on with what the log says now, or say `cursor_expired`.
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  backup,
-  exportRuntime,
-  FsRuntimeSource,
-  FsRuntimeStore,
-  importRuntime,
-  verify,
-} from "../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
+import { backup, exportRuntime, importRuntime, readHistory, verify } from "../../operate.ts";
 import { type EventPage, isRuntimeError, Runtime, RuntimeReader } from "../../mod.ts";
-import { readHistory } from "../../src/operate/read/history.ts";
-import { findPlace } from "../../src/operate/options.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import {
   contents,
@@ -96,7 +88,7 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
   },
   async "readHistory()"(fileSystem): Promise<void> {
     const view = await openReader(location, { fileSystem });
-    const { days } = await readHistory(findPlace(fileSystem, location), view);
+    const { days } = await readHistory(location, { through: view.lastEventId, fileSystem });
     assertEquals(days.length, 1);
     await view.close();
   },

@@ -2,14 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { crc32 } from "node:zlib";
-import {
-  exportRuntime,
-  FsRuntimeStore,
-  importRuntime,
-  listRuntimes,
-  repair,
-  verify,
-} from "../../fs_store.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import { exportRuntime, importRuntime, listRuntimes, repair, verify } from "../../operate.ts";
 import { isRuntimeError, Runtime } from "../../mod.ts";
 import { streamOf, textOf } from "../cli/kit.ts";
 import { everyEventStore, openRuntime } from "../cli/stores.ts";

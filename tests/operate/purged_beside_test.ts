@@ -1,7 +1,7 @@
 // Files replaced, removed or started by a writer during reads and backups.
 
 import { assert, assertEquals } from "@std/assert";
-import { backup, verify } from "../../fs_store.ts";
+import { backup, verify } from "../../operate.ts";
 import type { Runtime } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { HOME, open } from "../fs/simulated.ts";

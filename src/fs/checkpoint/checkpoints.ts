@@ -8,10 +8,10 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { clearForFile } from "../aside.ts";
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { removeQuietly } from "../disk/files.ts";
+import { removeQuietly, TEMPORARY_SUFFIX } from "../disk/files.ts";
 import { guardedAsync } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
-import { type RuntimeLayout, TEMPORARY_SUFFIX } from "../layout.ts";
+import type { RuntimeLayout } from "../layout.ts";
 
 const CURRENT = "checkpoint.json";
 const PREVIOUS = "checkpoint.previous.json";

@@ -135,3 +135,13 @@ export function corrupt(
     cause === undefined ? {} : { cause },
   );
 }
+
+/** Runs `work`. If it throws `store_corrupt`, returns the result of `otherwise`. */
+export function ifCorrupt<T>(work: () => T, otherwise: (error: RuntimeError<"store_corrupt">) => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (isRuntimeError(error) && error.code === "store_corrupt") return otherwise(error);
+    throw error;
+  }
+}

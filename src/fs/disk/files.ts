@@ -7,7 +7,9 @@
 import { dirname } from "@std/path";
 import { corrupt, guarded, guardedAsync, isNotFound } from "./faults.ts";
 import type { FileStat, FileSystem, OpenFile, OpenMode } from "./file_system.ts";
-import { TEMPORARY_SUFFIX } from "../layout.ts";
+
+/** Suffix of files that are being written, to be renamed when they are whole. */
+export const TEMPORARY_SUFFIX = ".tmp";
 
 /** Writes all of `bytes`, however short the single writes are. */
 export function writeAll(file: OpenFile, bytes: Uint8Array, position: number): void {

@@ -8,17 +8,17 @@
 import { join } from "@std/path";
 import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, RuntimeError } from "../../core/errors.ts";
-import { assertDirectory, closeQuietly, notAFile, readBytes, removeQuietly } from "../disk/files.ts";
+import {
+  assertDirectory,
+  closeQuietly,
+  notAFile,
+  readBytes,
+  removeQuietly,
+  TEMPORARY_SUFFIX,
+} from "../disk/files.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
 import type { FileSystem, OpenFile, OpenMode } from "../disk/file_system.ts";
-import {
-  FORMAT_VERSION,
-  nameOf,
-  type RuntimeLayout,
-  segmentFirstEventId,
-  segmentPath,
-  TEMPORARY_SUFFIX,
-} from "../layout.ts";
+import { FORMAT_VERSION, nameOf, type RuntimeLayout, segmentFirstEventId, segmentPath } from "../layout.ts";
 import { encodeLines, eventText, isIntact, logText, NEWLINE } from "../lines/codec.ts";
 import { plainLines } from "../../core/json.ts";
 import { checkSeal, parseObject } from "../lines/sealed.ts";

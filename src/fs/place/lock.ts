@@ -98,18 +98,19 @@ function releaseQuietly(lock: FileLock): void {
 }
 
 function lockedError(fs: FileSystem, layout: RuntimeLayout): RuntimeError<"store_locked"> {
-  const owner = ownerText(fs, layout.owner);
+  const by = readOwner(fs, layout.owner);
+  const owner = by === undefined ? "another process" : `process ${by.pid} (since ${by.openedAt})`;
   const message = `Cannot open store ${JSON.stringify(layout.directory)}: ${owner} has it open`;
   return new RuntimeError("store_locked", message, { path: layout.directory, owner });
 }
 
-function ownerText(fs: FileSystem, path: string): string {
+/** The owner recorded last; `undefined` if the record is missing or damaged. */
+export function readOwner(fs: FileSystem, path: string): Owner | undefined {
   try {
-    const bytes = readSmallFile(fs, path, 4_096);
-    const { pid, openedAt } = JSON.parse(new TextDecoder().decode(bytes));
-    return `process ${pid} (since ${openedAt})`;
+    const owner = JSON.parse(new TextDecoder().decode(readSmallFile(fs, path, 4_096)));
+    return typeof owner.pid === "number" && typeof owner.openedAt === "string" ? owner : undefined;
   } catch {
-    // The owner is for the message only; without it the lock still counts.
-    return "another process";
+    // It is for messages only; without it the lock still counts.
+    return undefined;
   }
 }

@@ -6,10 +6,10 @@
 import { SEPARATOR } from "@std/path";
 import { invalidRequest } from "../../core/errors.ts";
 import { moveAside } from "../aside.ts";
-import { assertDirectory } from "../disk/files.ts";
+import { assertDirectory, TEMPORARY_SUFFIX } from "../disk/files.ts";
 import { systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
+import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
 import { isVanished } from "../place/guard.ts";
 
 /** Creates the directory of a worker; `false` if it exists. Throws `store_corrupt` if anything else does. */

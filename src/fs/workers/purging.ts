@@ -8,7 +8,8 @@ import type { Notice } from "../../core/diagnostics.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { guarded, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
-import { type RuntimeLayout, TEMPORARY_SUFFIX, workerLayout } from "../layout.ts";
+import { TEMPORARY_SUFFIX } from "../disk/files.ts";
+import { type RuntimeLayout, workerLayout } from "../layout.ts";
 
 const FILES: ReadonlySet<string> = new Set(["worker.json", "state.json", "usage.json", "transcript.jsonl"]);
 

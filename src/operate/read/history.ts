@@ -7,11 +7,12 @@
 import { type EventHead, parseEventHead } from "../../core/events.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
+import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { located } from "../../fs/disk/faults.ts";
 import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.ts";
 import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
 import { logLines, type LogStretch } from "./log_lines.ts";
-import { type FoundPlace, Meter, type OperationOptions } from "../options.ts";
+import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
 import { untilSteady } from "../steady.ts";
 
 /** A day (UTC) of a runtime. */
@@ -56,25 +57,31 @@ type Day = { -readonly [Name in keyof HistoryDay]: HistoryDay[Name] };
 
 const INTERRUPTED_MAX = 100;
 
+/** Options of {@linkcode readHistory}. */
+export interface HistoryOptions extends OperationOptions {
+  /** The last event to read: the last one that a reader of the runtime has seen. */
+  readonly through: number;
+  /** Only this worker. */
+  readonly worker?: WorkerId | undefined;
+}
+
 /**
- * Reads the log from the oldest kept event to `lastEventId`. Throws
- * `store_corrupt` at damage.
+ * Reads the log from the oldest kept event to `through`. Requires
+ * `--allow-read`. Throws `store_corrupt` at damage.
  */
-export async function readHistory(
-  place: FoundPlace,
-  { lastEventId }: { readonly lastEventId: number },
-  options: OperationOptions & { readonly worker?: WorkerId | undefined } = {},
-): Promise<History> {
+export async function readHistory(location: StoreLocation, options: HistoryOptions): Promise<History> {
+  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
+  const { through } = options;
   return await untilSteady(() => {
     const { firstEventIds: segments } = listSegments(place.fs, place.layout);
-    return walk(place, { segments, after: (segments[0] ?? 1) - 1, through: lastEventId }, options);
+    return walk(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
   });
 }
 
 async function walk(
   place: FoundPlace,
   stretch: LogStretch,
-  options: OperationOptions & { readonly worker?: WorkerId | undefined },
+  options: HistoryOptions,
 ): Promise<History> {
   const days = new Map<string, Day>();
   const interrupted: InterruptedRun[] = [];

@@ -1,10 +1,10 @@
 /**
- * What is to be done about findings: decided from the report alone.
+ * Plan of a repair, derived from the findings and the checkpoints.
  *
  * @module
  */
-import { isRuntimeError } from "../../core/errors.ts";
 import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
+import { ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Finding } from "../verify/finding.ts";
 import type { FoundPlace } from "../options.ts";
@@ -12,21 +12,21 @@ import type { VerifyReport } from "../verify/verify.ts";
 
 /** A step of a repair. */
 export interface RepairStep {
-  /** What kind of step. */
+  /** Kind of step. */
   readonly action:
-    /** Open the store and close it: mends ends, transcripts and projections. */
+    /** Open and close the store, which repairs its end, transcripts and projections. */
     | "open_and_close"
-    /** Write `runtime.json` anew. */
+    /** Rewrite `runtime.json`. */
     | "rebuild_identity"
-    /** Set aside what was found instead of a directory; the opening recreates it. */
+    /** Set aside a file in the place of a directory; the opening recreates it. */
     | "set_aside"
-    /** Set a checkpoint aside, so that an opening reads the log instead. */
+    /** Set a checkpoint aside; an opening reads the log instead. */
     | "set_checkpoint_aside"
-    /** Cut the log before the first damaged event, and transcripts with it. */
+    /** Truncate the log before the first damaged event, and transcripts with it. */
     | "cut_log"
-    /** Cut transcripts behind the last event of a log that lost its end. */
+    /** Truncate transcripts after the last event of a log that lost its end. */
     | "cut_transcripts"
-    /** Nothing here can help: a backup can. */
+    /** Beyond repair: a backup has to be restored. */
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
     | "correct_config"
@@ -34,7 +34,7 @@ export interface RepairStep {
     | "move_away"
     /** The operator has to run the import again: part of a stream is not a store. */
     | "import_again";
-  /** For people. */
+  /** Description. */
   readonly message: string;
   /** The file concerned. */
   readonly file?: string;
@@ -46,20 +46,20 @@ export interface RepairStep {
 export interface RepairPlan {
   /** The steps, in order. */
   readonly steps: readonly RepairStep[];
-  /** Events that are lost with it. */
+  /** Events that are lost. */
   readonly lost: readonly [first: number, last: number] | null;
 }
 
-const STUCK: ReadonlySet<RepairStep["action"]> = new Set([
+const MANUAL: ReadonlySet<RepairStep["action"]> = new Set([
   "restore_backup",
   "correct_config",
   "move_away",
   "import_again",
 ]);
 
-/** Returns true if the operator has to take a step before anything else. */
-export function isStuck({ action }: RepairStep): boolean {
-  return STUCK.has(action);
+/** Returns true if the operator has to take the step, before any other. */
+export function isManualStep({ action }: RepairStep): boolean {
+  return MANUAL.has(action);
 }
 
 const LOG_DAMAGE: ReadonlySet<string> = new Set(["log_damaged", "log_gap", "log_inconsistent"]);
@@ -82,7 +82,7 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     });
   }
   if (counts.identity_damaged !== undefined) {
-    const message = "runtime.json is written anew from what the log says";
+    const message = "runtime.json is rewritten from the log";
     steps.push({ action: "rebuild_identity", message, file: "runtime.json" });
   }
   steps.push(...oddSteps(findings));
@@ -102,12 +102,12 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     steps.push({ action: "cut_transcripts", message, eventId });
   }
   if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
-  if (!steps.some(isStuck) && (report.verdict === "healable" || steps.length > 0)) {
+  if (!steps.some(isManualStep) && (report.verdict === "healable" || steps.length > 0)) {
     const message =
-      "the store is opened and closed, which mends its end, its transcripts and its projections";
+      "the store is opened and closed, which repairs its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });
   }
-  // A torn end was never acknowledged, so cutting it loses nothing.
+  // A torn end was never acknowledged, so truncating it loses nothing.
   const lost = findings.filter(({ severity }) => severity === "damaged");
   const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
   const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
@@ -133,7 +133,7 @@ function messageOf(findings: readonly Finding[], code: string): string {
   return findings.find((finding) => finding.code === code)?.message ?? "";
 }
 
-/** The first event that the log does not have whole. */
+/** The first damaged event of the log. */
 function firstDamaged({ findings, firstEventId }: VerifyReport): number | undefined {
   const damaged = findings.filter(({ code }) => LOG_DAMAGE.has(code));
   if (damaged.length === 0) return undefined;
@@ -150,14 +150,14 @@ function cutSteps(place: FoundPlace, report: VerifyReport, cutAt: number): Repai
   const isFounded = report.firstEventId === 1 ||
     throughs(place).some((through) => through < cutAt && through > 0);
   if (cutAt <= report.firstEventId && report.firstEventId > 1 || cutAt <= 1 || !isFounded) {
-    const message = `nothing whole lies before event ${cutAt}; restore a backup, or import an export`;
+    const message = `no intact event precedes event ${cutAt}; restore a backup, or import an export`;
     return [{ action: "restore_backup", message, eventId: cutAt }];
   }
-  const message = `the log is cut before event ${cutAt}; what is cut off is kept in salvage/`;
+  const message = `the log is truncated before event ${cutAt}; the rest is kept in salvage/`;
   return [{ action: "cut_log", message, eventId: cutAt }];
 }
 
-/** Checkpoints that cannot serve (any more) are set aside. */
+/** Steps that set unusable checkpoints aside. */
 function asideSteps(place: FoundPlace, report: VerifyReport, cutAt: number | undefined): RepairStep[] {
   const { layout } = place;
   const limit = cutAt ?? report.lastEventId + 1;
@@ -193,10 +193,6 @@ function throughs(place: FoundPlace): number[] {
 }
 
 function throughOf({ fs, layout, runtimeId }: FoundPlace, path: string): number | "damaged" | undefined {
-  try {
-    return readCheckpoint(fs, path, runtimeId, nameOf(layout, path))?.snapshot.through;
-  } catch (error) {
-    if (isRuntimeError(error) && error.code === "store_corrupt") return "damaged";
-    throw error;
-  }
+  const read = () => readCheckpoint(fs, path, runtimeId, nameOf(layout, path))?.snapshot.through;
+  return ifCorrupt<number | "damaged" | undefined>(read, () => "damaged");
 }

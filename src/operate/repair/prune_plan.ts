@@ -1,67 +1,103 @@
 /**
- * What pruning would free, told without the lock: the same rule as the
- * store's own.
+ * Preview of a pruning, taken without the lock.
  *
  * @module
  */
+import type { RuntimeId } from "../../core/ids.ts";
 import type { PrunedEvents } from "../../core/store.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
+import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
+import { guarded } from "../../fs/disk/faults.ts";
+import type { FileSystem } from "../../fs/disk/file_system.ts";
+import { workerLayout } from "../../fs/layout.ts";
 import { prunable } from "../../fs/log/pruning.ts";
 import { listSegments } from "../../fs/log/segments.ts";
+import { foldLog } from "../read/follower.ts";
 import { logLines } from "../read/log_lines.ts";
-import type { FoundPlace } from "../options.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "../options.ts";
 import { untilSteady } from "../steady.ts";
 
-/** What pruning would free, and what keeps it from freeing more. */
+/** Options of {@linkcode planPrune}. */
+export interface PlanPruneOptions {
+  /** The last event to prune. @default the newest event */
+  readonly through?: number | undefined;
+  /**
+   * Prune only events before this time, in milliseconds since 1970. Events dated after `now` come from a
+   * wrong clock: their age is unknown, so they neither end the search nor count as old.
+   */
+  readonly before?: number | undefined;
+  /** The time, in milliseconds since 1970. @default {Date.now()} */
+  readonly now?: number | undefined;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
+
+/** Result of {@linkcode planPrune}. */
 export interface PrunePlan extends PrunedEvents {
-  /** The last event that no checkpoint needs; no later event can be pruned. */
+  /** The runtime. */
+  readonly runtimeId: RuntimeId;
+  /** The last event that the options allow to be pruned. */
+  readonly through: number;
+  /** The last event that neither a checkpoint nor the rebuilding of a transcript needs; no later event can be pruned. */
   readonly lastUnneeded: number;
 }
 
-/** Plans to give up events through an id, whole segments at a time, and none that the older checkpoint needs. */
-export function planPrune(place: FoundPlace, through: number): PrunePlan {
+/**
+ * Returns what `Runtime.prune` would delete: whole segments, and none that a checkpoint or the rebuilding of a
+ * transcript needs. Requires `--allow-read`. Throws `store_corrupt` if the log is damaged.
+ */
+export async function planPrune(location: StoreLocation, options: PlanPruneOptions = {}): Promise<PrunePlan> {
+  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
   const { fs, layout, runtimeId } = place;
-  const lastUnneeded = new Checkpoints(fs, layout, runtimeId, () => {}).lastUnneeded();
+  const { follower } = await foldLog(place);
+  if (follower.damage !== undefined) throw follower.damage;
+  const { lastEventId } = follower;
+  const { through: last = lastEventId, before, now = Date.now() } = options;
+  const old = before === undefined ? Infinity : await lastEventBefore(place, lastEventId, before, now);
+  const through = Math.min(last, lastEventId, old);
+  const checkpoints = new Checkpoints(fs, layout, runtimeId, () => {});
+  const lastUnneeded = Math.min(checkpoints.lastUnneeded(), firstNeeded(place, checkpoints) - 1);
   const { firstEventIds } = listSegments(fs, layout);
   const { pruned } = prunable(fs, layout, firstEventIds, Math.min(through, lastUnneeded));
-  return { ...pruned, lastUnneeded };
+  return { runtimeId, ...pruned, through, lastUnneeded };
 }
 
-/**
- * Returns the last event before a time; 0 if there is none. Stops at the first
- * event of that time or later. Events dated after `now` come from a wrong clock:
- * their age is unknown, so they neither end the search nor count as old.
- */
-export async function lastEventBefore(
+/** The first event of the oldest worker whose transcript lacks synced bytes; `Infinity` if all are complete. */
+function firstNeeded({ fs, layout }: FoundPlace, checkpoints: Checkpoints): number {
+  const incomplete = (checkpoints.load()?.rows ?? []).filter((row) => {
+    const { workerId, transcriptLength, transcriptBytes = Infinity, transcriptSynced } = row;
+    if (transcriptLength === 0) return false;
+    const { transcript: path } = workerLayout(layout, workerId);
+    const size = guarded("stat", path, () => fs.stat(path)?.size ?? 0);
+    return size < (transcriptSynced?.bytes ?? transcriptBytes);
+  });
+  return incomplete.reduce((first, { createdEventId }) => Math.min(first, createdEventId), Infinity);
+}
+
+/** Returns the last of the events that precede the first event of `before` or later; 0 if there is none. */
+async function lastEventBefore(
   place: FoundPlace,
-  { lastEventId }: { readonly lastEventId: number },
-  time: string,
-  now: string,
+  through: number,
+  before: number,
+  now: number,
 ): Promise<number> {
-  return await untilSteady(() => {
+  const [end, future] = [before, now].map((ms) => new Date(Math.max(0, ms)).toISOString());
+  return await untilSteady(async () => {
     const { firstEventIds: segments } = listSegments(place.fs, place.layout);
-    return lastBefore(place, { segments, lastEventId }, time, now);
+    let last = 0;
+    for await (
+      const { bytes, start, id } of logLines(place, { segments, after: (segments[0] ?? 1) - 1, through })
+    ) {
+      const at = timeAt(bytes, start);
+      if (at > (future ?? "")) continue;
+      if (at >= (end ?? "")) break;
+      last = id;
+    }
+    return last;
   });
 }
 
-async function lastBefore(
-  place: FoundPlace,
-  log: { readonly segments: readonly number[]; readonly lastEventId: number },
-  time: string,
-  now: string,
-): Promise<number> {
-  let last = 0;
-  const stretch = { segments: log.segments, after: (log.segments[0] ?? 1) - 1, through: log.lastEventId };
-  for await (const { bytes, start, id } of logLines(place, stretch)) {
-    const at = timeAt(bytes, start);
-    if (at > now) continue;
-    if (at >= time) break;
-    last = id;
-  }
-  return last;
-}
-
-/** The time of an event, which stands behind its id. */
+/** The time of an event, which follows its id. */
 function timeAt(bytes: Uint8Array, start: number): string {
   const at = bytes.indexOf(0x2c, start) + 7;
   return String.fromCharCode(...bytes.subarray(at, at + 24));

@@ -1,108 +1,88 @@
 /**
- * Repair: what is to be done about the findings of a verification, and the
- * doing of it. Tells by default, and acts only when asked to.
+ * Repair of a store: planned from the findings of a verification, performed on
+ * request.
  *
- * What the next opening mends by itself is left to an opening. What it
- * refuses is mended here only as far as nothing is lost; to give up
- * acknowledged events (`salvage`) has to be asked for by name. All bytes that
- * are taken away are kept below `salvage/` in the directory of the runtime,
- * which is never cleared by itself.
+ * Damage that the next opening repairs is left to an opening. Damage that
+ * prevents opening is repaired here as long as nothing is lost; acknowledged
+ * events are deleted only with `salvage`. All bytes that are removed are kept
+ * below `salvage/` in the directory of the runtime, which is never cleared
+ * automatically.
  *
  * @module
  */
-import { basename, dirname } from "@std/path";
 import { Clock } from "../../core/clock.ts";
 import { invalidRequest, isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
-import { Runtime } from "../../core/runtime.ts";
+import type { Runtime } from "../../core/runtime.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
-import { FsRuntimeStore } from "../../fs/store.ts";
-import { encodeName } from "../../fs/names.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { beginSalvage, type LostRange } from "../../fs/recovery/salvage_record.ts";
-import {
-  absoluteLocation,
-  findPlace,
-  type FoundPlace,
-  type OperationOptions,
-  rootOf,
-  type StoreLocation,
-} from "../options.ts";
-import { isStuck, planRepair, type RepairStep } from "./plan.ts";
+import { assertInPlace, openPlace } from "../open_runtime.ts";
+import { findPlace, type FoundPlace, type OperationOptions, type StoreLocation } from "../options.ts";
+import { isManualStep, planRepair, type RepairStep } from "./plan.ts";
 import { Salvage } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
 /** Options of {@linkcode repair}. */
 export interface RepairOptions extends OperationOptions {
-  /** Do it; otherwise only tell. @default {false} */
+  /** Perform the repair, rather than only plan it. @default {false} */
   readonly apply?: boolean | undefined;
-  /** Also give up acknowledged events that are damaged, and all behind them. @default {false} */
+  /** Also delete damaged acknowledged events and all later ones. @default {false} */
   readonly salvage?: boolean | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
 }
 
-/** What a repair did, or would do. */
+/** Result of a repair, or of its plan. */
 export interface RepairReport {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
-  /** What verification found before. */
+  /** The verification before. */
   readonly before: VerifyReport;
-  /** What is to be done, in order; empty for a clean store. */
+  /** The steps, in order; empty for a clean store. */
   readonly steps: readonly RepairStep[];
-  /** First and last event that are lost with it; null when none is. */
+  /** First and last event that are lost; null if none is. */
   readonly lost: readonly [first: number, last: number] | null;
-  /** Whether the steps were done. */
+  /** True if the steps were performed. */
   readonly applied: boolean;
-  /** What verification found afterwards; absent when nothing was done. */
+  /** The verification afterwards; absent if nothing was done. */
   readonly after?: VerifyReport;
 }
 
 /**
- * Repairs a store, or tells what that would do. Telling takes `--allow-read`
- * alone; doing takes the lock and `--allow-write`. Repeating it is harmless:
- * on a clean store there is nothing to do. Throws `store_locked`, and
- * `store_corrupt` when only salvaging helps and it was not asked for.
+ * Repairs a store, or plans the repair. A plan requires `--allow-read` only;
+ * with `apply` it takes the lock and requires `--allow-write`. Idempotent. Throws
+ * `store_locked`, and `store_corrupt` if only salvaging helps and it was not
+ * requested.
  */
-export async function repair(at: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
-  const location = absoluteLocation(at);
-  const fs = options.fileSystem ?? new DenoFileSystem();
-  const place = findPlace(fs, location, true);
+export async function repair(location: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
+  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location, true);
   const before = await verifyPlace(place, options);
   const { steps, lost: losing } = planRepair(place, before);
   const lost = joined(losing, before.pendingSalvage);
   const report = { runtimeId: place.runtimeId, before, steps, lost };
   if (options.apply !== true || steps.length === 0) return { ...report, applied: false };
-  const stuck = steps.find(isStuck);
-  if (stuck?.action === "correct_config") {
+  const manual = steps.find(isManualStep);
+  if (manual?.action === "correct_config") {
     throw invalidRequest("repair", "config.jsonc has to be corrected first");
   }
-  if (stuck !== undefined) throw refused(place, stuck.message);
-  mustBeInPlace(place, location);
+  if (manual !== undefined) throw refused(place, manual.message);
+  assertInPlace(place);
   if (losing !== null && options.salvage !== true) {
-    throw refused(place, `events ${losing[0]} to ${losing[1]} would be lost; ask for salvage to accept that`);
+    throw refused(
+      place,
+      `events ${losing[0]} to ${losing[1]} would be lost; only salvage (--salvage) accepts that`,
+    );
   }
   await salvage(place, steps, losing === null ? null : lost, options);
   if (
     before.counts.identity_damaged !== undefined || steps.some(({ action }) => action === "open_and_close")
   ) {
-    await openAndClose(place, location, before, options);
+    await openAndClose(place, before, options);
   }
   const after = await verifyPlace(place, options);
   return { ...report, applied: true, after };
-}
-
-/** Opening needs the directory to be where its root would have it. */
-function mustBeInPlace({ layout, runtimeId }: FoundPlace, location: StoreLocation): void {
-  if ("root" in location) return;
-  const { directory } = layout;
-  if (basename(directory) === encodeName(runtimeId) && basename(dirname(directory)) === "runtimes") return;
-  const issue = `the directory must be named runtimes/${encodeName(runtimeId)}; move it there first`;
-  throw invalidRequest(`change ${JSON.stringify(directory)}`, issue);
 }
 
 function refused({ layout }: FoundPlace, reason: string): RuntimeError<"store_corrupt"> {
@@ -140,20 +120,9 @@ async function salvage(
   }
 }
 
-/** Lets an opening mend the rest; damaged transcripts are read, which rebuilds them. */
-async function openAndClose(
-  place: FoundPlace,
-  location: StoreLocation,
-  before: VerifyReport,
-  options: RepairOptions,
-): Promise<void> {
-  const { fs: fileSystem, runtimeId } = place;
-  const { now } = options;
-  const store = new FsRuntimeStore({ root: rootOf(location), runtimeId, create: false }, {
-    fileSystem,
-    now,
-  });
-  const runtime = await Runtime.open({ store, now });
+/** Opens the store, which repairs the rest, and closes it. Damaged transcripts are read, which rebuilds them. */
+async function openAndClose(place: FoundPlace, before: VerifyReport, options: RepairOptions): Promise<void> {
+  const runtime = await openPlace(place, options.now);
   try {
     for (const { code, workerId } of before.findings) {
       if (workerId === undefined || !code.startsWith("transcript_")) continue;

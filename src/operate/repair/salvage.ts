@@ -1,7 +1,7 @@
 /**
- * The steps of a repair that an opening does not do. Whole files are moved to
- * `salvage/`, which takes no space and so works on a full disk; only the cut
- * inside a segment has to copy what it cuts off, before it cuts.
+ * The steps of a repair that an opening does not perform. Whole files are moved
+ * to `salvage/`, which needs no space and so works on a full disk; only truncated
+ * bytes of a file are copied there first.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import type { RepairStep } from "./plan.ts";
 
 const PART_BYTES = 1_048_576;
 
-/** Does the steps of a repair. */
+/** Performs the steps of a repair. */
 export class Salvage {
   readonly #place: FoundPlace;
   readonly #clock: Clock;
@@ -37,7 +37,7 @@ export class Salvage {
     this.#clock = clock;
   }
 
-  /** Does a step; those that are an opening's are left to it. */
+  /** Performs a step; those of an opening are left to it. */
   async run(step: RepairStep): Promise<void> {
     const { fs, layout } = this.#place;
     if (step.action === "rebuild_identity") await this.#identity();
@@ -57,7 +57,7 @@ export class Salvage {
     await createIdentity(fs, layout, runtimeId, { createdAt: this.#createdAt(), config });
   }
 
-  /** When the first event happened, as far as the log still tells. */
+  /** Time of the first event in the log. */
   #createdAt(): string {
     const { fs, layout } = this.#place;
     const [first = 1] = listSegments(fs, layout, () => {}).firstEventIds;
@@ -68,7 +68,7 @@ export class Salvage {
     return (text === undefined ? undefined : timeOf(text)) ?? this.#clock.now();
   }
 
-  /** Cuts the log before an event: later segments are moved away whole, the rest of its own is kept, then cut. */
+  /** Truncates the log before an event: later segments are moved to `salvage/`, the rest of its own is copied there. */
   async #cut(eventId: number): Promise<void> {
     const { fs, layout } = this.#place;
     const odd: number[] = [];
@@ -98,7 +98,7 @@ export class Salvage {
     }
   }
 
-  /** Cuts transcripts before the lines of this event and later ones: they would prove that the log lost its end. */
+  /** Truncates transcripts before the lines of this event and later ones, which would prove that the log lost its end. */
   async #cutTranscripts(eventId: number): Promise<void> {
     const { fs, layout, runtimeId } = this.#place;
     const search = new AheadOfLogSearch(fs, layout, runtimeId, eventId - 1);
@@ -111,7 +111,7 @@ export class Salvage {
     }
   }
 
-  /** Keeps the end of a file, then cuts it off. */
+  /** Copies the end of a file to `salvage/`, then truncates it. */
   async #cutFile(file: OpenFile, label: string, offset: number): Promise<void> {
     const { size } = file.stat();
     if (offset >= size) return;
@@ -124,7 +124,7 @@ export class Salvage {
     await file.syncData();
   }
 
-  /** Keeps bytes in a new file. */
+  /** Writes bytes to a new file in `salvage/`. */
   async #keep(label: string, chunks: () => Iterable<Uint8Array>): Promise<void> {
     const { fs, layout } = this.#place;
     const path = await freeInSalvage(fs, layout, label);

@@ -1,7 +1,7 @@
 /**
  * Backup: a copy of a store that is a store itself, taken while a writer may
- * be at work. What is there already is not written again: a segment that has
- * the same bytes, and the beginnings of the last segment and of transcripts.
+ * have it open. Segments and transcripts that the copy already has are not
+ * written again.
  *
  * The order makes it consistent: first the checkpoint is read, then the log is
  * copied, then the part of each transcript that the checkpoint covers, then the
@@ -40,6 +40,7 @@ import { foldLog, type LogFollower } from "../read/follower.ts";
 import { logLines, openKept } from "../read/log_lines.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
+import { logBytes } from "../sizes.ts";
 import { untilSteady } from "../steady.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
@@ -52,11 +53,9 @@ export interface BackupOptions extends OperationOptions {
   readonly to: string | URL;
   /** Whether to verify the whole copy afterwards. @default {true} */
   readonly verify?: boolean | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
 }
 
-/** What was copied. */
+/** Result of a backup. */
 export interface BackupReport {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
@@ -66,20 +65,20 @@ export interface BackupReport {
   readonly lastEventId: number;
   /** Bytes written. */
   readonly copiedBytes: number;
-  /** Bytes that were there already, and are the same. */
+  /** Bytes that the copy had already. */
   readonly keptBytes: number;
-  /** Segments of the log: those written, and those that were there. */
+  /** Segments of the log: written, and unchanged. */
   readonly segments: { readonly copied: number; readonly kept: number };
-  /** What verifying the copy found, unless it was not asked for. */
+  /** The verification of the copy; `undefined` if it was not requested. */
   readonly verified: VerifyReport | undefined;
 }
 
 /**
  * Copies a store to another root, or brings an older copy up to date.
  * Requires `--allow-read` of both and `--allow-write` of `to`; the source is
- * not touched. Throws `store_corrupt` when the source is damaged or the copy
- * went its own way (somebody opened it as a store and wrote to it): then
- * nothing that was there is changed. Throws `cursor_expired` if a writer keeps
+ * not changed. Throws `store_corrupt` if the source is damaged, or if the copy
+ * has diverged (it was opened as a store and written to): then the copy is
+ * unchanged. Throws `cursor_expired` if a writer keeps
  * pruning what is to be copied next, however often the copy begins again.
  */
 export async function backup(location: StoreLocation, options: BackupOptions): Promise<BackupReport> {
@@ -212,7 +211,7 @@ class BackupCopy {
   /** Goes through the log of the source: nothing damaged may take the place of a good copy. */
   async #check(): Promise<void> {
     const { segments, lastEventId } = this.#follower;
-    this.#meter.stage("check", sizeOf(this.#from, segments), "bytes");
+    this.#meter.stage("check", logBytes(this.#from, segments), "bytes");
     const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
     for await (const _line of logLines(this.#from, stretch, this.#meter)) continue;
     await this.#mustContinue();
@@ -236,7 +235,7 @@ class BackupCopy {
     for (const segment of this.#copied()) {
       const path = segmentPath(layout, segment);
       if (segments.includes(segment) || segment < (segments[0] ?? 1)) continue;
-      throw wentItsOwnWay(nameOf(layout, path));
+      throw diverged(nameOf(layout, path));
     }
     const last = this.#copied().at(-1);
     if (last !== undefined && last < (segments[0] ?? 1)) {
@@ -253,7 +252,7 @@ class BackupCopy {
       if (size === undefined) continue;
       const sourceSize = segment === position?.segment ? position.offset : this.#sizeOf(segment);
       const isEarlier = size <= sourceSize && isPrefix(this.#from.fs, copy, source, size);
-      if (!isEarlier) throw wentItsOwnWay(nameOf(layout, copy));
+      if (!isEarlier) throw diverged(nameOf(layout, copy));
     }
   }
 
@@ -266,7 +265,7 @@ class BackupCopy {
   async #segments(): Promise<void> {
     const { segments, position } = this.#follower;
     const wanted = segments.filter((segment) => segment <= (position?.segment ?? 1));
-    this.#meter.stage("log", sizeOf(this.#from, wanted), "bytes");
+    this.#meter.stage("log", logBytes(this.#from, wanted), "bytes");
     for (const segment of wanted) {
       const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(this.#to.layout, segment)];
       const isLast = segment === position?.segment;
@@ -372,11 +371,7 @@ function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): bo
   });
 }
 
-function sizeOf({ fs, layout }: FoundPlace, segments: readonly number[]): number {
-  return segments.reduce((sum, segment) => sum + (fs.stat(segmentPath(layout, segment))?.size ?? 0), 0);
-}
-
-function wentItsOwnWay(file: string): RuntimeError {
+function diverged(file: string): RuntimeError {
   const reason = "the copy holds events that the source does not have; begin a new copy elsewhere";
   return corrupt(file, reason);
 }

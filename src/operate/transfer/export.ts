@@ -1,10 +1,10 @@
 /**
- * Export: all of a runtime, or one worker, as one stream of JSON lines. Takes
- * no lock; what a writer adds meanwhile is not in it.
+ * Export of a runtime, or of one worker, as one stream of JSON lines. Takes no
+ * lock; events added meanwhile are not included.
  *
  * @module
  */
-import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { RuntimeError } from "../../core/errors.ts";
 import { parseEvent } from "../../core/events.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
@@ -12,10 +12,9 @@ import type { Ledger } from "../../core/ledger.ts";
 import { takeSnapshot } from "../../core/snapshots.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
-import { corrupt, guarded, located } from "../../fs/disk/faults.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
+import { corrupt, guarded, ifCorrupt, located } from "../../fs/disk/faults.ts";
 import { readIdentity } from "../../fs/place/identity.ts";
-import { nameOf, segmentPath, workerLayout } from "../../fs/layout.ts";
+import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { isWhole, scanLines } from "../../fs/lines/scanner.ts";
 import { eventText, idOf } from "../../fs/lines/codec.ts";
 import { segmentSpot } from "../../fs/log/segments.ts";
@@ -31,6 +30,7 @@ import {
   type OperationOptions,
   type StoreLocation,
 } from "../options.ts";
+import { logBytes } from "../sizes.ts";
 import { purgedSince } from "../read/purged_since.ts";
 
 /** Options of {@linkcode exportRuntime}. */
@@ -41,8 +41,6 @@ export interface ExportOptions extends OperationOptions {
    * `originalId`. It can be imported as a runtime of its own.
    */
   readonly worker?: WorkerName | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
 }
 
 /**
@@ -71,23 +69,16 @@ async function* exportFrom(
   if (follower.damage !== undefined) throw follower.damage;
   const { worker } = options;
   const meter = new Meter(options);
-  meter.stage("export", sizeOf(place, follower), "bytes");
+  meter.stage("export", logBytes(place, follower.segments), "bytes");
   const lines = worker === undefined
     ? allLines(place, follower, ledger, meter)
     : workerLines(place, follower, ledger, workerIdOf(worker, place.runtimeId), meter);
   yield* encodeStream(lines);
 }
 
-function sizeOf({ fs, layout }: FoundPlace, { segments }: LogFollower): number {
-  return segments.reduce((sum, segment) => {
-    const path = segmentPath(layout, segment);
-    return sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0);
-  }, 0);
-}
-
 function header(place: FoundPlace, firstEventId: number, lastEventId: number): ExportHeader {
   const { fs, layout, runtimeId } = place;
-  const createdAt = createdAtOf(place);
+  const createdAt = ifCorrupt(() => readIdentity(fs, layout, runtimeId)?.createdAt ?? "", () => "");
   const config = readSmallFile(fs, layout.config, 65_536);
   return {
     format: EXPORT_FORMAT,
@@ -98,15 +89,6 @@ function header(place: FoundPlace, firstEventId: number, lastEventId: number): E
     lastEventId,
     ...(config === undefined ? {} : { config: new TextDecoder().decode(config) }),
   };
-}
-
-function createdAtOf({ fs, layout, runtimeId }: FoundPlace): string {
-  try {
-    return readIdentity(fs, layout, runtimeId)?.createdAt ?? "";
-  } catch (error) {
-    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-    return "";
-  }
 }
 
 async function* allLines(
@@ -124,7 +106,7 @@ async function* allLines(
   }
 }
 
-/** What stands for the events that were pruned: the state at the end, whichever checkpoint it was read from. */
+/** Lines that replace the pruned events: the state at the last event, independent of the checkpoint it was read from. */
 async function* prunedLines(
   place: FoundPlace,
   ledger: Ledger,
@@ -230,7 +212,7 @@ function checkedText(place: FoundPlace, segments: readonly number[], id: number,
 
 const ORIGINAL = /,"originalId":\d+\}$/;
 
-/** An event under a new number, with the number that it had first at its end. */
+/** An event under a new id, with its original id at the end. */
 function renumbered(text: string, id: number): string {
   const comma = text.indexOf(",");
   const original = ORIGINAL.test(text) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;

@@ -6,7 +6,7 @@
  * {"snapshot":{"through":S,"runtime":...}}          only when the log was pruned:
  * {"snapshotWorker":{"createdEventId":C,"part":...}}   the state that the rest builds on, a line for each worker,
  * {"transcriptEvent":{...}}                          and the transcript events that the log no longer holds
- * {"id":F,...}                                       the events, one a line, to the letter as they are in the log
+ * {"id":F,...}                                       the events, one per line, byte for byte as in the log
  * {"end":{"lines":L,"crc":"hhhhhhhh"}}               lines before this one, and the CRC-32 of their bytes
  * ```
  *
@@ -19,9 +19,9 @@ import { crc32 } from "node:zlib";
 import { RuntimeError } from "../../core/errors.ts";
 import { conversionOf } from "../../fs/lines/conversion.ts";
 
-/** The format's name. */
+/** Name of the format. */
 export const EXPORT_FORMAT = "worker-runtime/export";
-/** The format's version. */
+/** Version of the format. */
 export const EXPORT_VERSION = 1;
 /** The longest line: a worker of a snapshot, with all its keys. */
 export const EXPORT_LINE_BYTES_MAX = 67_108_864;
@@ -48,7 +48,7 @@ export interface ExportHeader {
 
 const encoder = new TextEncoder();
 
-/** Adds up lines, for the last one. */
+/** Sum of the lines, for the last line. */
 export class StreamSum {
   #lines = 0;
   #crc = 0;
@@ -155,6 +155,6 @@ function decoded(decoder: TextDecoder, bytes: Uint8Array, line: number): string 
   try {
     return decoder.decode(bytes);
   } catch {
-    throw badStream(line, "it is no UTF-8");
+    throw badStream(line, "it is not valid UTF-8");
   }
 }

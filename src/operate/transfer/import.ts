@@ -26,7 +26,7 @@ import {
 import { ImportPlace } from "./import_place.ts";
 import { ImportedStore, type ImportTarget } from "./imported_store.ts";
 import { Meter, type OperationOptions } from "../options.ts";
-import { checkedPrelude } from "./prelude.ts";
+import { parsePrelude } from "./prelude.ts";
 import { untilAborted } from "./until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
 
@@ -35,15 +35,13 @@ const EVENT_ID_MAX = 2 ** 52;
 
 /** Options of {@linkcode importRuntime}. */
 export interface ImportOptions extends OperationOptions {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
-  /** Bytes of the stream, where known, for the progress. */
+  /** Size of the stream, if known, for the progress. */
   readonly totalBytes?: number | undefined;
   /** Only read the stream to its end and check it; write nothing. @default {false} */
   readonly dryRun?: boolean | undefined;
 }
 
-/** What was imported. */
+/** Result of an import. */
 export interface ImportReport {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
@@ -64,7 +62,7 @@ export interface ImportReport {
  * `--allow-write` of `to`. Throws `invalid_request` if the runtime already
  * exists, `store_locked` if another import of it is running, and
  * `store_corrupt` if the stream is incomplete or inconsistent; nothing is
- * left behind then. The leftover of a killed import is cleared by the next one.
+ * left on disk then. The leftover of a killed import is cleared by the next one.
  */
 export async function importRuntime(
   to: string | URL,
@@ -79,7 +77,7 @@ export async function importRuntime(
   try {
     return await importLines(fs, root, lines, meter, options);
   } finally {
-    // Lets go of the stream, so that a file behind it is closed. What that throws would hide why the import failed.
+    // Cancels the stream, which closes its file. An error of that would hide why the import failed.
     await lines.return().catch(() => {});
   }
 }
@@ -113,7 +111,7 @@ async function importLines(
   }
 }
 
-/** Writes the operator's config, which applies to the writing of the store. */
+/** Writes the operator's config, which applies to the import itself. */
 async function prepare(fs: FileSystem, { layout }: ImportPlace, header: ExportHeader): Promise<ImportTarget> {
   if (header.config !== undefined) {
     await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
@@ -146,9 +144,9 @@ function parseHeader(text: string): ExportHeader {
   try {
     header = JSON.parse(text);
   } catch {
-    throw badStream(1, "it is no JSON");
+    throw badStream(1, "it is not valid JSON");
   }
-  if (header?.format !== EXPORT_FORMAT) throw badStream(1, `it is no ${EXPORT_FORMAT} stream`);
+  if (header?.format !== EXPORT_FORMAT) throw badStream(1, `it is not a stream of format ${EXPORT_FORMAT}`);
   const { version, runtimeId, createdAt, firstEventId, lastEventId, config = "" } = header;
   if (typeof version === "number" && version > EXPORT_VERSION) {
     const message = `Cannot import: the stream's version ${version} is newer than ${EXPORT_VERSION}`;
@@ -179,7 +177,7 @@ async function take(
     meter.add(bytes);
     await slices.pause();
     if (!text.startsWith('{"id":')) {
-      inLine(line, () => store.prelude(checkedPrelude(text)));
+      inLine(line, () => store.prelude(parsePrelude(text)));
       continue;
     }
     if (bytes > limits.eventBytesMax + 1) {

@@ -6,12 +6,10 @@
  */
 import { type EventHead, type EventRecord, isTranscriptEvent } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
-import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot, takeSnapshot } from "../../core/snapshots.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import type { StoreConfig } from "../../fs/place/config.ts";
-import { corrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import type { RuntimeLayout } from "../../fs/layout.ts";
 import { LineBuffer } from "../../fs/lines/buffer.ts";
@@ -20,6 +18,7 @@ import { Projections } from "../../fs/workers/projections.ts";
 import { Transcripts } from "../../fs/transcripts/transcripts.ts";
 import type { PlacedLine } from "../../fs/lines/waiting_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
+import type { Prelude } from "./prelude.ts";
 import { StreamStructure, type TranscriptPlace } from "./stream_structure.ts";
 
 /** Where it is written; nowhere when the stream is only checked. */
@@ -82,23 +81,24 @@ export class ImportedStore {
     return this.#ledger.workerCount;
   }
 
-  /** Takes a line that stands before the events of a pruned log. */
-  prelude(text: string): void {
-    const { snapshot, snapshotWorker, transcriptEvent } = parsed(text);
-    if (isJsonObject(snapshot)) {
+  /** Adds a line that precedes the events of a pruned log. */
+  prelude({ snapshot, snapshotWorker, transcriptEvent }: Prelude): void {
+    if (snapshot !== undefined) {
       const { through, runtime } = snapshot;
       this.#structure.snapshot(through);
-      this.#snapshot = {
-        through: Number(through),
-        runtimeJson: JSON.stringify(runtime ?? null),
-        workers: [],
-      };
-    } else if (isJsonObject(snapshotWorker)) this.#snapshotWorker(snapshotWorker);
-    else if (isJsonObject(transcriptEvent)) {
-      const place = transcriptEvent as JsonObject & TranscriptPlace;
-      this.#structure.transcriptEvent(place);
-      this.#addLine(text.slice('{"transcriptEvent":'.length, -1), place);
-    } else throw corrupt("", "it is neither an event nor a line that may precede events");
+      this.#snapshot = { through, runtimeJson: JSON.stringify(runtime), workers: [] };
+    }
+    if (snapshotWorker !== undefined) {
+      const { createdEventId, part } = snapshotWorker;
+      const { record: { workerId }, createdEventId: stateCreatedEventId } = part.state;
+      this.#structure.snapshotWorker(workerId, createdEventId, stateCreatedEventId);
+      this.#snapshot?.workers.push(JSON.stringify(part));
+      this.#transcripts?.create(workerId, createdEventId);
+    }
+    if (transcriptEvent !== undefined) {
+      this.#structure.transcriptEvent(transcriptEvent);
+      this.#addLine(transcriptEvent.json, transcriptEvent);
+    }
   }
 
   /** Folds an event; gives what is to be appended. */
@@ -188,14 +188,6 @@ export class ImportedStore {
     await projections.flush();
   }
 
-  #snapshotWorker({ createdEventId, part }: JsonObject): void {
-    const state = isJsonObject(part) && isJsonObject(part.state) ? part.state : {};
-    const workerId = isJsonObject(state.record) ? state.record.workerId : undefined;
-    this.#structure.snapshotWorker(workerId, createdEventId, state.createdEventId);
-    this.#snapshot?.workers.push(JSON.stringify(part));
-    this.#transcripts?.create(workerId as WorkerId, Number(createdEventId));
-  }
-
   /** The effect of an event on transcripts. Of a pruned log, only the workers of its snapshot have one. */
   #effectOf(head: EventHead, isKept: boolean): EventRecord["effect"] {
     if (isTranscriptEvent(head)) return isKept ? "transcript" : "none";
@@ -215,14 +207,5 @@ export class ImportedStore {
     const { lines: [line] } = this.#lines.encode([{ json }], id - 1);
     if (line !== undefined) this.#transcripts?.add(workerId as WorkerId, line, count);
     if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX) this.#transcripts?.flushNow();
-  }
-}
-
-function parsed(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : {};
-  } catch (cause) {
-    throw corrupt("", "it is no JSON", { cause });
   }
 }

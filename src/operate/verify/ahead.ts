@@ -10,7 +10,7 @@ import { LINE_BYTES_MAX } from "../../fs/lines/codec.ts";
 import { intactLines } from "../../fs/log/scan.ts";
 import { listSegments, withSegment } from "../../fs/log/segments.ts";
 import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
-import type { FilesCheck } from "./files.ts";
+import type { FilesCheck } from "./check.ts";
 
 /** Finds events that transcripts hold and the log does not. */
 export class AheadOfLogCheck {
@@ -32,7 +32,7 @@ export class AheadOfLogCheck {
       if (last <= this.loggedByNow()) return false;
       const isLost = isSynced || durable > lastEventId;
       const message = `the log ends with event ${lastEventId}, but this transcript holds event ${last}: ` +
-        (isLost ? "is it an older copy, or was its end cut off?" : `a power cut took what was not synced`);
+        (isLost ? "is it an older copy, or was its end truncated?" : `a power cut took what was not synced`);
       const eventIds: readonly [number, number] = [lastEventId + 1, last];
       const spot = { file: nameOf(layout, path), byteOffset: offset, eventIds, workerId };
       findings.add({

@@ -1,13 +1,13 @@
 /**
- * Verifying the checkpoints: whole, and saying what the log says.
+ * Verification of the checkpoints: each is intact, and equals the fold of the log.
  *
  * @module
  */
-import { isRuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { canonicalText } from "../../core/json.ts";
 import { takeSnapshot } from "../../core/snapshots.ts";
 import { type Checkpoint, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
+import { ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Expected } from "./expected.ts";
 import type { Findings } from "./finding.ts";
@@ -15,33 +15,31 @@ import type { FoundPlace } from "../options.ts";
 
 /** The usable checkpoints, the older first. Throws `store_version`. */
 export function readCheckpoints({ fs, layout, runtimeId }: FoundPlace, findings: Findings): Checkpoint[] {
-  const checkpoints: Checkpoint[] = [];
-  for (const path of [layout.previousCheckpoint, layout.checkpoint]) {
+  const checkpoints = [layout.previousCheckpoint, layout.checkpoint].map((path) => {
     const file = nameOf(layout, path);
-    try {
-      const checkpoint = readCheckpoint(fs, path, runtimeId, file);
-      if (checkpoint !== undefined) checkpoints.push(checkpoint);
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      findings.add({ code: "checkpoint_damaged", severity: "healable", message: error.message, file });
-    }
-  }
-  return checkpoints.sort((a, b) => a.snapshot.through - b.snapshot.through);
+    return ifCorrupt(() => readCheckpoint(fs, path, runtimeId, file), ({ message }) => {
+      findings.add({ code: "checkpoint_damaged", severity: "healable", message, file });
+      return undefined;
+    });
+  });
+  return checkpoints.filter((checkpoint) => checkpoint !== undefined).sort((a, b) =>
+    a.snapshot.through - b.snapshot.through
+  );
 }
 
-/** Holds a checkpoint against the fold of the log at the event that it covers. */
+/** Compares a checkpoint with the fold of the log through the event that it covers. */
 export function checkCheckpoint(checkpoint: Checkpoint, expected: Expected, findings: Findings): void {
   const { through } = checkpoint.snapshot;
-  const tell = (what: string, workerId?: string): void =>
+  const report = (what: string, workerId?: string): void =>
     findings.add({
       code: "checkpoint_mismatch",
       severity: "healable",
-      message: `the checkpoint through event ${through} does not say what the log says of ${what}`,
+      message: `the checkpoint through event ${through} contradicts the log about ${what}`,
       eventIds: [through, through],
       ...(workerId === undefined ? {} : { workerId }),
     });
   const snapshot = takeSnapshot(expected.ledger);
-  if (!isSame(snapshot.runtimeJson, checkpoint.snapshot.runtimeJson)) tell("the runtime");
+  if (!isSame(snapshot.runtimeJson, checkpoint.snapshot.runtimeJson)) report("the runtime");
   let index = 0;
   for (const { workerId, json } of snapshot.workers) {
     const row = checkpoint.rows[index++];
@@ -50,9 +48,9 @@ export function checkCheckpoint(checkpoint: Checkpoint, expected: Expected, find
       row.createdEventId === transcript?.owner.createdEventId &&
       (row.transcriptBytes === undefined ||
         Math.max(row.transcriptBytes, transcript.base) === transcript.bytes);
-    if (!isRight) return tell(`worker ${JSON.stringify(workerId)}`, workerId);
+    if (!isRight) return report(`worker ${JSON.stringify(workerId)}`, workerId);
   }
-  if (index !== checkpoint.rows.length) tell("which workers there are");
+  if (index !== checkpoint.rows.length) report("which workers exist");
 }
 
 /** Equal texts, or texts of equal values: member order may differ between versions. */

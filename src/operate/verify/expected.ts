@@ -1,6 +1,6 @@
 /**
- * What the log says that the other files hold: the state, and for each
- * transcript its length and checksum, folded line by line.
+ * Expected contents of the other files, folded from the log line by line: the
+ * state, and the length and checksum of each transcript.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import { eventText, isOfType, transcriptSpan } from "../../fs/lines/codec.ts";
 import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { transcriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 
-/** What a transcript should be. */
+/** Expected contents of a transcript. */
 export interface ExpectedTranscript {
-  /** Whose it is. */
+  /** Its owner. */
   readonly owner: TranscriptOwner;
-  /** Bytes that a checkpoint vouches for, the header among them; what is behind them was seen in the log. */
+  /** Bytes that a checkpoint covers, the header included; later bytes were read from the log. */
   base: number;
-  /** Bytes of those that a checkpoint says were synced; what is behind them can come back from the log. */
+  /** Bytes of those that were synced; later bytes can be restored from the log. */
   readonly synced: number;
-  /** Whether `base` is known; a transcript that was being rebuilt has none. */
+  /** True if `base` is known; it is not for a transcript that was being rebuilt. */
   known: boolean;
-  /** Bytes that it should have in the end. */
+  /** Bytes at the last event. */
   bytes: number;
-  /** Checksum of the bytes behind `base`. */
+  /** Checksum of the bytes after `base`. */
   crc: number;
 }
 
@@ -38,9 +38,9 @@ export class Expected {
   readonly transcripts: Map<WorkerId, ExpectedTranscript> = new Map();
   /** Events of types that this version does not know. */
   unknownCount = 0;
-  /** Whether the last event is a good end: `runtime.closed`. */
+  /** True if the last event is `runtime.closed`. */
   closed = false;
-  /** The first event that is kept, as the prunings of the log tell it. */
+  /** The first event that is kept, according to the events of prunings. */
   prunedTo = 1;
   readonly #runtimeId: RuntimeId;
 
@@ -50,7 +50,7 @@ export class Expected {
     this.ledger = new Ledger(runtimeId);
   }
 
-  /** Begins anew with what a checkpoint says. */
+  /** Restarts from a checkpoint. */
   restore(checkpoint: Checkpoint): void {
     restoreSnapshot(this.ledger, checkpoint.snapshot);
     this.transcripts.clear();
@@ -69,7 +69,7 @@ export class Expected {
     }
   }
 
-  /** Folds a line of the log in. Throws `store_corrupt` when it contradicts what was before. */
+  /** Folds a line of the log. Throws `store_corrupt` if it contradicts the lines before. */
   apply(bytes: Uint8Array, start: number, end: number): void {
     const head = parseEvent(eventText(bytes, start, end));
     this.ledger.apply(head);
@@ -79,7 +79,7 @@ export class Expected {
     else this.#follow(head);
   }
 
-  /** Looks for a pruning or a close in a line that is not folded. */
+  /** Reads prunings and closings from a line that is not folded. */
   skip(bytes: Uint8Array, start: number, end: number): void {
     this.closed = isOfType(bytes, start, "runtime.closed");
     if (transcriptSpan(bytes, start, end) !== undefined) return;

@@ -1,6 +1,6 @@
 /**
- * Verifying the files beside the log: transcripts, projections, and whatever
- * else lies in the directory.
+ * Verification of the files beside the log: transcripts, projections, and other
+ * entries of the directory.
  *
  * @module
  */
@@ -11,10 +11,17 @@ import { canonicalText } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
-import { assertDirectory, readBytes, readFull, readSmallFile, withFile } from "../../fs/disk/files.ts";
-import { guarded, isNotFound } from "../../fs/disk/faults.ts";
+import {
+  assertDirectory,
+  readBytes,
+  readFull,
+  readSmallFile,
+  TEMPORARY_SUFFIX,
+  withFile,
+} from "../../fs/disk/files.ts";
+import { guarded, ifCorrupt, isNotFound } from "../../fs/disk/faults.ts";
 import type { FileStat, OpenFile } from "../../fs/disk/file_system.ts";
-import { nameOf, TEMPORARY_SUFFIX, workerLayout } from "../../fs/layout.ts";
+import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { isWhole, scanLines } from "../../fs/lines/scanner.ts";
 import { idOf, transcriptMarks } from "../../fs/lines/codec.ts";
 import { decodeName } from "../../fs/names.ts";
@@ -26,34 +33,16 @@ import {
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
 import { AheadOfLogCheck } from "./ahead.ts";
-import type { Expected, ExpectedTranscript } from "./expected.ts";
-import type { Finding, FindingCode, Findings, FindingSeverity } from "./finding.ts";
-import type { FoundPlace, Meter } from "../options.ts";
+import type { FilesCheck } from "./check.ts";
+import type { ExpectedTranscript } from "./expected.ts";
+import type { Finding, FindingCode, FindingSeverity } from "./finding.ts";
 import { purgedSince } from "../read/purged_since.ts";
 
 const CHUNK_BYTES = 1_048_576;
 /** The largest projection that is read, as at an opening. */
 const PROJECTION_BYTES_MAX = 268_435_456;
 
-/** What the check of the files works with. */
-export interface FilesCheck {
-  /** The store. */
-  readonly place: FoundPlace;
-  /** What the log says. */
-  readonly expected: Expected;
-  /** Whether answers have always waited for the device. */
-  readonly isSynced: boolean;
-  /** The oldest event that the log still holds. */
-  readonly firstEventId: number;
-  /** The last event of the log. */
-  readonly lastEventId: number;
-  /** What is found goes here. */
-  readonly findings: Findings;
-  /** Tells progress. */
-  readonly meter: Meter;
-}
-
-/** Result of the check of the files. */
+/** Result of the verification of the files. */
 export interface FilesRead {
   /** Bytes read. */
   readonly bytes: number;
@@ -94,7 +83,7 @@ class FilesVerifier {
   constructor(check: FilesCheck) {
     this.#check = check;
     this.#ahead = new AheadOfLogCheck(check);
-    this.#overview = this.#lookAtOverview();
+    this.#overview = this.#readOverview();
   }
 
   worker(state: WorkerState): void {
@@ -147,7 +136,7 @@ class FilesVerifier {
       const workerId = kind === "directory" ? decodeName(name) : undefined;
       if (workerId !== undefined && (known.has(workerId) || this.#ahead.reportIfAhead(workerId, 0))) continue;
       const message = workerId === undefined
-        ? `${JSON.stringify(name)} is none of the store's files`
+        ? `${JSON.stringify(name)} is not a file of the store`
         : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
       findings.add({ code: "foreign_entry", severity: "info", message, file: `workers/${name}` });
     }
@@ -158,7 +147,7 @@ class FilesVerifier {
       (sum, { name }) => sum + (fs.stat(join(layout.quarantine, name))?.size ?? 0),
       0,
     );
-    const message = `${kept.length} files with ${bytes} bytes that were cut off or replaced are kept`;
+    const message = `${kept.length} files with ${bytes} bytes that were truncated or replaced are kept`;
     findings.add({ code: "quarantine_kept", severity: "info", message, file: "quarantine" });
   }
 
@@ -196,15 +185,20 @@ class FilesVerifier {
     }
   }
 
-  /** An empty transcript has no file yet, and one that was never written comes with the next opening. */
+  /** An empty transcript has no file yet, and the next opening creates one that was never written. */
   #transcriptMissing(expected: ExpectedTranscript, path: string): void {
-    const { base, bytes, known, owner } = expected;
-    const headerBytes = transcriptHeaderBytes(owner);
-    if (bytes === headerBytes) return;
-    if (base === headerBytes && known && !this.#isClosed) {
-      return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId);
-    }
+    if (expected.bytes === transcriptHeaderBytes(expected.owner)) return;
+    if (this.#isPending(expected)) return this.#pending(path, expected);
     this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
+  }
+
+  /** True if a writer may not have written the transcript yet: all of its lines come from the log. */
+  #isPending({ owner, base, known }: ExpectedTranscript): boolean {
+    return known && base === transcriptHeaderBytes(owner) && !this.#isClosed;
+  }
+
+  #pending(path: string, { owner }: ExpectedTranscript, byteOffset?: number): void {
+    this.#report("transcript_behind", "pending", "it is not written yet", path, owner.workerId, byteOffset);
   }
 
   /** A file of a worker. Throws `store_corrupt` if the directory above it is a link. */
@@ -217,64 +211,29 @@ class FilesVerifier {
 
   #transcriptFile(file: OpenFile, expected: ExpectedTranscript, path: string): void {
     const { owner, base, bytes } = expected;
+    const damaged = (why: string, byteOffset: number): void =>
+      this.#transcriptBroken("transcript_damaged", why, expected, path, byteOffset);
+    const behind = (severity: FindingSeverity, message: string, byteOffset: number): void =>
+      this.#report("transcript_behind", severity, message, path, owner.workerId, byteOffset);
     const headerBytes = transcriptHeaderBytes(owner);
     if (!hasTranscriptHeader(file, owner)) {
       if (bytes === headerBytes) return;
-      if (base === headerBytes && expected.known && !this.#isClosed && isUnwritten(file, owner)) {
-        return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId);
-      }
-      return this.#transcriptBroken(
-        "transcript_damaged",
-        "it is of another worker, or its header is damaged",
-        expected,
-        path,
-        0,
-      );
+      if (this.#isPending(expected) && isUnwritten(file, owner)) return this.#pending(path, expected);
+      return damaged("it is of another worker, or its header is damaged", 0);
     }
     if (!expected.known) return;
     const { size } = file.stat();
-    if (size < base && base === headerBytes && !this.#isClosed) {
-      return this.#tell("transcript_behind", "pending", "it is not written yet", path, owner.workerId, size);
-    }
-    if (size < base) {
-      return this.#transcriptBroken(
-        "transcript_damaged",
-        `it ends at byte ${size} of ${base}`,
-        expected,
-        path,
-        size,
-      );
-    }
+    if (size < base && this.#isPending(expected)) return this.#pending(path, expected, size);
+    if (size < base) return damaged(`it ends at byte ${size} of ${base}`, size);
     this.bytes += Math.min(size, bytes);
     const isWhole = size >= bytes && checksum(file, base, bytes) === expected.crc;
-    // What the log vouches for by checksum needs no look at its lines; what only a checkpoint vouches for does.
-    const lookTo = isWhole ? base : Math.min(size, bytes);
-    const bad = badLine(file, headerBytes, lookTo, owner.createdEventId);
-    if (bad !== undefined && (bad < base || size >= bytes)) {
-      return this.#transcriptBroken("transcript_damaged", "a line of it is damaged", expected, path, bad);
-    }
-    if (isWhole && size > bytes && this.#isClosed) {
-      return this.#tell(
-        "transcript_behind",
-        "healable",
-        "bytes lie behind its end",
-        path,
-        owner.workerId,
-        bytes,
-      );
-    }
+    // The checksum covers the lines of the log; lines before them are verified one by one.
+    const bad = badLine(file, headerBytes, isWhole ? base : Math.min(size, bytes), owner.createdEventId);
+    if (bad !== undefined && (bad < base || size >= bytes)) return damaged("a line of it is damaged", bad);
+    if (isWhole && size > bytes && this.#isClosed) return behind("healable", "bytes follow its end", bytes);
     if (isWhole) return;
-    if (size >= bytes) {
-      return this.#transcriptBroken(
-        "transcript_damaged",
-        "it does not hold the lines of the log",
-        expected,
-        path,
-        base,
-      );
-    }
-    const severity = this.#isClosed ? "healable" : "pending";
-    this.#tell("transcript_behind", severity, `it has ${size} of ${bytes} bytes`, path, owner.workerId, size);
+    if (size >= bytes) return damaged("it does not hold the lines of the log", base);
+    behind(this.#isClosed ? "healable" : "pending", `it has ${size} of ${bytes} bytes`, size);
   }
 
   #transcriptBroken(
@@ -290,7 +249,7 @@ class FilesVerifier {
       ? `${why}; it is rebuilt from the log`
       : `${why}, and the log it could be rebuilt from was pruned`;
     const report = () =>
-      this.#tell(code, canHeal ? "healable" : "damaged", message, path, workerId, byteOffset);
+      this.#report(code, canHeal ? "healable" : "damaged", message, path, workerId, byteOffset);
     this.#suspects.push({ owner: expected.owner, report });
   }
 
@@ -303,34 +262,39 @@ class FilesVerifier {
   ): void {
     const { place: { fs, layout, runtimeId } } = this.#check;
     const file = nameOf(layout, path);
-    const behind = this.#isClosed ? "healable" : "pending";
-    // In a copy nothing of it may be there: that is no damage, the next opening writes all of them.
-    const missing = this.#isClosed && this.#isProjected ? "healable" : "pending";
+    const report = (
+      code: FindingCode,
+      severity: FindingSeverity,
+      message: string,
+      byteOffset?: number,
+    ): void => this.#report(code, severity, message, path, workerId, byteOffset);
+    // A copy may have no projections, which is not damage: the next opening writes them.
+    const missing = (): void =>
+      report(
+        "projection_missing",
+        this.#isClosed && this.#isProjected ? "healable" : "pending",
+        "it is missing",
+      );
     try {
       guarded("stat", path, () => this.#statOf(path));
       const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
-      if (bytes === undefined) {
-        return this.#tell("projection_missing", missing, "it is missing", path, workerId);
-      }
+      if (bytes === undefined) return missing();
       this.bytes += bytes.length;
       const content = unseal(bytes, { format, runtimeId }, file);
-      if (content.through !== through) {
-        const isAhead = typeof content.through === "number" && content.through > through;
-        if (isAhead && this.#isClosed) {
-          return this.#tell("projection_mismatch", "healable", "it is ahead of the log", path, workerId);
-        }
-        const message = `it is current through event ${content.through}, the log through ${through}`;
-        return this.#tell("projection_behind", behind, message, path, workerId);
+      const isAhead = typeof content.through === "number" && content.through > through;
+      if (isAhead && this.#isClosed) {
+        return report("projection_mismatch", "healable", "it is ahead of the log");
       }
-      if (saysSame(content, body)) return;
-      this.#tell("projection_mismatch", "healable", "it does not say what the log says", path, workerId);
+      if (content.through !== through) {
+        const message = `it is current through event ${content.through}, the log through ${through}`;
+        return report("projection_behind", this.#isClosed ? "healable" : "pending", message);
+      }
+      if (!holdsSame(content, body)) report("projection_mismatch", "healable", "it contradicts the log");
     } catch (error) {
       if (!isRuntimeError(error) || error.code === "store_version") throw error;
-      if (isNotFound(error.cause)) {
-        return this.#tell("projection_missing", missing, "it is missing", path, workerId);
-      }
+      if (isNotFound(error.cause)) return missing();
       if (error.code !== "store_corrupt") throw error;
-      this.#tell("projection_damaged", "healable", error.details.reason, path, workerId, 0);
+      report("projection_damaged", "healable", error.details.reason, 0);
     }
   }
 
@@ -344,32 +308,29 @@ class FilesVerifier {
     );
   }
 
-  /** Whether projections were ever written here. */
+  /** True if projections were ever written here. */
   get #isProjected(): boolean {
     const { fs, layout } = this.#check.place;
     return this.#projected ??= fs.stat(layout.overview) !== undefined;
   }
 
-  /** The store was closed and all files were written: the overview is the last one. */
+  /** True if the store was closed and all files were written; the overview is the last one. */
   get #isClosed(): boolean {
     return this.#check.expected.closed && this.#overview === "current";
   }
 
   /** Compares the overview with the end of the log; a damaged one counts as current. */
-  #lookAtOverview(): "current" | "behind" | "missing" {
+  #readOverview(): "current" | "behind" | "missing" {
     const { place: { fs, layout: { overview: path }, runtimeId }, lastEventId } = this.#check;
-    try {
+    return ifCorrupt<"current" | "behind" | "missing">(() => {
       const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX);
       if (bytes === undefined) return "missing";
       const { through } = unseal(bytes, { format: "worker-runtime/overview", runtimeId }, path);
       return typeof through === "number" && through < lastEventId ? "behind" : "current";
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      return "current";
-    }
+    }, () => "current");
   }
 
-  #tell(
+  #report(
     code: FindingCode,
     severity: FindingSeverity,
     message: string,
@@ -390,8 +351,8 @@ class FilesVerifier {
   }
 }
 
-/** Whether a projection says what the body says; it may say more, such as the operator's name of the runtime. */
-function saysSame(content: Record<string, unknown>, body: object): boolean {
+/** True if a projection holds what the body holds; it may hold more, such as the display name of the runtime. */
+function holdsSame(content: Record<string, unknown>, body: object): boolean {
   return Object.entries(JSON.parse(JSON.stringify(body))).every(([name, value]) => {
     const found = content[name];
     const isOverview = name === "overview" && typeof found === "object" && found !== null;
@@ -407,7 +368,7 @@ function saysSame(content: Record<string, unknown>, body: object): boolean {
 function isUnwritten(file: OpenFile, owner: TranscriptOwner): boolean {
   const decoder = new TextDecoder();
   const text = decoder.decode(readBytes(file, 0, transcriptHeaderBytes(owner)));
-  // A part of it; or all of it, written since the last look.
+  // Also true if the writer has completed it since the last read.
   if (decoder.decode(transcriptHeader(owner)).startsWith(text)) return true;
   const earlier = Number(/"createdEventId":(\d+)/.exec(text)?.[1]);
   return earlier < owner.createdEventId && hasTranscriptHeader(file, { ...owner, createdEventId: earlier });
@@ -425,7 +386,7 @@ function checksum(file: OpenFile, from: number, to: number): number {
   return crc;
 }
 
-/** Offset of the first line of a transcript that is not whole or not in its place. */
+/** Offset of the first line of a transcript that is damaged or out of order. */
 function badLine(file: OpenFile, from: number, to: number, createdEventId: number): number | undefined {
   let lastId = createdEventId;
   let seq = 1;

@@ -1,5 +1,5 @@
 /**
- * Findings: what verification saw, as typed rows, and what they amount to.
+ * Findings of a verification, and its verdict.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export type FindingCode =
   | "unfinished_import"
   /** A repair was interrupted before it recorded which events it loses; the next opening does. */
   | "salvage_unrecorded"
-  /** `config.jsonc` is not what it should be; opening is refused until it is. */
+  /** `config.jsonc` is invalid; the store cannot be opened until it is corrected. */
   | "config_invalid"
   /** Something of another kind is at the path of a file or directory of the store: a FIFO, a link, a directory. */
   | "wrong_kind"
@@ -25,7 +25,7 @@ export type FindingCode =
   | "log_inconsistent"
   /** The log ends before what a checkpoint covers: an older copy. */
   | "log_behind_checkpoint"
-  /** The log ends before what a transcript holds: its end was cut off, or it is an older copy. */
+  /** The log ends before what a transcript holds: its end was truncated, or it is an older copy. */
   | "log_behind_transcript"
   /** Bytes at the end of the log that were never acknowledged. */
   | "torn_tail"
@@ -37,11 +37,11 @@ export type FindingCode =
   | "event_unknown"
   /** A checkpoint is damaged. */
   | "checkpoint_damaged"
-  /** A checkpoint does not say what the log says. */
+  /** A checkpoint contradicts the log. */
   | "checkpoint_mismatch"
   /** A transcript is missing. */
   | "transcript_missing"
-  /** A transcript does not hold what the log says, or is somebody else's. */
+  /** A transcript contradicts the log, or is of another worker. */
   | "transcript_damaged"
   /** A transcript is not written as far as the log goes. */
   | "transcript_behind"
@@ -51,36 +51,36 @@ export type FindingCode =
   | "projection_damaged"
   /** A projection is not current. */
   | "projection_behind"
-  /** A projection does not say what the log says. */
+  /** A projection contradicts the log. */
   | "projection_mismatch"
-  /** Something that is none of the store's files. */
+  /** An entry that is not a file of the store. */
   | "foreign_entry"
-  /** A temporary file that a crash, or a writer at work, left. */
+  /** A temporary file of a crash or of an active writer. */
   | "temporary_left"
-  /** Bytes that were cut off or replaced earlier are kept. */
+  /** Bytes that were truncated or replaced earlier are kept. */
   | "quarantine_kept";
 
 /**
- * How much a finding matters. `info`: nothing is wrong. `pending`: a writer
- * is at it, or was when it ended; opening sees to it as a matter of course.
- * `healable`: mended without loss, by the next opening or by `repair`.
- * `damaged`: acknowledged data is lost, or opening is refused.
+ * Severity of a finding. `info`: nothing is wrong. `pending`: a writer has not
+ * finished it, or was interrupted; the next opening completes it.
+ * `healable`: can be repaired without loss, by the next opening or by `repair`.
+ * `damaged`: acknowledged data is lost, or the store cannot be opened.
  */
 export type FindingSeverity = "info" | "pending" | "healable" | "damaged";
 
-/** Something that verification saw. Plain JSON. */
+/** A finding of a verification. Plain JSON. */
 export interface Finding extends Partial<FileSpot> {
-  /** What it is. */
+  /** Code of the finding. */
   readonly code: FindingCode;
-  /** How much it matters. */
+  /** Its severity. */
   readonly severity: FindingSeverity;
-  /** For people. */
+  /** Description. */
   readonly message: string;
   /** The worker concerned. */
   readonly workerId?: string;
 }
 
-/** What all findings amount to. */
+/** Verdict of a verification. */
 export type Verdict = "clean" | "healable" | "damaged";
 
 /** Findings kept; further ones are counted. */
@@ -93,13 +93,13 @@ const PENDING_KEPT = 3;
 export class Findings {
   /** The findings kept, in the order they were made. */
   readonly items: Finding[] = [];
-  /** Findings by code, those that are not kept too. */
+  /** Findings by code, including those that are not kept. */
   readonly counts: Partial<Record<FindingCode, number>> = {};
   /** Findings that are not kept. */
   dropped = 0;
   #verdict: Verdict = "clean";
 
-  /** What they amount to. */
+  /** The verdict. */
   get verdict(): Verdict {
     return this.#verdict;
   }
@@ -110,9 +110,9 @@ export class Findings {
     const { severity } = finding;
     if (severity === "damaged") this.#verdict = "damaged";
     else if (severity === "healable" && this.#verdict === "clean") this.#verdict = "healable";
-    // What a writer at work leaves undone can be any number of files, and is no news.
+    // An active writer may leave any number of files unfinished.
     const isNoise = severity === "pending" && (this.counts[finding.code] ?? 0) > PENDING_KEPT;
-    // Damage is kept before all else.
+    // Damage has priority.
     if (isNoise) this.dropped++;
     else if (
       this.items.length < FINDINGS_MAX || severity === "damaged" && this.items.length < 2 * FINDINGS_MAX

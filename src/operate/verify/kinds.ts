@@ -4,16 +4,15 @@
  *
  * @module
  */
-import { isRuntimeError } from "../../core/errors.ts";
 import { assertDirectory, assertFile } from "../../fs/disk/files.ts";
-import { guarded } from "../../fs/disk/faults.ts";
+import { guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Findings } from "./finding.ts";
 import type { FoundPlace } from "../options.ts";
 
 /** Reports a wrong kind at the paths of the lock, its owner and the directories of the store. */
 export function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
-  // The next opening moves a wrong owner.json aside. Anything else makes it refuse, or fail later.
+  // The next opening moves a wrong owner.json aside; it fails on anything else, at once or later.
   const places = [
     [layout.lock, assertFile, "damaged"],
     [layout.owner, assertFile, "healable"],
@@ -23,11 +22,10 @@ export function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void
   ] as const;
   for (const [path, check, severity] of places) {
     const file = nameOf(layout, path);
-    try {
-      guarded("stat", path, () => check(fs, path, file));
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      findings.add({ code: "wrong_kind", severity, message: error.details.reason, file });
-    }
+    const assert = () => guarded("stat", path, () => check(fs, path, file));
+    ifCorrupt(
+      assert,
+      ({ details: { reason: message } }) => findings.add({ code: "wrong_kind", severity, message, file }),
+    );
   }
 }

@@ -6,41 +6,42 @@
  * @module
  */
 import { basename } from "@std/path";
-import { isRuntimeError, type RuntimeErrorCode } from "../../core/errors.ts";
+import { isRuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
-import { defaultConfig, readConfig } from "../../fs/place/config.ts";
+import { defaultConfig, readConfig, type StoreConfig } from "../../fs/place/config.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
-import { corrupt, guarded } from "../../fs/disk/faults.ts";
+import { corrupt, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
-import { readIdentity, type StoreIdentity, wasSynced } from "../../fs/place/identity.ts";
-import { segmentPath } from "../../fs/layout.ts";
+import { readIdentity, wasSynced } from "../../fs/place/identity.ts";
+import type { RuntimeLayout } from "../../fs/layout.ts";
 import { type LostRange, pendingSalvage as pendingSalvageOf } from "../../fs/recovery/salvage_record.ts";
 import { cursorExpired, listSegments } from "../../fs/log/segments.ts";
 import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
 import { importedRuntime } from "../import_name.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
+import { logBytes } from "../sizes.ts";
 import { untilSteady } from "../steady.ts";
 import { readCheckpoints } from "./checkpoints.ts";
 import { checkKinds } from "./kinds.ts";
 import { verifyFiles } from "./files.ts";
 import { verifyLog } from "./log.ts";
 
-/** What verification found. Plain JSON. */
+/** Result of a verification. Plain JSON. */
 export interface VerifyReport {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
   /** Its directory. */
   readonly directory: string;
-  /** What the findings amount to. */
+  /** The verdict. */
   readonly verdict: Verdict;
-  /** Whether the last writer closed the store in good order; not so while one has it open. */
+  /** True if the last writer closed the store, and no writer has it open. */
   readonly closed: boolean;
   /** The oldest event that is kept. */
   readonly firstEventId: number;
   /** The last event. */
   readonly lastEventId: number;
-  /** Events whose lines are whole. */
+  /** Events whose lines are intact. */
   readonly events: number;
   /** Workers. */
   readonly workers: number;
@@ -48,7 +49,7 @@ export interface VerifyReport {
   readonly logBytes: number;
   /** Bytes of other files that were read. */
   readonly fileBytes: number;
-  /** What was found, in order; at most a thousand, and damage before all else. */
+  /** The findings in order, at most a thousand; damage has priority. */
   readonly findings: readonly Finding[];
   /** Findings that are not listed. */
   readonly dropped: number;
@@ -58,21 +59,16 @@ export interface VerifyReport {
   readonly counts: Readonly<Partial<Record<FindingCode, number>>>;
 }
 
-/** Options of {@linkcode verify}. */
-export interface VerifyOptions extends OperationOptions {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
-}
-
 /**
  * Verifies a store. Changes nothing, and needs `--allow-read` of the store
- * alone. What is wrong is in the report; throws `store_missing`,
+ * alone. Damage is reported, not thrown. Throws `store_missing`,
  * `store_version`, `store_permission`, `store_io`.
  *
  * @example Usage
  * ```ts
  * import { Runtime } from "@yoi/worker-runtime";
- * import { FsRuntimeStore, verify } from "@yoi/worker-runtime/fs-store";
+ * import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
+ * import { verify } from "@yoi/worker-runtime/operate";
  * import { assertEquals } from "@std/assert";
  *
  * const root = await Deno.makeTempDir();
@@ -82,7 +78,7 @@ export interface VerifyOptions extends OperationOptions {
  * assertEquals([verdict, findings], ["clean", []]);
  * ```
  */
-export async function verify(location: StoreLocation, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verify(location: StoreLocation, options: OperationOptions = {}): Promise<VerifyReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
   return await verifyPlace(findPlace(fs, location, true), options);
 }
@@ -116,7 +112,7 @@ async function verifyOnce(
   const segments = segmentsOf(place, findings);
   // Pruned in between: these checkpoints may be older than the first event of the log.
   if (segments[0] !== undefined && segments[0] > oldest) throw cursorExpired(oldest - 1, segments[0]);
-  meter.stage("log", sizeOf(place, segments), "bytes");
+  meter.stage("log", logBytes(place, segments), "bytes");
   const expected = new Expected(runtimeId);
   const log = await verifyLog({ place, checkpoints, segments, findings, expected, meter });
   if (expected.unknownCount > 0) {
@@ -147,36 +143,35 @@ async function verifyOnce(
   };
 }
 
-/** Looks at who the store is and how it is to be opened; whether answers have always waited for the device. */
+/** Checks the identity and the config. Returns true if every answer has waited for the device. */
 function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings): boolean {
-  let identity: StoreIdentity | undefined;
-  let config = defaultConfig;
-  const identityIssue = issueOf(["store_corrupt"], () => {
-    identity = readIdentity(fs, layout, runtimeId);
-    if (identity === undefined) throw corrupt("runtime.json", "it is missing");
+  const identity = ifCorrupt(() => {
+    const found = readIdentity(fs, layout, runtimeId);
+    if (found === undefined) throw corrupt("runtime.json", "it is missing");
+    return found;
+  }, ({ message }) => {
+    findings.add({ code: "identity_damaged", severity: "damaged", message, file: "runtime.json" });
+    return undefined;
   });
-  if (identityIssue !== undefined) {
-    const spot = { severity: "damaged", file: "runtime.json" } as const;
-    findings.add({ code: "identity_damaged", message: identityIssue, ...spot });
+  return wasSynced(identity, configOf(layout, fs, findings));
+}
+
+function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): StoreConfig {
+  try {
+    return readConfig(fs, layout.config);
+  } catch (error) {
+    const isInvalid = isRuntimeError(error) && ["invalid_request", "store_corrupt"].includes(error.code);
+    if (!isInvalid) throw error;
+    const { message } = error;
+    findings.add({ code: "config_invalid", severity: "healable", message, file: "config.jsonc" });
+    return defaultConfig;
   }
-  const configIssue = issueOf(["invalid_request", "store_corrupt"], () => {
-    config = readConfig(fs, layout.config);
-  });
-  if (configIssue !== undefined) {
-    findings.add({
-      code: "config_invalid",
-      severity: "healable",
-      message: configIssue,
-      file: "config.jsonc",
-    });
-  }
-  return wasSynced(identity, config);
 }
 
 /** Reports an interrupted repair. */
 function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings): LostRange | null {
   const file = "salvage/pending.json";
-  try {
+  return ifCorrupt(() => {
     const lost = pendingSalvageOf(fs, layout, runtimeId);
     if (lost === undefined) return null;
     const [first, last] = lost;
@@ -184,55 +179,29 @@ function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings)
       `a repair was interrupted; the next opening records that events ${first} to ${last} are lost`;
     findings.add({ code: "salvage_unrecorded", severity: "healable", message, file, eventIds: lost });
     return lost;
-  } catch (error) {
-    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-    findings.add({ code: "foreign_entry", severity: "info", message: error.message, file });
+  }, ({ message }) => {
+    findings.add({ code: "foreign_entry", severity: "info", message, file });
     return null;
-  }
-}
-
-/** The message of an error with one of these codes, if `work` throws one. */
-function issueOf(codes: readonly RuntimeErrorCode[], work: () => void): string | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    if (isRuntimeError(error) && codes.includes(error.code)) return error.message;
-    throw error;
-  }
+  });
 }
 
 function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly number[] {
-  try {
+  return ifCorrupt(() => {
     const { firstEventIds, foreign } = listSegments(fs, layout, ({ details: { file, reason } }, id) => {
       findings.add({ code: "log_damaged", severity: "damaged", message: reason, file, eventIds: [id, id] });
     });
     for (const name of foreign) {
-      const message = `${JSON.stringify(name)} is none of the store's files`;
+      const message = `${JSON.stringify(name)} is not a file of the store`;
       findings.add({ code: "foreign_entry", severity: "info", message, file: `events/${name}` });
     }
     return firstEventIds;
-  } catch (error) {
-    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-    findings.add({ code: "log_gap", severity: "damaged", message: error.message, file: "events" });
+  }, ({ message }) => {
+    findings.add({ code: "log_gap", severity: "damaged", message, file: "events" });
     return [];
-  }
+  });
 }
 
 /** First event id of the oldest segment; `Infinity` if there is none. */
 function oldestSegment({ fs, layout }: FoundPlace): number {
-  try {
-    return listSegments(fs, layout).firstEventIds[0] ?? Infinity;
-  } catch (error) {
-    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-    return Infinity;
-  }
-}
-
-function sizeOf({ fs, layout }: FoundPlace, segments: readonly number[]): number {
-  const sizes = segments.map((segment) => {
-    const path = segmentPath(layout, segment);
-    return guarded("stat", path, () => fs.stat(path)?.size ?? 0);
-  });
-  return sizes.reduce((sum, size) => sum + size, 0);
+  return ifCorrupt(() => listSegments(fs, layout).firstEventIds[0] ?? Infinity, () => Infinity);
 }

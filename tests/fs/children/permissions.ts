@@ -1,7 +1,8 @@
 // Tells as JSON what the library does under the flags of this process.
 
 // deno-lint-ignore-file no-console
-import { isRuntimeError, MemoryRuntimeStore, Runtime, type RuntimeStore } from "../../../mod.ts";
+import { isRuntimeError, MemoryRuntimeStore, Runtime } from "../../../mod.ts";
+import type { RuntimeStore } from "../../../store.ts";
 
 const [what = "", root = ""] = Deno.args;
 

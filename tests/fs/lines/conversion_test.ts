@@ -1,7 +1,7 @@
 // Messages name the cause where the bytes or the file show it.
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { exportRuntime, importRuntime, verify } from "../../../fs_store.ts";
+import { exportRuntime, importRuntime, verify } from "../../../operate.ts";
 import { storeFault } from "../../../src/fs/disk/faults.ts";
 import { streamOf, textOf } from "../../cli/kit.ts";
 import { appendTo, diskTest, refused, speak } from "../place.ts";

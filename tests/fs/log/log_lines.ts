@@ -1,6 +1,6 @@
 // Lines, segments and records of a log, made by hand.
 
-import type { EventRecord } from "../../../mod.ts";
+import type { EventRecord } from "../../../store.ts";
 import { encodeLines, logText, transcriptMarks } from "../../../src/fs/lines/codec.ts";
 import { segmentHeader } from "../../../src/fs/log/segments.ts";
 import { joined } from "../lines/bytes_file.ts";

@@ -3,7 +3,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { FsRuntimeStore } from "../../../fs_store.ts";
-import { type AppendResult, type EventPage, Runtime, type TranscriptPage } from "../../../mod.ts";
+import { type EventPage, Runtime, type TranscriptPage } from "../../../mod.ts";
+import type { AppendResult } from "../../../store.ts";
 import type { PageOptions } from "../../../src/core/reading.ts";
 import { isTransfer, SimulatedDisk } from "../../disk/mod.ts";
 import { acting } from "../place.ts";

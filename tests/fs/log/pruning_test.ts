@@ -2,8 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
-import { type CustomEvent, type PrunedEvents, Runtime } from "../../../mod.ts";
-import { verify } from "../../../fs_store.ts";
+import { type CustomEvent, Runtime } from "../../../mod.ts";
+import type { PrunedEvents } from "../../../store.ts";
+import { verify } from "../../../operate.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 import {

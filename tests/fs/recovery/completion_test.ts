@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { backup, FsRuntimeStore, verify } from "../../../fs_store.ts";
+import { FsRuntimeStore } from "../../../fs_store.ts";
+import { backup, verify } from "../../../operate.ts";
 import { Runtime } from "../../../mod.ts";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, refused, speak, type TestPlace } from "../place.ts";
@@ -226,7 +227,7 @@ diskTest(
   },
 );
 
-diskTest("openReadOnly(), verify() and backup() find the ends of transcripts in the log", async (place) => {
+diskTest("RuntimeReader, verify() and backup() find the ends of transcripts in the log", async (place) => {
   const { row, synced, path } = await killed(place);
   Deno.truncateSync(path, synced + 5);
   const location = { root: place.root, runtimeId: "local" };

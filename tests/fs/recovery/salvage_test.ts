@@ -1,7 +1,8 @@
 // repair({ salvage: true }) that is killed: the events it loses are recorded once, with the right range.
 
 import { assert, assertEquals } from "@std/assert";
-import { FsRuntimeStore, repair, verify } from "../../../fs_store.ts";
+import { FsRuntimeStore } from "../../../fs_store.ts";
+import { repair, verify } from "../../../operate.ts";
 import { type CustomEvent, isRuntimeError, Runtime } from "../../../mod.ts";
 import { everyEventStore } from "../../cli/stores.ts";
 import { chooseRandomly, cutPowerAt, isChange, killAt, Random, SimulatedDisk } from "../../disk/mod.ts";

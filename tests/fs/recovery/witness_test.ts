@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Diagnostic, isRuntimeError, type Runtime } from "../../../mod.ts";
-import { repair, verify } from "../../../fs_store.ts";
+import { repair, verify } from "../../../operate.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn, ROOT } from "../../torture/kit/opened.ts";
 

@@ -2,8 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { type AppendResult, Runtime } from "../../../mod.ts";
-import { verify } from "../../../fs_store.ts";
+import { Runtime } from "../../../mod.ts";
+import type { AppendResult } from "../../../store.ts";
+import { verify } from "../../../operate.ts";
 import {
   acting,
   codesOf,

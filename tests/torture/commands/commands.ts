@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { backup, importRuntime, repair, verify } from "../../../fs_store.ts";
+import { backup, importRuntime, repair, verify } from "../../../operate.ts";
 import { isRuntimeError } from "../../../mod.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { Finding } from "../script/history.ts";

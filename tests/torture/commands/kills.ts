@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import { main } from "../../../cli/mod.ts";
 import type { Io } from "../../../cli/io.ts";
-import { verify } from "../../../fs_store.ts";
+import { verify } from "../../../operate.ts";
 import { isRuntimeError } from "../../../mod.ts";
 import { Random, toTree } from "../../disk/mod.ts";
 import { BrokenOracle } from "../suite.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { exportRuntime, FsRuntimeSource, FsRuntimeStore } from "../../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../../fs_store.ts";
+import { exportRuntime } from "../../../operate.ts";
 import { Runtime, RuntimeReader } from "../../../mod.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 

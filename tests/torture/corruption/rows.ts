@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { verify } from "../../../fs_store.ts";
+import { verify } from "../../../operate.ts";
 import { tailTable, TORN_BYTES_MAX } from "../../../src/fs/log/tail_table.ts";
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn, ROOT } from "../kit/opened.ts";

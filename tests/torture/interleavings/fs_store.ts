@@ -6,7 +6,7 @@
  */
 import * as fc from "fast-check";
 import { isRuntimeError, type Runtime } from "../../../mod.ts";
-import { verify } from "../../../fs_store.ts";
+import { verify } from "../../../operate.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 import { transcriptsOf } from "../kit/fold.ts";
 import { HOME, openOn, ROOT, smallConfig } from "../kit/opened.ts";

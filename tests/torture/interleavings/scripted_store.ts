@@ -4,21 +4,19 @@
  *
  * @module
  */
-import {
-  type AppendBatch,
-  type AppendResult,
-  parseRuntimeId,
-  type PrunedEvents,
-  type ReadEvents,
-  type ReadRange,
-  RuntimeError,
-  type RuntimeId,
-  type RuntimeStore,
-  type StoredEvents,
-  type StoreHost,
-  type StoreInfo,
-  type StoreSupports,
-} from "../../../mod.ts";
+import { parseRuntimeId, RuntimeError, type RuntimeId } from "../../../mod.ts";
+import type {
+  AppendBatch,
+  AppendResult,
+  PrunedEvents,
+  ReadEvents,
+  ReadRange,
+  RuntimeStore,
+  StoredEvents,
+  StoreHost,
+  StoreInfo,
+  StoreSupports,
+} from "../../../store.ts";
 import { scanEvents } from "../../../src/core/event_scan.ts";
 
 /** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */

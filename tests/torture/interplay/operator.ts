@@ -5,15 +5,8 @@
  * @module
  */
 import { isRuntimeError, RuntimeReader } from "../../../mod.ts";
-import {
-  backup,
-  exportRuntime,
-  FsRuntimeSource,
-  importRuntime,
-  type StoreLocation,
-  verify,
-  type VerifyReport,
-} from "../../../fs_store.ts";
+import { FsRuntimeSource, type StoreLocation } from "../../../fs_store.ts";
+import { backup, exportRuntime, importRuntime, verify, type VerifyReport } from "../../../operate.ts";
 import type { Random } from "../../disk/mod.ts";
 import { Finding } from "../script/history.ts";
 import { pause, type Pending } from "./pending.ts";

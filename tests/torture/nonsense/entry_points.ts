@@ -4,17 +4,16 @@
  * @module
  */
 import { isRuntimeError, RuntimeReader } from "../../../mod.ts";
+import { FsRuntimeSource } from "../../../fs_store.ts";
 import {
   backup,
   exportRuntime,
-  FsRuntimeSource,
   importRuntime,
+  readHistory,
   repair,
   verify,
   type VerifyReport,
-} from "../../../fs_store.ts";
-import { readHistory } from "../../../src/operate/read/history.ts";
-import { findPlace } from "../../../src/operate/options.ts";
+} from "../../../operate.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { openReader } from "../../operate/reader.ts";
 import { HOME, openOn, ROOT } from "../kit/opened.ts";
@@ -143,8 +142,9 @@ export const operations: Readonly<Record<string, (fileSystem: SimulatedDisk) => 
   "repair with salvage": (fileSystem) => repair(place, { fileSystem, apply: true, salvage: true }),
   "history": async (fileSystem) => {
     await using reader = await openReader(place, { fileSystem });
+    const { lastEventId: through } = reader;
     for (const worker of [undefined, "alpha" as never]) {
-      const history = await readHistory(findPlace(fileSystem, place), reader, { worker });
+      const history = await readHistory(place, { through, fileSystem, worker });
       for (const { day } of history.days) new Date(day).toISOString();
     }
   },

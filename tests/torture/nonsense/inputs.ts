@@ -4,7 +4,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import { exportRuntime } from "../../../fs_store.ts";
+import { exportRuntime } from "../../../operate.ts";
 import { encodeLines, eventText, logText } from "../../../src/fs/lines/codec.ts";
 import { scanLines } from "../../../src/fs/lines/scanner.ts";
 import { segmentHeader } from "../../../src/fs/log/segments.ts";

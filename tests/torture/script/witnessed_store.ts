@@ -18,7 +18,7 @@ import type {
   StoreHost,
   StoreInfo,
   StoreSupports,
-} from "../../../mod.ts";
+} from "../../../store.ts";
 import type { History } from "./history.ts";
 
 /** Passes everything on and tells the history of it. */

@@ -1,22 +1,10 @@
-// withOutput(): a file is absent, the old one or the new one, and nobody's other files are touched.
+// saveStream(): a file is absent, the old one or the new one, and no other file is touched.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import type { Io } from "../../cli/io.ts";
-import { withOutput } from "../../cli/commands/output.ts";
 import { isRuntimeError } from "../../mod.ts";
-import { withDirectory } from "./kit.ts";
-
-const io: Io = {
-  out: () => {},
-  outBytes: () => {},
-  err: () => {},
-  columns: Infinity,
-  color: false,
-  progress: false,
-  now: () => 0,
-  signal: new AbortController().signal,
-};
+import { saveStream } from "../../operate.ts";
+import { withDirectory } from "../cli/kit.ts";
 
 async function* chunksOf(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield await Promise.resolve(new TextEncoder().encode(text));
@@ -31,13 +19,13 @@ function names(directory: string): string[] {
   return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
 }
 
-async function refused(output: string, force: boolean): Promise<string> {
-  const error = await withOutput(io, { output, force }, chunksOf("new")).catch((reason) => reason);
+async function refused(output: string, replace: boolean): Promise<string> {
+  const error = await saveStream(output, chunksOf("new"), { replace }).catch((reason) => reason);
   assert(isRuntimeError(error) && error.code === "invalid_request", String(error));
   return error.message;
 }
 
-Deno.test("withOutput() keeps the older file, and shows nothing of the new one, until all of it is written", async () => {
+Deno.test("saveStream() keeps the older file, and shows nothing of the new one, until all of it is written", async () => {
   await withDirectory(async (directory) => {
     const output = join(directory, "x.jsonl");
     Deno.writeTextFileSync(output, "old");
@@ -46,12 +34,12 @@ Deno.test("withOutput() keeps the older file, and shows nothing of the new one, 
       yield* chunksOf("new");
       seen = Deno.readTextFileSync(output);
     }
-    assertEquals(await withOutput(io, { output, force: true }, chunks()), 3);
+    assertEquals(await saveStream(output, chunks(), { replace: true }), 3);
     assertEquals([seen, Deno.readTextFileSync(output), names(directory)], ["old", "new", ["x.jsonl"]]);
   });
 });
 
-Deno.test("withOutput() writes below the directory of its call when the process changes its directory", async () => {
+Deno.test("saveStream() writes below the directory of its call when the process changes its directory", async () => {
   await withDirectory(async (directory) => {
     const before = Deno.cwd();
     Deno.mkdirSync(join(directory, "later"));
@@ -62,7 +50,7 @@ Deno.test("withOutput() writes below the directory of its call when the process 
     }
     Deno.chdir(directory);
     try {
-      await withOutput(io, { output: "x.jsonl" }, chunks());
+      await saveStream("x.jsonl", chunks());
     } finally {
       Deno.chdir(before);
     }
@@ -71,18 +59,18 @@ Deno.test("withOutput() writes below the directory of its call when the process 
   });
 });
 
-Deno.test("withOutput() changes nothing when its source fails", async () => {
+Deno.test("saveStream() changes nothing when its source fails", async () => {
   await withDirectory(async (directory) => {
     const output = join(directory, "x.jsonl");
-    await withOutput(io, { output }, failing()).then(() => assert(false), () => {});
+    await saveStream(output, failing()).then(() => assert(false), () => {});
     assertEquals(names(directory), []);
     Deno.writeTextFileSync(output, "old");
-    await withOutput(io, { output, force: true }, failing()).then(() => assert(false), () => {});
+    await saveStream(output, failing(), { replace: true }).then(() => assert(false), () => {});
     assertEquals([Deno.readTextFileSync(output), names(directory)], ["old", ["x.jsonl"]]);
   });
 });
 
-Deno.test("withOutput() replaces the partial file of a killed process, and not that of a live one", async () => {
+Deno.test("saveStream() replaces the partial file of a killed process, and not that of a live one", async () => {
   await withDirectory(async (directory) => {
     const output = join(directory, "x.jsonl");
     Deno.writeTextFileSync(`${output}.partial`, "left by a process that was killed");
@@ -91,13 +79,13 @@ Deno.test("withOutput() replaces the partial file of a killed process, and not t
       yield* chunksOf("first");
       message = await refused(output, false);
     }
-    await withOutput(io, { output }, chunks());
+    await saveStream(output, chunks());
     assertStringIncludes(message, "another process");
     assertEquals([Deno.readTextFileSync(output), names(directory)], ["first", ["x.jsonl"]]);
   });
 });
 
-Deno.test("withOutput() refuses to replace anything but a file, and a file unless forced", async () => {
+Deno.test("saveStream() replaces only a file, and only on request", async () => {
   await withDirectory(async (directory) => {
     const output = join(directory, "x.jsonl");
     Deno.writeTextFileSync(output, "old");
@@ -108,21 +96,21 @@ Deno.test("withOutput() refuses to replace anything but a file, and a file unles
 });
 
 Deno.test({
-  name: "withOutput() keeps the mode of the file that it replaces",
+  name: "saveStream() keeps the mode of the file that it replaces",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await withDirectory(async (directory) => {
       const output = join(directory, "x.jsonl");
-      await withOutput(io, { output }, chunksOf("a"));
+      await saveStream(output, chunksOf("a"));
       assertEquals((Deno.statSync(output).mode ?? 0) & 0o777, 0o600);
       Deno.chmodSync(output, 0o644);
-      await withOutput(io, { output, force: true }, chunksOf("b"));
+      await saveStream(output, chunksOf("b"), { replace: true });
       assertEquals((Deno.statSync(output).mode ?? 0) & 0o777, 0o644);
     });
   },
 });
 
-Deno.test("withOutput() writes no file into the store that it is read from, by whatever path", async () => {
+Deno.test("saveStream() writes no file into the store that it is read from, by any path", async () => {
   await withDirectory(async (directory) => {
     const source = join(directory, "store");
     Deno.mkdirSync(join(source, "events"), { recursive: true });
@@ -132,12 +120,11 @@ Deno.test("withOutput() writes no file into the store that it is read from, by w
     const paths = [log, join(source, "new"), join(source, "events", "..", "events", "log")];
     if (Deno.build.os !== "windows") paths.push(join(directory, "linked", "events", "log"));
     for (const output of paths) {
-      const error = await withOutput(io, { output, force: true }, chunksOf("new"), source).catch((reason) =>
-        reason
-      );
+      const options = { replace: true, source: { directory: source } };
+      const error = await saveStream(output, chunksOf("new"), options).catch((reason) => reason);
       assert(isRuntimeError(error) && error.code === "invalid_request", `${output}: ${error}`);
     }
     assertEquals([Deno.readTextFileSync(log), names(source)], ["the only copy", ["events"]]);
-    await withOutput(io, { output: join(directory, "store.jsonl") }, chunksOf("new"), source);
+    await saveStream(join(directory, "store.jsonl"), chunksOf("new"), { source: { directory: source } });
   });
 });

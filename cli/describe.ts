@@ -1,0 +1,26 @@
+/**
+ * Runtimes and workers in a few words.
+ *
+ * @module
+ */
+import type { FsRuntimeSource } from "../fs_store.ts";
+import type { RuntimeOverview, RuntimeReader, WorkerState } from "../mod.ts";
+
+/** Purpose of a worker. */
+export function intentOf(intent: WorkerState["record"]["intent"]): string {
+  if (intent.kind === "task") return intent.objective;
+  if (intent.kind === "assistant") return intent.purpose ?? "assistant";
+  return intent.purpose === undefined ? intent.role : `${intent.role}: ${intent.purpose}`;
+}
+
+/** Condition of a runtime, given whether the last writer closed it. */
+export function conditionOf(status: RuntimeOverview["status"], closed: boolean): string {
+  if (status === "stopped") return "stopped for good";
+  return closed ? "closed in good order" : "open, or not closed";
+}
+
+/** True if the log is intact and the last writer closed it. */
+export async function isClosed(view: RuntimeReader, { damage }: FsRuntimeSource): Promise<boolean> {
+  if (damage !== undefined) return false;
+  return (await view.events({ limit: 1 })).items.at(-1)?.type === "runtime.closed";
+}

@@ -1,0 +1,73 @@
+/**
+ * Contents of a report, read from a store.
+ *
+ * @module
+ */
+import type { FileSystem, FsRuntimeSource } from "../../fs_store.ts";
+import { isRuntimeError, type RuntimeReader, type WorkerState } from "../../mod.ts";
+import { type History, readHistory, type StoreLocation, type StoreSizes, storeSizes } from "../../operate.ts";
+import { isClosed } from "../describe.ts";
+
+/** Bounds of a report. */
+export interface ReportBounds {
+  /** Entries of each transcript, the newest. */
+  readonly entries: number;
+  /** Workers with their transcripts, the last active. */
+  readonly workers: number;
+  /** The time, in milliseconds since 1970. */
+  readonly now: number;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
+
+/** Contents of a report. */
+export interface ReportFacts {
+  /** The runtime. */
+  readonly view: RuntimeReader;
+  /** Its source. */
+  readonly source: FsRuntimeSource;
+  /** Its workers, the last active first. */
+  readonly workers: readonly WorkerState[];
+  /** Its days. */
+  readonly history: History;
+  /** Its size on disk. */
+  readonly sizes: StoreSizes;
+  /** Whether the last writer closed it. */
+  readonly closed: boolean;
+  /** Damage that kept the history from being read. */
+  readonly problem: string | undefined;
+  /** The bounds. */
+  readonly bounds: ReportBounds;
+}
+
+/** Reads what a report shows. */
+export async function factsOf(
+  location: StoreLocation,
+  view: RuntimeReader,
+  source: FsRuntimeSource,
+  bounds: ReportBounds,
+): Promise<ReportFacts> {
+  const workers = [...view.allWorkers()].sort((a, b) => b.lastEventId - a.lastEventId);
+  const sizes = storeSizes(location, workers.map(({ record }) => record.workerId), bounds);
+  const { history, problem } = await historyOf(location, view, bounds);
+  const closed = problem === undefined && await isClosed(view, source);
+  return { view, source, workers, history, sizes, closed, problem, bounds };
+}
+
+async function historyOf(
+  location: StoreLocation,
+  view: RuntimeReader,
+  { signal, fileSystem }: ReportBounds,
+): Promise<{ history: History; problem: string | undefined }> {
+  try {
+    return {
+      history: await readHistory(location, { through: view.lastEventId, signal, fileSystem }),
+      problem: undefined,
+    };
+  } catch (error) {
+    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    return { history: { days: [], interrupted: [] }, problem: error.message };
+  }
+}

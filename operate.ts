@@ -1,0 +1,72 @@
+/**
+ * The operator's tools as functions, for stores of `./fs-store`: verify and
+ * repair a store, back it up, export and import it, see what it holds. `./cli`
+ * is the same as a command. Runs in Deno.
+ *
+ * {@linkcode verify}, {@linkcode exportRuntime}, {@linkcode readHistory} and
+ * all that lists or measures take no lock, change nothing, work while a
+ * program has the store open, and require `--allow-read` of it.
+ * {@linkcode repair} changes the store only with `apply`.
+ * {@linkcode openRuntime} opens the runtime of an existing store, to prune it
+ * or to purge workers; {@linkcode planPrune} previews a pruning.
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime } from "@yoi/worker-runtime";
+ * import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
+ * import { backup, exportRuntime, importRuntime, listRuntimes, verify } from "@yoi/worker-runtime/operate";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * const runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
+ * await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ * await runtime.close();
+ *
+ * const location = { root, runtimeId: "local" };
+ * assertEquals((await verify(location)).verdict, "clean");
+ *
+ * const copies = await Deno.makeTempDir();
+ * const { lastEventId, verified } = await backup(location, { to: copies });
+ * assertEquals([lastEventId, verified?.verdict], [4, "clean"]);
+ *
+ * const elsewhere = await Deno.makeTempDir();
+ * const { workers } = await importRuntime(elsewhere, exportRuntime(location));
+ * assertEquals([workers, listRuntimes(elsewhere).runtimes[0]?.runtimeId], [1, "local"]);
+ * ```
+ *
+ * @module
+ */
+export type { Owner } from "./src/fs/place/lock.ts";
+export {
+  type FindOptions,
+  isRuntimeDirectory,
+  type ListedRuntime,
+  listRuntimes,
+  locateStore,
+  type RuntimeListing,
+  storeOwner,
+} from "./src/operate/list.ts";
+export { openRuntime, type OpenRuntimeOptions } from "./src/operate/open_runtime.ts";
+export type { OperationOptions, OperationProgress, StoreLocation } from "./src/operate/options.ts";
+export {
+  type History,
+  type HistoryDay,
+  type HistoryOptions,
+  type InterruptedRun,
+  readHistory,
+} from "./src/operate/read/history.ts";
+export { isManualStep, type RepairStep } from "./src/operate/repair/plan.ts";
+export { planPrune, type PlanPruneOptions, type PrunePlan } from "./src/operate/repair/prune_plan.ts";
+export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
+export { type StoreSizes, storeSizes, type WorkerSizes, workerSizes } from "./src/operate/sizes.ts";
+export { backup, type BackupOptions, type BackupReport } from "./src/operate/transfer/backup.ts";
+export { type ExportOptions, exportRuntime } from "./src/operate/transfer/export.ts";
+export { type ImportOptions, type ImportReport, importRuntime } from "./src/operate/transfer/import.ts";
+export {
+  type OpenedStream,
+  openStream,
+  saveStream,
+  type SaveStreamOptions,
+} from "./src/operate/transfer/stream_file.ts";
+export type { Finding, FindingCode, FindingSeverity, Verdict } from "./src/operate/verify/finding.ts";
+export { verify, type VerifyReport } from "./src/operate/verify/verify.ts";

@@ -1,0 +1,52 @@
+/**
+ * Opening an existing store for writing, given its location.
+ *
+ * @module
+ */
+import { basename, dirname } from "@std/path";
+import { invalidRequest } from "../core/errors.ts";
+import { Runtime } from "../core/runtime.ts";
+import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
+import type { FileSystem } from "../fs/disk/file_system.ts";
+import { encodeName } from "../fs/names.ts";
+import { FsRuntimeStore } from "../fs/store.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "./options.ts";
+
+/** Options of {@linkcode openRuntime}. */
+export interface OpenRuntimeOptions {
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  readonly now?: (() => number) | undefined;
+}
+
+/**
+ * Opens an existing runtime for writing: takes the lock, and requires
+ * `--allow-read` and `--allow-write` of the store. Throws `store_missing`,
+ * `store_locked`, and `invalid_request` for a directory that is not named
+ * `runtimes/<runtime>`, such as a renamed copy.
+ */
+export async function openRuntime(
+  location: StoreLocation,
+  options: OpenRuntimeOptions = {},
+): Promise<Runtime> {
+  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
+  assertInPlace(place);
+  return await openPlace(place, options.now);
+}
+
+/** Throws `invalid_request` unless the directory is where a root directory would have it. */
+export function assertInPlace({ layout: { directory }, runtimeId }: FoundPlace): void {
+  const name = encodeName(runtimeId);
+  if (basename(directory) === name && basename(dirname(directory)) === "runtimes") return;
+  const issue = `the directory must be named runtimes/${name}; move it there first`;
+  throw invalidRequest(`change ${JSON.stringify(directory)}`, issue);
+}
+
+/** Opens the runtime of a place that {@linkcode assertInPlace} accepts. */
+export async function openPlace(place: FoundPlace, now: (() => number) | undefined): Promise<Runtime> {
+  const { fs: fileSystem, layout, runtimeId } = place;
+  const root = dirname(dirname(layout.directory));
+  const store = new FsRuntimeStore({ root, runtimeId, create: false }, { fileSystem, now });
+  return await Runtime.open({ store, now });
+}

@@ -1,0 +1,68 @@
+/**
+ * The store interface, for authors of stores: what a runtime asks of the place
+ * it is kept in. A store keeps the texts of events in order and returns them;
+ * validation, ids, folding, idempotency and group commit are the runtime's.
+ * Requires no permission.
+ *
+ * The conformance suite of `./testing` is the contract in full.
+ * `examples/sqlite_store.ts` is a store of less than 200 lines.
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime } from "@yoi/worker-runtime";
+ * import { MemoryRuntimeStore } from "@yoi/worker-runtime/memory-store";
+ * import type { AppendBatch, AppendResult } from "@yoi/worker-runtime/store";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // A store that also counts what is committed.
+ * class CountingStore extends MemoryRuntimeStore {
+ *   readonly types: string[] = [];
+ *   override append(batch: AppendBatch): Promise<AppendResult> {
+ *     this.types.push(...batch.events.map(({ json }) => JSON.parse(json).type));
+ *     return super.append(batch);
+ *   }
+ * }
+ *
+ * const store = new CountingStore({ runtimeId: "local" });
+ * const runtime = await Runtime.open({ store });
+ * await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ * await runtime.close();
+ * assertEquals(store.types, ["runtime.created", "runtime.opened", "worker.created", "runtime.closed"]);
+ * ```
+ *
+ * @module
+ */
+export type { Notice } from "./src/core/diagnostics.ts";
+export {
+  fencedAppend,
+  type FileSpot,
+  invalidRequest,
+  isRuntimeError,
+  RuntimeError,
+  type RuntimeErrorCode,
+  type RuntimeErrorDetails,
+} from "./src/core/errors.ts";
+export type { EventRecord } from "./src/core/events.ts";
+export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./src/core/ids.ts";
+export type { JsonObject } from "./src/core/json.ts";
+export { limits } from "./src/core/limits.ts";
+export type { RuntimeSource, SourceInfo } from "./src/core/source.ts";
+export type { RuntimeState, StateView, WorkerState } from "./src/core/state.ts";
+export type {
+  AppendBatch,
+  AppendResult,
+  LoadedSnapshot,
+  PrunedEvents,
+  PruneEvents,
+  ReadEvents,
+  ReadRange,
+  ReadTranscript,
+  RuntimeStore,
+  Snapshot,
+  SnapshotPart,
+  StoredEvents,
+  StoreHost,
+  StoreInfo,
+  StoreSupports,
+  UnrecordedEvent,
+} from "./src/core/store.ts";
