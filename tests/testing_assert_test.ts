@@ -1,4 +1,4 @@
-// The assertions of the conformance suite: each holds where it should, and fails where it should.
+// The assertions of the conformance suite.
 
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { deepEqual, equal, fail, match, notEqual, ok, rejects, throws } from "../testing/assert.ts";
@@ -28,7 +28,7 @@ const different: readonly [unknown, unknown][] = [
   [[undefined], new Array(1)],
 ];
 
-Deno.test("deepEqual() passes what has the same parts and nothing else", () => {
+Deno.test("deepEqual() accepts equal values only", () => {
   for (const [a, b] of same) deepEqual(a, b);
   for (const [a, b] of different) {
     assertThrows(() => deepEqual(a, b));
@@ -36,14 +36,14 @@ Deno.test("deepEqual() passes what has the same parts and nothing else", () => {
   }
 });
 
-Deno.test("deepEqual() says what is not what", () => {
+Deno.test("deepEqual() reports both values, shortened", () => {
   const { message } = assertThrows(() => deepEqual({ a: 1 }, { a: 2 }, "the answer")) as Error;
   assertEquals(message, 'the answer: {"a":1} is not {"a":2} as expected');
   const long = assertThrows(() => deepEqual("x".repeat(9_000), "y")) as Error;
   assertStringIncludes(long.message, "(9002 characters)");
 });
 
-Deno.test("equal(), notEqual(), ok(), match() and fail() fail where they should", () => {
+Deno.test("equal(), notEqual(), ok(), match() and fail() pass and fail", () => {
   equal(NaN, NaN);
   notEqual({}, {});
   ok([]);
@@ -55,7 +55,7 @@ Deno.test("equal(), notEqual(), ok(), match() and fail() fail where they should"
   assertThrows(() => fail("because"), Error, "because");
 });
 
-Deno.test("throws() and rejects() fail when nothing or something else is thrown", async () => {
+Deno.test("throws() and rejects() fail when nothing or another error is thrown", async () => {
   const error = new Error("it");
   const fits = (thrown: unknown): boolean => thrown === error;
   const raise = (): never => {

@@ -1,4 +1,4 @@
-// The tools: the registry for machines that cannot reach JSR, the command that uses it, and the counts for CI.
+// The tools: the registry for machines without JSR access, the command that uses it, and the counts for CI.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { readResults, report, type Result as TestResult } from "../tools/counts.ts";
@@ -11,7 +11,7 @@ const files = { permissions: { read: true, write: true }, ignore: !isGranted("re
 const needing = (name: string, fn: () => void | Promise<void>): void =>
   Deno.test({ ...privileged(name), fn });
 
-/** A directory laid out like the repository of the standard library, with one package in it. */
+/** Creates a directory with the layout of the standard library's repository and two packages. */
 async function withStd(body: (dir: string) => void | Promise<void>): Promise<void> {
   const dir = Deno.makeTempDirSync();
   try {
@@ -52,7 +52,7 @@ async function jsr(args: string[], env: Record<string, string> = {}): Promise<Re
   }
 }
 
-needing("serveRegistry() answers with sizes and checksums that fit the files", async () => {
+needing("serveRegistry() responds with the sizes and checksums of the files", async () => {
   await using registry = serveRegistry(`${tools}std`);
   const get = async (path: string): Promise<Response> => await fetch(new URL(path, registry.url));
   for (const name of ["@std/assert", "@std/fs", "@std/jsonc", "@std/path"]) {
@@ -69,7 +69,7 @@ needing("serveRegistry() answers with sizes and checksums that fit the files", a
   }
 });
 
-needing("serveRegistry() answers 404 for what it does not have", async () => {
+needing("serveRegistry() responds with 404 to unknown paths", async () => {
   await using registry = serveRegistry(`${tools}std`);
   const wrong = ["", "@std/none/meta.json", "@std/path/9.9.9_meta.json", "@std/path/9.9.9/mod.ts", "/mod.ts"];
   for (const path of wrong) {
@@ -78,7 +78,7 @@ needing("serveRegistry() answers 404 for what it does not have", async () => {
   }
 });
 
-needing("serveRegistry() finds a port while another registry runs", async () => {
+needing("serveRegistry() finds a free port while another registry runs", async () => {
   await using first = serveRegistry(`${tools}std`);
   await using second = serveRegistry(`${tools}std`);
   const [one, two] = [new URL(first.url), new URL(second.url)];
@@ -109,7 +109,7 @@ needing("jsr.ts --std serves the directory to the command", () =>
   }));
 
 needing(
-  "jsr.ts takes the directory from the environment, for itself and for what it runs",
+  "jsr.ts takes the directory from the environment, and commands inherit its registry",
   () =>
     withStd(async (dir) => {
       const nested = ["deno", "run", "-A", "--no-config", `${tools}jsr.ts`, "deno", "eval", printName];
@@ -120,7 +120,7 @@ needing(
     }),
 );
 
-needing("jsr.ts leaves a registry that the user chose alone", async () => {
+needing("jsr.ts keeps a registry that the user chose", async () => {
   const env = { JSR_URL: "http://127.0.0.1:9/" };
   const { code, out, err } = await jsr(["deno", "eval", `console.log(Deno.env.get("JSR_URL"))`], env);
   assertEquals({ code, out, err }, { code: 0, out: "http://127.0.0.1:9/\n", err: "" });
@@ -157,7 +157,7 @@ Deno.test({
   },
 });
 
-Deno.test("readResults() reads tests, not their steps", () => {
+Deno.test("readResults() returns tests without their steps", () => {
   const results = readResults(`<testsuites><testsuite name="./tests/a_test.ts" tests="5" disabled="1">
     <testcase name="a &gt; b" line="1"></testcase>
     <testcase name="fails"><failure message="x">&lt;skipped&gt;</failure></testcase>
@@ -172,7 +172,7 @@ Deno.test("readResults() reads tests, not their steps", () => {
 });
 
 Deno.test(
-  "report() ends with the sums over distinct tests, and counts a failed run as a failure",
+  "report() ends with the sums over distinct tests, and counts a failed run as one failure",
   files,
   () => {
     const made = (name: string, outcome: TestResult["outcome"]): TestResult => ({

@@ -1,7 +1,7 @@
 /**
- * Adds up the JUnit files that `deno task ok --junit DIR` and the reliability suites left behind: a line for each
- * file of tests and each run of it, and the sums over distinct tests as the last line. A test is ignored if every
- * run ignored it. A run that failed without a failed test, such as one with a lint error, counts as one failure.
+ * Adds up the JUnit files that `deno task ok --junit DIR` and the reliability suites wrote: one line per test file
+ * and run, and the sums over distinct tests as the last line. A test counts as ignored if every run ignored it. A
+ * run that failed without a failed test, such as one with a lint error, counts as one failure.
  *
  *     deno run --allow-read tools/counts.ts DIR EXIT_CODE
  *
@@ -39,7 +39,7 @@ function unescape(text: string): string {
   return text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_entity, name: string) => ENTITIES[name] ?? "");
 }
 
-/** Deno lists the steps of a test beside it; its own summary counts the test alone. */
+/** Removes steps: Deno reports them beside their test, but its own summary counts only the test. */
 function withoutSteps(tests: RegExpExecArray[]): RegExpExecArray[] {
   const names = new Set(tests.map(([, name]) => name));
   return tests.filter(([, name = ""]) => {
@@ -48,11 +48,11 @@ function withoutSteps(tests: RegExpExecArray[]): RegExpExecArray[] {
   });
 }
 
-/** The report on the runs by name, one item for each line. */
+/** Lines of the report on the runs, by name. */
 export function report(runs: Readonly<Record<string, readonly Result[]>>, exitCode: number): string[] {
   const outcomes = [...Map.groupBy(Object.values(runs).flat(), keyOf)]
     .map(([key, results]) => [key, new Set(results.map(({ outcome }) => outcome))] as const);
-  // Deno lists what a filter leaves out as ignored too.
+  // Deno also reports tests that a filter excludes as ignored.
   const isIgnored = new Map(outcomes.map(([key, each]) => [key, !each.has("passed") && !each.has("failed")]));
   const lines = Object.entries(runs).flatMap(([run, results]) =>
     [...Map.groupBy(results, ({ file }) => file)].flatMap(([file, ofFile]) => {
@@ -69,12 +69,12 @@ export function report(runs: Readonly<Record<string, readonly Result[]>>, exitCo
   return [...lines, `${passed} passed, ${Math.max(failed, exitCode === 0 ? 0 : 1)} failed`];
 }
 
-/** Identity of a test over runs: what a name says about why it is ignored depends on the run. */
+/** Identity of a test across runs: the reason in an ignored test's name depends on the run. */
 function keyOf({ file, name }: Result): string {
   return `${shorten(file)} ${name.replace(/ \(ignored: .*\)$/, "")}`;
 }
 
-/** Deno names a file by the way to it from where it ran. */
+/** Path from the root of the repository; Deno reports paths relative to its working directory. */
 function shorten(name: string): string {
   const root = Deno.realPathSync(`${import.meta.dirname}/..`).slice(1);
   return name.replace(/^(\.\.?\/)+/, "").replace(`${root}/`, "");

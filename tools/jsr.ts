@@ -3,7 +3,7 @@
  *
  *     deno run -A tools/jsr.ts [--std DIR] COMMAND [ARGUMENT...]
  *
- * README.md beside this file says how it chooses, and what it serves instead.
+ * README.md in this directory describes how it chooses a registry, and the stand-ins.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const JSR_URL_DEFAULT = "https://jsr.io/";
 const PROBE_TIMEOUT_MS = 3_000;
 
 interface Options {
-  /** Where the packages to serve are; undefined leaves the choice to the tool. */
+  /** Directory of the packages to serve; chosen by the tool if undefined. */
   readonly std: string | undefined;
   readonly command: string[];
 }
@@ -28,10 +28,10 @@ function parse(args: string[]): Options {
   return { std: hasStd ? args[1] : undefined, command: rest[0] === "--" ? rest.slice(1) : rest };
 }
 
-/** The directory to serve, or undefined where the command needs no help. */
+/** The directory to serve; undefined if the command can use JSR or has a registry. */
 async function directory(std: string | undefined): Promise<string | undefined> {
   if (std !== undefined) return std;
-  // Set by the user, or by the run of this tool that the command is already under.
+  // Set by the user, or by an outer run of this tool.
   if (Deno.env.get("JSR_URL")) return undefined;
   const fromEnv = Deno.env.get("WORKER_RUNTIME_STD_DIR");
   if (fromEnv) return fromEnv;
@@ -42,7 +42,7 @@ async function answers(url: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
     const response = await fetch(new URL("@std/path/meta.json", url), { signal });
-    // Somebody else may answer: a proxy with a page that says no.
+    // The answer may come from a proxy that rejects the request with a page of its own.
     return "versions" in await response.json();
   } catch {
     return false;

@@ -1,8 +1,8 @@
 /**
- * Everything that must pass before a change is merged, in the order of how soon it fails. The first failure ends
- * the run. `--junit DIR` writes the results of the tests there.
+ * Everything that must pass before a change is merged, fastest first. The first failure ends the run. `check` runs
+ * only what executes no test, `test` only the tests. `--junit DIR` writes the results of the tests there.
  *
- *     deno task ok [--junit DIR]
+ *     deno task ok [check | test] [--junit DIR]
  *
  * @module
  */
@@ -12,37 +12,48 @@ import { selection } from "../tests/privileged.ts";
 import { run } from "./run.ts";
 
 interface Step {
+  readonly lane: "check" | "test";
   readonly name: string;
   /** Arguments for `deno`. */
   readonly args: string[];
-  /** Where to run it; by default the root of the repository. */
+  /** Working directory; by default the root of the repository. */
   readonly cwd?: string;
 }
 
 const root = Deno.realPathSync(`${import.meta.dirname}/..`);
 const config: { exports: Record<string, string> } = JSON.parse(Deno.readTextFileSync(`${root}/deno.json`));
 const entryPoints = Object.values(config.exports);
-/** Entry points only re-export: the examples are in the files behind them. */
-const documented = [...entryPoints, "src", "testing", "README.md"];
+/** Entry points only re-export: most examples are in the files that they re-export from. */
+const documented = [...entryPoints, "src", "testing", "README.md", "docs/errors.md"];
 
 function steps(scratch: string, junit: string | undefined): Step[] {
   const report = (name: string): string[] => junit === undefined ? [] : [`--junit-path=${junit}/${name}.xml`];
   const absolute = documented.map((path) => Deno.realPathSync(`${root}/${path}`));
   return [
-    { name: "format", args: ["fmt", "--check"] },
-    { name: "lint", args: ["lint"] },
-    { name: "types", args: ["check", "--doc", ".", "README.md"] },
-    { name: "documentation", args: ["doc", "--lint", ...entryPoints] },
-    { name: "publication", args: ["publish", "--dry-run", "--allow-dirty"] },
-    { name: "core types", args: ["check", "mod.ts"] },
-    { name: "core tests, no permission", args: ["test", "--no-prompt", ...report("core"), "tests/core/"] },
+    { lane: "check", name: "format", args: ["fmt", "--check"] },
+    { lane: "check", name: "lint", args: ["lint"] },
+    { lane: "check", name: "types", args: ["check", "--doc", ".", "README.md", "docs/errors.md"] },
+    { lane: "check", name: "documentation", args: ["doc", "--lint", ...entryPoints] },
+    { lane: "check", name: "publication", args: ["publish", "--dry-run", "--allow-dirty"] },
+    { lane: "check", name: "core types", args: ["check", "mod.ts"] },
     {
+      lane: "test",
+      name: "core tests, no permission",
+      args: ["test", "--no-prompt", ...report("core"), "tests/core/"],
+    },
+    {
+      lane: "test",
       name: "all tests that need only files",
       args: ["test", "--no-prompt", "--allow-read", "--allow-write", ...report("files")],
     },
-    { name: "tests that need more", args: ["test", "-A", ...report("privileged"), ...selection()] },
-    // Examples may write files, so they run elsewhere.
     {
+      lane: "test",
+      name: "tests that need more",
+      args: ["test", "-A", ...report("privileged"), ...selection()],
+    },
+    // Examples may write files, so they run in a temporary directory.
+    {
+      lane: "test",
       name: "examples in the documentation",
       args: ["test", "-A", "--doc", `--config=${root}/deno.json`, ...report("docs"), ...absolute],
       cwd: scratch,
@@ -50,12 +61,12 @@ function steps(scratch: string, junit: string | undefined): Step[] {
   ];
 }
 
-/** An argument as it is printed: a filter names many tests. */
+/** Shortens an argument for display: a filter can name many tests. */
 function short(argument: string): string {
   return argument.length > 100 ? `${argument.slice(0, 99)}…` : argument;
 }
 
-/** Runs the steps and prints how each one went; resolves to the exit code. */
+/** Runs the steps and prints their results; resolves to the exit code. */
 async function runAll(all: Step[]): Promise<number> {
   const summary: string[] = [];
   let code = 0;
@@ -72,10 +83,21 @@ async function runAll(all: Step[]): Promise<number> {
   return code;
 }
 
-const junit = Deno.args[0] === "--junit" ? Deno.args[1] : undefined;
+function parse(args: readonly string[]): { lane: string | undefined; junit: string | undefined } {
+  const [first = ""] = args;
+  const lane = first === "check" || first === "test" ? first : undefined;
+  const [option, junit, ...rest] = args.slice(lane === undefined ? 0 : 1);
+  const isValid = option === undefined || option === "--junit" && junit !== undefined && rest.length === 0;
+  if (isValid) return { lane, junit };
+  console.error("Usage: deno task ok [check | test] [--junit DIR]");
+  Deno.exit(2);
+}
+
+const { lane, junit } = parse(Deno.args);
 const scratch = Deno.makeTempDirSync({ prefix: "worker-runtime-docs-" });
 try {
-  Deno.exitCode = await runAll(steps(scratch, junit));
+  const all = steps(scratch, junit);
+  Deno.exitCode = await runAll(lane === undefined ? all : all.filter((step) => step.lane === lane));
 } finally {
   Deno.removeSync(scratch, { recursive: true });
 }

@@ -1,23 +1,23 @@
 /**
- * Reads JSR packages from a directory laid out like the repository of the standard library: one directory for
- * each package, with a `deno.json` that holds its name, version and exports.
+ * Reads JSR packages from a directory with the layout of the standard library's repository: one directory per
+ * package, with a `deno.json` that has its name, version and exports.
  *
  * @module
  */
 
-/** One package, as a registry publishes it. */
+/** A package as a registry publishes it. */
 export interface JsrPackage {
   /** Scope and name, such as `@std/path`. */
   readonly name: string;
-  /** The only version on offer. */
+  /** The only available version. */
   readonly version: string;
-  /** Entry points and the files behind them. */
+  /** Entry points and their files. */
   readonly exports: Record<string, string>;
   /** Contents by path, such as `/mod.ts`. */
   readonly files: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** The packages found directly under `dir`, by name. */
+/** Loads the packages directly below `dir`, by name. */
 export function loadPackages(dir: string): Map<string, JsrPackage> {
   const packages = new Map<string, JsrPackage>();
   for (const entry of sortedEntries(dir)) {
@@ -62,8 +62,8 @@ function sourceFiles(root: string, path: string): string[] {
 }
 
 /**
- * The bytes of a file as JSR would publish them. Inside the standard library's repository a package is imported
- * as `@std/x`, which only its own import map knows; published code says `jsr:@std/x`.
+ * Bytes of a file as JSR would publish them. Within the standard library's repository, packages are imported as
+ * `@std/x`, which only its own import map resolves; published code imports `jsr:@std/x`.
  */
 function published(path: string): Uint8Array<ArrayBuffer> {
   const bytes = Deno.readFileSync(path);
@@ -72,7 +72,7 @@ function published(path: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text.replaceAll(/\b(from|import)(\s*\(?\s*")(@std\/)/g, "$1$2jsr:$3"));
 }
 
-/** In the order of names: the order in which a disk lists them is not the same everywhere. */
+/** Entries sorted by name: the order of a directory listing depends on the file system. */
 function sortedEntries(dir: string): Deno.DirEntry[] {
   return [...Deno.readDirSync(dir)].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -1,6 +1,6 @@
 /**
- * A JSR registry for the loopback interface: it serves the @std packages of one directory (`tools/std`, or a
- * checkout of the standard library) in the form in which Deno asks JSR for them.
+ * A JSR registry on the loopback interface that serves the @std packages of one directory (`tools/std`, or a
+ * checkout of the standard library) over the protocol of JSR.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { createHash } from "node:crypto";
 import { type JsrPackage, loadPackages } from "./packages.ts";
 
 /**
- * Below the ports that systems hand out by themselves, and always the same ones: Deno caches by address, so a
- * later run finds everything in its cache. Several, so that a few runs at a time can each have one.
+ * Fixed, because Deno caches by address, so that later runs are served from its cache; below the ephemeral ports;
+ * several, for concurrent runs.
  */
 const PORTS_PREFERRED = [24117, 24118, 24119, 24120];
 
-/** A running registry. Disposing of it ends the server. */
+/** A running registry. Disposing of it stops the server. */
 export interface Registry extends AsyncDisposable {
   /** The value for `JSR_URL`. */
   readonly url: string;
@@ -23,7 +23,7 @@ export interface Registry extends AsyncDisposable {
 /** Serves the packages under `dir` on the loopback interface. */
 export function serveRegistry(dir: string): Registry {
   const packages = loadPackages(dir);
-  // A part of the address, so that Deno's cache never mixes up two directories or two states of one.
+  // Part of the address, so that Deno's cache distinguishes directories and their versions.
   const base = `/${digest(packages)}/`;
   const server = listen((request) => respond(packages, base, new URL(request.url).pathname));
   return {
@@ -43,7 +43,7 @@ function listen(handler: (request: Request) => Response): Deno.HttpServer<Deno.N
   throw new Error("Cannot serve the registry: no free port on the loopback interface");
 }
 
-/** Answers one request: `@std/x/meta.json`, `@std/x/1.2.3_meta.json` or `@std/x/1.2.3/file.ts`. */
+/** Responds to a request for `@std/x/meta.json`, `@std/x/1.2.3_meta.json` or `@std/x/1.2.3/file.ts`. */
 function respond(packages: Map<string, JsrPackage>, base: string, path: string): Response {
   const [, name = "", rest = ""] = /^(@[^/]+\/[^/]+)\/(.+)$/.exec(path.slice(base.length)) ?? [];
   const found = path.startsWith(base) ? packages.get(name) : undefined;

@@ -1,5 +1,5 @@
 /**
- * How the tools run a command: in the foreground, in place of the tool itself.
+ * Runs a command in the foreground, in place of the tool itself.
  *
  * @module
  */
@@ -8,16 +8,16 @@ const SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
-/** Where to run it, and what to add to the environment. */
+/** Working directory, and additions to the environment. */
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
 }
 
-/** Runs the command with this process's input and output, hands on signals, and resolves to its exit code. */
+/** Runs the command with this process's input and output, forwards signals, and resolves to its exit code. */
 export async function run(command: string[], options: RunOptions = {}): Promise<number> {
   const [name = "", ...args] = command;
-  // `deno` is the Deno that runs this: there may be no other.
+  // The running Deno, because another may not be installed.
   const executable = name === "deno" ? Deno.execPath() : name;
   const child = new Deno.Command(executable, { ...options, args, stdin: "inherit" }).spawn();
   using _forwarding = forwardSignals(child);
@@ -35,11 +35,11 @@ function forwardSignals(child: Deno.ChildProcess): Disposable {
 }
 
 function forward(child: Deno.ChildProcess, signal: Deno.Signal): void {
-  // A terminal has sent Ctrl-C to the child as well; a second one often means "at once".
+  // A terminal sends Ctrl-C to the child as well, and a second one often means "immediately".
   if (signal === "SIGINT" && Deno.stdin.isTerminal()) return;
   try {
     child.kill(signal);
   } catch {
-    // It has ended already.
+    // The child has ended already.
   }
 }

@@ -1,30 +1,26 @@
 /**
- * Numbers and texts that look random and are the same in each run.
+ * Reproducible pseudorandom numbers and texts.
  *
  * @module
  */
+import { Random as Source } from "../../testing/random.ts";
 
-/** A source of whole numbers from 0 up to but not including `below`. */
+/** A source of integers from 0 up to but not including `below`. */
 export type Random = (below: number) => number;
 
-/** A seeded source (mulberry32). */
+/** A source with a seed. */
 export function random(seed: number): Random {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * below);
-  };
+  const source = new Source(seed);
+  return (below) => source.below(below);
 }
 
-/** Sizes of inputs: 200 bytes each, or 50 bytes to 8 KiB, every magnitude as often as any other. */
+/** Sizes of inputs: 200 bytes each, or 50 bytes to 8 KiB, log-uniformly distributed. */
 export type Mix = "200 B" | "50 B - 8 KiB";
 
 const TEXTS = 1_024;
 const LETTERS = "etaoinshrdlcumwfgypbvk";
 
-/** Texts to send, of the sizes of a mix. */
+/** Contents of inputs, with the sizes of a mix. */
 export function texts(mix: Mix): readonly string[] {
   const next = random(mix.length);
   const words = Array.from({ length: 2_000 }, () => word(next));
@@ -39,7 +35,7 @@ function word(next: Random): string {
   return Array.from({ length: 2 + next(8) }, () => LETTERS[next(LETTERS.length)]).join("");
 }
 
-/** Prose with quotation marks and line breaks, as transcripts have them. */
+/** Prose with quotation marks and line breaks, as in transcripts. */
 function text(bytes: number, words: readonly string[], next: Random): string {
   let made = "";
   while (made.length < bytes) {

@@ -1,9 +1,24 @@
 /**
- * Stand-in for `@std/fs`: the functions this project uses, over Deno's file system API.
+ * Stand-in for `@std/fs`: the function that this project uses, over Deno's file system API.
  *
  * @module
  */
 
-export { emptyDir, ensureDir } from "./dir.ts";
-export { exists, type ExistsOptions } from "./exists.ts";
-export { walk, type WalkEntry, type WalkOptions } from "./walk.ts";
+/**
+ * Creates the directory and its parents, unless it exists.
+ *
+ * Requires `--allow-read` and `--allow-write` permissions.
+ */
+export async function ensureDir(dir: string | URL): Promise<void> {
+  try {
+    assertDirectory(await Deno.stat(dir));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await Deno.mkdir(dir, { recursive: true });
+  }
+}
+
+function assertDirectory({ isDirectory, isFile }: Deno.FileInfo): void {
+  if (isDirectory) return;
+  throw new Error(`Failed to ensure directory exists: expected 'dir', got '${isFile ? "file" : "unknown"}'`);
+}

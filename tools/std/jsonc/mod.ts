@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What JSONC can hold. */
+/** A JSON value. */
 export type JsonValue =
   | { [key: string]: JsonValue | undefined }
   | JsonValue[]
@@ -25,8 +25,8 @@ export function parse(text: string): JsonValue {
   }
 }
 
-// Both patterns match strings first, so that nothing inside a string is taken for a comment or a comma. What is
-// taken out leaves blanks behind: the positions in the messages of JSON.parse stay those of the text.
+// Both patterns match strings first, so that nothing inside a string is treated as a comment or a comma. Blanks
+// replace removed text, so that positions in the messages of JSON.parse are those of the input.
 
 function withoutComments(text: string): string {
   return text.replace(
@@ -35,7 +35,7 @@ function withoutComments(text: string): string {
   );
 }
 
-/** Takes out commas that follow a value and precede a closing bracket: `[,]` stays wrong. */
+/** Removes commas that follow a value and precede a closing bracket: `[,]` stays invalid. */
 function withoutTrailingCommas(text: string): string {
   return text.replace(
     /("(?:[^"\\]|\\[^])*")|(?<=[^\s,:[{]\s*),(?=\s*[\]}])/g,

@@ -1,5 +1,5 @@
 /**
- * Stand-in for `@std/path`: the functions this project uses, over `node:path`.
+ * Stand-in for `@std/path`: the functions that this project uses, over `node:path`.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export function dirname(file: string | URL): string {
 /** The last part of the path, without `suffix` if it ends so and is longer. */
 export function basename(file: string | URL, suffix = ""): string {
   const whole = toPath(file);
-  // The root is its own name; for Node it has none.
+  // The root's name is itself; Node returns an empty string.
   const name = /^\/+$/.test(whole) ? SEPARATOR : path.basename(whole);
   const isLonger = name.length > suffix.length && name.endsWith(suffix);
   return isLonger ? name.slice(0, name.length - suffix.length) : name;
