@@ -30,7 +30,7 @@ const WHOLE = [
   "checkpoint/checkpoint",
   "checkpoint/checkpoints",
   "recovery/tail",
-  "log/loading",
+  "recovery/effects",
   "recovery/witness",
 ].map((name) => `src/fs/${name}.ts`);
 

@@ -5,10 +5,9 @@
  */
 import { readBytes } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
-import { isIntact } from "./codec.ts";
+import { isIntact, NEWLINE } from "./codec.ts";
 import { DamagedLine } from "./pages.ts";
 
-const NEWLINE = 0x0a;
 const TAIL_BYTES = 4_096;
 
 /** Reads the last line between `start` and `end`. Throws {@linkcode DamagedLine} unless it is intact. */

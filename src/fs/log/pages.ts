@@ -12,9 +12,8 @@ import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
 import { DamagedLine, type LinePage, readLinePage } from "../lines/pages.ts";
 import { idOf } from "../lines/codec.ts";
-import { contentSize } from "./padding.ts";
 import { OpenFiles } from "../disk/open_files.ts";
-import { cursorExpired, segmentHeader } from "./segments.ts";
+import { cursorExpired, Segment } from "./segments.ts";
 import type { SortedLines } from "../lines/search.ts";
 
 /** The durable part of the log. */
@@ -136,8 +135,8 @@ export class LogPages {
   ): { readonly start: number; readonly end: number | undefined } {
     const known = this.#bounds.get(segment);
     if (known !== undefined && (isLast || known.end !== undefined)) return known;
-    const start = known?.start ?? segmentHeader(this.#runtimeId, segment).length;
-    const bounds = { start, end: isLast ? undefined : contentSize(file) };
+    const opened = new Segment({ layout: this.#layout, runtimeId: this.#runtimeId }, segment, file);
+    const bounds = { start: opened.start, end: isLast ? undefined : opened.end };
     this.#bounds.set(segment, bounds);
     return bounds;
   }

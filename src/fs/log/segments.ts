@@ -64,7 +64,7 @@ export class Segment {
   #end: number | undefined;
 
   /** A segment in an open file. */
-  constructor({ layout, runtimeId }: LogPlace, first: number, file: OpenFile) {
+  constructor({ layout, runtimeId }: Omit<LogPlace, "fs">, first: number, file: OpenFile) {
     this.first = first;
     this.file = file;
     this.path = segmentPath(layout, first);

@@ -36,7 +36,7 @@ export async function* logTranscriptLines(
   });
   const slices = new Slices();
   for (const { id, bytes, start, end } of scan) {
-    await slices.pause();
+    if (slices.isUsedUp) await slices.next();
     const marks = id > after ? transcriptMarks(bytes, start, end) : undefined;
     if (marks !== undefined) yield { ...marks, id, bytes, start, end: end + 1 };
   }

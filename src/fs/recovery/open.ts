@@ -10,7 +10,7 @@ import type { StoreHost, UnrecordedEvent } from "../../core/store.ts";
 import type { Checkpoints } from "../checkpoint/checkpoints.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import type { RuntimeLayout } from "../layout.ts";
-import { ReplayedEffects } from "../log/loading.ts";
+import { ReplayedEffects } from "./effects.ts";
 import { listSegments, sweepStrays } from "../log/segments.ts";
 import { LogWriter } from "../log/writer.ts";
 import type { OpenedPlace } from "../place/place.ts";
@@ -91,7 +91,7 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   const end = await replayLog({ ...recovery, segments, start: { ...start, witness }, effects });
 
   await mendTail(fs, layout, end, quarantine, notice);
-  await held.mend(end.lastEventId, quarantine, notice);
+  await held.removeAhead(end.lastEventId, quarantine, notice);
   await place.rememberConfig();
   transcripts.endReplay();
   effects.settle(Infinity);

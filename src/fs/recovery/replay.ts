@@ -9,7 +9,7 @@ import { Slices } from "../../core/turn.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import type { RuntimeLayout } from "../layout.ts";
 import { LineBuffer } from "../lines/buffer.ts";
-import { type ReplayedEffects, replayLine } from "../log/loading.ts";
+import { type ReplayedEffects, replayLine } from "./effects.ts";
 import { type LogEnd, type LogStart, readLog } from "./recover.ts";
 
 /** Events pushed at a time. */

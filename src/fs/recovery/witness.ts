@@ -21,12 +21,12 @@ import { readBytes, withFile, withFileAsync } from "../disk/files.ts";
 import { guarded, guardedAsync } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
-import { isWhole, scanLines } from "../lines/scanner.ts";
 import type { LogWitness } from "./recover.ts";
-import { isIntact, lineMarks, sealedText, transcriptMarks } from "../lines/codec.ts";
+import { isIntact, NEWLINE, sealedText, transcriptMarks } from "../lines/codec.ts";
 import { decodeName, encodeName } from "../names.ts";
 import { removeWorker } from "../workers/purging.ts";
 import type { Quarantine } from "../quarantine.ts";
+import { intactLines } from "../log/scan.ts";
 import type { TranscriptLength } from "../transcripts/length.ts";
 
 const HEADER_BYTES_MAX = 4_096;
@@ -76,7 +76,11 @@ export class TranscriptWitness {
   }
 
   /** Quarantines what follows the end of a log that may have lost it. Can be repeated after a crash. */
-  async mend(lastEventId: number, quarantine: Quarantine, notice: (notice: Notice) => void): Promise<void> {
+  async removeAhead(
+    lastEventId: number,
+    quarantine: Quarantine,
+    notice: (notice: Notice) => void,
+  ): Promise<void> {
     for (const ahead of this.#ahead) {
       const { workerId, path, offset, lastEventId: last } = ahead;
       const file = nameOf(this.#layout, path);
@@ -165,15 +169,13 @@ export class AheadOfLogSearch {
     const workerIdJson = JSON.stringify(workerId);
     let [offset, lastEventId] = isPast ? [0, createdEventId] : [size, 0];
     let durable = 0;
-    for (const line of scanLines(file, bytes, size)) {
-      if (!isWhole(line)) continue;
-      const marks = lineMarks(line.bytes, line.start, line.end);
-      if (marks === undefined || marks.id <= this.#lastEventId) continue;
+    for (const line of intactLines(file, bytes, size)) {
+      if (line.id <= this.#lastEventId) continue;
       const { workerIdJson: found } = transcriptMarks(line.bytes, line.start, line.end) ?? {};
       if (found === undefined || JSON.stringify(JSON.parse(found)) !== workerIdJson) continue;
       offset = Math.min(offset, line.offset);
-      lastEventId = Math.max(lastEventId, marks.id);
-      durable = Math.max(durable, marks.durable);
+      lastEventId = Math.max(lastEventId, line.id);
+      durable = Math.max(durable, line.durable);
     }
     return lastEventId === 0 ? undefined : { workerId, path, offset, lastEventId, durable };
   }
@@ -181,7 +183,7 @@ export class AheadOfLogSearch {
   /** The event that created the worker, according to the file's header; `undefined` if it is not this worker's. */
   #createdEventId(file: OpenFile, workerId: string): number | undefined {
     const head = readBytes(file, 0, HEADER_BYTES_MAX);
-    const end = head.indexOf(0x0a);
+    const end = head.indexOf(NEWLINE);
     if (!isIntact(head, 0, end)) return undefined;
     const header = JSON.parse(sealedText(head, 0, end));
     const isOwn = header.runtimeId === this.#runtimeId && header.workerId === workerId;

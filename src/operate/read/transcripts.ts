@@ -15,7 +15,7 @@ import { corrupt, guarded, isNotFound, systemCode } from "../../fs/disk/faults.t
 import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { DamagedLine } from "../../fs/lines/pages.ts";
-import { eventText, idOf, isIntact, transcriptMarks } from "../../fs/lines/codec.ts";
+import { eventText, idOf, isIntact, NEWLINE, transcriptMarks } from "../../fs/lines/codec.ts";
 import {
   hasTranscriptHeader,
   readTranscriptLines,
@@ -27,7 +27,6 @@ import type { CheckpointBase } from "./follower.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "../options.ts";
 
-const NEWLINE = 0x0a;
 const TAIL_BYTES = 4_096;
 
 /** The log as far as it was read. */

@@ -1,14 +1,13 @@
 /**
- * The transcripts that a list of events amounts to, folded by other code than
- * the library's own.
+ * Transcripts folded from events, independently of the library.
  *
  * @module
  */
-import type { RuntimeEvent } from "../../../mod.ts";
+import type { RuntimeEvent, TranscriptEntry } from "../../../mod.ts";
 
-/** Transcripts by worker, entries in the form that pages give them. */
-export function transcriptsOf(events: readonly RuntimeEvent[]): Map<string, unknown[]> {
-  const transcripts = new Map<string, unknown[]>();
+/** Transcripts by worker, with entries as pages return them. */
+export function transcriptsOf(events: readonly RuntimeEvent[]): Map<string, TranscriptEntry[]> {
+  const transcripts = new Map<string, TranscriptEntry[]>();
   for (const event of events) {
     if (event.type === "worker.created") transcripts.set(event.workerId, []);
     if (event.type === "worker.purged") transcripts.delete(event.workerId);

@@ -1,6 +1,6 @@
 /**
- * What follows from the events alone: the state and the transcripts that
- * every projection must equal.
+ * State and transcripts folded from the events alone, which every projection
+ * must equal.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import type { TranscriptEntry } from "../../../mod.ts";
 import { parseEvent, parseEventHead } from "../../../src/core/events.ts";
 import { parseRuntimeId } from "../../../src/core/ids.ts";
 import { Ledger } from "../../../src/core/ledger.ts";
+import { transcriptsOf as foldTranscripts } from "../kit/fold.ts";
 
 /** The state after these events. */
 export function foldOf(texts: readonly string[]): Ledger {
@@ -18,20 +19,7 @@ export function foldOf(texts: readonly string[]): Ledger {
 
 /** The transcripts of all workers after these events. */
 export function transcriptsOf(texts: readonly string[]): Map<string, TranscriptEntry[]> {
-  const transcripts = new Map<string, TranscriptEntry[]>();
-  for (const text of texts) {
-    const event = parseEvent(text);
-    if (event.type === "worker.created") transcripts.set(event.workerId, []);
-    else if (event.type === "worker.purged") transcripts.delete(event.workerId);
-    else if (event.type === "worker.input_accepted" || event.type === "worker.transcript_appended") {
-      const { at, runId, id: eventId, seq } = event;
-      const common = runId === undefined ? { at, eventId } : { at, runId, eventId };
-      transcripts.get(event.workerId)?.push(
-        ...event.entries.map((entry, index) => ({ seq: seq + index, ...common, ...entry })),
-      );
-    }
-  }
-  return transcripts;
+  return foldTranscripts(texts.map((text) => parseEvent(text)));
 }
 
 /** The ids of the events that each worker's transcript holds. */

@@ -8,9 +8,9 @@ import type { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { corrupt } from "../disk/faults.ts";
-import type { LogLine } from "./scan.ts";
+import type { LogLine } from "../log/scan.ts";
 import type { LineBuffer } from "../lines/buffer.ts";
-import { eventHeadText, eventText, textOf, transcriptSpan } from "../lines/codec.ts";
+import { eventHeadText, eventText, isOfType, textOf, transcriptSpan } from "../lines/codec.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
 import type { PlacedLine } from "../lines/waiting_lines.ts";
 
@@ -49,9 +49,7 @@ export function replayLine(line: LogLine, memory: LineBuffer): ReplayedEvent {
     return { text, effect };
   }
   const text = eventText(bytes, start, end);
-  // The type follows an id and a time, which contain no quotes.
-  const typeAt = text.indexOf('"type":"') + 8;
-  const kind = (["created", "purged"] as const).find((kind) => text.startsWith(`worker.${kind}"`, typeAt));
+  const kind = (["created", "purged"] as const).find((kind) => isOfType(bytes, start, `worker.${kind}`));
   const event = kind === undefined ? undefined : parsed(text);
   const workerId = isJsonObject(event) ? event.workerId : undefined;
   if (kind === undefined || typeof workerId !== "string") return { text, effect: undefined };
