@@ -62,8 +62,8 @@
  *
  * ## Reading without the lock
  *
- * {@linkcode openReadOnly} opens a runtime that another program may own. The
- * operator's tools (verify, repair, backup, export and others) are in
+ * {@linkcode FsRuntimeSource} is the source of a `RuntimeReader`, for a runtime
+ * that another program may own. The operator's tools (verify, repair, backup, export and others) are in
  * `./operate`, and as a command in `./cli`.
  *
  * @example Usage
@@ -98,10 +98,4 @@ export type {
 } from "./src/fs/disk/file_system.ts";
 export type { PendingTail } from "./src/operate/read/follower.ts";
 export type { StoreLocation } from "./src/operate/options.ts";
-export {
-  type FollowOptions,
-  openReadOnly,
-  type ReadEnvironment,
-  ReadOnlyRuntime,
-  type WorkerName,
-} from "./src/operate/read/view.ts";
+export { FsRuntimeSource, type FsSourceEnvironment } from "./src/operate/read/source.ts";

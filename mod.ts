@@ -84,12 +84,21 @@ export {
   parseWorkerId,
   type RuntimeId,
   type WorkerId,
+  type WorkerName,
   type WorkerRef,
 } from "./src/core/ids.ts";
 export type { Json, JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
 export type { RuntimeOverview, WorkerRow } from "./src/core/overview.ts";
 export type { EventPage, Page, PageOptions, TranscriptEntry, TranscriptPage } from "./src/core/reading.ts";
+export { RuntimeReader, type RuntimeReaderOptions } from "./src/core/reader.ts";
+export type {
+  EventsOptions,
+  Reads,
+  WatchEventsOptions,
+  WorkerListOptions,
+  WorkerPage,
+} from "./src/core/reads.ts";
 export type {
   CapabilityRequest,
   ConfigBundleRef,
@@ -101,14 +110,8 @@ export type {
 } from "./src/core/records.ts";
 export type { Receipt, TranscriptReceipt } from "./src/core/receipts.ts";
 export type { FinishOptions, FinishOutcome, Run } from "./src/core/run.ts";
-export {
-  type PruneOptions,
-  Runtime,
-  type RuntimeHealth,
-  type RuntimeOptions,
-  type WorkerListOptions,
-  type WorkerPage,
-} from "./src/core/runtime.ts";
+export { type PruneOptions, Runtime, type RuntimeHealth, type RuntimeOptions } from "./src/core/runtime.ts";
+export type { RuntimeSource } from "./src/core/source.ts";
 export type { EndedRun, OpenRun, RuntimeState, WorkerState, WorkerStatus } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";

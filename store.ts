@@ -47,6 +47,7 @@ export type { EventRecord } from "./src/core/events.ts";
 export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./src/core/ids.ts";
 export type { JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
+export type { RuntimeSource, SourceInfo } from "./src/core/source.ts";
 export type { RuntimeState, StateView, WorkerState } from "./src/core/state.ts";
 export type {
   AppendBatch,
@@ -60,7 +61,6 @@ export type {
   RuntimeStore,
   Snapshot,
   SnapshotPart,
-  SourceHost,
   StoredEvents,
   StoreHost,
   StoreInfo,

@@ -6,7 +6,8 @@
 import type { RuntimeEvent } from "../src/core/events.ts";
 import { limits } from "../src/core/limits.ts";
 import type { EventPage, TranscriptEntry, TranscriptPage } from "../src/core/reading.ts";
-import type { Runtime, WorkerPage } from "../src/core/runtime.ts";
+import type { WorkerPage } from "../src/core/reads.ts";
+import type { Runtime } from "../src/core/runtime.ts";
 import type { WorkerState } from "../src/core/state.ts";
 import type { Worker } from "../src/core/worker.ts";
 

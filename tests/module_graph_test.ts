@@ -52,8 +52,8 @@ Deno.test(
       "src/operate/options.ts",
       "src/operate/read/follower.ts",
       "src/operate/read/log_lines.ts",
+      "src/operate/read/source.ts",
       "src/operate/read/transcripts.ts",
-      "src/operate/read/view.ts",
       "src/operate/steady.ts",
     ]);
     assertEquals([...packages].filter((name) => !/^(?:@std\/|node:|zod$)/.test(name)), []);

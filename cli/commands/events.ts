@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { EventPage, RuntimeEvent } from "../../mod.ts";
-import type { ReadOnlyRuntime } from "../../fs_store.ts";
+import type { EventPage, EventsOptions, RuntimeEvent, RuntimeReader } from "../../mod.ts";
 import type { StoreLocation } from "../../operate.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -32,8 +31,8 @@ export async function eventsCommand(io: Io, options: Options, location: StoreLoc
 
 /** Reads further pages until a page holds as many events of a worker as requested; one page scans a bounded part of the log. */
 export async function filledPage(
-  view: ReadOnlyRuntime,
-  options: Parameters<ReadOnlyRuntime["events"]>[0] & { readonly limit: number },
+  view: RuntimeReader,
+  options: EventsOptions & { readonly limit: number },
 ): Promise<EventPage> {
   let page = await view.events(options);
   for (;;) {
@@ -63,7 +62,7 @@ const COLUMNS = [
 
 async function follow(
   io: Io,
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
   first: readonly RuntimeEvent[],
   next: number | null,
   options: Options,
@@ -75,7 +74,7 @@ async function follow(
   };
   for (const event of first) print(event);
   const after = next ?? Math.max(view.lastEventId, options.after ?? 0);
-  for await (const event of view.follow({ after, worker: options.worker, signal: io.signal })) print(event);
+  for await (const event of view.watch({ after, worker: options.worker, signal: io.signal })) print(event);
 }
 
 function rowOf(event: RuntimeEvent): string[] {

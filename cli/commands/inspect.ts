@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { WorkerState } from "../../mod.ts";
-import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { RuntimeReader, type WorkerState } from "../../mod.ts";
 import {
   isRuntimeDirectory,
   listRuntimes,
@@ -35,11 +35,11 @@ export async function inspectCommand(
     if (listing.runtimes.length !== 1) return await inspectAll(io, options, directory, listing);
   }
   const location = locateStore(directory, options.runtime);
-  return await withView(io, options, location, async (view) => {
-    const facts = await factsOf(view, location, options);
+  return await withView(io, options, location, async (view, source) => {
+    const facts = await factsOf(view, source, location, options);
     const more = facts.count - facts.shown.length;
     const rest = more > 0 ? `... and ${whole(more)} more; --limit 0 lists all\n` : "";
-    const text = heading(io, view, facts) + workerTable(io, facts.shown) + tone(io, "faint", rest);
+    const text = heading(io, view, source, facts) + workerTable(io, facts.shown) + tone(io, "faint", rest);
     print(io, options.json, facts.json, text);
   });
 }
@@ -56,7 +56,8 @@ interface Facts {
 }
 
 async function factsOf(
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
+  source: FsRuntimeSource,
   location: StoreLocation,
   { limit, status }: Options,
 ): Promise<Facts> {
@@ -65,13 +66,13 @@ async function factsOf(
   const shown = limit === 0 ? workers : workers.slice(0, limit);
   const ids = [...view.allWorkers()].map(({ record }) => record.workerId);
   const sizes = storeSizes(location, ids);
-  const closed = await isClosed(view);
+  const closed = await isClosed(view, source);
   const by = closed ? undefined : storeOwner(location);
   const owner = by === undefined ? undefined : `process ${by.pid}, since ${time(by.openedAt)}`;
-  const firstEventId = view.segments[0] ?? 1;
-  const { damage, pending } = view;
+  const firstEventId = source.segments[0] ?? 1;
+  const { damage, directory, pending } = source;
   const json = {
-    directory: view.directory,
+    directory,
     overview: view.overview(),
     firstEventId,
     closed,
@@ -88,7 +89,12 @@ async function factsOf(
   return { sizes, closed, owner, shown, count: workers.length, firstEventId, json };
 }
 
-function heading(io: Io, view: ReadOnlyRuntime, { sizes, closed, owner, firstEventId }: Facts): string {
+function heading(
+  io: Io,
+  view: RuntimeReader,
+  { directory, pending }: FsRuntimeSource,
+  { sizes, closed, owner, firstEventId }: Facts,
+): string {
   const overview = view.overview();
   const { workers, usage, lastEventId, updatedAt, displayName, runtimeId, epoch } = overview;
   const title = displayName === undefined ? runtimeId : `${runtimeId} (${displayName})`;
@@ -104,7 +110,6 @@ function heading(io: Io, view: ReadOnlyRuntime, { sizes, closed, owner, firstEve
     workers.busy > 0 ? `${whole(workers.busy)} of them busy` : "",
     ...ended,
   ];
-  const { pending } = view;
   const entries: [string, string][] = [
     ["state", owner === undefined ? state : `${state} (${owner})`],
     ["opened", `${counted(epoch, "time")}, created ${time(overview.createdAt)}`],
@@ -130,9 +135,7 @@ function heading(io: Io, view: ReadOnlyRuntime, { sizes, closed, owner, firstEve
       `${counted(pending.events, "event")} and ${bytes(pending.bytes)} of an unfinished write`,
     ]);
   }
-  return `${tone(io, "strong", oneLine(title))}  ${tone(io, "faint", view.directory)}\n${
-    pairs(io, entries)
-  }\n`;
+  return `${tone(io, "strong", oneLine(title))}  ${tone(io, "faint", directory)}\n${pairs(io, entries)}\n`;
 }
 
 const STATUS_TONES: Readonly<Record<string, Tone>> = {
@@ -179,11 +182,12 @@ async function inspectAll(
   const json: unknown[] = [];
   for (const { runtimeId, directory, problem } of runtimes) {
     try {
-      await using view = await openReadOnly({ directory });
+      const source = new FsRuntimeSource({ directory });
+      await using view = await RuntimeReader.open({ source });
       const { workers, usage, lastEventId, updatedAt, status } = view.overview();
       // The directory may hold a copy of another runtime: intact, but not openable under this name.
       const original = view.runtimeId === runtimeId ? undefined : view.runtimeId;
-      const isDamaged = view.damage !== undefined || problem !== undefined && original === undefined;
+      const isDamaged = source.damage !== undefined || problem !== undefined && original === undefined;
       if (isDamaged) code = exitCodes.damaged;
       const state = original === undefined ? status : `copy of ${oneLine(original)}`;
       const shown = isDamaged ? tone(io, "bad", "damaged") : state;
@@ -199,7 +203,7 @@ async function inspectAll(
       json.push({
         runtimeId,
         directory,
-        problem: problem ?? view.damage?.message ?? null,
+        problem: problem ?? source.damage?.message ?? null,
         overview: view.overview(),
       });
     } catch (error) {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { RuntimeReader } from "../../mod.ts";
 import { openRuntime, type StoreLocation, workerSizes } from "../../operate.ts";
 import { invalidRequest } from "../../store.ts";
 import { exitCodes } from "../failure.ts";
@@ -62,7 +63,7 @@ interface PurgePlan {
 
 /** The workers to purge; all are checked before the first one is purged. */
 async function planOf(location: StoreLocation, workers: readonly string[]): Promise<PurgePlan> {
-  await using view = await openReadOnly(location);
+  await using view = await RuntimeReader.open({ source: new FsRuntimeSource(location) });
   const present = new Set<string>([...view.allWorkers()].map(({ record }) => record.workerId));
   const purgedBefore: string[] = [];
   for (const workerId of workers) {
@@ -73,12 +74,12 @@ async function planOf(location: StoreLocation, workers: readonly string[]): Prom
 }
 
 /** Returns true if the last event of a worker in the log is its purge. */
-async function wasPurged(view: ReadOnlyRuntime, worker: string): Promise<boolean> {
+async function wasPurged(view: RuntimeReader, worker: string): Promise<boolean> {
   const { items } = await filledPage(view, { limit: 1, worker });
   return items[0]?.type === "worker.purged";
 }
 
-function rowsOf(location: StoreLocation, view: ReadOnlyRuntime, workers: readonly string[]): PurgeRow[] {
+function rowsOf(location: StoreLocation, view: RuntimeReader, workers: readonly string[]): PurgeRow[] {
   return workers.map((workerId) => {
     const { status, transcriptLength: entries } = view.worker(workerId);
     if (status === "running") {

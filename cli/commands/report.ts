@@ -12,9 +12,9 @@ import { withView } from "./view.ts";
 
 /** Runs `report`. */
 export async function reportCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
-  return await withView(io, options, location, async (view) => {
+  return await withView(io, options, location, async (view, source) => {
     const { entries, workers } = options;
-    const page = reportHtml(location, view, { entries, workers, now: io.now(), signal: io.signal });
+    const page = reportHtml(location, view, source, { entries, workers, now: io.now(), signal: io.signal });
     await writeOutput(io, options, location, () => encoded(page));
   });
 }

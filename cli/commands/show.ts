@@ -21,9 +21,9 @@ export async function showCommand(
   location: StoreLocation,
   workerId: string,
 ): Promise<number> {
-  return await withView(io, options, location, (view) => {
+  return await withView(io, options, location, (view, source) => {
     const state = view.worker(workerId);
-    const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", view.directory)}\n`;
+    const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", source.directory)}\n`;
     const data = Object.keys(state.data).length === 0
       ? ""
       : `\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`;

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { TranscriptEntry, TranscriptPage } from "../../mod.ts";
+import type { RuntimeReader, TranscriptEntry, TranscriptPage } from "../../mod.ts";
 import type { StoreLocation } from "../../operate.ts";
-import type { ReadOnlyRuntime } from "../../fs_store.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { oneLine, type Tone, tone, visible } from "../style.ts";
@@ -35,7 +34,7 @@ export async function transcriptCommand(
 async function printAll(
   io: Io,
   { json, full }: Options,
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
   workerId: string,
 ): Promise<void> {
   for (let after: number | null = 0; after !== null;) {

@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { parseWorkerId, type UsageByModel, type UsageTotals } from "../../mod.ts";
-import type { ReadOnlyRuntime } from "../../fs_store.ts";
+import {
+  parseWorkerId,
+  type RuntimeReader,
+  type UsageByModel,
+  type UsageTotals,
+  type WorkerState,
+} from "../../mod.ts";
 import { type HistoryDay, readHistory, type StoreLocation } from "../../operate.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -16,16 +21,16 @@ import { withView } from "./view.ts";
 
 /** Runs `usage`. */
 export async function usageCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
-  return await withView(io, options, location, async (view) => {
+  return await withView(io, options, location, async (view, source) => {
     const { by, worker, limit, json } = options;
-    const source = worker === undefined ? view.overview() : view.worker(worker);
+    const used = worker === undefined ? view.overview() : view.worker(worker);
     const workers = worker === undefined ? byCost(view, limit) : [];
     const shows = (table: typeof by): boolean => by === undefined || by === table;
     const days = shows("day") ? await daysOf(io, location, view.lastEventId, options) : [];
-    const isPruned = (view.segments[0] ?? 1) > 1;
+    const isPruned = (source.segments[0] ?? 1) > 1;
     const pruned = isPruned ? tone(io, "faint", "older days were pruned; the totals count them\n") : "";
     const tables = [
-      shows("model") ? `${modelTable(io, source.usageByModel, source.usage)}\n` : "",
+      shows("model") ? `${modelTable(io, used.usageByModel, used.usage)}\n` : "",
       shows("day") ? `${usageTable(io, "DAY", days.map(({ day, usage }) => [day, usage]))}${pruned}\n` : "",
       worker === undefined && shows("worker")
         ? usageTable(io, "WORKER", workers.map(({ record, usage }) => [record.workerId, usage]))
@@ -33,8 +38,8 @@ export async function usageCommand(io: Io, options: Options, location: StoreLoca
     ];
     const value = {
       runtimeId: view.runtimeId,
-      total: source.usage,
-      byModel: source.usageByModel,
+      total: used.usage,
+      byModel: used.usageByModel,
       byWorker: workers.map(({ record: { workerId }, usage, usageByModel }) => ({
         workerId,
         usage,
@@ -46,7 +51,7 @@ export async function usageCommand(io: Io, options: Options, location: StoreLoca
   });
 }
 
-function byCost(view: ReadOnlyRuntime, limit: number): ReturnType<ReadOnlyRuntime["worker"]>[] {
+function byCost(view: RuntimeReader, limit: number): WorkerState[] {
   const used = [...view.allWorkers()].filter(({ usage }) => usage.requests > 0);
   used.sort((a, b) => b.usage.costMicroUsd - a.usage.costMicroUsd || tokens(b.usage) - tokens(a.usage));
   return limit === 0 ? used : used.slice(0, limit);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
+import { RuntimeReader } from "../../mod.ts";
 import type { StoreLocation } from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
@@ -15,19 +16,20 @@ export async function withView(
   io: Io,
   { json }: Options,
   location: StoreLocation,
-  work: (view: ReadOnlyRuntime) => Promise<void> | void,
+  work: (view: RuntimeReader, source: FsRuntimeSource) => Promise<void> | void,
 ): Promise<number> {
-  await using view = await openReadOnly(location);
-  await work(view);
-  if (json !== true) reportNotices(io, view);
-  return view.damage === undefined ? exitCodes.ok : exitCodes.damaged;
+  const source = new FsRuntimeSource(location);
+  await using view = await RuntimeReader.open({ source });
+  await work(view, source);
+  if (json !== true) reportNotices(io, view, source);
+  return source.damage === undefined ? exitCodes.ok : exitCodes.damaged;
 }
 
-function reportNotices(io: Io, view: ReadOnlyRuntime): void {
+function reportNotices(io: Io, view: RuntimeReader, { damage }: FsRuntimeSource): void {
   for (const { message, severity } of view.diagnostics().items) {
     if (severity !== "info") io.err(`${tone(io, "warn", "note:")} ${visible(message)}\n`);
   }
-  const { damage, lastEventId } = view;
+  const { lastEventId } = view;
   if (damage === undefined) return;
   io.err(`${tone(io, "bad", "damaged:")} ${visible(damage.message)}\n`);
   io.err(`  the log was read through event ${lastEventId}; the command "verify" shows all damage\n`);

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { FileSystem, ReadOnlyRuntime } from "../../fs_store.ts";
-import { isRuntimeError, type WorkerState } from "../../mod.ts";
+import type { FileSystem, FsRuntimeSource } from "../../fs_store.ts";
+import { isRuntimeError, type RuntimeReader, type WorkerState } from "../../mod.ts";
 import { type History, readHistory, type StoreLocation, type StoreSizes, storeSizes } from "../../operate.ts";
 import { isClosed } from "../describe.ts";
 
@@ -25,7 +25,9 @@ export interface ReportBounds {
 /** Contents of a report. */
 export interface ReportFacts {
   /** The runtime. */
-  readonly view: ReadOnlyRuntime;
+  readonly view: RuntimeReader;
+  /** Its source. */
+  readonly source: FsRuntimeSource;
   /** Its workers, the last active first. */
   readonly workers: readonly WorkerState[];
   /** Its days. */
@@ -43,19 +45,20 @@ export interface ReportFacts {
 /** Reads what a report shows. */
 export async function factsOf(
   location: StoreLocation,
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
+  source: FsRuntimeSource,
   bounds: ReportBounds,
 ): Promise<ReportFacts> {
   const workers = [...view.allWorkers()].sort((a, b) => b.lastEventId - a.lastEventId);
   const sizes = storeSizes(location, workers.map(({ record }) => record.workerId), bounds);
   const { history, problem } = await historyOf(location, view, bounds);
-  const closed = problem === undefined && await isClosed(view);
-  return { view, workers, history, sizes, closed, problem, bounds };
+  const closed = problem === undefined && await isClosed(view, source);
+  return { view, source, workers, history, sizes, closed, problem, bounds };
 }
 
 async function historyOf(
   location: StoreLocation,
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
   { signal, fileSystem }: ReportBounds,
 ): Promise<{ history: History; problem: string | undefined }> {
   try {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ReadOnlyRuntime } from "../../fs_store.ts";
+import type { FsRuntimeSource } from "../../fs_store.ts";
+import type { RuntimeReader } from "../../mod.ts";
 import type { StoreLocation } from "../../operate.ts";
 import { conditionOf } from "../describe.ts";
 import { time, whole } from "../units.ts";
@@ -16,10 +17,11 @@ import { transcriptSection } from "./transcripts.ts";
 /** The page, in pieces. */
 export async function* reportHtml(
   location: StoreLocation,
-  view: ReadOnlyRuntime,
+  view: RuntimeReader,
+  source: FsRuntimeSource,
   bounds: ReportBounds,
 ): AsyncGenerator<string, void, void> {
-  const facts = await factsOf(location, view, bounds);
+  const facts = await factsOf(location, view, source, bounds);
   yield head(facts).text;
   for (const part of [tiles(facts), byDay(facts), byModel(facts), workersOverTime(facts)]) yield part.text;
   for (const part of [interrupted(facts), diagnostics(facts), workerTable(facts)]) yield part.text;
@@ -30,10 +32,10 @@ export async function* reportHtml(
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-function head({ view, closed, problem, bounds }: ReportFacts): Markup {
+function head({ view, source, closed, problem, bounds }: ReportFacts): Markup {
   const { runtimeId, displayName, status } = view.overview();
   const title = displayName ?? runtimeId;
-  const damage = view.damage?.message ?? problem;
+  const damage = source.damage?.message ?? problem;
   const note = damage === undefined ? html`` : html`
     <p class="note bad"
       role="alert"><strong class="bad">Damaged.</strong> ${damage}. What follows is what could be read; the command <code>verify</code> shows all damage.</p>
@@ -62,10 +64,10 @@ function head({ view, closed, problem, bounds }: ReportFacts): Markup {
   `;
 }
 
-function footer({ view }: ReportFacts): Markup {
+function footer({ source }: ReportFacts): Markup {
   return html`
     <footer>
-      <p>All times are UTC. Costs are what the host recorded. The page is one file and asks for nothing from outside. Store: <code>${view
+      <p>All times are UTC. Costs are what the host recorded. The page is one file and asks for nothing from outside. Store: <code>${source
         .directory}</code></p>
     </footer>
   `;

@@ -93,7 +93,7 @@ export function byDay(facts: ReportFacts): Markup {
     show: hasCost ? dollars : amount,
     as: "bars",
   });
-  const pruned = (facts.view.segments[0] ?? 1) > 1
+  const pruned = (facts.source.segments[0] ?? 1) > 1
     ? html`<p class="soft small">Older events were pruned; the totals count them, the days do not.</p>`
     : nothing;
   return html`<section><h2>${hasCost ? "Cost by day" : "Tokens by day"}</h2>${chart}${pruned}${
@@ -191,9 +191,9 @@ export function interrupted({ history }: ReportFacts): Markup {
 }
 
 /** What was noticed while reading. */
-export function diagnostics({ view }: ReportFacts): Markup {
+export function diagnostics({ view, source }: ReportFacts): Markup {
   const { items } = view.diagnostics();
-  const { pending } = view;
+  const { pending } = source;
   const rows = items.map((
     { severity, code, message },
   ) => [html`<span class="${severity === "error" ? "bad" : "warn"}">${severity}</span>`, code, message]);

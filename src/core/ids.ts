@@ -23,6 +23,9 @@ export interface WorkerRef {
   readonly workerId: WorkerId;
 }
 
+/** A worker by its id, or by a reference of the runtime that is asked. */
+export type WorkerName = string | { readonly runtimeId: string; readonly workerId: string };
+
 /** Printable ASCII, as most ids are: satisfies every rule, and is quick to check. */
 const PLAIN_ID = new RegExp(`^[!-~][ -~]{0,${limits.idBytesMax - 1}}$`);
 
@@ -59,10 +62,7 @@ export function parseWorkerId(id: string): WorkerId {
 }
 
 /** The worker id of a reference, if it is one of this runtime. Throws `wrong_runtime` or `invalid_request`. */
-export function workerIdOf(
-  worker: string | { readonly runtimeId: string; readonly workerId: string },
-  runtimeId: RuntimeId,
-): WorkerId {
+export function workerIdOf(worker: WorkerName, runtimeId: RuntimeId): WorkerId {
   if (typeof worker === "string") return parseWorkerId(worker);
   if (typeof worker !== "object" || worker === null) {
     throw invalidRequest("use worker", "a worker id or a reference {runtimeId, workerId} is needed");

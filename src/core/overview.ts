@@ -8,7 +8,7 @@ import type { RuntimeId, WorkerId } from "./ids.ts";
 import { readable, type StateView, type WorkerState, type WorkerStatus } from "./state.ts";
 import type { UsageByModel, UsageTotals } from "./usage.ts";
 
-/** A runtime at a glance. */
+/** Summary of a runtime. */
 export interface RuntimeOverview {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
@@ -26,25 +26,25 @@ export interface RuntimeOverview {
   readonly lastEventId: number;
   /** Number of workers: all, by status, and busy with a run. */
   readonly workers: Readonly<Record<WorkerStatus | "total" | "busy", number>>;
-  /** What all workers used, purged ones too. */
+  /** Usage of all workers, including purged ones. */
   readonly usage: UsageTotals;
   /** The same by model. */
   readonly usageByModel: UsageByModel;
 }
 
-/** A worker at a glance. */
+/** Summary of a worker. */
 export interface WorkerRow {
   /** The worker. */
   readonly workerId: WorkerId;
   /** Its name for people. */
   readonly displayName?: string | undefined;
-  /** Whether it takes commands. */
+  /** Only a running worker accepts commands. */
   readonly status: WorkerStatus;
   /** The open run, or null. */
   readonly runId: string | null;
   /** Entries in its transcript. */
   readonly transcriptLength: number;
-  /** What it used. */
+  /** Its usage. */
   readonly usage: UsageTotals;
   /** When it was created, ISO 8601. */
   readonly createdAt: string;

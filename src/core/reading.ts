@@ -12,6 +12,9 @@ import type { WorkerState } from "./state.ts";
 import type { ReadRange, ReadTranscript, RuntimeStore } from "./store.ts";
 import { fittingCount, Utf8Sum } from "./text.ts";
 
+/** Keeps the events and transcripts that pages are read from. */
+export type PageStore = Pick<RuntimeStore, "readEvents" | "readTranscript" | "spotOf">;
+
 /** Position and size of a page. At most one of `after` and `before`; neither gives the newest items. */
 export interface PageOptions {
   /** Items after this event id (or sequence), oldest first. */
@@ -85,7 +88,7 @@ export function pageRange(options: PageOptions, length: number, action: string):
 
 /** Reads a page of all events or of one worker's, bounded by `limits.pageBytesMax`. It may be short, even empty. */
 export async function readEventPage(
-  store: Pick<RuntimeStore, "readEvents" | "spotOf">,
+  store: PageStore,
   lastEventId: number,
   range: PageRange,
   workerId: WorkerId | undefined,
@@ -118,7 +121,7 @@ export async function readEventPage(
 
 /** Reads a page of a transcript that has `length` entries. */
 export async function readTranscriptPage(
-  store: Pick<RuntimeStore, "readTranscript" | "spotOf">,
+  store: PageStore,
   workerId: WorkerId,
   length: number,
   range: PageRange,
@@ -137,7 +140,7 @@ export async function readTranscriptPage(
 }
 
 async function transcriptItems(
-  store: Pick<RuntimeStore, "readTranscript" | "spotOf">,
+  store: PageStore,
   read: ReadTranscript,
 ): Promise<TranscriptEntry[]> {
   const texts = await store.readTranscript(read);

@@ -12,35 +12,34 @@ import {
   type DiagnosticReport,
   type Notice,
 } from "./diagnostics.ts";
-import { RuntimeError, withSpot } from "./errors.ts";
+import type { RuntimeError } from "./errors.ts";
 import type { EventHead, RuntimeEvent } from "./events.ts";
+import { Folding } from "./folding.ts";
 import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
-import { parseWorkerId, type RuntimeId, type WorkerId, workerIdOf, type WorkerRef } from "./ids.ts";
+import {
+  parseWorkerId,
+  type RuntimeId,
+  type WorkerId,
+  workerIdOf,
+  type WorkerName,
+  type WorkerRef,
+} from "./ids.ts";
 import { callHost, textOf } from "./injected.ts";
 import type { Json } from "./json.ts";
-import { Ledger } from "./ledger.ts";
-import { limits } from "./limits.ts";
-import { overviewOf, type RuntimeOverview } from "./overview.ts";
-import { interruption, opening, unknownEvents } from "./opening.ts";
-import {
-  type EventPage,
-  isPageOf,
-  type PageOptions,
-  pageRange,
-  readEventPage,
-  readTranscriptPage,
-  type TranscriptPage,
-} from "./reading.ts";
+import type { Ledger } from "./ledger.ts";
+import type { RuntimeOverview } from "./overview.ts";
+import { interruption, opening } from "./opening.ts";
+import type { EventPage, PageOptions } from "./reading.ts";
+import { Operations } from "./operations.ts";
+import { Reads, type WorkerListOptions, type WorkerPage } from "./reads.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { type Receipt, receipt } from "./receipts.ts";
 import { ended, OpenRuns } from "./run.ts";
-import { workerNotFound } from "./rules.ts";
-import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
-import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
-import type { AppendResult, PrunedEvents, RuntimeStore, StoreInfo, UnrecordedEvent } from "./store.ts";
+import { takeSnapshot } from "./snapshots.ts";
+import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
 import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
-import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
+import type { WatchOptions } from "./watch.ts";
 import { customBody, type ReasonOptions, unitsOf, Worker, type WorkerHost } from "./worker.ts";
 
 /** Options of {@linkcode Runtime.open}. */
@@ -55,30 +54,12 @@ export interface RuntimeOptions {
   readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
 }
 
-/** Which workers to list. */
-export interface WorkerListOptions {
-  /** Only those of this status. */
-  readonly status?: WorkerStatus | undefined;
-  /** Begin after the worker that this event created; take it from `next` of the page before. @default {0} */
-  readonly after?: number | undefined;
-  /** At most this many, up to 1,000. @default {50} */
-  readonly limit?: number | undefined;
-}
-
 /** Options of {@linkcode Runtime.prune}. */
 export interface PruneOptions {
   /** Give up no event after this one. @default the newest event */
   readonly through?: number | undefined;
   /** Only tell what would be given up. @default {true} */
   readonly dryRun?: boolean | undefined;
-}
-
-/** A page of workers in the order of their creation. */
-export interface WorkerPage {
-  /** Their states. */
-  readonly items: readonly WorkerState[];
-  /** Cursor for `after`, or null at the end. */
-  readonly next: number | null;
 }
 
 /** How the runtime is doing. */
@@ -118,13 +99,15 @@ const openedStores = new WeakSet<RuntimeStore>();
  */
 export class Runtime implements AsyncDisposable {
   readonly #store: RuntimeStore;
+  readonly #folding: Folding;
   readonly #ledger: Ledger;
   readonly #committer: Committer;
   readonly #diagnostics: DiagnosticLog;
   readonly #newId: () => string;
   readonly #runs = new OpenRuns();
   readonly #news = new WakeUp();
-  readonly #reads = new Set<Promise<unknown>>();
+  readonly #operations: Operations;
+  readonly #reads: Reads;
   readonly #host: WorkerHost;
   readonly #usageReported = new Set<string>();
   #displayName: string | undefined;
@@ -137,11 +120,22 @@ export class Runtime implements AsyncDisposable {
     this.#store = options.store;
     const newId = options.newId ?? (() => crypto.randomUUID());
     this.#newId = () => callHost("make id", "newId", newId);
-    this.#ledger = new Ledger(options.store.runtimeId);
     this.#diagnostics = new DiagnosticLog(now, options.onDiagnostic);
+    const lost = (error: RuntimeError) => this.#lose(error, "store_lost");
+    this.#folding = new Folding(options.store.runtimeId, (found) => this.#diagnostics.add(found), lost);
+    this.#ledger = this.#folding.view;
     this.#committer = new Committer(this.#ledger, options.store, now, {
       committed: (heads, result) => this.#committed(heads, result),
       failed: (error) => this.#failed(error, "append_failed"),
+    });
+    this.#operations = new Operations(options.store.runtimeId, lost);
+    this.#reads = new Reads({
+      ledger: this.#ledger,
+      store: options.store,
+      news: this.#news,
+      displayName: () => this.#displayName,
+      watchFailure: () => () => this.#failure,
+      operations: this.#operations,
     });
     this.#host = this.#workerHost();
   }
@@ -173,17 +167,17 @@ export class Runtime implements AsyncDisposable {
 
   /** The runtime's id. */
   get runtimeId(): RuntimeId {
-    return this.#ledger.runtime.runtimeId;
+    return this.#reads.runtimeId;
   }
 
   /** The newest durable event. */
   get lastEventId(): number {
-    return this.#ledger.runtime.lastEventId;
+    return this.#reads.lastEventId;
   }
 
   /** How the runtime is doing. A failed one says why, and so does every command. */
   get health(): RuntimeHealth {
-    if (this.#closing !== undefined) return { status: "closed" };
+    if (this.#operations.isClosed) return { status: "closed" };
     if (this.#failure !== undefined) return { status: "failed", error: this.#failure };
     return { status: this.#ledger.runtime.status === "stopped" ? "stopped" : "ok" };
   }
@@ -205,27 +199,18 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** A handle on a worker, without I/O. Throws `wrong_runtime` for a reference of another runtime, `invalid_request`. */
-  worker(worker: string | { readonly runtimeId: string; readonly workerId: string }): Worker {
+  worker(worker: WorkerName): Worker {
     return this.#worker(workerIdOf(worker, this.runtimeId), undefined);
   }
 
   /** A page of workers in the order of their creation. */
   workers(options: WorkerListOptions = {}): WorkerPage {
-    const { after = 0, limit = limits.pageItemsDefault, status } = options;
-    pageRange({ after, limit }, 0, "list workers");
-    const items: WorkerState[] = [];
-    let cursor = after;
-    for (const state of this.#ledger.workersAfter(after)) {
-      if (items.length === limit) return { items, next: cursor };
-      cursor = state.createdEventId;
-      if (status === undefined || state.status === status) items.push(readable(state));
-    }
-    return { items, next: null };
+    return this.#reads.workers(options);
   }
 
   /** Counts by status and usage totals. */
   overview(): RuntimeOverview {
-    return overviewOf(this.#ledger, this.#displayName);
+    return this.#reads.overview();
   }
 
   /** Records an event of the host's own; `data` is JSON of at most 256 KiB. */
@@ -251,7 +236,7 @@ export class Runtime implements AsyncDisposable {
 
   /** A page of events: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
   async events(options: PageOptions = {}): Promise<EventPage> {
-    return await this.#events(undefined, options);
+    return await this.#reads.events(options);
   }
 
   /**
@@ -261,7 +246,7 @@ export class Runtime implements AsyncDisposable {
    * also while `next()` waits.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#watch(undefined, options);
+    return this.#reads.watch(options);
   }
 
   /** What was noticed and coped with since opening. Plain JSON. */
@@ -278,13 +263,13 @@ export class Runtime implements AsyncDisposable {
    */
   async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
     this.#assertUsable();
-    return await this.#reading(this.#prune(options));
+    return await this.#operations.run(this.#prune(options));
   }
 
   /** Waits until everything that the store writes behind the log is written. */
   async flush(): Promise<void> {
     this.#assertUsable();
-    await this.#reading(this.#flush());
+    await this.#operations.run(this.#flush());
   }
 
   /**
@@ -303,7 +288,10 @@ export class Runtime implements AsyncDisposable {
 
   /** Acquires the store, and records what the opening adds to the log. */
   async #open(): Promise<void> {
-    const { displayName, unrecorded = [] } = await this.#acquire();
+    const { displayName, unrecorded = [] } = await this.#folding.load(
+      this.#store,
+      (host) => this.#store.acquire(host),
+    );
     this.#displayName = displayName;
     const { lastEventId } = this.#ledger.runtime;
     const isKnown = ({ key }: UnrecordedEvent) => this.#ledger.keys(undefined)?.get(key) !== undefined;
@@ -313,25 +301,6 @@ export class Runtime implements AsyncDisposable {
       if (head.type === "worker.run_interrupted") this.#diagnostics.add(interruption(head));
     }
     for (const event of due) await event.recorded();
-  }
-
-  async #acquire(): Promise<StoreInfo> {
-    const ledger = this.#ledger;
-    const notice = (found: Notice) => this.#diagnostics.add(found);
-    let unknownCount = 0;
-    try {
-      const info = await this.#store.acquire({
-        view: ledger,
-        restore: (snapshot) => restoreSnapshot(ledger, snapshot),
-        replay: (texts) => void (unknownCount += ledger.replay(texts)),
-        notice,
-        lost: (error) => this.#lose(error, "store_lost"),
-      });
-      if (unknownCount > 0) notice(unknownEvents(unknownCount));
-      return info;
-    } catch (error) {
-      throw withSpot(error, (eventId) => this.#store.spotOf?.(eventId));
-    }
   }
 
   #committed(heads: readonly EventHead[], result: AppendResult): void {
@@ -407,10 +376,11 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#operations.isClosed = true;
     await this.#committer.idle();
     this.#runs.endAll(ended("ended: the runtime was closed"));
     this.#news.wake();
-    await Promise.allSettled(this.#reads);
+    await this.#operations.settled();
     await this.#saving;
     try {
       await this.#closeInOrder();
@@ -441,16 +411,10 @@ export class Runtime implements AsyncDisposable {
       runs: this.#runs,
       newId: this.#newId,
       submit: (command, units, signal, answer) => {
-        this.#assertOpen();
+        this.#operations.assertOpen();
         return this.#committer.submit(command, units, signal, answer);
       },
-      stateOf: (workerId) => this.#stateOf(workerId),
-      transcriptOf: (workerId, options) => this.#transcript(workerId, options),
-      eventsOf: (workerId, options) => {
-        this.#stateOf(workerId);
-        return this.#events(workerId, options);
-      },
-      watchFrom: (workerId, options) => this.#watch(workerId, options),
+      reads: this.#reads,
     };
   }
 
@@ -463,84 +427,8 @@ export class Runtime implements AsyncDisposable {
     return this.#host.submit(command, unitsOf(command.body), signal, itself);
   }
 
-  #stateOf(workerId: WorkerId): WorkerState {
-    const state = this.#ledger.worker(workerId);
-    if (state === undefined) throw workerNotFound(workerId);
-    return state;
-  }
-
-  async #transcript(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage> {
-    this.#assertOpen();
-    const state = this.#stateOf(workerId);
-    const range = pageRange(options, state.transcriptLength, "read transcript");
-    const page = await this.#reading(
-      readTranscriptPage(this.#store, workerId, state.transcriptLength, range),
-    );
-    if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
-    return page;
-  }
-
-  #events(workerId: WorkerId | undefined, options: PageOptions): Promise<EventPage> {
-    this.#assertOpen();
-    const range = pageRange(options, this.lastEventId, "read events");
-    return this.#reading(readEventPage(this.#store, this.lastEventId, range, workerId));
-  }
-
-  /** Closing waits for operations that use the store concurrently with commits. */
-  async #reading<T>(read: Promise<T>): Promise<T> {
-    this.#reads.add(read);
-    try {
-      return await read;
-    } catch (error) {
-      if (isFinal(error)) this.#lose(error, "store_lost");
-      throw error;
-    } finally {
-      this.#reads.delete(read);
-    }
-  }
-
-  #watch(workerId: WorkerId | undefined, options: WatchOptions): AsyncGenerator<RuntimeEvent, void, void> {
-    const { after = this.lastEventId, signal } = options;
-    pageRange({ after }, 0, "watch");
-    return new Watch(this.#watchSource(workerId), after, signal);
-  }
-
-  /** A watch is bound to the current worker: a later worker may reuse its id. */
-  #watchSource(workerId: WorkerId | undefined): WatchSource {
-    const createdEventId = (): number | undefined =>
-      workerId === undefined ? 0 : this.#ledger.worker(workerId)?.createdEventId;
-    const life = createdEventId();
-    return {
-      news: this.#news,
-      newest: () => this.lastEventId,
-      failure: () =>
-        this.#failure ??
-          (workerId !== undefined && life === undefined ? workerNotFound(workerId) : undefined),
-      isClosed: () => this.#closed(),
-      isOver: () => createdEventId() !== life,
-      isLast: ({ type, id }) => type === "worker.purged" && workerId !== undefined && id > (life ?? 0),
-      read: (page) => this.#events(workerId, page),
-    };
-  }
-
-  #closed(): boolean {
-    return this.#closing !== undefined;
-  }
-
   #assertUsable(): void {
-    this.#assertOpen();
+    this.#operations.assertOpen();
     if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  #assertOpen(): void {
-    if (!this.#closed()) return;
-    const { runtimeId } = this;
-    throw new RuntimeError(
-      "runtime_closed",
-      `Cannot use runtime ${JSON.stringify(runtimeId)}: it is closed`,
-      {
-        runtimeId,
-      },
-    );
   }
 }

@@ -25,12 +25,19 @@ export interface StoreSupports {
 }
 
 /** Receives what a store or a source has kept. */
-export interface SourceHost {
-  /** Restores a snapshot: at most once, before the first event. Throws `store_corrupt`. */
+export interface StoreHost {
+  /** The state folded from what was pushed, always current. */
+  readonly view: StateView;
+  /**
+   * Restores a snapshot in place of the state: at most once, before the first
+   * event; a source restores again if events that it had not pushed were
+   * pruned. Throws `store_corrupt`, and then changes nothing.
+   */
   restore(snapshot: LoadedSnapshot): void;
   /**
    * Folds the events that follow, oldest first. Those that add to a transcript
-   * may lack their `entries`. Throws `store_corrupt`.
+   * may lack their `entries`. Throws `store_corrupt` at the first event that
+   * does not follow; those before it are folded.
    */
   replay(texts: readonly string[]): void;
   /** Receives diagnostics. */
@@ -41,12 +48,6 @@ export interface SourceHost {
    * `store_poisoned`); the same error rejects every later call.
    */
   lost(error: RuntimeError): void;
-}
-
-/** The runtime that owns a store. */
-export interface StoreHost extends SourceHost {
-  /** The durable state, always current. For derived files; no answer of a store depends on it. */
-  readonly view: StateView;
 }
 
 /** Facts known once a store is open. */

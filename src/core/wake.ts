@@ -1,5 +1,5 @@
 /**
- * A wake-up call for watchers: no queue, only the news that there is news.
+ * A wake-up call for watchers, without a queue.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import { limits } from "./limits.ts";
 import type { EventPage, PageOptions } from "./reading.ts";
 import type { WakeUp } from "./wake.ts";
 
-/** Where a watch begins and when it ends. */
+/** Beginning and end of a watch. */
 export interface WatchOptions {
   /** Begin after this event id: 0 for all that is kept. @default the newest event */
   readonly after?: number | undefined;
@@ -18,15 +18,15 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a watch reads from. */
+/** Source of a watch. */
 export interface WatchSource {
-  /** Wakes the watch: there are events, or the source ended. */
-  readonly news: WakeUp;
+  /** Wakes the watch when there are events, and when the source has ended. */
+  readonly news: Pick<WakeUp, "add" | "remove">;
   /** The newest durable event. */
   newest(): number;
   /** The error that ends the watch, if there is one. */
   failure(): Error | undefined;
-  /** Whether the runtime was closed. */
+  /** True once the runtime was closed. */
   isClosed(): boolean;
   /** True if no further event can come because the watched worker was purged. */
   isOver(): boolean;

@@ -26,9 +26,10 @@ import type { WorkerId, WorkerRef } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
+import type { Reads } from "./reads.ts";
 import { type Receipt, receipt, type TranscriptReceipt, transcriptReceipt } from "./receipts.ts";
 import type { FinishOptions, FinishOutcome, OpenRuns, Run } from "./run.ts";
-import { readable, type WorkerState } from "./state.ts";
+import type { WorkerState } from "./state.ts";
 import { itself, type Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
@@ -64,14 +65,8 @@ export interface WorkerHost {
     signal: AbortSignal | undefined,
     answer: (outcome: Outcome) => Answer,
   ): Promise<Answer>;
-  /** The durable state. Throws `worker_not_found`. */
-  stateOf(workerId: WorkerId): WorkerState;
-  /** A page of a transcript. */
-  transcriptOf(workerId: WorkerId, options: PageOptions): Promise<TranscriptPage>;
-  /** A page of events. */
-  eventsOf(workerId: WorkerId, options: PageOptions): Promise<EventPage>;
-  /** Events as they come. */
-  watchFrom(workerId: WorkerId | undefined, options: WatchOptions): AsyncGenerator<RuntimeEvent, void, void>;
+  /** Reads. */
+  readonly reads: Reads;
 }
 
 /**
@@ -109,7 +104,7 @@ export class Worker {
 
   /** The durable state of this moment; a copy that does not change. Throws `worker_not_found`. */
   state(): WorkerState {
-    return readable(this.#host.stateOf(this.workerId));
+    return this.#host.reads.worker(this.ref);
   }
 
   /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */
@@ -187,17 +182,19 @@ export class Worker {
 
   /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
   async transcript(options: PageOptions = {}): Promise<TranscriptPage> {
-    return await this.#host.transcriptOf(this.workerId, options);
+    return await this.#host.reads.transcript(this.ref, options);
   }
 
   /** A page of the worker's events. Throws `cursor_expired`. */
   async events(options: PageOptions = {}): Promise<EventPage> {
-    return await this.#host.eventsOf(this.workerId, options);
+    const { reads } = this.#host;
+    reads.worker(this.ref);
+    return await reads.events({ ...options, worker: this.ref });
   }
 
   /** The worker's events as they become durable, its purge the last of them; see `Runtime.watch`. */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#host.watchFrom(this.workerId, options);
+    return this.#host.reads.watch({ ...options, worker: this.ref });
   }
 
   /** The path of every input: one promise from the call to the answer. */

@@ -2,17 +2,18 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { openReadOnly } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
 import { backup, verify } from "../../operate.ts";
-import { isRuntimeError } from "../../mod.ts";
+import { isRuntimeError, RuntimeReader } from "../../mod.ts";
 import { command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
+import { openReader } from "../operate/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
 /** What a reader sees of a store. */
 async function seen(root: string): Promise<unknown> {
-  await using view = await openReadOnly(local(root));
+  await using view = await openReader(local(root));
   const workers = [...view.allWorkers()];
   const transcripts = await Promise.all(
     workers.map(({ record }) => view.transcript(record.workerId, { limit: 1_000 })),
@@ -68,8 +69,9 @@ Deno.test("backup() copies a store in use, each copy an earlier state of it", as
       assertEquals(report.verified?.verdict, "clean", JSON.stringify(report.verified?.findings));
       assert(report.lastEventId > last);
       last = report.lastEventId;
-      await using view = await openReadOnly(local(to));
-      assertEquals([view.lastEventId, view.damage], [last, undefined]);
+      const copy = new FsRuntimeSource(local(to));
+      await using view = await RuntimeReader.open({ source: copy });
+      assertEquals([view.lastEventId, copy.damage], [last, undefined]);
       const { items } = await view.transcript("reviewer", { limit: 2 });
       assertEquals(items.length, 2);
     }

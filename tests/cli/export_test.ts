@@ -2,11 +2,12 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { FsRuntimeStore, openReadOnly } from "../../fs_store.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
 import { exportRuntime, importRuntime, verify } from "../../operate.ts";
 import { isRuntimeError, Runtime } from "../../mod.ts";
 import { command, snapshot, streamOf, textOf, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
+import { openReader } from "../operate/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
@@ -35,7 +36,7 @@ async function prunedStore(root: string): Promise<void> {
 
 /** What a reader sees of a store. */
 async function seen(root: string): Promise<unknown> {
-  await using view = await openReadOnly(local(root));
+  await using view = await openReader(local(root));
   const workers = [...view.allWorkers()];
   const transcripts = await Promise.all(
     workers.map(({ record }) => view.transcript(record.workerId, { limit: 1_000 })),
@@ -89,8 +90,8 @@ Deno.test("exportRuntime() of one worker is a runtime of its own, the same again
     const stream = await textOf(exportRuntime(local(source), { worker: "reviewer" }));
     await importRuntime(target, streamOf(stream));
     assertEquals(await textOf(exportRuntime(local(target), { worker: "reviewer" })), stream);
-    await using a = await openReadOnly(local(source));
-    await using b = await openReadOnly(local(target));
+    await using a = await openReader(local(source));
+    await using b = await openReader(local(target));
     const { createdEventId: _a, lastEventId: _b, ...before } = a.worker("reviewer");
     const { createdEventId: _c, lastEventId: _d, ...after } = b.worker("reviewer");
     assertEquals(after, before);

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { openReadOnly } from "../../fs_store.ts";
 import { command, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, openRuntime, severalDays, steadyClock } from "./stores.ts";
+import { openReader } from "../operate/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
@@ -21,7 +21,7 @@ Deno.test("prune tells what it would give up, and gives it up with --apply", asy
     const done = await command("prune", root, "--apply", "--json");
     assertEquals([done.code, done.json.applied, done.json.events], [0, true, told.json.events], done.err);
     assert(segments(directory).length < count);
-    await using view = await openReadOnly(local(root));
+    await using view = await openReader(local(root));
     const { items } = await view.events({ limit: 5 });
     assert(items.some((event) => event.type === "custom" && event.name === "runtime.pruned"));
     assertEquals((await view.transcript("reviewer", { limit: 1_000 })).items.length, 103);
@@ -47,7 +47,7 @@ Deno.test("prune keeps the events that a missing transcript is rebuilt from", as
     assertEquals((await command("repair", root, "--apply")).code, 0);
     const done = await command("prune", root, "--apply", "--json");
     assertEquals([done.json.applied, done.json.events >= events], [true, true], done.err);
-    await using view = await openReadOnly(local(root));
+    await using view = await openReader(local(root));
     assertEquals((await view.transcript("reviewer", { limit: 1_000 })).items.length, 103);
   });
 });
@@ -73,7 +73,7 @@ for (const at of ["2099-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
       await worker.recordUsage({ model: "m", costMicroUsd: 7_000_000 });
       await runtime.close();
       const { json } = await command("prune", root, "--older-than", "2d", "--json");
-      await using view = await openReadOnly(local(root));
+      await using view = await openReader(local(root));
       const { items } = await view.events({ limit: 1_000 });
       const cutoff = new Date(Date.now() - 2 * 86_400_000).toISOString();
       assertEquals(json.through, items.findLast(({ at }) => at < cutoff)?.id);
@@ -89,7 +89,7 @@ Deno.test("prune --older-than gives up only events of before that time", async (
     await severalDays(root);
     const ageDays = Math.floor((Date.now() - Date.parse("2026-07-12T00:00:00Z")) / 86_400_000);
     const { json } = await command("prune", root, "--older-than", `${ageDays}d`, "--json");
-    await using view = await openReadOnly(local(root));
+    await using view = await openReader(local(root));
     const { items } = await view.events({ after: json.firstEventId - 1, limit: 1 });
     assert(json.events > 0 && (items[0]?.at ?? "") < "2026-07-13", JSON.stringify([json, items]));
     const none = await command("prune", root, "--older-than", "99999d");
@@ -113,7 +113,7 @@ Deno.test("purge gives up workers that have ended, with --apply alone", async ()
     assertEquals(snapshot(root), before);
     const done = await command("purge", root, "Ops/1", "id-2", "--apply", "--json");
     assertEquals([done.code, done.json.applied], [0, true], done.err);
-    await using view = await openReadOnly(local(root));
+    await using view = await openReader(local(root));
     assertEquals([...view.allWorkers()].map(({ record }) => record.workerId), ["reviewer"]);
     assertEquals((await command("verify", root)).code, 0);
   });

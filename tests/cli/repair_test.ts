@@ -2,11 +2,12 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { FsRuntimeStore, openReadOnly } from "../../fs_store.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
 import { repair, verify } from "../../operate.ts";
 import { isRuntimeError } from "../../mod.ts";
 import { append, command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
+import { openReader } from "../operate/reader.ts";
 import { acquire } from "../kit/acquire.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
@@ -41,7 +42,7 @@ for (const [name, harm] of Object.entries(healable)) {
         [true, "clean"],
         JSON.stringify(done.after?.findings),
       );
-      await using view = await openReadOnly(local(root));
+      await using view = await openReader(local(root));
       const said = await view.transcript("reviewer");
       assertEquals(said.items.map(({ seq }) => seq), [1, 2, 3, 4]);
       const after = snapshot(root);
@@ -65,7 +66,7 @@ Deno.test("repair() gives up damaged events only when asked for salvage, and kee
 
     const done = await repair(local(root), { apply: true, salvage: true });
     assertEquals([done.lost, done.after?.verdict], [[6, 32], "clean"]);
-    await using view = await openReadOnly(local(root));
+    await using view = await openReader(local(root));
     assertEquals((await view.transcript("reviewer")).items.map(({ content }) => content), [
       "Please review PR 42",
     ]);

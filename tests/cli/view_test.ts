@@ -1,17 +1,18 @@
-// openReadOnly(): sees what is there beside a writer, and what can be read of what is damaged.
+// A reader of a store on disk: beside a writer, and of a damaged store.
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { openReadOnly } from "../../fs_store.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
 import { listRuntimes } from "../../operate.ts";
-import { isRuntimeError, type RuntimeEvent } from "../../mod.ts";
+import { isRuntimeError, type RuntimeEvent, RuntimeReader } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
+import { openReader } from "../operate/reader.ts";
 import { append, flip, segments, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
-Deno.test("openReadOnly() reads beside a writer that rotates and checkpoints, and never anything wrong", async () => {
+Deno.test("RuntimeReader reads beside a writer that rotates and checkpoints, and nothing wrong", async () => {
   const fileSystem = new SimulatedDisk();
   fileSystem.makeDirectory("/r");
   fileSystem.makeDirectory("/r/runtimes");
@@ -30,8 +31,9 @@ Deno.test("openReadOnly() reads beside a writer that rotates and checkpoints, an
   })();
   for (let round = 0; round < 10; round++) {
     const before = written;
-    await using view = await openReadOnly(local("/r"), { fileSystem });
-    assertEquals(view.damage, undefined);
+    const source = new FsRuntimeSource(local("/r"), { fileSystem });
+    await using view = await RuntimeReader.open({ source });
+    assertEquals(source.damage, undefined);
     const { items, length } = await view.transcript("reviewer", { limit: 50 });
     assert(length >= before, `${length} of ${before}`);
     for (const { seq, content } of items) if (seq > 3) assertEquals(content, `entry ${seq}`);
@@ -43,16 +45,16 @@ Deno.test("openReadOnly() reads beside a writer that rotates and checkpoints, an
   await runtime.close();
 });
 
-Deno.test("follow() gives every event once, in order, over rotations", async () => {
+Deno.test("RuntimeReader.watch() yields every event once, in order, over rotations", async () => {
   await withDirectory(async (root) => {
     const directory = join(root, "runtimes", "local");
     Deno.mkdirSync(directory, { recursive: true });
     Deno.writeTextFileSync(join(directory, "config.jsonc"), '{ "limits": { "segmentBytes": 4096 } }');
     const runtime = await openRuntime({ root });
-    await using view = await openReadOnly(local(root));
+    await using view = await openReader(local(root), { pollMs: 5 });
     const ids: number[] = [];
     const following = (async () => {
-      for await (const { id, type } of view.follow({ after: 0, pollMs: 5 })) {
+      for await (const { id, type } of view.watch({ after: 0 })) {
         ids.push(id);
         if (type === "runtime.closed") break;
       }
@@ -65,34 +67,39 @@ Deno.test("follow() gives every event once, in order, over rotations", async () 
   });
 });
 
-Deno.test("follow() ends quietly when its signal aborts or the view is closed, and filters by worker", async () => {
+Deno.test("RuntimeReader.watch() ends quietly when its signal aborts or the reader is closed, and filters by worker", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });
-    const view = await openReadOnly(local(root));
+    const view = await openReader(local(root));
     const ending = new AbortController();
     const events: RuntimeEvent[] = [];
-    for await (const event of view.follow({ after: 0, worker: "reviewer", signal: ending.signal })) {
+    for await (const event of view.watch({ after: 0, worker: "reviewer", signal: ending.signal })) {
       events.push(event);
       if (event.id === 31 || event.type === "worker.input_accepted" && event.id === 28) ending.abort();
     }
     assertEquals(events.every((event) => "workerId" in event && event.workerId === "reviewer"), true);
-    const rest = view.follow().next();
+    const rest = view.watch().next();
     await view.close();
     assertEquals((await rest).done, true);
   });
 });
 
-Deno.test("openReadOnly() takes an unfinished end for pending, and goes on when it is finished", async () => {
+Deno.test("FsRuntimeSource.pending is an unfinished write at the end of the log", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });
     const last = segments(join(root, "runtimes", "local")).at(-1) ?? "";
     append(last, '{"id":33,"at":"2026');
-    await using view = await openReadOnly(local(root));
-    assertEquals([view.lastEventId, view.pending, view.damage], [32, { events: 0, bytes: 19 }, undefined]);
+    const source = new FsRuntimeSource(local(root));
+    await using view = await RuntimeReader.open({ source });
+    assertEquals([view.lastEventId, source.pending, source.damage], [
+      32,
+      { events: 0, bytes: 19 },
+      undefined,
+    ]);
   });
 });
 
-Deno.test("openReadOnly() shows what can be read of a damaged store", async () => {
+Deno.test("RuntimeReader reads what precedes the damage of a store", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });
     const directory = join(root, "runtimes", "local");
@@ -100,19 +107,20 @@ Deno.test("openReadOnly() shows what can be read of a damaged store", async () =
     for (const name of ["checkpoint.json", "checkpoint.previous.json"]) {
       Deno.removeSync(join(directory, name));
     }
-    await using view = await openReadOnly(local(root));
-    assertEquals([view.lastEventId, view.damage?.code], [27, "store_corrupt"]);
+    const source = new FsRuntimeSource(local(root));
+    await using view = await RuntimeReader.open({ source });
+    assertEquals([view.lastEventId, source.damage?.code], [27, "store_corrupt"]);
     assertEquals(view.worker("reviewer").transcriptLength, 3);
     assertEquals((await view.events({ limit: 2 })).items.map(({ id }) => id), [26, 27]);
   });
 });
 
-Deno.test("transcript() falls back on the log where the file is missing or damaged, and tells", async () => {
+Deno.test("RuntimeReader.transcript() reads from the log if the file is missing or damaged, and reports it", async () => {
   for (const harm of [(path: string) => Deno.removeSync(path), (path: string) => flip(path, "interrupted")]) {
     await withDirectory(async (root) => {
       await everyEventStore({ root });
       harm(join(root, "runtimes", "local", "workers", "reviewer", "transcript.jsonl"));
-      await using view = await openReadOnly(local(root));
+      await using view = await openReader(local(root));
       const pages = [
         await view.transcript("reviewer"),
         await view.transcript("reviewer", { after: 1, limit: 1 }),
@@ -123,9 +131,9 @@ Deno.test("transcript() falls back on the log where the file is missing or damag
   }
 });
 
-Deno.test("openReadOnly() of nothing, and of a newer format, is a typed error", async () => {
+Deno.test("RuntimeReader.open() throws store_missing where there is no store", async () => {
   await withDirectory(async (root) => {
-    const missing = await openReadOnly(local(root)).catch((error) => error);
+    const missing = await openReader(local(root)).catch((error) => error);
     assert(isRuntimeError(missing) && missing.code === "store_missing");
   });
 });

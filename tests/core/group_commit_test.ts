@@ -3,13 +3,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Command, CommandBody } from "../../src/core/commands.ts";
 import { RuntimeError } from "../../src/core/errors.ts";
+import { Folding } from "../../src/core/folding.ts";
 import { Committer, itself } from "../../src/core/group_commit.ts";
-import { Ledger } from "../../src/core/ledger.ts";
+import type { Ledger } from "../../src/core/ledger.ts";
 import { limits } from "../../src/core/limits.ts";
 import { opening } from "../../src/core/opening.ts";
 import { runtimeId } from "./given.ts";
 import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
-import { foldingHost } from "../kit/acquire.ts";
 
 function note(data: string, key?: string): Command {
   const body: CommandBody = { type: "record_custom", workerId: undefined, name: "n", data };
@@ -23,9 +23,10 @@ function note(data: string, key?: string): Command {
 async function start(
   store: ScriptedStore,
 ): Promise<{ committer: Committer; ledger: Ledger; told: unknown[] }> {
-  const ledger = new Ledger(runtimeId);
+  const folding = new Folding(runtimeId);
+  const { view: ledger } = folding;
   const told: unknown[] = [];
-  await store.acquire(foldingHost(ledger));
+  await store.acquire(folding);
   const committer = new Committer(ledger, store, () => 0, {
     committed: (heads) => told.push(heads.length),
     failed: (error) => told.push(error),

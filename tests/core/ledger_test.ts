@@ -1,6 +1,6 @@
 // The ledger and its drafts.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { ENDED, endedKey } from "../../src/core/keys.ts";
 import { Draft, Ledger } from "../../src/core/ledger.ts";
 import { restoreSnapshot, snapshotTexts } from "../../src/core/snapshots.ts";
@@ -111,4 +111,23 @@ Deno.test("Draft and ledger keep the keys of commands that ended a worker, also 
   restoreSnapshot(again, { ...snapshot, workers: Array.from(snapshot.workers, ({ json }) => json) });
   assertEquals(ids(new Draft(again)), [5, 6, undefined]);
   assertEquals([...again.keys(ENDED)?.entries() ?? []].length, 2);
+});
+
+Deno.test("replay() folds texts up to the first that does not follow, and counts those of unknown types", () => {
+  const texts = numbered([...born, { type: "worker.dreamed" } as never]).map((event) =>
+    JSON.stringify(event)
+  );
+  const ledger = new Ledger(runtimeId);
+  assertEquals(ledger.replay(texts), 1);
+  assertThrows(() => ledger.replay(texts.slice(0, 1)));
+  assertEquals(ledger.runtime.lastEventId, 5);
+});
+
+Deno.test("restoreSnapshot() replaces all state that a ledger had", () => {
+  const ledger = ledgerOf(...born, { ...created(parseWorkerId("c")), key: "k", request: "f" } as Event);
+  const { through, runtimeJson, workers } = snapshotTexts(ledgerOf(...born, stopped, purged, created(a)));
+  const snapshot = { through, runtimeJson, workers: [...workers].map(({ json }) => json) };
+  restoreSnapshot(ledger, snapshot);
+  assertEquals(dump(ledger), dump(ledgerOf(...born, stopped, purged, created(a))));
+  assertEquals([...ledger.keys(undefined)?.entries() ?? []], []);
 });

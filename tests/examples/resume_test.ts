@@ -1,8 +1,8 @@
 // The job: killed in the middle, taken up where it stopped, every step recorded once.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { openReadOnly } from "../../fs_store.ts";
 import { Example, exampleTest, openKept, until } from "./kit.ts";
+import { openReader } from "../operate/reader.ts";
 
 const flags = ["--allow-read=./data", "--allow-write=./data"];
 const steps = ["check out", "install", "compile", "test", "measure", "package", "sign", "release"];
@@ -10,7 +10,7 @@ const steps = ["check out", "install", "compile", "test", "measure", "package", 
 /** Steps recorded so far, as a process beside the host sees them. */
 async function recorded(directory: string): Promise<number> {
   try {
-    await using store = await openReadOnly({ root: `${directory}/data`, runtimeId: "jobs" });
+    await using store = await openReader({ root: `${directory}/data`, runtimeId: "jobs" });
     return store.worker("release-1.2").transcriptLength;
   } catch {
     return 0;

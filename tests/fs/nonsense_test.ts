@@ -1,8 +1,8 @@
 // Lines and checkpoints whose checksums are right and whose contents make no sense.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { RuntimeError, type RuntimeErrorCode } from "../../mod.ts";
-import { openReadOnly } from "../../fs_store.ts";
+import { RuntimeError, type RuntimeErrorCode, RuntimeReader } from "../../mod.ts";
+import { FsRuntimeSource } from "../../fs_store.ts";
 import { importRuntime, verify } from "../../operate.ts";
 import { encodeLines, logText, sealedBytes } from "../../src/fs/lines/codec.ts";
 import { segmentHeader } from "../../src/fs/log/segments.ts";
@@ -151,8 +151,9 @@ for (const [what, [events, reason]] of Object.entries(logs)) {
       id,
     ]]);
     const reading = await refusal(async () => {
-      await using view = await openReadOnly(place, { fileSystem: await diskWith([...born, ...events]) });
-      if (view.damage !== undefined) throw view.damage;
+      const source = new FsRuntimeSource(place, { fileSystem: await diskWith([...born, ...events]) });
+      await using view = await RuntimeReader.open({ source });
+      if (source.damage !== undefined) throw source.damage;
       await view.events({ after: 0, limit: 10 });
     });
     assertEquals([reading.details.file, reading.details.eventIds], ["events/0000000000000001.jsonl", [

@@ -3,12 +3,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { reportHtml } from "../../cli/report/page.ts";
-import { FsRuntimeStore, openReadOnly } from "../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
 import { backup, exportRuntime, listRuntimes, repair, verify } from "../../operate.ts";
-import { isRuntimeError, Runtime } from "../../mod.ts";
+import { isRuntimeError, Runtime, RuntimeReader } from "../../mod.ts";
 import { textOf } from "../cli/kit.ts";
 import { everyEvent, openRuntime } from "../cli/stores.ts";
 import { killAt, SimulatedDisk } from "../disk/mod.ts";
+import { openReader } from "../operate/reader.ts";
 import { acquire } from "../kit/acquire.ts";
 
 const local = { root: "/data", runtimeId: "local" };
@@ -98,13 +99,14 @@ async function useAndClose(fileSystem: SimulatedDisk): Promise<readonly unknown[
 }
 
 async function readEverything(fileSystem: SimulatedDisk): Promise<void> {
-  await using view = await openReadOnly(local, { fileSystem });
+  const source = new FsRuntimeSource(local, { fileSystem });
+  await using view = await RuntimeReader.open({ source });
   view.overview();
   for (const { record } of view.allWorkers()) await view.transcript(record.workerId, { limit: 1_000 });
   await view.events({ after: 0, limit: 1_000 });
   const bounds = { entries: 9, workers: 9, now: 0, signal: new AbortController().signal, fileSystem };
   let page = "";
-  for await (const text of reportHtml(local, view, bounds)) page += text;
+  for await (const text of reportHtml(local, view, source, bounds)) page += text;
   assert(page.endsWith("</html>\n"), page.slice(-20));
 }
 
@@ -267,7 +269,7 @@ Deno.test("a first backup that was killed is reported, and refused with a typed 
       const isWhole = left.peek("/copy/runtimes/local/runtime.json") !== undefined;
       assertEquals(verdict === "damaged", !isWhole, `call ${n}`);
     }, `verify() behind call ${n}`);
-    for (const [name, operation] of [["export", exportRuntime], ["view", openReadOnly]] as const) {
+    for (const [name, operation] of [["export", exportRuntime], ["view", openReader]] as const) {
       await outcome(async () => {
         const found = await operation(copy, { fileSystem: left });
         if (Symbol.asyncIterator in found) await textOf(found);

@@ -2,9 +2,9 @@
 
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
-import { FsRuntimeStore, openReadOnly } from "../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
 import { backup, exportRuntime, importRuntime, listRuntimes, repair, verify } from "../../operate.ts";
-import { Runtime, RuntimeError } from "../../mod.ts";
+import { Runtime, RuntimeError, RuntimeReader } from "../../mod.ts";
 import { absolutePath } from "../../src/fs/layout.ts";
 import { contentsOf, diskTest, refused, speak, type TestPlace, treeOf } from "./place.ts";
 
@@ -62,14 +62,15 @@ diskTest(
 );
 
 diskTest(
-  "openReadOnly() keeps to the directory of a relative root when the process leaves it",
+  "FsRuntimeSource keeps to the directory of a relative root when the process leaves it",
   async (place) => {
     await within(place, async (home, leave) => {
-      await using view = await openReadOnly(local);
+      const source = new FsRuntimeSource(local);
+      await using view = await RuntimeReader.open({ source });
       leave();
       const { items } = await view.transcript("agent");
       assertEquals(items.map(({ content }) => content), [`in ${home}`]);
-      assertEquals(view.directory, join(home, "data", "runtimes", "local"));
+      assertEquals(source.directory, join(home, "data", "runtimes", "local"));
     });
   },
 );

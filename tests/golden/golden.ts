@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { openReadOnly } from "../../fs_store.ts";
+import { openReader } from "../operate/reader.ts";
 
 /** The golden directory of a version of the format. */
 export function golden(version: string): string {
@@ -14,7 +14,7 @@ export function golden(version: string): string {
 
 /** All that a reader sees of the runtime "local" of a root, as plain JSON. */
 export async function seenIn(root: string): Promise<unknown> {
-  await using view = await openReadOnly({ directory: join(root, "runtimes", "local") });
+  await using view = await openReader({ directory: join(root, "runtimes", "local") });
   const workers = [...view.allWorkers()];
   const transcripts: Record<string, unknown> = {};
   for (const { record: { workerId } } of workers) {

@@ -3,23 +3,11 @@
  *
  * @module
  */
-import { Ledger } from "../../src/core/ledger.ts";
-import { restoreSnapshot } from "../../src/core/snapshots.ts";
-import type { RuntimeStore, StoreHost } from "../../src/core/store.ts";
-
-/** A host that folds what it receives, and ignores diagnostics. */
-export function foldingHost(ledger: Ledger): StoreHost {
-  return {
-    view: ledger,
-    restore: (snapshot) => restoreSnapshot(ledger, snapshot),
-    replay: (texts) => void ledger.replay(texts),
-    notice: () => {},
-    lost: () => {},
-  };
-}
+import { Folding } from "../../src/core/folding.ts";
+import type { RuntimeStore } from "../../src/core/store.ts";
 
 /** Opens a store. */
 export async function acquire<Store extends RuntimeStore>(store: Store): Promise<Store> {
-  await store.acquire(foldingHost(new Ledger(store.runtimeId)));
+  await store.acquire(new Folding(store.runtimeId));
   return store;
 }

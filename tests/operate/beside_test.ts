@@ -1,9 +1,9 @@
 // Readers beside a writer that prunes and purges: they go on with what the log says now, or say `cursor_expired`.
 
 import { assert, assertEquals } from "@std/assert";
-import { FsRuntimeStore, openReadOnly, type ReadOnlyRuntime } from "../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
 import { backup, exportRuntime, importRuntime, readHistory, verify } from "../../operate.ts";
-import { isRuntimeError, Runtime } from "../../mod.ts";
+import { type EventPage, isRuntimeError, Runtime, RuntimeReader } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import {
   contents,
@@ -16,6 +16,7 @@ import {
   type Recording,
 } from "./beside.ts";
 import { refused, speak } from "../fs/place.ts";
+import { openReader } from "./reader.ts";
 
 const location = { root: "/data", runtimeId: "local" };
 
@@ -86,25 +87,25 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
     assertEquals(verdict, "clean", JSON.stringify(findings));
   },
   async "readHistory()"(fileSystem): Promise<void> {
-    const view = await openReadOnly(location, { fileSystem });
+    const view = await openReader(location, { fileSystem });
     const { days } = await readHistory(location, { through: view.lastEventId, fileSystem });
     assertEquals(days.length, 1);
     await view.close();
   },
-  async "ReadOnlyRuntime.events()"(fileSystem): Promise<void> {
+  async "RuntimeReader.events()"(fileSystem): Promise<void> {
     const view = await opened(fileSystem);
     for (let before: number | null = view.lastEventId + 1; before !== null;) {
-      const page: Awaited<ReturnType<ReadOnlyRuntime["events"]>> = await view.events({ before, limit: 5 });
+      const page: EventPage = await view.events({ before, limit: 5 });
       page.items.forEach(({ id }, index) => assertEquals(id, (page.items[0]?.id ?? 0) + index));
       before = page.previous;
     }
     await view.close();
   },
-  async "ReadOnlyRuntime.follow()"(fileSystem): Promise<void> {
+  async "RuntimeReader.watch()"(fileSystem): Promise<void> {
     const view = await opened(fileSystem);
     let last = (await view.events({ limit: 1 })).firstEventId - 1;
     try {
-      for await (const { id } of view.follow({ after: last, pollMs: 1 })) {
+      for await (const { id } of view.watch({ after: last })) {
         assertEquals(id, ++last);
         if (id >= view.lastEventId) break;
       }
@@ -113,7 +114,7 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
     }
     await view.close();
   },
-  async "ReadOnlyRuntime.transcript()"(fileSystem): Promise<void> {
+  async "RuntimeReader.transcript()"(fileSystem): Promise<void> {
     const view = await opened(fileSystem);
     for (const workerId of ["a", "b", "c"]) {
       try {
@@ -129,9 +130,10 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
   },
 };
 
-async function opened(fileSystem: SimulatedDisk): Promise<ReadOnlyRuntime> {
-  const view = await openReadOnly(location, { fileSystem });
-  assertEquals(view.damage, undefined);
+async function opened(fileSystem: SimulatedDisk): Promise<RuntimeReader> {
+  const source = new FsRuntimeSource(location, { fileSystem, pollMs: 1 });
+  const view = await RuntimeReader.open({ source });
+  assertEquals(source.damage, undefined);
   return view;
 }
 
@@ -223,7 +225,7 @@ Deno.test("backup() begins again as often as a writer prunes what it is about to
   assert(prunings > 10, `${prunings} prunings`);
 });
 
-Deno.test("ReadOnlyRuntime.follow() throws cursor_expired when its events are pruned while its consumer is slow", async () => {
+Deno.test("RuntimeReader.watch() throws cursor_expired when its events are pruned while its consumer is slow", async () => {
   const recording = await recorded(async (runtime) => {
     for (let times = 0; times < 5; times++) {
       await speak(runtime, "c", contents);
@@ -234,15 +236,16 @@ Deno.test("ReadOnlyRuntime.follow() throws cursor_expired when its events are pr
   const reader = disk(recording);
   const view = await opened(reader);
   const { firstEventId } = await view.events({ limit: 1 });
-  const following = view.follow({ after: firstEventId - 1, pollMs: 1 });
+  const following = view.watch({ after: firstEventId - 1 });
   const { value } = await following.next();
   assertEquals(value?.id, firstEventId);
-  const lagging = await opened(reader);
+  const source = new FsRuntimeSource(location, { fileSystem: reader });
+  const lagging = await RuntimeReader.open({ source });
   const { lastEventId } = lagging;
   playBeside(reader, recording, 1, Infinity);
   await lagging.refresh();
   assert(lagging.lastEventId > lastEventId, "it begins again with the newest checkpoint");
-  assertEquals(lagging.damage, undefined);
+  assertEquals(source.damage, undefined);
   assertEquals(lagging.diagnostics().items, []);
   let last = firstEventId;
   const { details } = await refused("cursor_expired", async () => {

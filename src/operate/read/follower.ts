@@ -1,22 +1,22 @@
 /**
- * Follows the log of a store without its lock, also while a writer is at it:
- * folds the newest checkpoint and the events behind it, and later what was
+ * Reads the log of a store without its lock, also while a writer is at work:
+ * pushes the newest checkpoint and the events after it, and later what was
  * added since. Never changes a byte.
  *
- * Whatever the writer does meanwhile is survived by looking again: a segment
- * or a checkpoint that is replaced, a line that is half written. If the log was
- * pruned past the last event read, it restarts from the newest checkpoint.
- * Events that no later line says were synced are taken in only when they are
- * still there a moment later: a writer may cut them off again.
+ * A read that a writer interferes with is retried: a segment or a checkpoint
+ * was replaced, or a line is half written. If the log was pruned past the last
+ * event read, the newest checkpoint is pushed again. Events that no later line
+ * says were synced are held back until they are still there a moment later: a
+ * writer may truncate them.
  *
  * @module
  */
 import { crc32 } from "node:zlib";
 import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError, type RuntimeError, withSpot } from "../../core/errors.ts";
-import { type EventHead, isKnownEvent, parseEventHead } from "../../core/events.ts";
-import { Ledger } from "../../core/ledger.ts";
-import { restoreSnapshot } from "../../core/snapshots.ts";
+import { Folding } from "../../core/folding.ts";
+import type { Ledger } from "../../core/ledger.ts";
+import type { StoreHost } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import { readBytes, withFile } from "../../fs/disk/files.ts";
@@ -29,16 +29,16 @@ import { listSegments, type LogPosition, segmentSpot } from "../../fs/log/segmen
 import type { FoundPlace } from "../options.ts";
 import { untilSteady } from "../steady.ts";
 
-/** Time after which events of the last write are looked at again, in milliseconds. */
+/** Time after which events of the last write are read again, in milliseconds. */
 const SETTLE_MS = 50;
-/** Pauses before damage is believed: a writer may be in the middle of something. */
+/** Pauses before damage is reported: a writer may be in the middle of a write. */
 const RETRY_PAUSES_MS: readonly number[] = [20, 40, 80];
 
-/** What lies at the end of the log and may yet go away. */
+/** The end of the log that a writer may yet truncate. */
 export interface PendingTail {
-  /** Whole events that a writer is about to make durable, or to cut off. */
+  /** Whole events that a writer is about to make durable, or to truncate. */
   readonly events: number;
-  /** Bytes of an unfinished write behind them. */
+  /** Bytes of an unfinished write after them. */
   readonly bytes: number;
 }
 
@@ -51,56 +51,45 @@ interface HeldLine {
 
 /** What a checkpoint covers. */
 export interface CheckpointBase {
-  /** Its last event. */
+  /** Its last event; 0 without a checkpoint. */
   readonly through: number;
-  /** Where that is; absent without a checkpoint. */
-  readonly position: LogPosition | undefined;
   /** Entries of each transcript, by the event that created the worker. */
   readonly entries: ReadonlyMap<number, number>;
 }
 
-/** The state of a runtime as its log tells it, up to a position. */
+/** Reads a log, and pushes it to a host. */
 export class LogFollower {
-  /** The state. */
-  ledger: Ledger;
+  /** The last event that was pushed. */
+  lastEventId = 0;
   /** First event ids of the segments, in order. */
   segments: readonly number[] = [];
-  /** Where the last event is; absent before event 1. */
+  /** Position of the last event; absent before event 1. */
   position: LogPosition | undefined;
   /** What the checkpoint covers. */
-  base: CheckpointBase;
-  /** What lies behind the last event. */
+  base: CheckpointBase = { through: 0, entries: new Map() };
+  /** What follows the last event. */
   pending: PendingTail = { events: 0, bytes: 0 };
   /** Why the log cannot be read further. */
   damage: RuntimeError | undefined;
-  /** Events of types that this version does not know. */
-  unknownCount = 0;
   readonly #place: FoundPlace;
-  readonly #notice: (notice: Notice) => void;
+  readonly #host: StoreHost;
   #held: HeldLine[] = [];
   /** Something other than a file under the name of a segment. */
   #odd: RuntimeError | undefined;
 
   /** A follower that has read nothing yet. */
-  constructor(place: FoundPlace, notice: (notice: Notice) => void) {
+  constructor(place: FoundPlace, host: StoreHost) {
     this.#place = place;
-    this.#notice = notice;
-    this.ledger = new Ledger(place.runtimeId);
-    this.base = { through: 0, position: undefined, entries: new Map() };
+    this.#host = host;
   }
 
-  /** The last event that was taken in. */
-  get lastEventId(): number {
-    return this.ledger.runtime.lastEventId;
-  }
-
-  /** Reads the checkpoint and the log behind it. Throws `store_version` and what reading throws. */
+  /** Reads the checkpoint and the log after it. Throws `store_version`. */
   async begin(): Promise<void> {
-    for (const notice of this.#restore()) this.#notice(notice);
+    for (const notice of this.#restore()) this.#host.notice(notice);
     await this.advance();
   }
 
-  /** Reads what was added since. Damage is kept in `damage`, and what lies before it is taken in. */
+  /** Reads what was added since. Damage is kept in `damage`; what precedes it is pushed. */
   async advance(): Promise<void> {
     for (const pauseMs of [...RETRY_PAUSES_MS, -1]) {
       try {
@@ -126,27 +115,21 @@ export class LogFollower {
     }
   }
 
-  /** Adopts the newest checkpoint if it is ahead. Returns diagnostics. */
+  /** Pushes the newest checkpoint if it is ahead. Returns diagnostics. */
   #restore(): readonly Notice[] {
     const { fs, layout, runtimeId } = this.#place;
     const found: Notice[] = [];
     const checkpoints = new Checkpoints(fs, layout, runtimeId, (notice) => found.push(notice));
     const checkpoint = checkpoints.load();
     if (checkpoint === undefined || checkpoint.snapshot.through <= this.lastEventId) return found;
-    const { position, snapshot: { through }, rows } = checkpoint;
-    const ledger = new Ledger(runtimeId);
-    try {
-      restoreSnapshot(ledger, checkpoint.snapshot);
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      return [...found, { code: "checkpoint_unusable", severity: "error", message: error.message }];
-    }
+    const { position, snapshot, rows } = checkpoint;
+    this.#host.restore(snapshot);
     const entries = new Map(
       rows.map(({ createdEventId, transcriptLength }) => [createdEventId, transcriptLength]),
     );
-    this.ledger = ledger;
+    this.lastEventId = snapshot.through;
     this.position = position;
-    this.base = { through, position, entries };
+    this.base = { through: snapshot.through, entries };
     return found;
   }
 
@@ -156,7 +139,7 @@ export class LogFollower {
     const { base } = this;
     const found = this.#restore();
     if (this.base === base) return;
-    for (const notice of found) this.#notice(notice);
+    for (const notice of found) this.#host.notice(notice);
   }
 
   async #read(): Promise<void> {
@@ -180,7 +163,7 @@ export class LogFollower {
     }
   }
 
-  /** Folds what a line says was synced, and holds the line itself back. */
+  /** Pushes the events that a line says were synced, and holds the line itself back. */
   #take(line: LogLine): void {
     const { bytes, start, end, id, offset, endOffset } = line;
     const durable = lineMarks(bytes, start, end)?.durable ?? 0;
@@ -198,36 +181,34 @@ export class LogFollower {
     let count = 0;
     for (const { id, text, position } of this.#held) {
       if (id > through) break;
-      const head = this.#fold(id, text, position);
-      if (!isKnownEvent(head)) this.unknownCount++;
-      this.position = position;
+      this.#push(id, text, position);
       count++;
     }
     if (count > 0) this.#held.splice(0, count);
   }
 
-  #fold(id: number, text: string, { segment, lineOffset }: LogPosition): EventHead {
+  #push(id: number, text: string, position: LogPosition): void {
     try {
-      const head = parseEventHead(text);
-      this.ledger.apply(head);
-      return head;
+      this.#host.replay([text]);
     } catch (error) {
-      const { layout } = this.#place;
-      throw withSpot(error, () => ({ ...segmentSpot(layout, [segment], id), byteOffset: lineOffset }));
+      const { segment, lineOffset: byteOffset } = position;
+      throw withSpot(error, () => ({ ...segmentSpot(this.#place.layout, [segment], id), byteOffset }));
     }
+    this.lastEventId = id;
+    this.position = position;
   }
 
-  /** Damage is only called so where it had been acknowledged, and so had all whole lines before it. */
+  /** A bad line is damage only if the whole lines before it had been acknowledged. */
   #releaseBeforeDamage(): void {
     try {
       this.#release(Infinity);
     } catch (error) {
-      // The damage is in a line that was held back itself; it has been told.
+      // The damage is in a held line itself, and has been reported.
       if (!isRuntimeError(error)) throw error;
     }
   }
 
-  /** The end of the log: what is held back is taken in if it stays. */
+  /** The end of the log: held lines are pushed if they stay. */
   async #end(end: LogEnd): Promise<void> {
     if (this.#held.length > 0) {
       await sleep(SETTLE_MS);
@@ -257,12 +238,22 @@ export class LogFollower {
   }
 }
 
-/** Whether looking again may help: damage that is a writer's work in progress, or a file that was removed. */
+/** Returns true for errors that a retry may resolve: a writer's work in progress, or a removed file. */
 function mayPass(error: { readonly code: string; readonly details: object }): boolean {
   return error.code === "store_corrupt" || isNotFound(error);
 }
 
-/** Waits; ends early when the signal aborts. */
+/** Folds the log of a place as it is now. */
+export async function foldLog(
+  place: FoundPlace,
+): Promise<{ readonly follower: LogFollower; readonly ledger: Ledger }> {
+  const folding = new Folding(place.runtimeId);
+  const follower = new LogFollower(place, folding);
+  await follower.begin();
+  return { follower, ledger: folding.view };
+}
+
+/** Waits; ends early if the signal aborts. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -1,6 +1,6 @@
 /**
- * History by day, from one walk through the log: usage, and workers that came
- * and went. For charts and tables; the totals are in the state.
+ * History by day, from one scan of the log: usage, and workers created and
+ * ended. For charts and tables; the totals are in the state.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { untilSteady } from "../steady.ts";
 export interface HistoryDay {
   /** The day, `2026-07-31`. */
   readonly day: string;
-  /** What was used. */
+  /** Usage. */
   readonly usage: UsageTotals;
   /** The same by model. */
   readonly usageByModel: UsageByModel;
@@ -35,9 +35,9 @@ export interface HistoryDay {
 
 /** A run that ended because its process was gone. */
 export interface InterruptedRun {
-  /** The event that says so. */
+  /** The event that records the interruption. */
   readonly eventId: number;
-  /** When it was found, ISO 8601. */
+  /** When it was detected, ISO 8601. */
   readonly at: string;
   /** The worker. */
   readonly workerId: WorkerId;

@@ -5,7 +5,7 @@
  */
 import type { WorkerId } from "../../core/ids.ts";
 import type { TranscriptOwner } from "../../fs/transcripts/file.ts";
-import { LogFollower } from "./follower.ts";
+import { foldLog } from "./follower.ts";
 import type { FoundPlace } from "../options.ts";
 
 /**
@@ -19,9 +19,8 @@ export async function purgedSince(
   owners: readonly TranscriptOwner[],
 ): Promise<ReadonlySet<TranscriptOwner>> {
   if (owners.length === 0) return new Set();
-  const follower = new LogFollower(place, () => {});
-  await follower.begin();
-  if (follower.lastEventId <= lastEventId) return new Set();
-  const createdEventIdOf = (workerId: string) => follower.ledger.worker(workerId as WorkerId)?.createdEventId;
+  const { ledger } = await foldLog(place);
+  if (ledger.runtime.lastEventId <= lastEventId) return new Set();
+  const createdEventIdOf = (workerId: string) => ledger.worker(workerId as WorkerId)?.createdEventId;
   return new Set(owners.filter((owner) => createdEventIdOf(owner.workerId) !== owner.createdEventId));
 }

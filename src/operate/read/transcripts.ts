@@ -1,6 +1,6 @@
 /**
  * Pages of a transcript for a reader without the lock: from the transcript's
- * own file as far as that goes, and from the log where it does not.
+ * own file as far as it goes, and the rest from the log.
  *
  * @module
  */
@@ -29,17 +29,17 @@ import type { FoundPlace } from "../options.ts";
 
 const TAIL_BYTES = 4_096;
 
-/** What a reader knows of the log. */
+/** The log as far as it was read. */
 export interface ReadLog {
   /** First event ids of the segments. */
   readonly segments: readonly number[];
   /** The last event to read. */
   readonly lastEventId: number;
-  /** What the checkpoint covers: transcripts are on disk as far, unless a power cut took the end of one. */
+  /** What the checkpoint covers: transcripts are on disk so far, unless a power cut removed the end of one. */
   readonly base: CheckpointBase;
 }
 
-/** What is asked for. */
+/** A page of a transcript. */
 export interface TranscriptQuery {
   /** Whose transcript. */
   readonly owner: TranscriptOwner;
@@ -49,7 +49,7 @@ export interface TranscriptQuery {
   readonly read: ReadTranscript;
 }
 
-/** What the file has of a page, and how far it goes. */
+/** The part of a page that the file holds, and the extent of the file. */
 interface FilePage extends Omit<WholeExtent, "bytes"> {
   readonly texts: readonly string[];
 }
@@ -76,7 +76,7 @@ export async function transcriptTexts(
   }
   const isShort = inFile.entries < (log.base.entries.get(owner.createdEventId) ?? 0);
   const after = Math.max(inFile.lastEventId, isShort ? 0 : log.base.through);
-  mustReach(place, owner, log, after);
+  assertReachable(place, owner, log, after);
   const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
   return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
 }
@@ -88,7 +88,7 @@ function lastSeq(texts: readonly string[]): number {
   return seq + count - 1;
 }
 
-/** What the file has of a page; a file that cannot serve is told of, and has nothing. */
+/** Reads what the file holds of a page. A missing or damaged file is reported, and holds nothing. */
 function pageOfFile(
   { fs, layout }: FoundPlace,
   log: ReadLog,
@@ -114,7 +114,7 @@ function pageOfFile(
     const isOdd = isRuntimeError(error) && error.code === "store_corrupt";
     if (!isMissing && !isOdd && !(cause instanceof DamagedLine)) throw error;
     const nothing = { texts: [], entries: 0, lastEventId: owner.createdEventId };
-    // Of a worker that no checkpoint knows, nothing need be on disk yet.
+    // The transcript of a worker that no checkpoint covers need not be on disk yet.
     if (isMissing && owner.createdEventId > log.base.through) return nothing;
     const what = isMissing ? "is missing" : "is damaged";
     const message = `Transcript of ${JSON.stringify(owner.workerId)} ${what}; it is read from the log`;
@@ -124,7 +124,7 @@ function pageOfFile(
   }
 }
 
-/** Where the last whole line of a transcript ends. Throws {@linkcode DamagedLine} for the file of somebody else. */
+/** The end of the last whole line of a transcript. Throws {@linkcode DamagedLine} for a file of another worker. */
 function endOfFile(file: OpenFile, owner: TranscriptOwner): WholeExtent {
   if (!hasTranscriptHeader(file, owner)) throw new DamagedLine(0);
   const headerBytes = transcriptHeaderBytes(owner);
@@ -146,7 +146,7 @@ function endOfFile(file: OpenFile, owner: TranscriptOwner): WholeExtent {
   }
 }
 
-function mustReach({ layout }: FoundPlace, owner: TranscriptOwner, log: ReadLog, after: number): void {
+function assertReachable({ layout }: FoundPlace, owner: TranscriptOwner, log: ReadLog, after: number): void {
   const firstKept = log.segments[0] ?? 1;
   if (after + 1 >= firstKept) return;
   const path = nameOf(layout, workerLayout(layout, owner.workerId).transcript);

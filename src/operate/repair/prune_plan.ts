@@ -12,7 +12,7 @@ import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { workerLayout } from "../../fs/layout.ts";
 import { prunable } from "../../fs/log/pruning.ts";
 import { listSegments } from "../../fs/log/segments.ts";
-import { LogFollower } from "../read/follower.ts";
+import { foldLog } from "../read/follower.ts";
 import { logLines } from "../read/log_lines.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../options.ts";
 import { untilSteady } from "../steady.ts";
@@ -49,8 +49,7 @@ export interface PrunePlan extends PrunedEvents {
 export async function planPrune(location: StoreLocation, options: PlanPruneOptions = {}): Promise<PrunePlan> {
   const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
   const { fs, layout, runtimeId } = place;
-  const follower = new LogFollower(place, () => {});
-  await follower.begin();
+  const { follower } = await foldLog(place);
   if (follower.damage !== undefined) throw follower.damage;
   const { lastEventId } = follower;
   const { through: last = lastEventId, before, now = Date.now() } = options;

@@ -15,6 +15,7 @@
  */
 import { invalidRequest, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
+import type { Ledger } from "../../core/ledger.ts";
 import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
 import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
@@ -35,7 +36,7 @@ import { removeSegments } from "../../fs/log/pruning.ts";
 import { cursorExpired } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
-import { LogFollower } from "../read/follower.ts";
+import { foldLog, type LogFollower } from "../read/follower.ts";
 import { logLines, openKept } from "../read/log_lines.ts";
 import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
@@ -93,11 +94,10 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
   try {
     const copy = await untilSteady(async () => {
       const newest = readNewest(place);
-      const follower = new LogFollower(place, () => {});
-      await follower.begin();
+      const { follower, ledger } = await foldLog(place);
       if (follower.damage !== undefined) throw follower.damage;
       lock ??= await makeTarget(target, to);
-      const copy = new BackupCopy(place, target, follower, meter);
+      const copy = new BackupCopy(place, target, follower, ledger, meter);
       await copy.run(newest);
       return copy;
     });
@@ -167,6 +167,7 @@ class BackupCopy {
   readonly #from: FoundPlace;
   readonly #to: FoundPlace;
   readonly #follower: LogFollower;
+  readonly #ledger: Ledger;
   readonly #meter: Meter;
   /** Segments that were copied or compared before. */
   readonly #seen = new Set<number>();
@@ -175,10 +176,11 @@ class BackupCopy {
   copiedSegments = 0;
   keptSegments = 0;
 
-  constructor(from: FoundPlace, to: FoundPlace, follower: LogFollower, meter: Meter) {
+  constructor(from: FoundPlace, to: FoundPlace, follower: LogFollower, ledger: Ledger, meter: Meter) {
     this.#from = from;
     this.#to = to;
     this.#follower = follower;
+    this.#ledger = ledger;
     this.#meter = meter;
   }
 
@@ -319,7 +321,7 @@ class BackupCopy {
       const workerId = kind === "directory" ? decodeName(name) : undefined;
       if (workerId === undefined) continue;
       const { directory, transcript } = workerLayout(layout, workerId);
-      const createdEventId = this.#follower.ledger.worker(workerId as WorkerId)?.createdEventId;
+      const createdEventId = this.#ledger.worker(workerId as WorkerId)?.createdEventId;
       if (createdEventId === undefined) await removeTree(fs, directory);
       else if (!hasHeader(this.#to, transcript, { runtimeId, workerId, createdEventId })) {
         guarded("remove", transcript, () => fs.remove(transcript));

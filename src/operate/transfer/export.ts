@@ -6,8 +6,9 @@
  */
 import { RuntimeError } from "../../core/errors.ts";
 import { parseEvent } from "../../core/events.ts";
-import { type RuntimeId, type WorkerId, workerIdOf } from "../../core/ids.ts";
+import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
+import type { Ledger } from "../../core/ledger.ts";
 import { snapshotTexts } from "../../core/snapshots.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
@@ -19,7 +20,7 @@ import { eventText, idOf } from "../../fs/lines/codec.ts";
 import { segmentSpot } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, transcriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
-import { LogFollower } from "../read/follower.ts";
+import { foldLog, type LogFollower } from "../read/follower.ts";
 import { logLines } from "../read/log_lines.ts";
 import {
   absoluteLocation,
@@ -31,7 +32,6 @@ import {
 } from "../options.ts";
 import { logBytes } from "../sizes.ts";
 import { purgedSince } from "../read/purged_since.ts";
-import type { WorkerName } from "../read/view.ts";
 
 /** Options of {@linkcode exportRuntime}. */
 export interface ExportOptions extends OperationOptions {
@@ -65,15 +65,14 @@ async function* exportFrom(
 ): AsyncGenerator<Uint8Array, void, void> {
   const fs = options.fileSystem ?? new DenoFileSystem();
   const place = findPlace(fs, location);
-  const follower = new LogFollower(place, () => {});
-  await follower.begin();
+  const { follower, ledger } = await foldLog(place);
   if (follower.damage !== undefined) throw follower.damage;
   const { worker } = options;
   const meter = new Meter(options);
   meter.stage("export", logBytes(place, follower.segments), "bytes");
   const lines = worker === undefined
-    ? allLines(place, follower, meter)
-    : workerLines(place, follower, workerIdOf(worker, place.runtimeId), meter);
+    ? allLines(place, follower, ledger, meter)
+    : workerLines(place, follower, ledger, workerIdOf(worker, place.runtimeId), meter);
   yield* encodeStream(lines);
 }
 
@@ -94,13 +93,13 @@ function header(place: FoundPlace, firstEventId: number, lastEventId: number): E
 
 async function* allLines(
   place: FoundPlace,
-  follower: LogFollower,
+  { segments, lastEventId }: LogFollower,
+  ledger: Ledger,
   meter: Meter,
 ): AsyncGenerator<string, void, void> {
-  const { segments, lastEventId } = follower;
   const firstEventId = segments[0] ?? 1;
   yield plainLines(JSON.stringify(header(place, firstEventId, lastEventId)));
-  if (firstEventId > 1) yield* prunedLines(place, follower, firstEventId);
+  if (firstEventId > 1) yield* prunedLines(place, ledger, firstEventId);
   const stretch = { segments, after: firstEventId - 1, through: lastEventId };
   for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
     yield checkedText(place, segments, id, eventText(bytes, start, end));
@@ -110,7 +109,7 @@ async function* allLines(
 /** Lines that replace the pruned events: the state at the last event, independent of the checkpoint it was read from. */
 async function* prunedLines(
   place: FoundPlace,
-  { ledger, lastEventId }: LogFollower,
+  ledger: Ledger,
   firstEventId: number,
 ): AsyncGenerator<string, void, void> {
   const { through, runtimeJson, workers } = snapshotTexts(ledger);
@@ -125,7 +124,7 @@ async function* prunedLines(
     const owner = { runtimeId: place.runtimeId, workerId, createdEventId };
     if (!(yield* oldTranscript(place, owner, firstEventId))) missing.push(owner);
   }
-  const [purged] = await purgedSince(place, lastEventId, missing);
+  const [purged] = await purgedSince(place, through, missing);
   if (purged !== undefined) throw purgedWorker(purged, firstEventId);
 }
 
@@ -160,11 +159,11 @@ function* oldTranscript(
 
 async function* workerLines(
   place: FoundPlace,
-  follower: LogFollower,
+  { segments, lastEventId }: LogFollower,
+  ledger: Ledger,
   workerId: WorkerId,
   meter: Meter,
 ): AsyncGenerator<string, void, void> {
-  const { segments, lastEventId, ledger } = follower;
   const state = ledger.worker(workerId);
   if (state === undefined) {
     const message = `Cannot export worker ${JSON.stringify(workerId)}: there is no such worker`;

@@ -33,7 +33,7 @@ export interface ExpectedTranscript {
 /** The fold of the log. */
 export class Expected {
   /** The state. */
-  ledger: Ledger;
+  readonly ledger: Ledger;
   /** The transcripts. */
   readonly transcripts: Map<WorkerId, ExpectedTranscript> = new Map();
   /** Events of types that this version does not know. */
@@ -52,7 +52,6 @@ export class Expected {
 
   /** Restarts from a checkpoint. */
   restore(checkpoint: Checkpoint): void {
-    this.ledger = new Ledger(this.#runtimeId);
     restoreSnapshot(this.ledger, checkpoint.snapshot);
     this.transcripts.clear();
     for (const { workerId, createdEventId, transcriptBytes, transcriptSynced } of checkpoint.rows) {

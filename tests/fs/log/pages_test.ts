@@ -2,13 +2,14 @@
 // that stay open, over events of several entries, and while the lines of a transcript wait in memory.
 
 import { assert, assertEquals } from "@std/assert";
-import { FsRuntimeStore, openReadOnly } from "../../../fs_store.ts";
+import { FsRuntimeStore } from "../../../fs_store.ts";
 import { type EventPage, Runtime, type TranscriptPage } from "../../../mod.ts";
 import type { AppendResult } from "../../../store.ts";
 import type { PageOptions } from "../../../src/core/reading.ts";
 import { isTransfer, SimulatedDisk } from "../../disk/mod.ts";
 import { acting } from "../place.ts";
 import { HOME } from "../simulated.ts";
+import { openReader } from "../../operate/reader.ts";
 
 const ROUNDS = 4;
 const EVENTS_OF_ROUND = 9;
@@ -80,7 +81,7 @@ async function rolling(disk: SimulatedDisk, isBuffered: boolean): Promise<void> 
     }),
   });
   const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
-  const view = await openReadOnly(place, { fileSystem: disk.attach() });
+  const view = await openReader(place, { fileSystem: disk.attach() });
   for (let round = 0; round < ROUNDS; round++) {
     for (let event = 0; event < EVENTS_OF_ROUND; event++) {
       const count = 1 + (round + event) % 4;

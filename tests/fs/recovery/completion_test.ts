@@ -2,12 +2,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { FsRuntimeStore, openReadOnly } from "../../../fs_store.ts";
+import { FsRuntimeStore } from "../../../fs_store.ts";
 import { backup, verify } from "../../../operate.ts";
 import { Runtime } from "../../../mod.ts";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, refused, speak, type TestPlace } from "../place.ts";
 import { configured, HOME, open } from "../simulated.ts";
+import { openReader } from "../../operate/reader.ts";
 
 const limits = { segmentBytes: 65_536, checkpointBytes: 8_192, transcriptBufferBytes: 4_096 };
 const workerIds = Array.from({ length: 16 }, (_, index) => `worker-${index}`);
@@ -226,13 +227,13 @@ diskTest(
   },
 );
 
-diskTest("openReadOnly(), verify() and backup() find the ends of transcripts in the log", async (place) => {
+diskTest("RuntimeReader, verify() and backup() find the ends of transcripts in the log", async (place) => {
   const { row, synced, path } = await killed(place);
   Deno.truncateSync(path, synced + 5);
   const location = { root: place.root, runtimeId: "local" };
   const report = await verify(location);
   assert(report.findings.every(({ severity }) => severity !== "damaged"), JSON.stringify(report.findings));
-  await using view = await openReadOnly(location);
+  await using view = await openReader(location);
   const { items } = await view.transcript(row.workerId, { limit: 100 });
   assertEquals(items.map(({ content }) => content), Array.from({ length: 20 }, (_, round) => said(round)));
   const to = join(place.root, "copy");

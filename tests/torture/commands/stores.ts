@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { FsRuntimeStore, openReadOnly } from "../../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../../fs_store.ts";
 import { exportRuntime } from "../../../operate.ts";
-import { Runtime } from "../../../mod.ts";
+import { Runtime, RuntimeReader } from "../../../mod.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 
 /** The store that commands read or change. */
@@ -71,8 +71,9 @@ export function filesBelow(disk: SimulatedDisk, directory: string): Map<string, 
 
 /** The workers of a store with all they said, without the numbers of events. */
 export async function workersOf(fileSystem: SimulatedDisk): Promise<unknown> {
-  await using view = await openReadOnly(SOURCE, { fileSystem });
-  if (view.damage !== undefined) throw view.damage;
+  const source = new FsRuntimeSource(SOURCE, { fileSystem });
+  await using view = await RuntimeReader.open({ source });
+  if (source.damage !== undefined) throw source.damage;
   const workers: unknown[] = [];
   for (const { record: { workerId }, status } of view.allWorkers()) {
     const { items } = await view.transcript(workerId, { limit: 1_000 });
@@ -83,7 +84,7 @@ export async function workersOf(fileSystem: SimulatedDisk): Promise<unknown> {
 
 /** The ranges that the log says were lost. */
 export async function salvagedRanges(fileSystem: SimulatedDisk): Promise<unknown[]> {
-  await using view = await openReadOnly(SOURCE, { fileSystem });
+  await using view = await RuntimeReader.open({ source: new FsRuntimeSource(SOURCE, { fileSystem }) });
   const { items } = await view.events({ limit: 1_000 });
   return items.flatMap((event) =>
     event.type === "custom" && Reflect.get(event, "name") === "runtime.salvaged"

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { isRuntimeError } from "../../../mod.ts";
-import { openReadOnly, type ReadOnlyRuntime, type StoreLocation } from "../../../fs_store.ts";
+import { isRuntimeError, RuntimeReader } from "../../../mod.ts";
+import { FsRuntimeSource, type StoreLocation } from "../../../fs_store.ts";
 import { backup, exportRuntime, importRuntime, verify, type VerifyReport } from "../../../operate.ts";
 import type { Random } from "../../disk/mod.ts";
 import { Finding } from "../script/history.ts";
@@ -117,19 +117,20 @@ export class Operator {
   /** Follows the log for a while; ids have no gaps. */
   async #follow(signal: AbortSignal): Promise<void> {
     try {
-      await using reader = await openReadOnly(this.#place);
-      let last = this.#random.chance(0.5) ? reader.lastEventId : Math.max(0, (reader.segments[0] ?? 1) - 1);
+      const source = new FsRuntimeSource(this.#place, { pollMs: 2 });
+      await using reader = await RuntimeReader.open({ source });
+      let last = this.#random.chance(0.5) ? reader.lastEventId : Math.max(0, (source.segments[0] ?? 1) - 1);
       const slowness = this.#random.pick([0, 0.02, 0.2]);
       const ends = AbortSignal.any([signal, AbortSignal.timeout(20 + this.#random.below(400))]);
-      for await (const event of reader.follow({ after: last, pollMs: 2, signal: ends })) {
-        if (event.id !== last + 1) throw new Finding("I3", `follow() gives event ${event.id} after ${last}`);
+      for await (const event of reader.watch({ after: last, signal: ends })) {
+        if (event.id !== last + 1) throw new Finding("I3", `watch() yields event ${event.id} after ${last}`);
         last = event.id;
         if (this.#random.chance(slowness)) await pause(this.#random.below(30));
       }
       await this.#readBeside(reader);
-      const { damage } = reader;
+      const { damage } = source;
       if (damage !== undefined) {
-        throw new Finding("I1", `a follower calls the log damaged: ${damage.message}`);
+        throw new Finding("I1", `a reader calls the log damaged: ${damage.message}`);
       }
     } catch (error) {
       // A pruning passed it, or a worker was purged between two looks.
@@ -139,7 +140,7 @@ export class Operator {
   }
 
   /** The newest page of each transcript, as far as workers are there. */
-  async #readBeside(reader: ReadOnlyRuntime): Promise<void> {
+  async #readBeside(reader: RuntimeReader): Promise<void> {
     await reader.refresh();
     for (const { record: { workerId } } of [...reader.allWorkers()]) {
       const limit = 1 + this.#random.below(20);

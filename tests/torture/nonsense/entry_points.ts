@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { isRuntimeError } from "../../../mod.ts";
-import { openReadOnly, type ReadOnlyRuntime } from "../../../fs_store.ts";
+import { isRuntimeError, RuntimeReader } from "../../../mod.ts";
+import { FsRuntimeSource } from "../../../fs_store.ts";
 import {
   backup,
   exportRuntime,
@@ -15,6 +15,7 @@ import {
   type VerifyReport,
 } from "../../../operate.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
+import { openReader } from "../../operate/reader.ts";
 import { HOME, openOn, ROOT } from "../kit/opened.ts";
 import { readAll } from "../kit/readings.ts";
 import { Finding } from "../script/history.ts";
@@ -80,18 +81,19 @@ export function verified(disk: SimulatedDisk): Promise<Came<VerifyReport>> {
 /** The state as seen by a reader without the lock, as text; `undefined` if there is damage. */
 export function viewed(disk: SimulatedDisk): Promise<Came<string | undefined>> {
   return attempt("view", disk, async (fileSystem) => {
-    await using reader = await openReadOnly(place, { fileSystem });
+    const source = new FsRuntimeSource(place, { fileSystem });
+    await using reader = await RuntimeReader.open({ source });
     const text = stateOf(reader);
     for (const { record: { workerId } } of reader.allWorkers()) {
       for (const limit of [3, 1_000]) await typed("transcript", () => reader.transcript(workerId, { limit }));
     }
-    await typed("events", () => reader.events({ after: reader.segments[0] === 1 ? 0 : undefined, limit: 7 }));
+    await typed("events", () => reader.events({ after: source.segments[0] === 1 ? 0 : undefined, limit: 7 }));
     await typed("events of a worker", () => reader.events({ worker: "alpha", limit: 1_000 }));
-    return reader.damage === undefined ? text : undefined;
+    return source.damage === undefined ? text : undefined;
   });
 }
 
-function stateOf(reader: ReadOnlyRuntime): string {
+function stateOf(reader: RuntimeReader): string {
   const { status, epoch, usage, lastEventId } = reader.overview();
   const rows = [...reader.allWorkers()].map((state) => [
     state.record.workerId,
@@ -139,7 +141,7 @@ export const operations: Readonly<Record<string, (fileSystem: SimulatedDisk) => 
   "repair": (fileSystem) => repair(place, { fileSystem, apply: true }),
   "repair with salvage": (fileSystem) => repair(place, { fileSystem, apply: true, salvage: true }),
   "history": async (fileSystem) => {
-    await using reader = await openReadOnly(place, { fileSystem });
+    await using reader = await openReader(place, { fileSystem });
     const { lastEventId: through } = reader;
     for (const worker of [undefined, "alpha" as never]) {
       const history = await readHistory(place, { through, fileSystem, worker });
@@ -147,10 +149,11 @@ export const operations: Readonly<Record<string, (fileSystem: SimulatedDisk) => 
     }
   },
   "follow": async (fileSystem) => {
-    await using reader = await openReadOnly(place, { fileSystem });
-    const after = (reader.segments[0] ?? 1) - 1;
+    const source = new FsRuntimeSource(place, { fileSystem, pollMs: 1 });
+    await using reader = await RuntimeReader.open({ source });
+    const after = (source.segments[0] ?? 1) - 1;
     if (reader.lastEventId <= after) return;
-    for await (const { id } of reader.follow({ after, pollMs: 1 })) if (id >= reader.lastEventId) break;
+    for await (const { id } of reader.watch({ after })) if (id >= reader.lastEventId) break;
   },
 };
 

@@ -1,0 +1,91 @@
+/**
+ * A reader of a runtime that another process may own.
+ *
+ * @module
+ */
+import { type Diagnostic, DiagnosticLog, type DiagnosticReport } from "./diagnostics.ts";
+import { FollowedSource } from "./followed_source.ts";
+import { Reads } from "./reads.ts";
+import type { RuntimeSource } from "./source.ts";
+
+/** Options of {@linkcode RuntimeReader.open}. */
+export interface RuntimeReaderOptions {
+  /** The runtime. Opened here, once per instance, and closed with the reader or if opening fails. */
+  readonly source: RuntimeSource;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  readonly now?: (() => number) | undefined;
+  /** Receives every diagnostic as it is found. */
+  readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
+}
+
+/**
+ * A runtime to be read only, while another process may own it. Reads return
+ * the state of the last refresh: of opening, of {@linkcode RuntimeReader.refresh},
+ * or of a watch that waits for events. A source of files may include the last
+ * batch a moment before it is durable.
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime, RuntimeReader } from "@yoi/worker-runtime";
+ * import { FsRuntimeSource, FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * await using owner = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
+ * await owner.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ *
+ * const source = new FsRuntimeSource({ root, runtimeId: "local" });
+ * await using reader = await RuntimeReader.open({ source });
+ * assertEquals(reader.overview().workers.running, 1);
+ * ```
+ */
+export class RuntimeReader extends Reads implements AsyncDisposable {
+  readonly #source: FollowedSource;
+  #closing: Promise<void> | undefined;
+
+  private constructor(source: FollowedSource) {
+    super(source);
+    this.#source = source;
+  }
+
+  /**
+   * Opens a runtime to read. Throws the errors of the source, such as
+   * `store_missing` and `store_version`; the source is closed if opening
+   * fails. `TypeError` without a source.
+   */
+  static async open(options: RuntimeReaderOptions): Promise<RuntimeReader> {
+    if (typeof options?.source?.news !== "function") {
+      throw new TypeError("Cannot open reader: options.source must be a source");
+    }
+    const { source, now = Date.now, onDiagnostic } = options;
+    try {
+      const followed = new FollowedSource(source, new DiagnosticLog(now, onDiagnostic));
+      await followed.load();
+      return new RuntimeReader(followed);
+    } catch (error) {
+      // An error of closing would hide this one.
+      await source.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Reads what was added since the last refresh. */
+  async refresh(): Promise<void> {
+    await this.#source.refresh();
+  }
+
+  /** Problems found while reading. Plain JSON. */
+  diagnostics(): DiagnosticReport {
+    return this.#source.diagnostics.report();
+  }
+
+  /** Ends watches, waits for reads in flight and closes the source. Idempotent. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#source.close();
+  }
+
+  /** Closes the reader. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * The read-only source of a runtime on disk: takes no lock and writes
+ * nothing, on a store that may be in use, damaged, or a copy.
+ *
+ * @module
+ */
+import type { Notice } from "../../core/diagnostics.ts";
+import { type FileSpot, isRuntimeError, type RuntimeError } from "../../core/errors.ts";
+import type { RuntimeId, WorkerId } from "../../core/ids.ts";
+import { workerNotFound } from "../../core/rules.ts";
+import type { RuntimeSource, SourceInfo } from "../../core/source.ts";
+import type { WorkerState } from "../../core/state.ts";
+import type { ReadEvents, ReadTranscript, StoredEvents, StoreHost } from "../../core/store.ts";
+import { readConfig } from "../../fs/place/config.ts";
+import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
+import type { FileSystem } from "../../fs/disk/file_system.ts";
+import { LogPages } from "../../fs/log/pages.ts";
+import { cursorExpired, segmentSpot } from "../../fs/log/segments.ts";
+import { LogFollower, type PendingTail, sleep } from "./follower.ts";
+import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../options.ts";
+import { untilSteady } from "../steady.ts";
+import { transcriptTexts } from "./transcripts.ts";
+
+/** Further options of a {@linkcode FsRuntimeSource}. */
+export interface FsSourceEnvironment {
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+  /** Milliseconds between two reads while a watch waits for events. @default {250} */
+  readonly pollMs?: number | undefined;
+}
+
+/** What a source has open once it is loaded. */
+interface OpenedLog {
+  readonly host: StoreHost;
+  readonly follower: LogFollower;
+  readonly pages: LogPages;
+}
+
+/**
+ * A runtime on disk, for a `RuntimeReader`. Takes no lock, needs
+ * `--allow-read` of the store alone, and works while a writer has it open.
+ * Constructed without I/O.
+ *
+ * A damaged log is no error: what precedes the damage can be read, and
+ * {@linkcode FsRuntimeSource.damage} says what is wrong. Loading throws
+ * `store_missing`, `store_version`, `store_permission`, `store_io`.
+ *
+ * @example Usage
+ * ```ts
+ * import { Runtime, RuntimeReader } from "@yoi/worker-runtime";
+ * import { FsRuntimeSource, FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * await using owner = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
+ * await owner.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ *
+ * const source = new FsRuntimeSource({ root, runtimeId: "local" });
+ * await using reader = await RuntimeReader.open({ source });
+ * assertEquals(reader.worker("reviewer").status, "running");
+ * assertEquals(source.damage, undefined);
+ * ```
+ */
+export class FsRuntimeSource implements RuntimeSource {
+  readonly #fs: FileSystem;
+  readonly #location: StoreLocation;
+  readonly #pollMs: number;
+  #found: FoundPlace | undefined;
+  #opened: OpenedLog | undefined;
+  #reading: Promise<void> | undefined;
+
+  /** The runtime at a location; a relative path is resolved immediately. */
+  constructor(location: StoreLocation, { fileSystem, pollMs = 250 }: FsSourceEnvironment = {}) {
+    this.#fs = fileSystem ?? new DenoFileSystem();
+    this.#location = absoluteLocation(location);
+    this.#pollMs = pollMs;
+  }
+
+  /** The runtime's id. Of a directory it is read from there. Throws `store_missing`. */
+  get runtimeId(): RuntimeId {
+    return this.#place.runtimeId;
+  }
+
+  /** The directory of the runtime. */
+  get directory(): string {
+    return this.#place.layout.directory;
+  }
+
+  /** The last event that the checkpoint in use covers; 0 without one. */
+  get checkpointThrough(): number {
+    return this.#log.follower.base.through;
+  }
+
+  /** The end of the log that was not read: a write in progress, or the remains of one. */
+  get pending(): PendingTail {
+    return this.#log.follower.pending;
+  }
+
+  /** Why the log cannot be read further; `undefined` for an intact log. */
+  get damage(): RuntimeError | undefined {
+    return this.#log.follower.damage;
+  }
+
+  /** First event ids of the segments of the log, in order. */
+  get segments(): readonly number[] {
+    return this.#log.follower.segments;
+  }
+
+  /** Reads the newest usable checkpoint and the log after it. */
+  async load(host: StoreHost): Promise<SourceInfo> {
+    const { fs, layout, runtimeId } = this.#place;
+    const displayName = this.#readName(host);
+    const follower = new LogFollower(this.#place, host);
+    this.#opened = { host, follower, pages: new LogPages(fs, layout, runtimeId) };
+    await follower.begin();
+    return { displayName };
+  }
+
+  /** A page of events. */
+  async readEvents(read: ReadEvents): Promise<StoredEvents> {
+    return await untilSteady(() => this.#page(read), async () => {
+      await this.#advance();
+      const [oldest = 1] = this.segments;
+      if (read.keep === "first" && read.from < oldest) throw cursorExpired(read.from - 1, oldest);
+    });
+  }
+
+  /** A page of a transcript, from its file, or from the log if the file is damaged. */
+  async readTranscript(read: ReadTranscript): Promise<readonly string[]> {
+    const state = this.#worker(read.workerId);
+    try {
+      const { texts, notices } = await untilSteady(
+        () => this.#transcriptTexts(state, read),
+        () => this.#assertSameLife(state),
+      );
+      if (notices.length === 0) return texts;
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    }
+    // Damage, or the worker was purged since the last refresh.
+    await this.#assertSameLife(state);
+    const { texts, notices } = await this.#transcriptTexts(state, read);
+    for (const notice of notices) this.#log.host.notice(notice);
+    return texts;
+  }
+
+  /** Reads the log until there are events after `after`. */
+  async news(after: number, signal: AbortSignal): Promise<number> {
+    const { follower } = this.#log;
+    do {
+      await this.#advance();
+      if (follower.lastEventId > after) break;
+      await sleep(this.#pollMs, signal);
+    } while (!signal.aborted);
+    return follower.lastEventId;
+  }
+
+  /** The segment of an event. */
+  spotOf(eventId: number): FileSpot {
+    return segmentSpot(this.#place.layout, this.#opened?.follower.segments ?? [], eventId);
+  }
+
+  /** Closes its files. */
+  async close(): Promise<void> {
+    await this.#reading?.catch(() => {});
+    this.#opened?.pages.close();
+  }
+
+  get #place(): FoundPlace {
+    return this.#found ??= findPlace(this.#fs, this.#location);
+  }
+
+  get #log(): OpenedLog {
+    if (this.#opened === undefined) throw new TypeError("Cannot use source: it must be loaded first");
+    return this.#opened;
+  }
+
+  #readName(host: StoreHost): string | undefined {
+    const { fs, layout } = this.#place;
+    try {
+      return readConfig(fs, layout.config).displayName;
+    } catch (error) {
+      if (!isRuntimeError(error)) throw error;
+      const { message } = error;
+      host.notice({ code: "foreign_entry", severity: "warning", message, file: "config.jsonc" });
+      return undefined;
+    }
+  }
+
+  /** Reads what was added to the log. Concurrent calls share one reading. */
+  async #advance(): Promise<void> {
+    const { follower, pages } = this.#log;
+    const [oldest] = follower.segments;
+    await (this.#reading ??= follower.advance().finally(() => this.#reading = undefined));
+    // Open files would keep the disk space of pruned segments in use.
+    if (follower.segments[0] !== oldest) pages.close();
+  }
+
+  #page(read: ReadEvents): StoredEvents {
+    const { follower: { lastEventId, position, segments }, pages } = this.#log;
+    const log = {
+      segments: segments.filter((segment) => segment <= (position?.segment ?? 1)),
+      lastEventId,
+      offset: position?.offset ?? 0,
+    };
+    return pages.read(log, read);
+  }
+
+  async #transcriptTexts(
+    { record: { workerId }, createdEventId, transcriptLength: length }: WorkerState,
+    read: ReadTranscript,
+  ): Promise<{ readonly texts: readonly string[]; readonly notices: readonly Notice[] }> {
+    const owner = { runtimeId: this.runtimeId, workerId, createdEventId };
+    const notices: Notice[] = [];
+    const query = { owner, length, read };
+    const notice = (found: Notice) => notices.push(found);
+    const texts = await transcriptTexts(this.#place, this.#log.follower, query, notice);
+    return { texts, notices };
+  }
+
+  #worker(workerId: WorkerId): WorkerState {
+    const state = this.#log.host.view.worker(workerId);
+    if (state === undefined) throw workerNotFound(workerId);
+    return state;
+  }
+
+  /** Reads the log on. Throws `worker_not_found` if the worker was purged. */
+  async #assertSameLife({ record: { workerId }, createdEventId }: WorkerState): Promise<void> {
+    await this.#advance();
+    if (this.#worker(workerId).createdEventId !== createdEventId) throw workerNotFound(workerId);
+  }
+}
