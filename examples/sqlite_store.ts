@@ -3,18 +3,21 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { limits, parseRuntimeId, RuntimeError, type RuntimeId } from "@yoi/worker-runtime";
-import type {
-  AppendBatch,
-  AppendResult,
-  EventRecord,
-  PrunedEvents,
-  ReadEvents,
-  ReadTranscript,
-  RuntimeStore,
-  Snapshot,
-  StoredEvents,
-  StoreHost,
-  StoreInfo,
+import {
+  type AppendBatch,
+  type AppendResult,
+  type EventRecord,
+  fencedAppend,
+  type PrunedEvents,
+  type ReadEvents,
+  type ReadRange,
+  type ReadTranscript,
+  type RuntimeStore,
+  scanEvents,
+  type Snapshot,
+  type StoredEvents,
+  type StoreHost,
+  type StoreInfo,
 } from "@yoi/worker-runtime/store";
 
 // An event whose `firstSeq` is not null is a line of its worker's transcript.
@@ -26,7 +29,6 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, json TEXT NOT NULL, workerId TEXT, firstSeq INTEGER, lastSeq INTEGER
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS workers ON events (workerId, id);
   CREATE INDEX IF NOT EXISTS transcripts ON events (workerId, firstSeq) WHERE firstSeq IS NOT NULL;
   CREATE TABLE IF NOT EXISTS snapshot (
     one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER, runtimeJson TEXT, workers TEXT
@@ -69,11 +71,7 @@ export class SqliteRuntimeStore implements RuntimeStore {
 
   append({ expectedLastEventId: expected, events }: AppendBatch): Promise<AppendResult> {
     return this.#attempt("append", () => {
-      const actual = this.#lastEventId;
-      if (expected !== actual) {
-        const message = `Cannot append events after ${expected}: the last one is ${actual}`;
-        this.#fence ??= new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
-      }
+      if (expected !== this.#lastEventId) this.#fence ??= fencedAppend(expected, this.#lastEventId);
       if (this.#fence !== undefined) throw this.#fence;
       this.#inOneTransaction(() => events.forEach((event) => this.#insert(event)));
       this.#lastEventId += events.length;
@@ -81,32 +79,23 @@ export class SqliteRuntimeStore implements RuntimeStore {
     });
   }
 
-  readEvents({ from, to, keep, workerId, limit = -1 }: ReadEvents): Promise<StoredEvents> {
+  readEvents(read: ReadEvents): Promise<StoredEvents> {
     return this.#attempt("read", () => {
-      const [order, farthest] = keep === "first" ? ["ASC", Math.min(to, this.#lastEventId)] : ["DESC", from];
-      const [filter, ...filtered] = workerId === undefined ? [""] : ["AND workerId = ?4", workerId];
-      const rows = this.#db.prepare(
-        `SELECT id, json FROM events WHERE id BETWEEN ?1 AND ?2 ${filter} ORDER BY id ${order} LIMIT ?3`,
-      ).iterate(from, to, limit, ...filtered);
-      const { texts, lastId, isCut } = page(rows, keep);
-      const isWhole = !isCut && texts.length !== limit;
-      return { events: texts, scanned: isWhole ? farthest : lastId, firstEventId: 1 };
+      const range = { ...read, to: Math.min(read.to, this.#lastEventId) };
+      const texts = ({ from, to, keep }: ReadRange) =>
+        this.#page("id BETWEEN ? AND ? ORDER BY id", keep, from, to);
+      return { ...scanEvents(range, texts), firstEventId: 1 };
     });
   }
 
   readTranscript({ workerId, from, to, keep }: ReadTranscript): Promise<readonly string[]> {
-    return this.#attempt("read", () => {
-      const rows = this.#db.prepare(
-        `SELECT id, json FROM events WHERE workerId = ? AND firstSeq <= ? AND lastSeq >= ?
-         ORDER BY firstSeq ${keep === "first" ? "ASC" : "DESC"}`,
-      ).iterate(workerId, to, from);
-      return page(rows, keep).texts;
-    });
+    const where = "workerId = ? AND firstSeq <= ? AND lastSeq >= ? ORDER BY firstSeq";
+    return this.#attempt("read", () => this.#page(where, keep, workerId, to, from));
   }
 
-  saveSnapshot({ through, runtimeJson, workers }: Snapshot): Promise<void> {
-    return this.#attempt("save snapshot", () => {
-      const parts = JSON.stringify(Array.from(workers, ({ json }) => json));
+  async saveSnapshot({ through, runtimeJson, workers }: Snapshot): Promise<void> {
+    const parts = JSON.stringify(await Array.fromAsync(workers, ({ json }) => json));
+    await this.#attempt("save snapshot", () => {
       this.#db.prepare("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?)").run(
         through,
         runtimeJson,
@@ -160,9 +149,24 @@ export class SqliteRuntimeStore implements RuntimeStore {
     }
   }
 
-  #insert({ id, json, workerId, effect, seq, count }: EventRecord): void {
-    const [firstSeq, lastSeq] = effect === "transcript" ? [seq, seq + count - 1] : [null, null];
-    if (effect === "purged") {
+  /** The texts of a page, oldest first: as many as fit it, from the end that is kept. */
+  #page(where: string, keep: ReadRange["keep"], ...values: (string | number)[]): string[] {
+    const order = keep === "first" ? "ASC" : "DESC";
+    const rows = this.#db.prepare(`SELECT json FROM events WHERE ${where} ${order}`).iterate(...values);
+    const texts: string[] = [];
+    let bytes = 0;
+    for (const { json } of rows) {
+      const text = String(json);
+      bytes += new TextEncoder().encode(text).length;
+      if (texts.length > 0 && bytes > limits.pageBytesMax) break;
+      texts.push(text);
+    }
+    return keep === "first" ? texts : texts.reverse();
+  }
+
+  #insert({ id, json, workerId, purges, seq, count = 0 }: EventRecord): void {
+    const [firstSeq, lastSeq] = seq === undefined ? [null, null] : [seq, seq + count - 1];
+    if (purges) {
       this.#db.prepare("UPDATE events SET firstSeq = NULL WHERE workerId = ?").run(workerId ?? null);
     }
     const insert = this.#db.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?)");
@@ -197,22 +201,4 @@ export class SqliteRuntimeStore implements RuntimeStore {
       }
     });
   }
-}
-
-/** The texts of a page, oldest first: as many as fit it, and the last id that was taken. */
-function page(
-  rows: Iterable<Record<string, unknown>>,
-  keep: "first" | "last",
-): { readonly texts: string[]; readonly lastId: number; readonly isCut: boolean } {
-  const texts: string[] = [];
-  let [bytes, lastId, isCut] = [0, 0, false];
-  for (const { id, json } of rows) {
-    const text = String(json);
-    bytes += new TextEncoder().encode(text).length;
-    isCut = texts.length > 0 && bytes > limits.pageBytesMax;
-    if (isCut) break;
-    texts.push(text);
-    lastId = Number(id);
-  }
-  return { texts: keep === "first" ? texts : texts.reverse(), lastId, isCut };
 }

@@ -6,8 +6,8 @@
  */
 import { deepEqual, equal, ok } from "./assert.ts";
 import type { Ledger } from "../src/core/ledger.ts";
-import { takeSnapshot } from "../src/core/snapshots.ts";
-import type { LoadedSnapshot, Snapshot } from "../src/core/store.ts";
+import { snapshotTexts, takeSnapshot } from "../src/core/snapshots.ts";
+import type { LoadedSnapshot, Snapshot, SnapshotPart } from "../src/core/store.ts";
 import type { Register } from "./place.ts";
 import { created, custom, said, Seam } from "./seam.ts";
 
@@ -74,7 +74,7 @@ export function seamSnapshotTests(test: Register): void {
     const seam = await Seam.start(place, "a", "日本語", "b");
     await seam.append(said("a", "one"));
     const saved = takeSnapshot(seam.ledger);
-    const parts = [...takeSnapshot(seam.ledger).workers];
+    const parts = [...snapshotTexts(seam.ledger).workers];
     await seam.store.saveSnapshot(saved);
     await seam.store.close();
     const next = new Seam(place.store());
@@ -93,10 +93,8 @@ export function seamSnapshotTests(test: Register): void {
   });
 }
 
-function* failing(
-  parts: Snapshot["workers"],
-): Generator<Snapshot["workers"] extends Iterable<infer P> ? P : never> {
-  for (const part of parts) {
+async function* failing(parts: Snapshot["workers"]): AsyncGenerator<SnapshotPart> {
+  for await (const part of parts) {
     yield part;
     throw new Error("no further");
   }

@@ -196,32 +196,48 @@ export type RuntimeEventType = RuntimeEvent["type"];
 /** What folding needs of an event: all but the entries, which it only counts. */
 export type EventHead = Exclude<RuntimeEvent, TranscriptAppended> | Omit<TranscriptAppended, "entries">;
 
-/** An event as a store keeps it: its text, and what a store needs to know without reading the text. */
+/**
+ * An event for a store: its text, and its meaning for what a store keeps
+ * besides the log, so that no store parses it. Every member but `id` and
+ * `json` may be absent; a store ignores those that it does not know.
+ */
 export interface EventRecord {
   /** The event's id. */
   readonly id: number;
-  /** The worker that it creates, adds a transcript entry to, or purges; of no meaning when `effect` is `none`. */
-  readonly workerId: WorkerId | undefined;
-  /** What it means for what a store keeps beside the log. */
-  readonly effect: "none" | "created" | "transcript" | "purged";
-  /** Sequence of its first transcript entry; 0 when it adds none. */
-  readonly seq: number;
-  /** Number of its transcript entries; 0 when it adds none. */
-  readonly count: number;
   /** The whole event as one JSON object, `id` first, without line breaks. */
   readonly json: string;
+  /** The worker concerned. */
+  readonly workerId?: WorkerId | undefined;
+  /** It creates the worker. */
+  readonly creates?: true | undefined;
+  /** It purges the worker: whatever is kept of it besides the log is deleted. */
+  readonly purges?: true | undefined;
+  /** Sequence of its first transcript entry, if it adds any. */
+  readonly seq?: number | undefined;
+  /** Number of its transcript entries, if it adds any. */
+  readonly count?: number | undefined;
 }
 
 /** A record. Made by a constructor: see the queue of the group commit. */
 class EncodedEvent implements EventRecord {
   constructor(
     readonly id: number,
-    readonly workerId: WorkerId | undefined,
-    readonly effect: EventRecord["effect"],
-    readonly seq: number,
-    readonly count: number,
     readonly json: string,
+    readonly workerId: WorkerId | undefined,
+    readonly creates: true | undefined,
+    readonly purges: true | undefined,
+    readonly seq: number | undefined,
+    readonly count: number | undefined,
   ) {}
+}
+
+/** The record of an event whose text is known. */
+export function recordOf(head: EventHead, json: string): EventRecord {
+  const { id, type } = head;
+  const workerId = "workerId" in head ? head.workerId : undefined;
+  const [seq, count] = isTranscriptEvent(head) ? [head.seq, head.count] : [];
+  const [creates, purges] = [type === "worker.created" || undefined, type === "worker.purged" || undefined];
+  return new EncodedEvent(id, json, workerId, creates, purges, seq, count);
 }
 
 /** Whether this version knows the type of an event. */
@@ -234,24 +250,14 @@ export const ENTRIES = ',"entries":';
 
 /** The record of an event; `entriesJson` is the text of the entries of a transcript event. */
 export function encodeEvent(head: EventHead, entriesJson: string): EventRecord {
-  const { id } = head;
-  if (!isTranscriptEvent(head)) {
-    const effect = head.type === "worker.created"
-      ? "created"
-      : head.type === "worker.purged"
-      ? "purged"
-      : "none";
-    const workerId = "workerId" in head ? head.workerId : undefined;
-    return new EncodedEvent(id, workerId, effect, 0, 0, plainLines(JSON.stringify(head)));
-  }
-  const { workerId, seq, count } = head;
-  return new EncodedEvent(id, workerId, "transcript", seq, count, transcriptText(head, entriesJson));
+  const json = isTranscriptEvent(head) ? transcriptText(head, entriesJson) : plainLines(JSON.stringify(head));
+  return recordOf(head, json);
 }
 
 /**
- * By hand: this is the line that a busy runtime writes all day. Same members,
- * same order, as JSON.stringify. Every piece is checked for line separators
- * by itself, since a look at the whole would copy it once more.
+ * The most frequent event is written by hand: same members, same order, as
+ * JSON.stringify. Each piece is checked for line separators by itself, since
+ * checking the whole text would copy it once more.
  */
 function transcriptText(head: Omit<TranscriptAppended, "entries">, entriesJson: string): string {
   let json = leadText(head);

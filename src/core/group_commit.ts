@@ -19,33 +19,32 @@ import type { AppendResult, RuntimeStore } from "./store.ts";
 import { byteLength, fitsBytes } from "./text.ts";
 import { afterThisTurn } from "./turn.ts";
 
-/** What a command led to. */
+/** Result of a command. */
 export interface Outcome extends Omit<KeyEntry, "key" | "request"> {
-  /** Whether an earlier command with the same key did it. */
+  /** True if an earlier command with the same key had this result. */
   readonly duplicate: boolean;
 }
 
 /**
- * A command in the queue, and how it ends.
+ * A command in the queue, and its result.
  *
- * What lives while commands wait is made by constructors, here and wherever
- * `made by a constructor` is said. V8 keeps count of what survives, by the
- * object literal that made it, and after one long queue (a thousand workers
- * created at once) it would put all that a literal makes among its old
- * objects, dead or not, and each of them keeps alive what it points to: the
- * pauses of the garbage collector grow from 1 to 8 ms, for good. Objects made
- * by constructors are not counted.
+ * Objects that live while commands wait are made by constructors, here and
+ * wherever a comment says so. V8 counts surviving objects by the literal that
+ * made them, and after one long queue (a thousand workers created at once) it
+ * allocates all objects of that literal in the old generation, where dead ones
+ * keep alive what they point to: pauses of the garbage collector grow from 1
+ * to 8 ms, permanently. Objects made by constructors are not counted.
  */
 class QueuedCommand {
   /** Stops listening to the caller's signal. */
   unlisten = nothing;
   gone = false;
-  /** What it leads to, once its batch is durable. */
+  /** Its result once its batch is durable. */
   outcome: Outcome | undefined = undefined;
-  /** Why it was refused. */
+  /** The error that rejects it. */
   refusal: unknown = undefined;
 
-  /** A command that brings about so many UTF-16 units of JSON. */
+  /** A command with about so many UTF-16 units of JSON. */
   constructor(
     readonly command: Command,
     readonly units: number,
@@ -54,7 +53,7 @@ class QueuedCommand {
   ) {}
 }
 
-/** What a command led to just now. Made by a constructor. */
+/** Result of a command that was not repeated. Made by a constructor. */
 class NewOutcome implements Outcome {
   readonly eventId: number;
   readonly at: string;
@@ -73,7 +72,7 @@ class NewOutcome implements Outcome {
   }
 }
 
-/** What the committer tells its runtime. */
+/** Receives the results of commits. */
 export interface CommitListener {
   /** Events became durable and the ledger holds them. */
   committed(heads: readonly EventHead[], result: AppendResult): void;
@@ -81,7 +80,7 @@ export interface CommitListener {
   failed(error: unknown): void;
 }
 
-/** What an event adds to the JSON that a command brings: its head, about. */
+/** Approximate units of JSON that an event adds to those of its command. */
 const HEAD_UNITS = 256;
 
 /** Decides commands in order and commits them in groups. */
@@ -95,7 +94,7 @@ export class Committer {
   #draining: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
 
-  /** A committer with nothing to do. */
+  /** Creates a committer with an empty queue. */
   constructor(ledger: Ledger, store: RuntimeStore, now: () => number, listener: CommitListener) {
     this.#ledger = ledger;
     this.#store = store;
@@ -155,7 +154,7 @@ export class Committer {
       return limitExceeded("take command", "waiting commands", limits.queueCommandsMax, commands);
     }
     const total = this.#queueUnits + units;
-    // One command alone always fits: what it brings was checked already.
+    // One command alone always fits: its size was checked already.
     if (total <= limits.queueUnitsMax || commands === 1) return undefined;
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
   }
@@ -200,7 +199,7 @@ export class Committer {
       await this.#commitAll(taken);
       for (const waiting of taken) settle(waiting);
     } catch (error) {
-      // Also those that were refused: what they were refused for did not happen.
+      // Also those that were rejected: the commands before them did not happen.
       for (const { reject } of taken) reject(error);
       this.#listener.failed(error);
     }
@@ -216,7 +215,7 @@ export class Committer {
     if (records.length > 0) await this.#append(draft, heads, records);
   }
 
-  /** Decides one command into the draft, and notes how it ends once the batch is durable. */
+  /** Decides one command into the draft, and records its result for when the batch is durable. */
   #decide(
     draft: Draft,
     waiting: QueuedCommand,
@@ -265,7 +264,7 @@ function settle({ outcome, refusal, resolve, reject }: QueuedCommand): void {
   else resolve(outcome);
 }
 
-/** Errors after which a store takes nothing more. */
+/** Errors after which a store accepts nothing more. */
 const FINAL = { store_poisoned: true, store_vanished: true, store_fenced: true } as const;
 
 /** Returns whether an error is final: the store accepts nothing more until it is reopened. */

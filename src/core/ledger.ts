@@ -1,7 +1,7 @@
 /**
- * The ledger is the durable state in memory; a draft is what a batch of
- * commands would make of it. A draft whose batch became durable is adopted,
- * any other is dropped: nobody ever reads what is not durable.
+ * The ledger is the durable state in memory; a draft is the state after a
+ * batch of commands. A draft is adopted once its batch is durable, and dropped
+ * otherwise: only durable state is ever read.
  *
  * @module
  */
@@ -21,7 +21,11 @@ export class Ledger implements StateView {
   readonly #order: WorkerId[] = [];
   readonly #createdEventIds: number[] = [];
   readonly #keys = new Map<string | undefined, KeyTable>();
-  readonly #put: PutWorker = (workerId, state) => this.#setWorker(workerId, state);
+  #changed = new Set<WorkerId>();
+  readonly #put: PutWorker = (workerId, state) => {
+    this.#changed.add(workerId);
+    this.#setWorker(workerId, state);
+  };
 
   /** The state before the first event. */
   constructor(runtimeId: RuntimeId) {
@@ -93,13 +97,25 @@ export class Ledger implements StateView {
     this.#addKey(ENDED, endedEntryOf(event));
   }
 
-  /** Takes over what a durable batch made. */
-  adopt(runtime: RuntimeState, workers: ReadonlyMap<WorkerId, WorkerState | null>): void {
-    this.#runtime = runtime;
-    for (const [workerId, state] of workers) this.#setWorker(workerId, state ?? undefined);
+  /** Returns the workers created, changed or purged since the last call, or since a snapshot was restored. */
+  takeChanged(): ReadonlySet<WorkerId> {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
   }
 
-  /** Remembers a key whose event is durable. */
+  /** Adds changed workers: those of a snapshot that was not saved. */
+  addChanged(workerIds: Iterable<WorkerId>): void {
+    for (const workerId of workerIds) this.#changed.add(workerId);
+  }
+
+  /** Adopts the state after a durable batch. */
+  adopt(runtime: RuntimeState, workers: ReadonlyMap<WorkerId, WorkerState | null>): void {
+    this.#runtime = runtime;
+    for (const [workerId, state] of workers) this.#put(workerId, state ?? undefined);
+  }
+
+  /** Adds a key whose event is durable. */
   adoptKey(scope: string | undefined, entry: KeyEntry): void {
     this.#addKey(scope, entry);
   }
@@ -139,7 +155,7 @@ export class Ledger implements StateView {
   }
 }
 
-/** What a batch of commands would make of the ledger. */
+/** The ledger after a batch of commands that is not durable yet. */
 export class Draft implements DecisionView {
   readonly #ledger: Ledger;
   /** The workers that it changes; null for one that it removes. */
@@ -188,7 +204,7 @@ export class Draft implements DecisionView {
     }
   }
 
-  /** What a key led to, in the ledger or in this batch. */
+  /** The entry of a key, in the ledger or in this batch. */
   keyEntry(scope: string | undefined, key: string): KeyEntry | undefined {
     return this.#keys.get(scope)?.get(key) ?? this.#ledgerKeys(scope)?.get(key);
   }

@@ -1,7 +1,6 @@
 /**
- * What an opening adds to the log: the first event of a new runtime, the new
- * epoch, and an end for every run that the last process left open. A restored
- * worker never pretends to be live.
+ * Events that an opening adds to the log: the first event of a new runtime,
+ * the new epoch, and an end for every run that the last process left open.
  *
  * @module
  */
@@ -35,13 +34,13 @@ export function opening(
   return bodies.map((body, index) => ({ id: lastEventId + 1 + index, at, ...body }) as EventHead);
 }
 
-/** What to tell of a run that an opening just ended. */
+/** Diagnostic about a run that an opening has ended. */
 export function interruption({ id, workerId, runId }: WorkerRunEnded): Notice {
   const message = `Run ${runId} of ${JSON.stringify(workerId)} was open when the last process ended`;
   return { code: "run_interrupted", severity: "info", message, workerId, eventIds: [id, id] };
 }
 
-/** What to tell of events that a newer version wrote. */
+/** Diagnostic about events that a newer version wrote. */
 export function unknownEvents(count: number): Notice {
   const message = `The log holds ${count} events of types that this version does not know; they are kept`;
   return { code: "unknown_event", severity: "warning", message };

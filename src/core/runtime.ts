@@ -305,7 +305,7 @@ export class Runtime implements AsyncDisposable {
       if (head.type === "worker.usage_recorded") this.#reportUsage(head.usage.model, head.workerId);
     }
     this.#news.wake();
-    if (result.snapshotDue && this.#failure === undefined) this.#saveSnapshot();
+    if (result.snapshotDue && this.#failure === undefined) this.#saveSnapshotLater();
   }
 
   /** Reports an error that a caller received, or that would otherwise be lost. */
@@ -355,10 +355,20 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Saves a snapshot concurrently with commits, one at a time. A failure is reported; the next attempt comes later. */
-  #saveSnapshot(): Promise<void> {
-    return this.#saving ??= this.#store.saveSnapshot(takeSnapshot(this.#ledger))
+  #saveSnapshotLater(): Promise<void> {
+    return this.#saving ??= this.#saveSnapshot()
       .catch((error) => this.#failed(error, "checkpoint_failed"))
       .finally(() => this.#saving = undefined);
+  }
+
+  async #saveSnapshot(): Promise<void> {
+    const snapshot = takeSnapshot(this.#ledger);
+    try {
+      await this.#store.saveSnapshot(snapshot);
+    } catch (error) {
+      this.#ledger.addChanged(snapshot.changed);
+      throw error;
+    }
   }
 
   async #close(): Promise<void> {
@@ -389,7 +399,7 @@ export class Runtime implements AsyncDisposable {
       { id: view.runtime.lastEventId + 1, at, type: "runtime.closed" },
     ]);
     await this.#saving;
-    if (this.#failure === undefined) await this.#store.saveSnapshot(takeSnapshot(this.#ledger));
+    if (this.#failure === undefined) await this.#saveSnapshot();
   }
 
   #workerHost(): WorkerHost {

@@ -20,8 +20,24 @@ type KeyRow = readonly [string, string, number, string, number, number, string];
 /** The keys of a worker at one moment. */
 type KeySnapshot = ReadonlyMap<string, KeyEntry>;
 
-/** The durable state of this moment; workers are written out as they are asked for. */
+/** The durable state of one moment. */
+export interface SnapshotTexts extends Omit<Snapshot, "workers" | "changed"> {
+  /** The parts of all workers, made as they are asked for. */
+  readonly workers: Iterable<SnapshotPart>;
+}
+
+/** The snapshot of this moment to save. The ledger starts to collect the next changed workers. */
 export function takeSnapshot(ledger: Ledger): Snapshot {
+  const texts = snapshotTexts(ledger);
+  return { ...texts, workers: asynchronous(texts.workers), changed: ledger.takeChanged() };
+}
+
+async function* asynchronous<Item>(items: Iterable<Item>): AsyncGenerator<Item> {
+  yield* items;
+}
+
+/** The state of this moment as texts. */
+export function snapshotTexts(ledger: Ledger): SnapshotTexts {
   const { runtime } = ledger;
   const states = [...ledger.workers()];
   const keys = keyRows(ledger.keys(undefined)?.snapshot());

@@ -50,7 +50,7 @@ export interface StoreHost {
   lost(error: RuntimeError): void;
 }
 
-/** What a store knows once it is open. */
+/** Facts known once a store is open. */
 export interface StoreInfo {
   /** Name of the runtime for people, if the operator gave one. */
   readonly displayName?: string | undefined;
@@ -84,14 +84,16 @@ export interface LoadedSnapshot {
   readonly workers: Iterable<string>;
 }
 
-/** A snapshot to save. What it holds was true at one moment and does not change while it is written. */
+/** A snapshot to save: the state of one moment, which does not change while it is written. */
 export interface Snapshot {
   /** The last event that it covers. */
   readonly through: number;
   /** The runtime's part: one JSON object without line breaks. */
   readonly runtimeJson: string;
-  /** A part for each worker. Texts are made as they are asked for; may be iterated once, in slices. */
-  readonly workers: Iterable<SnapshotPart>;
+  /** The parts of all workers, in the order of their creation, made as they are asked for. Iterated once. */
+  readonly workers: AsyncIterable<SnapshotPart>;
+  /** Workers created, changed or purged since the last snapshot that was saved. */
+  readonly changed: ReadonlySet<WorkerId>;
 }
 
 /** One worker's part of a snapshot. */
@@ -192,13 +194,13 @@ export interface RuntimeStore {
   admits?(workerId: WorkerId): void;
   /**
    * Makes a batch durable; resolves when it is, as far as `supports` says.
-   * An event whose `effect` is `purged` gives up what is kept of its worker
-   * beside the log; the id may come again in the same batch.
+   * An event that purges deletes what is kept of its worker besides the log;
+   * the same batch may create a worker with this id again.
    * Never called again before it settled. After a rejection nothing of the
-   * batch is there, unless the code is `store_poisoned` or `store_vanished`:
-   * then it is not known. A batch that does not follow the last event is
-   * `store_fenced`: another writer appended. After these three codes the store
-   * takes nothing more, and every later append is refused with the same error.
+   * batch was appended, unless the code is `store_poisoned` or
+   * `store_vanished`: then it is not known. A batch that does not follow the
+   * last event is `store_fenced`: another writer appended. These three codes
+   * are final: every later append is rejected with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
   /** A page of events. Throws `cursor_expired` if `keep` is "first" and `from` precedes the oldest event kept. */

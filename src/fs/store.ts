@@ -1,9 +1,12 @@
 /**
- * The file system store.
+ * The file system store: appends to the log, and keeps transcripts,
+ * projections and checkpoints up to date with it.
  *
  * @module
  */
-import { type FileSpot, storeClosed } from "../core/errors.ts";
+import type { Notice } from "../core/diagnostics.ts";
+import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
+import type { EventRecord } from "../core/events.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type {
   AppendBatch,
@@ -19,18 +22,39 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
+import { checkpointRows } from "./checkpoint/checkpoint.ts";
+import { Checkpoints } from "./checkpoint/checkpoints.ts";
+import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
+import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
+import { guardedAsync, storeFault } from "./disk/faults.ts";
 import type { FileSystem } from "./disk/file_system.ts";
+import { retryOnEmfile } from "./disk/handle_room.ts";
+import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
-import { listSegments, segmentSpot } from "./log/segments.ts";
-import { OpenStore } from "./open_store.ts";
+import type { PlacedLine } from "./lines/waiting_lines.ts";
+import { type DurableLog, LogPages } from "./log/pages.ts";
+import { prunable, removeSegments } from "./log/pruning.ts";
+import { listSegments, type LogPosition, segmentSpot } from "./log/segments.ts";
+import type { LogWriter } from "./log/writer.ts";
 import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
+import type { StoreConfig } from "./place/config.ts";
+import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
-import { openPlace } from "./place/place.ts";
+import { type OpenedPlace, openPlace } from "./place/place.ts";
+import { Quarantine } from "./quarantine.ts";
+import { recoverStore } from "./recovery/open.ts";
+import type { TranscriptLength } from "./transcripts/length.ts";
+import { Transcripts } from "./transcripts/transcripts.ts";
+import { checkPathLengths } from "./workers/directory.ts";
+import { Projections } from "./workers/projections.ts";
+import { PurgedWorkers } from "./workers/purging.ts";
 
 export type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 
 const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
+/** How many times the buffer for transcripts may be exceeded before appends wait for it. */
+const PRESSING = 4;
 
 /**
  * A {@linkcode RuntimeStore} in a directory. Requires `--allow-read` and
@@ -45,19 +69,40 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly directory: string;
   readonly #root: string;
   readonly #create: boolean;
-  readonly #fs: FileSystem;
+  readonly #disk: FileSystem;
   readonly #now: () => number;
   readonly #layout: RuntimeLayout;
   #acquiring: Promise<StoreInfo> | undefined;
-  #opened: OpenStore | undefined;
   #closing: Promise<void> | undefined;
+  /** Absent until the store is locked; so are the parts that follow. */
+  #place: OpenedPlace | undefined;
+  #host!: StoreHost;
+  #fs!: FileSystem;
+  #config!: StoreConfig;
+  #pages!: LogPages;
+  #transcripts!: Transcripts;
+  #projections!: Projections;
+  #purged!: PurgedWorkers;
+  #checkpoints!: Checkpoints;
+  #schedule!: CheckpointSchedule;
+  #timer!: IdleTimer;
+  /** Absent until the log is recovered. */
+  #writer: LogWriter | undefined;
+  /** Serializes checkpoints and prunings: each changes the state that the other plans with. */
+  readonly #checkpointing = new OneAtATime();
+  /** The last event whose effects on transcripts are applied. */
+  #appliedEventId = 0;
+  #flushing: Promise<void> | undefined;
+  #relieving: Promise<void> | undefined;
+  /** True if names in the directory of workers were not synced. */
+  #namesUnsynced = false;
 
   /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for an invalid id or root. */
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     this.#root = absolutePath(options.root);
     this.#create = options.create ?? true;
-    this.#fs = environment.fileSystem ?? new DenoFileSystem();
+    this.#disk = environment.fileSystem ?? new DenoFileSystem();
     this.#now = environment.now ?? Date.now;
     this.#layout = runtimeLayout(this.#root, this.runtimeId);
     this.directory = this.#layout.directory;
@@ -74,83 +119,308 @@ export class FsRuntimeStore implements RuntimeStore {
   async acquire(host: StoreHost): Promise<StoreInfo> {
     if (this.#closing !== undefined) throw storeClosed(this.runtimeId);
     if (this.#acquiring !== undefined) throw new TypeError("Cannot open store: it was opened before");
-    return await (this.#acquiring = this.#acquire(host));
+    return await (this.#acquiring = this.#acquire(host).catch((error) => {
+      this.#release();
+      throw error;
+    }));
   }
 
-  /** Throws `invalid_request` if the paths of the worker's files would be too long for the file system. */
+  /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
-    this.#store.admits(workerId);
+    this.#assertOpen();
+    checkPathLengths(this.#fs, this.#layout, workerId);
   }
 
   /** Appends a batch to the log; resolves when it is durable. */
   async append(batch: AppendBatch): Promise<AppendResult> {
-    return await this.#store.append(batch);
+    const writer = this.#assertOpen();
+    if (batch.expectedLastEventId !== writer.lastEventId) {
+      writer.fail(fencedAppend(batch.expectedLastEventId, writer.lastEventId));
+    }
+    const lines = await writer.append(batch.events);
+    for (let index = 0; index < batch.events.length; index++) {
+      this.#applyRecord(batch.events[index], lines[index]);
+    }
+    await this.#keepTranscriptsBounded();
+    this.#projections.touch(batch.touched, writer.lastEventId);
+    this.#timer.touch();
+    return { snapshotDue: this.#schedule.isDue(this.#appliedEventId) };
   }
 
   /** A page of events. */
   async readEvents(read: ReadEvents): Promise<StoredEvents> {
-    return await this.#store.readEvents(read);
+    return await Promise.resolve(this.#pages.read(this.#durableLog(), read));
   }
 
   /** The events that hold a page of a transcript. */
   async readTranscript(read: ReadTranscript): Promise<readonly string[]> {
-    return await this.#store.readTranscript(read);
+    this.#assertOpen();
+    return await this.#transcripts.read(read);
   }
 
   /** The segment that holds an event. */
   spotOf(eventId: number): FileSpot {
-    const segments = this.#opened?.segments ?? listSegments(this.#fs, this.#layout).firstEventIds;
+    const segments = this.#writer?.segments ?? listSegments(this.#disk, this.#layout).firstEventIds;
     return segmentSpot(this.#layout, segments, eventId);
   }
 
-  /** Writes a checkpoint. */
+  /** Writes a checkpoint. One that is due syncs some of the transcripts, in turn; one for its own sake syncs all. */
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    await this.#store.saveSnapshot(snapshot);
+    const writer = this.#assertOpen();
+    if (snapshot.through !== writer.lastEventId) {
+      throw new TypeError(
+        `Cannot save snapshot: it is of event ${snapshot.through}, not ${writer.lastEventId}`,
+      );
+    }
+    // A consistent view of this moment, taken before the first await.
+    const { position } = writer;
+    const turn = this.#schedule.isDue(this.#appliedEventId) ? this.#schedule.nextTurn() : undefined;
+    const lengths = this.#transcripts.lengths();
+    const saved = this.#schedule.start();
+    const work = () => this.#saveCheckpoint(snapshot, position, lengths, turn);
+    saved(snapshot.through, await this.#checkpointing.run(work));
+  }
+
+  /**
+   * Writes a checkpoint and returns its size. A worker whose files cannot be
+   * written does not prevent it: the log has the lines.
+   */
+  async #saveCheckpoint(
+    snapshot: Snapshot,
+    position: LogPosition,
+    lengthsThen: ReadonlyMap<string, TranscriptLength>,
+    turn: number | undefined,
+  ): Promise<number> {
+    const writer = this.#assertOpen();
+    await writer.syncNow();
+    this.#removeLeftovers();
+    await this.#syncTranscripts(turn);
+    // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
+    const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
+    const { through, runtimeJson } = snapshot;
+    const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
+    return await this.#checkpoints.save({
+      runtimeId: this.runtimeId,
+      through,
+      position,
+      runtimeJson,
+      // Covered purges are not replayed again.
+      purgedLeft: this.#purged.left().filter(([, purgedEventId]) => purgedEventId <= through),
+      rows,
+    });
   }
 
   /** Deletes whole segments that neither checkpoint needs. */
-  async prune(prune: PruneEvents): Promise<PrunedEvents> {
-    return await this.#store.prune(prune);
+  async prune({ through, dryRun }: PruneEvents): Promise<PrunedEvents> {
+    const writer = this.#assertOpen();
+    const unneeded = () => Math.min(through, this.#checkpoints.lastUnneeded());
+    const plan = (bound: number) =>
+      prunable(this.#fs, this.#layout, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
+    if (dryRun) return plan(unneeded()).pruned;
+    return await this.#checkpointing.run(async () => {
+      // Events that become removable during the sync of transcripts are kept: the sync may have missed their lines.
+      const bound = unneeded();
+      if (plan(bound).gone.length === 0) return plan(bound).pruned;
+      // Transcripts must do without these events from now on: they have to be right, and to last.
+      await this.#transcripts.verifyAll();
+      await this.#syncTranscripts();
+      const { gone, pruned } = plan(bound);
+      writer.forget(new Set(gone));
+      this.#pages.close();
+      await removeSegments(this.#fs, this.#layout, gone);
+      return pruned;
+    });
   }
 
-  /** Writes transcripts and projections. */
+  /**
+   * Writes transcripts and projections, one flush at a time. Also resolves if
+   * files of individual workers could not be written: a diagnostic `projection_failed`
+   * names each, its events are safe in the log, and the next flush tries again.
+   */
   async flush(): Promise<void> {
-    await this.#store.flush();
+    this.#assertOpen();
+    await this.#flush();
   }
 
   /** Writes what is not written yet, and releases the lock. Idempotent. */
   close(): Promise<void> {
-    return this.#closing ??= this.#opened?.close() ?? this.#closeUnopened();
+    return this.#closing ??= this.#close();
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    this.#removeLeftovers();
+    const flushing = this.#transcripts.flushAll().then(() => this.#projections.flush());
+    this.#flushing = flushing;
+    await flushing.finally(() => this.#flushing = undefined);
   }
 
   async #acquire(host: StoreHost): Promise<StoreInfo> {
     const { runtimeId } = this;
-    const [fs, layout] = [this.#fs, this.#layout];
+    const layout = this.#layout;
     const options = { root: this.#root, runtimeId, create: this.#create, owner: newOwner(this.#now) };
-    const store = new OpenStore(layout, runtimeId, await openPlace(fs, layout, options), host);
-    try {
-      const info = await store.recover();
-      this.#opened = store;
-      return info;
-    } catch (error) {
-      // An error of closing would hide this one.
-      await store.close().catch(() => {});
-      throw error;
-    }
+    const place = this.#place = await openPlace(this.#disk, layout, options);
+    const fs = this.#fs = retryOnEmfile(place.fs, () => this.#transcripts.makeRoom());
+    const { displayName, limits } = this.#config = place.config;
+    const notice = (found: Notice) => host.notice(found);
+    const kept = new Quarantine(fs, layout, limits, notice);
+    const quarantine = async (path: string) => void await kept.keep(path);
+    place.guard.onLost = (error) => this.#lost(error);
+    this.#host = host;
+    this.#pages = new LogPages(fs, layout, runtimeId);
+    this.#schedule = new CheckpointSchedule(limits);
+    this.#checkpoints = new Checkpoints(fs, layout, runtimeId, notice);
+    this.#purged = new PurgedWorkers(fs, layout, notice);
+    const projected = { view: host.view, displayName, notice, quarantine };
+    this.#projections = new Projections(fs, layout, runtimeId, projected);
+    this.#transcripts = new Transcripts(fs, layout, runtimeId, {
+      notice,
+      quarantine,
+      log: () => this.#durableLog(),
+    });
+    this.#timer = new IdleTimer(() => this.#flushQuietly());
+    for (const found of place.notices) notice(found);
+    const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
+      fs,
+      layout,
+      runtimeId,
+      place,
+      host,
+      checkpoints: this.#checkpoints,
+      transcripts: this.#transcripts,
+      purged: this.#purged,
+      quarantine: kept,
+      purge: (workerId, id) => this.#removeWorker(workerId, id),
+      flushIfFull: () => this.#keepReplayBounded(),
+      lost: (error) => this.#lost(error),
+    });
+    if (end.lastEventId === 0) this.#projections.begin();
+    this.#appliedEventId = end.lastEventId;
+    this.#writer = writer;
+    this.#schedule.begin(start.through, end.bytesRead, checkpointBytes);
+    this.#timer.touch();
+    return { displayName, unrecorded };
   }
 
-  async #closeUnopened(): Promise<void> {
+  async #close(): Promise<void> {
     await this.#acquiring?.catch(() => {});
-    await this.#opened?.close();
+    if (this.#writer === undefined) return;
+    this.#timer.stop();
+    try {
+      if (!this.#isLost) await this.#flush();
+    } catch (error) {
+      this.#flushFailed(error);
+    } finally {
+      await this.#flushing?.catch(() => {});
+      await this.#relieving?.catch(() => {});
+      // Nothing may be removed or renamed after the lock is released.
+      await this.#checkpointing.idle();
+      this.#release();
+    }
   }
 
-  get #store(): OpenStore {
-    if (this.#opened === undefined) {
-      throw this.#closing === undefined
-        ? new TypeError("Cannot use store: it is not open")
-        : storeClosed(this.runtimeId);
+  /** Closes all files, and releases the lock. */
+  #release(): void {
+    if (this.#place === undefined) return;
+    this.#transcripts.close();
+    this.#pages.close();
+    this.#writer?.finish();
+    this.#place.guard.release();
+    this.#place.lock.release();
+  }
+
+  /** Bounds the transcript lines in memory during the replay, which writes them as late as possible. */
+  async #keepReplayBounded(): Promise<void> {
+    const { transcriptBufferBytes } = this.#config.limits;
+    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#transcripts.flushAll();
+  }
+
+  #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
+    if (record === undefined || line === undefined) return;
+    const { id, workerId, creates, purges, count } = record;
+    this.#appliedEventId = id;
+    this.#schedule.add(line.end - line.start);
+    if (workerId === undefined) return;
+    if (creates) this.#transcripts.create(workerId, id);
+    if (count !== undefined) this.#transcripts.add(workerId, line, count);
+    if (purges) {
+      this.#transcripts.forget(workerId);
+      this.#removeWorker(workerId, id);
     }
-    this.#opened.assertOpen();
-    return this.#opened;
+  }
+
+  #removeWorker(workerId: WorkerId, purgedEventId: number): void {
+    this.#projections.forget(workerId, purgedEventId);
+    this.#namesUnsynced = true;
+    this.#purged.remove(workerId, purgedEventId);
+  }
+
+  /** Retries the removal of purged workers' files, unless a new worker has the id. */
+  #removeLeftovers(): void {
+    for (const [workerId, purgedEventId] of this.#purged.left()) {
+      if (this.#transcripts.has(workerId)) this.#purged.forget(workerId);
+      else this.#removeWorker(workerId, purgedEventId);
+    }
+  }
+
+  /** The log through the last event whose effects on transcripts are applied. */
+  #durableLog(): DurableLog {
+    return this.#assertOpen().through(this.#appliedEventId);
+  }
+
+  /**
+   * Bounds the transcript lines in memory: past the bound they are written
+   * concurrently with appends; far past it, appends wait.
+   */
+  async #keepTranscriptsBounded(): Promise<void> {
+    const { pendingBytes } = this.#transcripts;
+    const { transcriptBufferBytes } = this.#config.limits;
+    if (pendingBytes <= transcriptBufferBytes) return;
+    const relieving = this.#relieving ??= this.#transcripts.flushAll().finally(() =>
+      this.#relieving = undefined
+    );
+    if (pendingBytes > PRESSING * transcriptBufferBytes) await relieving;
+  }
+
+  async #syncTranscripts(turn?: number): Promise<void> {
+    if (await this.#transcripts.syncAll(turn)) this.#namesUnsynced = true;
+    if (!this.#namesUnsynced) return;
+    const { workers } = this.#layout;
+    this.#namesUnsynced = false;
+    await guardedAsync("sync", workers, () => this.#fs.syncDirectory(workers)).catch((error) => {
+      this.#namesUnsynced = true;
+      throw error;
+    });
+  }
+
+  #flushQuietly(): void {
+    if (this.#closing !== undefined || this.#isLost || this.#projections.idle) return;
+    this.#flush().catch((error) => this.#flushFailed(error));
+  }
+
+  #flushFailed(error: unknown): void {
+    // A lost place has been reported already.
+    if (isVanished(error)) return;
+    const { message } = storeFault(error, "flush", this.#layout.directory);
+    this.#host.notice({ code: "projection_failed", severity: "warning", message });
+  }
+
+  /** True if nothing more may be written. */
+  get #isLost(): boolean {
+    return this.#writer?.failure !== undefined || this.#place?.guard.failure !== undefined;
+  }
+
+  #lost(error: RuntimeError): void {
+    this.#timer.stop();
+    this.#host.lost(error);
+  }
+
+  /** Returns the writer. Throws unless the store is open. */
+  #assertOpen(): LogWriter {
+    const failure = this.#place?.guard.failure;
+    if (failure !== undefined) throw failure;
+    if (this.#closing !== undefined) throw storeClosed(this.runtimeId);
+    if (this.#writer === undefined) throw new TypeError("Cannot use store: it is not open");
+    return this.#writer;
   }
 }

@@ -15,7 +15,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 interface Block {
   readonly bytes: Uint8Array;
-  /** Where each of its texts ends, past its newline. */
+  /** End offset of each text, after its newline. */
   readonly ends: number[];
 }
 
@@ -61,7 +61,7 @@ export class EventTexts {
   }
 }
 
-/** Encodes `count` texts, each with a newline, behind those of a block; `false` when they do not fit. */
+/** Appends `count` texts, each with a newline, to a block; returns `false` if they do not fit. */
 function encode(text: string, count: number, { bytes, ends }: Block): boolean {
   const start = ends.at(-1) ?? 0;
   const { read, written } = encoder.encodeInto(text, bytes.subarray(start));

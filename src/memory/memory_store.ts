@@ -1,7 +1,6 @@
 /**
- * The memory store: the seam, kept in memory. It needs no permission and
- * forgets everything with the process, unless its storage is handed to
- * another store of the same process.
+ * The memory store. It requires no permission, and keeps its content as long
+ * as its storage is referenced.
  *
  * @module
  */
@@ -33,23 +32,23 @@ import { EventTexts } from "./event_texts.ts";
 export interface MemoryStoreOptions {
   /** The runtime to keep: 1 to 80 bytes of UTF-8. */
   readonly runtimeId: string;
-  /** Where to keep it, to have it again after closing. @default new storage */
+  /** Storage that outlives the store. @default new storage */
   readonly storage?: MemoryStorage | undefined;
 }
 
-/** What memory stores keep; outlives them. */
+/** Content of memory stores; outlives them. */
 export class MemoryStorage {
   /** Runtimes by id. For {@linkcode MemoryRuntimeStore}. */
   readonly runtimes: Map<RuntimeId, MemoryRuntime> = new Map();
 }
 
-/** What a memory store keeps of one runtime. */
+/** Content of one runtime. */
 export interface MemoryRuntime {
   /** The texts of all events; the event with id 1 first. */
   readonly events: EventTexts;
   /** By worker, in order: event id and last sequence of each event that adds to its transcript. */
   readonly transcripts: Map<WorkerId, { readonly eventIds: number[]; readonly lastSeqs: number[] }>;
-  /** Whether a store has it open. */
+  /** True while a store has it open. */
   open: boolean;
 }
 
@@ -126,12 +125,12 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return this.#attempt(() => undefined);
   }
 
-  /** Gives up nothing: without snapshots every event is needed. */
+  /** Deletes nothing: without snapshots every event is needed. */
   prune(_prune: PruneEvents): Promise<PrunedEvents> {
     return this.#attempt(() => ({ firstEventId: 1, events: 0, bytes: 0 }));
   }
 
-  /** Nothing is ever written behind. */
+  /** Does nothing: nothing is buffered. */
   flush(): Promise<void> {
     return this.#attempt(() => undefined);
   }
@@ -143,10 +142,11 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return Promise.resolve();
   }
 
-  #keep({ id, workerId, effect, seq, count }: EventRecord): void {
+  #keep({ id, workerId, purges, seq, count = 0 }: EventRecord): void {
     const { transcripts } = this.#kept;
-    if (workerId === undefined || effect === "none") return;
-    if (effect !== "transcript") return void transcripts.delete(workerId);
+    if (workerId === undefined) return;
+    if (purges) transcripts.delete(workerId);
+    if (seq === undefined) return;
     let transcript = transcripts.get(workerId);
     if (transcript === undefined) transcripts.set(workerId, transcript = { eventIds: [], lastSeqs: [] });
     transcript.eventIds.push(id);

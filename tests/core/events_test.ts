@@ -51,22 +51,21 @@ for (const [index, event] of numbered(plain).entries()) {
     assertFalse(isTranscriptEvent(event));
     assertEquals(parseEvent(record.json), event);
     assertEquals(parseEventHead(record.json), event);
-    assertEquals([record.id, record.seq, record.count], [event.id, 0, 0]);
+    assertEquals([record.id, record.seq, record.count], [event.id, undefined, undefined]);
     assertFalse(/[\n\r\u2028\u2029]/.test(record.json));
   });
 }
 
-Deno.test("encodeEvent() tells what an event means for a store", () => {
-  const effects = numbered(plain).map((event) => encodeEvent(event, "")).filter(({ effect }) =>
-    effect !== "none"
-  );
-  assertEquals(effects.map(({ effect, workerId }) => [effect, workerId as string]), [
-    ["created", "a"],
-    ["created", "b"],
-    ["purged", "a"],
+Deno.test("encodeEvent() returns what an event means for a store", () => {
+  const records = numbered(plain).map((event) => encodeEvent(event, ""));
+  const relevant = records.filter(({ creates, purges }) => creates || purges);
+  assertEquals(relevant.map(({ workerId, creates, purges }) => [workerId as string, creates, purges]), [
+    ["a", true, undefined],
+    ["b", true, undefined],
+    ["a", undefined, true],
   ]);
-  const { workerId, effect, seq, count } = encodeEvent(transcriptHead(), "[{}]");
-  assertEquals([workerId as string, effect, seq, count], ["a", "transcript", 3, 1]);
+  const { workerId, creates, purges, seq, count } = encodeEvent(transcriptHead(), "[{}]");
+  assertEquals([workerId as string, creates, purges, seq, count], ["a", undefined, undefined, 3, 1]);
 });
 
 Deno.test("encodeEvent() of a transcript event by hand is what JSON.stringify gives", () => {

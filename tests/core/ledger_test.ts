@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ENDED, endedKey } from "../../src/core/keys.ts";
 import { Draft, Ledger } from "../../src/core/ledger.ts";
-import { restoreSnapshot, takeSnapshot } from "../../src/core/snapshots.ts";
+import { restoreSnapshot, snapshotTexts } from "../../src/core/snapshots.ts";
 import { a, b, born, created, type Event, ledgerOf, numbered, runtimeId, said } from "./given.ts";
 import { parseWorkerId } from "../../src/core/ids.ts";
 
@@ -105,7 +105,7 @@ Deno.test("Draft and ledger keep the keys of commands that ended a worker, also 
   assertEquals(ids(new Draft(live)), [5, 6, undefined]);
   assertEquals(ids(new Draft(ledgerOf(...born, ...ending))), [5, 6, undefined]);
   // Through a snapshot, and only what it covers.
-  const snapshot = takeSnapshot(live);
+  const snapshot = snapshotTexts(live);
   draftOf(live, keyed({ type: "worker.stopped", workerId: b }, "late")).adopt();
   const again = new Ledger(runtimeId);
   restoreSnapshot(again, { ...snapshot, workers: Array.from(snapshot.workers, ({ json }) => json) });
@@ -125,7 +125,7 @@ Deno.test("replay() folds texts up to the first that does not follow, and counts
 
 Deno.test("restoreSnapshot() replaces all state that a ledger had", () => {
   const ledger = ledgerOf(...born, { ...created(parseWorkerId("c")), key: "k", request: "f" } as Event);
-  const { through, runtimeJson, workers } = takeSnapshot(ledgerOf(...born, stopped, purged, created(a)));
+  const { through, runtimeJson, workers } = snapshotTexts(ledgerOf(...born, stopped, purged, created(a)));
   const snapshot = { through, runtimeJson, workers: [...workers].map(({ json }) => json) };
   restoreSnapshot(ledger, snapshot);
   assertEquals(dump(ledger), dump(ledgerOf(...born, stopped, purged, created(a))));

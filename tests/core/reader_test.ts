@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { RuntimeErrorCode } from "../../src/core/errors.ts";
 import type { EventHead, RuntimeEvent } from "../../src/core/events.ts";
 import { RuntimeReader } from "../../src/core/reader.ts";
-import { takeSnapshot } from "../../src/core/snapshots.ts";
+import { snapshotTexts } from "../../src/core/snapshots.ts";
 import { type Diagnostic, RuntimeError } from "../../mod.ts";
 import { a, AT, b, born, created, type Event, ledgerOf, numbered } from "./given.ts";
 import { ScriptedSource } from "./scripted_source.ts";
@@ -196,7 +196,7 @@ Deno.test("RuntimeReader goes on with a later snapshot; what it had not yielded 
     created(a),
   ];
   const ledger = ledgerOf(...born, ...later);
-  const { through, runtimeJson, workers } = takeSnapshot(ledger);
+  const { through, runtimeJson, workers } = snapshotTexts(ledger);
   source.prune({ through, runtimeJson, workers: [...workers].map(({ json }) => json) });
   await rejects("cursor_expired", () => waiting);
   assertEquals(reader.lastEventId, 7);

@@ -3,8 +3,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../src/core/errors.ts";
 import { Ledger } from "../../src/core/ledger.ts";
-import { restoreSnapshot, takeSnapshot } from "../../src/core/snapshots.ts";
-import type { LoadedSnapshot, Snapshot } from "../../src/core/store.ts";
+import {
+  restoreSnapshot,
+  type SnapshotTexts,
+  snapshotTexts,
+  takeSnapshot,
+} from "../../src/core/snapshots.ts";
+import type { LoadedSnapshot } from "../../src/core/store.ts";
 import { noUsage } from "../../src/core/usage.ts";
 import { a, b, born, created, type Event, ledgerOf, numbered, runtimeId, said } from "./given.ts";
 
@@ -20,7 +25,7 @@ const history: readonly Event[] = [
   { type: "worker.stopped", workerId: b, reason: "done" },
 ];
 
-function written(snapshot: Snapshot): LoadedSnapshot {
+function written(snapshot: SnapshotTexts): LoadedSnapshot {
   const { through, runtimeJson } = snapshot;
   return { through, runtimeJson, workers: [...snapshot.workers].map(({ json }) => json) };
 }
@@ -39,7 +44,7 @@ function dump(ledger: Ledger): unknown {
 
 Deno.test("restoreSnapshot() gives the state that was taken", () => {
   const ledger = ledgerOf(...history);
-  const snapshot = written(takeSnapshot(ledger));
+  const snapshot = written(snapshotTexts(ledger));
   const again = restored(snapshot);
   assertEquals(dump(again), dump(ledger));
   assert(!/[\n\r\u2028]/.test(snapshot.runtimeJson + [...snapshot.workers].join("")));
@@ -47,15 +52,15 @@ Deno.test("restoreSnapshot() gives the state that was taken", () => {
 
 for (let through = 2; through < history.length; through++) {
   Deno.test(`restoreSnapshot() through event ${through} and the rest of the log give the whole state`, () => {
-    const snapshot = written(takeSnapshot(ledgerOf(...history.slice(0, through))));
+    const snapshot = written(snapshotTexts(ledgerOf(...history.slice(0, through))));
     assertEquals(dump(restored(snapshot, ...history.slice(through))), dump(ledgerOf(...history)));
   });
 }
 
-Deno.test("takeSnapshot() holds the moment when it was taken, however late it is written", () => {
+Deno.test("snapshotTexts() holds the moment when it was taken, however late it is written", () => {
   const ledger = ledgerOf(...history.slice(0, 6));
-  const moment = written(takeSnapshot(ledger));
-  const late = takeSnapshot(ledger);
+  const moment = written(snapshotTexts(ledger));
+  const late = snapshotTexts(ledger);
   const later = [
     keyed(said(a, 4), "a2"),
     keyed({ type: "custom", name: "n", data: 1 }, "r2"),
@@ -67,9 +72,9 @@ Deno.test("takeSnapshot() holds the moment when it was taken, however late it is
   assertEquals(dump(restored(moment, ...later)), dump(ledger));
 });
 
-Deno.test("takeSnapshot() of a worker purged since, and made anew, is right with the log behind it", () => {
+Deno.test("snapshotTexts() of a worker purged since, and made anew, is right with the log behind it", () => {
   const ledger = ledgerOf(...history);
-  const snapshot = takeSnapshot(ledger);
+  const snapshot = snapshotTexts(ledger);
   const later: Event[] = [
     { type: "worker.purged", workerId: b },
     created(b),
@@ -79,23 +84,45 @@ Deno.test("takeSnapshot() of a worker purged since, and made anew, is right with
   assertEquals(dump(restored(written(snapshot), ...later)), dump(ledger));
 });
 
-Deno.test("takeSnapshot() holds the keys of a worker that is purged before they are written", () => {
+Deno.test("snapshotTexts() holds the keys of a worker that is purged before they are written", () => {
   const ledger = ledgerOf(...history);
-  const moment = written(takeSnapshot(ledger));
-  const late = takeSnapshot(ledger);
+  const moment = written(snapshotTexts(ledger));
+  const late = snapshotTexts(ledger);
   const later: Event[] = [{ type: "worker.cancelled", workerId: a }, { type: "worker.purged", workerId: a }];
   for (const event of numbered(later, history.length + 1)) ledger.apply(event);
   assertEquals(written(late), moment);
 });
 
-Deno.test("takeSnapshot() makes the parts one at a time", () => {
-  const parts = takeSnapshot(ledgerOf(...history)).workers[Symbol.iterator]();
+Deno.test("snapshotTexts() makes the parts one at a time", () => {
+  const parts = snapshotTexts(ledgerOf(...history)).workers[Symbol.iterator]();
   assertEquals(parts.next().value?.workerId, a);
   assertEquals(parts.next().value?.workerId, b);
   assertEquals(parts.next().done, true);
 });
 
-const good = written(takeSnapshot(ledgerOf(...history)));
+Deno.test("takeSnapshot() names the workers that changed since the last one, and has the parts of all", async () => {
+  const ledger = ledgerOf(...history);
+  const first = takeSnapshot(ledger);
+  assertEquals([...first.changed].sort(), [a, b]);
+  const parts = await Array.fromAsync(first.workers, ({ json }) => json);
+  const moment = written(snapshotTexts(ledger));
+  assertEquals(parts, [...moment.workers]);
+  assertEquals(takeSnapshot(ledger).changed.size, 0);
+  const [stated, purge] = numbered([
+    { type: "worker.state_updated", workerId: a, patch: { x: 1 } },
+    { type: "worker.purged", workerId: b },
+  ], history.length + 1);
+  if (stated !== undefined) ledger.apply(stated);
+  const second = takeSnapshot(ledger);
+  assertEquals([...second.changed], [a]);
+  if (purge !== undefined) ledger.apply(purge);
+  ledger.addChanged(second.changed);
+  assertEquals([...takeSnapshot(ledger).changed].sort(), [a, b]);
+  const again = restored(moment);
+  assertEquals(again.takeChanged().size, 0);
+});
+
+const good = written(snapshotTexts(ledgerOf(...history)));
 /** The good snapshot with a change in the part of each worker that has the text. */
 function changed(from: string, to: string): LoadedSnapshot {
   const workers = [...good.workers].map((text) => text.replace(from, to));

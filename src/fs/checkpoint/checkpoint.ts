@@ -41,19 +41,19 @@ export interface CheckpointContent {
   readonly runtimeId: string;
   /** The last event that it covers. */
   readonly through: number;
-  /** Where that event is. */
+  /** Position of that event. */
   readonly position: LogPosition;
   /** The runtime's own snapshot, as text. */
   readonly runtimeJson: string;
   /** Purged workers whose files could not be removed yet, and the events that purged them. */
   readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
   /** The workers, made as they are asked for. */
-  readonly rows: Iterable<CheckpointRow>;
+  readonly rows: Iterable<CheckpointRow> | AsyncIterable<CheckpointRow>;
 }
 
 /** A checkpoint as it was read. */
 export interface Checkpoint {
-  /** Where its last event is. */
+  /** Position of its last event. */
   readonly position: LogPosition;
   /** For the runtime. */
   readonly snapshot: CheckedSnapshot;
@@ -80,13 +80,13 @@ export async function writeCheckpoint(
   return await writeNew(fs, path, sealInSlices(texts(content)), { durable: true });
 }
 
-function* texts(content: CheckpointContent): Generator<string> {
+async function* texts(content: CheckpointContent): AsyncGenerator<string> {
   const { runtimeId, through, position, runtimeJson, purgedLeft = [] } = content;
   const left = purgedLeft.length === 0 ? {} : { purgedLeft };
   const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
   yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
-  for (const { snapshot, ...row } of content.rows) {
+  for await (const { snapshot, ...row } of content.rows) {
     yield `${comma}${JSON.stringify(row).slice(0, -1)},"snapshot":${snapshot}}`;
     comma = ",\n";
   }
@@ -94,11 +94,11 @@ function* texts(content: CheckpointContent): Generator<string> {
 }
 
 /** Rows for the workers of a snapshot, with the lengths of their transcripts. */
-export function* checkpointRows(
-  snapshot: Snapshot,
+export async function* checkpointRows(
+  snapshot: Pick<Snapshot, "workers">,
   lengths: ReadonlyMap<string, TranscriptLength>,
-): Generator<CheckpointRow> {
-  for (const { workerId, json } of snapshot.workers) {
+): AsyncGenerator<CheckpointRow> {
+  for await (const { workerId, json } of snapshot.workers) {
     const length = lengths.get(workerId);
     if (length === undefined) {
       throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
@@ -183,7 +183,7 @@ const rowShape = object(
   { transcriptBytes: integer(0), transcriptSynced: object({ bytes: integer(0), entries: integer(0) }) },
 );
 
-/** A row: its own members are parsed here, the snapshot behind them is left to the runtime. */
+/** Parses the own members of a row; the snapshot that follows is left to the runtime. */
 function parseRow(line: string, name: string): CheckpointRow {
   const text = line.endsWith(",") ? line.slice(0, -1) : line;
   const at = text.indexOf(SNAPSHOT);

@@ -22,7 +22,7 @@ export class Checkpoints {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #notice: (notice: Notice) => void;
-  /** Whether the current file is good: a bad one must not take the place of the one before. */
+  /** True if the current file is good: a bad one must not replace the previous one. */
   #currentIsGood = false;
 
   /** The checkpoints in the directory of a runtime. */

@@ -44,11 +44,13 @@ export function sealHead({ format, runtimeId }: Seal, body: object): string {
  * the event loop is not blocked. `texts` are the pieces of a JSON object
  * without its closing brace.
  */
-export async function* sealInSlices(texts: Iterable<string>): AsyncGenerator<Uint8Array> {
+export async function* sealInSlices(
+  texts: Iterable<string> | AsyncIterable<string>,
+): AsyncGenerator<Uint8Array> {
   const slices = new Slices();
   let crc = 0;
   let text = "";
-  for (const piece of texts) {
+  for await (const piece of texts) {
     text += piece;
     await slices.pause();
     if (text.length < CHUNK_UNITS) continue;

@@ -38,23 +38,23 @@ export interface OpenedPlace {
   readonly fs: FileSystem;
   /** The operator's config. */
   readonly config: StoreConfig;
-  /** What was noticed. */
+  /** Diagnostics of the opening. */
   readonly notices: readonly Notice[];
-  /** Whether answers waited for the device, now and when the store was open before. */
+  /** True if commits waited for the device, now and when the store was open before. */
   readonly wasSynced: boolean;
-  /** Notes the config for the next opening, once nothing depends any more on what it was before. */
+  /** Records the config for the next opening, once nothing depends on the previous one. */
   rememberConfig(): Promise<void>;
 }
 
-/** What opening needs to know. */
+/** Options of {@linkcode openPlace}. */
 export interface PlaceOptions {
   /** Root directory. */
   readonly root: string;
   /** The runtime. */
   readonly runtimeId: string;
-  /** Whether to create what is not there. */
+  /** Creates missing directories and files. */
   readonly create: boolean;
-  /** Who opens. */
+  /** The process that opens. */
   readonly owner: Owner;
 }
 
@@ -108,7 +108,7 @@ async function openGuarded(
   return { lock, guard, fs, config, notices, wasSynced: isSynced, rememberConfig: () => rememberConfig() };
 }
 
-/** Makes the directories down to the runtime's, or says that there is no store. */
+/** Makes the directories down to the runtime's. Throws `store_missing` without `create`. */
 async function ensureDirectories(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -169,7 +169,7 @@ async function createStore(
   });
 }
 
-/** Whether the directory holds anything that an unfinished creation cannot have left. */
+/** Returns true if the directory has anything that an unfinished creation cannot have left. */
 function hasContent(fs: FileSystem, layout: RuntimeLayout, runtimeId: string): boolean {
   return guarded("look into", layout.directory, () => {
     if (fs.stat(layout.checkpoint) !== undefined || fs.stat(layout.previousCheckpoint) !== undefined) {
@@ -184,9 +184,8 @@ function hasContent(fs: FileSystem, layout: RuntimeLayout, runtimeId: string): b
 }
 
 /**
- * What this opening found may be in the page cache only, if the process that
- * wrote it was killed before it synced: it must last before anything does
- * that builds on it.
+ * Syncs what this opening found: it may be in the page cache only, if the
+ * process that wrote it was killed, and later writes depend on it.
  */
 async function syncDirectories(fs: FileSystem, layout: RuntimeLayout, root: string): Promise<void> {
   await guardedAsync("sync", layout.directory, async () => {

@@ -7,10 +7,12 @@ import type { Notice } from "../../core/diagnostics.ts";
 import type { RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { StoreHost, UnrecordedEvent } from "../../core/store.ts";
+import { Slices } from "../../core/turn.ts";
 import type { Checkpoints } from "../checkpoint/checkpoints.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import type { RuntimeLayout } from "../layout.ts";
-import { ReplayedEffects } from "./effects.ts";
+import { LineBuffer } from "../lines/buffer.ts";
+import { ReplayedEffects, replayLine } from "./effects.ts";
 import { listSegments, sweepStrays } from "../log/segments.ts";
 import { LogWriter } from "../log/writer.ts";
 import type { OpenedPlace } from "../place/place.ts";
@@ -18,11 +20,13 @@ import type { Quarantine } from "../quarantine.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
 import type { PurgedWorkers } from "../workers/purging.ts";
 import { completeTranscripts } from "./completion.ts";
-import type { LogEnd, LogStart } from "./recover.ts";
-import { replayLog } from "./replay.ts";
+import { type LogEnd, type LogStart, readLog } from "./recover.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
 import { mendTail, uncleanOpening } from "./tail.ts";
 import { TranscriptWitness } from "./witness.ts";
+
+/** Events pushed at a time. */
+const REPLAY_EVENTS = 1_024;
 
 /** The parts of a store that are recovered, and their place. */
 export interface Recovery {
@@ -59,8 +63,8 @@ export interface Recovered {
 }
 
 /**
- * Pushes the checkpoint and the later events to the host, and repairs what a
- * crash left behind. Nothing is repaired before the log is judged, and nothing
+ * Pushes the checkpoint and the later events to the host, and repairs the
+ * effects of a crash. Nothing is repaired before the log is judged, and nothing
  * is removed for an event before it is folded and on the device.
  */
 export async function recoverStore(recovery: Recovery): Promise<Recovered> {
@@ -88,7 +92,7 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
     effects.preview();
     return held.ask(transcripts.lengths(), lastEventId);
   };
-  const end = await replayLog({ ...recovery, segments, start: { ...start, witness }, effects });
+  const end = await replayLog(recovery, segments, { ...start, witness }, effects);
 
   await mendTail(fs, layout, end, quarantine, notice);
   await held.removeAhead(end.lastEventId, quarantine, notice);
@@ -110,6 +114,43 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   if (!isClean) await writer.startSegment();
   if (!isClean && end.lastEventId > 0) notice(uncleanOpening(through, end.lastEventId));
   return { writer, start, end, checkpointBytes: checkpoint?.bytes ?? 0, unrecorded };
+}
+
+/**
+ * Pushes the events after the start, and returns the end of the log. Effects
+ * are applied after their chunk was folded, so no file is removed for an
+ * invalid event; those of the last chunk are left to the caller.
+ */
+async function replayLog(
+  { fs, layout, runtimeId, host, flushIfFull }: Recovery,
+  segments: readonly number[],
+  start: LogStart,
+  effects: ReplayedEffects,
+): Promise<LogEnd> {
+  const lines = readLog(fs, layout, runtimeId, segments, start);
+  const slices = new Slices();
+  const memory = new LineBuffer();
+  let texts: string[] = [];
+  try {
+    for (let step = lines.next();; step = lines.next()) {
+      if (step.done) {
+        host.replay(texts);
+        return step.value;
+      }
+      const { text, effect } = replayLine(step.value, memory);
+      texts.push(text);
+      effects.add(effect);
+      if (texts.length < REPLAY_EVENTS) continue;
+      host.replay(texts);
+      texts = [];
+      effects.settle(step.value.durable);
+      await flushIfFull();
+      await slices.pause();
+    }
+  } finally {
+    // Closes the open segment if folding failed.
+    lines.return(undefined as never);
+  }
 }
 
 /** Returns true if the last segment can be continued. After any other end a new one begins. */

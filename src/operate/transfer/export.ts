@@ -9,7 +9,7 @@ import { parseEvent } from "../../core/events.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import type { Ledger } from "../../core/ledger.ts";
-import { takeSnapshot } from "../../core/snapshots.ts";
+import { snapshotTexts } from "../../core/snapshots.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded, ifCorrupt, located } from "../../fs/disk/faults.ts";
@@ -112,7 +112,7 @@ async function* prunedLines(
   ledger: Ledger,
   firstEventId: number,
 ): AsyncGenerator<string, void, void> {
-  const { through, runtimeJson, workers } = takeSnapshot(ledger);
+  const { through, runtimeJson, workers } = snapshotTexts(ledger);
   yield `{"snapshot":{"through":${through},"runtime":${runtimeJson}}}`;
   for (const { workerId, json } of workers) {
     const createdEventId = ledger.worker(workerId)?.createdEventId ?? 0;

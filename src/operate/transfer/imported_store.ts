@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { type EventHead, type EventRecord, isTranscriptEvent } from "../../core/events.ts";
+import { type EventHead, type EventRecord, isTranscriptEvent, recordOf } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
-import { restoreSnapshot, takeSnapshot } from "../../core/snapshots.ts";
+import { restoreSnapshot, snapshotTexts } from "../../core/snapshots.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import type { StoreConfig } from "../../fs/place/config.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
@@ -105,15 +105,9 @@ export class ImportedStore {
   record(json: string, head: EventHead): EventRecord {
     const isKept = this.#structure.event(head);
     if (this.#snapshot === undefined) this.#ledger.apply(head);
-    const transcript = isTranscriptEvent(head) ? head : undefined;
-    return {
-      id: head.id,
-      workerId: "workerId" in head ? head.workerId : undefined,
-      effect: this.#effectOf(head, isKept),
-      seq: transcript?.seq ?? 0,
-      count: transcript?.count ?? 0,
-      json,
-    };
+    // Of a pruned log, only the transcripts of its snapshot's workers are kept.
+    const isRelevant = isTranscriptEvent(head) ? isKept : this.#snapshot === undefined;
+    return isRelevant ? recordOf(head, json) : { id: head.id, json };
   }
 
   /** Writes a batch. */
@@ -156,7 +150,7 @@ export class ImportedStore {
     writer: LogWriter,
     transcripts: Transcripts,
   ): Promise<void> {
-    const { through, runtimeJson, workers } = takeSnapshot(this.#ledger);
+    const { through, runtimeJson, workers } = snapshotTexts(this.#ledger);
     const lengths = transcripts.lengths();
     function* rows(): Generator<{
       workerId: string;
@@ -188,19 +182,12 @@ export class ImportedStore {
     await projections.flush();
   }
 
-  /** The effect of an event on transcripts. Of a pruned log, only the workers of its snapshot have one. */
-  #effectOf(head: EventHead, isKept: boolean): EventRecord["effect"] {
-    if (isTranscriptEvent(head)) return isKept ? "transcript" : "none";
-    if (this.#snapshot !== undefined) return "none";
-    return head.type === "worker.created" ? "created" : head.type === "worker.purged" ? "purged" : "none";
-  }
-
   #take(transcripts: Transcripts, record: EventRecord, line: PlacedLine | undefined): void {
-    const { workerId, effect, id, count } = record;
+    const { id, workerId, creates, purges, count } = record;
     if (workerId === undefined || line === undefined) return;
-    if (effect === "created") transcripts.create(workerId, id);
-    else if (effect === "transcript") transcripts.add(workerId, line, count);
-    else if (effect === "purged") transcripts.forget(workerId);
+    if (creates) transcripts.create(workerId, id);
+    if (count !== undefined) transcripts.add(workerId, line, count);
+    if (purges) transcripts.forget(workerId);
   }
 
   #addLine(json: string, { id, workerId, count }: TranscriptPlace): void {

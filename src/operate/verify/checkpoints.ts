@@ -5,7 +5,7 @@
  */
 import type { WorkerId } from "../../core/ids.ts";
 import { canonicalText } from "../../core/json.ts";
-import { takeSnapshot } from "../../core/snapshots.ts";
+import { snapshotTexts } from "../../core/snapshots.ts";
 import { type Checkpoint, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
@@ -38,7 +38,7 @@ export function checkCheckpoint(checkpoint: Checkpoint, expected: Expected, find
       eventIds: [through, through],
       ...(workerId === undefined ? {} : { workerId }),
     });
-  const snapshot = takeSnapshot(expected.ledger);
+  const snapshot = snapshotTexts(expected.ledger);
   if (!isSame(snapshot.runtimeJson, checkpoint.snapshot.runtimeJson)) report("the runtime");
   let index = 0;
   for (const { workerId, json } of snapshot.workers) {

@@ -1,6 +1,6 @@
 // Checkpoints: the newest good one serves, and without any the log does.
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   codesOf,
   contentsOf,
@@ -14,6 +14,7 @@ import {
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import type { Runtime, WorkerId } from "../../../mod.ts";
+import type { SnapshotPart } from "../../../store.ts";
 import { checkpointRows } from "../../../src/fs/checkpoint/checkpoint.ts";
 
 const contents = ["one", "two", "three"];
@@ -218,7 +219,10 @@ diskTest(
   },
 );
 
-Deno.test("checkpointRows() refuses a snapshot with a worker whose transcript is not known", () => {
-  const snapshot = { through: 1, runtimeJson: "{}", workers: [{ workerId: "a" as WorkerId, json: "{}" }] };
-  assertThrows(() => [...checkpointRows(snapshot, new Map())], Error, "the transcript of a is not known");
+Deno.test("checkpointRows() refuses a snapshot with a worker whose transcript is not known", async () => {
+  async function* workers(): AsyncGenerator<SnapshotPart> {
+    yield await Promise.resolve({ workerId: "a" as WorkerId, json: "{}" });
+  }
+  const rows = () => Array.fromAsync(checkpointRows({ workers: workers() }, new Map()));
+  await assertRejects(rows, Error, "the transcript of a is not known");
 });

@@ -40,7 +40,7 @@ export function segmentOf(first: number, ...lines: readonly Uint8Array[]): Uint8
 
 /** An event as it is given to the writer. */
 export function recordOf(id: number, data?: unknown): EventRecord {
-  return { id, workerId: undefined, effect: "none", seq: 0, count: 0, json: eventJson(id, data) };
+  return { id, json: eventJson(id, data) };
 }
 
 /** Events as they are given to the writer. */

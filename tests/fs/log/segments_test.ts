@@ -69,7 +69,7 @@ Deno.test("append() with durability written resolves without a sync, until a meg
     '"durable":2',
   ]);
   const json = eventJson(5, "x".repeat(1_048_576));
-  await writer.append([{ id: 5, workerId: undefined, effect: "none", seq: 0, count: 0, json }]);
+  await writer.append([{ id: 5, json }]);
   assertEquals(syncCount(), 1);
   await writer.append(recordsOf(6, 6));
   assertEquals(syncCount(), 1);

@@ -5,19 +5,19 @@
  * @module
  */
 import { parseRuntimeId, RuntimeError, type RuntimeId } from "../../../mod.ts";
-import type {
-  AppendBatch,
-  AppendResult,
-  PrunedEvents,
-  ReadEvents,
-  ReadRange,
-  RuntimeStore,
-  StoredEvents,
-  StoreHost,
-  StoreInfo,
-  StoreSupports,
+import {
+  type AppendBatch,
+  type AppendResult,
+  type PrunedEvents,
+  type ReadEvents,
+  type ReadRange,
+  type RuntimeStore,
+  scanEvents,
+  type StoredEvents,
+  type StoreHost,
+  type StoreInfo,
+  type StoreSupports,
 } from "../../../store.ts";
-import { scanEvents } from "../../../src/core/event_scan.ts";
 
 /** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
 export type Ending = "good" | "refused" | "final";

@@ -158,9 +158,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "the lock is released while the store is still writing",
-    file: "fs/open_store.ts",
+    file: "fs/store.ts",
     find: "    this.#timer.stop();\n    try {",
-    replace: "    this.#timer.stop();\n    this.#place.lock.release();\n    try {",
+    replace: "    this.#timer.stop();\n    this.#place?.lock.release();\n    try {",
     first: ["faults"],
   },
   {
@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a checkpoint counts transcripts that are not synced",
-    file: "fs/open_store.ts",
+    file: "fs/store.ts",
     find: "this.#transcripts.withSynced(lengths)",
     replace: "lengths",
     first: ["faults"],
@@ -202,7 +202,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a checkpoint points behind later events",
-    file: "fs/open_store.ts",
+    file: "fs/store.ts",
     find: "      through,\n      position,",
     replace: "      through,\n      position: writer.position,",
     first: ["crash-states"],
@@ -230,7 +230,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pruning takes what the older checkpoint needs",
-    file: "fs/open_store.ts",
+    file: "fs/store.ts",
     find: "Math.min(through, this.#checkpoints.lastUnneeded())",
     replace: "through",
     first: ["programs"],
@@ -272,7 +272,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a checkpoint covers a purge that a crash can undo",
-    file: "fs/open_store.ts",
+    file: "fs/store.ts",
     find: "    this.#namesUnsynced = true;\n    this.#purged",
     replace: "    this.#purged",
     first: ["crash-states"],

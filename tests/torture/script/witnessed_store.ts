@@ -14,6 +14,7 @@ import type {
   ReadTranscript,
   RuntimeStore,
   Snapshot,
+  SnapshotPart,
   StoredEvents,
   StoreHost,
   StoreInfo,
@@ -79,11 +80,19 @@ export class WitnessedStore implements RuntimeStore {
   }
 
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    const workers = [...snapshot.workers];
-    const { through, runtimeJson } = snapshot;
-    this.#history.snapshot(through, textOf({ runtimeJson, workers: workers.map(({ json }) => json) }));
-    await this.#store.saveSnapshot({ through, runtimeJson, workers });
+    const { through } = snapshot;
+    await this.#store.saveSnapshot({ ...snapshot, workers: this.#recorded(snapshot) });
     this.#history.sync(through);
+  }
+
+  /** The parts of a snapshot, which is in the history before the store has its last part. */
+  async *#recorded({ through, runtimeJson, workers }: Snapshot): AsyncGenerator<SnapshotPart> {
+    const parts: string[] = [];
+    for await (const part of workers) {
+      parts.push(part.json);
+      yield part;
+    }
+    this.#history.snapshot(through, textOf({ runtimeJson, workers: parts }));
   }
 
   prune(prune: PruneEvents): Promise<PrunedEvents> {
