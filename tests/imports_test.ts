@@ -24,7 +24,6 @@ const FS_ROOMS = [
   "src/fs/transcripts",
   "src/fs/checkpoint",
   "src/fs/recovery",
-  "src/fs/open_store.ts",
   "src/fs/store.ts",
 ] as const;
 
