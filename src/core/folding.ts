@@ -11,6 +11,15 @@ import { unknownEvents } from "./opening.ts";
 import { restoreSnapshot } from "./snapshots.ts";
 import type { LoadedSnapshot, RuntimeStore, StoreHost } from "./store.ts";
 
+/** Stores and sources that were opened. */
+const opened = new WeakSet<object>();
+
+/** Marks a store or a source as opened. Throws `TypeError` if it was opened before. */
+export function openOnce(what: string, name: string, store: object): void {
+  if (opened.has(store)) throw new TypeError(`Cannot open ${what}: its ${name} was opened before`);
+  opened.add(store);
+}
+
 /** Folds what a store or a source pushes. */
 export class Folding implements StoreHost {
   /** The state. */

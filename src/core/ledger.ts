@@ -65,7 +65,7 @@ export class Ledger implements StateView {
 
   /** Restores the runtime's part of a snapshot, in place of all state there was. */
   restore(runtime: RuntimeState, keys: KeyTable, ended: KeyTable): void {
-    for (const table of [this.#workers, this.#keys]) table.clear();
+    for (const table of [this.#workers, this.#keys, this.#changed]) table.clear();
     for (const list of [this.#order, this.#createdEventIds]) list.length = 0;
     this.#runtime = runtime;
     this.#keys.set(undefined, keys);

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Diagnostic, DiagnosticLog, type DiagnosticReport } from "./diagnostics.ts";
+import { openOnce } from "./folding.ts";
 import { FollowedSource } from "./followed_source.ts";
 import { Reads } from "./reads.ts";
 import type { RuntimeSource } from "./source.ts";
@@ -51,13 +52,14 @@ export class RuntimeReader extends Reads implements AsyncDisposable {
   /**
    * Opens a runtime to read. Throws the errors of the source, such as
    * `store_missing` and `store_version`; the source is closed if opening
-   * fails. `TypeError` without a source.
+   * fails. `TypeError` without a source, and for a source that was opened before.
    */
   static async open(options: RuntimeReaderOptions): Promise<RuntimeReader> {
     if (typeof options?.source?.news !== "function") {
       throw new TypeError("Cannot open reader: options.source must be a source");
     }
     const { source, now = Date.now, onDiagnostic } = options;
+    openOnce("reader", "source", source);
     try {
       const followed = new FollowedSource(source, new DiagnosticLog(now, onDiagnostic));
       await followed.load();

@@ -14,7 +14,7 @@ import {
 } from "./diagnostics.ts";
 import type { RuntimeError } from "./errors.ts";
 import type { EventHead, RuntimeEvent } from "./events.ts";
-import { Folding } from "./folding.ts";
+import { Folding, openOnce } from "./folding.ts";
 import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
 import {
   parseWorkerId,
@@ -74,9 +74,6 @@ export type RuntimeHealth =
     /** Why. */
     readonly error: RuntimeError;
   };
-
-/** Stores that were given to a runtime: an instance is opened once. */
-const openedStores = new WeakSet<RuntimeStore>();
 
 /**
  * A runtime of long-lived workers.
@@ -152,8 +149,7 @@ export class Runtime implements AsyncDisposable {
     if (typeof store?.acquire !== "function") {
       throw new TypeError("Cannot open runtime: options.store must be a store");
     }
-    if (openedStores.has(store)) throw new TypeError("Cannot open runtime: its store was opened before");
-    openedStores.add(store);
+    openOnce("runtime", "store", store);
     try {
       const runtime = new Runtime(options);
       await runtime.#open();

@@ -48,6 +48,15 @@ Deno.test("RuntimeReader.open() throws a TypeError without a source", async () =
   }
 });
 
+Deno.test("RuntimeReader.open() throws a TypeError for a source that was opened before, and leaves it alone", async () => {
+  const { source, reader } = await opened();
+  await assertRejects(() => RuntimeReader.open({ source }), TypeError, "opened before");
+  source.add(note(5));
+  await reader.refresh();
+  assertEquals([source.closings, reader.lastEventId], [0, 5]);
+  await reader.close();
+});
+
 Deno.test("RuntimeReader.open() closes the source if loading fails, and locates a corrupt event", async () => {
   const gap = new ScriptedSource(numbered(born).filter(({ id }) => id !== 3));
   Reflect.set(gap, "spotOf", () => ({ file: "events/1" }));
