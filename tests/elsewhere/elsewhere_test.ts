@@ -159,10 +159,14 @@ elsewhereTest(
   async (program, directory) => {
     await bundle("../../fs_store.ts", join(directory, "fs_store.mjs"), "--platform=deno");
     const script = `
-      import { FsRuntimeStore, verify } from "./fs_store.mjs";
+      import { FsRuntimeSource, FsRuntimeStore } from "./fs_store.mjs";
       const location = { root: ${JSON.stringify(directory)}, runtimeId: "local" };
-      for (const work of [async (location) => new FsRuntimeStore(location), verify]) {
-        await work(location).catch((error) => console.log(error.name + ": " + error.message));
+      for (const Place of [FsRuntimeStore, FsRuntimeSource]) {
+        try {
+          new Place(location);
+        } catch (error) {
+          console.log(error.name + ": " + error.message);
+        }
       }`;
     Deno.writeTextFileSync(join(directory, "script.mjs"), script);
     const { code, out, err } = await run(program, [join(directory, "script.mjs")]);

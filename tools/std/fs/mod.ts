@@ -11,10 +11,16 @@
  */
 export async function ensureDir(dir: string | URL): Promise<void> {
   try {
-    assertDirectory(await Deno.stat(dir));
+    return assertDirectory(await Deno.stat(dir));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  try {
     await Deno.mkdir(dir, { recursive: true });
+  } catch (error) {
+    // Another process may have created it. The path may also be a link that leads nowhere.
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    assertDirectory(await Deno.stat(dir));
   }
 }
 
