@@ -42,7 +42,7 @@ export {
   type RuntimeErrorCode,
   type RuntimeErrorDetails,
 } from "./src/core/errors.ts";
-export { scanEvents } from "./src/core/event_scan.ts";
+export { type ReadTexts, scanEvents } from "./src/core/event_scan.ts";
 export type { EventRecord } from "./src/core/events.ts";
 export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./src/core/ids.ts";
 export type { JsonObject } from "./src/core/json.ts";

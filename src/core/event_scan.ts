@@ -10,7 +10,7 @@ import type { ReadEvents, ReadRange, StoredEvents } from "./store.ts";
 import { Utf8Sum } from "./text.ts";
 
 /** Reads consecutive events of a range, from the end that is kept: one at least, unless it is empty. */
-type ReadTexts = (range: ReadRange) => readonly string[];
+export type ReadTexts = (range: ReadRange) => readonly string[];
 
 /** A page of all events, or of one worker's. Throws `store_corrupt` for a text that is no event. */
 export function scanEvents(read: ReadEvents, readTexts: ReadTexts): Omit<StoredEvents, "firstEventId"> {

@@ -21,6 +21,8 @@ export interface Workload {
   readonly durability?: "written";
   /** The device answers so late that syncs leave the thread. */
   readonly slow?: boolean;
+  /** False on a system that cannot sync directories, where file numbers are not relied on either. @default {true} */
+  readonly directorySync?: boolean;
   /** What the host does; `size` varies the lengths of what it says. */
   readonly run: (session: Session, size: number) => Promise<void>;
 }
@@ -307,6 +309,17 @@ export const workloads: readonly Workload[] = [
       await talk(session, "a", 3, size);
       await burst(session, "b", 4, 200);
       await talk(session, "a", 4, 1_200);
+      await session.close();
+    },
+  },
+  {
+    name: "no-directory-sync",
+    base: "closed",
+    directorySync: false,
+    run: async (session, size) => {
+      await session.open();
+      await talk(session, "a", 2, size);
+      await work(session, "b", 300);
       await session.close();
     },
   },

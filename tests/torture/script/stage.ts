@@ -37,8 +37,8 @@ export interface Staging {
 export async function play(workload: Workload, staging: Staging = {}): Promise<Played> {
   const base = (await bases())[workload.base];
   const history = base.history.at(base.history.mark());
-  const disk = new SimulatedDisk({ contents: base.image, trace: staging.trace });
-  const { bare = false, limits = {}, durability = "synced" } = workload;
+  const { bare = false, limits = {}, durability = "synced", directorySync = true } = workload;
+  const disk = new SimulatedDisk({ contents: base.image, trace: staging.trace, directorySync });
   if (!bare) disk.plant.file(`${HOME}/config.jsonc`, configOf(limits, durability));
   const session = new Session(disk, history);
   const hook = staging.hook?.(disk, history, session) ?? (() => undefined);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isRuntimeError } from "../../../mod.ts";
+import { type FileSpot, isRuntimeError, type WorkerId } from "../../../mod.ts";
 import type {
   AppendBatch,
   AppendResult,
@@ -24,10 +24,10 @@ import type { History } from "./history.ts";
 
 /** Passes everything on and tells the history of it. */
 export class WitnessedStore implements RuntimeStore {
-  readonly #store: RuntimeStore;
+  readonly #store: Required<RuntimeStore>;
   readonly #history: History;
 
-  constructor(store: RuntimeStore, history: History) {
+  constructor(store: Required<RuntimeStore>, history: History) {
     this.#store = store;
     this.#history = history;
   }
@@ -55,6 +55,14 @@ export class WitnessedStore implements RuntimeStore {
     });
     this.#history.loaded(snapshot && { through: snapshot.through, text: textOf(snapshot) }, texts);
     return info;
+  }
+
+  admits(workerId: WorkerId): void {
+    this.#store.admits(workerId);
+  }
+
+  spotOf(eventId: number): FileSpot {
+    return this.#store.spotOf(eventId);
   }
 
   async append(batch: AppendBatch): Promise<AppendResult> {
