@@ -96,6 +96,6 @@ export type {
   OpenFile,
   OpenMode,
 } from "./src/fs/disk/file_system.ts";
-export type { PendingTail } from "./src/operate/read/follower.ts";
-export type { StoreLocation } from "./src/operate/options.ts";
-export { FsRuntimeSource, type FsSourceEnvironment } from "./src/operate/read/source.ts";
+export type { PendingTail } from "./src/fs/reading/follower.ts";
+export type { StoreLocation } from "./src/fs/place/find.ts";
+export { FsRuntimeSource, type FsSourceEnvironment } from "./src/fs/reading/source.ts";

@@ -47,7 +47,8 @@ export {
   storeOwner,
 } from "./src/operate/list.ts";
 export { openRuntime, type OpenRuntimeOptions } from "./src/operate/open_runtime.ts";
-export type { OperationOptions, OperationProgress, StoreLocation } from "./src/operate/options.ts";
+export type { StoreLocation } from "./src/fs/place/find.ts";
+export type { OperationOptions, OperationProgress } from "./src/operate/options.ts";
 export {
   type History,
   type HistoryDay,

@@ -24,6 +24,7 @@ const FS_ROOMS = [
   "src/fs/transcripts",
   "src/fs/checkpoint",
   "src/fs/recovery",
+  "src/fs/reading",
   "src/fs/store.ts",
 ] as const;
 
@@ -44,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "mod.ts": ["src/core", "src/memory"],
   "memory_store.ts": ["src/memory"],
   "store.ts": ["src/core"],
-  "fs_store.ts": ["src/fs/disk", "src/fs/store.ts", "src/operate", "src/operate/read"],
+  "fs_store.ts": ["src/fs/disk", "src/fs/place", "src/fs/reading", "src/fs/store.ts"],
   "operate.ts": ["src/fs/place", ...OPERATE_ROOMS],
   "testing": ["src/core"],
   "cli": ["mod.ts", "store.ts", "fs_store.ts", "operate.ts"],
@@ -53,9 +54,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "cli/program.ts": ["cli", "cli/commands", "operate.ts"],
   "cli/mod.ts": ["cli", "cli/program.ts"],
 };
-
-/** Upward imports that remain. */
-const UPWARD: readonly string[] = ["src/fs/place/place.ts -> src/fs/log/segments.ts"];
 
 /** Cycles of files that remain. */
 const CYCLES: readonly (readonly string[])[] = [
@@ -88,7 +86,7 @@ Deno.test("every module lies in a room, and imports only rooms below its own", o
       `${path} -> ${target}`
     );
   });
-  assertEquals(wrong.sort(), UPWARD);
+  assertEquals(wrong, []);
 });
 
 Deno.test("no modules import each other in a cycle", options, () => {

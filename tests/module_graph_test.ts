@@ -40,25 +40,12 @@ for (
   });
 }
 
-Deno.test(
-  "the module graph of fs_store.ts holds only the reader of src/operate, and no command",
-  options,
-  () => {
-    const { files, packages } = graphOf("fs_store.ts");
-    assert(files.includes("src/fs/store.ts"));
-    assertEquals(files.filter((path) => /^(?:cli|testing)\/|^operate\.ts/.test(path)), []);
-    assertEquals(files.filter((path) => path.startsWith("src/operate/")), [
-      "src/operate/import_name.ts",
-      "src/operate/options.ts",
-      "src/operate/read/follower.ts",
-      "src/operate/read/log_lines.ts",
-      "src/operate/read/source.ts",
-      "src/operate/read/transcripts.ts",
-      "src/operate/steady.ts",
-    ]);
-    assertEquals([...packages].filter((name) => !/^(?:@std\/|node:|zod$)/.test(name)), []);
-  },
-);
+Deno.test("the module graph of fs_store.ts holds nothing of src/operate, and no command", options, () => {
+  const { files, packages } = graphOf("fs_store.ts");
+  assert(files.includes("src/fs/store.ts") && files.includes("src/fs/reading/source.ts"));
+  assertEquals(files.filter((path) => /^(?:src\/operate|cli|testing)\/|^operate\.ts/.test(path)), []);
+  assertEquals([...packages].filter((name) => !/^(?:@std\/|node:|zod$)/.test(name)), []);
+});
 
 Deno.test("the module graph of operate.ts holds no command", options, () => {
   const { files } = graphOf("operate.ts");

@@ -15,8 +15,8 @@ import { absolutePath, layoutIn, runtimesDirectory } from "../fs/layout.ts";
 import { decodeName } from "../fs/names.ts";
 import { readIdentity } from "../fs/place/identity.ts";
 import { type Owner, readOwner } from "../fs/place/lock.ts";
-import { importedRuntime } from "./import_name.ts";
-import { findPlace, isStore, type StoreLocation } from "./options.ts";
+import { importedRuntime } from "../fs/place/import_name.ts";
+import { findPlace, isStore, type StoreLocation } from "../fs/place/find.ts";
 
 /** Options of the functions that find stores. */
 export interface FindOptions {

@@ -10,7 +10,7 @@ import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
 import { encodeName } from "../fs/names.ts";
 import { FsRuntimeStore } from "../fs/store.ts";
-import { findPlace, type FoundPlace, type StoreLocation } from "./options.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "../fs/place/find.ts";
 
 /** Options of {@linkcode openRuntime}. */
 export interface OpenRuntimeOptions {

@@ -8,7 +8,7 @@ import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
 import { guarded } from "../fs/disk/faults.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
 import { type RuntimeLayout, segmentPath, workerLayout } from "../fs/layout.ts";
-import { findPlace, type FoundPlace, type StoreLocation } from "./options.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "../fs/place/find.ts";
 
 /** Bytes on disk. */
 export interface StoreSizes {

@@ -7,7 +7,7 @@ import { backup, verify } from "../../operate.ts";
 import { isRuntimeError, RuntimeReader } from "../../mod.ts";
 import { command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
-import { openReader } from "../operate/reader.ts";
+import { openReader } from "../fs/reading/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 

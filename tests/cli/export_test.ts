@@ -7,7 +7,7 @@ import { exportRuntime, importRuntime, verify } from "../../operate.ts";
 import { isRuntimeError, Runtime } from "../../mod.ts";
 import { command, snapshot, streamOf, textOf, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
-import { openReader } from "../operate/reader.ts";
+import { openReader } from "../fs/reading/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 

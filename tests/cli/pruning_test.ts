@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { command, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, openRuntime, severalDays, steadyClock } from "./stores.ts";
-import { openReader } from "../operate/reader.ts";
+import { openReader } from "../fs/reading/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 

@@ -7,7 +7,7 @@ import { repair, verify } from "../../operate.ts";
 import { isRuntimeError } from "../../mod.ts";
 import { append, command, flip, segments, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
-import { openReader } from "../operate/reader.ts";
+import { openReader } from "../fs/reading/reader.ts";
 import { acquire } from "../kit/acquire.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });

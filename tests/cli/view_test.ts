@@ -6,7 +6,7 @@ import { FsRuntimeSource } from "../../fs_store.ts";
 import { listRuntimes } from "../../operate.ts";
 import { isRuntimeError, type RuntimeEvent, RuntimeReader } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { openReader } from "../operate/reader.ts";
+import { openReader } from "../fs/reading/reader.ts";
 import { append, flip, segments, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 

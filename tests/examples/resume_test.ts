@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Example, exampleTest, openKept, until } from "./kit.ts";
-import { openReader } from "../operate/reader.ts";
+import { openReader } from "../fs/reading/reader.ts";
 
 const flags = ["--allow-read=./data", "--allow-write=./data"];
 const steps = ["check out", "install", "compile", "test", "measure", "package", "sign", "release"];

@@ -9,7 +9,7 @@ import { isRuntimeError, Runtime, RuntimeReader } from "../../mod.ts";
 import { textOf } from "../cli/kit.ts";
 import { everyEvent, openRuntime } from "../cli/stores.ts";
 import { killAt, SimulatedDisk } from "../disk/mod.ts";
-import { openReader } from "../operate/reader.ts";
+import { openReader } from "./reading/reader.ts";
 import { acquire } from "../kit/acquire.ts";
 
 const local = { root: "/data", runtimeId: "local" };

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { openReader } from "../operate/reader.ts";
+import { openReader } from "../fs/reading/reader.ts";
 
 /** The golden directory of a version of the format. */
 export function golden(version: string): string {

@@ -14,9 +14,9 @@ import {
   playPruning,
   recorded,
   type Recording,
-} from "./beside.ts";
+} from "../fs/reading/beside.ts";
 import { refused, speak } from "../fs/place.ts";
-import { openReader } from "./reader.ts";
+import { openReader } from "../fs/reading/reader.ts";
 
 const location = { root: "/data", runtimeId: "local" };
 

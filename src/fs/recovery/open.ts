@@ -15,7 +15,7 @@ import { LineBuffer } from "../lines/buffer.ts";
 import { ReplayedEffects, replayLine } from "./effects.ts";
 import { listSegments, sweepStrays } from "../log/segments.ts";
 import { LogWriter } from "../log/writer.ts";
-import type { OpenedPlace } from "../place/place.ts";
+import type { OpenedPlace } from "./place.ts";
 import type { Quarantine } from "../quarantine.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
 import type { PurgedWorkers } from "../workers/purging.ts";

@@ -11,9 +11,10 @@ import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { located } from "../../fs/disk/faults.ts";
 import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.ts";
 import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
-import { logLines, type LogStretch } from "./log_lines.ts";
-import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
-import { untilSteady } from "../steady.ts";
+import { logLines, type LogStretch } from "../../fs/reading/log_lines.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
+import { Meter, type OperationOptions } from "../options.ts";
+import { untilSteady } from "../../fs/reading/steady.ts";
 
 /** A day (UTC) of a runtime. */
 export interface HistoryDay {

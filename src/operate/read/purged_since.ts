@@ -5,8 +5,8 @@
  */
 import type { WorkerId } from "../../core/ids.ts";
 import type { TranscriptOwner } from "../../fs/transcripts/file.ts";
-import { foldLog } from "./follower.ts";
-import type { FoundPlace } from "../options.ts";
+import { foldLog } from "../../fs/reading/follower.ts";
+import type { FoundPlace } from "../../fs/place/find.ts";
 
 /**
  * Returns those of the workers that existed at an event and have been purged

@@ -7,7 +7,7 @@ import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Finding } from "../verify/finding.ts";
-import type { FoundPlace } from "../options.ts";
+import type { FoundPlace } from "../../fs/place/find.ts";
 import type { VerifyReport } from "../verify/verify.ts";
 
 /** A step of a repair. */

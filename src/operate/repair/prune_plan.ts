@@ -12,10 +12,10 @@ import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { workerLayout } from "../../fs/layout.ts";
 import { prunable } from "../../fs/log/pruning.ts";
 import { listSegments } from "../../fs/log/segments.ts";
-import { foldLog } from "../read/follower.ts";
-import { logLines } from "../read/log_lines.ts";
-import { findPlace, type FoundPlace, type StoreLocation } from "../options.ts";
-import { untilSteady } from "../steady.ts";
+import { foldLog } from "../../fs/reading/follower.ts";
+import { logLines } from "../../fs/reading/log_lines.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
+import { untilSteady } from "../../fs/reading/steady.ts";
 
 /** Options of {@linkcode planPrune}. */
 export interface PlanPruneOptions {

@@ -21,7 +21,7 @@ import { encodeName } from "../../fs/names.ts";
 import { scanSegment } from "../../fs/log/scan.ts";
 import { listSegments, openSegment, withSegment } from "../../fs/log/segments.ts";
 import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
-import type { FoundPlace } from "../options.ts";
+import type { FoundPlace } from "../../fs/place/find.ts";
 import type { RepairStep } from "./plan.ts";
 
 const PART_BYTES = 1_048_576;

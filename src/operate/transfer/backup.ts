@@ -36,12 +36,13 @@ import { removeSegments } from "../../fs/log/pruning.ts";
 import { cursorExpired } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
-import { foldLog, type LogFollower } from "../read/follower.ts";
-import { logLines, openKept } from "../read/log_lines.ts";
-import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
+import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
+import { logLines, openKept } from "../../fs/reading/log_lines.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
+import { Meter, type OperationOptions } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
 import { logBytes } from "../sizes.ts";
-import { untilSteady } from "../steady.ts";
+import { untilSteady } from "../../fs/reading/steady.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
 /** Bytes at the end of a transcript that are compared: verifying the copy looks at all of them. */

@@ -20,16 +20,10 @@ import { eventText, idOf } from "../../fs/lines/codec.ts";
 import { segmentSpot } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, transcriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
-import { foldLog, type LogFollower } from "../read/follower.ts";
-import { logLines } from "../read/log_lines.ts";
-import {
-  absoluteLocation,
-  findPlace,
-  type FoundPlace,
-  Meter,
-  type OperationOptions,
-  type StoreLocation,
-} from "../options.ts";
+import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
+import { logLines } from "../../fs/reading/log_lines.ts";
+import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
+import { Meter, type OperationOptions } from "../options.ts";
 import { logBytes } from "../sizes.ts";
 import { purgedSince } from "../read/purged_since.ts";
 

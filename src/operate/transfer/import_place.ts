@@ -17,7 +17,7 @@ import { corrupt, guarded, guardedAsync, storeFault, systemCode } from "../../fs
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
 import { layoutIn, type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
-import { importDirectory } from "../import_name.ts";
+import { importDirectory } from "../../fs/place/import_name.ts";
 import { clearDirectory, removeTree } from "../remove_tree.ts";
 
 /** Names that a killed import may leave in its directory, besides temporary files. */

@@ -12,7 +12,7 @@ import { guarded, guardedAsync, storeFault } from "../../fs/disk/faults.ts";
 import type { FileLock, FileStat } from "../../fs/disk/file_system.ts";
 import { closeQuietly, removeQuietly, writeAll } from "../../fs/disk/files.ts";
 import { absolutePath } from "../../fs/layout.ts";
-import { findPlace, type StoreLocation } from "../options.ts";
+import { findPlace, type StoreLocation } from "../../fs/place/find.ts";
 
 const disk: DenoFileSystem = new DenoFileSystem();
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { FoundPlace, Meter } from "../options.ts";
+import type { FoundPlace } from "../../fs/place/find.ts";
+import type { Meter } from "../options.ts";
 import type { Expected } from "./expected.ts";
 import type { Findings } from "./finding.ts";
 

@@ -11,7 +11,7 @@ import { ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Expected } from "./expected.ts";
 import type { Findings } from "./finding.ts";
-import type { FoundPlace } from "../options.ts";
+import type { FoundPlace } from "../../fs/place/find.ts";
 
 /** The usable checkpoints, the older first. Throws `store_version`. */
 export function readCheckpoints({ fs, layout, runtimeId }: FoundPlace, findings: Findings): Checkpoint[] {

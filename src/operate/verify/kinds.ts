@@ -8,7 +8,7 @@ import { assertDirectory, assertFile } from "../../fs/disk/files.ts";
 import { guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Findings } from "./finding.ts";
-import type { FoundPlace } from "../options.ts";
+import type { FoundPlace } from "../../fs/place/find.ts";
 
 /** Reports a wrong kind at the paths of the lock, its owner and the directories of the store. */
 export function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {

@@ -19,9 +19,10 @@ import { judgeTail } from "../../fs/log/tail_table.ts";
 import { checkCheckpoint } from "./checkpoints.ts";
 import type { Expected } from "./expected.ts";
 import type { Findings } from "./finding.ts";
-import { sleep } from "../read/follower.ts";
-import { openKept } from "../read/log_lines.ts";
-import type { FoundPlace, Meter } from "../options.ts";
+import { sleep } from "../../fs/reading/follower.ts";
+import { openKept } from "../../fs/reading/log_lines.ts";
+import type { FoundPlace } from "../../fs/place/find.ts";
+import type { Meter } from "../options.ts";
 
 /** Pauses before a bad end counts as bad: a writer may be adding to it. */
 const SETTLE_PAUSES_MS: readonly number[] = [100, 200];

@@ -18,10 +18,11 @@ import { type LostRange, pendingSalvage as pendingSalvageOf } from "../../fs/rec
 import { cursorExpired, listSegments } from "../../fs/log/segments.ts";
 import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
-import { importedRuntime } from "../import_name.ts";
-import { findPlace, type FoundPlace, Meter, type OperationOptions, type StoreLocation } from "../options.ts";
+import { importedRuntime } from "../../fs/place/import_name.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
+import { Meter, type OperationOptions } from "../options.ts";
 import { logBytes } from "../sizes.ts";
-import { untilSteady } from "../steady.ts";
+import { untilSteady } from "../../fs/reading/steady.ts";
 import { readCheckpoints } from "./checkpoints.ts";
 import { checkKinds } from "./kinds.ts";
 import { verifyFiles } from "./files.ts";

@@ -9,7 +9,7 @@ import type { PageOptions } from "../../../src/core/reading.ts";
 import { isTransfer, SimulatedDisk } from "../../disk/mod.ts";
 import { acting } from "../place.ts";
 import { HOME } from "../simulated.ts";
-import { openReader } from "../../operate/reader.ts";
+import { openReader } from "../reading/reader.ts";
 
 const ROUNDS = 4;
 const EVENTS_OF_ROUND = 9;

@@ -8,7 +8,7 @@ import { Runtime } from "../../../mod.ts";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, refused, speak, type TestPlace } from "../place.ts";
 import { configured, HOME, open } from "../simulated.ts";
-import { openReader } from "../../operate/reader.ts";
+import { openReader } from "../reading/reader.ts";
 
 const limits = { segmentBytes: 65_536, checkpointBytes: 8_192, transcriptBufferBytes: 4_096 };
 const workerIds = Array.from({ length: 16 }, (_, index) => `worker-${index}`);

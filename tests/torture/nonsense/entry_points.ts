@@ -15,7 +15,7 @@ import {
   type VerifyReport,
 } from "../../../operate.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
-import { openReader } from "../../operate/reader.ts";
+import { openReader } from "../../fs/reading/reader.ts";
 import { HOME, openOn, ROOT } from "../kit/opened.ts";
 import { readAll } from "../kit/readings.ts";
 import { Finding } from "../script/history.ts";

@@ -286,7 +286,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "what an opening finds is not made durable",
-    file: "fs/place/place.ts",
+    file: "fs/recovery/place.ts",
     find: "  await syncDirectories(fs, layout, options.root);\n",
     replace: "  void syncDirectories;\n",
     first: ["recovery-crashes"],

@@ -10,11 +10,11 @@
 import { join } from "@std/path";
 import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
-import { readConfig, type StoreConfig } from "./config.ts";
+import { readConfig, type StoreConfig } from "../place/config.ts";
 import { clearForFile } from "../aside.ts";
 import { assertDirectory, makeDirectory, withFileAsync, writeNew } from "../disk/files.ts";
 import { guarded, guardedAsync } from "../disk/faults.ts";
-import { guardedDisk } from "./guarded_disk.ts";
+import { guardedDisk } from "../place/guarded_disk.ts";
 import type { FileLock, FileSystem } from "../disk/file_system.ts";
 import {
   createIdentity,
@@ -22,10 +22,10 @@ import {
   type StoreIdentity,
   updateConfigSnapshot,
   wasSynced,
-} from "./identity.ts";
+} from "../place/identity.ts";
 import { type RuntimeLayout, runtimesDirectory, segmentPath } from "../layout.ts";
-import { holdLock, type Owner, writeOwner } from "./lock.ts";
-import { PlaceGuard } from "./guard.ts";
+import { holdLock, type Owner, writeOwner } from "../place/lock.ts";
+import { PlaceGuard } from "../place/guard.ts";
 import { listSegments, segmentHeader } from "../log/segments.ts";
 
 /** A place that was opened. */

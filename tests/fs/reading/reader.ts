@@ -1,7 +1,7 @@
 // A reader of a store on disk.
 
-import { FsRuntimeSource, type FsSourceEnvironment, type StoreLocation } from "../../fs_store.ts";
-import { RuntimeReader } from "../../mod.ts";
+import { FsRuntimeSource, type FsSourceEnvironment, type StoreLocation } from "../../../fs_store.ts";
+import { RuntimeReader } from "../../../mod.ts";
 
 /** Opens a reader. */
 export function openReader(

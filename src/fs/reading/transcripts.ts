@@ -10,22 +10,22 @@ import { parseEventHead, type TranscriptAppended } from "../../core/events.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import type { ReadTranscript } from "../../core/store.ts";
-import { assertDirectory, readBytes, withFile } from "../../fs/disk/files.ts";
-import { corrupt, guarded, isNotFound, systemCode } from "../../fs/disk/faults.ts";
-import type { OpenFile } from "../../fs/disk/file_system.ts";
-import { nameOf, workerLayout } from "../../fs/layout.ts";
-import { DamagedLine } from "../../fs/lines/pages.ts";
-import { eventText, idOf, isIntact, NEWLINE, transcriptMarks } from "../../fs/lines/codec.ts";
+import { assertDirectory, readBytes, withFile } from "../disk/files.ts";
+import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
+import type { OpenFile } from "../disk/file_system.ts";
+import { nameOf, workerLayout } from "../layout.ts";
+import { DamagedLine } from "../lines/pages.ts";
+import { eventText, idOf, isIntact, NEWLINE, transcriptMarks } from "../lines/codec.ts";
 import {
   hasTranscriptHeader,
   readTranscriptLines,
   transcriptHeaderBytes,
   type TranscriptOwner,
-} from "../../fs/transcripts/file.ts";
-import type { WholeExtent } from "../../fs/transcripts/healing.ts";
+} from "../transcripts/file.ts";
+import type { WholeExtent } from "../transcripts/healing.ts";
 import type { CheckpointBase } from "./follower.ts";
 import { logLines } from "./log_lines.ts";
-import type { FoundPlace } from "../options.ts";
+import type { FoundPlace } from "../place/find.ts";
 
 const TAIL_BYTES = 4_096;
 

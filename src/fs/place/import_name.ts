@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { RuntimeLayout } from "../fs/layout.ts";
-import { decodeName } from "../fs/names.ts";
+import type { RuntimeLayout } from "../layout.ts";
+import { decodeName } from "../names.ts";
 
 /** No encoded name has this suffix, because dots are always escaped. */
 const SUFFIX = ".importing";

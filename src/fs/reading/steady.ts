@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { isRuntimeError } from "../core/errors.ts";
-import { isNotFound } from "../fs/disk/faults.ts";
+import { isRuntimeError } from "../../core/errors.ts";
+import { isNotFound } from "../disk/faults.ts";
 
 /** A read fails only if a writer prunes or purges this many times during it. */
 const ATTEMPTS_MAX = 32;

@@ -18,16 +18,16 @@ import { Folding } from "../../core/folding.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import type { StoreHost } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
-import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
-import { readBytes, withFile } from "../../fs/disk/files.ts";
-import { guarded, isNotFound } from "../../fs/disk/faults.ts";
-import { segmentPath } from "../../fs/layout.ts";
-import { eventText, lineMarks } from "../../fs/lines/codec.ts";
-import { type LogEnd, readLog } from "../../fs/recovery/recover.ts";
-import type { LogLine } from "../../fs/log/scan.ts";
-import { listSegments, type LogPosition, segmentSpot } from "../../fs/log/segments.ts";
-import type { FoundPlace } from "../options.ts";
-import { untilSteady } from "../steady.ts";
+import { Checkpoints } from "../checkpoint/checkpoints.ts";
+import { readBytes, withFile } from "../disk/files.ts";
+import { guarded, isNotFound } from "../disk/faults.ts";
+import { segmentPath } from "../layout.ts";
+import { eventText, lineMarks } from "../lines/codec.ts";
+import { type LogEnd, readLog } from "../recovery/recover.ts";
+import type { LogLine } from "../log/scan.ts";
+import { listSegments, type LogPosition, segmentSpot } from "../log/segments.ts";
+import type { FoundPlace } from "../place/find.ts";
+import { untilSteady } from "./steady.ts";
 
 /** Time after which events of the last write are read again, in milliseconds. */
 const SETTLE_MS = 50;

@@ -11,14 +11,14 @@ import { workerNotFound } from "../../core/rules.ts";
 import type { RuntimeSource, SourceInfo } from "../../core/source.ts";
 import type { WorkerState } from "../../core/state.ts";
 import type { ReadEvents, ReadTranscript, StoredEvents, StoreHost } from "../../core/store.ts";
-import { readConfig } from "../../fs/place/config.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
-import { LogPages } from "../../fs/log/pages.ts";
-import { cursorExpired, segmentSpot } from "../../fs/log/segments.ts";
+import { readConfig } from "../place/config.ts";
+import { DenoFileSystem } from "../disk/deno_file_system.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import { LogPages } from "../log/pages.ts";
+import { cursorExpired, segmentSpot } from "../log/segments.ts";
 import { LogFollower, type PendingTail, sleep } from "./follower.ts";
-import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../options.ts";
-import { untilSteady } from "../steady.ts";
+import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../place/find.ts";
+import { untilSteady } from "./steady.ts";
 import { transcriptTexts } from "./transcripts.ts";
 
 /** Further options of a {@linkcode FsRuntimeSource}. */

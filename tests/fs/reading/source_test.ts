@@ -1,8 +1,8 @@
 // FsRuntimeSource: what it does before it is loaded, and while nobody watches.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { FsRuntimeSource } from "../../fs_store.ts";
-import { RuntimeReader } from "../../mod.ts";
+import { FsRuntimeSource } from "../../../fs_store.ts";
+import { RuntimeReader } from "../../../mod.ts";
 import { disk, recorded } from "./beside.ts";
 
 const location = { root: "/data", runtimeId: "local" };

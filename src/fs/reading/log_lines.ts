@@ -6,20 +6,20 @@
  * @module
  */
 import { Slices } from "../../core/turn.ts";
-import { corrupt, isNotFound } from "../../fs/disk/faults.ts";
-import { conversionHint } from "../../fs/lines/conversion.ts";
-import { type LogLine, LogScan } from "../../fs/log/scan.ts";
-import {
-  cursorExpired,
-  listSegments,
-  openSegment,
-  type Segment,
-  withSegment,
-} from "../../fs/log/segments.ts";
-import type { FoundPlace, Meter } from "../options.ts";
+import { corrupt, isNotFound } from "../disk/faults.ts";
+import { conversionHint } from "../lines/conversion.ts";
+import { type LogLine, LogScan } from "../log/scan.ts";
+import { cursorExpired, listSegments, openSegment, type Segment, withSegment } from "../log/segments.ts";
+import type { FoundPlace } from "../place/find.ts";
 
 /** Bytes between two pauses. */
 const SLICE_BYTES = 262_144;
+
+/** Counts the bytes read; an error that it throws ends the read. */
+export interface ByteMeter {
+  /** Adds to the bytes read. */
+  add(bytes: number): void;
+}
 
 /** A range of the log. */
 export interface LogStretch {
@@ -38,7 +38,7 @@ export interface LogStretch {
 export async function* logLines(
   place: FoundPlace,
   stretch: LogStretch,
-  meter?: Meter,
+  meter?: ByteMeter,
 ): AsyncGenerator<LogLine, void, void> {
   const scan = new LogScan(place, stretch, { open: (first) => openKept(place, first) });
   const slices = new Slices();

@@ -1,12 +1,12 @@
 // A writer that works while somebody reads: its changes of the disk, played beside the calls of the reader.
 
 import { dirname } from "@std/path";
-import { FsRuntimeStore } from "../../fs_store.ts";
-import { Runtime } from "../../mod.ts";
-import type { OpenFile } from "../../src/fs/disk/file_system.ts";
-import { isChange, SimulatedDisk } from "../disk/mod.ts";
-import { HOME } from "../fs/simulated.ts";
-import { speak } from "../fs/place.ts";
+import { FsRuntimeStore } from "../../../fs_store.ts";
+import { Runtime } from "../../../mod.ts";
+import type { OpenFile } from "../../../src/fs/disk/file_system.ts";
+import { isChange, SimulatedDisk } from "../../disk/mod.ts";
+import { HOME } from "../simulated.ts";
+import { speak } from "../place.ts";
 
 type Tree = Map<string, Uint8Array<ArrayBuffer>>;
 
