@@ -1,5 +1,5 @@
 /**
- * Last line of a part of a file.
+ * Last whole line of a part of a file.
  *
  * @module
  */
@@ -10,21 +10,32 @@ import { DamagedLine } from "./pages.ts";
 
 const TAIL_BYTES = 4_096;
 
-/** Reads the last line between `start` and `end`. Throws {@linkcode DamagedLine} unless it is intact. */
-export function lastLine(
-  file: OpenFile,
-  start: number,
-  end: number,
-): { readonly bytes: Uint8Array; readonly offset: number } {
+/** A line with an intact checksum. */
+export interface LastLine {
+  /** The line, without its newline. */
+  readonly bytes: Uint8Array;
+  /** Byte offset of the line. */
+  readonly offset: number;
+  /** Byte offset after its newline. */
+  readonly endOffset: number;
+}
+
+/**
+ * Reads the last line that ends in a newline between `start` and `end`, if any.
+ * Throws {@linkcode DamagedLine} unless it is intact, or if the file ends before `end`.
+ */
+export function lastLine(file: OpenFile, start: number, end: number): LastLine | undefined {
+  if (end <= start) return undefined;
   for (let length = TAIL_BYTES;; length *= 4) {
     const from = Math.max(start, end - length);
     const bytes = readBytes(file, from, end - from);
-    if (bytes.length < end - from || bytes.at(-1) !== NEWLINE) throw new DamagedLine(from);
-    const newline = bytes.subarray(0, bytes.length - 1).lastIndexOf(NEWLINE);
-    if (newline === -1 && from > start) continue;
-    const line = bytes.subarray(newline + 1, bytes.length - 1);
-    const offset = from + newline + 1;
-    if (!isIntact(line, 0, line.length)) throw new DamagedLine(offset);
-    return { bytes: line, offset };
+    if (bytes.length < end - from) throw new DamagedLine(from);
+    const newline = bytes.lastIndexOf(NEWLINE);
+    const before = newline <= 0 ? -1 : bytes.lastIndexOf(NEWLINE, newline - 1);
+    if (before === -1 && from > start) continue;
+    if (newline === -1) return undefined;
+    const offset = from + before + 1;
+    if (!isIntact(bytes, before + 1, newline)) throw new DamagedLine(offset);
+    return { bytes: bytes.subarray(before + 1, newline), offset, endOffset: from + newline + 1 };
   }
 }

@@ -40,8 +40,8 @@ export function markOf(bytes: Uint8Array): string {
 export function compareEnd(file: OpenFile, { offset, mark }: SegmentEnd): "same" | "replaced" | "damaged" {
   if (endOf(file, offset).mark === mark) return "same";
   try {
-    lastLine(file, 0, contentSize(file));
-    return "replaced";
+    const size = contentSize(file);
+    return lastLine(file, 0, size)?.endOffset === size ? "replaced" : "damaged";
   } catch (error) {
     if (error instanceof DamagedLine) return "damaged";
     throw error;

@@ -10,24 +10,16 @@ import { parseEventHead, type TranscriptAppended } from "../../core/events.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import type { ReadTranscript } from "../../core/store.ts";
-import { assertDirectory, readBytes, withFile } from "../disk/files.ts";
+import { assertDirectory, withFile } from "../disk/files.ts";
 import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
-import type { OpenFile } from "../disk/file_system.ts";
 import { nameOf, workerLayout } from "../layout.ts";
 import { DamagedLine } from "../lines/pages.ts";
-import { eventText, idOf, isIntact, NEWLINE, transcriptMarks } from "../lines/codec.ts";
-import {
-  hasTranscriptHeader,
-  readTranscriptLines,
-  transcriptHeaderBytes,
-  type TranscriptOwner,
-} from "../transcripts/file.ts";
-import type { WholeExtent } from "../transcripts/healing.ts";
+import { eventText, transcriptMarks } from "../lines/codec.ts";
+import { lastExtent, readTranscriptLines, type TranscriptOwner } from "../transcripts/file.ts";
+import type { WholeExtent } from "../transcripts/length.ts";
 import type { CheckpointBase } from "./follower.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "../place/find.ts";
-
-const TAIL_BYTES = 4_096;
 
 /** The log as far as it was read. */
 export interface ReadLog {
@@ -101,7 +93,7 @@ function pageOfFile(
     return guarded("read", path, () => {
       assertDirectory(fs, directory, nameOf(layout, directory));
       return withFile(fs, path, "read", (file) => {
-        const { bytes, entries, lastEventId } = endOfFile(file, owner);
+        const { bytes, entries, lastEventId } = lastExtent(file, owner, file.stat().size);
         const to = Math.min(range.to, entries + 1);
         if (range.from >= to) return { texts: [], entries, lastEventId };
         const texts = readTranscriptLines(file, owner, { bytes, entries }, { ...range, to });
@@ -121,28 +113,6 @@ function pageOfFile(
     const file = nameOf(layout, path);
     notice({ code: "transcript_rebuilt", severity: "warning", message, workerId: owner.workerId, file });
     return nothing;
-  }
-}
-
-/** The end of the last whole line of a transcript. Throws {@linkcode DamagedLine} for a file of another worker. */
-function endOfFile(file: OpenFile, owner: TranscriptOwner): WholeExtent {
-  if (!hasTranscriptHeader(file, owner)) throw new DamagedLine(0);
-  const headerBytes = transcriptHeaderBytes(owner);
-  const { size } = file.stat();
-  for (let length = TAIL_BYTES;; length *= 4) {
-    const from = Math.max(headerBytes, size - length);
-    const bytes = readBytes(file, from, size - from);
-    const newline = bytes.lastIndexOf(NEWLINE);
-    const before = newline <= 0 ? -1 : bytes.lastIndexOf(NEWLINE, newline - 1);
-    if (from === headerBytes && newline === -1) {
-      return { bytes: headerBytes, entries: 0, lastEventId: owner.createdEventId };
-    }
-    if (before === -1 && from > headerBytes) continue;
-    if (!isIntact(bytes, before + 1, newline)) throw new DamagedLine(from + before + 1);
-    const marks = transcriptMarks(bytes, before + 1, newline);
-    if (marks === undefined) throw new DamagedLine(from + before + 1);
-    const lastEventId = idOf(bytes, before + 1);
-    return { bytes: from + newline + 1, entries: marks.seq + marks.count - 1, lastEventId };
   }
 }
 

@@ -14,7 +14,7 @@ import { lastLine } from "../lines/last_line.ts";
 import { DamagedLine, type LineRange, readLinePage } from "../lines/pages.ts";
 import type { SortedLines } from "../lines/search.ts";
 import { WorkerLines } from "../lines/worker_lines.ts";
-import type { TranscriptExtent } from "./length.ts";
+import type { TranscriptExtent, WholeExtent } from "./length.ts";
 import { idOf, SEAL_BYTES, sealedBytes, transcriptMarks } from "../lines/codec.ts";
 import { scratch } from "../disk/scratch.ts";
 
@@ -52,6 +52,28 @@ export function hasTranscriptHeader(file: OpenFile, owner: TranscriptOwner): boo
 }
 
 /**
+ * The part of a file up to the end of its last whole line before byte `end`.
+ * Checks the header and that line, and throws {@linkcode DamagedLine}.
+ */
+export function lastExtent(
+  file: OpenFile,
+  owner: TranscriptOwner,
+  end: number,
+): WholeExtent & { readonly lastLineOffset: number } {
+  if (!hasTranscriptHeader(file, owner)) throw new DamagedLine(0);
+  const headerBytes = transcriptHeaderBytes(owner);
+  const last = lastLine(file, headerBytes, end);
+  if (last === undefined) {
+    return { bytes: headerBytes, entries: 0, lastEventId: owner.createdEventId, lastLineOffset: headerBytes };
+  }
+  const { bytes, offset: lastLineOffset, endOffset } = last;
+  const marks = transcriptMarks(bytes, 0, bytes.length);
+  if (marks === undefined) throw new DamagedLine(lastLineOffset);
+  const entries = marks.seq + marks.count - 1;
+  return { bytes: endOffset, entries, lastEventId: idOf(bytes, 0), lastLineOffset };
+}
+
+/**
  * Throws {@linkcode DamagedLine} unless the file is the owner's and its first
  * `bytes` bytes end with the line of entry `entries`. Returns the event of that
  * line, or the one that created the worker.
@@ -62,16 +84,9 @@ export function checkTranscript(
   bytes: number,
   entries: number,
 ): number {
-  if (!hasTranscriptHeader(file, owner)) throw new DamagedLine(0);
-  const headerBytes = transcriptHeaderBytes(owner);
-  if (entries === 0) {
-    if (bytes !== headerBytes) throw new DamagedLine(headerBytes);
-    return owner.createdEventId;
-  }
-  const last = lastLine(file, headerBytes, bytes);
-  const marks = transcriptMarks(last.bytes, 0, last.bytes.length);
-  if (marks === undefined || marks.seq + marks.count - 1 !== entries) throw new DamagedLine(last.offset);
-  return idOf(last.bytes, 0);
+  const last = lastExtent(file, owner, bytes);
+  if (last.bytes !== bytes || last.entries !== entries) throw new DamagedLine(last.lastLineOffset);
+  return last.lastEventId;
 }
 
 /** Writes lines after the first `position` bytes; returns the new length. */

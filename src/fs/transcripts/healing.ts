@@ -25,16 +25,10 @@ import {
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "./file.ts";
-import { NOTHING, type TranscriptExtent } from "./length.ts";
+import { NOTHING, type TranscriptExtent, type WholeExtent } from "./length.ts";
 import type { Ready, TranscriptState, Unproven, Unverified } from "./state.ts";
 
 const CHUNK_BYTES = 1_048_576;
-
-/** The intact part of a transcript. */
-export interface WholeExtent extends TranscriptExtent {
-  /** The event in its last line, or the one that created the worker. */
-  readonly lastEventId: number;
-}
 
 /**
  * Extends a `known` part of a file by the lines that follow it: each intact,
@@ -55,13 +49,13 @@ export function wholeExtent(
   else return { ...NOTHING, lastEventId };
   const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
   for (const line of scanLines(file, bytes, end)) {
-    const isNext = isWhole(line) &&
-      own.read(line.bytes, line.start, line.end) && own.seq === entries + 1 &&
-      idOf(line.bytes, line.start) < before;
+    const id = idOf(line.bytes, line.start);
+    const isNext = isWhole(line) && id > lastEventId && id < before &&
+      own.read(line.bytes, line.start, line.end) && own.seq === entries + 1;
     if (!isNext) break;
     bytes = line.endOffset;
     entries += own.count;
-    lastEventId = idOf(line.bytes, line.start);
+    lastEventId = id;
   }
   return { bytes, entries, lastEventId };
 }

@@ -12,6 +12,12 @@ export interface TranscriptExtent {
   readonly entries: number;
 }
 
+/** The intact part of a transcript's file. */
+export interface WholeExtent extends TranscriptExtent {
+  /** The event in its last line, or the one that created the worker. */
+  readonly lastEventId: number;
+}
+
 /** No part of a file. */
 export const NOTHING: TranscriptExtent = Object.freeze({ bytes: 0, entries: 0 });
 

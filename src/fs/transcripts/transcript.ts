@@ -28,9 +28,8 @@ import {
   rebuildNotice,
   rebuildTranscript,
   verifyTranscript,
-  type WholeExtent,
 } from "./healing.ts";
-import type { TranscriptExtent, TranscriptLength } from "./length.ts";
+import type { TranscriptExtent, TranscriptLength, WholeExtent } from "./length.ts";
 import {
   appended,
   doubted,

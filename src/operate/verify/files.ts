@@ -22,8 +22,6 @@ import {
 import { guarded, ifCorrupt, isNotFound } from "../../fs/disk/faults.ts";
 import type { FileStat, OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
-import { isWhole, scanLines } from "../../fs/lines/scanner.ts";
-import { idOf, transcriptMarks } from "../../fs/lines/codec.ts";
 import { decodeName } from "../../fs/names.ts";
 import { unseal } from "../../fs/lines/sealed.ts";
 import {
@@ -32,6 +30,8 @@ import {
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
+import { wholeExtent } from "../../fs/transcripts/healing.ts";
+import { NOTHING } from "../../fs/transcripts/length.ts";
 import { AheadOfLogCheck } from "./ahead.ts";
 import type { FilesCheck } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
@@ -228,8 +228,9 @@ class FilesVerifier {
     this.bytes += Math.min(size, bytes);
     const isWhole = size >= bytes && checksum(file, base, bytes) === expected.crc;
     // The checksum covers the lines of the log; lines before them are verified one by one.
-    const bad = badLine(file, headerBytes, isWhole ? base : Math.min(size, bytes), owner.createdEventId);
-    if (bad !== undefined && (bad < base || size >= bytes)) return damaged("a line of it is damaged", bad);
+    const end = isWhole ? base : Math.min(size, bytes);
+    const whole = wholeExtent(file, owner, NOTHING, end).bytes;
+    if (whole < end && (whole < base || size >= bytes)) return damaged("a line of it is damaged", whole);
     if (isWhole && size > bytes && this.#isClosed) return behind("healable", "bytes follow its end", bytes);
     if (isWhole) return;
     if (size >= bytes) return damaged("it does not hold the lines of the log", base);
@@ -384,19 +385,4 @@ function checksum(file: OpenFile, from: number, to: number): number {
     at += length;
   }
   return crc;
-}
-
-/** Offset of the first line of a transcript that is damaged or out of order. */
-function badLine(file: OpenFile, from: number, to: number, createdEventId: number): number | undefined {
-  let lastId = createdEventId;
-  let seq = 1;
-  for (const line of scanLines(file, from, to)) {
-    const { bytes, start, end, offset } = line;
-    const marks = isWhole(line) ? transcriptMarks(bytes, start, end) : undefined;
-    const id = idOf(bytes, start);
-    if (marks === undefined || marks.seq !== seq || id <= lastId) return offset;
-    seq += marks.count;
-    lastId = id;
-  }
-  return undefined;
 }
