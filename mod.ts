@@ -78,7 +78,7 @@ export type {
   WorkerRunStarted,
   WorkerStateUpdated,
   WorkerUsageRecorded,
-} from "./src/core/events.ts";
+} from "./src/core/event_types.ts";
 export {
   parseRuntimeId,
   parseWorkerId,

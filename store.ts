@@ -43,7 +43,7 @@ export {
   type RuntimeErrorDetails,
 } from "./src/core/errors.ts";
 export { type ReadTexts, scanEvents } from "./src/core/event_scan.ts";
-export type { EventRecord } from "./src/core/events.ts";
+export type { EventRecord } from "./src/core/event_types.ts";
 export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./src/core/ids.ts";
 export type { JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";

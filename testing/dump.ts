@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RuntimeEvent } from "../src/core/events.ts";
+import type { RuntimeEvent } from "../src/core/event_types.ts";
 import { limits } from "../src/core/limits.ts";
 import type { EventPage, TranscriptEntry, TranscriptPage } from "../src/core/reading.ts";
 import type { WorkerPage } from "../src/core/reads.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { deepEqual, equal } from "./assert.ts";
-import type { RuntimeEvent } from "../src/core/events.ts";
+import type { RuntimeEvent } from "../src/core/event_types.ts";
 import { limits } from "../src/core/limits.ts";
 import type { Runtime } from "../src/core/runtime.ts";
 import type { WatchOptions } from "../src/core/watch.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { encodeEvent, type EventHead, type EventRecord, parseEventHead } from "../src/core/events.ts";
+import type { EventHead, EventRecord } from "../src/core/event_types.ts";
+import { encodeEvent, parseEventHead } from "../src/core/events.ts";
 import { parseWorkerId, type WorkerId } from "../src/core/ids.ts";
 import { Draft, Ledger } from "../src/core/ledger.ts";
 import type { Notice } from "../src/core/diagnostics.ts";

@@ -7,7 +7,7 @@
  */
 import { invalidRequest, limitExceeded } from "./errors.ts";
 import { inputRoles, roles } from "./event_shapes.ts";
-import type { RunOutcome, TranscriptRole } from "./events.ts";
+import type { RunOutcome, TranscriptRole } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText, plainLines } from "./json.ts";
 import { fingerprint } from "./keys.ts";

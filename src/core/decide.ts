@@ -6,7 +6,7 @@
  */
 import { actionOf, type Command, type CommandBody } from "./commands.ts";
 import { limitExceeded, RuntimeError } from "./errors.ts";
-import type { EventHead } from "./events.ts";
+import type { EventHead } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { type Json, mergePatch } from "./json.ts";
 import { ENDED, endedKey, type KeyEntry } from "./keys.ts";

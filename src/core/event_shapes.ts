@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RunOutcome, RuntimeEventType } from "./events.ts";
+import type { RunOutcome, RuntimeEventType } from "./event_types.ts";
 import { idShape } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { recordShape } from "./records.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "./errors.ts";
-import type { EventHead } from "./events.ts";
+import type { EventHead } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { type JsonObject, mergePatch } from "./json.ts";
 import { mustFollow } from "./rules.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { EventHead } from "./events.ts";
+import type { EventHead } from "./event_types.ts";
 import { limits } from "./limits.ts";
 
 /** What a keyed command led to: enough to answer it again. */

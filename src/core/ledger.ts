@@ -7,7 +7,8 @@
  */
 import { indexOfAtLeast } from "./bisection.ts";
 import type { DecisionView } from "./decide.ts";
-import { type EventHead, isKnownEvent, parseEventHead } from "./events.ts";
+import type { EventHead } from "./event_types.ts";
+import { isKnownEvent, parseEventHead } from "./events.ts";
 import { evolve, type PutWorker } from "./evolve.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import { ENDED, endedEntryOf, type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "./keys.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Notice } from "./diagnostics.ts";
-import type { EventHead, WorkerRunEnded } from "./events.ts";
+import type { EventHead, WorkerRunEnded } from "./event_types.ts";
 import type { StateView } from "./state.ts";
 import type { UnrecordedEvent } from "./store.ts";
 

@@ -5,7 +5,8 @@
  * @module
  */
 import { invalidRequest, withSpot } from "./errors.ts";
-import { type EventEntry, parseEvents, type RuntimeEvent, type TranscriptAppended } from "./events.ts";
+import type { EventEntry, RuntimeEvent, TranscriptAppended } from "./event_types.ts";
+import { parseEvents } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { WorkerState } from "./state.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RuntimeEvent } from "./events.ts";
+import type { RuntimeEvent } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
 import type { Ledger } from "./ledger.ts";
 import { limits } from "./limits.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import { invalidRequest, limitExceeded, RuntimeError } from "./errors.ts";
-import { type EventHead, isKnownEvent, SALVAGED } from "./events.ts";
+import type { EventHead } from "./event_types.ts";
+import { isKnownEvent, SALVAGED } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { RuntimeState, StateView, WorkerState } from "./state.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CommandOptions } from "./commands.ts";
-import type { EventHead, RunOutcome } from "./events.ts";
+import type { EventHead, RunOutcome } from "./event_types.ts";
 import type { Receipt } from "./receipts.ts";
 
 /** How a host may end a run. */

@@ -13,7 +13,7 @@ import {
   type Notice,
 } from "./diagnostics.ts";
 import type { RuntimeError } from "./errors.ts";
-import type { EventHead, RuntimeEvent } from "./events.ts";
+import type { EventHead, RuntimeEvent } from "./event_types.ts";
 import { Folding, openOnce } from "./folding.ts";
 import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
 import {

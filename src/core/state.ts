@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RunOutcome } from "./events.ts";
+import type { RunOutcome } from "./event_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import { deepFreeze, type JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";

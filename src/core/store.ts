@@ -11,7 +11,7 @@
  */
 import type { Notice } from "./diagnostics.ts";
 import type { FileSpot, RuntimeError } from "./errors.ts";
-import type { EventRecord } from "./events.ts";
+import type { EventRecord } from "./event_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { StateView } from "./state.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { onAbort } from "./abort.ts";
-import type { RuntimeEvent } from "./events.ts";
+import type { RuntimeEvent } from "./event_types.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions } from "./reading.ts";
 import type { WakeUp } from "./wake.ts";

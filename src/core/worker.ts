@@ -21,7 +21,7 @@ import {
 } from "./commands.ts";
 import { invalidRequest } from "./errors.ts";
 import { finishOutcomes } from "./event_shapes.ts";
-import type { RuntimeEvent } from "./events.ts";
+import type { RuntimeEvent } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";

@@ -6,7 +6,7 @@
  */
 import type { Notice } from "../core/diagnostics.ts";
 import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
-import type { EventRecord } from "../core/events.ts";
+import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type {
   AppendBatch,

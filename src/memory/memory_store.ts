@@ -7,7 +7,7 @@
 import { indexOfAtLeast } from "../core/bisection.ts";
 import { scanEvents } from "../core/event_scan.ts";
 import { fencedAppend, RuntimeError, storeClosed } from "../core/errors.ts";
-import type { EventRecord } from "../core/events.ts";
+import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { fittingCount } from "../core/text.ts";

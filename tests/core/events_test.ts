@@ -3,15 +3,14 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { entriesText, type EntryInput } from "../../src/core/commands.ts";
 import { RuntimeError } from "../../src/core/errors.ts";
+import type { EventHead, TranscriptAppended } from "../../src/core/event_types.ts";
 import {
   encodeEvent,
-  type EventHead,
   isKnownEvent,
   isTranscriptEvent,
   parseEvent,
   parseEventHead,
   parseEvents,
-  type TranscriptAppended,
 } from "../../src/core/events.ts";
 import { noUsage } from "../../src/core/usage.ts";
 import { oddContents, oddIds } from "../../testing/samples.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../src/core/errors.ts";
-import type { EventHead } from "../../src/core/events.ts";
+import type { EventHead } from "../../src/core/event_types.ts";
 import { noUsage } from "../../src/core/usage.ts";
 import {
   a,

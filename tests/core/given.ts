@@ -4,7 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import type { Command, CommandBody } from "../../src/core/commands.ts";
 import { decide } from "../../src/core/decide.ts";
 import { RuntimeError, type RuntimeErrorCode } from "../../src/core/errors.ts";
-import type { EventHead } from "../../src/core/events.ts";
+import type { EventHead } from "../../src/core/event_types.ts";
 import { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "../../src/core/ids.ts";
 import { fingerprint } from "../../src/core/keys.ts";
 import { Draft, Ledger } from "../../src/core/ledger.ts";

@@ -1,7 +1,7 @@
 // Idempotency keys: what events leave in the table, and how it forgets.
 
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import type { EventHead } from "../../src/core/events.ts";
+import type { EventHead } from "../../src/core/event_types.ts";
 import {
   endedEntryOf,
   endedKey,

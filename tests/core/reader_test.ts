@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { RuntimeErrorCode } from "../../src/core/errors.ts";
-import type { EventHead, RuntimeEvent } from "../../src/core/events.ts";
+import type { EventHead, RuntimeEvent } from "../../src/core/event_types.ts";
 import { RuntimeReader } from "../../src/core/reader.ts";
 import { snapshotTexts } from "../../src/core/snapshots.ts";
 import { type Diagnostic, RuntimeError } from "../../mod.ts";

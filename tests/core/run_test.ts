@@ -1,7 +1,7 @@
 // Signals of runs: they begin and end with their events.
 
 import { assertEquals } from "@std/assert";
-import type { EventHead } from "../../src/core/events.ts";
+import type { EventHead } from "../../src/core/event_types.ts";
 import { OpenRuns } from "../../src/core/run.ts";
 import { a, type Event, numbered } from "./given.ts";
 

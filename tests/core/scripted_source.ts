@@ -1,7 +1,7 @@
 // A source in memory: a test adds events, and may script the answers.
 
 import { RuntimeError } from "../../src/core/errors.ts";
-import type { EventHead } from "../../src/core/events.ts";
+import type { EventHead } from "../../src/core/event_types.ts";
 import type { RuntimeId } from "../../src/core/ids.ts";
 import type { RuntimeSource, SourceInfo } from "../../src/core/source.ts";
 import type {

@@ -1,6 +1,6 @@
 // A store that does what a test tells it: a memory store behind a script for its appends and its closing.
 
-import type { EventRecord } from "../../src/core/events.ts";
+import type { EventRecord } from "../../src/core/event_types.ts";
 import type { RuntimeId } from "../../src/core/ids.ts";
 import type {
   AppendBatch,

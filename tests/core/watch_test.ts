@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Runtime } from "../../mod.ts";
 import { onAbort } from "../../src/core/abort.ts";
-import type { RuntimeEvent } from "../../src/core/events.ts";
+import type { RuntimeEvent } from "../../src/core/event_types.ts";
 import { limits } from "../../src/core/limits.ts";
 import type { EventPage, PageOptions } from "../../src/core/reading.ts";
 import { WakeUp } from "../../src/core/wake.ts";

@@ -14,7 +14,7 @@
  */
 import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
-import type { EventRecord } from "../../core/events.ts";
+import type { EventRecord } from "../../core/event_types.ts";
 import { closeQuietly, removeQuietly, writeAll } from "../disk/files.ts";
 import { corrupt, guarded, isExisting, storeFault } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";

@@ -6,7 +6,8 @@
  */
 import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError } from "../../core/errors.ts";
-import { parseEventHead, type TranscriptAppended } from "../../core/events.ts";
+import type { TranscriptAppended } from "../../core/event_types.ts";
+import { parseEventHead } from "../../core/events.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import type { ReadTranscript } from "../../core/store.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type EventHead, parseEventHead } from "../../core/events.ts";
+import type { EventHead } from "../../core/event_types.ts";
+import { parseEventHead } from "../../core/events.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
-import { type EventRecord, parseEvent } from "../../core/events.ts";
+import type { EventRecord } from "../../core/event_types.ts";
+import { parseEvent } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { Slices } from "../../core/turn.ts";

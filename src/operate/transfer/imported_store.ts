@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type EventHead, type EventRecord, isTranscriptEvent, recordOf } from "../../core/events.ts";
+import type { EventHead, EventRecord } from "../../core/event_types.ts";
+import { isTranscriptEvent, recordOf } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot, snapshotTexts } from "../../core/snapshots.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type EventHead, isTranscriptEvent } from "../../core/events.ts";
+import type { EventHead } from "../../core/event_types.ts";
+import { isTranscriptEvent } from "../../core/events.ts";
 import type { StateView } from "../../core/state.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import type { ExportHeader } from "./export_format.ts";

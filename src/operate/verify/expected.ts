@@ -5,7 +5,8 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import { type EventHead, isKnownEvent, isTranscriptEvent, parseEvent } from "../../core/events.ts";
+import type { EventHead } from "../../core/event_types.ts";
+import { isKnownEvent, isTranscriptEvent, parseEvent } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { EventRecord } from "../../../src/core/events.ts";
+import type { EventRecord } from "../../../src/core/event_types.ts";
 
 /** What an oracle found, before the case has a name. */
 export class Finding extends Error {
