@@ -1,6 +1,6 @@
 /**
- * Types of events: what happened, one per command, in one order per runtime.
- * The log of events is the only truth; all else is folded from it.
+ * Types of events: one event per command, in one order per runtime. The log of
+ * events is the only source of truth; all other state is folded from it.
  *
  * @module
  */
@@ -9,29 +9,29 @@ import type { Json, JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import type { UsageTotals } from "./usage.ts";
 
-/** Who said an entry of a transcript. */
+/** The role of the speaker of a transcript entry. */
 export type TranscriptRole = "user" | "system" | "assistant" | "tool";
 
-/** An entry as it stands in an event. Its sequence follows from its place. */
+/** An entry in an event. Its sequence follows from its position. */
 export interface EventEntry {
-  /** Who said it. */
+  /** Role of the speaker. */
   readonly role: TranscriptRole;
   /** Name of the speaker or the tool. */
   readonly name?: string;
-  /** What the host keeps with it. */
+  /** Data of the host, stored with the entry. */
   readonly metadata?: JsonObject;
-  /** What was said, to the letter. */
+  /** The text, unchanged. */
   readonly content: string;
 }
 
-/** How a run ended. */
+/** Outcome of a run. */
 export type RunOutcome = "completed" | "failed" | "cancelled" | "interrupted";
 
-/** What every event has. */
+/** Members of every event. */
 export interface EventBase {
   /** 1, 2, 3 ... per runtime, without gaps. */
   readonly id: number;
-  /** When it was decided: ISO 8601, UTC, milliseconds. Order comes from `id` alone. */
+  /** Time of the decision: ISO 8601, UTC, milliseconds. `id` alone determines the order. */
   readonly at: string;
   /** Idempotency key of the command. */
   readonly key?: string;
@@ -39,15 +39,15 @@ export interface EventBase {
   readonly request?: string;
 }
 
-/** What an event of a worker has. */
+/** Members of every event of a worker. */
 export interface WorkerEventBase extends EventBase {
   /** The worker concerned. */
   readonly workerId: WorkerId;
 }
 
-/** The runtime came to be; always event 1. */
+/** The runtime was created; always event 1. */
 export interface RuntimeCreated extends EventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "runtime.created";
   /** The runtime. */
   readonly runtimeId: RuntimeId;
@@ -55,37 +55,37 @@ export interface RuntimeCreated extends EventBase {
 
 /** A host opened the runtime. */
 export interface RuntimeOpened extends EventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "runtime.opened";
-  /** How many times it was opened so far; also the writer's fence. */
+  /** Number of openings so far; also the writer's fence. */
   readonly epoch: number;
 }
 
-/** The host closed it in good order. */
+/** The host closed the runtime. */
 export interface RuntimeClosed extends EventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "runtime.closed";
 }
 
-/** The runtime ended for good: its workers are stopped, their runs cancelled. */
+/** The runtime ended permanently: its workers are stopped, their runs cancelled. */
 export interface RuntimeStopped extends EventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "runtime.stopped";
-  /** Why. */
+  /** The reason. */
   readonly reason?: string;
 }
 
-/** A worker came to be. */
+/** A worker was created. */
 export interface WorkerCreated extends WorkerEventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "worker.created";
-  /** Who it is. */
+  /** The worker. */
   readonly record: WorkerRecord;
 }
 
-/** Entries went into a transcript: input for the worker, or what it said and did. */
+/** Entries were added to a transcript: input for the worker, or its output. */
 export interface TranscriptAppended extends WorkerEventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "worker.input_accepted" | "worker.transcript_appended";
   /** Sequence of the first entry. */
   readonly seq: number;
@@ -97,9 +97,9 @@ export interface TranscriptAppended extends WorkerEventBase {
   readonly entries: readonly EventEntry[];
 }
 
-/** The host's data about a worker changed. */
+/** The host's data of a worker changed. */
 export interface WorkerStateUpdated extends WorkerEventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "worker.state_updated";
   /** JSON Merge Patch (RFC 7396). */
   readonly patch: JsonObject;
@@ -107,67 +107,67 @@ export interface WorkerStateUpdated extends WorkerEventBase {
 
 /** A run began. */
 export interface WorkerRunStarted extends WorkerEventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "worker.run_started";
   /** The run. */
   readonly runId: string;
 }
 
-/** A run ended, by the host or because the process that ran it is gone. */
+/** A run ended: the host finished it, or its process was gone. */
 export interface WorkerRunEnded extends WorkerEventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "worker.run_finished" | "worker.run_interrupted";
   /** The run. */
   readonly runId: string;
-  /** How it ended. */
+  /** The outcome. */
   readonly outcome: RunOutcome;
-  /** Why. */
+  /** The reason. */
   readonly reason?: string;
 }
 
-/** Work with a model was accounted for. */
+/** Usage of a model was recorded. */
 export interface WorkerUsageRecorded extends WorkerEventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "worker.usage_recorded";
   /** The run that was open. */
   readonly runId?: string;
-  /** What it took. */
+  /** The usage. */
   readonly usage: UsageTotals & {
-    /** The model that was used. */
+    /** The model. */
     readonly model: string;
   };
 }
 
-/** A worker reached its end: stopped, or cancelled together with its open run. */
+/** A worker ended: stopped, or cancelled together with its open run. */
 export interface WorkerEnded extends WorkerEventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "worker.stopped" | "worker.cancelled";
-  /** Why. */
+  /** The reason. */
   readonly reason?: string;
 }
 
-/** What the store kept of a worker besides the log was given up. */
+/** Everything that the store kept of a worker besides the log was deleted. */
 export interface WorkerPurged extends WorkerEventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "worker.purged";
 }
 
-/** Something of the host's own. */
+/** An event that the host defines. */
 export interface CustomEvent extends EventBase {
-  /** The kind of event. */
+  /** The type of event. */
   readonly type: "custom";
   /** The worker concerned, if any. */
   readonly workerId?: WorkerId;
-  /** What the host calls it. */
+  /** Name that the host gives it. */
   readonly name: string;
-  /** What the host says of it. */
+  /** Data of the host. */
   readonly data: Json;
 }
 
 /**
- * An event, told apart by `type`. A log written by a newer version may hold
- * further types and members; they are passed on as they are, so a `switch`
- * over `type` needs a `default`.
+ * An event, discriminated by `type`. A log written by a newer version may hold
+ * further types and members; they are passed on unchanged, so a `switch` over
+ * `type` needs a `default`.
  */
 export type RuntimeEvent =
   | RuntimeCreated
@@ -184,10 +184,10 @@ export type RuntimeEvent =
   | WorkerPurged
   | CustomEvent;
 
-/** A name of a known kind of event. */
+/** Name of a known type of event. */
 export type RuntimeEventType = RuntimeEvent["type"];
 
-/** What folding needs of an event: all but the entries, which it only counts. */
+/** The part of an event that folding reads: all but the entries, which it only counts. */
 export type EventHead = Exclude<RuntimeEvent, TranscriptAppended> | Omit<TranscriptAppended, "entries">;
 
 /**

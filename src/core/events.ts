@@ -35,7 +35,7 @@ export function recordOf(head: EventHead, json: string): EventRecord {
   return new EncodedEvent(id, json, workerId, creates, purges, seq, count);
 }
 
-/** Whether this version knows the type of an event. */
+/** Returns true if this version knows the type of an event. */
 export function isKnownEvent(event: { readonly type: string }): boolean {
   return shapes.has(event.type);
 }
@@ -50,9 +50,9 @@ export function encodeEvent(head: EventHead, entriesJson: string): EventRecord {
 }
 
 /**
- * The most frequent event is written by hand: same members, same order, as
- * JSON.stringify. Each piece is checked for line separators by itself, since
- * checking the whole text would copy it once more.
+ * Encodes the most frequent event without JSON.stringify: same members, same
+ * order. Each piece is checked for line separators separately, because checking
+ * the whole text would copy it once more.
  */
 function transcriptText(head: Omit<TranscriptAppended, "entries">, entriesJson: string): string {
   let json = leadText(head);
@@ -78,7 +78,7 @@ function plainText(text: string): string {
   return plainLines(JSON.stringify(text));
 }
 
-/** Whether an event adds to a transcript. */
+/** Returns true if an event adds to a transcript. */
 export function isTranscriptEvent(
   head: EventHead,
 ): head is Extract<EventHead, { type: TranscriptAppended["type"] }> {
@@ -99,15 +99,15 @@ export function parseEvent(json: string): RuntimeEvent {
 }
 
 /**
- * Parses whole events, all at once: that takes half the time that one after
- * the other does. Throws `store_corrupt` when a text is no event.
+ * Parses whole events together, which takes half as long as one by one. Throws
+ * `store_corrupt` if a text is not an event.
  */
 export function parseEvents(jsons: readonly string[]): RuntimeEvent[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(`[${jsons.join(`,${SEPARATOR},`)}]`);
   } catch {
-    // One after the other tells which.
+    // Parsing one by one finds the invalid text.
   }
   const all: readonly unknown[] = Array.isArray(parsed) ? parsed : [];
   const isWhole = all.length === Math.max(0, 2 * jsons.length - 1) &&

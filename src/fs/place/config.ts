@@ -10,7 +10,7 @@ import { nameSchema, parseShape } from "../../core/schema.ts";
 import { readSmallFile } from "../disk/files.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 
-/** What an operator may set, with the defaults. */
+/** Settings of the operator, with the defaults. */
 export interface StoreConfig {
   /** Name of the runtime for people. */
   readonly displayName?: string | undefined;

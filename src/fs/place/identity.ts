@@ -17,9 +17,9 @@ import { dirname } from "@std/path";
 /** The largest `runtime.json` that is read. */
 const IDENTITY_BYTES_MAX = 65_536;
 
-/** What `runtime.json` holds. */
+/** Content of `runtime.json`. */
 export interface StoreIdentity {
-  /** When the store was created, ISO 8601. */
+  /** Time of creation, ISO 8601. */
   readonly createdAt: string;
   /** The config it was last opened with. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -85,7 +85,7 @@ export async function updateConfigSnapshot(
   await replaceFile(fs, layout.identity, [bytes], { durable: true });
 }
 
-/** Whether answers waited for the device, now and when the store was open before. */
+/** Returns true if commits waited for the device, now and when the store was open before. */
 export function wasSynced(identity: StoreIdentity | undefined, config: StoreConfig): boolean {
   return config.durability === "synced" && identity?.config.durability !== "written";
 }

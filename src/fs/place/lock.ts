@@ -14,11 +14,11 @@ import { guarded } from "../disk/faults.ts";
 import type { FileLock, FileSystem } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout } from "../layout.ts";
 
-/** Who holds the lock. */
+/** The holder of the lock. */
 export interface Owner {
   /** Process id. */
   readonly pid: number;
-  /** When it opened the store, ISO 8601. */
+  /** Time at which it opened the store, ISO 8601. */
   readonly openedAt: string;
   /** Random id of this opening. */
   readonly instanceId: string;

@@ -49,7 +49,7 @@ interface HeldLine {
   readonly crc: number;
 }
 
-/** What a checkpoint covers. */
+/** The part of the runtime that a checkpoint covers. */
 export interface CheckpointBase {
   /** Its last event; 0 without a checkpoint. */
   readonly through: number;
@@ -65,11 +65,11 @@ export class LogFollower {
   segments: readonly number[] = [];
   /** Position of the last event; absent before event 1. */
   position: LogPosition | undefined;
-  /** What the checkpoint covers. */
+  /** The part that the checkpoint covers. */
   base: CheckpointBase = { through: 0, entries: new Map() };
-  /** What follows the last event. */
+  /** The unread end of the log, after the last event. */
   pending: PendingTail = { events: 0, bytes: 0 };
-  /** Why the log cannot be read further. */
+  /** The error that prevents reading further. */
   damage: RuntimeError | undefined;
   readonly #place: FoundPlace;
   readonly #host: StoreHost;

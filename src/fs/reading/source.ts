@@ -29,7 +29,7 @@ export interface FsSourceEnvironment {
   readonly pollMs?: number | undefined;
 }
 
-/** What a source has open once it is loaded. */
+/** State of a source once it is loaded. */
 interface OpenedLog {
   readonly host: StoreHost;
   readonly follower: LogFollower;
@@ -96,7 +96,7 @@ export class FsRuntimeSource implements RuntimeSource {
     return this.#log.follower.pending;
   }
 
-  /** Why the log cannot be read further; `undefined` for an intact log. */
+  /** The error that prevents reading further; `undefined` for an intact log. */
   get damage(): RuntimeError | undefined {
     return this.#log.follower.damage;
   }

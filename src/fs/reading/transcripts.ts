@@ -28,17 +28,17 @@ export interface ReadLog {
   readonly segments: readonly number[];
   /** The last event to read. */
   readonly lastEventId: number;
-  /** What the checkpoint covers: transcripts are on disk so far, unless a power cut removed the end of one. */
+  /** The part that the checkpoint covers: so far transcripts are on disk, unless a power cut removed the end of one. */
   readonly base: CheckpointBase;
 }
 
 /** A page of a transcript. */
 export interface TranscriptQuery {
-  /** Whose transcript. */
+  /** The worker. */
   readonly owner: TranscriptOwner;
   /** Entries in it. */
   readonly length: number;
-  /** Which of them. */
+  /** The entries to read. */
   readonly read: ReadTranscript;
 }
 

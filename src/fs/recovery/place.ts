@@ -1,9 +1,9 @@
 /**
- * Opening a store's place on disk: finds it or creates it, under the lock.
+ * Opens the place of a store on disk: finds or creates it, under the lock.
  *
- * A new store is made so that `runtime.json` comes last: whoever finds it
- * finds a whole store. A directory that has events, a checkpoint or workers
- * but no `runtime.json` is not an empty store, and never becomes one.
+ * `runtime.json` is written last, so a store that has one is complete. A
+ * directory with events, a checkpoint or workers but no `runtime.json` is not an
+ * empty store, and never becomes one.
  *
  * @module
  */
