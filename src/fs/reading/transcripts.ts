@@ -6,15 +6,13 @@
  */
 import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError } from "../../core/errors.ts";
-import type { TranscriptAppended } from "../../core/event_types.ts";
-import { parseEventHead } from "../../core/events.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import type { ReadTranscript } from "../../core/store.ts";
 import { assertDirectory, withFile } from "../disk/files.ts";
 import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
 import { nameOf, workerLayout } from "../layout.ts";
-import { DamagedLine } from "../lines/pages.ts";
+import { DamagedLine, type LinePage } from "../lines/pages.ts";
 import { eventText, transcriptMarks } from "../lines/codec.ts";
 import { lastExtent, readTranscriptLines, type TranscriptOwner } from "../transcripts/file.ts";
 import type { WholeExtent } from "../transcripts/length.ts";
@@ -43,9 +41,7 @@ export interface TranscriptQuery {
 }
 
 /** The part of a page that the file holds, and the extent of the file. */
-interface FilePage extends Omit<WholeExtent, "bytes"> {
-  readonly texts: readonly string[];
-}
+interface FilePage extends Omit<WholeExtent, "bytes">, Pick<LinePage, "texts" | "cut"> {}
 
 interface Range {
   readonly from: number;
@@ -64,21 +60,12 @@ export async function transcriptTexts(
   if (range.from >= range.to) return [];
   const inFile = pageOfFile(place, log, owner, range, notice);
   if (inFile.entries >= range.to - 1 && inFile.texts.length > 0) return inFile.texts;
-  if (range.keep === "first" && lastSeq(inFile.texts) < inFile.entries && inFile.texts.length > 0) {
-    return inFile.texts;
-  }
+  if (inFile.cut && range.keep === "first") return inFile.texts;
   const isShort = inFile.entries < (log.base.entries.get(owner.createdEventId) ?? 0);
   const after = Math.max(inFile.lastEventId, isShort ? 0 : log.base.through);
   assertReachable(place, owner, log, after);
   const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
   return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
-}
-
-function lastSeq(texts: readonly string[]): number {
-  const last = texts.at(-1);
-  if (last === undefined) return 0;
-  const { seq, count } = parseEventHead(last) as TranscriptAppended;
-  return seq + count - 1;
 }
 
 /** Reads what the file holds of a page. A missing or damaged file is reported, and holds nothing. */
@@ -96,9 +83,9 @@ function pageOfFile(
       return withFile(fs, path, "read", (file) => {
         const { bytes, entries, lastEventId } = lastExtent(file, owner, file.stat().size);
         const to = Math.min(range.to, entries + 1);
-        if (range.from >= to) return { texts: [], entries, lastEventId };
-        const texts = readTranscriptLines(file, owner, { bytes, entries }, { ...range, to });
-        return { texts, entries, lastEventId };
+        if (range.from >= to) return { texts: [], cut: false, entries, lastEventId };
+        const { texts, cut } = readTranscriptLines(file, owner, { bytes, entries }, { ...range, to });
+        return { texts, cut, entries, lastEventId };
       });
     });
   } catch (error) {
@@ -106,7 +93,7 @@ function pageOfFile(
     const isMissing = isNotFound(cause) || systemCode(cause) === "ENOTDIR";
     const isOdd = isRuntimeError(error) && error.code === "store_corrupt";
     if (!isMissing && !isOdd && !(cause instanceof DamagedLine)) throw error;
-    const nothing = { texts: [], entries: 0, lastEventId: owner.createdEventId };
+    const nothing = { texts: [], cut: false, entries: 0, lastEventId: owner.createdEventId };
     // The transcript of a worker that no checkpoint covers need not be on disk yet.
     if (isMissing && owner.createdEventId > log.base.through) return nothing;
     const what = isMissing ? "is missing" : "is damaged";

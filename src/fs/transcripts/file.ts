@@ -11,7 +11,7 @@ import { readBytes, writeAll } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import { FORMAT_VERSION } from "../layout.ts";
 import { lastLine } from "../lines/last_line.ts";
-import { DamagedLine, type LineRange, readLinePage } from "../lines/pages.ts";
+import { DamagedLine, type LinePage, type LineRange, readLinePage } from "../lines/pages.ts";
 import type { SortedLines } from "../lines/search.ts";
 import { WorkerLines } from "../lines/worker_lines.ts";
 import type { TranscriptExtent, WholeExtent } from "./length.ts";
@@ -123,7 +123,7 @@ export function readTranscriptLines(
   owner: TranscriptOwner,
   { bytes, entries }: TranscriptExtent,
   range: LineRange,
-): readonly string[] {
+): Pick<LinePage, "texts" | "cut"> {
   // Lines of other workers do not count, nor of an earlier worker with the same id.
   const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
   const lines: SortedLines = {
@@ -135,5 +135,5 @@ export function readTranscriptLines(
     numberOf: (bytes, start, end) => own.read(bytes, start, end) ? own.seq : 0,
     countOf: () => own.count,
   };
-  return readLinePage(lines, range).texts;
+  return readLinePage(lines, range);
 }

@@ -378,7 +378,10 @@ export class Transcript {
     const waiting = this.#waitingTexts(range);
     if (range.from > state.entries && "bytes" in state) return waiting;
     const ready = this.#ready();
-    const texts = [...readTranscriptLines(this.#file, this.owner, ready, range), ...waiting];
+    const inFile = readTranscriptLines(this.#file, this.owner, ready, range);
+    // Entries between the end of a full page and the waiting lines are left to the next page.
+    if (inFile.cut && range.keep === "first") return [...inFile.texts];
+    const texts = [...inFile.texts, ...waiting];
     if (this.#isTail(range)) this.#pool.tails.put(this, range.from, range.to - 1, texts);
     return texts;
   }

@@ -103,3 +103,23 @@ Deno.test("close() writes a checkpoint that has a transcript rebuilt whose sync 
   assertEquals(await contentsOf(again, "a"), ["one", "two"]);
   await again.close();
 });
+
+Deno.test("Worker.transcript() leaves no gap between a page that is full and lines that wait for space", async () => {
+  const disk = new SimulatedDisk();
+  const runtime = await open(disk);
+  // More than a page.
+  const long = Array.from({ length: 9 }, (_, index) => `${index} ${"x".repeat(600_000)}`);
+  for (const text of long) await speak(runtime, "a", [text]);
+  await runtime.flush();
+  disk.onCall = failing("ENOSPC", "write");
+  await speak(runtime, "a", ["small"]);
+  for (const after of [0, 1, 3, 8]) {
+    const { items, next } = await runtime.worker("a").transcript({ after, limit: 100 });
+    assertEquals(items.map(({ seq }) => seq), items.map((_, index) => after + 1 + index));
+    assertEquals(next, items.at(-1)?.seq === 10 ? null : items.at(-1)?.seq);
+  }
+  const { items } = await runtime.worker("a").transcript({ limit: 100 });
+  assertEquals(items.map(({ seq }) => seq), items.map((_, index) => 11 - items.length + index));
+  disk.onCall = undefined;
+  await runtime.close();
+});
