@@ -110,7 +110,8 @@ export class Reads {
 
   /** Every worker, in the order of their creation. */
   *allWorkers(): Generator<WorkerState> {
-    for (const state of this.#ledger.workers()) yield readable(state);
+    // A copy of the list: a later snapshot would begin it again.
+    for (const state of [...this.#ledger.workers()]) yield readable(state);
   }
 
   /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */

@@ -208,6 +208,19 @@ Deno.test("RuntimeReader goes on with a later snapshot; what it had not yielded 
   await reader.close();
 });
 
+Deno.test("RuntimeReader.allWorkers() yields the workers of one moment, also if a later snapshot is pushed", async () => {
+  const { source, reader } = await opened();
+  const ids: string[] = [];
+  for (const { record: { workerId } } of reader.allWorkers()) {
+    ids.push(workerId);
+    if (ids.length > 1) continue;
+    const { through, runtimeJson, workers } = snapshotTexts(ledgerOf(...born, note(5)));
+    source.prune({ through, runtimeJson, workers: [...workers].map(({ json }) => json) });
+  }
+  assertEquals([ids, reader.lastEventId], [[a, b], 5]);
+  await reader.close();
+});
+
 Deno.test("RuntimeReader.transcript() returns no page of an earlier worker of the same id", async () => {
   const { source, reader } = await opened();
   source.add(entry(5, 1));

@@ -68,6 +68,8 @@ export class FsRuntimeSource implements RuntimeSource {
   #found: FoundPlace | undefined;
   #opened: OpenedLog | undefined;
   #reading: Promise<void> | undefined;
+  /** The reading after the one in progress. */
+  #next: Promise<void> | undefined;
 
   /** The runtime at a location; a relative path is resolved immediately. */
   constructor(location: StoreLocation, { fileSystem, pollMs = 250 }: FsSourceEnvironment = {}) {
@@ -162,7 +164,7 @@ export class FsRuntimeSource implements RuntimeSource {
 
   /** Closes its files. */
   async close(): Promise<void> {
-    await this.#reading?.catch(() => {});
+    await (this.#next ?? this.#reading)?.catch(() => {});
     this.#opened?.pages.close();
   }
 
@@ -187,13 +189,19 @@ export class FsRuntimeSource implements RuntimeSource {
     }
   }
 
-  /** Reads what was added to the log. Concurrent calls share one reading. */
+  /** Reads what was added to the log. Calls during a reading share the next one: the former may be past the end. */
   async #advance(): Promise<void> {
     const { follower, pages } = this.#log;
     const [oldest] = follower.segments;
-    await (this.#reading ??= follower.advance().finally(() => this.#reading = undefined));
+    await (this.#next ??= this.#readNext(follower));
     // Open files would keep the disk space of pruned segments in use.
     if (follower.segments[0] !== oldest) pages.close();
+  }
+
+  async #readNext(follower: LogFollower): Promise<void> {
+    await this.#reading?.catch(() => {});
+    this.#next = undefined;
+    await (this.#reading = follower.advance());
   }
 
   #page(read: ReadEvents): StoredEvents {

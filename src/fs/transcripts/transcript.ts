@@ -154,6 +154,8 @@ export class Transcript {
   /** Has the file rebuilt with so many entries. Waiting lines are dropped. */
   markLost(entries: number): void {
     this.#takeWaiting();
+    // The rebuilt file replaces the open one.
+    this.#pool.files.close(this.#filePath);
     this.#state = { kind: "lost", entries };
   }
 

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FsRuntimeSource } from "../../../fs_store.ts";
 import { RuntimeReader } from "../../../mod.ts";
+import { configured, open } from "../simulated.ts";
 import { disk, recorded } from "./beside.ts";
 
 const location = { root: "/data", runtimeId: "local" };
@@ -42,4 +43,17 @@ Deno.test("FsRuntimeSource reads the disk only while a watch waits, and not afte
   calls = 0;
   await pause();
   assertEquals(calls, 0);
+});
+
+Deno.test("RuntimeReader.refresh() reads what was added before the call, also during another reading", async () => {
+  const fileSystem = configured({});
+  await using owner = await open(fileSystem);
+  const source = new FsRuntimeSource(location, { fileSystem: fileSystem.attach() });
+  await using reader = await RuntimeReader.open({ source });
+  await owner.record("first", null);
+  const reading = reader.refresh();
+  await owner.record("second", null);
+  await reader.refresh();
+  assertEquals(reader.lastEventId, owner.lastEventId);
+  await reading;
 });

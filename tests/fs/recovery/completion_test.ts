@@ -227,6 +227,27 @@ diskTest(
   },
 );
 
+Deno.test("transcript() reads the rebuilt file if the log could not be read to complete it, after a pruning", async () => {
+  const before = configured({ limits });
+  const runtime = await open(before);
+  await talk(runtime, 0, 20);
+  await runtime.prune({ dryRun: false });
+  await talk(runtime, 20, 40);
+  before.cutPower();
+  await runtime.close().catch(() => {});
+  const disk = before.crash(loseAll);
+  let [isCompleting, failures] = [false, 0];
+  disk.onCall = ({ operation, path }) => {
+    if (operation === "write" && path.endsWith("/transcript.jsonl")) isCompleting = true;
+    const fails = isCompleting && failures === 0 && operation === "read" && path.includes("/events/");
+    return fails && ++failures > 0 ? { kind: "error", code: "EIO" } : undefined;
+  };
+  const again = await open(disk);
+  assertEquals(failures, 1);
+  await assertWhole(again, 40);
+  await again.close();
+});
+
 diskTest("RuntimeReader, verify() and backup() find the ends of transcripts in the log", async (place) => {
   const { row, synced, path } = await killed(place);
   Deno.truncateSync(path, synced + 5);
