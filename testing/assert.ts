@@ -1,11 +1,11 @@
 /**
- * Assertions: strict, and made of nothing but the language, so that the suite
- * runs wherever the core does.
+ * Assertions: strict, and written in the plain language, so that the suite runs
+ * wherever the core does.
  *
  * @module
  */
 
-/** What a failed assertion throws. */
+/** Error of a failed assertion. */
 class SuiteFailure extends Error {
   override readonly name = "SuiteFailure";
 }
@@ -25,12 +25,12 @@ export function equal(actual: unknown, expected: unknown, message?: string): voi
   if (!Object.is(actual, expected)) fail(differing(actual, expected, message));
 }
 
-/** Fails when both are the same value. */
+/** Fails if both are the same value. */
 export function notEqual(actual: unknown, unexpected: unknown, message?: string): void {
   if (Object.is(actual, unexpected)) fail(message ?? `${shown(actual)} is what it should not be`);
 }
 
-/** Fails unless both have the same parts: prototypes, members (undefined ones too), items, entries. */
+/** Fails unless both are structurally equal: prototypes, members (including undefined ones), items, entries. */
 export function deepEqual(actual: unknown, expected: unknown, message?: string): void {
   if (!isSame(actual, expected)) fail(differing(actual, expected, message));
 }
@@ -40,7 +40,7 @@ export function match(text: string, pattern: RegExp): void {
   if (!pattern.test(text)) fail(`${shown(text)} does not match ${pattern}`);
 }
 
-/** Fails unless `work` throws what `fits`. */
+/** Fails unless `work` throws an error that `fits`. */
 export function throws(work: () => unknown, fits: (error: unknown) => boolean): void {
   let error: unknown;
   try {
@@ -52,7 +52,7 @@ export function throws(work: () => unknown, fits: (error: unknown) => boolean): 
   fail("nothing was thrown");
 }
 
-/** Fails unless the promise rejects with what `fits`. */
+/** Fails unless the promise rejects with an error that `fits`. */
 export async function rejects(promise: Promise<unknown>, fits: (error: unknown) => boolean): Promise<void> {
   const error = await promise.then(() => fail("it was not refused"), (error) => error);
   ok(fits(error), `another error was expected, not ${error}`);
@@ -74,7 +74,7 @@ function differing(actual: unknown, expected: unknown, message: string | undefin
   return message === undefined ? difference : `${message}: ${difference}`;
 }
 
-/** A value as a message shows it, cut where it is long. */
+/** Formats a value for a message, truncated if it is long. */
 function shown(value: unknown): string {
   const text = (typeof value === "object" ? JSON.stringify(value) : undefined) ??
     (typeof value === "string" ? JSON.stringify(value) : String(value));

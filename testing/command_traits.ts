@@ -1,6 +1,6 @@
 /**
- * What holds for every command: when it succeeds, after a reopen, after a
- * close, and when it is refused.
+ * Properties of every command: on success, after a reopen, after a close, and when
+ * it is rejected.
  *
  * @module
  */
@@ -16,16 +16,16 @@ export function commandTraits(test: Register): void {
     const { name } = command;
     test(`${name}() resolves to the receipt of one event`, (place) => works(place, command, false));
     test(`${name}() works after a reopen`, (place) => works(place, command, true));
-    test(`${name}() is still there after a reopen`, (place) => isKept(place, command, "reopen"));
-    test(`${name}() is still there after a restart`, (place) => isKept(place, command, "restart"));
+    test(`${name}() is kept across a reopen`, (place) => isKept(place, command, "reopen"));
+    test(`${name}() is kept across a restart`, (place) => isKept(place, command, "restart"));
     test(`${name}() after close() is runtime_closed`, (place) => afterClose(place, command));
     test(`${name}() after stop() is runtime_stopped`, (place) => afterStop(place, command));
-    test(`${name}() with the same key is done once`, (place) => onlyOnce(place, command));
+    test(`${name}() with the same key takes effect once`, (place) => onlyOnce(place, command));
     test(`${name}() with another expectation is a conflict`, (place) => conflicts(place, command));
-    test(`${name}() gives up when its signal aborts`, (place) => givesUp(place, command));
-    test(`${name}() refuses options of the wrong shape`, (place) => wrongOptions(place, command));
+    test(`${name}() rejects when its signal aborts`, (place) => givesUp(place, command));
+    test(`${name}() rejects options of the wrong shape`, (place) => wrongOptions(place, command));
     if (command.scope === "runtime") continue;
-    test(`${name}() of no worker is worker_not_found`, (place) => withoutWorker(place, command));
+    test(`${name}() of a missing worker is worker_not_found`, (place) => withoutWorker(place, command));
     test(`${name}() of a stopped worker is ${command.whenStopped}`, (place) => ofStopped(place, command));
   }
 }

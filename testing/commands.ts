@@ -1,5 +1,5 @@
 /**
- * Every command, in a form that the traits can run without knowing which.
+ * Every command, in a uniform form for tests of common properties.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { Receipt } from "../src/core/receipts.ts";
 
 /** A command to run on a runtime. */
 export interface SampleCommand {
-  /** What it is called. */
+  /** Name. */
   readonly name: string;
-  /** Whether it goes by the events and keys of worker "a", or by those of the runtime. */
+  /** Scope of its expectation and its keys: worker "a", or the runtime. */
   readonly scope: "worker" | "runtime";
-  /** What it meets when the worker is stopped. */
+  /** Result when the worker is stopped. */
   readonly whenStopped: "worker_not_running" | "allowed";
-  /** Makes it possible to run the command; may be repeated. */
+  /** Establishes the preconditions of the command; idempotent. */
   readonly prepare?: (runtime: Runtime) => Promise<unknown>;
   /** Runs it. */
   readonly run: (runtime: Runtime, options?: CommandOptions) => Promise<Receipt | undefined>;
@@ -104,7 +104,7 @@ export const commands: readonly SampleCommand[] = [
   },
 ];
 
-/** The run that `Run.finish` finishes: begun the first time, found by its key from then on. */
+/** Returns the run that `Run.finish` finishes: begun the first time, found by its key after that. */
 async function beginRun(runtime: Runtime): ReturnType<ReturnType<Runtime["worker"]>["beginRun"]> {
   return await runtime.worker("a").beginRun({ runId: "open", key: "begin" });
 }

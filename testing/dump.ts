@@ -1,5 +1,5 @@
 /**
- * All that a runtime answers about its data, to compare before and after.
+ * All data that a runtime returns, for comparisons before and after.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Runtime } from "../src/core/runtime.ts";
 import type { WorkerState } from "../src/core/state.ts";
 import type { Worker } from "../src/core/worker.ts";
 
-/** Everything kept, but for the openings and closings. */
+/** Returns all data except openings and closings. */
 export async function dump(runtime: Runtime): Promise<unknown> {
   const { runtimeId, status, createdAt, workers, usage, usageByModel } = runtime.overview();
   const states = allWorkers(runtime);

@@ -1,10 +1,10 @@
 /**
  * The conformance suite for stores: the contract of `RuntimeStore` in full, as
- * tests. It checks a store at its seam, and again through a whole runtime on
- * it. It runs wherever `mod.ts` runs (Deno, Node, browsers), and needs no
- * permission of its own.
+ * tests. It tests a store through its interface, and through a runtime. It runs
+ * wherever `mod.ts` runs (Deno, Node, browsers), and requires no permission.
  *
- * What a store can do is read from its `supports`; no store is known by name.
+ * The capabilities of a store are read from its `supports`; no store is treated
+ * specially.
  *
  * @example Usage
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * A runtime as plain as can be, to hold the real one against.
+ * A minimal model of a runtime, to compare the real one with.
  *
  * @module
  */
@@ -10,21 +10,21 @@ export interface ModelWorker {
   status: string;
   /** The open run. */
   run: string | null;
-  /** How the last run ended. */
+  /** Outcome of the last run. */
   lastOutcome: string | undefined;
   /** Data, one level deep. */
   data: Record<string, number>;
-  /** Contents said. */
+  /** Contents of the transcript. */
   contents: string[];
-  /** Input tokens used. */
+  /** Input tokens. */
   tokens: number;
-  /** What keys led to: the content, and the event. */
+  /** Results of keys: the content, and the event. */
   keys: Map<string, { content: string; eventId: number }>;
 }
 
-/** One random step: its command, its worker, and a number to make its arguments from. */
+/** One random step: its command, its worker, and a number that determines its arguments. */
 export interface Step {
-  /** What to do. */
+  /** Command. */
   readonly command:
     | "create"
     | "say"
@@ -36,31 +36,31 @@ export interface Step {
     | "stop"
     | "cancel"
     | "purge";
-  /** To whom. */
+  /** Worker. */
   readonly workerId: string;
-  /** With what. */
+  /** Number that determines the arguments. */
   readonly number: number;
-  /** Under which key, if any. */
+  /** Idempotency key, if any. */
   readonly key: string | undefined;
   /** The run to finish. */
   readonly runId?: string;
 }
 
-/** What a step must come to: an error code, or an event, perhaps an earlier one. */
+/** Expected result of a step: an error code, or an event, possibly an earlier one. */
 export type Expected = { readonly code: string } | { readonly eventId: number; readonly duplicate: boolean };
 
 /** The model. */
 export class Model {
   /** The last event. */
   lastEventId = 0;
-  /** Input tokens of all workers, also of those purged. */
+  /** Input tokens of all workers, including purged ones. */
   tokens = 0;
   /** Workers in the order of their creation. */
   readonly workers: Map<string, ModelWorker> = new Map();
   /** Keys of commands that ended a worker. They outlive it. */
   readonly #endings: ModelWorker["keys"] = new Map();
 
-  /** What an opening adds; `open` counts the runs that were open. */
+  /** Adds the events of an opening; `open` counts the runs that were open. */
   opened(): void {
     this.lastEventId += this.lastEventId === 0 ? 2 : 1;
     for (const worker of this.workers.values()) {
@@ -71,12 +71,12 @@ export class Model {
     }
   }
 
-  /** What a closing in good order adds. */
+  /** Adds the event of a normal closing. */
   closed(): void {
     this.lastEventId++;
   }
 
-  /** Takes a step, and tells what it must come to. */
+  /** Applies a step, and returns its expected result. */
   take(step: Step): Expected {
     const worker = this.workers.get(step.workerId);
     if (step.command === "create") return this.#create(step, worker);

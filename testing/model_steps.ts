@@ -1,5 +1,5 @@
 /**
- * The steps of a random history, taken on a real runtime.
+ * Steps of a random history, executed on a real runtime.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Worker } from "../src/core/worker.ts";
 import type { Step } from "./model.ts";
 import type { Random } from "./random.ts";
 
-/** The run that was begun last, by worker. */
+/** The latest run of each worker. */
 export type Runs = Map<string, Run>;
 
 const choices = [
@@ -29,7 +29,7 @@ const choices = [
   "purge",
 ] as const;
 
-/** Any step. */
+/** Returns a random step. */
 export function randomStep(random: Random): Step {
   const command = random.pick(choices);
   return {
@@ -40,7 +40,7 @@ export function randomStep(random: Random): Step {
   };
 }
 
-/** Takes a step. */
+/** Executes a step. */
 export async function take(runtime: Runtime, step: Step, runs: Runs): Promise<Receipt | undefined> {
   const { command, workerId } = step;
   if (command === "create") {

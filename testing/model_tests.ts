@@ -1,6 +1,6 @@
 /**
- * Random histories, one command at a time and many at once, with reopenings
- * and restarts in between: the runtime must answer what the model says.
+ * Random histories, one command at a time and many concurrently, with reopenings
+ * and restarts in between: the runtime must agree with the model.
  *
  * @module
  */
@@ -14,11 +14,11 @@ import { randomStep, type Runs, take } from "./model_steps.ts";
 import type { Group, Place } from "./place.ts";
 import { Random } from "./random.ts";
 
-/** The tests of this many histories. */
+/** Registers tests of this many histories. */
 export function modelTests(histories: number): Group {
   return (test) => {
     for (let seed = 1; seed <= histories; seed++) {
-      test(`a runtime does what the model does, history ${seed}`, (place) => history(place, seed));
+      test(`a runtime agrees with the model, history ${seed}`, (place) => history(place, seed));
     }
   };
 }
@@ -53,7 +53,7 @@ async function inTurns(runtime: Runtime, model: Model, steps: readonly Step[]): 
   }
 }
 
-/** Runs are left out: who ends one has waited for its beginning. */
+/** Without runs: the caller who ends a run has awaited its beginning. */
 async function atOnce(runtime: Runtime, model: Model, steps: readonly Step[]): Promise<void> {
   const some = steps.filter(({ command }) => command !== "begin" && command !== "finish");
   const expected = some.map((step) => model.take(step));

@@ -1,6 +1,6 @@
 /**
- * What a test works with: a place, the runtimes that it opened there, and the
- * assertion that something is refused.
+ * Fixtures of a test: a place, the runtimes opened there, and the assertion that an
+ * operation is rejected.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { type AnyRuntimeError, isRuntimeError, type RuntimeErrorCode } from "../
 import { Runtime, type RuntimeOptions } from "../src/core/runtime.ts";
 import type { RuntimeStore } from "../src/core/store.ts";
 
-/** Where one test has its stores: a directory, a database, a variable. */
+/** Location of one test's stores: a directory, a database, a variable. */
 export interface StorePlace {
-  /** Creates a store of the runtime on this place. It finds what closed stores of the place have kept. */
+  /** Creates a store of the runtime on this place. It finds the data of closed stores of the place. */
   store(): RuntimeStore;
-  /** Removes the place and all it holds. The suite has closed its stores by then. */
+  /** Removes the place and all its content. The suite has closed its stores by then. */
   remove(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export type Register = (title: string, body: (place: Place) => Promise<void>, ru
 /** A part of the suite. */
 export type Group = (test: Register) => void;
 
-/** A place that closes what was opened on it. */
+/** A place that closes the stores and runtimes opened on it. */
 export class Place {
   /** The runtime whose stores are here. */
   readonly runtimeId: string;
@@ -31,7 +31,7 @@ export class Place {
   readonly #stores = new Set<RuntimeStore>();
   readonly #storeOf = new Map<Runtime, RuntimeStore>();
 
-  /** A place on which nothing is open. */
+  /** Creates a place on which nothing is open. */
   constructor(runtimeId: string, place: StorePlace) {
     this.runtimeId = runtimeId;
     this.#place = place;
@@ -59,13 +59,13 @@ export class Place {
     return runtime;
   }
 
-  /** Closes a runtime in good order and opens it again. */
+  /** Closes a runtime normally and opens it again. */
   async reopen(runtime: Runtime): Promise<Runtime> {
     await runtime.close();
     return await this.runtime();
   }
 
-  /** Takes the store away from a runtime, as a crash would, and opens a runtime on what is left. */
+  /** Closes the store of a runtime without its knowledge, like a crash, and opens a runtime on the same place. */
   async restart(runtime: Runtime): Promise<Runtime> {
     await this.#storeOf.get(runtime)?.close();
     return await this.runtime();
@@ -79,7 +79,7 @@ export class Place {
   }
 }
 
-/** Asserts that `work` is refused with `code`; gives the error. */
+/** Asserts that `work` is rejected with `code`; returns the error. */
 export async function refused<Code extends RuntimeErrorCode>(
   work: Promise<unknown> | (() => unknown),
   code: Code,
@@ -95,7 +95,7 @@ export async function refused<Code extends RuntimeErrorCode>(
   fail(`nothing was refused, ${code} was expected`);
 }
 
-/** Asserts that `work` writes no event, and gives what it answers. */
+/** Asserts that `work` writes no event, and returns its result. */
 export async function writesNothing<T>(runtime: Runtime, work: () => Promise<T>): Promise<T> {
   const before = runtime.lastEventId;
   const answer = await work();

@@ -1,5 +1,5 @@
 /**
- * Random numbers that are the same every time.
+ * Reproducible random numbers.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What holds for every read: after a stop, a reopen and a close.
+ * Properties of every read: after a stop, a reopen and a close.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const reads: Readonly<Record<string, (runtime: Runtime) => Promise<unknown>>> = 
 /** Registers the tests. */
 export function readTraits(test: Register): void {
   for (const [name, read] of Object.entries(reads)) {
-    test(`${name}() answers the same after a reopen, a restart and a stop`, (place) => isStable(place, read));
+    test(`${name}() returns the same after a reopen, a restart and a stop`, (place) => isStable(place, read));
     test(`${name}() after close() is runtime_closed`, async (place) => {
       const runtime = await start(place);
       await runtime.close();
@@ -25,7 +25,7 @@ export function readTraits(test: Register): void {
     });
   }
   for (const name of ["Worker.events", "Worker.transcript"]) {
-    test(`${name}() of no worker is worker_not_found`, async (place) => {
+    test(`${name}() of a missing worker is worker_not_found`, async (place) => {
       const runtime = await place.runtime();
       await refused(() => reads[name]?.(runtime), "worker_not_found");
     });

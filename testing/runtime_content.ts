@@ -1,5 +1,5 @@
 /**
- * What is said is kept to the letter.
+ * Content is stored unchanged.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { oddContents, oddJson } from "./samples.ts";
 /** Registers the tests. */
 export function contentTests(test: Register): void {
   for (const [what, content] of Object.entries(oddContents)) {
-    test(`sendInput() keeps ${what} to the letter`, (place) => keeps(place, [{ role: "user", content }]));
+    test(`sendInput() keeps ${what} unchanged`, (place) => keeps(place, [{ role: "user", content }]));
   }
   for (const [what, json] of Object.entries(oddJson)) {
     test(`append() keeps ${what} as metadata`, async (place) => {
@@ -29,13 +29,13 @@ export function contentTests(test: Register): void {
       { role: "tool", content: "4", name: 'search "x"\n', metadata: { ms: 12.5 } },
     ]));
 
-  test("append() keeps the most entries", (place) =>
+  test("append() keeps the maximum number of entries", (place) =>
     keeps(
       place,
       Array.from({ length: limits.entriesMax }, (_, index) => ({ role: "tool", content: `${index}` })),
     ));
 
-  test("append() keeps many large entries given at once", async (place) => {
+  test("append() keeps many large entries of one call", async (place) => {
     let runtime = await place.runtime();
     const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
     const contents = Array.from({ length: 12 }, (_, index) => `${index}${"字".repeat(300_000)}`);
@@ -46,7 +46,7 @@ export function contentTests(test: Register): void {
     deepEqual(entries.map(({ content }) => content.slice(0, 9)), contents.map((text) => text.slice(0, 9)));
   });
 
-  test("append() larger than an event can be is limit_exceeded", async (place) => {
+  test("append() beyond the size of an event is limit_exceeded", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
     const entry = { role: "assistant", content: "x".repeat(limits.contentBytesMax) } as const;
@@ -56,7 +56,7 @@ export function contentTests(test: Register): void {
     equal(worker.state().transcriptLength, 7);
   });
 
-  test("append() tells sequences, time, run and event of each entry", async (place) => {
+  test("append() records sequence, time, run and event of each entry", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
     const one = await worker.sendInput({ role: "user", content: "1" });
@@ -69,7 +69,7 @@ export function contentTests(test: Register): void {
     ]);
   });
 
-  test("append() is cut loose from the caller's objects", async (place) => {
+  test("append() copies the caller's objects", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
     const entry = { role: "assistant" as const, content: "mine", metadata: { list: [1] } };

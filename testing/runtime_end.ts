@@ -1,5 +1,5 @@
 /**
- * How workers and runtimes end, and how ended workers are purged.
+ * Ends of workers and runtimes, and purges of ended workers.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type Place, refused, type Register, writesNothing } from "./place.ts";
 /** Registers the tests. */
 export function endTests(test: Register): void {
   for (const [first, second] of [["stop", "cancel"], ["cancel", "stop"]] as const) {
-    test(`${first}() is final, ${second}() comes too late`, async (place) => {
+    test(`${first}() is final, a later ${second}() is rejected`, async (place) => {
       let runtime = await start(place);
       const status = first === "stop" ? "stopped" : "cancelled";
       await runtime.worker("a")[first]({ reason: "why" });
@@ -26,7 +26,7 @@ export function endTests(test: Register): void {
     });
   }
 
-  test("stop() and cancel() at once: the first one reached wins", async (place) => {
+  test("stop() and cancel() concurrently: the first one decided wins", async (place) => {
     const runtime = await start(place);
     const worker = runtime.worker("a");
     const both = await Promise.allSettled([worker.cancel(), worker.stop()]);
@@ -34,7 +34,7 @@ export function endTests(test: Register): void {
     equal(worker.state().status, "cancelled");
   });
 
-  test("stop() of the runtime stops all workers that run", async (place) => {
+  test("stop() of the runtime stops all running workers", async (place) => {
     let runtime = await start(place);
     await runtime.worker("a").cancel({ reason: "own" });
     const run = await runtime.worker("b").beginRun({ runId: "r" });
@@ -50,7 +50,7 @@ export function endTests(test: Register): void {
     }
   });
 
-  test("stop() of the runtime leaves data readable", async (place) => {
+  test("stop() of the runtime keeps data readable", async (place) => {
     let runtime = await start(place);
     await runtime.stop();
     for (let round = 0; round < 2; round++) {
@@ -67,7 +67,7 @@ export function endTests(test: Register): void {
     equal((await allEntries(runtime.worker("a"))).length, 2);
   });
 
-  test("purge() gives up a worker and leaves its events and its usage", purges);
+  test("purge() deletes a worker and keeps its events and its usage", purges);
   test("purge() twice is worker_not_found", async (place) => {
     const runtime = await start(place);
     await runtime.worker("a").stop();
@@ -75,10 +75,10 @@ export function endTests(test: Register): void {
     await writesNothing(runtime, () => refused(runtime.worker("a").purge(), "worker_not_found"));
   });
 
-  test("purge() leaves the id to another worker", (place) => createsAnew(place, "in turns"));
-  test("purge() leaves the id to another worker that is made at once", (place) =>
+  test("purge() frees the id for another worker", (place) => createsAnew(place, "in turns"));
+  test("purge() frees the id for another worker created immediately", (place) =>
     createsAnew(place, "at once"));
-  test("purge() time and again leaves nothing of the workers before", async (place) => {
+  test("purge() called repeatedly leaves nothing of the earlier workers", async (place) => {
     let runtime = await start(place);
     for (let round = 1; round <= 4; round++) {
       await runtime.worker("a").cancel();

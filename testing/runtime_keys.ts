@@ -13,7 +13,7 @@ const hello: WorkerInput = { role: "user", content: "hello" };
 
 /** Registers the tests. */
 export function keyTests(test: Register): void {
-  test("sendInput() with a key gives the same sequences again", async (place) => {
+  test("sendInput() with a key returns the same sequences again", async (place) => {
     let runtime = await start(place);
     const input = { ...hello, metadata: { a: 1, b: [2] } };
     const first = await runtime.worker("a").sendInput(input, { key: "k" });
@@ -56,7 +56,7 @@ export function keyTests(test: Register): void {
     deepEqual(receipts.map(({ duplicate }) => duplicate), [false, false, false]);
   });
 
-  test("createWorker() with a key gives the same worker", async (place) => {
+  test("createWorker() with a key returns the same worker", async (place) => {
     let runtime = await start(place);
     const spec = { intent: { kind: "task", objective: "x" } } as const;
     const first = await runtime.createWorker(spec, { key: "k" });
@@ -74,7 +74,7 @@ export function keyTests(test: Register): void {
     await refused(runtime.createWorker(other, { key: "k" }), "key_reused");
   });
 
-  test("a key is found before anything else is looked at", async (place) => {
+  test("a key is looked up before any other check", async (place) => {
     let runtime = await start(place);
     const first = await runtime.worker("a").sendInput(hello, { key: "k" });
     await runtime.worker("a").cancel();
@@ -86,20 +86,20 @@ export function keyTests(test: Register): void {
     }
   });
 
-  test("a key of a refused command is free", async (place) => {
+  test("a key of a rejected command is unused", async (place) => {
     const worker = (await start(place)).worker("a");
     await refused(worker.sendInput(hello, { key: "k", expect: { lastEventId: 0 } }), "conflict");
     equal((await worker.sendInput({ ...hello, content: "other" }, { key: "k" })).duplicate, false);
   });
 
-  test("a key is told in its event", async (place) => {
+  test("a key is part of its event", async (place) => {
     const runtime = await start(place);
     await runtime.worker("a").sendInput(hello, { key: "slack:\u2028 1" });
     const { items: [event] } = await (await place.reopen(runtime)).worker("a").events({ limit: 1 });
     equal(event?.key, "slack:\u2028 1");
   });
 
-  test("the last 1,024 keys of a worker are kept, the oldest forgotten", forgets);
+  test("the last 1,024 keys of a worker are kept, older ones are evicted", forgets);
   for (const end of ["stop", "cancel", "purge"] as const) {
     test(`${end}() with the same key takes effect once, even after its worker is purged and its id reused`, async (place) => {
       let runtime = await start(place);
@@ -128,7 +128,7 @@ export function keyTests(test: Register): void {
     });
   }
 
-  test("keys of commands that ended workers are bounded; the oldest are forgotten", async (place) => {
+  test("keys of commands that ended workers are bounded; the oldest are evicted", async (place) => {
     const runtime = await start(place);
     const end = async (index: number): Promise<void> => {
       const worker = await runtime.createWorker({ workerId: `w${index}`, intent: { kind: "assistant" } });
@@ -144,7 +144,7 @@ export function keyTests(test: Register): void {
     }
   });
 
-  test("purge() takes the keys of a worker along", async (place) => {
+  test("purge() deletes the keys of a worker", async (place) => {
     let runtime = await start(place);
     await runtime.worker("a").sendInput(hello, { key: "k" });
     await runtime.worker("a").stop();
@@ -185,6 +185,6 @@ async function forgets(place: Place): Promise<void> {
   const kept = await writesNothing(runtime, () => Promise.all(numbers.slice(10).map(note)));
   equal(kept.every(({ duplicate }) => duplicate), true);
   for (const index of [9, 0]) equal((await note(index)).duplicate, false);
-  // The two that were new took the place of the two oldest.
+  // The two new keys evicted the two oldest.
   for (const index of [10, 11]) equal((await note(index)).duplicate, false);
 }

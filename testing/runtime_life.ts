@@ -23,7 +23,7 @@ export function lifeTests(test: Register): void {
     deepEqual(types, Array.from({ length: 3 }, () => ["runtime.closed", "runtime.opened"]).flat());
   });
 
-  test("Runtime.open() takes the clock for the times of events", async (place) => {
+  test("Runtime.open() uses the clock for the times of events", async (place) => {
     let now = Date.parse("2026-03-04T05:06:07.008Z");
     const runtime = await place.runtime({ now: () => now });
     equal(runtime.overview().createdAt, "2026-03-04T05:06:07.008Z");
@@ -44,13 +44,13 @@ export function lifeTests(test: Register): void {
     ]);
   });
 
-  test("Runtime.open() closes the store when it fails", async (place) => {
+  test("Runtime.open() closes the store if it fails", async (place) => {
     await refused(place.runtime({ now: () => NaN }), "invalid_request");
     const runtime = await place.runtime();
     equal(runtime.lastEventId, 2);
   });
 
-  test("close() does nothing when repeated", async (place) => {
+  test("close() is idempotent", async (place) => {
     let runtime = await place.runtime();
     await Promise.all([runtime.close(), runtime.close()]);
     await runtime.close();
@@ -60,7 +60,7 @@ export function lifeTests(test: Register): void {
   });
 
   test("Symbol.asyncDispose closes", async (place) => {
-    // Not by the syntax: the suite also runs where it is not known yet.
+    // Without the syntax: the suite also runs where it is not supported yet.
     const first = await place.runtime();
     await first.record("note", null);
     await first[Symbol.asyncDispose]();
@@ -68,7 +68,7 @@ export function lifeTests(test: Register): void {
     equal(runtime.lastEventId, 5);
   });
 
-  test("close() waits for the commands that were given before it", async (place) => {
+  test("close() waits for earlier commands", async (place) => {
     const runtime = await place.runtime();
     const given = Array.from({ length: 200 }, (_, index) => runtime.record("note", index));
     await runtime.close();
@@ -88,7 +88,7 @@ export function lifeTests(test: Register): void {
     equal(runtime.lastEventId, before);
   });
 
-  test("health tells ok, stopped and closed", async (place) => {
+  test("health is ok, stopped or closed", async (place) => {
     let runtime = await place.runtime();
     deepEqual(runtime.health, { status: "ok" });
     await runtime.stop();
@@ -99,7 +99,7 @@ export function lifeTests(test: Register): void {
     deepEqual(runtime.health, { status: "closed" });
   });
 
-  test("diagnostics() has nothing to tell of a good order", async (place) => {
+  test("diagnostics() is empty after normal operation", async (place) => {
     const told: unknown[] = [];
     let runtime = await place.runtime({ onDiagnostic: (diagnostic) => told.push(diagnostic) });
     await runtime.record("note", null);
@@ -108,7 +108,7 @@ export function lifeTests(test: Register): void {
     deepEqual(told, []);
   });
 
-  test("events have ids without gaps, however many at once", async (place) => {
+  test("events have ids without gaps, regardless of concurrency", async (place) => {
     const runtime = await place.runtime();
     const receipts = await Promise.all(
       Array.from({ length: 3_000 }, (_, index) => runtime.record("note", index)),

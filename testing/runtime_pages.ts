@@ -12,9 +12,9 @@ import { type Place, refused, type Register } from "./place.ts";
 
 interface Source {
   readonly name: string;
-  /** What numbers its pages hold. */
+  /** Reads the numbers on a page. */
   read(runtime: Runtime, options?: PageOptions): Promise<Page<number>>;
-  /** All numbers there are. */
+  /** All existing numbers. */
   readonly all: readonly number[];
 }
 
@@ -43,14 +43,14 @@ export function pageTests(test: Register): void {
   for (const source of sources) {
     const { name, all } = source;
     const last = all.at(-1) ?? 0;
-    test(`${name}() gives the newest in time order`, async (place) => {
+    test(`${name}() returns the newest items in time order`, async (place) => {
       const { items, next } = await source.read(await start(place), { limit: 5 });
       deepEqual([items, next], [all.slice(-5), null]);
     });
 
-    test(`${name}() walks forward over everything`, (place) => walks(place, source, "after"));
-    test(`${name}() walks backward over everything`, (place) => walks(place, source, "before"));
-    test(`${name}() turns around where it is`, async (place) => {
+    test(`${name}() pages forward through everything`, (place) => walks(place, source, "after"));
+    test(`${name}() pages backward through everything`, (place) => walks(place, source, "before"));
+    test(`${name}() reverses direction at any page`, async (place) => {
       const runtime = await start(place);
       const middle = await source.read(runtime, { after: all[9] ?? 0, limit: 4 });
       deepEqual(middle.items, all.slice(10, 14));
@@ -60,7 +60,7 @@ export function pageTests(test: Register): void {
       deepEqual(forth.items, middle.items);
     });
 
-    test(`${name}() past either end gives none, and cursors that lead back`, async (place) => {
+    test(`${name}() beyond either end returns no items, and cursors that lead back`, async (place) => {
       const runtime = await start(place);
       for (const options of [{ before: 0 }, { before: 1 }, { after: 99 }, { after: last }]) {
         const { items, next, previous } = await source.read(runtime, options);
@@ -74,7 +74,7 @@ export function pageTests(test: Register): void {
       deepEqual((await source.read(runtime, { before: 999, limit: 1 })).items, [last]);
     });
 
-    test(`${name}() refuses pages that are none with invalid_request`, async (place) => {
+    test(`${name}() rejects invalid page options with invalid_request`, async (place) => {
       const runtime = await start(place);
       const wrong: unknown[] = [
         { limit: 0 },
@@ -92,12 +92,12 @@ export function pageTests(test: Register): void {
     });
   }
 
-  test("transcript() gives whole pages of the default size", async (place) => {
+  test("transcript() returns full pages of the default size", async (place) => {
     const page = await (await start(place)).worker("b").transcript();
     deepEqual([page.items.length, page.next, page.length], [45, null, 45]);
   });
 
-  test("transcript() of an empty transcript gives none and no cursors", async (place) => {
+  test("transcript() of an empty transcript returns no entries and no cursors", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
     for (const options of [{}, { after: 0 }, { after: 5 }, { before: 1 }, { before: 9 }]) {
@@ -105,7 +105,7 @@ export function pageTests(test: Register): void {
     }
   });
 
-  test("transcript() gives a page of large entries short, and the rest after it", async (place) => {
+  test("transcript() returns a short page of large entries, and the rest after it", async (place) => {
     let runtime = await place.runtime();
     const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
     const content = "x".repeat(limits.contentBytesMax);
@@ -124,7 +124,7 @@ export function pageTests(test: Register): void {
 
   test("pages are bounded by bytes, or hold a single larger item", bounded);
 
-  test("events() tells the first and the last event", async (place) => {
+  test("events() returns the first and the last event id", async (place) => {
     const runtime = await start(place);
     const { firstEventId, lastEventId } = await runtime.events({ limit: 1 });
     deepEqual([firstEventId, lastEventId], [1, runtime.lastEventId]);
@@ -147,7 +147,7 @@ async function start(place: Place): Promise<Runtime> {
   return runtime;
 }
 
-/** Events of 1 to 7 entries, of 1 MB and small, of two workers, to reach the bounds in every way. */
+/** Creates events of 1 to 7 entries, of 1 MB and small, of two workers, to reach every bound. */
 async function bounded(place: Place): Promise<void> {
   const runtime = await place.runtime();
   for (const workerId of ["a", "b"]) await runtime.createWorker({ workerId, intent: { kind: "assistant" } });

@@ -1,5 +1,5 @@
 /**
- * Requests that are none: refused before anything is written.
+ * Invalid requests: rejected before anything is written.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export function refusalTests(test: Register): void {
     work: (runtime: Runtime, worker: Worker, sample: never) => unknown,
   ): void {
     for (const [what, sample] of Object.entries(samples)) {
-      test(`${name}() refuses ${what}`, async (place) => {
+      test(`${name}() rejects ${what}`, async (place) => {
         const runtime = await place.runtime();
         const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
         const request = () => refused(() => work(runtime, worker, sample as never), "invalid_request");
@@ -67,7 +67,7 @@ export function refusalTests(test: Register): void {
     (runtime, _worker, after) => runtime.watch({ after }),
   );
 
-  test("finish() refuses outcomes that are none", async (place) => {
+  test("finish() rejects invalid outcomes", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
     const run = await worker.beginRun();
@@ -119,7 +119,7 @@ export function refusalTests(test: Register): void {
     equal(looks, 0);
   });
 
-  test("append() refuses all entries when one of them is wrong", async (place) => {
+  test("append() rejects all entries if one of them is invalid", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
     const entries = [{ role: "tool", content: "x" }, { role: "tool", content: "\uDC00" }] as const;
@@ -127,7 +127,7 @@ export function refusalTests(test: Register): void {
     equal(worker.state().transcriptLength, 0);
   });
 
-  test("limits of texts are taken to the byte", async (place) => {
+  test("limits of texts are exact to the byte", async (place) => {
     const runtime = await place.runtime();
     const worker = await runtime.createWorker({
       workerId: "字".repeat(26) + "ab",

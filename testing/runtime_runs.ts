@@ -1,5 +1,5 @@
 /**
- * Runs: one at a time, with a signal, never taken for live after a restart.
+ * Runs: one at a time, with a signal, never considered open after a restart.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function runTests(test: Register): void {
     deepEqual((await place.reopen(runtime)).worker("a").state().lastRun, expected);
   });
 
-  test("beginRun() makes up an id", async (place) => {
+  test("beginRun() generates an id", async (place) => {
     const worker = (await start(place)).worker("a");
     const first = await worker.beginRun();
     await first.finish("completed");
@@ -39,13 +39,13 @@ export function runTests(test: Register): void {
     await writesNothing(runtime, () => refused(worker.stop(), "worker_busy"));
   });
 
-  test("beginRun() lets one of many through", async (place) => {
+  test("beginRun() called concurrently succeeds once", async (place) => {
     const worker = (await start(place)).worker("a");
     const runs = await Promise.allSettled(Array.from({ length: 20 }, () => worker.beginRun()));
     equal(runs.filter(({ status }) => status === "fulfilled").length, 1);
   });
 
-  test("beginRun() of two workers goes on side by side", async (place) => {
+  test("beginRun() of two workers works concurrently", async (place) => {
     const runtime = await start(place);
     await Promise.all([runtime.worker("a").beginRun(), runtime.worker("b").beginRun()]);
     equal(runtime.overview().workers.busy, 2);
@@ -87,7 +87,7 @@ export function runTests(test: Register): void {
     await writesNothing(runtime, () => refused(run.finish("completed"), "worker_not_running"));
   });
 
-  test("finish() of an earlier run leaves the open one alone", async (place) => {
+  test("finish() of an earlier run does not affect the open one", async (place) => {
     const worker = (await start(place)).worker("a");
     const first = await worker.beginRun({ runId: "r1" });
     await first.finish("completed");
@@ -118,7 +118,7 @@ export function runTests(test: Register): void {
     await refused(run.finish("completed"), "worker_not_running");
   });
 
-  test("cancel() right behind beginRun() gives a run that is over", async (place) => {
+  test("cancel() right after beginRun() yields a run that has ended", async (place) => {
     const worker = (await start(place)).worker("a");
     const [run] = await Promise.all([worker.beginRun(), worker.cancel()]);
     aborted(run.signal);
@@ -143,7 +143,7 @@ export function runTests(test: Register): void {
     test(`a run that was open is interrupted after a ${how}`, (place) => interrupted(place, how));
   }
 
-  test("beginRun() with a key gives the same open run", async (place) => {
+  test("beginRun() with a key returns the same open run", async (place) => {
     const worker = (await start(place)).worker("a");
     const run = await worker.beginRun({ key: "k" });
     const same = await worker.beginRun({ key: "k" });
@@ -156,7 +156,7 @@ export function runTests(test: Register): void {
     await refused(over.finish("completed"), "worker_not_running");
   });
 
-  test("entries and usage tell the run that was open", async (place) => {
+  test("entries and usage contain the run that was open", async (place) => {
     let runtime = await start(place);
     const worker = runtime.worker("a");
     await worker.append([{ role: "assistant", content: "before" }]);

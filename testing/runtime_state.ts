@@ -31,7 +31,7 @@ export function stateTests(test: Register): void {
     });
   }
 
-  test("updateState() is cut loose from the caller's object", async (place) => {
+  test("updateState() copies the caller's object", async (place) => {
     const worker = await start(place);
     const patch = { list: [1, 2], deep: { n: 1 } };
     const waiting = worker.updateState(patch);
@@ -41,7 +41,7 @@ export function stateTests(test: Register): void {
     deepEqual(worker.state().data, { list: [1, 2], deep: { n: 1 } });
   });
 
-  test("updateState() past the bound is limit_exceeded", async (place) => {
+  test("updateState() beyond the limit is limit_exceeded", async (place) => {
     const worker = await start(place);
     const half = "x".repeat(limits.dataBytesMax / 2);
     await worker.updateState({ a: half });
@@ -52,7 +52,7 @@ export function stateTests(test: Register): void {
     deepEqual(Object.keys((await again(place)).state().data), ["b"]);
   });
 
-  test("state() is a copy of the moment", async (place) => {
+  test("state() is a copy that does not change", async (place) => {
     const worker = await start(place);
     const before = worker.state();
     await worker.updateState({ a: 1 });
@@ -60,21 +60,21 @@ export function stateTests(test: Register): void {
     deepEqual(worker.state().data, { a: 1 });
   });
 
-  test("state() tells the last event and its time", async (place) => {
+  test("state() contains the last event and its time", async (place) => {
     const worker = await start(place);
     const { eventId, at } = await worker.updateState({ a: 1 });
     const { lastEventId, updatedAt } = worker.state();
     deepEqual([lastEventId, updatedAt], [eventId, at]);
   });
 
-  test("recordUsage() adds up by worker, by model and for the runtime", addsUp);
+  test("recordUsage() sums by worker, by model and for the runtime", addsUp);
   test("recordUsage() counts a report without amounts as one request", async (place) => {
     const worker = await start(place);
     await worker.recordUsage({ model: "m" });
     deepEqual(Object.values(worker.state().usage), [0, 0, 0, 0, 1, 0, 0]);
   });
 
-  test("recordUsage() takes models whose names are members of objects", async (place) => {
+  test("recordUsage() accepts models whose names are members of objects", async (place) => {
     const models = ["__proto__", "constructor", "toString", "2", "日本語"];
     const worker = await start(place);
     for (const model of models) await worker.recordUsage({ model, inputTokens: 5 });
@@ -86,7 +86,7 @@ export function stateTests(test: Register): void {
     }
   });
 
-  test("recordUsage() past exact integers stays at the largest, says so once, and blocks nothing", async (place) => {
+  test("recordUsage() saturates at the largest exact integer, reports it once, and blocks nothing", async (place) => {
     const worker = await start(place);
     const most = Number.MAX_SAFE_INTEGER;
     await worker.recordUsage({ model: "m", costMicroUsd: most, inputTokens: 1 });
@@ -98,7 +98,7 @@ export function stateTests(test: Register): void {
     }
   });
 
-  test("recordUsage() counts models past the bound as other, says so once, and blocks nobody", async (place) => {
+  test("recordUsage() counts models beyond the limit as other, reports it once, and blocks nothing", async (place) => {
     const worker = await start(place);
     const fresh = await place.newest.createWorker({ workerId: "b", intent: { kind: "assistant" } });
     const models = Array.from({ length: limits.modelsMax + 5 }, (_, index) => `m${index}`);
@@ -130,7 +130,7 @@ export function stateTests(test: Register): void {
     }
   });
 
-  test("record() of an event that is too large is refused", async (place) => {
+  test("record() rejects an event that is too large", async (place) => {
     const runtime = await place.runtime();
     const data = "x".repeat(limits.dataBytesMax);
     await writesNothing(runtime, () => refused(() => runtime.record("big", data), "invalid_request"));
@@ -142,7 +142,7 @@ async function start(place: Place): Promise<Worker> {
   return await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
 }
 
-/** The same worker after a reopen. */
+/** Returns the same worker after a reopen. */
 async function again(place: Place): Promise<Worker> {
   return (await place.reopen(place.newest)).worker("a");
 }

@@ -1,5 +1,5 @@
 /**
- * Watching: catches up, goes on live, ends quietly.
+ * Watching: catches up, stays live, ends quietly.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export function watchTests(test: Register): void {
     deepEqual(await idsOf(runtime, 2, { after: 2 }), [3, 4]);
   });
 
-  test("watch() goes on live, and begins at the newest unless told", async (place) => {
+  test("watch() stays live, and begins at the newest event by default", async (place) => {
     const runtime = await start(place);
     const live = idsOf(runtime, 3, {});
     const both = idsOf(runtime, 5, { after: 2 });
@@ -28,7 +28,7 @@ export function watchTests(test: Register): void {
     deepEqual(await both, [3, 4, 5, 6, 7]);
   });
 
-  test("watch() gives every event once, in order, while many are written", async (place) => {
+  test("watch() yields every event once, in order, while many are written", async (place) => {
     const runtime = await start(place);
     const watchers = [0, 3, 4].map((after) => idsOf(runtime, 1_004 - after, { after }));
     for (let batch = 0; batch < 10; batch++) {
@@ -39,7 +39,7 @@ export function watchTests(test: Register): void {
     }
   });
 
-  test("watch() leaves its reader the time it takes", async (place) => {
+  test("watch() supports a slow reader", async (place) => {
     const runtime = await start(place);
     const events = runtime.watch({ after: 4 });
     await Promise.all(Array.from({ length: 600 }, (_, index) => runtime.record("note", index)));
@@ -50,7 +50,7 @@ export function watchTests(test: Register): void {
     await events.return();
   });
 
-  test("watch() of a worker gives its events alone", async (place) => {
+  test("watch() of a worker yields its events only", async (place) => {
     const runtime = await start(place);
     const [a, b] = [runtime.worker("a"), runtime.worker("b")];
     const watching = idsOf(a, 3, { after: 0 });
@@ -61,7 +61,7 @@ export function watchTests(test: Register): void {
     deepEqual(await watching, [3, 6, 8]);
   });
 
-  test("watch() of no worker is worker_not_found", async (place) => {
+  test("watch() of a missing worker is worker_not_found", async (place) => {
     const runtime = await start(place);
     await refused(runtime.worker("nobody").watch().next(), "worker_not_found");
   });
@@ -87,7 +87,7 @@ export function watchTests(test: Register): void {
     });
   }
 
-  test("watch() with an aborted signal gives nothing", async (place) => {
+  test("watch() with an aborted signal yields nothing", async (place) => {
     const runtime = await start(place);
     const events = runtime.watch({ after: 0, signal: AbortSignal.abort() });
     deepEqual(await events.next(), { done: true, value: undefined });
@@ -105,7 +105,7 @@ export function watchTests(test: Register): void {
     for (const types of await Promise.all(watchers)) equal(types.includes("worker.created"), false);
   });
 
-  test("watch() goes on across a reopen from a cursor", async (place) => {
+  test("watch() continues from a cursor after a reopen", async (place) => {
     let runtime = await start(place);
     const seen = await idsOf(runtime, 3, { after: 0 });
     for (const how of ["reopen", "restart"] as const) {
@@ -116,7 +116,7 @@ export function watchTests(test: Register): void {
     deepEqual([...seen, ...rest], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  test("watch() sees no event before it is in the state", async (place) => {
+  test("watch() yields no event before it is in the state", async (place) => {
     const runtime = await start(place);
     const watching = (async () => {
       for await (const event of runtime.watch()) {
@@ -153,7 +153,7 @@ export function watchTests(test: Register): void {
     });
   }
 
-  test("watch() settles return() at once while next() waits", async (place) => {
+  test("watch() settles return() immediately while next() waits", async (place) => {
     const runtime = await start(place);
     for (const source of [runtime, runtime.worker("a")]) {
       for (const options of [{}, { after: 0 }]) {
@@ -184,7 +184,7 @@ export function watchTests(test: Register): void {
     for (const events of watches) await events.return();
   });
 
-  test("watch() that is left early leaves nothing behind", async (place) => {
+  test("watch() that is left early leaves no listener", async (place) => {
     const runtime = await start(place);
     for await (const _ of runtime.watch({ after: 0 })) break;
     const events = runtime.watch({ after: 0 });
@@ -199,7 +199,7 @@ async function start(place: Place): Promise<Runtime> {
   return runtime;
 }
 
-/** The ids of the first events that a watch gives. */
+/** Returns the ids of the first events that a watch yields. */
 async function idsOf(source: Runtime | Worker, count: number, options: WatchOptions): Promise<number[]> {
   const events: RuntimeEvent[] = [];
   for await (const event of source.watch(options)) {
@@ -208,7 +208,7 @@ async function idsOf(source: Runtime | Worker, count: number, options: WatchOpti
   return events.map(({ id }) => id);
 }
 
-/** The ids of the next events of a watch. */
+/** Returns the ids of the next events of a watch. */
 async function take(events: AsyncIterator<RuntimeEvent, void>, count: number): Promise<number[]> {
   const ids: number[] = [];
   while (ids.length < count) {
@@ -219,7 +219,7 @@ async function take(events: AsyncIterator<RuntimeEvent, void>, count: number): P
   return ids;
 }
 
-/** Ids of the events that a watch yields before it ends by itself. */
+/** Returns the ids of the events that a watch yields before it ends by itself. */
 async function idsUntilEnd(events: AsyncIterable<RuntimeEvent>): Promise<number[]> {
   const ids: number[] = [];
   for await (const { id } of events) ids.push(id);

@@ -1,5 +1,5 @@
 /**
- * Workers: creating, naming, listing, and keeping them apart.
+ * Workers: creation, names, listing, isolation.
  *
  * @module
  */
@@ -19,8 +19,8 @@ const intents: readonly WorkerSpec["intent"][] = [
 
 /** Registers the tests. */
 export function workerTests(test: Register): void {
-  test("createWorker() keeps all that was said about a worker", keepsSpec);
-  test("createWorker() fills in what was not said", async (place) => {
+  test("createWorker() keeps the whole spec of a worker", keepsSpec);
+  test("createWorker() completes a partial spec", async (place) => {
     const runtime = await place.runtime({ newId: () => "made-up" });
     const worker = await runtime.createWorker({ intent: { kind: "assistant" } });
     deepEqual(worker.state().record, {
@@ -34,13 +34,13 @@ export function workerTests(test: Register): void {
     });
   });
 
-  test("createWorker() makes up different ids", async (place) => {
+  test("createWorker() generates distinct ids", async (place) => {
     const runtime = await place.runtime();
     const workers = await Promise.all(Array.from({ length: 20 }, () => create(runtime)));
     equal(new Set(workers.map((worker) => worker.workerId)).size, 20);
   });
 
-  test("createWorker() gives a new worker its first state", async (place) => {
+  test("createWorker() gives a new worker its initial state", async (place) => {
     const worker = await create(await place.runtime(), "a");
     const { record: _, usage, createdAt, updatedAt, ...state } = worker.state();
     equal(createdAt, worker.creation?.at);
@@ -58,7 +58,7 @@ export function workerTests(test: Register): void {
     });
   });
 
-  test("createWorker() refuses an id in use with worker_exists", async (place) => {
+  test("createWorker() rejects an id in use with worker_exists", async (place) => {
     let runtime = await place.runtime();
     await create(runtime, "a");
     runtime = await place.reopen(runtime);
@@ -68,7 +68,7 @@ export function workerTests(test: Register): void {
     deepEqual(both.map(({ status }) => status), ["fulfilled", "rejected"]);
   });
 
-  test("worker() takes an id or a reference and does no I/O", async (place) => {
+  test("worker() accepts an id or a reference and does no I/O", async (place) => {
     const runtime = await place.runtime();
     const { ref } = await create(runtime, "a");
     deepEqual(ref, { runtimeId: place.runtimeId, workerId: "a" });
@@ -80,7 +80,7 @@ export function workerTests(test: Register): void {
     throwsCode(() => runtime.worker("nobody").state(), "worker_not_found");
   });
 
-  test("worker() refuses a reference of another runtime with wrong_runtime", async (place) => {
+  test("worker() rejects a reference of another runtime with wrong_runtime", async (place) => {
     const runtime = await place.runtime();
     await create(runtime, "a");
     for (const workerId of ["a", "nobody", ""]) {
@@ -88,10 +88,10 @@ export function workerTests(test: Register): void {
     }
   });
 
-  test("workers keep apart whatever their ids look like", keepsApart);
-  test("workers keep apart what is done at the same time", worksInTurns);
+  test("workers are isolated whatever their ids look like", keepsApart);
+  test("workers are isolated under concurrent commands", worksInTurns);
   test("workers() lists them in the order of their creation, in pages", listsInPages);
-  test("workers() lists those of a status", async (place) => {
+  test("workers() lists the workers of a status", async (place) => {
     let runtime = await place.runtime();
     for (const id of ["a", "b", "c", "d", "e"]) await create(runtime, id);
     await runtime.worker("b").stop();
@@ -104,7 +104,7 @@ export function workerTests(test: Register): void {
     }
   });
 
-  test("workers() lists each once, also those whose id was taken again at once", takenAgain);
+  test("workers() lists each worker once, even if its id was reused immediately", takenAgain);
   test("overview() counts workers by status", async (place) => {
     let runtime = await place.runtime();
     for (const id of ["a", "b", "c", "d"]) await create(runtime, id);

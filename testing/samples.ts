@@ -1,10 +1,10 @@
 /**
- * What the tests feed to stores: ids and texts that were trouble somewhere.
+ * Sample ids and texts that often cause problems.
  *
  * @module
  */
 
-/** Ids that something could take for something else: a file system, a query language, an object. */
+/** Ids that could be misinterpreted by a file system, a query language or an object. */
 export const oddIds: readonly string[] = [
   "a",
   "A",
@@ -43,7 +43,7 @@ export const oddIds: readonly string[] = [
   "字".repeat(26),
 ];
 
-/** Contents to be kept to the letter. */
+/** Contents to be stored unchanged. */
 export const oddContents: Readonly<Record<string, string>> = {
   "an empty text": "",
   "spaces alone": "  \t ",
@@ -63,7 +63,7 @@ export const oddContents: Readonly<Record<string, string>> = {
   "1 MiB of control characters": "\u0001".repeat(1_048_576),
 };
 
-/** JSON values that do not survive everywhere. */
+/** JSON values that some systems do not preserve. */
 export const oddJson: Readonly<Record<string, string>> = {
   "an empty object": "{}",
   "the member __proto__": '{"__proto__":{"polluted":true},"constructor":{"prototype":1}}',

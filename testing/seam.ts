@@ -15,12 +15,12 @@ import type { Place } from "./place.ts";
 
 type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
 
-/** An event to write; contents make it one of a transcript. */
+/** An event to write; contents make it a transcript event. */
 export type Draftable = Unsealed<EventHead> | { workerId: WorkerId; contents: readonly string[] };
 
 const AT = "2026-01-02T03:04:05.678Z";
 
-/** A store, and the state that its events make. */
+/** A store, and the state folded from its events. */
 export class Seam {
   /** The store. */
   readonly store: RuntimeStore;
@@ -35,7 +35,7 @@ export class Seam {
   /** The texts that were appended. */
   readonly texts: string[] = [];
 
-  /** A store that is not open yet. */
+  /** Creates a seam for a store that is not open yet. */
   constructor(store: RuntimeStore) {
     this.store = store;
     this.ledger = new Ledger(store.runtimeId);
@@ -48,7 +48,7 @@ export class Seam {
     return seam;
   }
 
-  /** A host that folds what the store pushes. */
+  /** Returns a host that folds the events pushed by the store. */
   get host(): StoreHost {
     const { ledger, loaded, notices } = this;
     return {
@@ -87,7 +87,7 @@ export class Seam {
     return await this.appendAs(this.last, ...events);
   }
 
-  /** Appends a batch under an expectation of its own. */
+  /** Appends a batch with another expected last event. */
   async appendAs(expectedLastEventId: number, ...events: Draftable[]): Promise<AppendResult> {
     const draft = new Draft(this.ledger);
     const records = events.map((event) => record(draft, event));
@@ -98,7 +98,7 @@ export class Seam {
     return result;
   }
 
-  /** The events that an opening must push of those appended after one. */
+  /** Returns the heads that an opening must push of the events appended after this one. */
   headsAfter(through: number): EventHead[] {
     return this.texts.slice(through).map(parseEventHead);
   }
@@ -113,7 +113,7 @@ export class Seam {
     return (await this.store.readEvents({ from: 1, to: 0, keep: "last" })).firstEventId;
   }
 
-  /** The texts of all events that are kept, in as many pages as it takes. */
+  /** Reads the texts of all kept events, in as many pages as necessary. */
   async log(): Promise<string[]> {
     const texts: string[] = [];
     for (let from = await this.firstEventId(); from <= this.last;) {
@@ -132,19 +132,19 @@ export class Seam {
   }
 }
 
-/** The creation of a worker. */
+/** Returns the creation of a worker. */
 export function created(id: string): Draftable {
   const workerId = parseWorkerId(id);
   const spec = { intent: { kind: "assistant" } } as const;
   return { type: "worker.created", workerId, record: workerRecord(spec, workerId) };
 }
 
-/** An addition to a worker's transcript. */
+/** Returns an addition to a worker's transcript. */
 export function said(id: string, ...contents: string[]): Draftable {
   return { workerId: parseWorkerId(id), contents };
 }
 
-/** An event that concerns nobody. */
+/** Returns an event of no worker. */
 export function custom(data: string): Draftable {
   return { type: "custom", name: "note", data };
 }

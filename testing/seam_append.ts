@@ -1,5 +1,5 @@
 /**
- * Appending: order, fencing, and texts to the letter.
+ * Appending: order, fencing, and unchanged texts.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function seamAppendTests(test: Register): void {
   test("append() keeps the largest batch", (place) =>
     keeps(place, (seam) => seam.append(...notes(limits.batchEventsMax))));
 
-  test("append() keeps what later stores append", async (place) => {
+  test("append() keeps the events that later stores append", async (place) => {
     let seam = await Seam.start(place, "a");
     const texts = [...seam.texts];
     for (let count = 1; count <= 5; count++) {
@@ -35,22 +35,22 @@ export function seamAppendTests(test: Register): void {
     await sameTexts(place, seam, texts);
   });
 
-  test("append() tells whether a snapshot is due", async (place) => {
+  test("append() reports a due snapshot", async (place) => {
     const seam = await Seam.start(place);
     equal(typeof (await seam.append(custom("x"))).snapshotDue, "boolean");
   });
 
   for (const [what, content] of Object.entries(oddContents)) {
-    test(`append() keeps ${what} to the letter`, (place) =>
+    test(`append() keeps ${what} unchanged`, (place) =>
       keeps(place, (seam) => seam.append(said("a", content), custom(content.slice(0, 1_000)))));
   }
 
   for (const [what, off] of [["lower", -1], ["higher", 1]] as const) {
-    test(`append() refuses a ${what} expectation with store_fenced, permanently, and keeps nothing of it`, (place) =>
+    test(`append() rejects a ${what} expectation with store_fenced, permanently, and keeps nothing of it`, (place) =>
       fenced(place, off));
   }
 
-  test("append() refuses what the store before it would have written", async (place) => {
+  test("append() rejects a batch that the previous store would have written", async (place) => {
     const first = await Seam.start(place);
     const second = await first.reopen(place);
     await second.append(custom("theirs"));
@@ -83,7 +83,7 @@ async function fenced(place: Place, off: number): Promise<void> {
   const { last } = seam;
   const error = await refused(seam.appendAs(last + off, said("a", "no"), custom("no")), "store_fenced");
   ok(error.details.owner.length > 0 && error.details.epoch >= 0);
-  // Final: a batch that would follow is refused, too.
+  // Final: a batch that would follow is rejected, too.
   equal(await refused(seam.append(said("a", "later")), "store_fenced"), error);
   const again = await seam.reopen(place);
   equal(again.last, last);

@@ -15,7 +15,7 @@ const a = parseWorkerId("a");
 
 /** Registers the tests. */
 export function seamEventTests(test: Register): void {
-  test("readEvents() of an empty store gives none, and one past the last as the first", async (place) => {
+  test("readEvents() of an empty store returns no events, and one past the last as the first", async (place) => {
     const { store } = await Seam.open(place);
     for (const keep of ["first", "last"] as const) {
       for (const to of [0, 5]) {
@@ -26,8 +26,8 @@ export function seamEventTests(test: Register): void {
   });
 
   for (const [what, read, first, last] of ranges) {
-    test(`readEvents() gives ${what}`, (place) => gives(place, read, first, last, false));
-    test(`readEvents() gives ${what}, after a reopen`, (place) => gives(place, read, first, last, true));
+    test(`readEvents() returns ${what}`, (place) => gives(place, read, first, last, false));
+    test(`readEvents() returns ${what}, after a reopen`, (place) => gives(place, read, first, last, true));
   }
 
   for (const [what, character] of [["one byte", "x"], ["three bytes", "字"]] as const) {
@@ -50,7 +50,7 @@ export function seamEventTests(test: Register): void {
     });
   }
 
-  test("readEvents() gives an event that is larger than a page", async (place) => {
+  test("readEvents() returns an event that is larger than a page", async (place) => {
     const seam = await Seam.start(place, "a");
     await seam.append(said("a", "\u0001".repeat(limits.contentBytesMax)));
     await seam.append(custom("small"));
@@ -58,7 +58,7 @@ export function seamEventTests(test: Register): void {
     deepEqual((await seam.store.readEvents({ from: 4, to: 4, keep: "last" })).events, [seam.texts[3]]);
   });
 
-  test("readEvents() sees an event as soon as its append resolved", async (place) => {
+  test("readEvents() returns an event as soon as its append has resolved", async (place) => {
     const seam = await Seam.start(place);
     for (let count = 1; count <= 20; count++) {
       await seam.append(custom(`note ${count}`));
@@ -68,7 +68,7 @@ export function seamEventTests(test: Register): void {
   });
 
   for (const keep of ["first", "last"] as const) {
-    test(`readEvents() of a worker returns its events of all lives, keeping the ${keep}`, async (place) => {
+    test(`readEvents() of a worker includes earlier workers with its id, keeping the ${keep}`, async (place) => {
       const seam = await shared(place);
       for (const limit of [undefined, 1, 7, 1_000]) {
         const read = { from: 1, to: seam.last, keep, workerId: a, limit };
@@ -90,7 +90,7 @@ export function seamEventTests(test: Register): void {
     deepEqual(await inPages(seam.store, { ...read, keep: "last" }), ofA(seam.texts));
   });
 
-  test("readEvents() answers many readers at once", async (place) => {
+  test("readEvents() supports concurrent readers", async (place) => {
     const seam = await Seam.start(place);
     await seam.append(...Array.from({ length: 50 }, (_, index) => custom(`note ${index}`)));
     const pages = await Promise.all(
@@ -135,7 +135,7 @@ async function gives(
   if (events.length > 0) equal(scanned, range.keep === "first" ? last : first);
 }
 
-/** Events of workers a and b in turn, the first life of a ended in between. */
+/** Writes events of workers a and b in turn; the first worker a ends in between. */
 async function shared(place: Place): Promise<Seam> {
   const seam = await Seam.start(place, "a", "b");
   for (let count = 0; count < 20; count++) {
@@ -150,7 +150,7 @@ function ofA(texts: readonly string[]): string[] {
   return texts.filter((text) => text.includes('"workerId":"a"'));
 }
 
-/** All events of a range, in as many pages as it takes, each in order. */
+/** Reads all events of a range, in as many pages as necessary, each in order. */
 async function inPages(store: RuntimeStore, read: ReadEvents): Promise<string[]> {
   const texts: string[] = [];
   let { from, to } = read;
@@ -170,7 +170,7 @@ async function bigEvents(place: Place, character: string): Promise<Seam> {
   return seam;
 }
 
-/** Asserts that a page holds at least one text, and that it was not full before the last one came in. */
+/** Asserts that a page holds at least one text, and that it was not full before the last one was added. */
 function isPage(page: readonly string[], texts: readonly string[], before: readonly string[]): void {
   equal(page.length > 0, true);
   deepEqual(page, texts);

@@ -12,25 +12,25 @@ import { created, custom, said, Seam } from "./seam.ts";
 
 /** Registers the tests. */
 export function seamLifeTests(test: Register): void {
-  test("RuntimeStore has its runtime and its capabilities before it is open", async (place) => {
+  test("RuntimeStore has its runtime id and its capabilities before it is open", async (place) => {
     const store = await Promise.resolve(place.store());
     equal(store.runtimeId, place.runtimeId);
     equal(typeof store.supports.persistent, "boolean");
     equal(typeof store.supports.exclusive, "boolean");
   });
 
-  test("acquire() pushes nothing of a new place", async (place) => {
+  test("acquire() pushes nothing for a new place", async (place) => {
     const seam = await Seam.open(place);
     deepEqual([seam.through, seam.loaded], [0, []]);
   });
 
-  test("acquire() pushes nothing when a new place was opened and closed", async (place) => {
+  test("acquire() pushes nothing after a new place was opened and closed", async (place) => {
     await (await Seam.open(place)).store.close();
     const seam = await Seam.open(place);
     deepEqual([seam.through, seam.loaded], [0, []]);
   });
 
-  test("acquire() throws store_locked for a second store where it is exclusive", secondStore);
+  test("acquire() throws store_locked for a second store if exclusive", secondStore);
   test("acquire() releases everything when the host rejects an event", async (place) => {
     const first = await Seam.start(place);
     await first.store.close();
@@ -46,17 +46,17 @@ export function seamLifeTests(test: Register): void {
     equal((await Seam.open(place)).last, 2);
   });
 
-  test("close() lets the next store in", async (place) => {
+  test("close() permits the next store to open", async (place) => {
     for (let count = 0; count < 3; count++) await (await Seam.open(place)).store.close();
   });
 
-  test("close() does nothing when repeated", async (place) => {
+  test("close() is idempotent", async (place) => {
     const seam = await Seam.start(place);
     await seam.store.close();
     await Promise.all([seam.store.close(), seam.store.close()]);
   });
 
-  test("close() repeated late leaves the next store alone", async (place) => {
+  test("close() repeated late does not affect the next store", async (place) => {
     const first = await Seam.start(place);
     const second = await first.reopen(place);
     await first.store.close();
@@ -64,7 +64,7 @@ export function seamLifeTests(test: Register): void {
     if (second.store.supports.exclusive) await refused(() => Seam.open(place), "store_locked");
   });
 
-  test("close() before acquire() is allowed, and leaves the place alone", async (place) => {
+  test("close() before acquire() is allowed, and does not change the place", async (place) => {
     const seam = await Seam.start(place);
     await place.store().close();
     if (seam.store.supports.exclusive) await refused(() => Seam.open(place), "store_locked");

@@ -1,6 +1,6 @@
 /**
- * Pruning at the seam: how much is given up is the store's affair, that it
- * tells the truth about it is not.
+ * Pruning through the store interface: the amount is the store's choice, its report
+ * must be true.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { custom, said, Seam } from "./seam.ts";
 
 /** Registers the tests. */
 export function seamPruneTests(test: Register): void {
-  test("prune() as a dry run gives up nothing", async (place) => {
+  test("prune() as a dry run deletes nothing", async (place) => {
     const seam = await filled(place);
     const plan = await seam.store.prune({ through: seam.last, dryRun: true });
     ok(plan.events >= 0 && plan.bytes >= 0 && plan.firstEventId >= 1);
     deepEqual(await seam.log(), seam.texts);
   });
 
-  test("prune() does what its dry run told", async (place) => {
+  test("prune() deletes what its dry run reported", async (place) => {
     const seam = await filled(place);
     const plan = await seam.store.prune({ through: seam.last, dryRun: true });
     deepEqual(await seam.store.prune({ through: seam.last, dryRun: false }), plan);
@@ -38,14 +38,14 @@ export function seamPruneTests(test: Register): void {
     await holdsFrom(seam, plan.firstEventId, seam.texts);
   });
 
-  test("prune() gives up nothing past the event it is told", async (place) => {
+  test("prune() deletes nothing after the given event", async (place) => {
     const seam = await filled(place);
     const { firstEventId } = await seam.store.prune({ through: 10, dryRun: false });
     ok(firstEventId <= 11);
     deepEqual(await seam.log(), seam.texts.slice(firstEventId - 1));
   });
 
-  test("prune() through nothing gives up nothing", async (place) => {
+  test("prune() through event 0 deletes nothing", async (place) => {
     const seam = await filled(place);
     deepEqual(await seam.store.prune({ through: 0, dryRun: false }), {
       firstEventId: 1,
@@ -54,7 +54,7 @@ export function seamPruneTests(test: Register): void {
     });
   });
 
-  test("prune() leaves transcripts and the state alone", async (place) => {
+  test("prune() does not change transcripts and the state", async (place) => {
     const seam = await filled(place);
     await seam.store.prune({ through: seam.last, dryRun: false });
     const again = await seam.reopen(place);
@@ -70,7 +70,7 @@ export function seamPruneTests(test: Register): void {
   });
 }
 
-/** A store with some snapshots and closings behind it, which is when there may be something to give up. */
+/** Returns a store with several snapshots and closings, so that it may have something to delete. */
 async function filled(place: Place): Promise<Seam> {
   let seam = await Seam.start(place, "a");
   const texts = [...seam.texts];

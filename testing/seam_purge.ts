@@ -1,5 +1,6 @@
 /**
- * Purging at the seam: an event of that effect gives up a worker's transcript.
+ * Purging through the store interface: an event that purges deletes a worker's
+ * transcript.
  *
  * @module
  */
@@ -17,27 +18,27 @@ const purged: readonly Draftable[] = [
 
 /** Registers the tests. */
 export function seamPurgeTests(test: Register): void {
-  test("append() of a purge gives up a worker's transcript and nothing else", async (place) => {
+  test("append() of a purge deletes a worker's transcript and nothing else", async (place) => {
     const seam = await Seam.start(place, "a", "b");
     await seam.append(said("a", "one"), said("b", "two"));
     await seam.append(...purged);
     await holds(place, seam, [], [seam.texts[5]]);
   });
 
-  test("append() of a purge takes entries of the same batch along", async (place) => {
+  test("append() of a purge deletes entries of the same batch", async (place) => {
     const seam = await Seam.start(place, "a", "b");
     await seam.append(said("a", "one"), said("b", "two"), ...purged, said("b", "three"));
     await holds(place, seam, [], [seam.texts[5], seam.texts[8]]);
   });
 
-  test("append() of a purge of a worker without a transcript is harmless", async (place) => {
+  test("append() of a purge of a worker without a transcript has no effect", async (place) => {
     const seam = await Seam.start(place, "a", "b");
     await seam.append(...purged);
     await holds(place, seam, [], []);
   });
 
   for (const [what, inOneBatch] of [["later", false], ["in the same batch", true]] as const) {
-    test(`append() of a purge leaves the id to another worker, ${what}`, async (place) => {
+    test(`append() of a purge frees the id for another worker, ${what}`, async (place) => {
       const seam = await Seam.start(place, "a", "b");
       await seam.append(said("a", "old 1"), said("a", "old 2"), said("a", "old 3"));
       await seam.store.readTranscript({ workerId: a, from: 3, to: 3, keep: "last" });
@@ -48,7 +49,7 @@ export function seamPurgeTests(test: Register): void {
     });
   }
 
-  test("append() of purges time and again leaves the newest worker's transcript", async (place) => {
+  test("append() of repeated purges keeps the newest worker's transcript", async (place) => {
     let seam = await Seam.start(place, "a", "b");
     for (let round = 1; round <= 4; round++) {
       await seam.append(said("a", `${round}.1`), said("a", `${round}.2`));
@@ -62,7 +63,7 @@ export function seamPurgeTests(test: Register): void {
   });
 }
 
-/** Asserts what the transcripts of a and b are, now and after a reopen; the log keeps everything. */
+/** Asserts the transcripts of a and b, now and after a reopen; the log keeps everything. */
 async function holds(
   place: Place,
   seam: Seam,

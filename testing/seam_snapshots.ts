@@ -1,6 +1,6 @@
 /**
- * Snapshots at the seam: whatever a store does with them, the state it loads
- * is the fold of all events.
+ * Snapshots through the store interface: the state that a store loads is always the
+ * fold of all events.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { created, custom, said, Seam } from "./seam.ts";
 
 /** Registers the tests. */
 export function seamSnapshotTests(test: Register): void {
-  test("saveSnapshot() leaves the loaded state what it was", async (place) => {
+  test("saveSnapshot() does not change the loaded state", async (place) => {
     const seam = await Seam.start(place, "a", "b");
     await seam.append(said("a", "one"), said("b", "two", "three"));
     await seam.save();
@@ -22,7 +22,7 @@ export function seamSnapshotTests(test: Register): void {
     deepEqual(again.loaded, seam.headsAfter(again.through));
   });
 
-  test("saveSnapshot() is followed by the events after it", async (place) => {
+  test("acquire() pushes the events after a saved snapshot", async (place) => {
     const seam = await Seam.start(place, "a");
     await seam.save();
     await seam.append(said("a", "one"), created("b"));
@@ -32,7 +32,7 @@ export function seamSnapshotTests(test: Register): void {
     deepEqual(again.loaded, seam.headsAfter(again.through));
   });
 
-  test("saveSnapshot() may be called time and again", async (place) => {
+  test("saveSnapshot() may be called repeatedly", async (place) => {
     let seam = await Seam.start(place, "a");
     for (let count = 1; count <= 6; count++) {
       await seam.append(said("a", `line ${count}`));
@@ -42,7 +42,7 @@ export function seamSnapshotTests(test: Register): void {
     equal(seam.ledger.worker(idOf(seam.ledger))?.transcriptLength, 6);
   });
 
-  test("saveSnapshot() lets appends go on", async (place) => {
+  test("saveSnapshot() does not block appends", async (place) => {
     const seam = await Seam.start(place, ...Array.from({ length: 200 }, (_, index) => `w${index}`));
     const saving = seam.save();
     for (let count = 0; count < 10; count++) {

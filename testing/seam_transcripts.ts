@@ -1,5 +1,6 @@
 /**
- * Pages of transcripts at the seam: exactly the events that hold them.
+ * Pages of transcripts through the store interface: exactly the events that contain
+ * them.
  *
  * @module
  */
@@ -16,12 +17,13 @@ const a = parseWorkerId("a");
 /** Registers the tests. */
 export function seamTranscriptTests(test: Register): void {
   for (const [what, read, events] of ranges) {
-    test(`readTranscript() gives ${what}`, (place) => gives(place, read, events, "written"));
-    test(`readTranscript() gives ${what}, flushed`, (place) => gives(place, read, events, "flushed"));
-    test(`readTranscript() gives ${what}, after a reopen`, (place) => gives(place, read, events, "reopened"));
+    test(`readTranscript() returns ${what}`, (place) => gives(place, read, events, "written"));
+    test(`readTranscript() returns ${what}, flushed`, (place) => gives(place, read, events, "flushed"));
+    test(`readTranscript() returns ${what}, after a reopen`, (place) =>
+      gives(place, read, events, "reopened"));
   }
 
-  test("readTranscript() gives none of a worker without one", async (place) => {
+  test("readTranscript() returns nothing for a worker without a transcript", async (place) => {
     const { store } = await Seam.start(place, "a");
     deepEqual(await store.readTranscript({ workerId: a, from: 1, to: 5, keep: "last" }), []);
     const workerId = parseWorkerId("nobody");
@@ -61,7 +63,7 @@ export function seamTranscriptTests(test: Register): void {
     }
   });
 
-  test("readTranscript() sees an entry as soon as its append resolved", async (place) => {
+  test("readTranscript() returns an entry as soon as its append has resolved", async (place) => {
     const seam = await Seam.start(place, "a");
     for (let count = 1; count <= 20; count++) {
       await seam.append(said("a", `line ${count}`));
@@ -71,7 +73,7 @@ export function seamTranscriptTests(test: Register): void {
   });
 }
 
-/** Ranges of entries 1 | 2 3 4 | 5 | 6 7 | 8, and which of the events 0 to 4 hold the page. */
+/** Ranges of entries 1 | 2 3 4 | 5 | 6 7 | 8, and the events (of 0 to 4) that hold the page. */
 const ranges: readonly (readonly [string, ReadRange, readonly number[]])[] = [
   ["all, keeping the first", { from: 1, to: 100, keep: "first" }, [0, 1, 2, 3, 4]],
   ["all, keeping the last", { from: 1, to: 8, keep: "last" }, [0, 1, 2, 3, 4]],

@@ -1,5 +1,5 @@
 /**
- * What the suite takes, and the order of its parts.
+ * Options of the suite, and the order of its parts.
  *
  * @module
  */
@@ -25,15 +25,15 @@ import { seamPurgeTests } from "./seam_purge.ts";
 import { seamSnapshotTests } from "./seam_snapshots.ts";
 import { seamTranscriptTests } from "./seam_transcripts.ts";
 
-/** What {@linkcode testRuntimeStore} needs to know. */
+/** Options of {@linkcode testRuntimeStore}. */
 export interface RuntimeStoreSuite {
-  /** Begins the name of every test. */
+  /** Prefix of the name of every test. */
   readonly name: string;
   /** Registers a test: `Deno.test`, or `test` of `node:test`. */
   readonly test: (name: string, fn: () => Promise<void>) => void;
-  /** Makes a new place, empty, for stores of the runtime with this id. */
+  /** Creates a new, empty place for stores of the runtime with this id. */
   readonly open: (runtimeId: string) => StorePlace | Promise<StorePlace>;
-  /** Random histories to try against the model. @default {50} */
+  /** Number of random histories compared with the model. @default {50} */
   readonly histories?: number | undefined;
 }
 

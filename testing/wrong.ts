@@ -1,5 +1,5 @@
 /**
- * Arguments that must be refused, by what is wrong about them.
+ * Invalid arguments that must be rejected, by their defect.
  *
  * @module
  */
@@ -23,7 +23,7 @@ function nested(depth: number): unknown {
   return value;
 }
 
-/** Values that are no JSON. */
+/** Values that are not JSON. */
 export const json: Samples = {
   "NaN": NaN,
   "infinity within a list": [1, -Infinity],
@@ -44,7 +44,7 @@ export const json: Samples = {
   "a lone surrogate in a member name": { "\uDFFF": 1 },
 };
 
-/** Values that are no JSON objects. */
+/** Values that are not JSON objects. */
 export const objects: Samples = {
   "null as an object": null,
   "a list as an object": [],
@@ -52,7 +52,7 @@ export const objects: Samples = {
   "an object past the bound": { a: "x".repeat(limits.dataBytesMax) },
 };
 
-/** No names. */
+/** Invalid names. */
 export const names: Samples = {
   "an empty name": "",
   "a blank name": " \n\t",
@@ -62,7 +62,7 @@ export const names: Samples = {
   "a number as a name": 7,
 };
 
-/** No reasons. */
+/** Invalid reasons. */
 export const texts: Samples = {
   "a blank reason": " ",
   "a reason past the bound": "x".repeat(limits.textBytesMax + 1),
@@ -70,7 +70,7 @@ export const texts: Samples = {
   "a number as a reason": 7,
 };
 
-/** No ids. */
+/** Invalid ids. */
 export const ids: Samples = {
   "an empty id": "",
   "a blank id": " \u3000",
@@ -84,7 +84,7 @@ export const ids: Samples = {
   "a number as an id": 7,
 };
 
-/** No references. */
+/** Invalid references. */
 export const refs: Samples = {
   "null": null,
   "undefined": undefined,
@@ -94,7 +94,7 @@ export const refs: Samples = {
 
 const intent = { kind: "assistant" };
 
-/** No specs. */
+/** Invalid specs. */
 export const specs: Samples = {
   "no spec": undefined,
   "a spec without an intent": {},
@@ -126,7 +126,7 @@ export const specs: Samples = {
   },
 };
 
-/** No entries. */
+/** Invalid entries. */
 export const entries: Samples = {
   "null as an entry": null,
   "a text as an entry": "hello",
@@ -150,14 +150,14 @@ export const entries: Samples = {
   },
 };
 
-/** No input: what no entry is either, and entries of others. */
+/** Invalid input: invalid entries, and entries of other roles. */
 export const inputs: Samples = {
   ...entries,
   "input of an assistant": { role: "assistant", content: "x" },
   "input of a tool": { role: "tool", content: "x" },
 };
 
-/** No lists of entries. */
+/** Invalid lists of entries. */
 export const lists: Samples = {
   "no entries": [],
   "entries past the bound": Array.from(
@@ -168,7 +168,7 @@ export const lists: Samples = {
   "null for entries": null,
 };
 
-/** No usage. */
+/** Invalid usage. */
 export const usage: Samples = {
   "usage without a model": { inputTokens: 1 },
   "a blank model": { model: " " },
@@ -180,7 +180,7 @@ export const usage: Samples = {
   "an unknown amount": { model: "m", tokens: 1 },
 };
 
-/** No pages of workers. */
+/** Invalid page options. */
 export const pages: Samples = {
   "a page of none": { limit: 0 },
   "a page past the bound": { limit: limits.pageItemsMax + 1 },

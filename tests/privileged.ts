@@ -124,11 +124,11 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "jsr.ts passes input and signals on to the command": ["run"],
   },
   "tests/torture_test.ts": {
-    "suite commands commands killed at each call leave their source alone, and lead to the same when repeated":
+    "suite commands commands killed at each call do not change their source, and have the same result when repeated":
       [
         "run",
       ],
-    "suite interplay all operations at once, closed and killed at any moment, keep what they say": ["run"],
+    "suite interplay all operations combined, closed and killed at any moment, keep their promises": ["run"],
     "suite processes real processes killed under load lose nothing, and one at a time has the store": ["run"],
     "suite system real system calls that fail, a full disk and missing permissions lose nothing": ["run"],
   },

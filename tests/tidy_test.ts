@@ -156,6 +156,18 @@ Deno.test("no comment marks unfinished work", options, () => {
   assertEquals(marked, []);
 });
 
+Deno.test("comments begin with a noun or a verb", options, () => {
+  const folders = [
+    ...["core", "fs", "memory"].map((folder) => `src/${folder}`),
+    ...["read", "repair", "transfer", "verify"].map((folder) => `src/operate/${folder}`),
+    "testing",
+  ];
+  const question = /(?:\/\/|\/\*\*)[\s*]*(?:What|Whether|Where|How|Why)\b.*/g;
+  const found = folders.flatMap((folder) => filesIn(folder, ".ts"))
+    .flatMap((path) => [...read(path).matchAll(question)].map(([comment]) => `${path}: ${comment}`));
+  assertEquals(found, []);
+});
+
 Deno.test("the core and the suite use nothing that Node 20 or a browser lacks", options, () => {
   const syntax = /^\s*(?:await )?using \w/m;
   const lacking =

@@ -1,6 +1,5 @@
 /**
- * Blocks of memory for text in UTF-8: small for little, and twice as large
- * each time.
+ * Memory blocks for UTF-8 text: small at first, each twice as large as the last.
  *
  * @module
  */
@@ -8,7 +7,7 @@
 const BLOCK_BYTES_MIN = 16_384;
 const BLOCK_BYTES_MAX = 1_048_576;
 
-/** A block to follow one of `bytesBefore` bytes, with room for at least `bytes`. */
+/** Allocates a block to follow one of `bytesBefore` bytes, with room for at least `bytes`. */
 export function nextBlock(bytesBefore: number, bytes: number): Uint8Array {
   const size = Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, bytesBefore * 2));
   return new Uint8Array(Math.max(size, bytes));

@@ -6,7 +6,7 @@
 import { invalidRequest } from "./errors.ts";
 import { callHost } from "./injected.ts";
 
-/** The years that ISO 8601 writes with four digits and that other languages can represent. */
+/** The range of years that ISO 8601 writes with four digits and that other languages can represent. */
 const FIRST_MS = Date.parse("0001-01-01T00:00:00.000Z");
 const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file camelcase -- the table is keyed by the names of commands
 /**
- * Commands: what callers ask for, already checked for shape and cut loose from
- * the caller's objects, so that nothing which happens to them later matters.
+ * Commands: requests of callers, validated and copied, so that later changes of the
+ * caller's objects have no effect.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { textIssue } from "./shape.ts";
 import { fitsBytes } from "./text.ts";
 import type { UsageTotals } from "./usage.ts";
 
-/** What to do, without the options that every command takes. */
+/** A command without the options that all commands share. */
 export type CommandBody =
   | { readonly type: "create_worker"; readonly record: WorkerRecord }
   | { readonly type: "stop_runtime"; readonly reason: string | undefined }
@@ -50,12 +50,12 @@ export type CommandBody =
     readonly data: Json;
   };
 
-/** To add entries to a transcript. Made by a constructor: see the queue of the group commit. */
+/** Appends entries to a transcript. Made by a constructor: see the queue of the group commit. */
 export class AppendEntries {
-  /** What to do. */
+  /** Discriminator. */
   readonly type = "append_entries";
 
-  /** `count` entries for a worker, as JSON text. */
+  /** Creates the body for `count` entries of a worker, given as JSON text. */
   constructor(
     readonly workerId: WorkerId,
     readonly as: "worker.input_accepted" | "worker.transcript_appended",
@@ -64,9 +64,9 @@ export class AppendEntries {
   ) {}
 }
 
-/** A command as it waits to be decided. Made by a constructor: see the queue of the group commit. */
+/** A validated command. Made by a constructor: see the queue of the group commit. */
 export class Command {
-  /** A command with an idempotency key, a fingerprint of its content, and the last event id that the caller believes in. */
+  /** Creates a command from its body, idempotency key, fingerprint and expected last event id. */
   constructor(
     readonly body: CommandBody,
     readonly key: { readonly key: string; readonly request: string } | undefined,
@@ -74,32 +74,32 @@ export class Command {
   ) {}
 }
 
-/** Options that every command takes. */
+/** Options that all commands share. */
 export interface CommandOptions {
   /**
-   * Idempotency key, 1 to 256 bytes. The same key with the same content is
-   * answered with the first receipt and `duplicate: true`; with other content
-   * it is refused with `key_reused`.
+   * Idempotency key, 1 to 256 bytes. The same key with the same content returns the
+   * first receipt with `duplicate: true`; with other content it is rejected with
+   * `key_reused`.
    */
   readonly key?: string | undefined;
-  /** Optimistic concurrency: refused with `conflict` unless this is the last event of the worker (or runtime). */
+  /** Optimistic concurrency: rejected with `conflict` unless this is the last event of the worker (or runtime). */
   readonly expect?: {
     /** The last event id that the caller has seen. */
     readonly lastEventId: number;
   } | undefined;
-  /** Gives the command up while it waits. Once it is being written the signal is ignored. */
+  /** Cancels the command while it is queued. Ignored once it is being written. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** An entry for a transcript. */
 export interface EntryInput {
-  /** Who says it. */
+  /** Role of the author. */
   readonly role: TranscriptRole;
-  /** What is said, kept to the letter; at most 1 MiB of UTF-8. */
+  /** Text, stored unchanged; at most 1 MiB of UTF-8. */
   readonly content: string;
   /** Name of the speaker or the tool. */
   readonly name?: string | undefined;
-  /** JSON object to keep with it; at most 64 KiB. */
+  /** JSON object stored with the entry; at most 64 KiB. */
   readonly metadata?: JsonObject | undefined;
 }
 
@@ -116,14 +116,14 @@ const ACTIONS: Readonly<Record<CommandBody["type"], string>> = {
   record_custom: "record event",
 };
 
-/** What a command does, as messages say it. */
+/** Returns the action of a command for messages. */
 export function actionOf(body: CommandBody): string {
   if (body.type === "end_worker" && body.as === "worker.cancelled") return "cancel worker";
   if (body.type === "append_entries" && body.as === "worker.input_accepted") return "send input";
   return ACTIONS[body.type];
 }
 
-/** Checks the options of a command and puts the pieces together. Throws `invalid_request`. */
+/** Validates the options and creates the command. Throws `invalid_request`. */
 export function command(
   body: CommandBody,
   options: CommandOptions,
@@ -143,7 +143,7 @@ function keyOf(body: CommandBody, key: string, action: string, content: unknown)
   return { key, request: fingerprint(`${body.type} ${canonicalText(content)}`) };
 }
 
-/** Throws `invalid_request` unless `text` is a well-formed string that says something in `bytesMax` bytes. */
+/** Throws `invalid_request` unless `text` is a well-formed, non-blank string of at most `bytesMax` bytes. */
 export function checkText(
   text: unknown,
   action: string,
@@ -154,7 +154,7 @@ export function checkText(
   if (issue !== undefined) throw invalidRequest(action, `${name}: ${issue}`);
 }
 
-/** Checks an optional reason. Throws `invalid_request`. */
+/** Validates an optional reason. Throws `invalid_request`. */
 export function checkReason(reason: unknown, action: string): string | undefined {
   if (reason === undefined) return undefined;
   checkText(reason, action, "reason", limits.textBytesMax);
@@ -165,7 +165,7 @@ const ANY_ROLE: ReadonlySet<unknown> = new Set(roles);
 const INPUT_ROLE: ReadonlySet<unknown> = new Set(inputRoles);
 const MEMBERS: ReadonlySet<string> = new Set(["role", "content", "name", "metadata"]);
 
-/** The JSON text of checked entries. By hand, not by schema: this is the path of every input. */
+/** Validates entries and returns their JSON text. Written by hand, without schemas: every input takes this path. */
 export function entriesText(
   entries: readonly EntryInput[],
   as: "worker.input_accepted" | "worker.transcript_appended",
@@ -219,17 +219,17 @@ function entryText(entry: EntryInput, roles: ReadonlySet<unknown>, action: strin
   return `${text},"content":${plainLines(JSON.stringify(content))}}`;
 }
 
-/** A wrong value as a message shows it. */
+/** Formats an invalid value for a message. */
 export function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : typeof value;
 }
 
-/** A caller's JSON object, checked and copied. Throws `invalid_request`. */
+/** Validates and copies a JSON object of the caller. Throws `invalid_request`. */
 export function copiedObject(value: unknown, action: string, name: string): JsonObject {
   return JSON.parse(jsonObjectText(value, action, name, limits.dataBytesMax));
 }
 
-/** A caller's JSON value, checked and copied. Throws `invalid_request`. */
+/** Validates and copies a JSON value of the caller. Throws `invalid_request`. */
 export function copiedJson(value: unknown, action: string, name: string): Json {
   return JSON.parse(jsonText(value, action, name, limits.dataBytesMax));
 }

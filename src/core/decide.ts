@@ -1,6 +1,6 @@
 /**
- * Decisions: a command against the state gives exactly one event, the receipt
- * of an earlier one, or a typed error. Pure.
+ * Decisions: a command and the state yield exactly one event, the receipt of an
+ * earlier one, or a typed error. Pure.
  *
  * @module
  */
@@ -11,22 +11,22 @@ import type { WorkerId } from "./ids.ts";
 import { type Json, mergePatch } from "./json.ts";
 import { ENDED, endedKey, type KeyEntry } from "./keys.ts";
 import { limits } from "./limits.ts";
-import { mustBeLive, mustFollow, workerNotFound } from "./rules.ts";
+import { assertFollows, assertLive, workerNotFound } from "./rules.ts";
 import type { StateView, WorkerState } from "./state.ts";
 import { byteLength, fitsBytes } from "./text.ts";
 
 /** Reads the keys of a worker, of commands that ended a worker, or (undefined) of the runtime. */
 export interface DecisionView extends StateView {
-  /** What a key led to. */
+  /** Returns the entry of a key, if it is known. */
   keyEntry(scope: string | undefined, key: string): KeyEntry | undefined;
 }
 
-/** The outcome of a decision. */
+/** Outcome of a decision. */
 export type Decision =
   | { readonly head: EventHead; readonly entriesJson: string }
   | { readonly duplicate: KeyEntry };
 
-/** What event a command becomes, with the given id and time. Throws the typed error that refuses it. */
+/** Returns the event of a command, with the given id and time. Throws the typed error that rejects it. */
 export function decide(view: DecisionView, command: Command, id: number, at: string): Decision {
   const { body, key } = command;
   const workerId = scopeOf(body);
@@ -36,16 +36,16 @@ export function decide(view: DecisionView, command: Command, id: number, at: str
   }
   const worker = workerId === undefined ? undefined : knownWorker(view, workerId);
   const action = () => actionOf(body);
-  mustBeLive(view.runtime, action);
+  assertLive(view.runtime, action);
   checkExpectation(view, worker, command);
   const head = eventOf(worker, body, { id, at });
-  mustFollow(view, head.type === "worker.created" ? view.worker(head.workerId) : worker, head, action);
+  assertFollows(view, head.type === "worker.created" ? view.worker(head.workerId) : worker, head, action);
   if (body.type === "update_state") checkData(present(worker), body.patch);
   const entriesJson = body.type === "append_entries" ? body.entriesJson : "";
   return { head: key === undefined ? head : { ...head, ...key }, entriesJson };
 }
 
-/** The worker whose keys and expectation a command goes by; `undefined` for the runtime's. */
+/** Returns the worker whose keys and last event apply to a command; `undefined` for the runtime's. */
 function scopeOf(body: CommandBody): WorkerId | undefined {
   return "workerId" in body ? body.workerId : undefined;
 }
@@ -56,7 +56,7 @@ function knownWorker(view: StateView, workerId: WorkerId): WorkerState {
   throw workerNotFound(workerId);
 }
 
-/** The earlier command with this key that ended a worker with this id, which may no longer exist. */
+/** Returns the earlier command with this key that ended a worker with this id, which may no longer exist. */
 function endedEntry(view: DecisionView, body: CommandBody, key: string): KeyEntry | undefined {
   if (body.type !== "end_worker" && body.type !== "purge_worker") return undefined;
   return view.keyEntry(ENDED, endedKey(body.workerId, key));
@@ -82,7 +82,7 @@ function checkExpectation(view: StateView, worker: WorkerState | undefined, comm
   throw new RuntimeError("conflict", message, { expected, actual });
 }
 
-/** What every event begins with. */
+/** Members at the start of every event. */
 interface Seal {
   readonly id: number;
   readonly at: string;
@@ -110,7 +110,7 @@ function workerEvent(worker: WorkerState, body: WorkerCommand, seal: Seal): Even
   switch (body.type) {
     case "append_entries": {
       const { id, at } = seal;
-      // Member by member: to spread another object into it takes several times as long.
+      // Member by member: spreading another object into it takes several times as long.
       const head = { id, at, type: body.as, workerId, seq: worker.transcriptLength + 1, count: body.count };
       return worker.run === null ? head : { ...head, runId: worker.run.runId };
     }

@@ -1,6 +1,6 @@
 /**
- * Diagnostics: what a runtime or store noticed and coped with, as data. What
- * it could not cope with is an error instead.
+ * Diagnostics: problems that a runtime or store recovered from, as data. Problems
+ * that it could not recover from are errors.
  *
  * @module
  */
@@ -13,43 +13,46 @@ import { limits } from "./limits.ts";
 export type DiagnosticCode =
   /** The last writer did not close the store; its log was checked and taken over. */
   | "unclean_open"
-  /** Bytes behind the last whole event were set aside: a write that was never acknowledged. */
+  /** Bytes after the last whole event were moved to quarantine: a write that was never acknowledged. */
   | "torn_tail_cut"
-  /** With durability `written`, a power cut took the end of the log; what transcripts held of it was set aside. */
+  /**
+   * With durability `written`, a power cut lost the end of the log; transcript
+   * lines of lost events were moved to quarantine.
+   */
   | "unsynced_events_lost"
-  /** A segment whose creation was never finished was set aside. */
+  /** A segment whose creation did not finish was moved to quarantine. */
   | "unfinished_segment_removed"
-  /** A creation of the store itself that never finished was finished. */
+  /** An interrupted creation of the store was completed. */
   | "unfinished_store_completed"
-  /** A temporary file that a crash left behind was removed. */
+  /** A temporary file left by a crash was removed. */
   | "temporary_removed"
-  /** The newest checkpoint was missing or damaged; the one before it or the log served instead. */
+  /** The newest checkpoint was missing or damaged; the one before it or the log was used instead. */
   | "checkpoint_unusable"
-  /** A checkpoint could not be written; the log goes on and the next one is tried later. */
+  /** A checkpoint could not be written; appends continue, and a later attempt follows. */
   | "checkpoint_failed"
-  /** A worker file or the overview was missing, damaged or not current, and was written anew. */
+  /** A worker file or the overview was missing, damaged or out of date, and was rewritten. */
   | "projection_rebuilt"
-  /** A projection could not be written; it is tried again. */
+  /** A projection could not be written; it is retried. */
   | "projection_failed"
   /** A transcript was missing or damaged and was rebuilt from the log. */
   | "transcript_rebuilt"
-  /** A power cut took lines of transcripts that were not synced yet; they came back from the log. */
+  /** A power cut lost transcript lines that were not synced; they were restored from the log. */
   | "transcript_completed"
-  /** A file or directory that is none of the store's lies in its place. */
+  /** The store's directory contains a file or directory that is not the store's. */
   | "foreign_entry"
   /** Older bytes were dropped from quarantine to keep it within its bounds. */
   | "quarantine_dropped"
-  /** The file system does not number files reliably: a store moved or replaced while open may go unnoticed. */
+  /** The file system does not number files reliably: moving or replacing an open store may go undetected. */
   | "path_identity_unavailable"
   /** One sync took longer than a second. */
   | "slow_sync"
-  /** A command or a sync met an error that was answered with a typed error. */
+  /** A command or a sync failed; its caller received a typed error. */
   | "append_failed"
-  /** The store lost its place or its ownership; nothing more is written until it is reopened. */
+  /** The store lost its path or its ownership; nothing more is written until it is reopened. */
   | "store_lost"
   /** Usage reached a bound: models are counted as `other`, or a sum stays at the largest exact integer. */
   | "usage_bounded"
-  /** `onDiagnostic` threw or rejected; diagnostics are kept regardless. */
+  /** `onDiagnostic` threw or rejected; diagnostics are recorded regardless. */
   | "listener_failed"
   /** A run that was open when the last process ended was closed. */
   | "run_interrupted"
@@ -58,35 +61,35 @@ export type DiagnosticCode =
   /** Closing could not write its last event or checkpoint; acknowledged data is safe. */
   | "close_incomplete";
 
-/** What was noticed, before it is numbered. */
+/** A diagnostic before it has an id and a time. */
 export interface Notice extends Partial<FileSpot> {
-  /** The kind of finding. */
+  /** Diagnostic code. */
   readonly code: DiagnosticCode;
-  /** How much it matters. */
+  /** Severity. */
   readonly severity: "info" | "warning" | "error";
-  /** For people. */
+  /** Message for people. */
   readonly message: string;
   /** The worker concerned. */
   readonly workerId?: string;
 }
 
-/** A finding as the runtime reports it. Plain JSON. */
+/** A diagnostic as the runtime reports it. Plain JSON. */
 export interface Diagnostic extends Notice {
   /** 1, 2, 3 ... per open runtime. */
   readonly id: number;
-  /** When, ISO 8601. */
+  /** Time of detection, ISO 8601. */
   readonly at: string;
 }
 
-/** The findings kept, and how many older ones were dropped. */
+/** The diagnostics kept, and the number of older ones dropped. */
 export interface DiagnosticReport {
   /** Oldest first. */
   readonly items: readonly Diagnostic[];
-  /** Older findings that are no longer kept. */
+  /** Number of older diagnostics that were dropped. */
   readonly dropped: number;
 }
 
-/** A bounded list of findings, which also go to a listener. */
+/** A bounded list of diagnostics, which are also passed to a listener. */
 export class DiagnosticLog {
   readonly #clock: Clock;
   readonly #listener: ((diagnostic: Diagnostic) => unknown) | undefined;
@@ -94,13 +97,13 @@ export class DiagnosticLog {
   #count = 0;
   #hasListenerFailed = false;
 
-  /** Makes an empty list. */
+  /** Creates an empty list. */
   constructor(now: () => number, listener: ((diagnostic: Diagnostic) => void) | undefined) {
     this.#clock = new Clock(now);
     this.#listener = listener;
   }
 
-  /** Adds a finding; the oldest is dropped past the bound. Never throws. */
+  /** Adds a diagnostic; beyond the bound, the oldest is dropped. Never throws. */
   add(notice: Notice): void {
     const diagnostic = this.#keep(notice);
     try {
@@ -111,7 +114,7 @@ export class DiagnosticLog {
     }
   }
 
-  /** The findings kept. */
+  /** Returns the diagnostics kept. */
   report(): DiagnosticReport {
     return { items: [...this.#items], dropped: this.#count - this.#items.length };
   }

@@ -1,27 +1,27 @@
-// deno-lint-ignore-file camelcase -- error codes are the contract, and are written as they are read
+// deno-lint-ignore-file camelcase -- error codes are part of the interface
 /**
  * Errors: one class, a closed set of codes, typed details. The code is the
  * contract; the message is for people and reads "Cannot <do> <thing>: <state>".
- * `TypeError` and `RangeError` are left for bugs of the caller.
+ * `TypeError` and `RangeError` indicate bugs of the caller.
  *
  * @module
  */
 
-/** Where in a file something was found. */
+/** Location in a file. */
 export interface FileSpot {
   /** Path of the file, relative to the directory of the runtime. */
   readonly file: string;
   /** Byte offset of the first byte concerned. */
   readonly byteOffset?: number;
-  /** First and last event id concerned, where known. */
+  /** First and last event id concerned, if known. */
   readonly eventIds?: readonly [first: number, last: number];
 }
 
-/** What each error code carries in `details`. */
+/** `details` of each error code. */
 export interface RuntimeErrorDetails {
   /** The arguments are not of the documented shape; nothing was written. */
   readonly invalid_request: { readonly issues: readonly string[] };
-  /** The runtime was stopped for good; its data stays readable. */
+  /** The runtime was stopped permanently; its data stays readable. */
   readonly runtime_stopped: { readonly runtimeId: string };
   /** The runtime or store was closed. */
   readonly runtime_closed: { readonly runtimeId: string };
@@ -35,33 +35,33 @@ export interface RuntimeErrorDetails {
   readonly worker_busy: { readonly workerId: string; readonly runId: string };
   /** The worker is stopped or cancelled, or the run is not the open one. */
   readonly worker_not_running: { readonly workerId: string; readonly status: string };
-  /** `expect` does not hold. */
+  /** The expectation in `expect` is not met. */
   readonly conflict: { readonly expected: number; readonly actual: number };
   /** The idempotency key was used for other content. */
   readonly key_reused: { readonly key: string; readonly eventId: number };
-  /** A bound of `limits` was passed. */
+  /** A bound of `limits` was exceeded. */
   readonly limit_exceeded: { readonly limit: string; readonly max: number; readonly actual: number };
-  /** The cursor lies before the first kept event. */
+  /** The cursor precedes the first kept event. */
   readonly cursor_expired: { readonly after: number; readonly firstEventId: number };
-  /** The file system refused an operation. */
+  /** An operation of the file system failed. */
   readonly store_io: { readonly operation: string; readonly path: string; readonly systemCode: string };
-  /** The disk or the quota is full. The command may be repeated once there is space. */
+  /** The disk or the quota is full. The command may be repeated once space is available. */
   readonly no_space: { readonly operation: string; readonly path: string; readonly systemCode: string };
-  /** A permission is missing; `flag` names the one of Deno to add, where it is Deno's. */
+  /** A permission is missing; `flag` names the missing permission of Deno, if it is one of Deno's. */
   readonly store_permission: { readonly operation: string; readonly path: string; readonly flag: string };
-  /** There is no store at this place, and it is not empty either, or creating was not asked for. */
+  /** The path contains no store, and it is not empty or creation was not requested. */
   readonly store_missing: { readonly path: string };
-  /** Kept data is damaged; nothing was cut or changed. */
+  /** Kept data is damaged; nothing was truncated or changed. */
   readonly store_corrupt: FileSpot & { readonly reason: string };
   /** Written by a newer version of the format. */
   readonly store_version: { readonly file: string; readonly found: number; readonly supported: number };
-  /** Another process (or another store of this one) has it open. */
+  /** Another process (or another store in this process) has it open. */
   readonly store_locked: { readonly path: string; readonly owner: string };
-  /** A file of the open store was removed, replaced or written by somebody else. Sticky. */
+  /** A file of the open store was removed, replaced or written by another program. Sticky. */
   readonly store_vanished: { readonly file: string; readonly reason: string };
-  /** Another owner has taken the store over: `owner` describes it, `epoch` is its fence, 0 where unknown. Final. */
+  /** Another owner has taken over the store: `owner` describes it, `epoch` is its fence, 0 if unknown. Final. */
   readonly store_fenced: { readonly epoch: number; readonly owner: string };
-  /** Durability of written data is in doubt; the store refuses everything until reopened. Sticky. */
+  /** The durability of written data is uncertain; the store rejects everything until reopened. Sticky. */
   readonly store_poisoned: { readonly file: string; readonly reason: string };
 }
 
@@ -74,12 +74,12 @@ const BRAND: symbol = Symbol.for("@yoi/worker-runtime/error");
 export class RuntimeError<Code extends RuntimeErrorCode = RuntimeErrorCode> extends Error {
   /** Always `"RuntimeError"`. */
   override readonly name = "RuntimeError";
-  /** What went wrong; the contract to program against. */
+  /** Code of the error; the contract to program against. */
   readonly code: Code;
-  /** Facts that belong to the code; plain JSON. */
+  /** Details for the code; plain JSON. */
   readonly details: RuntimeErrorDetails[Code];
 
-  /** Makes an error with its code, its message for people and its facts. */
+  /** Creates an error from its code, its message for people and its details. */
   constructor(code: Code, message: string, details: RuntimeErrorDetails[Code], options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -88,13 +88,10 @@ export class RuntimeError<Code extends RuntimeErrorCode = RuntimeErrorCode> exte
   }
 }
 
-/** Any {@linkcode RuntimeError}, as a union told apart by `code`. */
+/** Any {@linkcode RuntimeError}, as a union discriminated by `code`. */
 export type AnyRuntimeError = { [Code in RuntimeErrorCode]: RuntimeError<Code> }[RuntimeErrorCode];
 
-/**
- * Whether a value is an error of this library, also of another copy of it in
- * the same process.
- */
+/** Returns true for an error of this library, including one of another copy of it in the same process. */
 export function isRuntimeError(error: unknown): error is AnyRuntimeError {
   return error instanceof Error && Reflect.get(error, BRAND) === true;
 }
@@ -109,18 +106,18 @@ export function withSpot(error: unknown, spotOf: (eventId: number) => FileSpot |
   return new RuntimeError("store_corrupt", message, { ...error.details, ...spot }, { cause: error });
 }
 
-/** The error of a store that is used after it was closed. */
+/** Creates the error of a store that is used after it was closed. */
 export function storeClosed(runtimeId: string): RuntimeError<"runtime_closed"> {
   const message = `Cannot use store of runtime ${JSON.stringify(runtimeId)}: it is closed`;
   return new RuntimeError("runtime_closed", message, { runtimeId });
 }
 
-/** An `invalid_request` for `action`, with what is wrong about it. */
+/** Creates an `invalid_request` for `action` with its issues. */
 export function invalidRequest(action: string, ...issues: string[]): RuntimeError<"invalid_request"> {
   return new RuntimeError("invalid_request", `Cannot ${action}: ${issues.join("; ")}`, { issues });
 }
 
-/** A `limit_exceeded` for `action`. */
+/** Creates a `limit_exceeded` for `action`. */
 export function limitExceeded(
   action: string,
   limit: string,
@@ -131,7 +128,7 @@ export function limitExceeded(
   return new RuntimeError("limit_exceeded", message, { limit, max, actual });
 }
 
-/** A `store_fenced` for a batch that follows event `after` where the last event is `last`. */
+/** Creates a `store_fenced` for a batch that follows event `after` where the last event is `last`. */
 export function fencedAppend(after: number, last: number): RuntimeError<"store_fenced"> {
   const message = `Cannot append events after ${after}: the last one is ${last}, of another writer`;
   return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });

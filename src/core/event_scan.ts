@@ -9,10 +9,10 @@ import { limits } from "./limits.ts";
 import type { ReadEvents, ReadRange, StoredEvents } from "./store.ts";
 import { Utf8Sum } from "./text.ts";
 
-/** Reads consecutive events of a range, from the end that is kept: one at least, unless it is empty. */
+/** Reads consecutive events of a range, starting at the end that is kept: at least one, unless the range is empty. */
 export type ReadTexts = (range: ReadRange) => readonly string[];
 
-/** A page of all events, or of one worker's. Throws `store_corrupt` for a text that is no event. */
+/** Returns a page of all events, or of one worker's. Throws `store_corrupt` for a text that is not an event. */
 export function scanEvents(read: ReadEvents, readTexts: ReadTexts): Omit<StoredEvents, "firstEventId"> {
   const { from, to, keep, workerId } = read;
   if (workerId !== undefined) return scanWorkerEvents(read, workerId, readTexts);

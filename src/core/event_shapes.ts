@@ -1,5 +1,5 @@
 /**
- * The shape of every event type, and of the members that all types share.
+ * Shapes of all event types, and of the members that they share.
  *
  * @module
  */

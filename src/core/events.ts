@@ -131,7 +131,7 @@ const ID_HEAD = '{"id":';
 const TYPE_HEAD = '","type":"';
 const QUOTE = 0x22;
 /** Offset of the type from the comma after the id: the time has the same length in every event. */
-const AT_BEHIND_ID = ',"at":"'.length;
+const AT_AFTER_ID = ',"at":"'.length;
 const TYPE_BEHIND_ID = ',"at":"2026-07-31T08:00:00.000Z","type":"'.length;
 
 /**
@@ -240,7 +240,7 @@ function checkedHead(event: unknown, json: string): EventHead {
 function hasLead(json: string, { at, type }: EventHead): boolean {
   const comma = json.indexOf(",", ID_HEAD.length);
   const typeAt = comma + TYPE_BEHIND_ID;
-  return json.startsWith(at, comma + AT_BEHIND_ID) && json.startsWith(TYPE_HEAD, typeAt - TYPE_HEAD.length) &&
+  return json.startsWith(at, comma + AT_AFTER_ID) && json.startsWith(TYPE_HEAD, typeAt - TYPE_HEAD.length) &&
     json.startsWith(type, typeAt) && json.charCodeAt(typeAt + type.length) === QUOTE;
 }
 

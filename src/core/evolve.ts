@@ -1,6 +1,6 @@
 /**
- * Folding: one event onto the state. Pure, and the same for a command just
- * decided and for a log read back.
+ * Folding: applies one event to the state. Pure, and the same for a new event and
+ * for one read from the log.
  *
  * @module
  */
@@ -8,21 +8,22 @@ import { isRuntimeError, RuntimeError } from "./errors.ts";
 import type { EventHead } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { type JsonObject, mergePatch } from "./json.ts";
-import { mustFollow } from "./rules.ts";
+import { assertFollows } from "./rules.ts";
 import type { EndedRun, RuntimeState, StateView, WorkerState } from "./state.ts";
 import { addUsage, addUsageOf, noUsage } from "./usage.ts";
 
-/** Takes the state of a worker after an event; `undefined` when it is gone. */
+/** Receives the state of a worker after an event; `undefined` if the worker is gone. */
 export type PutWorker = (workerId: WorkerId, state: WorkerState | undefined) => void;
 
 /**
- * The runtime after `event`; the workers that it changes go to `put`. Throws
- * `store_corrupt` when the event cannot follow the state, and puts nothing then.
+ * Returns the runtime after `event`; the workers that it changes are passed to
+ * `put`. Throws `store_corrupt` if the event cannot follow the state; then `put` is
+ * not called.
  */
 export function evolve(view: StateView, event: EventHead, put: PutWorker): RuntimeState {
   const workerId = "workerId" in event ? event.workerId : undefined;
   const worker = workerId === undefined ? undefined : view.worker(workerId);
-  mustBePossible(view, worker, event);
+  assertPossible(view, worker, event);
   const runtime = evolveRuntime(view.runtime, event);
   if (workerId !== undefined) put(workerId, evolveWorker(worker, event));
   else if (event.type === "runtime.stopped") {
@@ -31,13 +32,13 @@ export function evolve(view: StateView, event: EventHead, put: PutWorker): Runti
   return runtime;
 }
 
-function mustBePossible(view: StateView, worker: WorkerState | undefined, event: EventHead): void {
+function assertPossible(view: StateView, worker: WorkerState | undefined, event: EventHead): void {
   const { lastEventId } = view.runtime;
   if (event.id !== lastEventId + 1) {
     throw inconsistent(event, `Cannot ${actionOf(event)}: it follows event ${lastEventId}`);
   }
   try {
-    mustFollow(view, worker, event, () => actionOf(event));
+    assertFollows(view, worker, event, () => actionOf(event));
   } catch (error) {
     throw isRuntimeError(error) ? inconsistent(event, error.message, error) : error;
   }
@@ -65,7 +66,7 @@ function evolveRuntime(state: RuntimeState, event: EventHead): RuntimeState {
 
 function evolveWorker(state: WorkerState | undefined, event: EventHead): WorkerState | undefined {
   if (event.type === "worker.created") return createdWorker(event);
-  // A custom event may name a worker that no longer exists; nothing is known of unknown events.
+  // A custom event may name a worker that no longer exists; the effect of unknown events is unknown.
   if (state === undefined) return undefined;
   switch (event.type) {
     case "worker.input_accepted":
@@ -123,7 +124,7 @@ function createdWorker(event: Extract<EventHead, { type: "worker.created" }>): W
   };
 }
 
-/** A worker at its end; its open run is cancelled with it. */
+/** Returns a worker that has ended; its open run is cancelled with it. */
 function ended(
   state: WorkerState,
   status: WorkerState["status"],

@@ -1,6 +1,6 @@
 /**
- * A source that is read: folds what it pushes, and asks it for news while a
- * watch waits for events.
+ * A source that is read: folds its events, and polls it for news while a watch
+ * waits.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export class FollowedSource implements ReadContext {
   };
   readonly #folding: Folding;
   readonly #listeners = new WakeUp();
-  /** Ends the asking for news; absent while no watch waits for events. */
+  /** Stops polling for news; absent while no watch waits for events. */
   #asking: AbortController | undefined;
   #newsError: Error | undefined;
   #displayName: string | undefined;
@@ -58,7 +58,7 @@ export class FollowedSource implements ReadContext {
 
   /** The error that ends a watch which begins now. */
   watchFailure(): () => Error | undefined {
-    // An error of the past has ended the watches of the past.
+    // Errors from before the watch began have already ended the earlier watches.
     const past = this.#newsError;
     return () => this.#failure ?? (this.#newsError === past ? undefined : this.#newsError);
   }
@@ -108,7 +108,7 @@ export class FollowedSource implements ReadContext {
     this.#asking = undefined;
   }
 
-  /** Asks the source for news until aborted. */
+  /** Polls the source for news until aborted. */
   async #askForNews({ signal }: AbortController): Promise<void> {
     try {
       while (!signal.aborted) {
@@ -119,7 +119,7 @@ export class FollowedSource implements ReadContext {
     } catch (error) {
       if (signal.aborted) return;
       if (isFinal(error)) return this.#lost(error);
-      // The watches that wait now end with the error; the next one asks again.
+      // The error ends the current watches; the next watch polls again.
       this.#newsError = error as Error;
       this.#asking = undefined;
       this.#listeners.wake();

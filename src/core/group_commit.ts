@@ -1,7 +1,7 @@
 /**
- * Group commit: the commands of a turn of the event loop, and all that arrive
- * while a commit is in flight, are decided, written and made durable
- * together. One commit is in flight at a time.
+ * Group commit: the commands of one turn of the event loop, and all that arrive
+ * while a commit is in flight, are decided, written and made durable together. One
+ * commit is in flight at a time.
  *
  * @module
  */
@@ -45,7 +45,7 @@ class QueuedCommand {
   /** The error that rejects it. */
   refusal: unknown = undefined;
 
-  /** A command with about so many UTF-16 units of JSON. */
+  /** Creates a queued command of approximately this many UTF-16 units of JSON. */
   constructor(
     readonly command: Command,
     readonly units: number,
@@ -132,7 +132,7 @@ export class Committer {
     });
   }
 
-  /** Commits events of the runtime's own, outside the queue; nothing else may be in flight. Returns them. */
+  /** Commits the runtime's own events, outside the queue; nothing else may be in flight. Returns them. */
   async commitOwn(heads: (view: StateView, at: string) => EventHead[]): Promise<readonly EventHead[]> {
     const all = heads(this.#ledger, this.#clock.now());
     for (let index = 0; index < all.length; index += limits.batchEventsMax) {
@@ -155,7 +155,7 @@ export class Committer {
       return limitExceeded("take command", "waiting commands", limits.queueCommandsMax, commands);
     }
     const total = this.#queueUnits + units;
-    // One command alone always fits: its size was checked already.
+    // A single command always fits: its size is already checked.
     if (total <= limits.queueUnitsMax || commands === 1) return undefined;
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
   }
@@ -200,7 +200,7 @@ export class Committer {
       await this.#commitAll(taken);
       for (const waiting of taken) settle(waiting);
     } catch (error) {
-      // Also those that were rejected: the commands before them did not happen.
+      // Includes commands that were rejected: the commands before them did not take effect.
       for (const { reject } of taken) reject(error);
       this.#listener.failed(error);
     }
@@ -255,7 +255,7 @@ export class Committer {
 
 function nothing(): void {}
 
-/** The answer to a command that is the outcome itself. */
+/** Returns the outcome itself as the answer to a command. */
 export function itself(outcome: Outcome): Outcome {
   return outcome;
 }

@@ -1,6 +1,6 @@
 /**
- * Identities. A worker is named by its runtime id and worker id, and by
- * nothing else: no path, name or socket ever stands for it.
+ * Identities. A worker is identified by its runtime id and worker id alone, never
+ * by a path, name or socket.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export type RuntimeId = string & { readonly " brand": "RuntimeId" };
 /** A worker id, unique in its runtime; the same form as a {@linkcode RuntimeId}. */
 export type WorkerId = string & { readonly " brand": "WorkerId" };
 
-/** The only authority on which worker is meant. */
+/** The authoritative identity of a worker. */
 export interface WorkerRef {
   /** The runtime that owns the worker. */
   readonly runtimeId: RuntimeId;
@@ -23,13 +23,13 @@ export interface WorkerRef {
   readonly workerId: WorkerId;
 }
 
-/** A worker by its id, or by a reference of the runtime that is asked. */
+/** A worker by its id, or by a reference of the same runtime. */
 export type WorkerName = string | { readonly runtimeId: string; readonly workerId: string };
 
-/** Printable ASCII, as most ids are: satisfies every rule, and is quick to check. */
+/** Printable ASCII, as most ids are: satisfies all rules, and is fast to check. */
 const PLAIN_ID = new RegExp(`^[!-~][ -~]{0,${limits.idBytesMax - 1}}$`);
 
-/** What is wrong with `id` as an identity, or `undefined`. */
+/** Returns the issue of `id` as an identity, or `undefined`. */
 function idIssue(id: unknown): string | undefined {
   if (typeof id !== "string") return "it must be a string";
   if (PLAIN_ID.test(id)) return undefined;
@@ -47,21 +47,21 @@ export const idShape: Shape = (value) => {
   return issue === undefined ? undefined : [issue];
 };
 
-/** Checks a runtime id. Throws `invalid_request`. */
+/** Validates a runtime id. Throws `invalid_request`. */
 export function parseRuntimeId(id: string): RuntimeId {
   const issue = idIssue(id);
   if (issue !== undefined) throw invalidRequest("use runtime id", issue);
   return id as RuntimeId;
 }
 
-/** Checks a worker id. Throws `invalid_request`. */
+/** Validates a worker id. Throws `invalid_request`. */
 export function parseWorkerId(id: string): WorkerId {
   const issue = idIssue(id);
   if (issue !== undefined) throw invalidRequest("use worker id", issue);
   return id as WorkerId;
 }
 
-/** The worker id of a reference, if it is one of this runtime. Throws `wrong_runtime` or `invalid_request`. */
+/** Returns the worker id of a name. Throws `wrong_runtime` or `invalid_request`. */
 export function workerIdOf(worker: WorkerName, runtimeId: RuntimeId): WorkerId {
   if (typeof worker === "string") return parseWorkerId(worker);
   if (typeof worker !== "object" || worker === null) {

@@ -1,7 +1,7 @@
 /**
- * JSON values from callers: checked before they are written, because
- * `JSON.stringify` turns NaN into null, drops undefined and throws late on
- * the rest.
+ * JSON values from callers: validated before they are written, because
+ * `JSON.stringify` turns NaN into null, drops undefined and throws late on other
+ * values.
  *
  * @module
  */
@@ -29,12 +29,12 @@ export function isDeeperThan(value: unknown, depthMax: number): boolean {
   return false;
 }
 
-/** Bytes of JSON that a value may still take. The walk ends when they are used up, before any text is built. */
+/** Remaining budget of JSON bytes. Validation ends when it is used up, before any text is built. */
 interface Room {
   bytes: number;
 }
 
-/** What is wrong with `value` as JSON, as "path: problem", or `undefined`. */
+/** Returns the issue of `value` as JSON, as "path: problem", or `undefined`. */
 function jsonIssue(value: unknown, path: string, depth: number, room: Room): string | undefined {
   // Each value takes at least one byte, and so does each UTF-16 unit of a string.
   room.bytes -= typeof value === "string" ? value.length + 2 : 1;
@@ -78,8 +78,8 @@ function containerIssue(value: object, path: string, depth: number, room: Room):
 }
 
 /**
- * The JSON text of a caller's value. Throws `invalid_request` when it is no
- * JSON value, or takes more than `bytesMax` bytes.
+ * Returns the JSON text of a caller's value. Throws `invalid_request` if it is not
+ * a JSON value, or takes more than `bytesMax` bytes.
  */
 export function jsonText(value: unknown, action: string, name: string, bytesMax: number): string {
   const issue = jsonIssue(value, name, 0, { bytes: bytesMax });
@@ -91,7 +91,7 @@ export function jsonText(value: unknown, action: string, name: string, bytesMax:
   return text;
 }
 
-/** The JSON text of a caller's object. Throws `invalid_request`. */
+/** Returns the JSON text of a caller's object. Throws `invalid_request`. */
 export function jsonObjectText(value: unknown, action: string, name: string, bytesMax: number): string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw invalidRequest(action, `${name}: a JSON object is needed`);
@@ -105,7 +105,7 @@ export function plainLines(text: string): string {
   return text.replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
 
-/** The same value with the members of every object sorted, as text: equal values give equal texts. */
+/** Returns the value as text, with the members of every object sorted: equal values give equal texts. */
 export function canonicalText(value: unknown): string {
   return JSON.stringify(value, (_name, member) => {
     if (typeof member !== "object" || member === null || Array.isArray(member)) return member;
@@ -115,7 +115,7 @@ export function canonicalText(value: unknown): string {
   });
 }
 
-/** Freezes a JSON value all the way down and returns it. */
+/** Freezes a JSON value recursively and returns it. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
@@ -124,7 +124,7 @@ export function deepFreeze<T>(value: T): T {
   return value;
 }
 
-/** Applies a JSON Merge Patch (RFC 7396): null removes a member, objects merge, all else replaces. */
+/** Applies a JSON Merge Patch (RFC 7396): null removes a member, objects merge, other values replace. */
 export function mergePatch(target: Json | undefined, patch: Json): Json {
   if (!isJsonObject(patch)) return patch;
   const result = new Map(isJsonObject(target) ? Object.entries(target) : []);
@@ -135,7 +135,7 @@ export function mergePatch(target: Json | undefined, patch: Json): Json {
   return Object.fromEntries(result);
 }
 
-/** Whether a value is an object in the sense of JSON. */
+/** Returns true if a value is an object in the sense of JSON. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

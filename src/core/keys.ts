@@ -1,37 +1,37 @@
 /**
- * Idempotency keys: what a keyed command led to, kept for the last
- * `limits.keysKept` keys of a worker (of the runtime itself, and of the
- * commands that ended workers), across restarts.
+ * Idempotency keys: the results of keyed commands, kept for the last
+ * `limits.keysKept` keys of a worker (of the runtime itself, and of the commands
+ * that ended workers), across restarts.
  *
  * @module
  */
 import type { EventHead } from "./event_types.ts";
 import { limits } from "./limits.ts";
 
-/** What a keyed command led to: enough to answer it again. */
+/** Result of a keyed command, sufficient to answer it again. */
 export interface KeyEntry {
   /** The key. */
   readonly key: string;
   /** Fingerprint of the command's content. */
   readonly request: string;
-  /** The event it became. */
+  /** Id of its event. */
   readonly eventId: number;
-  /** When, ISO 8601. */
+  /** Time, ISO 8601. */
   readonly at: string;
   /** Sequence of its first transcript entry, or 0. */
   readonly seq: number;
   /** Number of its transcript entries, or 0. */
   readonly count: number;
-  /** The worker it created or the run it began, or empty. */
+  /** The worker that it created or the run that it began, or empty. */
   readonly subject: string;
 }
 
-/** What an event led to. */
+/** Effect of an event. */
 export type KeyEffect = Pick<KeyEntry, "seq" | "count" | "subject">;
 
 const noEffect: KeyEffect = Object.freeze({ seq: 0, count: 0, subject: "" });
 
-/** What an event led to: entries, a worker, or a run. */
+/** Returns the effect of an event: entries, a worker, or a run. */
 export function effectOf(event: EventHead): KeyEffect {
   switch (event.type) {
     case "worker.input_accepted":
@@ -46,14 +46,14 @@ export function effectOf(event: EventHead): KeyEffect {
   }
 }
 
-/** What an event leaves in the table of keys, if its command had one. A purged worker takes its keys with it. */
+/** Returns the entry for the table of keys, if the event's command had a key. A purge removes the keys of its worker. */
 export function keyEntryOf(event: EventHead): KeyEntry | undefined {
   const { key, request, id: eventId, at } = event;
   if (key === undefined || request === undefined || event.type === "worker.purged") return undefined;
   return { key, request, eventId, at, ...effectOf(event) };
 }
 
-/** The table in which the key of an event belongs: that of a worker, or (undefined) of the runtime. */
+/** Scope of an event's key: its worker, or (undefined) the runtime. */
 export function keyScopeOf(event: EventHead): string | undefined {
   return event.type === "worker.created" || !("workerId" in event) ? undefined : event.workerId;
 }
@@ -80,18 +80,18 @@ function endsWorker(event: EventHead): event is Extract<EventHead, { type: Endin
 
 type EndingEvent = "worker.stopped" | "worker.cancelled" | "worker.purged";
 
-/** Keys in the order of their events, the oldest forgotten first. */
+/** Keys in the order of their events; the oldest is evicted first. */
 export class KeyTable {
   #entries = new Map<string, KeyEntry>();
   /** A snapshot shares the map: the next change copies it. */
   #isShared = false;
 
-  /** What the key led to. */
+  /** Returns the entry of a key. */
   get(key: string): KeyEntry | undefined {
     return this.#entries.get(key);
   }
 
-  /** Remembers a key. */
+  /** Adds a key. */
   add(entry: KeyEntry): void {
     if (this.#isShared) this.#entries = new Map(this.#entries);
     this.#isShared = false;
@@ -114,9 +114,9 @@ export class KeyTable {
 }
 
 /**
- * A 53-bit fingerprint of a text, as hexadecimal digits (cyrb53 by bryc,
- * public domain). It tells a repeated command from a different one; it is no
- * defence against somebody who wants two to look alike.
+ * Returns a 53-bit fingerprint of a text, as hexadecimal digits (cyrb53 by bryc,
+ * public domain). It distinguishes a repeated command from a different one; it is
+ * not secure against deliberate collisions.
  */
 export function fingerprint(text: string): string {
   let a = 0xdeadbeef;

@@ -53,7 +53,7 @@ export class Ledger implements StateView {
     return this.#workers.values();
   }
 
-  /** Workers created after an event, in order; found by bisection. */
+  /** Returns the workers created after an event, in order; found by bisection. */
   *workersAfter(createdEventId: number): Generator<WorkerState> {
     const first = indexOfAtLeast(this.#createdEventIds, createdEventId + 1);
     for (let index = first; index < this.#order.length; index++) yield this.#at(index);
@@ -64,7 +64,7 @@ export class Ledger implements StateView {
     return this.#keys.get(scope);
   }
 
-  /** Restores the runtime's part of a snapshot, in place of all state there was. */
+  /** Restores the runtime's part of a snapshot, replacing all state. */
   restore(runtime: RuntimeState, keys: KeyTable, ended: KeyTable): void {
     for (const table of [this.#workers, this.#keys, this.#changed]) table.clear();
     for (const list of [this.#order, this.#createdEventIds]) list.length = 0;
@@ -73,7 +73,7 @@ export class Ledger implements StateView {
     this.#keys.set(ENDED, ended);
   }
 
-  /** Restores a worker of a snapshot, after those created before it. */
+  /** Restores a worker of a snapshot; called in the order of creation. */
   restoreWorker(state: WorkerState, keys: KeyTable | undefined): void {
     this.#setWorker(state.record.workerId, state);
     if (keys !== undefined) this.#keys.set(state.record.workerId, keys);
@@ -173,12 +173,12 @@ export class Draft implements DecisionView {
     this.#workerCount = ledger.workerCount;
   }
 
-  /** The runtime as it would be. */
+  /** The runtime after the batch. */
   get runtime(): RuntimeState {
     return this.#runtime;
   }
 
-  /** The number of workers there would be. */
+  /** Number of workers after the batch. */
   get workerCount(): number {
     return this.#workerCount;
   }
@@ -188,13 +188,13 @@ export class Draft implements DecisionView {
     return new Set(this.#workers.keys());
   }
 
-  /** A worker as it would be. */
+  /** Returns a worker after the batch. */
   worker(workerId: WorkerId): WorkerState | undefined {
     const staged = this.#workers.get(workerId);
     return staged === undefined ? this.#ledger.worker(workerId) : staged ?? undefined;
   }
 
-  /** All workers as they would be: those of the ledger, then new ones. */
+  /** Iterates over all workers after the batch: those of the ledger, then new ones. */
   *workers(): Generator<WorkerState> {
     for (const { record: { workerId } } of this.#ledger.workers()) {
       const state = this.worker(workerId);
@@ -205,12 +205,12 @@ export class Draft implements DecisionView {
     }
   }
 
-  /** The entry of a key, in the ledger or in this batch. */
+  /** Returns the entry of a key, from the ledger or this batch. */
   keyEntry(scope: string | undefined, key: string): KeyEntry | undefined {
     return this.#keys.get(scope)?.get(key) ?? this.#ledgerKeys(scope)?.get(key);
   }
 
-  /** Folds one more event in. */
+  /** Folds one more event. */
   apply(event: EventHead): void {
     this.#runtime = evolve(this, event, this.#put);
     if (event.type === "worker.purged") this.#keys.delete(event.workerId);
@@ -219,7 +219,7 @@ export class Draft implements DecisionView {
     this.#addKey(ENDED, endedEntryOf(event));
   }
 
-  /** Makes the ledger what the draft is; to be called once its events are durable. */
+  /** Adopts the draft into the ledger; called once its events are durable. */
   adopt(): void {
     this.#ledger.adopt(this.#runtime, this.#workers);
     for (const [scope, entries] of this.#keys) {
@@ -236,12 +236,12 @@ export class Draft implements DecisionView {
   #putWorker(workerId: WorkerId, state: WorkerState | undefined): void {
     const isKnown = this.worker(workerId) !== undefined;
     this.#workerCount += Number(state !== undefined) - Number(isKnown);
-    // A new one goes to the end: the order of the map is the order of creation.
+    // A reused id moves to the end: the order of the map is the order of creation.
     if (!isKnown) this.#workers.delete(workerId);
     this.#workers.set(workerId, state ?? null);
   }
 
-  /** The keys that the ledger has for the same worker: not for an earlier one of that id. */
+  /** Returns the ledger's keys of the same worker, not of an earlier one with that id. */
   #ledgerKeys(scope: string | undefined): KeyTable | undefined {
     const staged = scope === undefined ? undefined : this.#workers.get(scope as WorkerId);
     const same = staged === undefined ||

@@ -1,12 +1,12 @@
 /**
- * Every bound of the library, in one place. Sizes are in bytes of UTF-8 unless
- * the name says otherwise. What a file system store may tune is in its
- * `config.jsonc`; nothing here is.
+ * Every bound of the library, in one place. Sizes are in bytes of UTF-8 unless the
+ * name says otherwise. The settings of a file system store are in its
+ * `config.jsonc`; these bounds are fixed.
  *
  * @module
  */
 
-/** The bounds, by name. A command past one of them is refused with `limit_exceeded` or `invalid_request`. */
+/** The bounds, by name. A command that exceeds one is rejected with `limit_exceeded` or `invalid_request`. */
 export const limits = {
   /** A runtime id or worker id. */
   idBytesMax: 80,
@@ -16,7 +16,7 @@ export const limits = {
   textBytesMax: 65_536,
   /** An idempotency key. */
   keyBytesMax: 256,
-  /** Keys kept per worker, for the runtime, and of commands that ended workers; the oldest is forgotten first. */
+  /** Keys kept per worker, for the runtime, and of commands that ended workers; the oldest is evicted first. */
   keysKept: 1_024,
   /** Content of one transcript entry. */
   contentBytesMax: 1_048_576,
@@ -30,7 +30,7 @@ export const limits = {
   jsonDepthMax: 64,
   /** Capabilities, workspaces, mounts or labels of one worker. */
   listItemsMax: 256,
-  /** Names that usage is counted under, per worker and for the runtime; `other`, for further models, is one of them. */
+  /** Model names counted separately, per worker and for the runtime; `other`, for further models, is one of them. */
   modelsMax: 256,
   /** One event as JSON. */
   eventBytesMax: 8_388_608,
@@ -58,17 +58,23 @@ export const limits = {
   diagnosticsKept: 256,
 } as const;
 
-/** States a relation between bounds that the code relies on. */
-function must(holds: boolean, relation: string): void {
+/** Asserts a relation between bounds that the code relies on. */
+function assertRelation(holds: boolean, relation: string): void {
   if (!holds) throw new Error(`Cannot load limits: ${relation} does not hold`);
 }
 
 // Content of control characters alone takes six bytes each as JSON, and must still fit one event.
-must(
+assertRelation(
   limits.contentBytesMax * 6 + limits.metadataBytesMax * 6 < limits.eventBytesMax,
   "an entry fits an event",
 );
-must(limits.dataBytesMax * 6 < limits.eventBytesMax, "a patch fits an event");
-must(limits.batchUnitsMax * 3 <= limits.eventBytesMax, "a batch is no larger than the largest event");
-must(limits.pageItemsDefault <= limits.pageItemsMax, "the default page is no larger than the largest");
-must(limits.watchItemsMax <= limits.pageItemsMax, "a watcher reads pages");
+assertRelation(limits.dataBytesMax * 6 < limits.eventBytesMax, "a patch fits an event");
+assertRelation(
+  limits.batchUnitsMax * 3 <= limits.eventBytesMax,
+  "a batch is no larger than the largest event",
+);
+assertRelation(
+  limits.pageItemsDefault <= limits.pageItemsMax,
+  "the default page is no larger than the largest",
+);
+assertRelation(limits.watchItemsMax <= limits.pageItemsMax, "a watcher reads pages");

@@ -1,6 +1,6 @@
 /**
- * Events that an opening adds to the log: the first event of a new runtime,
- * the new epoch, and an end for every run that the last process left open.
+ * Events that an opening adds to the log: the first event of a new runtime, the new
+ * epoch, and the end of every run that the last process left open.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const REASON = "the process that ran it is gone";
 
 type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
 
-/** The events of an opening; `unrecorded` are those that the log does not contain yet. */
+/** Returns the events of an opening; `unrecorded` are those that the log does not contain yet. */
 export function opening(
   view: StateView,
   at: string,
@@ -34,13 +34,13 @@ export function opening(
   return bodies.map((body, index) => ({ id: lastEventId + 1 + index, at, ...body }) as EventHead);
 }
 
-/** Diagnostic about a run that an opening has ended. */
+/** Creates the diagnostic about a run that an opening has ended. */
 export function interruption({ id, workerId, runId }: WorkerRunEnded): Notice {
   const message = `Run ${runId} of ${JSON.stringify(workerId)} was open when the last process ended`;
   return { code: "run_interrupted", severity: "info", message, workerId, eventIds: [id, id] };
 }
 
-/** Diagnostic about events that a newer version wrote. */
+/** Creates the diagnostic about events that a newer version wrote. */
 export function unknownEvents(count: number): Notice {
   const message = `The log holds ${count} events of types that this version does not know; they are kept`;
   return { code: "unknown_event", severity: "warning", message };

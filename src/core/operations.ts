@@ -1,5 +1,5 @@
 /**
- * Operations on a store that go on beside commits: closing waits for them.
+ * Operations on a store that run concurrently with commits: closing waits for them.
  *
  * @module
  */
@@ -12,10 +12,10 @@ export class Operations {
   readonly #runtimeId: RuntimeId;
   readonly #lost: (error: RuntimeError) => void;
   readonly #pending = new Set<Promise<unknown>>();
-  /** Set by closing: nothing begins any more. */
+  /** Set when the runtime closes: no operation begins after that. */
   isClosed = false;
 
-  /** No operations yet; `lost` receives every final error that one meets. */
+  /** Creates an empty set; `lost` receives every final error of an operation. */
   constructor(runtimeId: RuntimeId, lost: (error: RuntimeError) => void) {
     this.#runtimeId = runtimeId;
     this.#lost = lost;

@@ -16,11 +16,11 @@ export interface RuntimeOverview {
   readonly displayName?: string;
   /** `stopped` is final. */
   readonly status: "running" | "stopped";
-  /** How many times it was opened. */
+  /** Number of openings. */
   readonly epoch: number;
   /** When it was created, ISO 8601. */
   readonly createdAt: string;
-  /** When its last event happened, ISO 8601. */
+  /** Time of its last event, ISO 8601. */
   readonly updatedAt: string;
   /** Its last event. */
   readonly lastEventId: number;
@@ -36,7 +36,7 @@ export interface RuntimeOverview {
 export interface WorkerRow {
   /** The worker. */
   readonly workerId: WorkerId;
-  /** Its name for people. */
+  /** Name for people. */
   readonly displayName?: string | undefined;
   /** Only a running worker accepts commands. */
   readonly status: WorkerStatus;
@@ -48,13 +48,13 @@ export interface WorkerRow {
   readonly usage: UsageTotals;
   /** When it was created, ISO 8601. */
   readonly createdAt: string;
-  /** When its last event happened, ISO 8601. */
+  /** Time of its last event, ISO 8601. */
   readonly updatedAt: string;
   /** Its last event. */
   readonly lastEventId: number;
 }
 
-/** The overview of a state. */
+/** Returns the overview of a state. */
 export function overviewOf(view: StateView, displayName: string | undefined): RuntimeOverview {
   const workers = { total: 0, busy: 0, running: 0, stopped: 0, cancelled: 0 };
   for (const { status, run } of view.workers()) {
@@ -65,7 +65,7 @@ export function overviewOf(view: StateView, displayName: string | undefined): Ru
   return { ...readable(view.runtime), ...(displayName === undefined ? {} : { displayName }), workers };
 }
 
-/** The row of a worker. */
+/** Returns the row of a worker. */
 export function workerRow(state: WorkerState): WorkerRow {
   const { record, status, run, transcriptLength, usage, createdAt, updatedAt, lastEventId } = state;
   return {

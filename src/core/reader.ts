@@ -65,7 +65,7 @@ export class RuntimeReader extends Reads implements AsyncDisposable {
       await followed.load();
       return new RuntimeReader(followed);
     } catch (error) {
-      // An error of closing would hide this one.
+      // An error of closing would mask this one.
       await source.close().catch(() => {});
       throw error;
     }

@@ -38,9 +38,9 @@ export interface Page<Item> {
 
 /** A page of events. */
 export interface EventPage extends Page<RuntimeEvent> {
-  /** The oldest event that is still kept. */
+  /** Id of the oldest event that is kept. */
   readonly firstEventId: number;
-  /** The newest durable event. */
+  /** Id of the newest durable event. */
   readonly lastEventId: number;
 }
 
@@ -159,7 +159,7 @@ async function transcriptItems(
   }
 }
 
-/** The entries nearest to the cursor that fit a page: a single event may hold more. */
+/** Returns the entries nearest to the cursor that fit a page: a single event may hold more. */
 function fittingEntries(
   items: TranscriptEntry[],
   texts: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Reads of a runtime, whether it is owned here or only read: state from the
- * ledger, pages of events and transcripts from the store, and watches.
+ * Reads of a runtime, owned or read only: state from the ledger, pages of events
+ * and transcripts from the store, and watches.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { workerNotFound } from "./rules.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 
-/** Which workers to list. */
+/** Filter, position and size of a page of workers. */
 export interface WorkerListOptions {
   /** Only those of this status. */
   readonly status?: WorkerStatus | undefined;

@@ -7,11 +7,11 @@ import type { Outcome } from "./group_commit.ts";
 
 /** Result of a resolved command, whose event is durable. */
 export interface Receipt {
-  /** The event that the command became. */
+  /** Id of the command's event. */
   readonly eventId: number;
-  /** When, ISO 8601. */
+  /** Time, ISO 8601. */
   readonly at: string;
-  /** Whether an earlier command with the same key did it. */
+  /** True if an earlier command with the same key had this result. */
   readonly duplicate: boolean;
 }
 
@@ -23,12 +23,12 @@ export interface TranscriptReceipt extends Receipt {
   readonly lastSeq: number;
 }
 
-/** The receipt in an outcome. */
+/** Returns the receipt of an outcome. */
 export function receipt({ eventId, at, duplicate }: Outcome): Receipt {
   return { eventId, at, duplicate };
 }
 
-/** The receipt of entries in an outcome. */
+/** Returns the receipt of an outcome that appended entries. */
 export function transcriptReceipt({ eventId, at, duplicate, seq, count }: Outcome): TranscriptReceipt {
   return { eventId, at, duplicate, firstSeq: seq, lastSeq: seq + count - 1 };
 }

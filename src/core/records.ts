@@ -1,5 +1,5 @@
 /**
- * The worker record: who a worker is, from its creation on, never changed.
+ * The worker record: the immutable description of a worker.
  *
  * @module
  */
@@ -7,45 +7,45 @@ import { invalidRequest } from "./errors.ts";
 import { idShape, type WorkerId } from "./ids.ts";
 import { deepFreeze, isJsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
-import { byKind, dictionary, list, mustHaveShape, object, type Shape, text } from "./shape.ts";
+import { assertShape, byKind, dictionary, list, object, type Shape, text } from "./shape.ts";
 
-/** What a worker is for. */
+/** Intent of a worker. */
 export type WorkerIntent =
   | {
-    /** Talks with somebody. */
+    /** Converses with people. */
     readonly kind: "assistant";
-    /** What about. */
+    /** Topic. */
     readonly purpose?: string | undefined;
   }
   | {
-    /** Has a thing to get done. */
+    /** Completes a task. */
     readonly kind: "task";
-    /** The thing. */
+    /** Goal of the task. */
     readonly objective: string;
   }
   | {
-    /** Plays a part among others. */
+    /** Plays a role in a group of workers. */
     readonly kind: "role";
-    /** The part. */
+    /** The role. */
     readonly role: string;
-    /** What it is there for. */
+    /** Purpose of the role. */
     readonly purpose?: string | undefined;
   };
 
-/** Which profile the host runs the worker with. */
+/** Selects the profile with which the host runs the worker. */
 export type ProfileSelector =
   | {
     /** The host's default. */
     readonly kind: "runtime_default";
   }
   | {
-    /** One that comes with the host, or one that somebody named. */
+    /** A profile built into the host, or one named by the operator. */
     readonly kind: "builtin" | "named";
     /** Its name. */
     readonly name: string;
   };
 
-/** A bundle of configuration that the host resolves. */
+/** A configuration bundle that the host resolves. */
 export interface ConfigBundleRef {
   /** Its id. */
   readonly id: string;
@@ -53,31 +53,31 @@ export interface ConfigBundleRef {
   readonly digest?: string | undefined;
 }
 
-/** A capability that the worker asks for; granting it is the host's affair. */
+/** A capability that the worker requests; the host decides whether to grant it. */
 export interface CapabilityRequest {
   /** Its name. */
   readonly name: string;
-  /** Why it is asked for. */
+  /** Reason for the request. */
   readonly reason?: string | undefined;
 }
 
-/** A workspace or mount that the host resolves. Never an authority over which worker is meant. */
+/** A workspace or mount that the host resolves. Never identifies a worker. */
 export interface ResourceRef {
-  /** What the worker calls it. */
+  /** Name that the worker uses for it. */
   readonly name: string;
-  /** What the host knows it by. */
+  /** Reference that the host resolves. */
   readonly reference: string;
 }
 
-/** What a caller may say about a worker that it creates. */
+/** Description of a worker to create. */
 export interface WorkerSpec {
-  /** Caller-chosen id; made up when absent. */
+  /** Caller-chosen id; generated if omitted. */
   readonly workerId?: string | undefined;
   /** Name for people. */
   readonly displayName?: string | undefined;
-  /** What it is for. */
+  /** Intent. */
   readonly intent: WorkerIntent;
-  /** Profile to run it with. @default {{ kind: "runtime_default" }} */
+  /** Profile. @default {{ kind: "runtime_default" }} */
   readonly profile?: ProfileSelector | undefined;
   /** Configuration bundle. */
   readonly configBundle?: ConfigBundleRef | undefined;
@@ -87,19 +87,19 @@ export interface WorkerSpec {
   readonly workspaces?: readonly ResourceRef[] | undefined;
   /** Mounts. */
   readonly mounts?: readonly ResourceRef[] | undefined;
-  /** Labels to find it by. */
+  /** Labels for searching. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Who a worker is; immutable. */
+/** Description of a worker; immutable. */
 export interface WorkerRecord {
   /** Its id in the runtime. */
   readonly workerId: WorkerId;
   /** Name for people. */
   readonly displayName?: string | undefined;
-  /** What it is for. */
+  /** Intent. */
   readonly intent: WorkerIntent;
-  /** Profile that the host runs it with. */
+  /** Profile with which the host runs the worker. */
   readonly profile: ProfileSelector;
   /** Configuration bundle. */
   readonly configBundle?: ConfigBundleRef | undefined;
@@ -147,16 +147,16 @@ const spec = object(given, { workerId: text(Infinity), ...described, ...complete
 /** A {@linkcode WorkerRecord}. */
 export const recordShape: Shape = object({ workerId: idShape, ...given, ...completed }, described);
 
-/** Checks what a caller says about a new worker. Throws `invalid_request`. */
+/** Validates the description of a new worker. Throws `invalid_request`. */
 export function parseWorkerSpec(value: WorkerSpec): WorkerSpec {
-  mustHaveShape(spec, value, "create worker");
+  assertShape(spec, value, "create worker");
   if (isJsonObject(value.labels) && Object.hasOwn(value.labels, "__proto__")) {
     throw invalidRequest("create worker", "labels: __proto__ is no name for a label");
   }
   return value;
 }
 
-/** The record of a worker from what its creator said. */
+/** Creates the record of a worker from its spec. */
 export function workerRecord(spec: WorkerSpec, workerId: WorkerId): WorkerRecord {
   const record: WorkerRecord = {
     workerId,
@@ -169,6 +169,6 @@ export function workerRecord(spec: WorkerSpec, workerId: WorkerId): WorkerRecord
     mounts: spec.mounts ?? [],
     labels: spec.labels ?? {},
   };
-  // Through JSON, so that the live record and the one read back are the same, without undefined members.
+  // Converted through JSON, so that the live record equals the one read back, without undefined members.
   return deepFreeze(JSON.parse(JSON.stringify(record)));
 }

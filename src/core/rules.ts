@@ -19,7 +19,7 @@ export type Action = () => string;
  * state of the event's worker, if it exists. An event of an unknown type may
  * follow any state but the empty one.
  */
-export function mustFollow(
+export function assertFollows(
   view: StateView,
   worker: WorkerState | undefined,
   event: EventHead,
@@ -39,33 +39,33 @@ export function mustFollow(
     case "runtime.closed":
       return;
     case "custom":
-      // An opening records it, also of a stopped runtime.
+      // An opening records it, even for a stopped runtime.
       if (event.name === SALVAGED && event.workerId === undefined) return;
-      return mustBeLive(runtime, action);
+      return assertLive(runtime, action);
     case "runtime.stopped":
-      return mustBeLive(runtime, action);
+      return assertLive(runtime, action);
     case "worker.created":
-      mustBeLive(runtime, action);
-      return mustBeNew(view, worker, event.record.workerId, event.workerId, action);
+      assertLive(runtime, action);
+      return assertNew(view, worker, event.record.workerId, event.workerId, action);
     default:
       if (!isKnownEvent(event)) return;
-      mustBeLive(runtime, action);
+      assertLive(runtime, action);
       if (worker === undefined) throw workerNotFound(event.workerId, action());
-      mustFitWorker(worker, event, action);
+      assertFitsWorker(worker, event, action);
   }
 }
 
 type OfWorker = Exclude<EventHead, { type: `runtime.${string}` | "custom" | "worker.created" }>;
 
-function mustFitWorker(worker: WorkerState, event: OfWorker, action: Action): void {
+function assertFitsWorker(worker: WorkerState, event: OfWorker, action: Action): void {
   switch (event.type) {
     case "worker.input_accepted":
     case "worker.transcript_appended":
       assertRunning(worker, action);
-      mustBeNext(worker, event.seq, event.count, action);
-      return mustNameRun(worker, event.runId, action);
+      assertNext(worker, event.seq, event.count, action);
+      return assertNamesRun(worker, event.runId, action);
     case "worker.usage_recorded":
-      return mustNameRun(worker, event.runId, action);
+      return assertNamesRun(worker, event.runId, action);
     case "worker.run_finished":
     case "worker.run_interrupted":
       if (worker.run?.runId === event.runId) return;
@@ -86,14 +86,14 @@ function mustFitWorker(worker: WorkerState, event: OfWorker, action: Action): vo
   }
 }
 
-/** Throws `runtime_stopped` after the runtime's stop. */
-export function mustBeLive({ status, runtimeId }: RuntimeState, action: Action): void {
+/** Throws `runtime_stopped` once the runtime is stopped. */
+export function assertLive({ status, runtimeId }: RuntimeState, action: Action): void {
   if (status === "running") return;
   const message = `Cannot ${action()}: runtime ${JSON.stringify(runtimeId)} is stopped`;
   throw new RuntimeError("runtime_stopped", message, { runtimeId });
 }
 
-/** The error for a worker that does not exist. */
+/** Creates the error for a worker that does not exist. */
 export function workerNotFound(
   workerId: WorkerId,
   action = "find worker",
@@ -102,7 +102,7 @@ export function workerNotFound(
   return new RuntimeError("worker_not_found", message, { workerId });
 }
 
-function mustBeNew(
+function assertNew(
   view: StateView,
   worker: WorkerState | undefined,
   recordId: WorkerId,
@@ -125,12 +125,12 @@ function assertRunning(worker: WorkerState, action: Action): void {
   if (worker.status !== "running") throw notRunning(worker, action(), `the worker is ${worker.status}`);
 }
 
-function mustBeNext({ transcriptLength }: WorkerState, seq: number, count: number, action: Action): void {
+function assertNext({ transcriptLength }: WorkerState, seq: number, count: number, action: Action): void {
   if (seq === transcriptLength + 1 && Number.isSafeInteger(transcriptLength + count)) return;
   throw invalidRequest(action(), `seq is ${seq}, and the transcript has ${transcriptLength} entries`);
 }
 
-function mustNameRun({ run }: WorkerState, runId: string | undefined, action: Action): void {
+function assertNamesRun({ run }: WorkerState, runId: string | undefined, action: Action): void {
   if (run?.runId === runId) return;
   const named = runId === undefined ? "it names no run" : `it names run ${JSON.stringify(runId)}`;
   const open = run === null ? "none is open" : `run ${JSON.stringify(run.runId)} is open`;

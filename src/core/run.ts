@@ -1,5 +1,5 @@
 /**
- * Runs: a worker at work. One at a time per worker.
+ * Runs: periods of work of a worker, one at a time.
  *
  * @module
  */
@@ -7,12 +7,12 @@ import type { CommandOptions } from "./commands.ts";
 import type { EventHead, RunOutcome } from "./event_types.ts";
 import type { Receipt } from "./receipts.ts";
 
-/** How a host may end a run. */
+/** Outcome with which a host may finish a run. */
 export type FinishOutcome = Exclude<RunOutcome, "interrupted">;
 
 /** Options of {@linkcode Run.finish}. */
 export interface FinishOptions extends CommandOptions {
-  /** Why it ended so. */
+  /** Reason for the outcome. */
   readonly reason?: string | undefined;
 }
 
@@ -21,15 +21,12 @@ export interface Run extends Receipt {
   /** Its id. */
   readonly runId: string;
   /**
-   * Aborts once a cancel of the worker or a stop of the runtime is durable,
-   * when the run is finished, when the runtime closes, and with the store's
-   * error as its reason when the store is lost: hand it to `fetch`.
+   * Aborts once a cancel of the worker or a stop of the runtime is durable, when
+   * the run is finished, when the runtime closes, and with the store's error as its
+   * reason when the store is lost. Pass it to `fetch`.
    */
   readonly signal: AbortSignal;
-  /**
-   * Ends the run. Throws `worker_not_running` when it is not the open run any
-   * more, besides the errors of every command.
-   */
+  /** Ends the run. Throws `worker_not_running` if it is no longer the open run, besides the errors of every command. */
   finish(outcome: FinishOutcome, options?: FinishOptions): Promise<Receipt>;
 }
 
@@ -54,7 +51,7 @@ export class OpenRuns {
     else if (event.type === "runtime.stopped") this.endAll(ended("was cancelled: the runtime was stopped"));
   }
 
-  /** The signal of the run that an event began; already aborted if that run is not open in this process. */
+  /** Returns the signal of the run that an event began; already aborted if that run is not open in this process. */
   signalOf(workerId: string, eventId: number): AbortSignal {
     const open = this.#open.get(workerId);
     if (open?.eventId === eventId) return open.controller.signal;
@@ -80,7 +77,7 @@ export class OpenRuns {
   }
 }
 
-/** The abort reason for a run that ended in this way. */
+/** Creates the abort reason for a run that ended this way. */
 export function ended(how: string): DOMException {
   return new DOMException(`The run ${how}`, "AbortError");
 }

@@ -1,6 +1,6 @@
 /**
- * The runtime: opens a store, folds what it kept, takes commands, answers
- * reads, and closes it all in good order.
+ * The runtime: opens a store, folds its events, accepts commands, answers reads,
+ * and closes everything in order.
  *
  * @module
  */
@@ -48,30 +48,30 @@ export interface RuntimeOptions {
   readonly store: RuntimeStore;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
-  /** Makes worker and run ids. @default {crypto.randomUUID} */
+  /** Generates worker and run ids. @default {crypto.randomUUID} */
   readonly newId?: (() => string) | undefined;
-  /** Hears of every diagnostic as it is found. */
+  /** Receives every diagnostic as it is recorded. */
   readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
 }
 
 /** Options of {@linkcode Runtime.prune}. */
 export interface PruneOptions {
-  /** Give up no event after this one. @default the newest event */
+  /** Delete no event after this one. @default the newest event */
   readonly through?: number | undefined;
-  /** Only tell what would be given up. @default {true} */
+  /** Only report what would be deleted. @default {true} */
   readonly dryRun?: boolean | undefined;
 }
 
-/** How the runtime is doing. */
+/** Health of a runtime. */
 export type RuntimeHealth =
   | {
-    /** It takes commands, or was stopped for good, or is closed. */
+    /** It accepts commands, or was stopped permanently, or is closed. */
     readonly status: "ok" | "stopped" | "closed";
   }
   | {
-    /** Its store takes nothing more until reopened. */
+    /** Its store accepts nothing more until reopened. */
     readonly status: "failed";
-    /** Why. */
+    /** Reason. */
     readonly error: RuntimeError;
   };
 
@@ -155,7 +155,7 @@ export class Runtime implements AsyncDisposable {
       await runtime.#open();
       return runtime;
     } catch (error) {
-      // An error of closing would hide this one.
+      // An error of closing would mask this one.
       await store.close().catch(() => {});
       throw error;
     }
@@ -171,7 +171,7 @@ export class Runtime implements AsyncDisposable {
     return this.#reads.lastEventId;
   }
 
-  /** How the runtime is doing. A failed one says why, and so does every command. */
+  /** Health of the runtime. If it failed, `error` is the reason; every command throws it. */
   get health(): RuntimeHealth {
     if (this.#operations.isClosed) return { status: "closed" };
     if (this.#failure !== undefined) return { status: "failed", error: this.#failure };
@@ -179,8 +179,8 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
-   * Creates a worker. Throws `worker_exists`, besides the errors of every
-   * command. With a `key`, a repetition gives the same worker.
+   * Creates a worker. Throws `worker_exists`, besides the errors of every command.
+   * With a `key`, a repetition returns the same worker.
    */
   async createWorker(spec: WorkerSpec, options: CommandOptions = {}): Promise<Worker> {
     const parsed = parseWorkerSpec(spec);
@@ -194,7 +194,10 @@ export class Runtime implements AsyncDisposable {
     return this.#worker(parseWorkerId(outcome.subject), receipt(outcome));
   }
 
-  /** A handle on a worker, without I/O. Throws `wrong_runtime` for a reference of another runtime, `invalid_request`. */
+  /**
+   * Returns a handle for a worker, without I/O. Throws `wrong_runtime` for a
+   * reference of another runtime, `invalid_request`.
+   */
   worker(worker: WorkerName): Worker {
     return this.#worker(workerIdOf(worker, this.runtimeId), undefined);
   }
@@ -209,7 +212,7 @@ export class Runtime implements AsyncDisposable {
     return this.#reads.overview();
   }
 
-  /** Records an event of the host's own; `data` is JSON of at most 256 KiB. */
+  /** Records an event defined by the host; `data` is JSON of at most 256 KiB. */
   async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
     const body = customBody(undefined, name, data);
     const content = [body.name, body.data];
@@ -219,8 +222,8 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
-   * Stops the runtime for good: its workers are stopped, open runs cancelled.
-   * Data stays readable; every later command is `runtime_stopped`.
+   * Stops the runtime permanently: its workers are stopped, open runs cancelled.
+   * Data stays readable; every later command throws `runtime_stopped`.
    */
   async stop(options: ReasonOptions = {}): Promise<Receipt> {
     const reason = checkReason(options.reason, "stop runtime");
@@ -245,33 +248,33 @@ export class Runtime implements AsyncDisposable {
     return this.#reads.watch(options);
   }
 
-  /** What was noticed and coped with since opening. Plain JSON. */
+  /** Problems that were recovered from since opening. Plain JSON. */
   diagnostics(): DiagnosticReport {
     return this.#diagnostics.report();
   }
 
   /**
-   * Gives up the oldest events, whole segments at a time: none after
-   * `through`, and none that a snapshot still needs. Transcripts stay: each
-   * is looked at first, and one that has to be rebuilt keeps what it needs. One
-   * that is damaged later can no longer be rebuilt. Unless `dryRun`, which is
-   * the default, a `custom` event `runtime.pruned` tells of it.
+   * Deletes the oldest events, whole segments at a time: none after `through`, and
+   * none that a snapshot still needs. Transcripts are kept: each is verified first,
+   * and the events needed to rebuild a damaged one are not deleted. A transcript
+   * that is damaged later can no longer be rebuilt. Unless `dryRun`, which is the
+   * default, a `custom` event `runtime.pruned` records the deletion.
    */
   async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
     this.#assertUsable();
     return await this.#operations.run(this.#prune(options));
   }
 
-  /** Waits until everything that the store writes behind the log is written. */
+  /** Waits until the store has written everything that is buffered besides the log. */
   async flush(): Promise<void> {
     this.#assertUsable();
     await this.#operations.run(this.#flush());
   }
 
   /**
-   * Closes: waits for what is in flight, ends watchers, aborts the signals of
-   * open runs (the next opening records them as interrupted), closes the
-   * store. If the store is lost, nothing is written. Harmless when repeated.
+   * Closes: waits for what is in flight, ends watchers, aborts the signals of open
+   * runs (the next opening records them as interrupted), and closes the store. If
+   * the store is lost, nothing is written. Idempotent.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -315,8 +318,8 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
-   * Receives every final error, whether it was met by an append, a snapshot, a
-   * read or the store itself. Nothing is written afterwards.
+   * Handles every final error, whether of an append, a snapshot, a read or the
+   * store itself. Nothing is written afterwards.
    */
   #lose(error: RuntimeError, code: DiagnosticCode): void {
     if (this.#failure !== undefined) return;
@@ -392,7 +395,7 @@ export class Runtime implements AsyncDisposable {
     }
   }
 
-  /** Stops if the store is lost. */
+  /** Closes in order: stops early if the store is lost. */
   async #closeInOrder(): Promise<void> {
     if (this.#failure !== undefined) return;
     await this.#committer.commitOwn((view, at) => [

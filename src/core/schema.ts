@@ -1,6 +1,6 @@
 /**
- * Schemas of files that an operator writes. The public types are interfaces;
- * every schema is checked against its interface with `satisfies`.
+ * Schemas of files that an operator edits. The public types are interfaces; every
+ * schema is checked against its interface with `satisfies`.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { invalidRequest } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { textIssue } from "./shape.ts";
 
-/** A short name that says something. */
+/** A short, non-blank name. */
 export const nameSchema: z.ZodString = z.string().superRefine((name, context) => {
   const message = textIssue(name, limits.nameBytesMax, "caller");
   if (message !== undefined) context.addIssue(message);
 });
 
-/** The value if it has the shape; throws `invalid_request` that lists every issue otherwise. */
+/** Returns the value if it matches the schema; otherwise throws `invalid_request` with every issue. */
 export function parseShape<T>(schema: z.ZodType<T>, value: unknown, action: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

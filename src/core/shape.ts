@@ -93,7 +93,7 @@ export function object(
   };
 }
 
-/** An object whose member `kind` says which shape it has. */
+/** An object whose member `kind` selects its shape. */
 export function byKind(shapes: Readonly<Record<string, Shape>>): Shape {
   const kind = oneOf(...Object.keys(shapes));
   return (value, source) => {
@@ -159,7 +159,7 @@ function nestingIssues(value: unknown): readonly string[] | undefined {
 }
 
 /** Throws `invalid_request` with every issue unless a caller's value has the shape. */
-export function mustHaveShape(shape: Shape, value: unknown, action: string): void {
+export function assertShape(shape: Shape, value: unknown, action: string): void {
   const issues = shape(value, "caller");
   if (issues !== undefined) throw invalidRequest(action, ...issues);
 }

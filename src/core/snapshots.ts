@@ -1,5 +1,5 @@
 /**
- * Snapshots: the whole state as text, a part for the runtime and one for each
+ * Snapshots: the whole state as text, one part for the runtime and one for each
  * worker, and back.
  *
  * @module
@@ -14,7 +14,7 @@ import { runtimePartShape, workerPartShape } from "./state_shapes.ts";
 import type { RuntimeState, WorkerState } from "./state.ts";
 import type { LoadedSnapshot, Snapshot, SnapshotPart } from "./store.ts";
 
-/** A key as it is written: key, request, event id, time, sequence, count, subject. */
+/** A key as written: key, request, event id, time, sequence, count, subject. */
 type KeyRow = readonly [string, string, number, string, number, number, string];
 
 /** The keys of a worker at one moment. */
@@ -22,11 +22,11 @@ type KeySnapshot = ReadonlyMap<string, KeyEntry>;
 
 /** The durable state of one moment. */
 export interface SnapshotTexts extends Omit<Snapshot, "workers" | "changed"> {
-  /** The parts of all workers, made as they are asked for. */
+  /** The parts of all workers, created on demand. */
   readonly workers: Iterable<SnapshotPart>;
 }
 
-/** The snapshot of this moment to save. The ledger starts to collect the next changed workers. */
+/** Returns a snapshot of the current state. The ledger starts to collect the next changed workers. */
 export function takeSnapshot(ledger: Ledger): Snapshot {
   const texts = snapshotTexts(ledger);
   return { ...texts, workers: asynchronous(texts.workers), changed: ledger.takeChanged() };
@@ -36,13 +36,13 @@ async function* asynchronous<Item>(items: Iterable<Item>): AsyncGenerator<Item> 
   yield* items;
 }
 
-/** The state of this moment as texts. */
+/** Returns the current state as texts. */
 export function snapshotTexts(ledger: Ledger): SnapshotTexts {
   const { runtime } = ledger;
   const states = [...ledger.workers()];
   const keys = keyRows(ledger.keys(undefined)?.snapshot());
   const ended = keyRows(ledger.keys(ENDED)?.snapshot());
-  // Not affected by keys that are added, replaced or purged while the parts are written.
+  // Unaffected by keys that are added, replaced or purged while the parts are written.
   const tables = states.map(({ record }) => ledger.keys(record.workerId)?.snapshot());
   return {
     through: runtime.lastEventId,
@@ -75,11 +75,11 @@ function keyRows(keys: KeySnapshot | undefined): KeyRow[] {
 interface Part<State> {
   readonly state: State;
   readonly keys: readonly KeyRow[];
-  /** In the runtime's part: the keys of commands that ended workers, if there are any. */
+  /** In the runtime's part: the keys of commands that ended workers, if any. */
   readonly ended?: readonly KeyRow[];
 }
 
-/** A snapshot whose parts were parsed and checked: it can be restored. */
+/** A snapshot whose parts are parsed and validated, ready to be restored. */
 export class CheckedSnapshot implements LoadedSnapshot {
   /** The last event covered. */
   readonly through: number;
@@ -105,12 +105,12 @@ export class CheckedSnapshot implements LoadedSnapshot {
     if (state.runtimeId !== runtimeId || state.lastEventId !== through) {
       throw corruptSnapshot("it is of another runtime or moment");
     }
-    mustCohere(this);
+    assertCoherent(this);
   }
 }
 
 /** Checks the invariants between the parts of a snapshot. */
-function mustCohere({ through, runtimePart, workerParts }: CheckedSnapshot): void {
+function assertCoherent({ through, runtimePart, workerParts }: CheckedSnapshot): void {
   const workerIds = new Set<string>();
   let createdBefore = 0;
   for (const part of [runtimePart, ...workerParts]) {

@@ -1,6 +1,6 @@
 /**
- * The source interface: a runtime that someone else may own, to be read only.
- * A source pushes what is kept into its host, and later what was added. It
+ * The source interface: a runtime that someone else may own, to be read only. A
+ * source pushes its snapshot and events into its host, and later new events. It
  * interprets nothing, so it may be on another machine.
  *
  * @module
@@ -9,7 +9,7 @@ import type { FileSpot } from "./errors.ts";
 import type { RuntimeId } from "./ids.ts";
 import type { ReadEvents, ReadTranscript, StoredEvents, StoreHost } from "./store.ts";
 
-/** What a source knows once it is loaded. */
+/** Facts known once a source is loaded. */
 export interface SourceInfo {
   /** Name of the runtime for people, if the operator gave one. */
   readonly displayName?: string | undefined;

@@ -1,7 +1,7 @@
 /**
- * The state of a runtime and of its workers, as folded from the log. All of
- * it is immutable: `evolve` makes new objects, so that a batch which fails to
- * become durable is simply dropped.
+ * The state of a runtime and of its workers, as folded from the log. All of it is
+ * immutable: `evolve` makes new objects, so that a batch which fails to become
+ * durable can simply be dropped.
  *
  * @module
  */
@@ -11,50 +11,50 @@ import { deepFreeze, type JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import { noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
 
-/** Whether a worker takes commands; `stopped` and `cancelled` are final. */
+/** Status of a worker: only a running one accepts commands; `stopped` and `cancelled` are final. */
 export type WorkerStatus = "running" | "stopped" | "cancelled";
 
-/** A run that is going on. */
+/** An open run. */
 export interface OpenRun {
   /** The run. */
   readonly runId: string;
-  /** When it began, ISO 8601. */
+  /** Time of its start, ISO 8601. */
   readonly startedAt: string;
 }
 
 /** A run that has ended. */
 export interface EndedRun extends OpenRun {
-  /** When it ended, ISO 8601. */
+  /** Time of its end, ISO 8601. */
   readonly endedAt: string;
-  /** How it ended. */
+  /** Outcome. */
   readonly outcome: RunOutcome;
-  /** Why. */
+  /** Reason. */
   readonly reason?: string;
 }
 
 /** Everything about a worker but its transcript and its events. */
 export interface WorkerState {
-  /** Who it is. */
+  /** Immutable description. */
   readonly record: WorkerRecord;
-  /** Whether it takes commands. */
+  /** Status. */
   readonly status: WorkerStatus;
-  /** Why it was stopped or cancelled. */
+  /** Reason for the stop or the cancellation. */
   readonly reason?: string;
   /** The open run, or null when idle. */
   readonly run: OpenRun | null;
-  /** The run that ended last. */
+  /** The run that ended most recently. */
   readonly lastRun: EndedRun | null;
-  /** The host's own data. */
+  /** Data of the host. */
   readonly data: JsonObject;
   /** Entries in its transcript, which is also the sequence of the newest. */
   readonly transcriptLength: number;
-  /** What it used in all. */
+  /** Usage in total. */
   readonly usage: UsageTotals;
-  /** What it used, by model. */
+  /** Usage by model. */
   readonly usageByModel: UsageByModel;
   /** When it was created, ISO 8601. */
   readonly createdAt: string;
-  /** When its last event happened, ISO 8601. */
+  /** Time of its last event, ISO 8601. */
   readonly updatedAt: string;
   /** The event that created it; workers are listed in this order. */
   readonly createdEventId: number;
@@ -68,21 +68,21 @@ export interface RuntimeState {
   readonly runtimeId: RuntimeId;
   /** `stopped` is final. */
   readonly status: "running" | "stopped";
-  /** How many times it was opened. */
+  /** Number of openings. */
   readonly epoch: number;
   /** When it was created, ISO 8601; empty before event 1. */
   readonly createdAt: string;
-  /** When its last event happened, ISO 8601. */
+  /** Time of its last event, ISO 8601. */
   readonly updatedAt: string;
   /** The last event; 0 before event 1. */
   readonly lastEventId: number;
-  /** What all workers used, purged ones too. */
+  /** Usage of all workers, including purged ones. */
   readonly usage: UsageTotals;
-  /** What all workers used, by model. */
+  /** The same by model. */
   readonly usageByModel: UsageByModel;
 }
 
-/** What decisions and folding read: the runtime and its workers. */
+/** The state that decisions and folding read: the runtime and its workers. */
 export interface StateView {
   /** The runtime. */
   readonly runtime: RuntimeState;
@@ -94,7 +94,10 @@ export interface StateView {
   workers(): Iterable<WorkerState>;
 }
 
-/** A state as callers get it: a copy, whose parts are frozen at the first look, so that nobody can change ours. */
+/**
+ * Returns a copy of a state for callers, whose parts are frozen on first access, so
+ * that nobody can change the original.
+ */
 export function readable<State extends WorkerState | RuntimeState>(state: State): State {
   for (const part of Object.values(state)) deepFreeze(part);
   return { ...state };

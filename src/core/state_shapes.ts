@@ -1,6 +1,6 @@
 /**
- * The shapes of the parts of a snapshot: the state of the runtime and of a
- * worker, each with its keys.
+ * Shapes of the parts of a snapshot: the state of the runtime and of a worker, each
+ * with its keys.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const usage = { usage: totalsShape, usageByModel: usageByModelShape };
 const subject: Shape = (value, source) => value === "" ? undefined : runId(value, source);
 const request = text(limits.keyBytesMax);
 const keys = keysOf(limits.keyBytesMax);
-/** Keys with the worker that they were used for, both as JSON. */
+/** Keys qualified by the worker that they were used for, both as JSON. */
 const ended = keysOf(6 * (limits.keyBytesMax + limits.idBytesMax) + 16);
 
 function keysOf(bytesMax: number): Shape {

@@ -24,7 +24,7 @@ export interface StoreSupports {
   readonly exclusive: boolean;
 }
 
-/** Receives what a store or a source has kept. */
+/** Receives the snapshot and the events that a store or a source keeps. */
 export interface StoreHost {
   /** The state folded from what was pushed, always current. */
   readonly view: StateView;
@@ -84,13 +84,13 @@ export interface LoadedSnapshot {
   readonly workers: Iterable<string>;
 }
 
-/** A snapshot to save: the state of one moment, which does not change while it is written. */
+/** A snapshot to save: a consistent state, which does not change while it is written. */
 export interface Snapshot {
   /** The last event that it covers. */
   readonly through: number;
   /** The runtime's part: one JSON object without line breaks. */
   readonly runtimeJson: string;
-  /** The parts of all workers, in the order of their creation, made as they are asked for. Iterated once. */
+  /** The parts of all workers, in the order of their creation, created on demand. Iterated once. */
   readonly workers: AsyncIterable<SnapshotPart>;
   /** Workers created, changed or purged since the last snapshot that was saved. */
   readonly changed: ReadonlySet<WorkerId>;
@@ -133,8 +133,8 @@ export interface ReadRange {
 /** Events to read. */
 export interface ReadEvents extends ReadRange {
   /**
-   * Only the events of this worker, of all its lives. Then the range may be
-   * long, and the store may stop after a bounded scan.
+   * Only the events of this worker, including earlier workers with its id. Then the
+   * range may be long, and the store may stop after a bounded scan.
    */
   readonly workerId?: WorkerId | undefined;
   /** With `workerId`: the store may stop after so many events. */
@@ -207,15 +207,15 @@ export interface RuntimeStore {
   readEvents(read: ReadEvents): Promise<StoredEvents>;
   /** The texts of the events that hold a page of a worker's transcript, oldest first. */
   readTranscript(read: ReadTranscript): Promise<readonly string[]>;
-  /** The place of an event, for the error about one that is wrong; a store without files has none to name. */
+  /** The location of an event, for errors about it; a store without files has none. */
   spotOf?(eventId: number): FileSpot;
-  /** Keeps a snapshot. Appends may go on meanwhile. */
+  /** Saves a snapshot. Appends may continue meanwhile. */
   saveSnapshot(snapshot: Snapshot): Promise<void>;
   /**
-   * Removes whole stretches of the oldest events, as far as `through` and as
-   * far as no snapshot (nor the one before it) needs them. Only on request.
-   * With `through` just before the `firstEventId` of a dry run it removes what
-   * that one reported and nothing else, regardless of snapshots in between.
+   * Deletes whole segments of the oldest events, up to `through`, and none that a
+   * snapshot (or the one before it) needs. Only on request. With `through` just
+   * before the `firstEventId` of a dry run it deletes exactly what that one
+   * reported, regardless of snapshots in between.
    */
   prune(prune: PruneEvents): Promise<PrunedEvents>;
   /** Writes what is buffered besides the log. */

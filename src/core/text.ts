@@ -1,11 +1,11 @@
 /**
- * UTF-8 sizes without encoding where a bound decides already.
+ * UTF-8 sizes, computed without encoding if a bound suffices.
  *
  * @module
  */
 const encoder = new TextEncoder();
 
-/** Bytes of `text` in UTF-8. */
+/** Returns the size of `text` in UTF-8. */
 export function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
@@ -43,7 +43,7 @@ export function fittingCount(texts: readonly string[], bytesMax: number): number
   return texts.length;
 }
 
-/** Whether `text` takes at most `bytesMax` bytes in UTF-8. */
+/** Returns true if `text` takes at most `bytesMax` bytes in UTF-8. */
 export function fitsBytes(text: string, bytesMax: number): boolean {
   if (text.length * 3 <= bytesMax) return true;
   return text.length <= bytesMax && byteLength(text) <= bytesMax;

@@ -7,12 +7,12 @@
 
 const immediate: unknown = Reflect.get(globalThis, "setImmediate");
 
-/** Resolves after the current turn, when I/O and timers had their chance. */
+/** Resolves after the current turn, once I/O and timers have run. */
 export const afterThisTurn: () => Promise<void> = typeof immediate === "function"
   ? () => new Promise((resolve) => immediate(resolve))
   : turnsByMessage();
 
-/** For browsers: a timer of 0 ms waits for 4 there, and for a second in a tab that nobody looks at. */
+/** For browsers: a timer of 0 ms takes 4 ms there, and a second in a background tab. */
 function turnsByMessage(): () => Promise<void> {
   const { port1, port2 } = new MessageChannel();
   const waiting: (() => void)[] = [];
@@ -24,30 +24,30 @@ function turnsByMessage(): () => Promise<void> {
     });
 }
 
-/** Time a piece of background work may hold the event loop, in milliseconds. */
+/** Longest time that background work may block the event loop, in milliseconds. */
 const SLICE_MS = 1;
 
 /**
- * Background work in slices: `pause` gives the event loop a turn when the
- * slice is used up. Where several go on side by side, each of them asks right
- * before it works, `while (slices.isUsedUp) await slices.next()`: behind an
- * `await pause()` the others have their turn first, and all would work at once.
+ * Background work in slices: `pause` yields to the event loop when the slice is
+ * used up. If several tasks run concurrently, each must check right before it
+ * works, `while (slices.isUsedUp) await slices.next()`: after `await pause()` all
+ * of them would resume in the same turn.
  */
 export class Slices {
   #startedAt = performance.now();
   #next: Promise<void> | undefined;
 
-  /** Whether there is no more to this slice. */
+  /** True when the slice is used up. */
   get isUsedUp(): boolean {
     return performance.now() - this.#startedAt >= SLICE_MS;
   }
 
-  /** Lets the event loop turn if this slice is used up. */
+  /** Yields to the event loop if this slice is used up. */
   async pause(): Promise<void> {
     if (this.isUsedUp) await this.next();
   }
 
-  /** The next slice, in the next turn. Those who wait for it share it. */
+  /** Waits for the next slice, in the next turn. All waiting tasks share it. */
   next(): Promise<void> {
     return this.#next ??= afterThisTurn().then(() => {
       this.#startedAt = performance.now();

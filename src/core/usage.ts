@@ -1,20 +1,20 @@
 /**
- * Usage: what work with a model took. Totals are sums over the log, so that
+ * Usage: the cost of work with a model. Totals are sums over the log, so that
  * nothing is counted twice.
  *
  * @module
  */
 import type { Notice } from "./diagnostics.ts";
 import { limits } from "./limits.ts";
-import { dictionary, integer, mustHaveShape, object, type Shape, text } from "./shape.ts";
+import { assertShape, dictionary, integer, object, type Shape, text } from "./shape.ts";
 
 /** Sums of usage. Token counts, requests, cost in millionths of a US dollar, and milliseconds; all integers. */
 export interface UsageTotals {
   /** Tokens sent to the model. */
   readonly inputTokens: number;
-  /** Tokens the model gave back. */
+  /** Tokens returned by the model. */
   readonly outputTokens: number;
-  /** Input tokens that a cache served. */
+  /** Input tokens served from a cache. */
   readonly cachedTokens: number;
   /** Output tokens spent on reasoning. */
   readonly reasoningTokens: number;
@@ -22,20 +22,20 @@ export interface UsageTotals {
   readonly requests: number;
   /** Cost in millionths of a US dollar. */
   readonly costMicroUsd: number;
-  /** Time the requests took, in milliseconds. */
+  /** Duration of the requests, in milliseconds. */
   readonly durationMs: number;
 }
 
-/** Usage to record; amounts left out count as 0, `requests` as 1. */
+/** Usage to record; omitted amounts count as 0, `requests` as 1. */
 export interface UsageReport extends Partial<UsageTotals> {
   /** The model that was used. */
   readonly model: string;
 }
 
-/** Totals by model name; those past `limits.modelsMax` names are counted together as {@linkcode OTHER_MODELS}. */
+/** Totals by model name; models past `limits.modelsMax` names are counted together as {@linkcode OTHER_MODELS}. */
 export type UsageByModel = Readonly<Record<string, UsageTotals>>;
 
-/** The name under which models are counted once there are too many names. */
+/** The name under which further models are counted once the bound is reached. */
 export const OTHER_MODELS = "other";
 
 /** No usage. */
@@ -62,14 +62,14 @@ export const usageShape: Shape = object({ model, ...amountShapes });
 /** {@linkcode UsageByModel}; further models past the bound share one name. */
 export const usageByModelShape: Shape = dictionary(model, totalsShape, limits.modelsMax + 1);
 
-/** Checks and completes usage to record. Throws `invalid_request`. */
+/** Validates and completes usage to record. Throws `invalid_request`. */
 export function parseUsage(value: UsageReport): UsageTotals & { readonly model: string } {
-  mustHaveShape(report, value, "record usage");
+  assertShape(report, value, "record usage");
   const given = amounts.map((amount) => [amount, value[amount] ?? (amount === "requests" ? 1 : 0)]);
   return { model: value.model, ...Object.fromEntries(given) };
 }
 
-/** The sum of two totals, amount by amount, saturating at the largest safe integer. */
+/** Returns the sum of two totals, amount by amount, saturating at the largest safe integer. */
 export function addUsage(a: UsageTotals, b: UsageTotals): UsageTotals {
   return Object.freeze({
     inputTokens: sum(a.inputTokens, b.inputTokens),
@@ -86,21 +86,21 @@ function sum(a: number, b: number): number {
   return Math.min(a + b, Number.MAX_SAFE_INTEGER);
 }
 
-/** The totals by model with one more report added. */
+/** Returns the totals by model with one more report added. */
 export function addUsageOf(totals: UsageByModel, model: string, usage: UsageTotals): UsageByModel {
   const name = countedAs(totals, model);
   const before = Object.hasOwn(totals, name) ? totals[name] : undefined;
   return Object.freeze({ ...totals, [name]: addUsage(before ?? noUsage, usage) });
 }
 
-/** The name that a model is counted under. One name within the bound is reserved for {@linkcode OTHER_MODELS}. */
+/** Returns the name under which a model is counted. One name within the bound is reserved for {@linkcode OTHER_MODELS}. */
 function countedAs(totals: UsageByModel, model: string): string {
   if (Object.hasOwn(totals, model)) return model;
   const names = Object.keys(totals).length - Number(Object.hasOwn(totals, OTHER_MODELS));
   return names < limits.modelsMax - 1 ? model : OTHER_MODELS;
 }
 
-/** Reports usage that could not be counted exactly; `total` and `byModel` include it. */
+/** Creates the diagnostic about usage that could not be counted exactly; `total` and `byModel` include it. */
 export function usageNotice(
   total: UsageTotals,
   byModel: UsageByModel,

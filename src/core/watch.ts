@@ -12,7 +12,7 @@ import type { WakeUp } from "./wake.ts";
 
 /** Beginning and end of a watch. */
 export interface WatchOptions {
-  /** Begin after this event id: 0 for all that is kept. @default the newest event */
+  /** Begin after this event id: 0 for all kept events. @default the newest event */
   readonly after?: number | undefined;
   /** Ends the watch quietly. */
   readonly signal?: AbortSignal | undefined;

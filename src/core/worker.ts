@@ -1,6 +1,6 @@
 /**
- * Worker handles: free to make, without I/O, and only as good as the
- * reference they hold.
+ * Worker handles: cheap to create, without I/O, and valid as long as the worker
+ * that they refer to.
  *
  * @module
  */
@@ -34,29 +34,29 @@ import { itself, type Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
 
-/** Options of commands that may say why. */
+/** Options of commands that take a reason. */
 export interface ReasonOptions extends CommandOptions {
-  /** Why. */
+  /** Reason. */
   readonly reason?: string | undefined;
 }
 
 /** Options of {@linkcode Worker.beginRun}. */
 export interface BeginRunOptions extends CommandOptions {
-  /** Caller-chosen id; made up when absent. */
+  /** Caller-chosen id; generated if omitted. */
   readonly runId?: string | undefined;
 }
 
 /** Input for a worker. */
 export interface WorkerInput extends EntryInput {
-  /** Who says it. */
+  /** Role of the author. */
   readonly role: "user" | "system";
 }
 
-/** What a worker handle asks of its runtime. */
+/** Services of the runtime for its worker handles. */
 export interface WorkerHost {
   /** Signals of open runs. */
   readonly runs: OpenRuns;
-  /** Makes ids. */
+  /** Generates ids. */
   newId(): string;
   /** Commits a command. */
   submit<Answer>(
@@ -80,9 +80,9 @@ export interface WorkerHost {
  * or not at all; with a `key` it can be repeated safely.
  */
 export class Worker {
-  /** The only authority on which worker this is. */
+  /** The authoritative identity of this worker. */
   readonly ref: WorkerRef;
-  /** The receipt of its creation, on the handle that `createWorker` gave. */
+  /** The receipt of its creation, on a handle returned by `createWorker`. */
   readonly creation: Receipt | undefined;
   readonly #host: WorkerHost;
 
@@ -102,7 +102,7 @@ export class Worker {
     return this.ref.workerId;
   }
 
-  /** The durable state of this moment; a copy that does not change. Throws `worker_not_found`. */
+  /** The current durable state; a copy that does not change. Throws `worker_not_found`. */
   state(): WorkerState {
     return this.#host.reads.worker(this.ref);
   }
@@ -112,17 +112,14 @@ export class Worker {
     return this.#append([input], "worker.input_accepted", options);
   }
 
-  /**
-   * Appends 1 to 256 entries to the transcript, all or none. Throws
-   * `worker_not_running`.
-   */
+  /** Appends 1 to 256 entries to the transcript atomically. Throws `worker_not_running`. */
   append(entries: readonly EntryInput[], options: CommandOptions = {}): Promise<TranscriptReceipt> {
     return this.#append(entries, "worker.transcript_appended", options);
   }
 
   /**
-   * Changes the host's own data by a JSON Merge Patch (RFC 7396): members
-   * replace, objects merge, null removes. At most 256 KiB as JSON in the end.
+   * Changes the host's data by a JSON Merge Patch (RFC 7396): members replace,
+   * objects merge, null removes. The result may have at most 256 KiB as JSON.
    * Throws `worker_not_running`.
    */
   async updateState(patch: JsonObject, options: CommandOptions = {}): Promise<Receipt> {
@@ -132,7 +129,7 @@ export class Worker {
     );
   }
 
-  /** Begins a run. Throws `worker_busy` when one is open, `worker_not_running`. */
+  /** Begins a run. Throws `worker_busy` if one is open, `worker_not_running`. */
   async beginRun(options: BeginRunOptions = {}): Promise<Run> {
     const runId = options.runId ?? this.#host.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
@@ -145,7 +142,7 @@ export class Worker {
     return this.#run(outcome);
   }
 
-  /** Records what work with a model took; also after the worker's end, for costs that come in late. */
+  /** Records usage of a model; also after the worker's end, for costs that arrive late. */
   async recordUsage(usage: UsageReport, options: CommandOptions = {}): Promise<Receipt> {
     const parsed = parseUsage(usage);
     return receipt(
@@ -153,27 +150,31 @@ export class Worker {
     );
   }
 
-  /** Records an event of the host's own about this worker; `data` is JSON of at most 256 KiB. */
+  /** Records an event defined by the host about this worker; `data` is JSON of at most 256 KiB. */
   async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
     const body = customBody(this.workerId, name, data);
     return receipt(await this.#submit(body, options, [body.name, body.data]));
   }
 
-  /** Ends the worker in good order, for good. Throws `worker_busy` while a run is open, `worker_not_running`. */
+  /** Ends the worker normally and permanently. Throws `worker_busy` while a run is open, `worker_not_running`. */
   async stop(options: ReasonOptions = {}): Promise<Receipt> {
     return await this.#end("worker.stopped", options);
   }
 
-  /** Ends the worker at once, for good: an open run ends cancelled, its signal aborts. Throws `worker_not_running`. */
+  /**
+   * Ends the worker immediately and permanently: an open run is cancelled, its
+   * signal aborts. Throws `worker_not_running`.
+   */
   async cancel(options: ReasonOptions = {}): Promise<Receipt> {
     return await this.#end("worker.cancelled", options);
   }
 
   /**
-   * Gives up a stopped or cancelled worker: its state, its transcript and its
-   * keys, but for those of the commands that ended it: a repeated `purge` with
-   * a `key` gets the first receipt. Its events stay in the log until that is pruned; what it used stays
-   * in the totals. Throws `invalid_request` while it runs.
+   * Deletes a stopped or cancelled worker: its state, its transcript and its keys,
+   * except those of the commands that ended it: a repeated `purge` with a `key`
+   * returns the first receipt. Its events stay in the log until that is pruned; its
+   * usage stays in the totals. Throws `invalid_request` while the worker is
+   * running.
    */
   async purge(options: CommandOptions = {}): Promise<Receipt> {
     const { workerId } = this;
@@ -192,12 +193,12 @@ export class Worker {
     return await reads.events({ ...options, worker: this.ref });
   }
 
-  /** The worker's events as they become durable, its purge the last of them; see `Runtime.watch`. */
+  /** The worker's events as they become durable, ending with its purge; see `Runtime.watch`. */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
     return this.#host.reads.watch({ ...options, worker: this.ref });
   }
 
-  /** The path of every input: one promise from the call to the answer. */
+  /** Path of every input: one promise from the call to the answer. */
   #append(
     entries: readonly EntryInput[],
     as: "worker.input_accepted" | "worker.transcript_appended",
@@ -260,12 +261,12 @@ export class Worker {
   }
 }
 
-/** UTF-16 units of JSON that a command brings, about. */
+/** Returns the approximate number of UTF-16 units of JSON of a command. */
 export function unitsOf(body: CommandBody): number {
   return JSON.stringify(body).length;
 }
 
-/** The body of a host's own event, checked. Throws `invalid_request`. */
+/** Creates the body of a custom event. Throws `invalid_request`. */
 export function customBody(
   workerId: WorkerId | undefined,
   name: string,

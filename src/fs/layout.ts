@@ -1,5 +1,5 @@
 /**
- * Where everything lies: the paths below the root directory.
+ * Paths below the root directory.
  *
  * @module
  */
@@ -21,11 +21,11 @@ export interface RuntimeLayout {
   readonly config: string;
   /** Locked while a writer has the runtime open. */
   readonly lock: string;
-  /** Who holds the lock. */
+  /** Process that holds the lock. */
   readonly owner: string;
   /** The newest checkpoint. */
   readonly checkpoint: string;
-  /** The one before it. */
+  /** The previous checkpoint. */
   readonly previousCheckpoint: string;
   /** The segments of the log. */
   readonly events: string;
@@ -33,9 +33,9 @@ export interface RuntimeLayout {
   readonly overview: string;
   /** A directory for each worker. */
   readonly workers: string;
-  /** Bytes that were cut off or replaced. */
+  /** Copies of truncated or replaced bytes. */
   readonly quarantine: string;
-  /** Files set aside by repairs; never cleared. */
+  /** Files moved aside by repairs; never deleted. */
   readonly salvage: string;
 }
 
@@ -58,7 +58,7 @@ function pathOfUrl(url: string | URL): string {
     // In "file://data/x" the first name is a computer, which only Windows can reach, and "file:x" is "/x".
     const isForeign = hostname !== "" && Deno.build.os !== "windows";
     const isRelative = typeof url === "string" && !/^[a-z]+:[/]/i.test(url);
-    // Behind "?" or "#" is no part of a path: it would be lost.
+    // A query or fragment is not part of a path and would be lost.
     if (isForeign || isRelative || search !== "" || hash !== "") throw new TypeError();
     return fromFileUrl(url);
   } catch {
@@ -66,7 +66,7 @@ function pathOfUrl(url: string | URL): string {
   }
 }
 
-/** The directory that holds the runtimes of a root. Throws `invalid_request` for a root that is no path. */
+/** Returns the directory that holds the runtimes of a root. Throws `invalid_request` for a root that is not a path. */
 export function runtimesDirectory(root: string | URL): string {
   return join(absolutePath(root), "runtimes");
 }
@@ -76,7 +76,7 @@ export function runtimeLayout(root: string | URL, runtimeId: string): RuntimeLay
   return layoutIn(join(runtimesDirectory(root), encodeName(runtimeId)));
 }
 
-/** The paths of a runtime in its own directory, wherever that lies. */
+/** Returns the paths of a runtime in its own directory, which may be anywhere. */
 export function layoutIn(place: string | URL): RuntimeLayout {
   const directory = absolutePath(place);
   return {
@@ -99,19 +99,19 @@ export function layoutIn(place: string | URL): RuntimeLayout {
 export interface WorkerLayout {
   /** The worker's directory. */
   readonly directory: string;
-  /** Who it is. */
+  /** The worker's record. */
   readonly record: string;
-  /** What state it is in. */
+  /** The worker's state. */
   readonly state: string;
-  /** What it used. */
+  /** The worker's usage. */
   readonly usage: string;
-  /** What was said to it and by it. */
+  /** The worker's transcript. */
   readonly transcript: string;
 }
 
 /** The paths of a worker. */
 export function workerLayout(layout: RuntimeLayout, workerId: string): WorkerLayout {
-  // The directory is in its normal form, so nothing is left to be joined with care.
+  // The directory is already normalized, so concatenation suffices.
   const directory = `${layout.workers}${SEPARATOR}${encodeName(workerId)}`;
   const file = (name: string): string => `${directory}${SEPARATOR}${name}`;
   return {
@@ -130,14 +130,14 @@ export function segmentPath(layout: RuntimeLayout, firstEventId: number): string
   return join(layout.events, `${String(firstEventId).padStart(16, "0")}.jsonl`);
 }
 
-/** The first event of the segment of this name, or `undefined` when it is no segment's name. */
+/** Returns the first event of the segment of this name, or `undefined` if it is not the name of a segment. */
 export function segmentFirstEventId(name: string): number | undefined {
   const digits = SEGMENT_NAME.exec(name)?.[1];
   const id = Number(digits);
   return digits !== undefined && Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }
 
-/** A path as it is named in errors and diagnostics: relative to the runtime's directory, with slashes. */
+/** Returns the name of a path in errors and diagnostics: relative to the runtime's directory, with slashes. */
 export function nameOf(layout: RuntimeLayout, path: string): string {
   if (!path.startsWith(layout.directory)) return path;
   return path.slice(layout.directory.length + 1).replaceAll("\\", "/");

@@ -1,6 +1,6 @@
 /**
- * File names for ids. `[a-z0-9_-]` stay, every other byte of the UTF-8 becomes
- * `~xx`: reversible, the same on disks that fold case, never a path, never a
+ * File names for ids. `[a-z0-9_-]` are kept, every other byte of the UTF-8 becomes
+ * `~xx`: reversible, unambiguous on case-insensitive disks, never a path, never a
  * name that Windows reserves, at most 240 characters.
  *
  * @module
@@ -11,7 +11,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const PLAIN = /^[a-z0-9_-]$/;
 const RESERVED = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 
-/** The file name of an id. */
+/** Returns the file name of an id. */
 export function encodeName(id: string): string {
   let name = "";
   for (const byte of encoder.encode(id)) {
@@ -21,7 +21,7 @@ export function encodeName(id: string): string {
   return RESERVED.test(name) ? escaped(name.charCodeAt(0)) + name.slice(1) : name;
 }
 
-/** The id of a file name, or `undefined` when no id has this name. */
+/** Returns the id of a file name, or `undefined` if no id has this name. */
 export function decodeName(name: string): string | undefined {
   const bytes: number[] = [];
   for (const [part, hex] of name.matchAll(/~([0-9a-f]{2})|[^]/g)) {

@@ -53,7 +53,7 @@ import { PurgedWorkers } from "./workers/purging.ts";
 export type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 
 const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
-/** How many times the buffer for transcripts may be exceeded before appends wait for it. */
+/** Multiple of the transcript buffer beyond which appends wait for it to be written. */
 const PRESSING = 4;
 
 /**
@@ -164,7 +164,7 @@ export class FsRuntimeStore implements RuntimeStore {
     return segmentSpot(this.#layout, segments, eventId);
   }
 
-  /** Writes a checkpoint. One that is due syncs some of the transcripts, in turn; one for its own sake syncs all. */
+  /** Writes a checkpoint. A scheduled one syncs some of the transcripts, in turn; an explicit one syncs all. */
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
     const writer = this.#assertOpen();
     if (snapshot.through !== writer.lastEventId) {
@@ -221,7 +221,7 @@ export class FsRuntimeStore implements RuntimeStore {
       // Events that become removable during the sync of transcripts are kept: the sync may have missed their lines.
       const bound = unneeded();
       if (plan(bound).gone.length === 0) return plan(bound).pruned;
-      // Transcripts must do without these events from now on: they have to be right, and to last.
+      // Transcripts can no longer be rebuilt from these events: they must be intact and durable first.
       await this.#transcripts.verifyAll();
       await this.#syncTranscripts();
       const { gone, pruned } = plan(bound);
@@ -242,7 +242,7 @@ export class FsRuntimeStore implements RuntimeStore {
     await this.#flush();
   }
 
-  /** Writes what is not written yet, and releases the lock. Idempotent. */
+  /** Writes all buffered data, and releases the lock. Idempotent. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }

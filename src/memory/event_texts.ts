@@ -1,7 +1,7 @@
 /**
- * The texts of events in memory, as UTF-8 in large blocks. A string for each
- * of them would be an object that the garbage collector has to copy twice
- * while it is young, and to follow ever after.
+ * Event texts in memory, as UTF-8 in large blocks. One string per text would be an
+ * object that the garbage collector has to copy twice while it is young, and to
+ * trace from then on.
  *
  * @module
  */
@@ -19,7 +19,7 @@ interface Block {
   readonly ends: number[];
 }
 
-/** The texts of events in their order, to which more can be added. */
+/** The texts of events in order; append-only. */
 export class EventTexts {
   readonly #blocks: Block[] = [];
   /** Index of the first text of each block. */
@@ -31,7 +31,7 @@ export class EventTexts {
     return this.#length;
   }
 
-  /** Adds texts, all or none. Throws a TypeError when one of them has more than one line. */
+  /** Adds texts atomically. Throws a TypeError if one of them has more than one line. */
   add(texts: readonly string[]): void {
     let text = "";
     for (const one of texts) text += `${one}\n`;

@@ -4,13 +4,13 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../src/core/errors.ts";
 import { limits } from "../../src/core/limits.ts";
 import {
+  assertShape,
   byKind,
   dictionary,
   integer,
   jsonObject,
   jsonValue,
   list,
-  mustHaveShape,
   nullable,
   object,
   oneOf,
@@ -103,8 +103,8 @@ Deno.test("object() names the path of an invalid member", () => {
   ]);
 });
 
-Deno.test("mustHaveShape() throws invalid_request with every issue", () => {
-  const error = assertThrows(() => mustHaveShape(point, { x: -1, y: 2 }, "draw"), RuntimeError);
+Deno.test("assertShape() throws invalid_request with every issue", () => {
+  const error = assertThrows(() => assertShape(point, { x: -1, y: 2 }, "draw"), RuntimeError);
   assertEquals(
     (error as RuntimeError<"invalid_request">).details.issues,
     ["x: an integer from 0 is needed", "y: unknown member"],

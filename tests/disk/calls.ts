@@ -1,6 +1,6 @@
 /**
- * What the simulated disk was asked to do: counted always, listed on request.
- * A suite proves with it that every call of the store was made to fail once.
+ * Calls on the simulated disk: always counted, listed on request. Suites use it to
+ * prove that every call of the store was made to fail once.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface DiskCall {
   /** 1 for the first call of this disk, and so on. */
   readonly index: number;
   readonly operation: DiskOperation;
-  /** The path, or that by which the file was opened. */
+  /** The path, or the one by which the file was opened. */
   readonly path: string;
   /** The target of a rename. */
   readonly to?: string;
@@ -45,7 +45,7 @@ export interface DiskCall {
   readonly length?: number;
 }
 
-/** What a call says of itself, before it has a number. */
+/** A call before it has a number. */
 export type CallDetail = Omit<DiskCall, "index">;
 
 /** `calls` lists every call; `sites` also counts the places in the code that made them, which is slow. */
@@ -53,9 +53,9 @@ export type Trace = "counts" | "calls" | "sites";
 
 /** The calls of one disk. */
 export class CallLog {
-  /** Every call, where `trace` asked for it. */
+  /** All calls, if `trace` requests them. */
   readonly entries: DiskCall[] = [];
-  /** Calls by place in the code (`src/fs/x.ts:12:8`), where `trace` asked for it. */
+  /** Calls by location in the code (`src/fs/x.ts:12:8`), if `trace` requests them. */
   readonly sites: Map<string, number> = new Map();
   readonly #counts = new Map<DiskOperation, number>();
   readonly #trace: Trace;
@@ -65,17 +65,17 @@ export class CallLog {
     this.#trace = trace;
   }
 
-  /** How many calls there were, of this kind or in all. */
+  /** Returns the number of calls, of this kind or in total. */
   count(operation?: DiskOperation): number {
     return operation === undefined ? this.#total : this.#counts.get(operation) ?? 0;
   }
 
-  /** The kinds of calls that were made. */
+  /** Returns the kinds of calls that were made. */
   operations(): DiskOperation[] {
     return [...this.#counts.keys()];
   }
 
-  /** Counts a call and gives its number. */
+  /** Counts a call and returns its number. */
   add(call: CallDetail): number {
     const index = ++this.#total;
     this.#counts.set(call.operation, (this.#counts.get(call.operation) ?? 0) + 1);
@@ -88,7 +88,7 @@ export class CallLog {
   }
 }
 
-/** The first place on the stack that is no part of the simulated disk. */
+/** Returns the first location on the stack outside the simulated disk. */
 function callSite(): string {
   const lines = new Error().stack?.split("\n").slice(1) ?? [];
   const line = lines.find((frame) => !/\/tests\/disk\/[a-z_]+(?<!_test)\.ts:/.test(frame)) ?? "";

@@ -1,13 +1,13 @@
 /**
- * Who decides what a power cut leaves. Building a crash state asks one
- * question after the other ("did this operation persist?", "which version of
- * this sector?"); alternative 0 is always the older one, the last the newest.
+ * Decisions about the state after a power cut. Building a crash state asks one
+ * question after the other ("did this operation persist?", "which version of this
+ * sector?"); alternative 0 is always the oldest one, the last the newest.
  *
  * @module
  */
 import type { Random } from "./random.ts";
 
-/** Answers a question that has so many alternatives (at least two) with one of 0, 1, ... */
+/** Answers a question with this many alternatives (at least two) with one of 0, 1, ... */
 export type Choose = (alternatives: number) => number;
 
 /** Nothing unsynced has reached the medium. */
@@ -21,7 +21,7 @@ export function chooseRandomly(random: Random, bias = 0.5): Choose {
   return (alternatives) => random.chance(bias) ? alternatives - 1 : random.below(alternatives);
 }
 
-/** Gives answers that were recorded; questions beyond them get the oldest alternative. */
+/** Repeats recorded answers; questions beyond them get the oldest alternative. */
 export function replay(answers: readonly number[]): Choose {
   let next = 0;
   return (alternatives) => Math.min(answers[next++] ?? 0, alternatives - 1);
@@ -36,7 +36,7 @@ export function exceptAt(choose: Choose, position: number): Choose {
   };
 }
 
-/** What the answers led to. */
+/** Result of a sequence of answers. */
 export interface Outcome<T> {
   readonly result: T;
   readonly answers: readonly number[];
@@ -76,7 +76,7 @@ class Sequence {
     return this.answers[position] ?? 0;
   };
 
-  /** Goes on to the next sequence; `false` after the last. */
+  /** Advances to the next sequence; `false` after the last. */
   advance(): boolean {
     this.#next = 0;
     while (this.answers.length > 0) {

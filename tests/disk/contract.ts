@@ -1,7 +1,7 @@
 /**
- * What the file system store relies on, whichever disk is behind
- * `FileSystem`. The same tests run on the real disk and on the simulated one:
- * they are why the results of the simulation mean anything.
+ * Properties of a disk that the file system store relies on, for any implementation
+ * of `FileSystem`. The same tests run on the real disk and on the simulated one:
+ * they validate the results of the simulation.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface Ground extends Disposable {
 export interface Subject {
   readonly name: string;
   readonly ignore: boolean;
-  /** Whether links and error codes are those of POSIX, and whether permissions apply (not to root). */
+  /** True if links and error codes are those of POSIX, and permissions apply (not to root). */
   readonly posix: boolean;
   readonly permissions: boolean;
   /** True if special files can be created. */
@@ -87,7 +87,7 @@ export function textOf(file: OpenFile): string {
   return decoder.decode(bytes.subarray(0, file.read(bytes, 0)));
 }
 
-/** What a call gave, or the code of its error (`ensureDirectory` has one that has none). */
+/** Returns the result of a call, or the code of its error (`ensureDirectory` has one without a code). */
 export async function outcomeOf(call: () => unknown): Promise<unknown> {
   try {
     return await call();
@@ -106,7 +106,7 @@ export async function assertCode(call: () => unknown, code: string): Promise<voi
   assertEquals(await outcomeOf(call), code);
 }
 
-/** Opens and closes: what a lookup for opening gives. */
+/** Opens and closes a file: the result of a lookup for opening. */
 export function tryOpen(fs: FileSystem, path: string, mode: "read" | "update" | "create"): string {
   const file = fs.open(path, mode);
   const { kind } = file.stat();

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { assertCode, bytesOf, type Case, put, textAt, textOf } from "./contract.ts";
 
-/** Cases about what is in files. */
+/** Cases about the content of files. */
 export const fileCases: readonly Case[] = [
   {
     name: "open() creates a file that is absent",

@@ -1,4 +1,4 @@
-/** The contract of identities: what a path names now against what a handle holds. */
+/** The contract of identities: the file at a path compared with the file of a handle. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { FileIdentity, FileSystem } from "../../src/fs/disk/file_system.ts";
 import { assertCode, type Case, put } from "./contract.ts";

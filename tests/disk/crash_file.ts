@@ -1,8 +1,8 @@
 /**
- * What a power cut may leave of one file: any of its sizes since the last
- * sync, or a size on the way to a larger one, and for each sector below that
- * size any of its versions since the last sync. Space that was assigned but
- * not written holds whatever the device likes.
+ * Possible states of one file after a power cut: any of its sizes since the last
+ * sync, or a size on the way to a larger one, and for each sector below that size
+ * any of its versions since the last sync. Space that was allocated but not written
+ * has arbitrary content.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { Content, Unsettled } from "./unsettled.ts";
 /** Sizes between the old and the new one that are tried, at most. */
 const PARTIAL_SIZES_MAX = 64;
 
-/** What never-written space holds, by sector number. */
+/** Content of never-written space, by sector number. */
 export type Fill = (index: number) => Sector;
 
 /** A sector in doubt: `undefined` stands for never-written space. */
@@ -24,7 +24,7 @@ interface Doubt {
   readonly contents: readonly Content[];
 }
 
-/** The choices that a power cut has with one file. */
+/** The possible states of one file after a power cut. */
 export class FilePlan {
   readonly doubts: readonly Doubt[];
   readonly #sizes: readonly number[];
@@ -44,7 +44,7 @@ export class FilePlan {
     this.#certain = certain;
   }
 
-  /** Decides; asks `fill` for space that was never written. */
+  /** Makes the decisions; calls `fill` for space that was never written. */
   decide(choose: Choose, fill: () => Fill): FileImage {
     const size = this.#sizes[ask(choose, this.#sizes.length)] ?? 0;
     const count = sectorCount(size);
@@ -59,7 +59,7 @@ export class FilePlan {
     return new FileImage(sectors, size, this.#mode);
   }
 
-  /** How many decisions there are: in all, and without never-written space. */
+  /** Returns the number of decisions: in total, and without never-written space. */
   count(): { all: number; written: number } {
     let all = 0;
     let written = 0;

@@ -1,6 +1,6 @@
 /**
- * What a power cut may leave of the whole disk. The plan is made once for a
- * moment of the machine; each state built from it shares all that is certain.
+ * Possible states of the whole disk after a power cut. The plan is made once for a
+ * moment of the machine; the states built from it share everything that is certain.
  *
  * @module
  */
@@ -23,13 +23,13 @@ interface DirectoryPlan {
   readonly names: readonly (readonly [name: string, slot: number])[];
 }
 
-/** A directory operation, and what it puts where. */
+/** A directory operation, and the names that it sets. */
 interface Step {
   readonly operation: DirectoryOperation;
   readonly puts: readonly { readonly slot: number; readonly node: Node | undefined }[];
 }
 
-/** All choices that a power cut has at one moment. */
+/** All decisions of a power cut at one moment. */
 export class CrashPlan {
   /** Sectors in doubt, over all files. */
   readonly dirtySectors: number;
@@ -53,7 +53,7 @@ export class CrashPlan {
     this.dirtySectors = files.reduce((sum, plan) => sum + plan.doubts.length, 0);
   }
 
-  /** Builds the state that the answers of `choose` lead to. */
+  /** Builds the state that results from the answers of `choose`. */
   build(choose: Choose): DirectoryImage {
     let fill: Fill | undefined;
     const chooseFill = () => fill ??= this.#fills[ask(choose, this.#fills.length)] ?? (() => ZEROS);
@@ -75,8 +75,8 @@ export class CrashPlan {
   }
 
   /**
-   * How many sequences of answers there are; not many fewer are the distinct
-   * states. With more than `operationsMax` operations it is only a bound.
+   * Returns the number of sequences of answers; the number of distinct states is
+   * slightly lower. With more than `operationsMax` operations it is only a bound.
    */
   count(operationsMax = 12): number {
     if (this.#steps.length > operationsMax) {
@@ -125,7 +125,7 @@ export class CrashPlan {
     return names;
   }
 
-  /** Takes every operation in doubt back, the newest first. */
+  /** Undoes every uncertain operation, the newest first. */
   #undo(pending: readonly DirectoryOperation[]): void {
     for (const { changes } of pending.toReversed()) {
       for (const { directory, name, before } of changes) {
@@ -184,7 +184,7 @@ function planOfFile(file: FileNode): Image | FilePlan {
   return file.unsettled === undefined ? file.settled : new FilePlan(file, file.unsettled);
 }
 
-/** What never-written space may hold: zeros, garbage, or what was there before. */
+/** Returns possible contents of never-written space: zeros, garbage, or former content. */
 function fillsOf(stale: readonly Sector[]): Fill[] {
   const fills: Fill[] = [() => ZEROS, () => GARBAGE];
   if (stale.length > 0) fills.push((index) => stale[index % stale.length] ?? ZEROS);

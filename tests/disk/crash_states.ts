@@ -19,7 +19,7 @@ import { toNumber } from "./hash.ts";
 import type { DirectoryImage } from "./image.ts";
 import { Random } from "./random.ts";
 
-/** How states are chosen. */
+/** Options for choosing states. */
 export interface CrashStateOptions {
   /** All states are given while no more sectors than this are in doubt. @default {10} */
   readonly exhaustiveSectors?: number;
@@ -29,26 +29,26 @@ export interface CrashStateOptions {
   readonly samples?: number;
   /** Seed of the sample. @default {1} */
   readonly seed?: number;
-  /** Fingerprints of states that are not wanted again; those given are added. */
+  /** Fingerprints of states to skip; those yielded are added. */
   readonly seen?: Set<number>;
 }
 
 /** A state, before a disk is made of it. */
 export interface CrashImage {
   readonly image: DirectoryImage;
-  /** Two states with one fingerprint hold the same. */
+  /** Two states with one fingerprint have the same content. */
   readonly fingerprint: number;
   /** The answers that lead here, for `replay`. */
   readonly choices: readonly number[];
 }
 
-/** Whether all states are given, rather than a sample. */
+/** Returns true if all states are yielded, rather than a sample. */
 export function isExhaustive(plan: CrashPlan, options: CrashStateOptions): boolean {
   return plan.dirtySectors <= (options.exhaustiveSectors ?? 10) &&
     plan.count() <= (options.exhaustiveStates ?? 16_384);
 }
 
-/** Gives distinct states. */
+/** Yields distinct states. */
 export function* crashImages(plan: CrashPlan, options: CrashStateOptions): Generator<CrashImage> {
   const seen = options.seen ?? new Set<number>();
   const exhaustive = isExhaustive(plan, options);
@@ -80,7 +80,7 @@ function* sampleOf(plan: CrashPlan, samples: number, seed = 1): Generator<Outcom
   }
 }
 
-/** All but one thing kept, and all but one thing lost: where most bugs show. */
+/** All but one thing kept, and all but one thing lost: these reveal most bugs. */
 function* extremes(plan: CrashPlan, count: number): Generator<Outcome<DirectoryImage>> {
   const questions = buildWith(plan, keepAll).answers.length;
   const step = Math.max(1, Math.ceil(2 * questions / count));

@@ -1,4 +1,4 @@
-// How crash states are found, counted, sampled and found again.
+// Crash states are enumerated, counted, sampled and reproduced.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { bytesOf, put } from "./contract.ts";

@@ -1,8 +1,8 @@
 /**
- * The errors of the simulated disk, in the shapes that Deno gives them:
- * `node:fs` calls throw an `Error` with `code`, `Deno.*` calls (rename, lock,
- * ensureDirectory) one of `Deno.errors` with `code`. The file system store tells them apart by
- * `code`, and so do the suites.
+ * The errors of the simulated disk, in the shapes that Deno gives them: `node:fs`
+ * calls throw an `Error` with `code`, `Deno.*` calls (rename, lock,
+ * ensureDirectory) one of `Deno.errors` with `code`. The file system store
+ * distinguishes them by `code`, and so do the suites.
  *
  * @module
  */
@@ -83,8 +83,8 @@ export function codeOf(error: unknown): unknown {
 }
 
 /**
- * The power is cut, or the process is killed: no call of this disk has an
- * effect any more. It has no `code`, as nothing is left that could handle it.
+ * The power is cut, or the process is killed: calls of this disk have no further
+ * effect. It has no `code`, because nothing is left that could handle it.
  */
 export class PowerCut extends Error {
   override readonly name = "PowerCut";

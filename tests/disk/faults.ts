@@ -1,36 +1,36 @@
 /**
- * Faults: a hook sees every call before it happens and may have it fail, fall
- * short, or cut the power. The functions here make the hooks that most suites
- * need; any function of a call will do.
+ * Faults: a hook sees every call before it happens and may make it fail, fall
+ * short, or cut the power. The functions here create the hooks that most suites
+ * need; any function of a call can be a hook.
  *
  * @module
  */
 import type { DiskCall } from "./calls.ts";
 import type { ErrorCode } from "./errors.ts";
 
-/** What goes wrong with a call. */
+/** Fault of a call. */
 export type Fault =
-  /** It throws. With `applied`, what it was to do happened all the same; a failed sync forgets what was dirty. */
+  /** It throws. With `applied`, the call takes effect nevertheless; a failed sync forgets the dirty data. */
   | { readonly kind: "error"; readonly code: ErrorCode; readonly applied?: boolean }
-  /** A read or write handles only so many bytes (by default half of them); other calls are not affected. */
+  /** A read or write handles only this many bytes (by default half of them); other calls are not affected. */
   | { readonly kind: "short"; readonly bytes?: number }
   /** The power goes, before the call has an effect or after all of it. */
   | { readonly kind: "powerCut"; readonly when: "before" | "after" }
   /** The process is killed there: the page cache survives. `attach()` gives the next process. */
   | { readonly kind: "kill"; readonly when: "before" | "after" };
 
-/** Sees every call, and may spoil it. */
+/** Sees every call, and may inject a fault. */
 export type CallHook = (call: DiskCall) => Fault | undefined;
 
-/** Whether only one call fails, or each one from there on. */
+/** Makes one call fail, or each one from there on. */
 export type Persistence = "once" | "sticky";
 
-/** Which calls a hook is about. */
+/** Selects the calls of a hook. */
 export type CallFilter = (call: DiskCall) => boolean;
 
 const everyCall: CallFilter = () => true;
 
-/** Spoils the `n`-th call (counted from 1) among those that `matches`, or all from there on. */
+/** Injects a fault into the `n`-th call (counted from 1) among those that `matches`, or all from there on. */
 export function faultAt(
   n: number,
   fault: Fault,
@@ -76,12 +76,12 @@ export function hooks(...all: readonly CallHook[]): CallHook {
   return (call) => all.map((hook) => hook(call)).find((fault) => fault !== undefined);
 }
 
-/** Whether the call reads or writes bytes. */
+/** Returns true if the call reads or writes bytes. */
 export function isTransfer({ operation }: DiskCall): boolean {
   return operation === "read" || operation === "write";
 }
 
-/** Whether the call changes the page cache: the calls between which crash states differ. */
+/** Returns true if the call changes the page cache: crash states differ between these calls. */
 export function isChange({ operation }: DiskCall): boolean {
   return operation === "write" || operation === "truncate" || operation === "open" || operation === "lock" ||
     operation === "ensureDirectory" || operation === "makeDirectory" || operation === "remove" ||
@@ -89,7 +89,7 @@ export function isChange({ operation }: DiskCall): boolean {
     operation === "rename";
 }
 
-/** Whether the call waits for the device. */
+/** Returns true if the call waits for the device. */
 export function isSync({ operation }: DiskCall): boolean {
   return operation === "sync" || operation === "syncData" || operation === "syncDataNow" ||
     operation === "syncDirectory";

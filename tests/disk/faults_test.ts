@@ -1,4 +1,4 @@
-// Faults, power cuts at calls, a full disk, the log of calls, and what testers plant.
+// Faults, power cuts at calls, a full disk, the log of calls, and content planted by tests.
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { assertCode, bytesOf, put, textAt } from "./contract.ts";

@@ -1,6 +1,6 @@
 /**
- * A file as the running machine has it: the page cache, what of it is on the
- * medium for certain, and all that may or may not be there.
+ * A file of the running machine: the page cache, the part that is certain to be on
+ * the medium, and everything that may or may not be there.
  *
  * - A write makes a new version of each sector it touches. Until a sync, the
  *   medium may hold any of the versions since the last one, each sector on its
@@ -55,23 +55,23 @@ export class FileNode {
     return this.#cache;
   }
 
-  /** What is on the medium for certain. */
+  /** Content that is certain to be on the medium. */
   get settled(): FileImage {
     return this.#settled;
   }
 
-  /** What may or may not be on the medium; `undefined` when nothing is in doubt. */
+  /** Content that may or may not be on the medium; `undefined` if everything is certain. */
   get unsettled(): Unsettled | undefined {
     return this.#unsettled;
   }
 
-  /** The file as the page cache has it. */
+  /** The file as it is in the page cache. */
   view(): FileImage {
     if (this.#unsettled === undefined) return this.#settled;
     return new FileImage([...this.#cache], this.#size, this.#mode);
   }
 
-  /** A copy that nothing done to this file reaches, nor the other way round. */
+  /** An independent copy. */
   clone(): FileNode {
     const copy = new FileNode(this.#settled);
     copy.links = this.links;
@@ -112,7 +112,7 @@ export class FileNode {
     if (position + bytes.length > this.#size) this.#resize(position + bytes.length, sequence);
   }
 
-  /** Cuts or extends the file in the page cache. */
+  /** Truncates or extends the file in the page cache. */
   truncate(size: number, sequence: number): void {
     if (size === this.#size) return;
     this.#fillUpTo(size, sequence);
@@ -126,7 +126,7 @@ export class FileNode {
     this.#resize(size, sequence);
   }
 
-  /** A sync that began at `sequence` succeeded: what was dirty then is on the medium. */
+  /** A sync that began at `sequence` succeeded: data that was dirty then is on the medium. */
   commit(sequence: number): void {
     const unsettled = this.#unsettled;
     if (unsettled === undefined) return;
@@ -145,7 +145,7 @@ export class FileNode {
     if (isNothing(unsettled)) this.#unsettled = undefined;
   }
 
-  /** A sync that began at `sequence` failed: what was dirty then is clean now, and perhaps nowhere. */
+  /** A sync that began at `sequence` failed: data that was dirty then is clean now, and possibly lost. */
   lose(sequence: number): void {
     const unsettled = this.#unsettled;
     if (unsettled === undefined) return;
@@ -166,10 +166,10 @@ export class FileNode {
     }
   }
 
-  /** Has zeros in every sector up to `size` that the file did not reach so far. */
+  /** Writes zeros to every sector up to `size` beyond the former end of the file. */
   #fillUpTo(size: number, sequence: number): void {
     for (let index = this.#cache.length; index < sectorCount(size); index++) {
-      // A hole that was never anything else is certain: only old contents have to be undone.
+      // A hole without earlier content is certain: only old contents have to be replaced.
       if (this.#mayHold(index)) this.#put(index, ZEROS, sequence);
       else this.#own()[index] = ZEROS;
     }
@@ -190,7 +190,7 @@ export class FileNode {
     this.#own()[index] = content;
   }
 
-  /** Whether the medium may hold contents for this sector. */
+  /** Returns true if the medium may hold contents for this sector. */
   #mayHold(index: number): boolean {
     return index < this.#settled.sectors.length || this.#unsettled?.dirty.has(index) === true ||
       this.#unsettled?.lost.has(index) === true;

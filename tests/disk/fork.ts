@@ -1,6 +1,6 @@
 /**
- * A copy of a whole machine, page cache and doubts included, with nobody
- * running on it. Contents are shared; only nodes in use are copied.
+ * A copy of a whole machine, including page cache and uncertain state, without
+ * processes. Contents are shared; only nodes in use are copied.
  *
  * @module
  */

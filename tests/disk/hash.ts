@@ -1,7 +1,6 @@
 /**
- * A fast 64-bit hash, so that two disk states can be told apart in a set of
- * half a million without comparing bytes. It is no checksum of the store:
- * only the suites use it.
+ * A fast 64-bit hash, to distinguish disk states in a set of half a million without
+ * comparing bytes. It is not a checksum of the store: only the suites use it.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * What is on a medium, as values that never change. A crash state is such an
- * image: thousands of them share every file and directory in which they do
- * not differ, and a disk made of one copies nothing until it is written to.
+ * Content of a medium, as immutable values. A crash state is such an image:
+ * thousands of them share every file and directory in which they do not differ, and
+ * a disk made of one copies nothing until it is written to.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export const FILE_MODE = 0o600;
 /** The mode that the store gives its directories. */
 export const DIRECTORY_MODE = 0o700;
 
-/** A file: {@linkcode Sector}s with zeros behind `size`. */
+/** A file: {@linkcode Sector}s with zeros after `size`. */
 export class FileImage {
   readonly kind = "file";
   readonly sectors: readonly Sector[];
@@ -61,7 +61,7 @@ export class LinkImage {
   }
 }
 
-/** A FIFO, socket or device: what opening it would do is nobody's business. */
+/** A FIFO, socket or device; opening it is not simulated. */
 export class SpecialImage {
   readonly kind = "other";
 
@@ -90,12 +90,12 @@ export class DirectoryImage {
   }
 }
 
-/** Whatever a name can stand for. */
+/** Anything that a name can refer to. */
 export type Image = FileImage | LinkImage | SpecialImage | DirectoryImage;
 
 const nameHashes = new Map<string, Hash>();
 
-/** Names come again in every state; their hashes are kept, within bounds. */
+/** Names recur in every state; their hashes are cached, within bounds. */
 function nameHash(name: string): Hash {
   const known = nameHashes.get(name);
   if (known !== undefined) return known;

@@ -1,5 +1,5 @@
 /**
- * Inode numbers. As on real disks, the number of a removed file goes to the
+ * Inode numbers. As on real disks, the number of a removed file is reused for the
  * next new one, unless a handle is still open.
  *
  * @module
@@ -13,7 +13,7 @@ export class InodeNumbers {
   readonly #isOpen: (node: Node) => boolean;
   #last = 1;
 
-  /** No numbers in use; `isOpen` says whether a node has an open handle. */
+  /** Starts without numbers in use; `isOpen` returns true if a node has an open handle. */
   constructor(isOpen: (node: Node) => boolean) {
     this.#isOpen = isOpen;
   }
@@ -25,7 +25,7 @@ export class InodeNumbers {
     return number;
   }
 
-  /** Frees the number of a node that has no name any more. */
+  /** Frees the number of a node that no longer has a name. */
   release(node: Node): void {
     const number = this.#numbers.get(node);
     if (number === undefined || this.#isOpen(node)) return;

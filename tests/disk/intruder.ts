@@ -1,10 +1,10 @@
 /**
- * Another process that moves, copies, links, restores and removes files and
- * whole trees while their owner is at work. It takes no locks, and the hooks of
- * the owner do not see its calls.
+ * Another process that moves, copies, links, restores and removes files and whole
+ * trees while their owner is working. It takes no locks, and the hooks of the owner
+ * do not see its calls.
  *
- * A tree appears at its path in one step, so that a test can say between which
- * two calls of the owner it happened.
+ * A tree appears at its path in one step, so that a test can choose between which
+ * two calls of the owner it happens.
  *
  * @module
  */
@@ -98,7 +98,7 @@ export class Intruder {
   }
 }
 
-/** A copy of the directories with their times, as `cp -a` makes it, and what `fileOf` gives for each file in them. */
+/** Copies the directories with their times, like `cp -a`, with the results of `fileOf` for the files in them. */
 function copyOf(node: Node, fileOf: (file: FileNode) => FileNode): Node {
   if (node.kind === "link") return new LinkNode(node.image);
   if (node.kind === "file") return fileOf(node);

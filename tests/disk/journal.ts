@@ -1,7 +1,6 @@
 /**
- * Directory operations that no `syncDirectory` has made certain. At a power
- * cut each of them may be lost on its own, whatever came after it, as long as
- * the rest could exist:
+ * Directory operations that no `syncDirectory` has made certain. A power cut may
+ * lose any of them independently of later ones, as long as the rest could exist:
  *
  * - an operation needs the one that put in place what it moves or removes, and
  *   the one that freed the name it takes (but to *replace* a name it needs
@@ -17,7 +16,7 @@
  */
 import type { DirectoryNode, Node } from "./nodes.ts";
 
-/** What an operation did to one name. */
+/** Effect of an operation on one name. */
 export interface NameChange {
   readonly directory: DirectoryNode;
   readonly name: string;
@@ -31,7 +30,7 @@ export interface DirectoryOperation {
   readonly changes: readonly NameChange[];
   /** Operations without which this one cannot have happened. */
   readonly needs: readonly DirectoryOperation[];
-  /** Whether it may still be lost. */
+  /** True if it may still be lost. */
   pending: boolean;
 }
 
@@ -44,7 +43,7 @@ export class Journal {
     return this.#pending;
   }
 
-  /** Notes an operation that the page cache has taken on. */
+  /** Records an operation that took effect in the page cache. */
   record(sequence: number, changes: readonly NameChange[]): DirectoryOperation {
     const operation = { sequence, changes, needs: this.#needsOf(changes), pending: true };
     this.#pending.push(operation);
@@ -78,7 +77,7 @@ export class Journal {
       }
     }
     if (!spansDirectories(operation)) return;
-    // What it moved must not end in a directory that can still vanish.
+    // A moved directory must not end in a directory that can still disappear.
     for (const making of operation.changes.flatMap(({ directory }) => makingOf(directory))) {
       this.#include(making, certain);
     }
@@ -99,7 +98,7 @@ export class Journal {
   }
 }
 
-/** Whether the operation could have happened, with these others and what is certain. */
+/** Returns true if the operation could have happened, given these others and the certain ones. */
 export function isPossible(
   operation: DirectoryOperation,
   happened: ReadonlySet<DirectoryOperation>,
@@ -109,7 +108,7 @@ export function isPossible(
     operation.changes.every(({ directory }) => makingOf(directory).every(has));
 }
 
-/** The operations in doubt without which the directory cannot be reached. */
+/** Returns the uncertain operations on which the existence of the directory depends. */
 function makingOf(directory: DirectoryNode): DirectoryOperation[] {
   const making: DirectoryOperation[] = [];
   for (let at: DirectoryNode | undefined = directory; at !== undefined; at = at.madeIn) {

@@ -1,6 +1,6 @@
 /**
- * Finding names: through directories and symbolic links, with the errors and
- * the permission checks of a POSIX system. The user is the owner of all files.
+ * Name lookup: through directories and symbolic links, with the errors and the
+ * permission checks of a POSIX system. The user is the owner of all files.
  *
  * @module
  */
@@ -23,25 +23,25 @@ export const MAY_WRITE = 0o200;
 /** Owner permission to pass through a directory. */
 export const MAY_SEARCH = 0o100;
 
-/** Where a path leads. */
+/** Target of a path. */
 export interface Place {
   /** The directory that holds the name. */
   readonly directory: DirectoryNode;
   readonly name: string;
-  /** What is there; `undefined` for a free name. */
+  /** The node at the name; `undefined` for a free name. */
   readonly node: Node | undefined;
-  /** All directories passed on the way, from the root. */
+  /** All directories on the path, from the root. */
   readonly passed: readonly DirectoryNode[];
 }
 
-/** What a lookup is for: its errors tell. */
+/** Purpose of a lookup, for its errors. */
 export interface Purpose {
   readonly operation: DiskOperation;
-  /** Whether a link at the end of the path is followed. */
+  /** Follow a link at the end of the path. */
   readonly follow?: boolean;
 }
 
-/** Finds the place that a path means. Throws ENOENT, ENOTDIR, ELOOP or EACCES. */
+/** Resolves a path. Throws ENOENT, ENOTDIR, ELOOP or EACCES. */
 export function locate(machine: Machine, path: string, purpose: Purpose): Place {
   const fail = (code: "ENOENT" | "ENOTDIR" | "ELOOP" | "ENAMETOOLONG") =>
     diskError(code, purpose.operation, path);

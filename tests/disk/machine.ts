@@ -1,6 +1,6 @@
 /**
- * The machine behind the disk: the page cache and the medium, which processes
- * share, and the power, which they lose together.
+ * The machine of a disk: the page cache and the medium, which processes share, and
+ * the power, which they lose together.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { type Sector, SECTOR_BYTES, sectorCount } from "./sector.ts";
 export interface Hardware {
   /** Bytes that fit: whole sectors of files, and one sector for each name. */
   capacityBytes: number;
-  /** Whether directories can be synced; if not, a file sync makes all earlier names certain, as NTFS does. */
+  /** True if directories can be synced; if not, a file sync makes all earlier names certain, as on NTFS. */
   readonly directorySync: boolean;
 }
 
@@ -25,12 +25,12 @@ export class Machine {
   readonly root: DirectoryNode;
   readonly journal: Journal = new Journal();
   readonly hardware: Hardware;
-  /** Who holds the lock on a file. */
+  /** Process that holds the lock on a file. */
   readonly locks: Map<FileNode, DiskProcess> = new Map();
   readonly processes: Set<DiskProcess> = new Set();
   readonly inodes: InodeNumbers = new InodeNumbers((node) => this.isOpen(node));
   powered = true;
-  /** What the last removed or cut file held: it may show up in space that is assigned anew. */
+  /** Former content of the last removed or truncated file: newly allocated space may contain it. */
   stale: readonly Sector[] = [];
   #sequence: number;
 
@@ -80,7 +80,7 @@ export class Machine {
     return [...this.processes].some(({ handles }) => [...handles].some((handle) => handle.node === node));
   }
 
-  /** Notes bytes whose space is free for other files. */
+  /** Records bytes whose space is free for other files. */
   discard(sectors: readonly Sector[]): void {
     if (sectors.length > 0) this.stale = sectors.slice();
   }
@@ -91,7 +91,7 @@ export class Machine {
     if (!this.hardware.directorySync) this.journal.commit(sequence);
   }
 
-  /** Bytes that are taken. */
+  /** Bytes in use. */
   usedBytes(): number {
     const removed = new Set<FileNode>();
     for (const process of this.processes) {
@@ -103,13 +103,13 @@ export class Machine {
     return (sectorsIn(viewOfDirectory(this.root)) + held) * SECTOR_BYTES;
   }
 
-  /** Whether a new name fits. */
+  /** Returns true if there is space for a new name. */
   hasRoomForName(): boolean {
     return this.hardware.capacityBytes === Infinity ||
       this.usedBytes() + SECTOR_BYTES <= this.hardware.capacityBytes;
   }
 
-  /** How large this file can become, at most `size`. */
+  /** Returns the largest possible size of this file, at most `size`. */
   sizeThatFits(file: FileNode, size: number): number {
     if (this.hardware.capacityBytes === Infinity || sectorCount(size) <= file.cache.length) return size;
     const freeSectors = Math.floor((this.hardware.capacityBytes - this.usedBytes()) / SECTOR_BYTES);

@@ -59,7 +59,7 @@ export function levelsOf(machine: Machine, path: string): { there: string; missi
   return { there: path, missing: [] };
 }
 
-/** Removes a name that is no directory, or an empty one (Deno's `unlink` does so); `false` when absent. */
+/** Removes a name that is not a directory, or an empty directory (like Deno's `unlink`); `false` if absent. */
 export function remove(machine: Machine, path: string): boolean {
   return removeAt(machine, path, "remove");
 }
@@ -83,7 +83,7 @@ function removeAt(machine: Machine, path: string, operation: "remove" | "removeD
   return true;
 }
 
-/** Renames, replacing what has the new name. */
+/** Renames, replacing the target. */
 export function rename(machine: Machine, fromPath: string, toPath: string): void {
   const path = `${fromPath}' -> '${toPath}`;
   const from = locate(machine, fromPath, { operation: "rename" });
@@ -114,7 +114,7 @@ function refuseReplacing(from: Place, to: Place, path: string): void {
   if (to.node.kind === "directory" && to.node.entries.size > 0) throw diskError("ENOTEMPTY", "rename", path);
 }
 
-/** The result, or `undefined` where the name or a directory above it is absent. */
+/** Returns the result, or `undefined` if the name or a directory above it is absent. */
 export function orAbsent<T>(find: () => T): T | undefined {
   try {
     return find();

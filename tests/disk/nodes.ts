@@ -1,7 +1,7 @@
 /**
- * What names stand for while the machine runs. A directory made from an image
- * turns its entries into nodes only when it is looked into, so that a disk
- * costs nothing until it is used.
+ * Nodes: targets of names while the machine runs. A directory made from an image
+ * turns its entries into nodes only when it is read, so that an unused disk costs
+ * nothing.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { FileNode } from "./file_node.ts";
 import { DIRECTORY_MODE, DirectoryImage, type Image, type LinkImage, SpecialImage } from "./image.ts";
 import type { DirectoryOperation } from "./journal.ts";
 
-/** Whatever a name can stand for. */
+/** Anything that a name can refer to. */
 export type Node = FileNode | LinkNode | SpecialNode | DirectoryNode;
 
 /** A symbolic link. */
@@ -28,7 +28,7 @@ export class SpecialNode {
   readonly image: SpecialImage = new SpecialImage();
 }
 
-/** A directory, as the page cache has it. */
+/** A directory in the page cache. */
 export class DirectoryNode {
   readonly kind = "directory";
   /** Number of the last change of its names. */
@@ -55,7 +55,7 @@ export class DirectoryNode {
     this.#mode = mode;
   }
 
-  /** What it was made of, if nobody has looked into it since. */
+  /** The image that it was made of, if it was not read since. */
   get untouched(): DirectoryImage | undefined {
     return this.#image;
   }
@@ -70,21 +70,21 @@ export class DirectoryNode {
   }
 }
 
-/** A node for what is on the medium. */
+/** Creates a node for an image. */
 export function nodeOf(image: Image): Node {
   if (image.kind === "file") return new FileNode(image);
   if (image.kind === "other") return new SpecialNode();
   return image.kind === "link" ? new LinkNode(image) : new DirectoryNode(image);
 }
 
-/** The node as the page cache has it. */
+/** Returns the image of a node in the page cache. */
 export function viewOf(node: Node): Image {
   if (node.kind === "file") return node.view();
   if (node.kind === "link" || node.kind === "other") return node.image;
   return viewOfDirectory(node);
 }
 
-/** The directory and all below it as the page cache has them. */
+/** Returns the image of a directory and everything below it in the page cache. */
 export function viewOfDirectory(node: DirectoryNode): DirectoryImage {
   if (node.untouched !== undefined) return node.untouched;
   return new DirectoryImage(

@@ -1,6 +1,6 @@
 /**
- * The tester's hand on the medium: files, links and permissions put there
- * behind the back of every process, certain at once, seen by no hook.
+ * Direct changes of the medium by tests: files, links and permissions that no
+ * process writes, immediately certain, seen by no hook.
  *
  * @module
  */
@@ -19,27 +19,27 @@ export class Planter {
     this.#machine = machine;
   }
 
-  /** Puts a file there, with the directories above it, in place of whatever was there: a new file, not a change. */
+  /** Plants a file and the directories above it, replacing an existing one: a new file, not a change. */
   file(path: string, bytes: Uint8Array): void {
     this.#put(path, new FileNode(FileImage.of(bytes)));
   }
 
-  /** Puts an empty directory there, with those above it. */
+  /** Plants an empty directory and those above it. */
   directory(path: string): void {
     this.#put(path, new DirectoryNode());
   }
 
-  /** Puts a symbolic link there. */
+  /** Plants a symbolic link. */
   link(path: string, target: string): void {
     this.#put(path, new LinkNode(new LinkImage(target)));
   }
 
-  /** Puts a special file there: a FIFO, socket or device. */
+  /** Plants a special file: a FIFO, socket or device. */
   special(path: string): void {
     this.#put(path, new SpecialNode());
   }
 
-  /** Takes a name away, with all below it. */
+  /** Removes a name, with everything below it. */
   nothing(path: string): void {
     const { directory, name, node } = this.#place(path);
     if (node !== undefined) this.#machine.unlink(node);
@@ -71,7 +71,7 @@ export class Planter {
     directory.entries.set(name, node);
   }
 
-  /** A planted name must not be undone with an operation before it. */
+  /** A planted name must not be undone with an earlier operation. */
   #settle(directory: DirectoryNode): void {
     this.#machine.journal.commit(this.#machine.sequence, directory);
     directory.changedAt = this.#machine.nextSequence();

@@ -1,4 +1,4 @@
-// What a power cut may leave of the contents of files.
+// Possible contents of files after a power cut.
 
 import { assert, assertEquals } from "@std/assert";
 import type { OpenFile } from "../../src/fs/disk/file_system.ts";
@@ -252,7 +252,7 @@ function sectorsOf(text: string): string[] {
   );
 }
 
-/** Whether a power cut may leave `left`, where `history` is what the page cache held since the last sync. */
+/** Returns true if a power cut may leave `left`; `history` lists the contents of the page cache since the last sync. */
 function isLegal(left: string, history: readonly string[]): boolean {
   const sizes = history.map((text) => text.length);
   const known = sizes.includes(left.length) ||
@@ -277,7 +277,7 @@ function change(file: OpenFile, random: Random, mayCut: boolean): void {
   else file.write(bytesOf(random.pick(["a", "b", "c", "d"]).repeat(1 + random.below(700))), position);
 }
 
-/** Runs a random program; `check` sees the crash states and what the page cache held since the last sync. */
+/** Runs a random program; `check` receives the crash states and the contents of the page cache since the last sync. */
 async function program(
   random: Random,
   mayCut: boolean,

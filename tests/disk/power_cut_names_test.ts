@@ -1,4 +1,4 @@
-// What a power cut may leave of the names of files and directories.
+// Possible names of files and directories after a power cut.
 
 import { assert, assertEquals } from "@std/assert";
 import { bytesOf, put } from "./contract.ts";
@@ -10,7 +10,7 @@ function diskWith(files: Readonly<Record<string, string>>, directorySync = true)
   return new SimulatedDisk({ contents, directorySync });
 }
 
-/** Makes a file whose contents are certain, its name not being so. */
+/** Creates a file whose contents are certain and whose name is not. */
 async function putSynced(disk: SimulatedDisk, path: string, text: string): Promise<void> {
   put(disk, path, text);
   const file = disk.open(path, "update");
@@ -24,7 +24,7 @@ function describe(tree: DiskTree): string {
     .join(" ");
 }
 
-/** What is there in each crash state, in a line each. */
+/** Lists the files of each crash state, one line per state. */
 function afterCrash(disk: SimulatedDisk): Set<string> {
   return new Set([...disk.crashStates()].map((state) => describe(state.disk.dump())));
 }

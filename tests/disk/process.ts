@@ -11,17 +11,17 @@ import type { FileNode } from "./file_node.ts";
 import type { Machine } from "./machine.ts";
 import type { Node } from "./nodes.ts";
 
-/** How a process is watched and disturbed. */
+/** Options for observing and disturbing a process. */
 export interface ProcessOptions {
-  /** Sees every call, and may spoil it. */
+  /** Sees every call, and may inject a fault. */
   readonly onCall?: CallHook | undefined;
-  /** What the log of calls keeps. */
+  /** Detail of the log of calls. */
   readonly trace?: Trace | undefined;
-  /** How long a call that returns a promise takes; a microtask by default. */
+  /** Duration of a call that returns a promise; a microtask by default. */
   readonly latency?: (() => Promise<void>) | undefined;
 }
 
-/** A handle, as far as its process must know it. */
+/** A handle, as its process knows it. */
 export interface Handle {
   readonly node: Node;
 }
@@ -31,12 +31,12 @@ export class DiskProcess {
   readonly machine: Machine;
   readonly calls: CallLog;
   readonly handles: Set<Handle> = new Set();
-  /** Numbers of the calls that are under way. */
+  /** Numbers of the calls in progress. */
   readonly pending: Set<number> = new Set();
   readonly latency: (() => Promise<void>) | undefined;
   onCall: CallHook | undefined;
   #alive = true;
-  /** Made once: whoever lives on asks very often, and where it happened says nothing. */
+  /** Created once: surviving code calls very often, and the location is irrelevant. */
   #gone: PowerCut | undefined;
 
   constructor(machine: Machine, options: ProcessOptions) {
@@ -47,7 +47,7 @@ export class DiskProcess {
     machine.processes.add(this);
   }
 
-  /** Whether calls still have an effect. */
+  /** True while calls have an effect. */
   get alive(): boolean {
     return this.#alive && this.machine.powered;
   }
@@ -120,7 +120,7 @@ export class DiskProcess {
     else this.machine.powered = false;
   }
 
-  /** Throws `PowerCut` unless calls still have an effect. */
+  /** Throws `PowerCut` unless calls have an effect. */
   requireLife(): void {
     if (this.alive) return;
     throw this.#gone ??= new PowerCut(this.#alive ? "the power was cut" : "the process was killed");

@@ -1,10 +1,10 @@
 /**
- * Random numbers that a seed repeats, for suites that must be replayable.
+ * Reproducible random numbers.
  *
  * @module
  */
 
-/** sfc32: small, fast, and good enough that no suite repeats itself. */
+/** sfc32: small, fast, and with a sufficiently long period. */
 export class Random {
   #a: number;
   #b = 0x9e3779b9;
@@ -37,7 +37,7 @@ export class Random {
     return this.next() < probability * 0x100000000;
   }
 
-  /** One of the items, which must not be none. */
+  /** Returns one of the items; there must be at least one. */
   pick<T>(items: readonly T[]): T {
     if (items.length === 0) throw new RangeError("Cannot pick an item: there is none");
     return items[this.below(items.length)] as T;
@@ -54,7 +54,7 @@ export class Random {
   }
 }
 
-/** Runs `body` with a random source; a failure's message tells the seed that replays it. */
+/** Runs `body` with a random source; the message of a failure includes the seed that reproduces it. */
 export async function withSeed<T>(seed: number, body: (random: Random) => T | Promise<T>): Promise<T> {
   try {
     return await body(new Random(seed));

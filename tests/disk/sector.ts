@@ -1,7 +1,7 @@
 /**
- * Sectors: what a device writes whole or not at all. A sector's bytes never
- * change once it exists. So copies of a disk share them, an older version of
- * one costs nothing to keep, and its hash is computed once.
+ * Sectors, which a device writes entirely or not at all. A sector's bytes never
+ * change once it exists, so copies of a disk share them, old versions cost nothing
+ * to keep, and its hash is computed once.
  *
  * @module
  */
@@ -28,25 +28,25 @@ export class Sector {
   }
 }
 
-/** What a hole in a file reads as. */
+/** Content of a hole in a file. */
 export const ZEROS: Sector = new Sector(new Uint8Array(SECTOR_BYTES));
 
-/** What a device gives for space that was never written, at its worst. */
+/** Worst-case content of space that was never written. */
 export const GARBAGE: Sector = new Sector(new Uint8Array(SECTOR_BYTES).fill(0xa5));
 
-/** How many sectors so many bytes need. */
+/** Returns the number of sectors for this many bytes. */
 export function sectorCount(size: number): number {
   return Math.ceil(size / SECTOR_BYTES);
 }
 
-/** The sector with `bytes` laid over it at offset `at`. */
+/** Returns a copy of the sector with `bytes` written at offset `at`. */
 export function patched(sector: Sector, at: number, bytes: Uint8Array): Sector {
   const copy = sector.bytes.slice();
   copy.set(bytes, at);
   return new Sector(copy);
 }
 
-/** The sector with zeros from offset `length` on; itself where it has them already. */
+/** Returns the sector with zeros from offset `length` on; the same object if it already has them. */
 export function cutAt(sector: Sector, length: number): Sector {
   if (sector.bytes.subarray(length).every((byte) => byte === 0)) return sector;
   const copy = new Uint8Array(SECTOR_BYTES);
@@ -54,7 +54,7 @@ export function cutAt(sector: Sector, length: number): Sector {
   return new Sector(copy);
 }
 
-/** The whole sectors that a copy of `bytes` makes, the last one filled up with zeros. */
+/** Copies bytes into whole sectors; the last one is padded with zeros. */
 export function sectorsOf(bytes: Uint8Array): Sector[] {
   const count = sectorCount(bytes.length);
   const copy = new Uint8Array(count * SECTOR_BYTES);
@@ -65,7 +65,7 @@ export function sectorsOf(bytes: Uint8Array): Sector[] {
   );
 }
 
-/** Whether both hold the same bytes. */
+/** Returns true if both have the same bytes. */
 export function sameSector(one: Sector | undefined, other: Sector | undefined): boolean {
   if (one === other) return true;
   if (one === undefined || other === undefined) return false;

@@ -1,5 +1,5 @@
 /**
- * A disk in memory that does at a power cut what real disks may do.
+ * A disk in memory that simulates the effects of power cuts on real disks.
  *
  * @module
  */
@@ -34,13 +34,13 @@ import { DiskProcess, type ProcessOptions } from "./process.ts";
 import { identityOf, SimulatedDirectory, SimulatedFile, SimulatedLock, statOf } from "./simulated_file.ts";
 import { type DiskTree, fromTree, toTree } from "./tree.ts";
 
-/** How a disk begins. */
+/** Initial state of a disk. */
 export interface SimulatedDiskOptions extends ProcessOptions {
-  /** What is on it; only the directory `/` by default. */
+  /** Initial content; only the directory `/` by default. */
   readonly contents?: DiskTree | DirectoryImage;
-  /** Bytes that fit, in whole sectors; one more sector is taken by each name. @default {Infinity} */
+  /** Capacity in bytes, in whole sectors; each name takes one more sector. @default {Infinity} */
   readonly capacityBytes?: number;
-  /** Whether directories can be synced. @default {true} */
+  /** Directories can be synced. @default {true} */
   readonly directorySync?: boolean;
 }
 
@@ -55,7 +55,7 @@ export class SimulatedDisk implements FileSystem {
   readonly supports: FileSystem["supports"];
   /** Changes the medium from outside: files, links, permissions. */
   readonly plant: Planter;
-  /** Another process that changes names and files behind the owner's back. */
+  /** Another process that changes names and files without the owner's knowledge. */
   readonly intruder: Intruder;
   readonly #machine: Machine;
   readonly #process: DiskProcess;
@@ -163,12 +163,12 @@ export class SimulatedDisk implements FileSystem {
     return this.#process.calls;
   }
 
-  /** Numbers of the calls that are under way. */
+  /** Numbers of the calls in progress. */
   get pending(): ReadonlySet<number> {
     return this.#process.pending;
   }
 
-  /** Sees every call before it happens, and may spoil it. */
+  /** Sees every call before it happens, and may inject a fault. */
   get onCall(): CallHook | undefined {
     return this.#process.onCall;
   }
@@ -177,7 +177,7 @@ export class SimulatedDisk implements FileSystem {
     this.#process.onCall = hook;
   }
 
-  /** Bytes that fit; may be changed at any time, even below what is taken. */
+  /** Capacity in bytes; may be changed at any time, even below the used bytes. */
   get capacityBytes(): number {
     return this.#machine.hardware.capacityBytes;
   }
@@ -186,12 +186,12 @@ export class SimulatedDisk implements FileSystem {
     this.#machine.hardware.capacityBytes = bytes;
   }
 
-  /** Bytes that are taken: whole sectors, and one for each name. */
+  /** Used bytes: whole sectors, and one for each name. */
   get usedBytes(): number {
     return this.#machine.usedBytes();
   }
 
-  /** Whether calls still have an effect. */
+  /** True while calls have an effect. */
   get alive(): boolean {
     return this.#process.alive;
   }
@@ -201,18 +201,18 @@ export class SimulatedDisk implements FileSystem {
     this.#machine.powered = false;
   }
 
-  /** The disk after a power cut at this moment; this one goes on as if there had been none. */
+  /** Returns the disk after a power cut at this moment; this one continues as if there had been none. */
   crash(choose: Choose = loseAll): SimulatedDisk {
     return this.#after(new CrashPlan(this.#machine).build(choose));
   }
 
-  /** The distinct disks that a power cut at this moment may leave: all, or a sample where they are too many. */
+  /** Yields the distinct disks that a power cut at this moment may leave: all, or a sample if there are too many. */
   *crashStates(options: CrashStateOptions = {}): Generator<CrashState> {
     const plan = new CrashPlan(this.#machine);
     for (const state of crashImages(plan, options)) yield { ...state, disk: this.#after(state.image) };
   }
 
-  /** How many states a power cut at this moment may leave, counting equal ones that come about in several ways. */
+  /** Returns the number of states that a power cut at this moment may leave, including duplicates. */
   crashStateCount(): number {
     return new CrashPlan(this.#machine).count();
   }
@@ -222,7 +222,7 @@ export class SimulatedDisk implements FileSystem {
     return new CrashPlan(this.#machine).dirtySectors;
   }
 
-  /** Ends this process as SIGKILL does, and gives the view of the next one: the page cache survives. */
+  /** Ends this process like SIGKILL, and returns the view of the next one: the page cache survives. */
   kill(options: ProcessOptions = {}): SimulatedDisk {
     this.#process.kill();
     return this.attach(options);
@@ -233,27 +233,27 @@ export class SimulatedDisk implements FileSystem {
     return new SimulatedDisk({ latency: this.#process.latency, ...options }, this.#machine);
   }
 
-  /** A copy of the machine as it is, page cache and doubts included, with no process left on it. */
+  /** Returns a copy of the machine, including page cache and uncertain state, without processes. */
   fork(options: ProcessOptions = {}): SimulatedDisk {
     return new SimulatedDisk({ latency: this.#process.latency, ...options }, forkOf(this.#machine));
   }
 
-  /** All that a process sees, as a value that can be given to many new disks. */
+  /** Returns everything that a process sees, as a value to create many disks from. */
   image(): DirectoryImage {
     return viewOfDirectory(this.#machine.root);
   }
 
-  /** A number that is the same for disks on which a process sees the same. */
+  /** Returns a number that is equal for disks with the same visible content. */
   fingerprint(): number {
     return toNumber(this.image().hash);
   }
 
-  /** All that a process sees, as plain data. */
+  /** Returns everything that a process sees, as plain data. */
   dump(): Map<string, Uint8Array<ArrayBuffer>> {
     return toTree(this.image());
   }
 
-  /** The contents of a file, unseen by hooks; `undefined` when there is none. */
+  /** Returns the contents of a file, unseen by hooks; `undefined` if there is none. */
   peek(path: string): Uint8Array<ArrayBuffer> | undefined {
     const node = orAbsent(() => locate(this.#machine, path, { operation: "stat", follow: true }))?.node;
     return node?.kind === "file" ? node.view().bytes() : undefined;
@@ -304,7 +304,7 @@ export class SimulatedDisk implements FileSystem {
   }
 }
 
-/** Throws the error of the real disk for what is no regular file. */
+/** Throws the error of the real disk for anything but a regular file. */
 function requireFile(node: Node, operation: "open" | "lock", path: string): FileNode {
   if (node.kind === "file") return node;
   const code = node.kind === "directory" ? "EISDIR" : node.kind === "link" ? "ELOOP" : "ENXIO";

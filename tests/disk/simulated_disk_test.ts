@@ -88,7 +88,7 @@ const CALLS = [
   "syncDirectory",
 ];
 
-/** A step that can be done on either disk, whatever is there. */
+/** Returns a step that can be executed on either disk in any state. */
 function stepOf(random: Random): (fs: FileSystem, root: string) => unknown {
   const [path, other] = [random.pick(NAMES), random.pick(NAMES)];
   const [size, position] = [random.below(1500), random.below(1500)];

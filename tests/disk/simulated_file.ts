@@ -20,7 +20,7 @@ import type { DirectoryNode, Node } from "./nodes.ts";
 import type { DiskProcess } from "./process.ts";
 import { sectorCount } from "./sector.ts";
 
-/** What `stat` tells of a node. */
+/** Returns the status of a node. */
 export function statOf(node: Node): FileStat {
   if (node.kind === "file") return { kind: "file", size: node.size, links: node.links };
   if (node.kind === "link") return { kind: "link", size: node.image.target.length, links: 1 };
@@ -28,7 +28,7 @@ export function statOf(node: Node): FileStat {
   return { kind: "directory", size: 4096, links: 2 };
 }
 
-/** Changes of the machine that have the same time. */
+/** Number of changes with the same time. */
 const CLOCK_STEP = 4;
 
 /** Identity of a node. */
@@ -116,13 +116,13 @@ export class SimulatedFile implements OpenFile {
   }
 
   close(): void {
-    // Linux closes the file even where close fails.
+    // Linux closes the file even if close fails.
     const forget = () => void this.#process.handles.delete(this);
     this.#run(this.#call("close"), forget, forget);
   }
 
   async #syncLater(operation: "syncData" | "sync"): Promise<void> {
-    // What is written while the sync is under way need not be on the medium when it is done.
+    // Data written while the sync is in progress need not be on the medium when it is done.
     const began = this.#process.machine.sequence;
     const call = this.#call(operation);
     this.#requireOpen(call);
@@ -220,7 +220,7 @@ export class SimulatedLock implements FileLock {
 
   release(): void {
     if (!this.#held) return;
-    // The lock goes with the handle, which is closed even where unlocking fails.
+    // The lock is released with the handle, which is closed even if unlocking fails.
     const forget = () => {
       this.#held = false;
       this.#process.handles.delete(this);
@@ -230,7 +230,7 @@ export class SimulatedLock implements FileLock {
   }
 }
 
-/** How many of the bytes a call handles. */
+/** Returns the number of bytes that a call handles. */
 function allowed(length: number, fault: Fault | undefined): number {
   if (fault?.kind !== "short") return length;
   return Math.min(length, fault.bytes ?? Math.ceil(length / 2));

@@ -1,23 +1,23 @@
 /**
- * Disk contents as plain data: a map from paths to bytes. Golden files,
- * corruption tests and failure reports speak this form.
+ * Disk contents as plain data: a map from paths to bytes. Golden files, corruption
+ * tests and failure reports use this form.
  *
- * A path ending in `/` is an empty directory, one ending in `@` a symbolic
- * link whose bytes are its target, one ending in `|` a special file. Directories that hold something are not
- * listed. Modes are not kept.
+ * A path ending in `/` is an empty directory, one ending in `@` a symbolic link
+ * whose bytes are its target, one ending in `|` a special file. Directories that
+ * are not empty are not listed. Modes are not kept.
  *
  * @module
  */
 import { DirectoryImage, FileImage, type Image, LinkImage, SpecialImage } from "./image.ts";
 import { partsOf } from "./path.ts";
 
-/** Paths and what they hold. */
+/** Paths and their contents. */
 export type DiskTree = ReadonlyMap<string, Uint8Array>;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Lists all below the directory. */
+/** Lists everything below the directory. */
 export function toTree(image: DirectoryImage): Map<string, Uint8Array<ArrayBuffer>> {
   const tree = new Map<string, Uint8Array<ArrayBuffer>>();
   list(image, "", tree);
@@ -35,7 +35,7 @@ function list(image: DirectoryImage, path: string, tree: Map<string, Uint8Array<
   }
 }
 
-/** Builds the directory that holds all of it, everything being on the medium. */
+/** Builds the directory with all of it, everything being on the medium. */
 export function fromTree(tree: DiskTree): DirectoryImage {
   const root = new Map<string, Image>();
   for (const [path, bytes] of tree) {
@@ -61,7 +61,7 @@ function directoryAt(root: Map<string, Image>, parts: readonly string[]): Map<st
     if (known !== undefined && known.kind !== "directory") {
       throw new TypeError(`Cannot load tree: ${JSON.stringify(name)} is both a file and a directory`);
     }
-    // The maps of a tree that is being loaded are ours, so they may still grow.
+    // The maps of a tree that is being built are not shared yet, so they may still grow.
     const inner = (known?.entries ?? new Map<string, Image>()) as Map<string, Image>;
     if (known === undefined) entries.set(name, new DirectoryImage(inner));
     entries = inner;

@@ -1,43 +1,43 @@
 /**
- * What of a file may or may not have reached the medium: the states it went
- * through since the last sync, and those that a failed sync forgot.
+ * Uncertain state of a file: the states since the last sync, and those that a
+ * failed sync forgot.
  *
  * @module
  */
 import type { Sector } from "./sector.ts";
 
-/** A state that a sector had; `undefined` for space that was assigned but never written. */
+/** State of a sector; `undefined` for space that was allocated but never written. */
 export type Content = Sector | undefined;
 
-/** A state, and when the page cache took it on. */
+/** A state, and the time at which the page cache took it. */
 export interface Version<T> {
   readonly sequence: number;
   readonly content: T;
 }
 
-/** What may or may not have reached the medium. */
+/** State that may or may not have reached the medium. */
 export interface Unsettled {
   /** Sector contents since the last sync, oldest first. */
   readonly dirty: Map<number, Version<Content>[]>;
   /** Sizes since the last sync, oldest first. */
   sizes: Version<number>[];
-  /** Sector contents that a failed sync dropped, beginning with what was there before. */
+  /** Sector contents that a failed sync dropped, beginning with the previous content. */
   readonly lost: Map<number, Content[]>;
   /** Sizes that a failed sync dropped. */
   lostSizes: number[];
 }
 
-/** No doubts, to which some can be added. */
+/** Returns an empty state. */
 export function nothingUnsettled(): Unsettled {
   return { dirty: new Map(), sizes: [], lost: new Map(), lostSizes: [] };
 }
 
-/** Whether there are no doubts. */
+/** Returns true if everything is certain. */
 export function isNothing({ dirty, sizes, lost, lostSizes }: Unsettled): boolean {
   return dirty.size + sizes.length + lost.size + lostSizes.length === 0;
 }
 
-/** The same doubts, to go their own way. */
+/** Returns an independent copy. */
 export function copyOf({ dirty, sizes, lost, lostSizes }: Unsettled): Unsettled {
   return {
     dirty: new Map([...dirty].map(([index, versions]) => [index, [...versions]])),
@@ -47,7 +47,7 @@ export function copyOf({ dirty, sizes, lost, lostSizes }: Unsettled): Unsettled 
   };
 }
 
-/** The size that a sync makes certain: a sync that writes data also writes the size needed to find it. */
+/** Returns the size that a sync makes certain: a sync that writes data also writes the size needed to find it. */
 export function sizeToSettle({ dirty, sizes, lostSizes }: Unsettled, sequence: number): number | undefined {
   const size = sizes.findLast((version) => version.sequence <= sequence)?.content;
   if (size !== undefined || lostSizes.length === 0) return size;
@@ -55,7 +55,7 @@ export function sizeToSettle({ dirty, sizes, lostSizes }: Unsettled, sequence: n
   return writes ? lostSizes.at(-1) : undefined;
 }
 
-/** Takes the versions up to `sequence` out of the map and hands them over. */
+/** Removes the versions up to `sequence` from the map and returns them. */
 export function takeUpTo(
   dirty: Map<number, Version<Content>[]>,
   sequence: number,

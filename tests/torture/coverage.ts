@@ -34,7 +34,7 @@ const WHOLE = [
   "recovery/witness",
 ].map((name) => `src/fs/${name}.ts`);
 
-/** What is run: the tests of all parts that exist, and the simulated suites in small. */
+/** Commands to measure: the tests of all existing parts, and the simulated suites with a small budget. */
 const TESTS = [
   "core/",
   "fs/",
@@ -93,7 +93,7 @@ async function measured(): Promise<FileCoverage[]> {
   return parseLcov(lcov);
 }
 
-/** Branches that no test takes and nobody excused, of the files that must be covered whole; and excuses for none. */
+/** Branches of fully covered files that no test takes and that are not excused; and excuses for no branch. */
 function missingBranches(files: readonly FileCoverage[]): string[] {
   const used = new Set<Excuse>();
   const missing = WHOLE.flatMap((name) => {
@@ -114,7 +114,7 @@ function missingBranches(files: readonly FileCoverage[]): string[] {
   return [...missing, ...idle.map(({ file, text }) => `${file}: excused, and taken or gone: ${text}`)];
 }
 
-/** Codes of which no place in the source that makes them was ever run. */
+/** Codes that no executed place in the source creates. */
 async function missingCodes(files: readonly FileCoverage[]): Promise<string[]> {
   const missing: string[] = [];
   for (const { kind, code } of await codesOf()) {

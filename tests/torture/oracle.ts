@@ -1,6 +1,6 @@
 /**
- * What must hold of a store on a disk, whatever happened to it: the oracles
- * I1 to I8, in two depths. Both throw a {@linkcode Finding}.
+ * Invariants of a store on a disk after any fault: the oracles I1 to I8, in two
+ * depths. Both throw a {@linkcode Finding}.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { Finding, type History } from "./script/history.ts";
 import { checkProjections } from "./script/projections.ts";
 import { Session } from "./script/session.ts";
 
-/** Diagnostics of an opening behind a close in good order: any of these would be a lie. */
+/** Diagnostics that must not appear when a store is opened after a normal close. */
 export const UNCLEAN: ReadonlySet<string> = new Set([
   "unclean_open",
   "torn_tail_cut",
@@ -25,10 +25,10 @@ export const UNCLEAN: ReadonlySet<string> = new Set([
   "projection_rebuilt",
 ]);
 
-/** Events that every opening is asked for. */
+/** Number of events that every opening reads. */
 const LAST_EVENTS = 8;
 
-/** Opens the store; what it reads is held against the history, which goes on from there. */
+/** Opens the store; its content is compared with the history, which continues from there. */
 export async function opened(disk: SimulatedDisk, history: History): Promise<Session> {
   const session = new Session(disk, history);
   try {
@@ -44,7 +44,7 @@ export async function opened(disk: SimulatedDisk, history: History): Promise<Ses
   }
 }
 
-/** The newest events, where a crash shows, are what they were, entries and all. */
+/** The newest events, where a crash has its effects, are unchanged, including entries. */
 async function checkLast(runtime: Runtime, history: History): Promise<void> {
   const { items } = await runtime.events({ limit: LAST_EVENTS });
   const wanted = history.texts.slice(-items.length);
@@ -52,7 +52,7 @@ async function checkLast(runtime: Runtime, history: History): Promise<void> {
   same("I1", "newest events", items, wanted.map((text) => JSON.parse(text)));
 }
 
-/** The store opens and holds what it must (I1, I2, I3). The disk is of no use afterwards. Tells what was noticed. */
+/** The store opens with the expected content (I1, I2, I3). The disk cannot be used afterwards. Returns the diagnostics. */
 export async function checkOpens(disk: SimulatedDisk, history: History): Promise<Session["diagnostics"]> {
   const { runtime, diagnostics } = await opened(disk, history);
   const found = [...diagnostics];
@@ -73,7 +73,7 @@ export async function checkWhole(
   const before = filesOf(disk, `${HOME}/events/`);
   const session = await opened(disk, history);
   checkKept(before, disk, history.mark().prunable);
-  // The copy is on the device before the original is cut off.
+  // The copy is on the device before the original is truncated.
   checkKept(before, disk.crash(), history.mark().prunable);
   const found = [...session.diagnostics];
   const runtime = session.runtime;
@@ -83,7 +83,7 @@ export async function checkWhole(
   await useIt(session);
   await session.tell((runtime) => runtime.flush());
   checkProjections(disk, history);
-  // What was read at the opening is on the device by now, whatever happened before.
+  // Data read at the opening is on the device by now, whatever happened before.
   await checkOpens(disk.crash(), history.at(history.mark(), written));
   await session.close();
   if (session.refusals.length > 0) throw new Finding("I7", `refused on a sound disk: ${session.refusals}`);
@@ -124,13 +124,13 @@ async function checkReads(runtime: Runtime, history: History): Promise<void> {
   same("I1", "events", events, history.texts.slice(firstEventId - 1).map((text) => JSON.parse(text)));
 }
 
-/** A command whose event is certain is not done a second time. */
+/** A command whose event is certain has no effect a second time. */
 async function checkKeys({ runtime }: Session, history: History): Promise<void> {
   const fold = foldOf(history.texts);
   const event = (id: number): string => history.texts[id - 1] ?? "";
   for (const { workerId, key, content, eventId } of history.keyed.slice(-3)) {
     const worker = fold.worker(runtime?.worker(workerId).workerId ?? runtimeIsGone());
-    // A purged worker takes its keys with it, and the event may be another one's: that of an append that failed.
+    // A purge removes the keys of its worker, and the event may be another one: that of a failed append.
     if (worker === undefined || worker.createdEventId > eventId || !event(eventId).includes(`"${key}"`)) {
       continue;
     }
@@ -145,7 +145,7 @@ function runtimeIsGone(): never {
   throw new Finding("I7", "the runtime is gone");
 }
 
-/** It takes commands: for each worker that runs, and a new one. */
+/** It accepts commands: for each running worker, and a new one. */
 async function useIt(session: Session): Promise<void> {
   const workers = session.runtime?.workers({ limit: 1_000, status: "running" }).items ?? [];
   if (session.runtime?.health.status === "stopped") return;
@@ -155,7 +155,7 @@ async function useIt(session: Session): Promise<void> {
   await session.tell((runtime) => runtime.createWorker({ intent: { kind: "assistant" } }));
 }
 
-/** Opened once more, it is the same, and knows that it was closed. */
+/** A second opening finds the same, and that it was closed. */
 async function checkAgain(disk: SimulatedDisk, history: History): Promise<void> {
   const count = history.texts.length;
   const session = await opened(disk, history);

@@ -1,30 +1,30 @@
 /**
- * What suites found, as a table for people and as a JUnit file.
+ * Results of suites, as a table for people and as a JUnit file.
  *
  * @module
  */
 import type { SuiteReport } from "./suite.ts";
 
-/** What came of a suite. */
+/** Result of a suite. */
 export interface SuiteResult {
   readonly suite: string;
   readonly title: string;
   readonly seconds: number;
-  /** What it counted; absent when it failed. */
+  /** Counts; absent if it failed. */
   readonly report?: SuiteReport;
-  /** Why it failed. */
+  /** Description of the failure. */
   readonly failure?: string;
-  /** How to see it fail again. */
+  /** Command that reproduces the failure. */
   readonly replay?: string;
 }
 
-/** Whether all oracles held and all targets were met. */
+/** Returns true if all oracles held and all targets were met. */
 export function isGood({ report, failure }: SuiteResult): boolean {
   return failure === undefined && report !== undefined &&
     report.counts.every(({ count, target }) => count >= target);
 }
 
-/** A table of all counts. */
+/** Formats all counts as a table. */
 export function tableOf(results: readonly SuiteResult[]): string {
   const rows = [["suite", "what", "count", "target", "seconds", "ok"], ...results.flatMap(rowsOf)];
   const widths = rows.reduce<number[]>(

@@ -1,6 +1,6 @@
 /**
- * What a reliability suite is: it runs cases until its budget is met, counts
- * them, and fails with the seed of the case that broke an oracle.
+ * Reliability suites: each runs cases until its budget is met, counts them, and
+ * fails with the seed of the case that violated an oracle.
  *
  * The oracles:
  *
@@ -21,7 +21,7 @@
  * @module
  */
 
-/** How much to run. */
+/** Amount of work of a run. */
 export interface Budget {
   /** Share of the full targets: 1 in `deno task torture`, a small part inside `deno task test`. */
   readonly share: number;
@@ -29,23 +29,23 @@ export interface Budget {
   readonly seed: number;
   /** Replay only the case of this name, as a failure printed it. */
   readonly only?: string;
-  /** Hears of progress, at most a few times a second. */
+  /** Called with progress, at most a few times a second. */
   readonly progress?: (done: number, of: number) => void;
 }
 
 /** One count of a suite with the target it must reach. */
 export interface Count {
-  /** What was counted. */
+  /** Description of the counted items. */
   readonly what: string;
-  /** How many there were. */
+  /** Number of items. */
   readonly count: number;
-  /** How many there must be for the given share. */
+  /** Required number for the given share. */
   readonly target: number;
 }
 
-/** What a suite found. */
+/** Counts of a suite. */
 export interface SuiteReport {
-  /** Counts, held against their targets. */
+  /** Counts with their targets. */
   readonly counts: readonly Count[];
   /** Further figures and notes for people, such as the measured window of undetectable damage. */
   readonly notes: readonly string[];
@@ -55,15 +55,15 @@ export interface SuiteReport {
 export interface Suite {
   /** Short name, such as `crash-states`. */
   readonly name: string;
-  /** What it does, in one line. */
+  /** Description in one line. */
   readonly title: string;
-  /** Whether it needs real processes, files or tools; such a suite is left out of planted-bug runs unless named. */
+  /** True if it needs real processes, files or tools; such a suite is omitted from planted-bug runs unless named. */
   readonly real: boolean;
   /** Runs the suite. */
   run(budget: Budget): Promise<SuiteReport>;
 }
 
-/** A case in which an oracle did not hold. */
+/** A case that violated an oracle. */
 export class BrokenOracle extends Error {
   /** Always `"BrokenOracle"`. */
   override readonly name = "BrokenOracle";
@@ -72,7 +72,7 @@ export class BrokenOracle extends Error {
   /** The case, to be replayed with `--suite SUITE --only CASE --seed SEED`. */
   readonly caseName: string;
 
-  /** Makes the failure of a case. */
+  /** Creates the failure of a case. */
   constructor(oracle: string, caseName: string, why: string, options?: ErrorOptions) {
     super(`${oracle} broken in case ${caseName}: ${why}`, options);
     this.oracle = oracle;

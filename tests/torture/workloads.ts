@@ -1,6 +1,6 @@
 /**
- * Scripts that together make every call of the store: what hosts do, and what
- * disks had done to them before.
+ * Scripts that together make every call of the store: actions of hosts, and earlier
+ * damage to disks.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import { failAt } from "../disk/mod.ts";
 import type { Bases } from "./script/bases.ts";
 import type { Session } from "./script/session.ts";
 
-/** A script and the store it begins with. */
+/** A script and its initial store. */
 export interface Workload {
   readonly name: string;
-  /** The store it begins with. */
+  /** Initial store. */
   readonly base: keyof Bases;
-  /** Limits of the operator's config besides the small ones that all scripts have. */
+  /** Limits in the operator's config besides the small ones of all scripts. */
   readonly limits?: Readonly<Record<string, number>>;
-  /** There is no config of the operator's, and with it no directory for it. */
+  /** There is no config of the operator, and no directory for it. */
   readonly bare?: boolean;
-  /** Whether an answer waits for the device. @default "synced" */
+  /** Durability of answers. @default "synced" */
   readonly durability?: "written";
-  /** The device answers so late that syncs leave the thread. */
+  /** The device is so slow that syncs leave the thread. */
   readonly slow?: boolean;
-  /** False on a system that cannot sync directories, where file numbers are not relied on either. @default {true} */
+  /** False on a system that cannot sync directories; file numbers are not used there either. @default {true} */
   readonly directorySync?: boolean;
-  /** What the host does; `size` varies the lengths of what it says. */
+  /** Actions of the host; `size` varies the lengths of contents. */
   readonly run: (session: Session, size: number) => Promise<void>;
 }
 
@@ -38,14 +38,14 @@ async function talk(session: Session, workerId: string, times: number, length: n
   }
 }
 
-/** Commands given at once: one batch. */
+/** Commands issued together: one batch. */
 async function burst(session: Session, workerId: string, count: number, length: number): Promise<void> {
   const send = (index: number) =>
     session.ask(workerId, (worker) => worker.sendInput(user(`${index} ${text(length)}`)));
   await Promise.all(Array.from({ length: count }, (_, index) => send(index)));
 }
 
-/** Fills the newest segment of the log up to this many bytes, about. */
+/** Fills the newest segment of the log up to approximately this many bytes. */
 async function fill(session: Session, workerId: string, bytes: number): Promise<void> {
   for (let piece = 0; piece < 9; piece++) {
     const missing = bytes - session.lastSegmentBytes();
@@ -63,7 +63,7 @@ async function work(session: Session, workerId: string, length: number): Promise
   if (run !== undefined) await session.tell(() => run.finish("completed"));
 }
 
-/** Ends a worker, gives it up and takes its id again. */
+/** Ends a worker, purges it and reuses its id. */
 async function replace(session: Session, workerId: string, length: number): Promise<void> {
   await session.ask(workerId, (worker) => worker.cancel({ reason: "replaced" }));
   await session.tell((runtime) => runtime.flush());
@@ -340,7 +340,7 @@ export const workloads: readonly Workload[] = [
     base: "pruned",
     run: async (session, size) => {
       await session.open();
-      // The sync of a transcript fails: what is behind its synced part comes from the log again.
+      // The sync of a transcript fails: entries after its synced part are restored from the log.
       session.trouble = failAt(
         1,
         "EIO",

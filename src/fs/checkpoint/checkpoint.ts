@@ -1,8 +1,8 @@
 /**
- * Checkpoints: all state through one event, in one file, so that opening
- * costs the checkpoint and a bounded tail of the log, never the history. The
- * one before is kept as a second chance. One line for the runtime, then one
- * for each worker; together one JSON object, sealed.
+ * Checkpoints: all state through one event, in one file, so that the cost of
+ * opening is that of the checkpoint and a bounded tail of the log, whatever the
+ * length of the history. The previous checkpoint is kept as a fallback. One line
+ * for the runtime, then one for each worker; together one sealed JSON object.
  *
  * @module
  */
@@ -31,7 +31,7 @@ const CHUNK_BYTES = 262_144;
 export interface CheckpointRow extends TranscriptLength {
   /** The worker. */
   readonly workerId: string;
-  /** The runtime's snapshot of it, as text. */
+  /** The worker's part of the snapshot, as text. */
   readonly snapshot: string;
 }
 
@@ -43,15 +43,15 @@ export interface CheckpointContent {
   readonly through: number;
   /** Position of that event. */
   readonly position: LogPosition;
-  /** The runtime's own snapshot, as text. */
+  /** The runtime's part of the snapshot, as text. */
   readonly runtimeJson: string;
   /** Purged workers whose files could not be removed yet, and the events that purged them. */
   readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
-  /** The workers, made as they are asked for. */
+  /** The workers, created on demand. */
   readonly rows: Iterable<CheckpointRow> | AsyncIterable<CheckpointRow>;
 }
 
-/** A checkpoint as it was read. */
+/** A checkpoint that was read. */
 export interface Checkpoint {
   /** Position of its last event. */
   readonly position: LogPosition;
@@ -93,7 +93,7 @@ async function* texts(content: CheckpointContent): AsyncGenerator<string> {
   yield "\n]";
 }
 
-/** Rows for the workers of a snapshot, with the lengths of their transcripts. */
+/** Returns rows for the workers of a snapshot, with the lengths of their transcripts. */
 export async function* checkpointRows(
   snapshot: Pick<Snapshot, "workers">,
   lengths: ReadonlyMap<string, TranscriptLength>,
@@ -107,14 +107,15 @@ export async function* checkpointRows(
   }
 }
 
-/** Reads a checkpoint; `undefined` when there is none. Throws `store_corrupt`, `store_version`. */
+/** Reads a checkpoint; `undefined` if there is none. Throws `store_corrupt`, `store_version`. */
 export function readCheckpoint(
   fs: FileSystem,
   path: string,
   runtimeId: string,
   name: string,
 ): Checkpoint | undefined {
-  // Both reads use one open file: beside a writer, the name may refer to another file a moment later, or to none.
+  // Both reads use one open file: while a writer is active, the name may refer to another file a
+  // moment later, or to none.
   return readIfThere(fs, path, name, (file) => {
     const { size } = file.stat();
     checkSum(file, name, size);
@@ -151,7 +152,7 @@ function parsed(file: OpenFile, runtimeId: string, name: string, size: number): 
   }
   const [head, ...lines] = texts;
   const content = checkSeal(parseObject(`${head}]}`, name), { format: FORMAT, runtimeId }, name);
-  mustHave(headShape, content, name);
+  assertHas(headShape, content, name);
   const { through, position, runtime, purgedLeft = [] } = content as unknown as CheckpointHead;
   const rows = lines.slice(0, -1).map((line) => parseRow(line, name));
   const runtimeJson = JSON.stringify(runtime);
@@ -160,19 +161,19 @@ function parsed(file: OpenFile, runtimeId: string, name: string, size: number): 
     { file: name },
     () => new CheckedSnapshot(runtimeId as RuntimeId, { through, runtimeJson, workers }),
   );
-  for (const [index, { state }] of snapshot.workerParts.entries()) mustBeOf(rows[index], state, name);
+  for (const [index, { state }] of snapshot.workerParts.entries()) assertRowOf(rows[index], state, name);
   return { position, snapshot, rows, purgedLeft, bytes: size };
 }
 
-/** Throws `store_corrupt` unless a row agrees with the snapshot in it. */
-function mustBeOf(row: CheckpointRow | undefined, state: WorkerState, name: string): void {
+/** Throws `store_corrupt` unless a row agrees with its snapshot. */
+function assertRowOf(row: CheckpointRow | undefined, state: WorkerState, name: string): void {
   const { record: { workerId }, createdEventId, transcriptLength } = state;
   const isSame = row?.workerId === workerId && row.createdEventId === createdEventId &&
     (row.transcriptBytes === undefined || row.transcriptLength === transcriptLength);
   if (!isSame) throw corrupt(name, `the row of worker ${JSON.stringify(workerId)} contradicts its snapshot`);
 }
 
-function mustHave(shape: Shape, value: unknown, name: string): void {
+function assertHas(shape: Shape, value: unknown, name: string): void {
   const issues = shape(value, "stored");
   if (issues !== undefined) throw corrupt(name, issues.join("; "));
 }
@@ -183,12 +184,12 @@ const rowShape = object(
   { transcriptBytes: integer(0), transcriptSynced: object({ bytes: integer(0), entries: integer(0) }) },
 );
 
-/** Parses the own members of a row; the snapshot that follows is left to the runtime. */
+/** Parses the members of a row itself; the snapshot that follows is parsed by the runtime. */
 function parseRow(line: string, name: string): CheckpointRow {
   const text = line.endsWith(",") ? line.slice(0, -1) : line;
   const at = text.indexOf(SNAPSHOT);
   const row = parseObject(`${text.slice(0, at)}}`, name);
   if (at === -1) throw corrupt(name, "one of its rows has no snapshot");
-  mustHave(rowShape, row, name);
+  assertHas(rowShape, row, name);
   return { ...row as unknown as CheckpointRow, snapshot: text.slice(at + SNAPSHOT.length, -1) };
 }

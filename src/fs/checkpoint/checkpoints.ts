@@ -1,6 +1,5 @@
 /**
- * The two checkpoint files: which one to begin with, and how a new one takes
- * its place.
+ * The two checkpoint files: selection at an opening, and replacement.
  *
  * @module
  */
@@ -22,7 +21,7 @@ export class Checkpoints {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #notice: (notice: Notice) => void;
-  /** True if the current file is good: a bad one must not replace the previous one. */
+  /** True if the current file is intact: a damaged one must not replace the previous one. */
   #currentIsGood = false;
 
   /** The checkpoints in the directory of a runtime. */
@@ -33,7 +32,7 @@ export class Checkpoints {
     this.#notice = notice;
   }
 
-  /** The newest usable checkpoint, or `undefined`. Throws `store_version`. */
+  /** Reads the newest usable checkpoint; `undefined` if there is none. Throws `store_version`. */
   load(): Checkpoint | undefined {
     const current = this.#tryRead(this.#layout.checkpoint, CURRENT);
     this.#currentIsGood = current !== undefined;
@@ -45,15 +44,15 @@ export class Checkpoints {
       : this.#tryRead(this.#layout.checkpoint, CURRENT, false);
     if (renamed !== undefined) return renamed;
     if (previous !== undefined) {
-      this.#tell(PREVIOUS, "the newest checkpoint is not usable; the one before it serves");
+      this.#report(PREVIOUS, "the newest checkpoint is not usable; the one before it serves");
     }
     return previous;
   }
 
   /**
-   * The last event that no opening needs, whichever checkpoint it begins with:
-   * none unless both are usable. A checkpoint needs its own last event, and the
-   * events of transcripts that it says must be rebuilt.
+   * Returns the last event that no opening needs, whichever checkpoint it begins
+   * with: none unless both are usable. A checkpoint needs its own last event, and
+   * the events of transcripts that it marks for a rebuild.
    */
   lastUnneeded(): number {
     const { checkpoint, previousCheckpoint } = this.#layout;
@@ -67,7 +66,7 @@ export class Checkpoints {
     return needed.reduce((first, eventId) => Math.min(first, eventId)) - 1;
   }
 
-  /** Writes a checkpoint; the current one becomes the one before. Returns its size. */
+  /** Writes a checkpoint; the current one becomes the previous one. Returns its size. */
   async save(content: CheckpointContent): Promise<number> {
     const { checkpoint, previousCheckpoint, directory } = this.#layout;
     const temporary = `${checkpoint}${TEMPORARY_SUFFIX}`;
@@ -78,7 +77,7 @@ export class Checkpoints {
         }
         this.#fs.remove(temporary);
         const bytes = await writeCheckpoint(this.#fs, temporary, content);
-        // It may have been renamed before, by a call that failed all the same.
+        // It may have been renamed already by a call that failed afterwards.
         const isThere = this.#currentIsGood && this.#fs.stat(checkpoint) !== undefined;
         if (isThere) await this.#fs.rename(checkpoint, previousCheckpoint);
         this.#currentIsGood = false;
@@ -93,17 +92,17 @@ export class Checkpoints {
     });
   }
 
-  #tryRead(path: string, name: string, isTold = true): Checkpoint | undefined {
+  #tryRead(path: string, name: string, isReported = true): Checkpoint | undefined {
     try {
       return readCheckpoint(this.#fs, path, this.#runtimeId, name);
     } catch (error) {
       if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
-      if (isTold) this.#tell(name, error.message);
+      if (isReported) this.#report(name, error.message);
       return undefined;
     }
   }
 
-  #tell(file: string, message: string): void {
+  #report(file: string, message: string): void {
     this.#notice({ code: "checkpoint_unusable", severity: "warning", message, file });
   }
 }

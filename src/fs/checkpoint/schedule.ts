@@ -1,7 +1,7 @@
 /**
- * The schedule of checkpoints. One is due once the log after the last is long,
- * and several times as long as a checkpoint, so that checkpoints cost a bounded
- * share of the bytes appended.
+ * The schedule of checkpoints. One is due once the log after the last is long, and
+ * several times as long as a checkpoint, so that checkpoints add a bounded share to
+ * the bytes appended.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export class CheckpointSchedule {
     this.#logBytes += bytes;
   }
 
-  /** Returns whether a checkpoint is due while `lastEventId` is the last event. */
+  /** Returns true if a checkpoint is due when `lastEventId` is the last event. */
   isDue(lastEventId: number): boolean {
     const { checkpointBytes, checkpointEvents } = this.#limits;
     const isLong = this.#logBytes > checkpointBytes || lastEventId - this.#through > checkpointEvents;
@@ -52,7 +52,7 @@ export class CheckpointSchedule {
     return this.#turn = (this.#turn + 1) % SYNC_TURNS;
   }
 
-  /** Begins a checkpoint of this moment. Call the result with its last event and its size once it is written. */
+  /** Begins a checkpoint of the current state. Call the result with its last event and its size once it is written. */
   start(): (through: number, checkpointBytes: number) => void {
     const covered = this.#logBytes;
     return (through, checkpointBytes) => {

@@ -1,8 +1,7 @@
 /**
- * The real disk. Open files and what is asked often go by `Deno`, whose `stat`
- * of an open file takes an eighth of the time of `node:fs`; names go by
- * `node:fs`, whose calls tell a file from a directory (`Deno.remove` takes
- * either).
+ * The real disk. Open files and frequent queries use `Deno`, whose `stat` of an
+ * open file takes an eighth of the time of `node:fs`; names use `node:fs`, whose
+ * calls distinguish files from directories (`Deno.remove` accepts either).
  *
  * @module
  */
@@ -26,7 +25,7 @@ const OPTIONS: Record<OpenMode, Deno.OpenOptions> = {
   create: { read: true, write: true, createNew: true, mode: 0o600 },
 };
 
-/** Renames are retried where another program may hold the target open for a moment. */
+/** Pauses between retries of a rename: another program may hold the target open briefly. */
 const RENAME_PAUSES_MS: readonly number[] = [20, 40, 60, 80, 100];
 
 function kindOf(entry: Pick<Deno.FileInfo, "isSymlink" | "isFile" | "isDirectory">): FileStat["kind"] {
@@ -36,7 +35,7 @@ function kindOf(entry: Pick<Deno.FileInfo, "isSymlink" | "isFile" | "isDirectory
 }
 
 function fileStat(info: Deno.FileInfo): FileStat {
-  // Windows does not count links: there a file that is open cannot be unlinked.
+  // Windows does not count links: an open file cannot be unlinked there.
   return { kind: kindOf(info), size: info.size, links: info.nlink ?? 1 };
 }
 
@@ -64,7 +63,7 @@ function settled(modifiedMs: number, changedMs: number): number {
   return isFresh ? NaN : modifiedMs;
 }
 
-/** Runs `call`; `false` when it fails with `code`. */
+/** Runs `call`; returns `false` if it fails with `code`. */
 function unless(code: string, call: () => void): boolean {
   try {
     call();
@@ -79,7 +78,7 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error ? Reflect.get(error, "code") : undefined;
 }
 
-/** Whether there is something at a path, or it is not for us to know. */
+/** Returns true if a path exists, or if permission to check is missing. */
 function isThere(path: string): boolean {
   try {
     return fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined || dirname(path) === path;
@@ -88,16 +87,16 @@ function isThere(path: string): boolean {
   }
 }
 
-/** A clock of a file system may stand still for so long: what changed since within that time looks unchanged. */
+/** Longest step of a file system's clock: a second change within it may not change the timestamp. */
 const CLOCK_STEP_MS = 100;
 
-/** The file of a handle. Fails with EBADF after the handle was closed. */
+/** Returns the file of a handle. Fails with EBADF after the handle was closed. */
 function opened(file: Deno.FsFile | undefined): Deno.FsFile {
   if (file !== undefined) return file;
   throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
 }
 
-/** Positions are set before each call: nothing else uses the cursor, and the two calls are one step. */
+/** Positions are set before each call: nothing else uses the cursor, and the two calls are synchronous. */
 class DenoFile implements OpenFile {
   #opened: Deno.FsFile | undefined;
 
@@ -158,7 +157,7 @@ class DenoFile implements OpenFile {
   }
 }
 
-/** An open directory, where the platform can open one. */
+/** An open directory, on platforms that can open one. */
 class DenoDirectory implements OpenDirectory {
   #file: Deno.FsFile | undefined;
 
@@ -176,7 +175,7 @@ class DenoDirectory implements OpenDirectory {
   }
 }
 
-/** A lock on a handle of its own; on Windows it also bars readers of that file. */
+/** A lock on a separate handle; on Windows it also blocks readers of that file. */
 class DenoLock implements FileLock {
   #file: Deno.FsFile | undefined;
 
@@ -205,9 +204,9 @@ class DenoLock implements FileLock {
 export class DenoFileSystem implements FileSystem {
   readonly supports: FileSystem["supports"];
 
-  /** The real disk. Throws `TypeError` where there is no Deno. */
+  /** Creates the real disk. Throws `TypeError` on other runtimes than Deno. */
   constructor() {
-    // Other runtimes can import the module, and have locks and syncs of another kind.
+    // Other runtimes can import the module, but their locks and syncs differ.
     if (typeof Deno === "undefined") {
       throw new TypeError(
         "Cannot use the file system store: it needs Deno; elsewhere take another RuntimeStore",
@@ -262,7 +261,7 @@ export class DenoFileSystem implements FileSystem {
     }
   }
 
-  /** What lies above the root may be none of our business; then its durability is not either. */
+  /** The parent of the root may be inaccessible; its durability is then not the store's responsibility. */
   async #syncIfAllowed(path: string): Promise<void> {
     try {
       await this.syncDirectory(path);
@@ -308,7 +307,7 @@ export class DenoFileSystem implements FileSystem {
 
   async syncDirectory(path: string): Promise<void> {
     if (!this.supports.directorySync) return;
-    // A link to a directory is as good as the directory; to open a FIFO would block.
+    // A link to a directory is accepted; opening a FIFO would block.
     if (!Deno.statSync(path).isDirectory) throw notADirectory(path);
     const directory = Deno.openSync(path);
     try {

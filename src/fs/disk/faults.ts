@@ -1,6 +1,6 @@
 /**
- * What the platform's errors mean. Classified by `code` first and by class
- * second: a full disk and a failing one are plain errors in Deno.
+ * Classification of the platform's errors, by `code` first and by class second: a
+ * full disk and a failing one are plain errors in Deno.
  *
  * @module
  */
@@ -17,24 +17,24 @@ const WRONG_KIND: ReadonlyMap<string, string> = new Map([
 ]);
 const DENIED: ReadonlySet<unknown> = new Set(["EACCES", "EPERM", "EROFS"]);
 
-/** The system's code of an error, such as `ENOSPC`, or an empty string. */
+/** Returns the system's code of an error, such as `ENOSPC`, or an empty string. */
 export function systemCode(error: unknown): string {
   const code = error instanceof Error ? Reflect.get(error, "code") : undefined;
   return typeof code === "string" ? code : "";
 }
 
-/** Whether an error says that a file or directory is not there. */
+/** Returns true for the error of a missing file or directory. */
 export function isNotFound(error: unknown): boolean {
   if (isRuntimeError(error)) return error.code === "store_io" && error.details.systemCode === "ENOENT";
   return systemCode(error) === "ENOENT" || (error instanceof Error && error.name === "NotFound");
 }
 
-/** Whether an error says that a name exists already. */
+/** Returns true for the error of a name that already exists. */
 export function isExisting(error: unknown): boolean {
   return systemCode(error) === "EEXIST" || (error instanceof Error && error.name === "AlreadyExists");
 }
 
-/** The typed error for what the platform threw while doing `operation` on `path`. */
+/** Returns the typed error for an error of the platform during `operation` on `path`. */
 export function storeFault(error: unknown, operation: string, path: string): RuntimeError {
   if (isRuntimeError(error)) return error as RuntimeError;
   const cause = { cause: error };
@@ -81,14 +81,14 @@ function missingFlag(error: Error, operation: string, path: string): RuntimeErro
   return new RuntimeError("store_permission", message, { operation, path, flag }, { cause: error });
 }
 
-/** The path that lacks permission, if `path` resolves to it through links: Deno checks the target. */
+/** Returns the path that lacks permission if `path` resolves to it through links: Deno checks the target. */
 function linkTarget(error: Error, path: string): string | undefined {
   const target = /access to "(.+?)"/.exec(error.message)?.[1];
   if (target === undefined || target.startsWith(dirname(path)) || path.startsWith(target)) return undefined;
   return target;
 }
 
-/** Runs `work`; what the platform throws comes out as a typed error. */
+/** Runs `work`; errors of the platform are thrown as typed errors. */
 export function guarded<T>(operation: string, path: string, work: () => T): T {
   try {
     return work();
@@ -97,7 +97,7 @@ export function guarded<T>(operation: string, path: string, work: () => T): T {
   }
 }
 
-/** {@linkcode guarded} for work that waits. */
+/** {@linkcode guarded} for asynchronous work. */
 export async function guardedAsync<T>(operation: string, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -115,7 +115,7 @@ export function located<T>(spot: FileSpot, work: () => T): T {
   }
 }
 
-/** A `store_corrupt` error. */
+/** Creates a `store_corrupt` error. */
 export function corrupt(
   file: string,
   reason: string,

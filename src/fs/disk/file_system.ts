@@ -1,22 +1,22 @@
 /**
- * The one seam to the disk. Everything that the file system store asks of an
- * operating system goes through {@linkcode FileSystem}, so that a simulated
- * disk with power cuts can stand in its place.
+ * The interface to the disk. The file system store calls the operating system only
+ * through {@linkcode FileSystem}, so that a simulated disk with power cuts can
+ * replace it.
  *
- * Calls that touch only the page cache are synchronous: they take
- * microseconds, a promise costs more than the work. Calls that wait for the
- * device return promises; `syncDataNow` is the one exception, for a device
- * that answers faster than a thread pool.
+ * Calls that touch only the page cache are synchronous: they take microseconds,
+ * less than a promise costs. Calls that wait for the device return promises;
+ * `syncDataNow` is the one exception, for a device that answers faster than a
+ * thread pool.
  *
- * Errors are those of the platform, unchanged: the store classifies them by
- * `code` (`ENOSPC`, `EIO`, `ENOENT`, ...) in `faults.ts`.
+ * Errors are those of the platform, unchanged: the store classifies them by `code`
+ * (`ENOSPC`, `EIO`, `ENOENT`, ...) in `faults.ts`.
  *
  * @module
  */
 
-/** What `stat` tells of a path or an open file. */
+/** Status of a path or an open file. */
 export interface FileStat {
-  /** What the path is; a symbolic link is never followed. */
+  /** Kind of the file; a symbolic link is never followed. */
   readonly kind: "file" | "directory" | "link" | "other";
   /** Size in bytes. */
   readonly size: number;
@@ -25,9 +25,9 @@ export interface FileStat {
 }
 
 /**
- * Identity of the file or directory behind a path or a handle. Equal `device`
- * and `inode` mean the same file only while a handle to it is open: until then
- * the inode number is not reused.
+ * Identity of the file or directory of a path or a handle. Equal `device` and
+ * `inode` mean the same file only while a handle to it is open: until then the
+ * inode number is not reused.
  */
 export interface FileIdentity {
   /** Kind of the file; a symbolic link is never followed. */
@@ -46,7 +46,7 @@ export interface FileIdentity {
 }
 
 /**
- * How a file is opened: `read` an existing file, `update` an existing file
+ * Mode of opening a file: `read` an existing file, `update` an existing file
  * (read and write), or `create` a file that must not exist (read and write,
  * mode 0600). Never in append mode: the writer knows its offset.
  */
@@ -58,11 +58,11 @@ export interface OpenFile {
   read(target: Uint8Array, position: number): number;
   /** Writes up to `bytes.length` bytes. May write short. */
   write(bytes: Uint8Array, position: number): number;
-  /** Cuts or extends the file to `size` bytes. */
+  /** Truncates or extends the file to `size` bytes. */
   truncate(size: number): void;
   /** Size in bytes. Unlike `stat`, it does not make the next sync slower. */
   size(): number;
-  /** Size and links of the open file, wherever its name went. */
+  /** Size and links of the open file, even if it was renamed or removed. */
   stat(): FileStat;
   /** Identity of the open file. */
   identity(): FileIdentity;
@@ -80,7 +80,7 @@ export interface OpenFile {
 export interface FileLock {
   /** Identity of the locked file. */
   identity(): FileIdentity;
-  /** Unlocks, then closes. Harmless when repeated. */
+  /** Unlocks, then closes. Idempotent. */
   release(): void;
 }
 
@@ -96,49 +96,48 @@ export interface OpenDirectory {
 export interface DirectoryEntry {
   /** The last component of the path. */
   readonly name: string;
-  /** What the name is; a symbolic link is never followed. */
+  /** Kind of the file; a symbolic link is never followed. */
   readonly kind: FileStat["kind"];
 }
 
-/** What the store asks of an operating system. Paths are absolute. */
+/** The operating system as the store uses it. Paths are absolute. */
 export interface FileSystem {
-  /** Whether a directory can be synced (not on Windows). */
+  /** Capabilities: `directorySync` if directories can be synced (not on Windows). */
   readonly supports: { readonly directorySync: boolean };
   /**
-   * Opens a regular file. Anything else is refused before it is opened, because
-   * opening could block or have side effects: `EISDIR` for a directory, `ELOOP` for a
-   * symbolic link, `ENXIO` for a FIFO, socket or device.
+   * Opens a regular file. Anything else is rejected before it is opened, because
+   * opening could block or have side effects: `EISDIR` for a directory, `ELOOP` for
+   * a symbolic link, `ENXIO` for a FIFO, socket or device.
    */
   open(path: string, mode: OpenMode): OpenFile;
-  /** What the path is, or `undefined` when it does not exist. */
+  /** Status of the path, or `undefined` if it does not exist. */
   stat(path: string): FileStat | undefined;
   /** Identity of the file or directory at the path, or `undefined` if it does not exist. */
   identity(path: string): FileIdentity | undefined;
   /** Opens a directory without following links. Fails with ENOTDIR for anything else. */
   openDirectory(path: string): OpenDirectory;
-  /** The names in a directory, in no certain order. */
+  /** The names in a directory, in no particular order. */
   list(path: string): DirectoryEntry[];
   /**
-   * Makes a directory and those above it, as far as they are missing, with the
-   * platform's default mode, one after the other, each name on the device
-   * before the next. The name of the lowest that was there is synced too: who
-   * made it may not have come to that.
+   * Creates a directory and its missing parents with the platform's default mode,
+   * from the top down, syncing each name before the next. The name of the lowest
+   * existing directory is synced too: its creator may have failed to do so.
    */
   ensureDirectory(path: string): Promise<void>;
-  /** Makes one directory with mode 0700; `false` when the name exists already. */
+  /** Creates one directory with mode 0700; `false` if the name exists. */
   makeDirectory(path: string): boolean;
-  /** Removes a file; `false` when it does not exist. */
+  /** Removes a file; `false` if it does not exist. */
   remove(path: string): boolean;
-  /** Removes an empty directory; `false` when it does not exist. */
+  /** Removes an empty directory; `false` if it does not exist. */
   removeDirectory(path: string): boolean;
   /** Renames a file, replacing the target atomically, or a directory, whose target is absent or empty. */
   rename(from: string, to: string): Promise<void>;
-  /** Makes the names in a directory durable. Does nothing where `supports.directorySync` is false. */
+  /** Makes the names in a directory durable. Does nothing if `supports.directorySync` is false. */
   syncDirectory(path: string): Promise<void>;
   /**
-   * Takes the exclusive lock on a file, creating the file when absent;
-   * `undefined` when another handle, in this process or another, holds it.
-   * Refuses anything but a regular file, like {@linkcode FileSystem.open}.
+   * Takes the exclusive lock on a file, creating the file if absent; `undefined` if
+   * another handle, in this process or another, holds it. Rejects anything but a
+   * regular file, like {@linkcode FileSystem.open}.
    */
   lock(path: string): FileLock | undefined;
 }

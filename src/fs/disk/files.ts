@@ -1,6 +1,6 @@
 /**
- * Small operations on the disk that every part of the store shares: whole
- * reads and writes over short ones, bounded reads, atomic replacement.
+ * Small disk operations shared by all parts of the store: complete reads and
+ * writes, bounded reads, atomic replacement.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { dirname } from "@std/path";
 import { corrupt, guarded, guardedAsync, isNotFound } from "./faults.ts";
 import type { FileStat, FileSystem, OpenFile, OpenMode } from "./file_system.ts";
 
-/** Suffix of files that are being written, to be renamed when they are whole. */
+/** Suffix of files that are being written, and renamed once complete. */
 export const TEMPORARY_SUFFIX = ".tmp";
 
-/** Writes all of `bytes`, however short the single writes are. */
+/** Writes all of `bytes`, repeating short writes. */
 export function writeAll(file: OpenFile, bytes: Uint8Array, position: number): void {
   let written = 0;
   while (written < bytes.length) {
@@ -21,7 +21,7 @@ export function writeAll(file: OpenFile, bytes: Uint8Array, position: number): v
   }
 }
 
-/** Fills `target` from `position`, however short the single reads are; returns how much there was. */
+/** Fills `target` from `position`, repeating short reads; returns the number of bytes read. */
 export function readFull(file: OpenFile, target: Uint8Array, position: number): number {
   let filled = 0;
   while (filled < target.length) {
@@ -38,7 +38,7 @@ export function readBytes(file: OpenFile, position: number, length: number): Uin
   return bytes.subarray(0, readFull(file, bytes, position));
 }
 
-/** Opens a file for the length of `work`. */
+/** Opens a file for the duration of `work`. */
 export function withFile<T>(fs: FileSystem, path: string, mode: OpenMode, work: (file: OpenFile) => T): T {
   const file = fs.open(path, mode);
   try {
@@ -48,7 +48,7 @@ export function withFile<T>(fs: FileSystem, path: string, mode: OpenMode, work: 
   }
 }
 
-/** {@linkcode withFile} for work that waits. */
+/** {@linkcode withFile} for asynchronous work. */
 export async function withFileAsync<T>(
   fs: FileSystem,
   path: string,
@@ -64,8 +64,8 @@ export async function withFileAsync<T>(
 }
 
 /**
- * All of a small file, or `undefined` when it is not there. Throws
- * `store_corrupt` past `bytesMax`, or for a link; `name` is what it calls the file.
+ * Reads a small file; `undefined` if it does not exist. Throws `store_corrupt`
+ * beyond `bytesMax`, or for a link; `name` is the name of the file in errors.
  */
 export function readSmallFile(
   fs: FileSystem,
@@ -74,7 +74,7 @@ export function readSmallFile(
   name: string = path,
 ): Uint8Array | undefined {
   return readIfThere(fs, path, name, (file) => {
-    // The size of the open file: another one may have its name by now.
+    // The size of the open file: the path may name another one by now.
     const { size } = file.stat();
     if (size > bytesMax) throw corrupt(name, `it has ${size} bytes, more than ${bytesMax}`);
     return readBytes(file, 0, size);
@@ -124,16 +124,16 @@ export function notAFile(kind: FileStat["kind"]): string {
   return `it is a ${KIND_TEXTS[kind]}, not a file`;
 }
 
-/** How a file is replaced. */
+/** Options of {@linkcode replaceFile}. */
 export interface ReplaceOptions {
-  /** Whether the new file and its name must be durable before this resolves. */
+  /** The new file and its name must be durable before the call resolves. */
   readonly durable: boolean;
 }
 
 /**
- * Replaces a file atomically: a temporary file in the same directory, whole
- * and (if durable) synced, renamed over it. Readers see the old one or the
- * new one.
+ * Replaces a file atomically: a complete and (if durable) synced temporary file in
+ * the same directory is renamed over it. Readers see either the old file or the new
+ * one.
  */
 export async function replaceFile(
   fs: FileSystem,
@@ -156,7 +156,7 @@ export async function replaceFile(
   });
 }
 
-/** Writes a file that must not exist yet, and leaves none when that fails; returns its size. */
+/** Writes a file that must not exist yet, and removes it if that fails; returns its size. */
 export async function writeNew(
   fs: FileSystem,
   path: string,
@@ -181,27 +181,28 @@ export async function writeNew(
 }
 
 /**
- * Closes a file. What had to be durable was synced before, and the handle is gone even when closing fails: to
- * repeat it could close a file that somebody else has opened since.
+ * Closes a file. Data that must be durable was synced before, and the handle is
+ * released even if closing fails: a second attempt could close a file that was
+ * opened since.
  */
 export function closeQuietly(file: OpenFile): void {
   try {
     file.close();
   } catch {
-    // There is nothing that could be done about it.
+    // There is nothing left to do.
   }
 }
 
-/** Removes a file that is of no more use; if that fails it is swept at the next opening. */
+/** Removes a file that is no longer needed; if that fails, the next opening removes it. */
 export function removeQuietly(fs: FileSystem, path: string): void {
   try {
     fs.remove(path);
   } catch {
-    // The error that led here is the one to tell.
+    // The original error is the one to report.
   }
 }
 
-/** Makes a directory, and its name durable. Throws `store_corrupt` when the name is something else. */
+/** Creates a directory, and makes its name durable. Throws `store_corrupt` if the name is something else. */
 export async function makeDirectory(fs: FileSystem, path: string, name: string = path): Promise<void> {
   await guardedAsync("make directory", path, async () => {
     if (fs.makeDirectory(path)) return await fs.syncDirectory(dirname(path));

@@ -1,17 +1,20 @@
 /**
- * A process may only have so many files open. When that is reached, files
- * that are kept open for nothing but speed are closed, and whatever failed is
- * done again: it is no reason to fail as long as there are any.
+ * The limit on open files of a process. When it is reached, files that are kept
+ * open only for speed are closed, and the failed call is repeated until no such
+ * file is left.
  *
  * @module
  */
 import { systemCode } from "./faults.ts";
 import type { FileSystem } from "./file_system.ts";
 
-/** The process, or the whole system, has as many files open as it may. */
+/** Codes for the limit of open files, of the process or the whole system. */
 const TOO_MANY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 
-/** A disk that makes room for one more open file as long as `makeRoom` can: it says whether it closed any. */
+/**
+ * Wraps a disk so that calls which fail for lack of handles are repeated while
+ * `makeRoom` closes any; it returns whether it did.
+ */
 export function retryOnEmfile(fs: FileSystem, makeRoom: () => boolean): FileSystem {
   const mayRepeat = (error: unknown): boolean => TOO_MANY.has(systemCode(error)) && makeRoom();
   return {

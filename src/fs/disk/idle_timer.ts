@@ -1,5 +1,5 @@
 /**
- * A timer for work that can wait until nothing else is going on.
+ * A timer for work that can wait until the store is idle.
  *
  * @module
  */
@@ -7,25 +7,25 @@
 /** Quiet time before the work is done, in milliseconds. */
 const QUIET_MS = 1_000;
 
-/** Calls `work` once it has been quiet for a second after the last touch. Never keeps the process alive. */
+/** Calls `work` once a second has passed since the last touch. Never keeps the process alive. */
 export class IdleTimer {
   readonly #work: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #touchedAt = 0;
   #stopped = false;
 
-  /** A timer that does not run yet. */
+  /** Creates a timer that is not running yet. */
   constructor(work: () => void) {
     this.#work = work;
   }
 
-  /** Something happened. */
+  /** Restarts the timer. */
   touch(): void {
     this.#touchedAt = performance.now();
     if (this.#timer === undefined && !this.#stopped) this.#wait(QUIET_MS);
   }
 
-  /** No more calls. */
+  /** Stops the timer for good. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);

@@ -1,5 +1,5 @@
 /**
- * A few open files out of many.
+ * A bounded cache of open files.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { guarded } from "./faults.ts";
 import type { FileSystem, OpenFile } from "./file_system.ts";
 
 /**
- * Files that stay open, up to a bound. Past it any one of them is closed for
- * the next: the least recently used would be just the one that is wanted
- * again soonest by who goes through all of them in turn.
+ * Files that stay open, up to a bound. Beyond it a random one is closed: evicting
+ * the least recently used would be the worst choice for a caller that iterates over
+ * all of them.
  */
 export class OpenFiles {
   readonly #fs: FileSystem;
@@ -20,14 +20,14 @@ export class OpenFiles {
   #countMax: number;
   #random = 1;
 
-  /** None open yet. */
+  /** Creates an empty cache. */
   constructor(fs: FileSystem, mode: "read" | "update", countMax: number) {
     this.#fs = fs;
     this.#countMax = countMax;
     this.#mode = mode;
   }
 
-  /** The open file of a path, opened if need be. */
+  /** Returns the open file of a path; opens it if necessary. */
   get(path: string): OpenFile {
     const place = this.#places.get(path);
     const known = place === undefined ? undefined : this.#open[place];
@@ -45,10 +45,7 @@ export class OpenFiles {
     if (place !== undefined) this.#closeAt(place);
   }
 
-  /**
-   * Closes half of them, and keeps to that from now on: somebody else needs
-   * files as well. `false` when none is open.
-   */
+  /** Closes half of the files, and lowers the bound accordingly: others need handles as well. `false` if none is open. */
   makeRoom(): boolean {
     const left = this.#open.length >> 1;
     const isAny = this.#open.length > 0;
@@ -62,13 +59,13 @@ export class OpenFiles {
     while (this.#open.length > 0) this.#closeAt(this.#open.length - 1);
   }
 
-  /** As good as random, and the same in every run. */
+  /** Pseudorandom, and the same in every run. */
   #closeAny(): void {
     this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
     this.#closeAt(Math.floor(this.#random / 2 ** 32 * this.#open.length));
   }
 
-  /** The last one takes its place. */
+  /** The last file takes the place of the closed one. */
   #closeAt(place: number): void {
     const closed = this.#open[place];
     const last = this.#open.pop();

@@ -23,7 +23,7 @@ const BACKSLASH = 0x5c;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Several times as fast as a decoder that throws. */
+/** Several times as fast as a strict decoder. */
 const laxDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const hexDigits = encoder.encode("0123456789abcdef");
 const trailerHead = encoder.encode(',"crc":"');
@@ -190,10 +190,7 @@ export function eventHeadText(bytes: Uint8Array, start: number, end: number, spa
   return matches(bytes, at, entriesHead) ? `${textOf(bytes, start, at)}}` : eventText(bytes, start, end);
 }
 
-/**
- * The text of bytes in UTF-8. A decoder takes longer to call than to decode a
- * line, so ASCII, where a character is a byte, goes without it.
- */
+/** Decodes UTF-8. Calling a decoder takes longer than decoding a line, so ASCII is decoded without it. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
   const text: string = Buffer.prototype.toString.call(bytes, "latin1", start, end);
   return NOT_ASCII.test(text) ? decoder.decode(bytes.subarray(start, end)) : text;

@@ -44,7 +44,7 @@ export class PageLines {
   /** Takes lines from a buffer; the first one begins at `start`. */
   take(bytes: Uint8Array, start: number): TakingEnd {
     const line = new LineReader(bytes, start);
-    // What follows the last line wanted, damaged or not, belongs to another page.
+    // Bytes after the last line wanted, damaged or not, belong to another page.
     while (this.next < this.#to) {
       if (!line.advance()) return "more";
       const next = this.#nextAfter(bytes, line);

@@ -47,7 +47,7 @@ export interface LinePage {
   readonly texts: readonly string[];
   /** Bytes of the lines. */
   readonly bytes: number;
-  /** Whether lines were left out because of the size of the page. */
+  /** True if lines were left out because of the size of the page. */
   readonly cut: boolean;
 }
 

@@ -22,7 +22,7 @@ export interface Line {
   readonly offset: number;
   /** Byte offset after its newline, or the end of the file. */
   readonly endOffset: number;
-  /** Whether it ends in a newline. */
+  /** True if it ends in a newline. */
   readonly terminated: boolean;
 }
 

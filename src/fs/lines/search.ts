@@ -27,7 +27,7 @@ export interface SortedLines {
   readonly next: number;
   /** The number of a line in a buffer; 0 if it has none. */
   numberOf(bytes: Uint8Array, start: number, end: number): number;
-  /** How many numbers a line in a buffer has. Called only for the last line passed to `numberOf`. */
+  /** The count of numbers in a line in a buffer. Called only for the last line passed to `numberOf`. */
   countOf(bytes: Uint8Array, start: number, end: number): number;
 }
 
@@ -37,8 +37,8 @@ interface Place {
 }
 
 /**
- * Byte offset of the last line whose number is at most `number`; `undefined`
- * if something else than a line is found. Does not check the lines.
+ * Byte offset of the last line whose number is at most `number`; `undefined` if
+ * anything but a line is found. Does not check the lines.
  */
 export function findLine(lines: SortedLines, number: number): number | undefined {
   let low: Place = { offset: lines.start, number: lines.first };

@@ -1,6 +1,7 @@
 /**
- * Scans the log: yields the lines of its events in order, each checked, and
- * says where it stopped and why. Every reader of the log is a filter over it.
+ * Scans the log: yields the lines of its events in order, each verified, and
+ * records the reason and the position at which it stopped. Every reader of the log
+ * is a filter over it.
  *
  * @module
  */
@@ -29,7 +30,7 @@ export interface LogLine {
   readonly endOffset: number;
 }
 
-/** Where a scan stopped, and why. */
+/** Reason and position of the end of a scan. */
 export interface ScanStop {
   /**
    * - `through`: the last event wanted was read.
@@ -71,7 +72,7 @@ export interface ScanHooks {
 
 /** A scan of the log. Iterating it reads the log; `stop` is valid after the last line. */
 export class LogScan implements Iterable<LogLine> {
-  /** Where it stopped, and why. */
+  /** Reason and position of the end of the scan. */
   stop: ScanStop = { reason: "end", segment: 0, offset: 0, end: 0, paddingBytes: 0 };
   /** The last event read, or passed over. */
   lastEventId = 0;

@@ -32,11 +32,11 @@ export interface TailEvidence {
   /** The last event that a checkpoint covers; 0 without one. */
   readonly checkpointThrough: number;
   /** The highest `durable` of the intact lines at or after the bad one, in this segment and later ones; 0 without any. */
-  readonly durableBehind: number;
+  readonly durableAfter: number;
   /** The last event that a transcript proves to have been synced; 0 without such proof. */
   readonly witnessedThrough: number;
   /** Bytes from the bad line to the end of the segment's content. */
-  readonly bytesBehind: number;
+  readonly bytesAfter: number;
   /** Length of the header if the bad line is the header of a segment; otherwise 0. */
   readonly headerBytes: number;
 }
@@ -79,7 +79,7 @@ export const tailTable: readonly TailRow[] = [
   },
   {
     name: "later_line_saw_it_synced",
-    applies: ({ k, durableBehind }) => durableBehind >= k,
+    applies: ({ k, durableAfter }) => durableAfter >= k,
     verdict: "corrupt",
     reason: "a later line says that the event had been synced, so it had been acknowledged",
   },
@@ -91,13 +91,13 @@ export const tailTable: readonly TailRow[] = [
   },
   {
     name: "too_much_behind_it",
-    applies: ({ bytesBehind }) => bytesBehind > TORN_BYTES_MAX,
+    applies: ({ bytesAfter }) => bytesAfter > TORN_BYTES_MAX,
     verdict: "corrupt",
     reason: "more lies behind it than one write can leave",
   },
   {
     name: "segment_in_use",
-    applies: ({ headerBytes, bytesBehind }) => headerBytes > 0 && bytesBehind > headerBytes,
+    applies: ({ headerBytes, bytesAfter }) => headerBytes > 0 && bytesAfter > headerBytes,
     verdict: "corrupt",
     reason: "events follow the header, so it had been synced before them",
   },

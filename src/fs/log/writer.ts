@@ -45,7 +45,7 @@ export interface WriterStart {
 
 /** Options of a writer. */
 export interface WriterOptions {
-  /** Whether an append waits for the device. */
+  /** `synced` appends wait for the device. */
   readonly durability: "synced" | "written";
   /** A segment is closed once it is longer. */
   readonly segmentBytes: number;
@@ -66,7 +66,7 @@ export class LogWriter {
   /** Replaced on each change: readers keep the list they started with. */
   #segments: readonly number[];
   readonly #ends: Map<number, SegmentEnd>;
-  /** The last line that was appended to the last segment. */
+  /** The last line in the last segment. */
   #lastLine: PlacedLine | undefined;
   readonly #lines = new LineBuffer();
   readonly #clock: SyncClock;
@@ -183,7 +183,7 @@ export class LogWriter {
     this.#lineOffset = 0;
   }
 
-  /** Syncs what durability `written` left in the OS page cache. */
+  /** Syncs data that durability `written` left in the OS page cache. */
   async syncNow(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#unsyncedBytes === 0) return;
@@ -317,7 +317,7 @@ export class LogWriter {
     }
   }
 
-  /** Does not truncate what other processes wrote after the log. */
+  /** Leaves bytes that other processes wrote after the log. */
   #removePaddingNow(): OpenFile {
     const file = this.#openFile();
     this.#checkFile(file);

@@ -15,22 +15,28 @@ export interface StoreConfig {
   /** Name of the runtime for people. */
   readonly displayName?: string | undefined;
   /**
-   * `synced`: a resolved command is on the device. `written`: it is with the
-   * operating system, survives a kill of the process, and the last of it may
-   * be lost in a power cut. @default {"synced"}
+   * `synced`: a resolved command is on the device. `written`: it is in the OS page
+   * cache, survives a kill of the process, and the latest part may be lost in a
+   * power cut. @default {"synced"}
    */
   readonly durability: "synced" | "written";
-  /** Bounds on what lies on disk, in bytes unless named otherwise. */
+  /** Bounds on the files on disk, in bytes unless named otherwise. */
   readonly limits: {
-    /** A segment of the log is closed once it has grown past this. @default {67108864} */
+    /** A segment of the log is closed once it is longer. @default {67108864} */
     readonly segmentBytes: number;
-    /** A checkpoint is due once the log behind the last one has grown past this (and 4 times its size). @default {25165824} */
+    /**
+     * A checkpoint is due once the log after the last one is longer (and longer
+     * than 4 times its size). @default {25165824}
+     */
     readonly checkpointBytes: number;
-    /** It is due as well once so many events are behind the last one (and 4 times its size): they take time to replay. @default {45000} */
+    /**
+     * A checkpoint is also due after this many events (if the log is longer than
+     * 4 times its size, too): they take time to replay. @default {45000}
+     */
     readonly checkpointEvents: number;
     /** Transcript lines kept in memory before they are written to their files. @default {16777216} */
     readonly transcriptBufferBytes: number;
-    /** All of the quarantine. @default {67108864} */
+    /** Total size of the quarantine. @default {67108864} */
     readonly quarantineBytes: number;
     /** Files in the quarantine. @default {64} */
     readonly quarantineFiles: number;
@@ -57,10 +63,10 @@ const configSchema = z.strictObject({
 /** The largest config file that is read. */
 const CONFIG_BYTES_MAX = 65_536;
 
-/** The configuration when the operator says nothing. */
+/** The default configuration. */
 export const defaultConfig: StoreConfig = configSchema.parse({});
 
-/** Reads the operator's config; the defaults when there is none. Throws `invalid_request` when it is wrong. */
+/** Reads the operator's config; the defaults if there is none. Throws `invalid_request` if it is invalid. */
 export function readConfig(fs: FileSystem, path: string): StoreConfig {
   const bytes = readOwnFile(fs, path);
   if (bytes === undefined) return defaultConfig;

@@ -63,7 +63,7 @@ export class PlaceGuard {
     }
   }
 
-  /** The reason why the store has lost its place; every later call is refused. */
+  /** The reason why the store has lost its place; every later call is rejected. */
   get failure(): RuntimeError | undefined {
     return this.#failure;
   }
@@ -196,7 +196,7 @@ export function isVanished(error: unknown): error is RuntimeError<"store_vanishe
   return isRuntimeError(error) && error.code === "store_vanished";
 }
 
-/** Returns whether two identities are of the same file, provided that one of them is open. */
+/** Returns true if two identities are of the same file, provided that one of them is open. */
 export function isSame(one: FileIdentity, other: FileIdentity): boolean {
   return one.inode === other.inode && one.device === other.device;
 }

@@ -1,6 +1,6 @@
 /**
- * `runtime.json`: which runtime a directory holds, written once at its
- * creation, and a snapshot of the config it was last opened with.
+ * `runtime.json`: the identity of the runtime in a directory, written once at its
+ * creation, and a snapshot of the config of its last opening.
  *
  * @module
  */
@@ -34,7 +34,7 @@ function sealOf(runtimeId: string): Seal {
   return { format: "worker-runtime", runtimeId };
 }
 
-/** Reads the identity; `undefined` when there is none. Throws `store_corrupt` or `store_version`. */
+/** Reads the identity; `undefined` if there is none. Throws `store_corrupt` or `store_version`. */
 export function readIdentity(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -48,7 +48,7 @@ export function readIdentity(
   return identity.data;
 }
 
-/** Writes the identity of a new store. Never overwrites: throws `store_permission` when one is there but hidden. */
+/** Writes the identity of a new store. Never overwrites: throws `store_permission` if one exists but is hidden. */
 export async function createIdentity(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -70,7 +70,7 @@ export async function createIdentity(
   await fs.syncDirectory(dirname(layout.identity));
 }
 
-/** Keeps the config snapshot current; the identity itself stays. With `isInDoubt` it is written anew in any case. */
+/** Keeps the config snapshot current; the identity is unchanged. With `isInDoubt` it is rewritten in any case. */
 export async function updateConfigSnapshot(
   fs: FileSystem,
   layout: RuntimeLayout,

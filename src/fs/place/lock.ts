@@ -1,7 +1,7 @@
 /**
- * One writer: an operating system lock on `lock`, held while the store is
- * open, and `owner.json` beside it for the error message of the next comer.
- * The lock goes with its process, so it is never stale; the file is never
+ * One writer: an operating system lock on `lock`, held while the store is open, and
+ * `owner.json` beside it for the error message of later openings. The system
+ * releases the lock with its process, so it is never stale; the file is never
  * renamed or removed, because the lock is on the inode.
  *
  * @module
@@ -24,17 +24,17 @@ export interface Owner {
   readonly instanceId: string;
 }
 
-/** This process as an owner from now on. Throws `invalid_request` if the clock gives no time. */
+/** Creates the owner record of this process. Throws `invalid_request` if the clock gives no time. */
 export function newOwner(now: () => number): Owner {
   return { pid: Deno.pid, openedAt: new Clock(now).now(), instanceId: crypto.randomUUID() };
 }
 
-/** Pauses between tries: after a kill some systems release a lock with a delay. */
+/** Pauses between attempts: after a kill some systems release a lock with a delay. */
 const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
 
 /**
- * Takes the lock and says who has it. Throws `store_locked`, `store_corrupt`
- * for a link in its place, or `store_io` where locks do not lock.
+ * Takes the lock and records its owner. Throws `store_locked`, `store_corrupt` for
+ * a link at its path, or `store_io` if locks have no effect.
  */
 export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<FileLock> {
   const lock = await holdLock(fs, layout);
@@ -78,7 +78,7 @@ async function tryLock(fs: FileSystem, path: string): Promise<FileLock | undefin
   return undefined;
 }
 
-/** A second handle must be refused; on some shared file systems it is not. */
+/** Throws if a second handle gets the lock too, as on some shared file systems. */
 function testLock(fs: FileSystem, path: string): void {
   const second = guarded("lock", path, () => fs.lock(path));
   if (second === undefined) return;
@@ -88,12 +88,12 @@ function testLock(fs: FileSystem, path: string): void {
   throw new RuntimeError("store_io", message, { operation: "lock", path, systemCode: "" });
 }
 
-/** The lock goes with its handle, which is gone even when unlocking fails. */
+/** Releases a lock; the system releases it with its handle, even if unlocking fails. */
 function releaseQuietly(lock: FileLock): void {
   try {
     lock.release();
   } catch {
-    // There is nothing that could be done about it.
+    // There is nothing left to do.
   }
 }
 
@@ -110,7 +110,7 @@ export function readOwner(fs: FileSystem, path: string): Owner | undefined {
     const owner = JSON.parse(new TextDecoder().decode(readSmallFile(fs, path, 4_096)));
     return typeof owner.pid === "number" && typeof owner.openedAt === "string" ? owner : undefined;
   } catch {
-    // It is for messages only; without it the lock still counts.
+    // The record is only for messages; the lock is valid without it.
     return undefined;
   }
 }

@@ -1,10 +1,10 @@
 /**
- * Completion of transcripts at an opening. A checkpoint counts lines that were
- * not synced. Those that a power cut took come back from the log, for all
- * workers in one pass, before the log after the checkpoint is replayed.
+ * Completion of transcripts at an opening. A checkpoint counts lines that were not
+ * synced. Those lost in a power cut are restored from the log, for all workers in
+ * one pass, before the log after the checkpoint is replayed.
  *
- * Only the ends of files are verified here. A power cut may also take lines
- * and leave later ones; the first use of the file detects that.
+ * Only the ends of files are verified here. A power cut may also take lines and
+ * leave later ones; the first use of the file detects that.
  *
  * @module
  */
@@ -40,15 +40,15 @@ export interface Completion {
 /** A transcript that lost its end. */
 interface Short {
   readonly transcript: Transcript;
-  /** Entries that the checkpoint counts. */
+  /** Number of entries according to the checkpoint. */
   readonly wanted: number;
-  /** Entries that are in the file or were added again. */
+  /** Number of entries in the file or added again. */
   entries: number;
   /** The event with the last of them. */
   lastEventId: number;
 }
 
-/** Adds the lines again that files lack according to the checkpoint. A file that stays incomplete is marked lost. */
+/** Adds lines that the checkpoint counts and files lack. A file that stays incomplete is marked lost. */
 export async function completeTranscripts(completion: Completion): Promise<void> {
   const { transcripts, checkpoint, layout, notice } = completion;
   const short = await shortTranscripts(transcripts);

@@ -14,7 +14,7 @@ import { eventHeadText, eventText, isOfType, textOf, transcriptSpan } from "../l
 import type { Transcripts } from "../transcripts/transcripts.ts";
 import type { PlacedLine } from "../lines/waiting_lines.ts";
 
-/** Effect of an event on the files beside the log. */
+/** Effect of an event on the files besides the log. */
 export type ReplayedEffect =
   & { readonly id: number; readonly workerId: WorkerId }
   & (
@@ -93,7 +93,7 @@ export class ReplayedEffects {
     for (const { workerId, id } of this.#purged.splice(0)) this.#purge(workerId, id);
   }
 
-  /** Applies all effects in memory. Files are left alone until {@linkcode settle}. */
+  /** Applies all effects in memory. Files are unchanged until {@linkcode settle}. */
   preview(): void {
     this.#apply(Infinity);
   }

@@ -22,13 +22,13 @@ import type { PurgedWorkers } from "../workers/purging.ts";
 import { completeTranscripts } from "./completion.ts";
 import { type LogEnd, type LogStart, readLog } from "./recover.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
-import { mendTail, uncleanOpening } from "./tail.ts";
+import { repairTail, uncleanOpening } from "./tail.ts";
 import { TranscriptWitness } from "./witness.ts";
 
 /** Events pushed at a time. */
 const REPLAY_EVENTS = 1_024;
 
-/** The parts of a store that are recovered, and their place. */
+/** The parts of a store that are recovered, and its place. */
 export interface Recovery {
   readonly fs: FileSystem;
   readonly layout: RuntimeLayout;
@@ -94,7 +94,7 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   };
   const end = await replayLog(recovery, segments, { ...start, witness }, effects);
 
-  await mendTail(fs, layout, end, quarantine, notice);
+  await repairTail(fs, layout, end, quarantine, notice);
   await held.removeAhead(end.lastEventId, quarantine, notice);
   await place.rememberConfig();
   transcripts.endReplay();

@@ -108,7 +108,7 @@ async function openGuarded(
   return { lock, guard, fs, config, notices, wasSynced: isSynced, rememberConfig: () => rememberConfig() };
 }
 
-/** Makes the directories down to the runtime's. Throws `store_missing` without `create`. */
+/** Creates the directories down to the runtime's. Throws `store_missing` without `create`. */
 async function ensureDirectories(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -126,7 +126,10 @@ async function ensureDirectories(
   }
 }
 
-/** The identity; `undefined` when the store was never finished: no `runtime.json`, or a torn one, and nothing else. */
+/**
+ * Returns the identity; `undefined` if the store's creation never finished: no
+ * `runtime.json`, or a torn one, and nothing else.
+ */
 function readIdentityOrTorn(
   fs: FileSystem,
   layout: RuntimeLayout,
@@ -184,8 +187,8 @@ function hasContent(fs: FileSystem, layout: RuntimeLayout, runtimeId: string): b
 }
 
 /**
- * Syncs what this opening found: it may be in the page cache only, if the
- * process that wrote it was killed, and later writes depend on it.
+ * Syncs the files found by this opening: they may be in the page cache only, if the
+ * process that wrote them was killed, and later writes depend on them.
  */
 async function syncDirectories(fs: FileSystem, layout: RuntimeLayout, root: string): Promise<void> {
   await guardedAsync("sync", layout.directory, async () => {
@@ -196,7 +199,7 @@ async function syncDirectories(fs: FileSystem, layout: RuntimeLayout, root: stri
   });
 }
 
-/** Removes temporary files that a crash left in the runtime's own directory. */
+/** Removes temporary files left by a crash in the runtime's directory. */
 async function sweep(fs: FileSystem, layout: RuntimeLayout, notices: Notice[]): Promise<void> {
   for (const name of ["checkpoint.json.tmp", "overview.json.tmp", "runtime.json.tmp", "owner.json.tmp"]) {
     const path = join(layout.directory, name);

@@ -1,7 +1,6 @@
 /**
- * Recovery of the log: reads what follows the checkpoint, line by line, and
- * decides by `tail_table.ts` what a bad line means. Only reads; the repair that
- * is needed is returned.
+ * Recovery of the log: reads the lines after the checkpoint, and classifies a bad
+ * line by `tail_table.ts`. Only reads; the necessary repair is returned.
  *
  * @module
  */
@@ -53,7 +52,7 @@ export interface LogEnd {
   readonly paddingBytes: number;
   /** Bytes of the events read. */
   readonly bytesRead: number;
-  /** Whether the last event closed the runtime. */
+  /** True if the last event closed the runtime. */
   readonly isClosed: boolean;
   /** The repair of a bad line, if there is one. */
   readonly tail: Tail | undefined;
@@ -116,7 +115,7 @@ class LogReader {
     return this.#end(scan.stop);
   }
 
-  /** Throws if the log does not include what the checkpoint covers. */
+  /** Throws unless the log includes the event that the checkpoint covers. */
   #checkFirst(): void {
     const { through, position } = this.#start;
     const first = position?.segment ?? this.#segments[0];
@@ -153,7 +152,7 @@ class LogReader {
     return true;
   }
 
-  /** Throws unless the line that the checkpoint names is there: otherwise it was taken of another log. */
+  /** Throws unless the line that the checkpoint names exists: otherwise the checkpoint belongs to another log. */
   #checkPosition(segment: Segment, position: LogPosition): void {
     const { through } = this.#start;
     const { file, name, end } = segment;
@@ -218,10 +217,10 @@ class LogReader {
       const row = judgeTail({
         k,
         checkpointThrough: this.#start.through,
-        // A segment is created only after all events before it are synced, so its name proves that they were.
-        durableBehind: Math.max(durableIn(file, offset), ...later.map((segment) => segment - 1)),
+        // A segment is created only after all events before it are synced, so its name is proof of that.
+        durableAfter: Math.max(durableIn(file, offset), ...later.map((segment) => segment - 1)),
         witnessedThrough: witness?.eventId ?? 0,
-        bytesBehind: end - offset,
+        bytesAfter: end - offset,
         headerBytes: offset === 0 ? start : 0,
       });
       if (later[0] === k) {

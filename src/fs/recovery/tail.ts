@@ -22,7 +22,7 @@ import type { LogEnd, Tail } from "./recover.ts";
 import type { Quarantine } from "../quarantine.ts";
 
 /** Repairs the end of the log. Idempotent, also after a crash. */
-export async function mendTail(
+export async function repairTail(
   fs: FileSystem,
   layout: RuntimeLayout,
   end: LogEnd,

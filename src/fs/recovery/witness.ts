@@ -1,17 +1,17 @@
 /**
- * Transcripts as witnesses. A line is appended to a transcript only after its
- * event is durable. A transcript that holds an event after the end of the log
- * therefore proves that the log lost its end: it was truncated, torn, or
- * replaced by an older copy.
+ * Transcripts as witnesses. A line is appended to a transcript only after its event
+ * is durable. A transcript that holds an event after the end of the log therefore
+ * proves that the log lost its end: it was truncated, torn, or replaced by an older
+ * copy.
  *
- * At an opening after an unclean end, the length that each file should have is
- * known from the checkpoint and the log. Only a file that is longer is read. A
- * file that cannot be read proves nothing; its first use reports the fault.
+ * At an opening after an unclean end, the expected length of each file is known
+ * from the checkpoint and the log. Only a file that is longer is read. A file that
+ * cannot be read proves nothing; its first use reports the fault.
  *
- * With durability `written`, answers do not wait for the device, and a power
- * cut may take the end of the log although transcripts were written after it.
- * Then only the mark `durable` in their lines proves anything; other lines
- * after the end of the log are quarantined, truncated and reported.
+ * With durability `written`, answers do not wait for the device, and a power cut
+ * may take the end of the log although transcripts were written after it. Then only
+ * the mark `durable` in their lines proves anything; other lines after the end of
+ * the log are quarantined, truncated and reported.
  *
  * @module
  */
@@ -53,7 +53,7 @@ export class TranscriptWitness {
   readonly #isSynced: boolean;
   #ahead: readonly AheadOfLog[] = [];
 
-  /** With `isSynced`, every answer waited for the device. */
+  /** Creates the witness. With `isSynced`, every answer waited for the device. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, isSynced: boolean) {
     this.#fs = fs;
     this.#layout = layout;
@@ -61,7 +61,10 @@ export class TranscriptWitness {
     this.#isSynced = isSynced;
   }
 
-  /** The best proof that the log continued after `lastEventId`; `lengths` are those that files should have. */
+  /**
+   * Returns the best proof that the log continued after `lastEventId`; `lengths`
+   * are the expected lengths of the files.
+   */
   ask(lengths: ReadonlyMap<string, TranscriptLength>, lastEventId: number): LogWitness | undefined {
     const search = new AheadOfLogSearch(this.#fs, this.#layout, this.#runtimeId, lastEventId);
     this.#ahead = search.workerIds(lengths.keys()).flatMap((workerId) =>
@@ -75,7 +78,10 @@ export class TranscriptWitness {
     return best;
   }
 
-  /** Quarantines what follows the end of a log that may have lost it. Can be repeated after a crash. */
+  /**
+   * Quarantines the transcript lines after the end of a log that may have lost its
+   * own. Idempotent, also after a crash.
+   */
   async removeAhead(
     lastEventId: number,
     quarantine: Quarantine,
@@ -125,7 +131,7 @@ export class AheadOfLogSearch {
   readonly #runtimeId: string;
   readonly #lastEventId: number;
 
-  /** A search for events past `lastEventId`. */
+  /** Creates a search for events after `lastEventId`. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, lastEventId: number) {
     this.#fs = fs;
     this.#layout = layout;

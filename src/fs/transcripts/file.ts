@@ -1,7 +1,6 @@
 /**
- * The file of a transcript: a header, then the lines of the log that add to
- * it, unchanged. Synchronous throughout, so that nothing comes between a check
- * and a write.
+ * The file of a transcript: a header, then unchanged copies of the log lines that
+ * add to it. Fully synchronous, so that nothing runs between a check and a write.
  *
  * @module
  */
@@ -44,7 +43,7 @@ function headerJson({ runtimeId, workerId, createdEventId }: TranscriptOwner): s
   return plainLines(JSON.stringify(header));
 }
 
-/** Returns whether a file begins with the header of its owner. */
+/** Returns true if a file begins with the header of its owner. */
 export function hasTranscriptHeader(file: OpenFile, owner: TranscriptOwner): boolean {
   const header = transcriptHeader(owner);
   const found = readBytes(file, 0, header.length);

@@ -31,9 +31,9 @@ import type { Ready, TranscriptState, Unproven, Unverified } from "./state.ts";
 const CHUNK_BYTES = 1_048_576;
 
 /**
- * Extends a `known` part of a file by the lines that follow it: each intact,
- * its owner's, and the next one. Stops at byte `end` and before event `before`.
- * Throws `DamagedLine` if the known part is not there.
+ * Extends a `known` part of a file by the lines that follow it: each intact, its
+ * owner's, and the next one. Stops at byte `end` and before event `before`. Throws
+ * `DamagedLine` if the known part is missing.
  */
 export function wholeExtent(
   file: OpenFile,
@@ -60,7 +60,7 @@ export function wholeExtent(
   return { bytes, entries, lastEventId };
 }
 
-/** Throws `DamagedLine` unless a file is the owner's and is right up to the end that its state has. */
+/** Throws `DamagedLine` unless a file is the owner's and intact up to the end recorded in its state. */
 export function verifyTranscript(
   file: OpenFile,
   owner: TranscriptOwner,
@@ -78,7 +78,10 @@ export function verifyTranscript(
   if (state.mark !== undefined && endOf(file, bytes).mark !== state.mark) throw new DamagedLine(bytes);
 }
 
-/** The intact part of a file that lost its end; `undefined` if it did not, or lost synced lines, or cannot be read. */
+/**
+ * Returns the intact part of a file that lost its end; `undefined` if it did not,
+ * or lost synced lines, or cannot be read.
+ */
 export function partLeft(
   fs: FileSystem,
   owner: TranscriptOwner,
@@ -103,11 +106,10 @@ export function partLeft(
 }
 
 /**
- * Rebuilds the file of a transcript from the log, with `wanted` entries at
- * least. Where the log was pruned past the worker's creation, the entries of
- * earlier events are taken from the file. Throws `store_corrupt` if it is not
- * known how much of that was `synced`, if the log is damaged too, and if
- * entries are missing.
+ * Rebuilds the file of a transcript from the log, with at least `wanted` entries.
+ * If the log was pruned past the worker's creation, the entries of earlier events
+ * are taken from the file. Throws `store_corrupt` if the `synced` part of the file
+ * is unknown, if the log is damaged too, and if entries are missing.
  */
 export async function rebuildTranscript(
   fs: FileSystem,
@@ -177,19 +179,19 @@ function* linesTo(fs: FileSystem, owner: TranscriptOwner, path: string, end: num
   }
 }
 
-/** Returns whether an error means that a file is not the transcript that it should be. */
+/** Returns true for an error which means that a file is not the expected transcript. */
 export function isDamage(error: unknown, { code }: RuntimeError): boolean {
   return error instanceof DamagedLine || isNotFound(error) || code === "store_corrupt";
 }
 
-/** Returns whether only unsynced lines are missing, which is no damage: the log has them. */
+/** Returns true if only unsynced lines are missing, which is not damage: the log has them. */
 export function isPowerLoss(state: TranscriptState, error: unknown): boolean {
   if (state.kind !== "unproven") return false;
   const { synced: { bytes } } = state;
   return error instanceof DamagedLine ? error.byteOffset >= bytes : bytes === 0 && isNotFound(error);
 }
 
-/** Notice that a transcript is rebuilt. */
+/** Creates the notice that a transcript is being rebuilt. */
 export function rebuildNotice(workerId: string, file: string, error: unknown, powerLoss: boolean): Notice {
   const isLine = error instanceof DamagedLine;
   const text = error instanceof Error ? error.message : String(error);

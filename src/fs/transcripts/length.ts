@@ -6,7 +6,7 @@
 
 /** The first part of a transcript's file. */
 export interface TranscriptExtent {
-  /** Bytes, including the header; 0 if not even the header is known to be there. */
+  /** Bytes, including the header; 0 if not even the header is known to exist. */
   readonly bytes: number;
   /** Entries in them. */
   readonly entries: number;
@@ -25,10 +25,10 @@ export const NOTHING: TranscriptExtent = Object.freeze({ bytes: 0, entries: 0 })
 export interface TranscriptLength {
   /** The event that created the worker. */
   readonly createdEventId: number;
-  /** Bytes of the file that are right; `undefined` if it must be rebuilt. */
+  /** Bytes of the file that are intact; `undefined` if it must be rebuilt. */
   readonly transcriptBytes: number | undefined;
   /** Entries in them. */
   readonly transcriptLength: number;
-  /** The part that is synced; absent if that is all of it. Lines after it may be missing after a power cut. */
+  /** The synced part; absent if all of it is synced. Lines after it may be missing after a power cut. */
   readonly transcriptSynced?: TranscriptExtent | undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The states of a transcript: how much of its file is known to be right.
+ * States of a transcript: the part of its file that is known to be intact.
  *
  * | event                                            | from                 | to                                      |
  * | ------------------------------------------------ | -------------------- | --------------------------------------- |
@@ -14,8 +14,8 @@
  * | rebuilt from the log                             | lost                 | unverified                              |
  * | worker purged                                    | all                  | purged                                  |
  *
- * A file is in doubt once the log was replayed, before log segments are
- * pruned, and after a write to it failed and could not be undone.
+ * A file is in doubt once the log was replayed, before log segments are pruned, and
+ * after a write to it failed and could not be undone.
  *
  * @module
  */
@@ -23,12 +23,12 @@ import { markOf } from "../log/segment_ends.ts";
 import type { WaitingLines } from "../lines/waiting_lines.ts";
 import { NOTHING, type TranscriptExtent, type TranscriptLength } from "./length.ts";
 
-/** No byte of the file is known to be right: the first flush begins it. */
+/** No byte of the file is known to be intact: the first flush creates it. */
 export interface Unwritten extends TranscriptExtent {
   readonly kind: "unwritten";
 }
 
-/** Of the lines after `synced`, a power cut may have taken any: each is verified at the first use. */
+/** Any line after `synced` may have been lost in a power cut: all are verified at the first use. */
 export interface Unproven extends TranscriptExtent {
   readonly kind: "unproven";
   readonly synced: TranscriptExtent;
@@ -41,7 +41,7 @@ export interface Unverified extends TranscriptExtent {
   readonly mark: string | undefined;
 }
 
-/** The file ends where it should, and can be read and appended to. */
+/** The file ends at the expected byte, and can be read and appended to. */
 export interface Ready extends TranscriptExtent {
   readonly kind: "ready";
   /** Checksum of the last line. */
@@ -55,13 +55,13 @@ export interface Lost {
   readonly entries: number;
 }
 
-/** The worker is gone; the object only remains with calls that began before. */
+/** The worker was purged; only calls that began before refer to this object. */
 export interface Purged {
   readonly kind: "purged";
   readonly entries: 0;
 }
 
-/** The state of a transcript. Lines that wait in memory come after its entries. */
+/** State of a transcript. Lines waiting in memory follow its entries. */
 export type TranscriptState = Unwritten | Unproven | Unverified | Ready | Lost | Purged;
 
 /** State according to a checkpoint. */
@@ -72,7 +72,7 @@ export function restored(length: TranscriptLength): TranscriptState {
   return { kind: "unproven", bytes, entries, synced };
 }
 
-/** State of a file of which this part is right, as far as its end shows. */
+/** State of a file whose intact part is this one, judged by its end. */
 export function shortened({ bytes, entries }: TranscriptExtent): Unwritten | Unverified {
   return bytes === 0
     ? { kind: "unwritten", ...NOTHING }

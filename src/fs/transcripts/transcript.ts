@@ -82,11 +82,11 @@ export class Transcript {
   readonly #pool: TranscriptPool;
   #state: TranscriptState;
   #waiting = new WaitingLines();
-  /** The part that was right when it was last synced; `undefined` if that is not known. */
+  /** The part that was intact at the last sync; `undefined` if unknown. */
   #synced: TranscriptExtent | undefined;
   /** The file must be synced. */
   #unsynced: boolean;
-  /** This process has not synced the file's name. The one that made it may have been killed before that. */
+  /** This process has not synced the file's name. The process that created it may have been killed before doing so. */
   #nameUnsynced = true;
   /** The last attempt to read, write or sync the file failed. */
   #isFailing = false;
@@ -108,7 +108,7 @@ export class Transcript {
     return this.#state;
   }
 
-  /** The part that was right when it was last synced; `undefined` if that is not known. */
+  /** The part that was intact at the last sync; `undefined` if unknown. */
   get synced(): TranscriptExtent | undefined {
     return this.#synced;
   }
@@ -151,7 +151,7 @@ export class Transcript {
     return left;
   }
 
-  /** Has the file rebuilt with so many entries. Waiting lines are dropped. */
+  /** Requests a rebuild of the file with this many entries. Waiting lines are dropped. */
   markLost(entries: number): void {
     this.#takeWaiting();
     // The rebuilt file replaces the open one.
@@ -159,7 +159,7 @@ export class Transcript {
     this.#state = { kind: "lost", entries };
   }
 
-  /** Has the end of the file verified at the next use. */
+  /** Requests verification of the end of the file at the next use. */
   doubt(): void {
     this.#state = doubted(this.#state);
   }
@@ -173,9 +173,9 @@ export class Transcript {
   }
 
   /**
-   * Writes the waiting lines. If that fails they go on waiting, and are read
-   * from memory, up to a bound. Past the bound, or if the file is damaged, they
-   * are dropped and the file is rebuilt from the log.
+   * Writes the waiting lines. If that fails they stay in memory, and are read from
+   * there, up to a bound. Beyond the bound, or if the file is damaged, they are
+   * dropped and the file is rebuilt from the log.
    */
   flush(): void {
     if (this.#waiting.length === 0 || this.#rebuilding !== undefined) return;
@@ -208,7 +208,7 @@ export class Transcript {
     }
   }
 
-  /** Verifies the file that the path names now, which may not be the open one, and has it synced. */
+  /** Verifies the file that the path names now, which may not be the open one, and marks it to be synced. */
   verify(): void {
     if (this.#rebuilding !== undefined) return;
     const { kind } = this.#state;
@@ -291,7 +291,7 @@ export class Transcript {
     return this.#state = state.kind === "unwritten" ? this.#begin() : this.#verified(state);
   }
 
-  /** Begins the file. One that exists is an unfinished beginning, or a purged worker's. */
+  /** Creates the file. An existing one is an unfinished creation, or a purged worker's. */
   #begin(): Ready {
     const { fs, layout, files, isReplaying } = this.#pool;
     const path = this.#filePath;
@@ -325,7 +325,7 @@ export class Transcript {
     }
   }
 
-  /** Verifies the file and truncates what follows its end, whose lines are in the log and wait to be written. */
+  /** Verifies the file and truncates the lines after its end; they are in the log, and waiting to be written. */
   #verified(state: Unproven | Unverified): Ready {
     const { fs, layout, isReplaying } = this.#pool;
     assertDirectory(fs, this.#directory, nameOf(layout, this.#directory));
@@ -339,7 +339,7 @@ export class Transcript {
     return { kind: "ready", bytes, entries, mark: endOf(file, bytes).mark };
   }
 
-  /** Truncates what a failed write left after the end of the file; if that fails too, the next use does it. */
+  /** Truncates the remains of a failed write; if that fails too, the next use does it. */
   #undoWrite(): void {
     if (this.#state.kind !== "ready") return;
     try {
@@ -363,7 +363,7 @@ export class Transcript {
     } catch (error) {
       const fault = storeFault(error, "read", path);
       if (!isDamage(error, fault)) throw fault;
-      // A file that cannot be rebuilt is left as it is: its other pages can still be read.
+      // A file that cannot be rebuilt is left unchanged: its other pages can still be read.
       const { layout, host } = this.#pool;
       const isLost = this.#state.kind === "lost";
       if (!isLost && !isPowerLoss(this.#state, error)) {
@@ -446,7 +446,7 @@ export class Transcript {
     makeWorkerDirectory(fs, layout, this.owner.workerId);
     await host.quarantine(path);
     if (this.#state.kind === "purged") throw purged(this.owner);
-    // Lines that are added from here on come after those that are read from the log.
+    // Lines added from now on follow those that are read from the log.
     const state = this.#state = lost(this.#state, this.#takeWaiting());
     const rebuilt = await rebuildTranscript(
       fs,
@@ -468,7 +468,7 @@ export class Transcript {
   }
 }
 
-/** The entries that a read asks for, of a transcript of `length` entries. */
+/** Returns the range of entries of a read, in a transcript of `length` entries. */
 function rangeOf({ from, to, keep }: ReadTranscript, length: number): LineRange {
   return { from, to: Math.min(to, length) + 1, keep };
 }

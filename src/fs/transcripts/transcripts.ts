@@ -1,6 +1,6 @@
 /**
- * The transcripts of all workers of a store. Work on all of them is done in
- * slices that leave the event loop its turns.
+ * The transcripts of all workers of a store. Work on all of them is done in slices
+ * that yield to the event loop.
  *
  * @module
  */
@@ -23,9 +23,9 @@ import { Transcript, type TranscriptHost, type TranscriptPool } from "./transcri
  * that work. Larger numbers gain nothing more.
  */
 export const SYNC_TURNS = 16;
-/** Files synced at a time. More take no less time in all, and delay the syncs of the log. */
+/** Files synced concurrently. More would not be faster overall, and would delay the syncs of the log. */
 const PARALLEL_SYNCS = 2;
-/** A quarter of what the strictest of the usual limits lets a process have open: Deno raises its own to the hard one. */
+/** A quarter of the strictest common limit on open files: Deno raises its own limit to the hard one. */
 const OPEN_MAX = 1_024;
 
 /** The transcripts of a runtime. */
@@ -63,7 +63,7 @@ export class Transcripts {
     this.#known.set(workerId as WorkerId, transcript);
   }
 
-  /** Transcripts that a power cut may have taken lines from: all, or those of a turn. */
+  /** Transcripts that may have lost lines in a power cut: all, or those of a turn. */
   unproven(turn?: number): Transcript[] {
     return this.#all(turn).filter(({ state }) => state.kind === "unproven");
   }
@@ -99,7 +99,7 @@ export class Transcripts {
     return new Map([...this.#known].map(([workerId, transcript]) => [workerId, transcript.length]));
   }
 
-  /** Completes these lengths for a checkpoint with what is synced by now. */
+  /** Completes these lengths for a checkpoint with the parts synced by now. */
   withSynced(lengths: ReadonlyMap<string, TranscriptLength>): Map<string, TranscriptLength> {
     return new Map(
       [...lengths].map(([workerId, length]) => {
@@ -130,11 +130,11 @@ export class Transcripts {
   }
 
   /**
-   * Writes all waiting lines, rebuilds what is lost and syncs the files that
-   * were written: those of a turn, or all. Lines that a power cut may have
-   * taken are verified before. Returns whether any file was written, so that
-   * its directory may be new. A transcript that cannot be rebuilt prevents the
-   * pruning of the log it needs.
+   * Writes all waiting lines, rebuilds lost files and syncs the files that were
+   * written: those of a turn, or all. Lines that a power cut may have taken are
+   * verified first. Returns true if any file was written: its directory may be new.
+   * A transcript that cannot be rebuilt prevents the pruning of the log that it
+   * needs.
    */
   async syncAll(turn?: number): Promise<boolean> {
     await inSlices(this.unproven(turn), (transcript) => transcript.verify());
@@ -148,7 +148,7 @@ export class Transcripts {
     return isAnyWritten;
   }
 
-  /** Verifies all files, before log segments that they could be rebuilt from are pruned, and has them synced. */
+  /** Verifies all files before the log segments needed to rebuild them are pruned, and marks them to be synced. */
   async verifyAll(): Promise<void> {
     await inSlices(this.#all(), (transcript) => transcript.verify());
   }
@@ -158,7 +158,7 @@ export class Transcripts {
     return await this.#known.get(read.workerId)?.read(read) ?? [];
   }
 
-  /** Returns whether a worker is known. */
+  /** Returns true if a worker is known. */
   has(workerId: WorkerId): boolean {
     return this.#known.has(workerId);
   }

@@ -81,7 +81,7 @@ export class Projections {
     this.#checked = true;
   }
 
-  /** Returns whether there is nothing to write or to verify. */
+  /** Returns true if there is nothing to write or to verify. */
   get idle(): boolean {
     return this.#checked && this.#dirty.size === 0 && this.#overviewDirty === undefined;
   }
@@ -160,7 +160,7 @@ export class Projections {
     }
   }
 
-  /** Returns whether the worker was purged after this state. */
+  /** Returns true if the worker was purged after this state. */
   #isPurged({ record, createdEventId }: WorkerState): boolean {
     return createdEventId < (this.#purgedBy.get(record.workerId) ?? 0);
   }
@@ -179,7 +179,7 @@ export class Projections {
     this.#overviewDirty = undefined;
     const { format, through, body } = this.#overview();
     const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
-    // States are immutable, so writing may take its time.
+    // States are immutable, so slow writing does no harm.
     const states = [...this.#host.view.workers()];
     return () => withRows(head, states);
   }
@@ -243,7 +243,7 @@ export class Projections {
     };
   }
 
-  /** Verifies every projection; those that are not right are written again. */
+  /** Verifies every projection; bad ones are written again. */
   async #check(): Promise<void> {
     this.#checked = true;
     const slices = new Slices();
@@ -262,7 +262,7 @@ export class Projections {
     if (lagging.length > 0) this.#host.notice(laggingNotice(lagging));
   }
 
-  /** Returns whether any of the projections is not right. Damaged ones are reported and quarantined. */
+  /** Returns true if any of the projections is bad. Damaged ones are reported and quarantined. */
   async #bad(projections: readonly Projection[], lagging: string[]): Promise<boolean> {
     let bad = false;
     for (const { path, format, through } of projections) {
@@ -281,7 +281,7 @@ export class Projections {
     return bad;
   }
 
-  /** The problem with a projection: `lags` if it is missing or not current; `through` 0 accepts any. */
+  /** Returns the problem with a projection: `lags` if it is missing or not current; `through` 0 accepts any. */
   #issueOf(path: string, format: string, through: number): string | undefined {
     try {
       const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX, nameOf(this.#layout, path));
@@ -314,7 +314,7 @@ function* withRows(head: string, states: readonly WorkerState[]): Generator<stri
   yield "]";
 }
 
-/** One notice for all files that lag: after a kill, those of every worker may. */
+/** Creates one notice for all files that lag: after a kill, those of every worker may. */
 function laggingNotice(files: readonly string[]): Notice {
   const [file = ""] = files;
   const others = files.length > 1 ? ` and ${files.length - 1} more` : "";

@@ -18,9 +18,9 @@ export interface RepairStep {
     | "open_and_close"
     /** Rewrite `runtime.json`. */
     | "rebuild_identity"
-    /** Set aside a file in the place of a directory; the opening recreates it. */
+    /** Move aside a file at the path of a directory; the opening recreates it. */
     | "set_aside"
-    /** Set a checkpoint aside; an opening reads the log instead. */
+    /** Move a checkpoint aside; an opening reads the log instead. */
     | "set_checkpoint_aside"
     /** Truncate the log before the first damaged event, and transcripts with it. */
     | "cut_log"
@@ -57,7 +57,7 @@ const MANUAL: ReadonlySet<RepairStep["action"]> = new Set([
   "import_again",
 ]);
 
-/** Returns true if the operator has to take the step, before any other. */
+/** Returns true if the operator has to perform the step, before all others. */
 export function isManualStep({ action }: RepairStep): boolean {
   return MANUAL.has(action);
 }
@@ -118,7 +118,7 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
 function oddSteps(findings: readonly Finding[]): RepairStep[] {
   return findings.flatMap(({ code, severity, file, message }): RepairStep[] => {
     if (code !== "wrong_kind" || severity !== "damaged" || file === undefined) return [];
-    // Repair needs the lock to be safe, and salvage/ to set files aside.
+    // Repair needs the lock to be safe, and salvage/ to move files aside.
     return file === "lock" || file === "salvage"
       ? [{
         action: "move_away",
@@ -157,7 +157,7 @@ function cutSteps(place: FoundPlace, report: VerifyReport, cutAt: number): Repai
   return [{ action: "cut_log", message, eventId: cutAt }];
 }
 
-/** Steps that set unusable checkpoints aside. */
+/** Steps that move unusable checkpoints aside. */
 function asideSteps(place: FoundPlace, report: VerifyReport, cutAt: number | undefined): RepairStep[] {
   const { layout } = place;
   const limit = cutAt ?? report.lastEventId + 1;

@@ -2,11 +2,10 @@
  * Repair of a store: planned from the findings of a verification, performed on
  * request.
  *
- * Damage that the next opening repairs is left to an opening. Damage that
- * prevents opening is repaired here as long as nothing is lost; acknowledged
- * events are deleted only with `salvage`. All bytes that are removed are kept
- * below `salvage/` in the directory of the runtime, which is never cleared
- * automatically.
+ * Damage that an opening can repair is repaired by opening the store. Damage that
+ * prevents opening is repaired here if nothing is lost; acknowledged events are
+ * deleted only with `salvage`. All bytes that are removed are kept below `salvage/`
+ * in the directory of the runtime, which is never emptied automatically.
  *
  * @module
  */
@@ -94,13 +93,13 @@ function refused({ layout }: FoundPlace, reason: string): RuntimeError<"store_co
   });
 }
 
-/** The events lost by this repair and by one that was interrupted before. */
+/** Returns the events lost by this repair and by an interrupted earlier one. */
 function joined(lost: LostRange | null, pending: LostRange | null): LostRange | null {
   if (lost === null || pending === null) return lost ?? pending;
   return [Math.min(lost[0], pending[0]), Math.max(lost[1], pending[1])];
 }
 
-/** Performs, under the lock, the steps that an opening refuses or omits. The lost range is recorded durably first. */
+/** Performs, under the lock, the steps that an opening rejects or omits. The lost range is recorded durably first. */
 async function salvage(
   place: FoundPlace,
   steps: readonly RepairStep[],
@@ -135,7 +134,7 @@ async function openAndClose(place: FoundPlace, before: VerifyReport, options: Re
   }
 }
 
-/** Reads all of a transcript: where it is damaged, the store rebuilds it. A worker that is gone needs nothing. */
+/** Reads all of a transcript: the store rebuilds it if it is damaged. A missing worker is skipped. */
 async function readThrough(runtime: Runtime, workerId: string): Promise<void> {
   for (let after: number | null = 0; after !== null;) {
     try {

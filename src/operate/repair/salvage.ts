@@ -31,13 +31,13 @@ export class Salvage {
   readonly #place: FoundPlace;
   readonly #clock: Clock;
 
-  /** For a store whose lock is held. */
+  /** Creates a salvage of a store whose lock is held. */
   constructor(place: FoundPlace, clock: Clock) {
     this.#place = place;
     this.#clock = clock;
   }
 
-  /** Performs a step; those of an opening are left to it. */
+  /** Performs a step; steps of an opening are skipped. */
   async run(step: RepairStep): Promise<void> {
     const { fs, layout } = this.#place;
     if (step.action === "rebuild_identity") await this.#identity();
@@ -68,7 +68,10 @@ export class Salvage {
     return (text === undefined ? undefined : timeOf(text)) ?? this.#clock.now();
   }
 
-  /** Truncates the log before an event: later segments are moved to `salvage/`, the rest of its own is copied there. */
+  /**
+   * Truncates the log before an event: later segments are moved to `salvage/`, the
+   * rest of the event's segment is copied there.
+   */
   async #cut(eventId: number): Promise<void> {
     const { fs, layout } = this.#place;
     const odd: number[] = [];

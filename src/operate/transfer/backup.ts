@@ -1,15 +1,15 @@
 /**
- * Backup: a copy of a store that is a store itself, taken while a writer may
- * have it open. Segments and transcripts that the copy already has are not
- * written again.
+ * Backup: a copy of a store that is a valid store itself, taken while a writer may
+ * have it open. Segments and transcripts that the copy already has are not written
+ * again.
  *
  * The order makes it consistent: first the checkpoint is read, then the log is
  * copied, then the part of each transcript that the checkpoint covers, then the
  * rest of the log up to its current end, so that it includes the purge of every
- * worker whose transcript was missing. The checkpoint is written after
- * everything it depends on is synced, and `runtime.json` of a new copy last. If
- * segments are pruned before they are copied, all of this starts over with the
- * newest checkpoint.
+ * worker whose transcript was missing. The checkpoint is written after everything
+ * it depends on is synced, and `runtime.json` of a new copy last. If segments are
+ * pruned before they are copied, all of this starts over with the newest
+ * checkpoint.
  *
  * @module
  */
@@ -45,14 +45,14 @@ import { logBytes } from "../sizes.ts";
 import { untilSteady } from "../../fs/reading/steady.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
-/** Bytes at the end of a transcript that are compared: verifying the copy looks at all of them. */
+/** Bytes at the end of a transcript that are compared: verification of the copy reads all of them. */
 const SAMPLE_BYTES = 4_096;
 
 /** Options of {@linkcode backup}. */
 export interface BackupOptions extends OperationOptions {
-  /** Root directory of the copy. A copy of the same runtime that is there already is brought up to date. */
+  /** Root directory of the copy. An existing copy of the same runtime is brought up to date. */
   readonly to: string | URL;
-  /** Whether to verify the whole copy afterwards. @default {true} */
+  /** Verify the whole copy afterwards. @default {true} */
   readonly verify?: boolean | undefined;
 }
 
@@ -66,7 +66,7 @@ export interface BackupReport {
   readonly lastEventId: number;
   /** Bytes written. */
   readonly copiedBytes: number;
-  /** Bytes that the copy had already. */
+  /** Bytes that the copy already had. */
   readonly keptBytes: number;
   /** Segments of the log: written, and unchanged. */
   readonly segments: { readonly copied: number; readonly kept: number };
@@ -75,12 +75,12 @@ export interface BackupReport {
 }
 
 /**
- * Copies a store to another root, or brings an older copy up to date.
- * Requires `--allow-read` of both and `--allow-write` of `to`; the source is
- * not changed. Throws `store_corrupt` if the source is damaged, or if the copy
- * has diverged (it was opened as a store and written to): then the copy is
- * unchanged. Throws `cursor_expired` if a writer keeps
- * pruning what is to be copied next, however often the copy begins again.
+ * Copies a store to another root, or brings an older copy up to date. Requires
+ * `--allow-read` of both and `--allow-write` of `to`; the source is not changed.
+ * Throws `store_corrupt` if the source is damaged, or if the copy has diverged (it
+ * was opened as a store and written to): then the copy is unchanged. Throws
+ * `cursor_expired` if a writer keeps pruning the segments to be copied next, after
+ * several attempts.
  */
 export async function backup(location: StoreLocation, options: BackupOptions): Promise<BackupReport> {
   const fs = options.fileSystem ?? new DenoFileSystem();
@@ -121,7 +121,7 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
   }
 }
 
-/** Returns whether both paths name the same directory, also through a link above it. */
+/** Returns true if both paths name the same directory, also through a link above it. */
 function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
   if (one === other) return true;
   const [here, there] = guarded("back up", one, () => [fs.identity(one), fs.identity(other)]);
@@ -129,7 +129,7 @@ function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
   return here.inode === there.inode && here.device === there.device;
 }
 
-/** The newest checkpoint with its bytes; the file may be replaced while it is read. */
+/** Reads the newest checkpoint with its bytes; the file may be replaced while it is read. */
 function readNewest(place: FoundPlace): { checkpoint: Checkpoint; bytes: Uint8Array } | undefined {
   const { fs, layout, runtimeId } = place;
   for (const path of [layout.checkpoint, layout.previousCheckpoint, layout.checkpoint]) {
@@ -188,17 +188,17 @@ class BackupCopy {
   async run(newest: { checkpoint: Checkpoint; bytes: Uint8Array } | undefined): Promise<void> {
     const { layout: from } = this.#from;
     const { fs, layout: to } = this.#to;
-    this.#mustHold(newest?.checkpoint.position.segment ?? 1);
+    this.#assertHolds(newest?.checkpoint.position.segment ?? 1);
     await this.#check();
-    // The log first: if interrupted in between, a copy whose transcripts are ahead of its log would be refused.
+    // The log first: after an interruption, a copy whose transcripts are ahead of its log would be rejected.
     await this.#segments();
     if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
     const { segment: last } = this.#follower.position ?? { segment: 1 };
     // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
     await this.#follower.advance();
     if (this.#follower.damage !== undefined) throw this.#follower.damage;
-    // Segments pruned since are in the copy, as long as the log goes on from its last segment.
-    this.#mustHold(last);
+    // Segments pruned since are in the copy, provided that the log continues after its last segment.
+    this.#assertHolds(last);
     await this.#segments();
     await this.#removePurged();
     await fs.syncDirectory(to.workers);
@@ -209,17 +209,17 @@ class BackupCopy {
     }
   }
 
-  /** Goes through the log of the source: nothing damaged may take the place of a good copy. */
+  /** Scans the log of the source: damaged data must not replace a good copy. */
   async #check(): Promise<void> {
     const { segments, lastEventId } = this.#follower;
     this.#meter.stage("check", logBytes(this.#from, segments), "bytes");
     const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
     for await (const _line of logLines(this.#from, stretch, this.#meter)) continue;
-    await this.#mustContinue();
+    await this.#assertContinues();
   }
 
   /** Throws `cursor_expired` if a segment was pruned. */
-  #mustHold(segment: number): void {
+  #assertHolds(segment: number): void {
     const [oldest = 1] = this.#follower.segments;
     if (segment < oldest) throw cursorExpired(segment - 1, oldest);
   }
@@ -229,8 +229,8 @@ class BackupCopy {
     return this.#follower.lastEventId;
   }
 
-  /** The copy must be an earlier state of the source. */
-  async #mustContinue(): Promise<void> {
+  /** Throws unless the copy is an earlier state of the source. */
+  async #assertContinues(): Promise<void> {
     const { fs, layout } = this.#to;
     const { segments, position } = this.#follower;
     for (const segment of this.#copied()) {
@@ -297,11 +297,11 @@ class BackupCopy {
     }
   }
 
-  /** Copies what the checkpoint counts of each transcript. One that is not there any more was purged since. */
+  /** Copies the part of each transcript that the checkpoint covers. The worker of a missing one was purged since. */
   async #transcripts(rows: readonly CheckpointRow[]): Promise<void> {
     this.#meter.stage("transcripts", rows.length, "workers");
     const { runtimeId } = this.#from;
-    // One that a power cut takes from the copy is rebuilt from the log, unless that was pruned.
+    // A transcript lost from the copy in a power cut is rebuilt from the log, unless that was pruned.
     const isPruned = (this.#follower.segments[0] ?? 1) > 1;
     for (const row of rows) {
       this.#meter.add(1);

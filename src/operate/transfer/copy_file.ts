@@ -1,6 +1,5 @@
 /**
- * Copying the beginning of a file, and telling whether one file is the
- * beginning of another.
+ * Copies the beginning of a file, and compares beginnings of files.
  *
  * @module
  */
@@ -12,9 +11,9 @@ import type { Meter } from "../options.ts";
 
 const CHUNK_BYTES = 1_048_576;
 
-/** How a file is copied. */
+/** Options of {@linkcode copyFile}. */
 export interface CopyOptions {
-  /** Whether the copy must be on the device before this resolves. */
+  /** The copy must be on the device before the call resolves. */
   readonly durable: boolean;
   /** Counts the bytes. */
   readonly meter?: Meter;
@@ -48,7 +47,7 @@ export async function copyFile(
   }
 }
 
-/** Whether the first `size` bytes of two files are the same; of those, at least the last `sample`. */
+/** Returns true if the first `size` bytes of two files are equal; compares at least the last `sample` of them. */
 export function isPrefix(fs: FileSystem, a: string, b: string, size: number, sample: number = size): boolean {
   const buffer = Math.min(CHUNK_BYTES, sample);
   const [left, right] = [new Uint8Array(buffer), new Uint8Array(buffer)];

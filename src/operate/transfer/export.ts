@@ -30,26 +30,26 @@ import { purgedSince } from "../read/purged_since.ts";
 /** Options of {@linkcode exportRuntime}. */
 export interface ExportOptions extends OperationOptions {
   /**
-   * Only this worker. The stream is then that of a runtime which holds only
-   * this worker: its events are numbered anew, and each keeps its number in
-   * `originalId`. It can be imported as a runtime of its own.
+   * Only this worker. The stream is then that of a runtime with this worker alone:
+   * its events are renumbered, and each keeps its original number in `originalId`.
+   * It can be imported as a separate runtime.
    */
   readonly worker?: WorkerName | undefined;
 }
 
 /**
- * All of a runtime, or one worker, as a stream of JSON lines (the format is
- * in the first line). Requires `--allow-read` of the store. An import of the
- * stream, exported again, gives the same stream. Throws `store_corrupt` when
- * the log is damaged, `worker_not_found`, and `cursor_expired` for a worker
- * whose first events were pruned, and when a writer prunes or purges what is
- * still to be read: then another try begins with what is kept.
+ * Exports a runtime, or one worker, as a stream of JSON lines (the first line names
+ * the format). Requires `--allow-read` of the store. Exporting an import of the
+ * stream produces the same stream. Throws `store_corrupt` if the log is damaged,
+ * `worker_not_found`, and `cursor_expired` for a worker whose first events were
+ * pruned, and if a writer prunes or purges data that is still to be read: another
+ * attempt begins with the data that is kept.
  */
 export function exportRuntime(
   location: StoreLocation,
   options: ExportOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
-  // Resolved before the first step, when the process may already be in another directory.
+  // Resolved before the first step: by then the process may have changed its directory.
   return exportFrom(absoluteLocation(location), options);
 }
 
@@ -122,7 +122,7 @@ async function* prunedLines(
   if (purged !== undefined) throw purgedWorker(purged, firstEventId);
 }
 
-/** Yields the transcript of a worker whose first events were pruned; returns `false` if there is no such file. */
+/** Yields the transcript of a worker whose first events were pruned; returns `false` if the file does not exist. */
 function* oldTranscript(
   { fs, layout }: FoundPlace,
   owner: TranscriptOwner,
@@ -167,7 +167,7 @@ async function* workerLines(
   const firstEventId = segments[0] ?? 1;
   if (createdEventId < firstEventId) throw prunedWorker(workerId, createdEventId, firstEventId);
   const stretch = { segments, after: createdEventId - 1, through: lastEventId };
-  // The number of events stands in the first line: count first, then write.
+  // The first line contains the number of events: count first, then write.
   let count = 1;
   for await (const _text of eventsOfWorker(place, stretch, workerId)) count++;
   const { config: _config, ...head } = header(place, 1, count);
@@ -177,7 +177,7 @@ async function* workerLines(
   for await (const text of eventsOfWorker(place, stretch, workerId, meter)) yield renumbered(text, ++id);
 }
 
-/** The event that a runtime begins with. */
+/** Returns the first event of a runtime. */
 function runtimeCreated(runtimeId: RuntimeId, at: string): string {
   return plainLines(JSON.stringify({ id: 1, at, type: "runtime.created", runtimeId }));
 }
@@ -198,7 +198,7 @@ async function* eventsOfWorker(
   }
 }
 
-/** Checks that a text is an event: nothing is exported that could not be imported. */
+/** Checks that a text is an event, so that every export can be imported. */
 function checkedText(place: FoundPlace, segments: readonly number[], id: number, text: string): string {
   located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
   return text;
@@ -206,7 +206,7 @@ function checkedText(place: FoundPlace, segments: readonly number[], id: number,
 
 const ORIGINAL = /,"originalId":\d+\}$/;
 
-/** An event under a new id, with its original id at the end. */
+/** Returns an event with a new id, and its original id at the end. */
 function renumbered(text: string, id: number): string {
   const comma = text.indexOf(",");
   const original = ORIGINAL.test(text) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;

@@ -34,9 +34,9 @@ export interface ExportHeader {
   readonly version: number;
   /** The runtime. */
   readonly runtimeId: string;
-  /** The only worker in it; absent when it holds all. */
+  /** The only worker in it; absent if it contains all. */
   readonly workerId?: string;
-  /** When the store was created, ISO 8601. */
+  /** Time of the store's creation, ISO 8601. */
   readonly createdAt: string;
   /** The first event that follows. */
   readonly firstEventId: number;
@@ -48,7 +48,7 @@ export interface ExportHeader {
 
 const encoder = new TextEncoder();
 
-/** Sum of the lines, for the last line. */
+/** Count and checksum of the lines, for the last line. */
 export class StreamSum {
   #lines = 0;
   #crc = 0;
@@ -59,7 +59,7 @@ export class StreamSum {
     this.#lines += lines;
   }
 
-  /** The last line of the stream. */
+  /** Returns the last line of the stream. */
   end(): string {
     return `{"end":{"lines":${this.#lines},"crc":"${this.#crc.toString(16).padStart(8, "0")}"}}\n`;
   }
@@ -85,13 +85,13 @@ export async function* encodeStream(lines: AsyncIterable<string>): AsyncGenerato
   yield encoder.encode(sum.end());
 }
 
-/** A line of a stream that cannot be imported. */
+/** Creates the error of a line that cannot be imported. */
 export function badStream(line: number, reason: string): RuntimeError<"store_corrupt"> {
   const message = `Cannot import line ${line}: ${reason}`;
   return new RuntimeError("store_corrupt", message, { file: "", reason: `line ${line}: ${reason}` });
 }
 
-/** The lines of a stream, checked against its last one when that comes. The last one is not given. */
+/** Decodes the lines of a stream and checks them against the last one, which is not yielded. */
 export async function* decodeStream(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<{ readonly text: string; readonly line: number; readonly bytes: number }, void, void> {

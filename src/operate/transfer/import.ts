@@ -1,6 +1,6 @@
 /**
- * Import: a new store from an export stream. Never overwrites. The store is
- * made under a temporary name, verified, and renamed last.
+ * Import: a new store from an export stream. Never overwrites. The store is created
+ * under a temporary name, verified, and renamed last.
  *
  * @module
  */
@@ -38,7 +38,7 @@ const EVENT_ID_MAX = 2 ** 52;
 export interface ImportOptions extends OperationOptions {
   /** Size of the stream, if known, for the progress. */
   readonly totalBytes?: number | undefined;
-  /** Only read the stream to its end and check it; write nothing. @default {false} */
+  /** Only read and check the whole stream; write nothing. @default {false} */
   readonly dryRun?: boolean | undefined;
 }
 
@@ -58,12 +58,12 @@ export interface ImportReport {
 
 /**
  * Creates a new store below the root directory `to` from an export stream, keeping
- * ids, times and texts of events. Every event is folded on the way, and the
- * result is verified before it gets its name. Requires `--allow-read` and
- * `--allow-write` of `to`. Throws `invalid_request` if the runtime already
- * exists, `store_locked` if another import of it is running, and
- * `store_corrupt` if the stream is incomplete or inconsistent; nothing is
- * left on disk then. The leftover of a killed import is cleared by the next one.
+ * ids, times and texts of events. Every event is folded, and the result is verified
+ * before it is renamed. Requires `--allow-read` and `--allow-write` of `to`. Throws
+ * `invalid_request` if the runtime already exists, `store_locked` if another import
+ * of it is running, and `store_corrupt` if the stream is incomplete or
+ * inconsistent; then nothing is left on disk. The files of a killed import are
+ * removed by the next one.
  */
 export async function importRuntime(
   to: string | URL,
@@ -78,7 +78,7 @@ export async function importRuntime(
   try {
     return await importLines(fs, root, lines, meter, options);
   } finally {
-    // Cancels the stream, which closes its file. An error of that would hide why the import failed.
+    // Cancels the stream, which closes its file. An error of that would mask the failure of the import.
     await lines.return().catch(() => {});
   }
 }

@@ -1,11 +1,10 @@
 /**
- * The directory of an import. A store is imported under a temporary name
- * beside its final one, and renamed when it is complete, synced and verified:
- * the runtime's own directory is absent or complete at any moment.
+ * The directory of an import. A store is imported under a temporary name beside its
+ * final one, and renamed when it is complete, synced and verified: the runtime's
+ * own directory is absent or complete at any moment.
  *
- * The temporary directory is locked while an import works in it. An unlocked
- * one is the leftover of a killed import; the next import of the same runtime
- * clears it.
+ * The temporary directory is locked while an import works in it. An unlocked one
+ * was left by a killed import; the next import of the same runtime removes it.
  *
  * @module
  */
@@ -40,7 +39,7 @@ export class ImportPlace {
   /** Directories above it that were missing, the lowest first. */
   readonly #made: readonly string[];
   #lock: FileLock | undefined;
-  /** The directory to remove when the import fails. */
+  /** The directory to remove if the import fails. */
   #directory: string | undefined;
   /** Layout of the temporary directory. */
   readonly layout: RuntimeLayout;
@@ -54,15 +53,15 @@ export class ImportPlace {
   }
 
   /**
-   * Makes the directory below `root`, or takes over the leftover of a killed
-   * import. Throws `invalid_request` if the runtime already exists,
-   * `store_locked` if another import of it is running, and `store_corrupt` for
-   * a directory with files that no import wrote.
+   * Creates the directory below `root`, or takes over that of a killed import.
+   * Throws `invalid_request` if the runtime already exists, `store_locked` if
+   * another import of it is running, and `store_corrupt` for a directory with files
+   * that no import wrote.
    */
   static async begin(fs: FileSystem, root: string, runtimeId: RuntimeId): Promise<ImportPlace> {
     const final = runtimeLayout(root, runtimeId);
     const place = new ImportPlace(fs, root, final, missingAbove(fs, final.directory));
-    place.#mustBeFree(runtimeId);
+    place.#assertFree(runtimeId);
     try {
       await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
       await makeDirectory(fs, runtimesDirectory(root));
@@ -76,7 +75,7 @@ export class ImportPlace {
   async #take(): Promise<void> {
     const [fs, { directory }] = [this.#fs, this.layout];
     const isNew = guarded("make directory", directory, () => fs.makeDirectory(directory));
-    if (!isNew) mustBeLeftover(fs, directory);
+    if (!isNew) assertLeftover(fs, directory);
     const owner = newOwner(Date.now);
     try {
       this.#lock = await takeLock(fs, this.layout, owner);
@@ -91,10 +90,10 @@ export class ImportPlace {
     await makeDirectory(fs, this.layout.workers, "workers");
   }
 
-  /** Gives the directory its final name, durably. What is in it must be synced. */
+  /** Renames the directory to its final name, durably. Its content must be synced. */
   async commit(runtimeId: RuntimeId): Promise<void> {
     const [fs, from, to] = [this.#fs, this.layout.directory, this.#final.directory];
-    this.#mustBeFree(runtimeId);
+    this.#assertFree(runtimeId);
     await guardedAsync("rename", from, async () => {
       await fs.syncDirectory(from);
       // Windows cannot rename a directory that contains an open file.
@@ -113,7 +112,7 @@ export class ImportPlace {
       if (this.#directory !== undefined) removeTree(this.#fs, this.#directory);
       for (const path of this.#made) this.#fs.removeDirectory(path);
     } catch {
-      // Report the original error; the next import clears the rest.
+      // Report the original error; the next import removes the rest.
     } finally {
       this.#lock?.release();
     }
@@ -121,7 +120,7 @@ export class ImportPlace {
     return isFault ? storeFault(error, "import into", directory) : error;
   }
 
-  #mustBeFree(runtimeId: RuntimeId): void {
+  #assertFree(runtimeId: RuntimeId): void {
     const { directory } = this.#final;
     if (guarded("read", directory, () => this.#fs.stat(directory)) === undefined) return;
     const issue = `runtime ${JSON.stringify(runtimeId)} already exists; import into another root`;
@@ -146,7 +145,7 @@ function isMissing(fs: FileSystem, path: string): boolean {
 }
 
 /** Throws `store_corrupt` if a directory contains anything but files of an import. */
-function mustBeLeftover(fs: FileSystem, directory: string): void {
+function assertLeftover(fs: FileSystem, directory: string): void {
   const file = join(basename(dirname(directory)), basename(directory));
   guarded("read", directory, () => {
     if (fs.stat(directory)?.kind !== "directory") throw corrupt(file, "it is not a directory");

@@ -1,6 +1,6 @@
 /**
- * A store while it is imported: the log, the transcripts and the state grow
- * together, and a checkpoint ends it.
+ * A store during its import: the log, the transcripts and the state are built
+ * together, and completed by a checkpoint.
  *
  * @module
  */
@@ -22,13 +22,13 @@ import type { ExportHeader } from "./export_format.ts";
 import type { Prelude } from "./prelude.ts";
 import { StreamStructure, type TranscriptPlace } from "./stream_structure.ts";
 
-/** Where it is written; nowhere when the stream is only checked. */
+/** Target of an import; absent if the stream is only checked. */
 export interface ImportTarget {
   /** The disk. */
   readonly fs: FileSystem;
   /** The files. */
   readonly layout: RuntimeLayout;
-  /** The config that came with the stream. */
+  /** The config in the stream. */
   readonly config: StoreConfig;
 }
 
@@ -49,7 +49,7 @@ export class ImportedStore {
   /** Events written. */
   events = 0;
 
-  /** An empty one. */
+  /** Creates an empty store. */
   constructor(target: ImportTarget | undefined, header: ExportHeader, runtimeId: RuntimeId) {
     this.#target = target;
     this.#structure = new StreamStructure(header);
@@ -102,11 +102,11 @@ export class ImportedStore {
     }
   }
 
-  /** Folds an event; gives what is to be appended. */
+  /** Folds an event; returns the record to append. */
   record(json: string, head: EventHead): EventRecord {
     const isKept = this.#structure.event(head);
     if (this.#snapshot === undefined) this.#ledger.apply(head);
-    // Of a pruned log, only the transcripts of its snapshot's workers are kept.
+    // For a pruned log, only the transcripts of its snapshot's workers are kept.
     const isRelevant = isTranscriptEvent(head) ? isKept : this.#snapshot === undefined;
     return isRelevant ? recordOf(head, json) : { id: head.id, json };
   }
@@ -121,7 +121,7 @@ export class ImportedStore {
     if (transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) transcripts.flushNow();
   }
 
-  /** Ends the import: all is synced, and a checkpoint and the projections are written. */
+  /** Ends the import: syncs everything, and writes a checkpoint and the projections. */
   async finish(): Promise<void> {
     if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
     this.#structure.end(this.#ledger);
@@ -140,7 +140,7 @@ export class ImportedStore {
     }
   }
 
-  /** Closes its files, after a failure. */
+  /** Closes its files after a failure. */
   close(): void {
     this.#writer?.close();
     this.#transcripts?.close();

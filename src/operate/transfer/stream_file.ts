@@ -1,6 +1,6 @@
 /**
- * The files that streams are saved to and read from. A file is replaced only
- * on request, and is never visible half written: a temporary file beside it is
+ * Files that streams are saved to and read from. A file is replaced only on
+ * request, and is never visible half written: a temporary file beside it is
  * written, synced and renamed.
  *
  * @module
@@ -16,14 +16,14 @@ import { findPlace, type StoreLocation } from "../../fs/place/find.ts";
 
 const disk: DenoFileSystem = new DenoFileSystem();
 
-/** Suffix of the temporary file. One that is not locked is the leftover of a killed process. */
+/** Suffix of the temporary file. An unlocked one was left by a killed process. */
 const PARTIAL = ".partial";
 
 /** Options of {@linkcode saveStream}. */
 export interface SaveStreamOptions {
-  /** Whether an existing file may be replaced. @default {false} */
+  /** An existing file may be replaced. @default {false} */
   readonly replace?: boolean | undefined;
-  /** The store that the stream is read from; the file must not lie in its directory. */
+  /** The store that the stream is read from; the file must not be in its directory. */
   readonly source?: StoreLocation | undefined;
 }
 
@@ -44,10 +44,11 @@ export function openStream(path: string): OpenedStream {
 }
 
 /**
- * Saves a stream, such as an export, to a file and returns the number of bytes. Requires `--allow-read`
- * and `--allow-write` of its directory. A failure leaves an existing file unchanged. Throws
- * `invalid_request` if the file exists and is not to be replaced, is not a regular file, lies in the
- * directory of `source`, or is being written by another process.
+ * Saves a stream, such as an export, to a file and returns the number of bytes.
+ * Requires `--allow-read` and `--allow-write` of its directory. A failure leaves an
+ * existing file unchanged. Throws `invalid_request` if the file exists and is not
+ * to be replaced, is not a regular file, is in the directory of `source`, or is
+ * being written by another process.
  */
 export async function saveStream(
   file: string,
@@ -76,7 +77,7 @@ export async function saveStream(
   }
 }
 
-/** Throws `invalid_request` for a file in the directory of a store, where it could replace one of the store's own. */
+/** Throws `invalid_request` for a file in the directory of a store, whose own files it could replace. */
 function assertOutside(path: string, store: string): void {
   const paths = [dirname(path), store];
   const [at, directory] = guarded("write", path, () => paths.map((each) => Deno.realPathSync(each)));

@@ -51,7 +51,7 @@ export class StreamStructure {
   /** Checks the snapshot of a pruned log: the first line after the header, taken at the last event. */
   snapshot(through: unknown): void {
     if (this.#isPruned) throw corrupt("", "it is a second snapshot");
-    this.#mustPrecedeEvents();
+    this.#assertPrecedesEvents();
     if (this.#header.firstEventId === 1) throw corrupt("", "it is a snapshot, but the log was not pruned");
     if (through !== this.#header.lastEventId) {
       throw corrupt("", `it is a snapshot of event ${through}, not of event ${this.#header.lastEventId}`);
@@ -62,7 +62,7 @@ export class StreamStructure {
   /** Checks a worker of the snapshot, in order of creation. */
   snapshotWorker(workerId: unknown, createdEventId: unknown, stateCreatedEventId: unknown): void {
     if (!this.#isPruned || this.#hasTranscripts) throw corrupt("", "a worker must follow the snapshot");
-    this.#mustPrecedeEvents();
+    this.#assertPrecedesEvents();
     const isInOrder = typeof workerId === "string" && isCount(createdEventId) &&
       createdEventId === stateCreatedEventId && createdEventId > this.#createdEventId &&
       createdEventId <= this.#header.lastEventId && !this.#transcripts.has(workerId);
@@ -73,7 +73,7 @@ export class StreamStructure {
 
   /** Checks a transcript event that precedes the first event of a pruned log. */
   transcriptEvent(place: TranscriptPlace): void {
-    this.#mustPrecedeEvents();
+    this.#assertPrecedesEvents();
     this.#hasTranscripts = true;
     const progress = this.#transcripts.get(place.workerId);
     if (progress === undefined) throw corrupt("", "it is of a worker that is not in the snapshot");
@@ -127,7 +127,7 @@ export class StreamStructure {
     }
   }
 
-  #mustPrecedeEvents(): void {
+  #assertPrecedesEvents(): void {
     if (this.#nextId > this.#header.firstEventId) throw corrupt("", "it must precede the events");
   }
 }

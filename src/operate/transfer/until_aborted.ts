@@ -1,13 +1,14 @@
 /**
- * Reading a stream of somebody else's that may stall.
+ * Reads a foreign stream that may stall.
  *
  * @module
  */
 import { onAbort } from "../../core/abort.ts";
 
 /**
- * The chunks of a stream. Throws the signal's reason once it aborts, also while
- * the next chunk is awaited; a stream that does not answer is not waited for then.
+ * Yields the chunks of a stream. Throws the signal's reason once it aborts, even
+ * while the next chunk is awaited; does not wait for a stream that does not
+ * respond.
  */
 export async function* untilAborted<T>(
   stream: AsyncIterable<T>,

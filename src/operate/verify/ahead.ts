@@ -24,11 +24,14 @@ export class AheadOfLogCheck {
     this.#search = new AheadOfLogSearch(fs, layout, runtimeId, lastEventId);
   }
 
-  /** Reports what a transcript that should have `bytes` bytes holds after the end of the log. Returns true if any. */
+  /**
+   * Reports events in a transcript after the end of the log, beyond its expected
+   * `bytes`. Returns true if there are any.
+   */
   reportIfAhead(workerId: string, bytes: number): boolean {
     const { place: { layout }, isSynced, lastEventId, findings } = this.#check;
     for (const { path, offset, lastEventId: last, durable } of this.#search.inTranscript(workerId, bytes)) {
-      // An active writer has put the events into the log first.
+      // An active writer has added the events to the log first.
       if (last <= this.loggedByNow()) return false;
       const isLost = isSynced || durable > lastEventId;
       const message = `the log ends with event ${lastEventId}, but this transcript holds event ${last}: ` +

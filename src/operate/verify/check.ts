@@ -1,5 +1,5 @@
 /**
- * Input of the checks of the files beside the log.
+ * Input of the checks of the files besides the log.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import type { Findings } from "./finding.ts";
 export interface FilesCheck {
   /** The store. */
   readonly place: FoundPlace;
-  /** What the log implies for the other files. */
+  /** Expected content of the other files, according to the log. */
   readonly expected: Expected;
-  /** Whether answers have always waited for the device. */
+  /** True if answers have always waited for the device. */
   readonly isSynced: boolean;
-  /** The oldest event that the log still holds. */
+  /** The oldest event in the log. */
   readonly firstEventId: number;
   /** The last event of the log. */
   readonly lastEventId: number;

@@ -1,5 +1,5 @@
 /**
- * Verification of the files beside the log: transcripts, projections, and other
+ * Verification of the files besides the log: transcripts, projections, and other
  * entries of the directory.
  *
  * @module
@@ -352,7 +352,7 @@ class FilesVerifier {
   }
 }
 
-/** True if a projection holds what the body holds; it may hold more, such as the display name of the runtime. */
+/** Returns true if a projection has the members of the body; it may have more, such as the display name of the runtime. */
 function holdsSame(content: Record<string, unknown>, body: object): boolean {
   return Object.entries(JSON.parse(JSON.stringify(body))).every(([name, value]) => {
     const found = content[name];

@@ -9,13 +9,13 @@ import type { FileSpot } from "../../core/errors.ts";
 export type FindingCode =
   /** `runtime.json` is missing or damaged. */
   | "identity_damaged"
-  /** An import that was interrupted; it has to be run again. */
+  /** An import was interrupted; it has to be run again. */
   | "unfinished_import"
   /** A repair was interrupted before it recorded which events it loses; the next opening does. */
   | "salvage_unrecorded"
   /** `config.jsonc` is invalid; the store cannot be opened until it is corrected. */
   | "config_invalid"
-  /** Something of another kind is at the path of a file or directory of the store: a FIFO, a link, a directory. */
+  /** The path of a file or directory of the store is of another kind: a FIFO, a link, a directory. */
   | "wrong_kind"
   /** A line of the log is damaged, and the events in it are lost. */
   | "log_damaged"
@@ -23,9 +23,9 @@ export type FindingCode =
   | "log_gap"
   /** An event contradicts the events before it. */
   | "log_inconsistent"
-  /** The log ends before what a checkpoint covers: an older copy. */
+  /** The log ends before an event that a checkpoint covers: an older copy. */
   | "log_behind_checkpoint"
-  /** The log ends before what a transcript holds: its end was truncated, or it is an older copy. */
+  /** The log ends before an event in a transcript: its end was truncated, or it is an older copy. */
   | "log_behind_transcript"
   /** Bytes at the end of the log that were never acknowledged. */
   | "torn_tail"
@@ -43,7 +43,7 @@ export type FindingCode =
   | "transcript_missing"
   /** A transcript contradicts the log, or is of another worker. */
   | "transcript_damaged"
-  /** A transcript is not written as far as the log goes. */
+  /** A transcript lacks the latest lines of the log. */
   | "transcript_behind"
   /** A projection is missing. */
   | "projection_missing"

@@ -1,7 +1,7 @@
 /**
- * Verifies the log: every line of every segment, and their fold. Reading
- * continues after damage, so that all of it is reported; a bad end is judged
- * by the same table as at an opening.
+ * Verifies the log: every line of every segment, and their fold. Reading continues
+ * after damage, so that all of it is reported; a bad end is classified by the same
+ * table as at an opening.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface LogCheck {
   readonly checkpoints: readonly Checkpoint[];
   /** First event ids of the segments, in order. */
   readonly segments: readonly number[];
-  /** Receives what is found. */
+  /** Receives the findings. */
   readonly findings: Findings;
   /** Receives the events. */
   readonly expected: Expected;
@@ -51,7 +51,7 @@ export interface LogRead {
   readonly events: number;
   /** Bytes read. */
   readonly bytes: number;
-  /** Whether the state is that of the last event. */
+  /** True if the state is that of the last event. */
   readonly folded: boolean;
 }
 
@@ -66,7 +66,7 @@ class LogVerifier {
   #id = 0;
   #events = 0;
   #bytes = 0;
-  /** Whether the fold is that of event `#id`; false after damage, until a checkpoint replaces it. */
+  /** True if the fold is that of event `#id`; false after damage, until a checkpoint replaces it. */
   #folded = true;
   #checkpoints: Checkpoint[];
 
@@ -90,7 +90,7 @@ class LogVerifier {
     return { lastEventId: this.#id, events: this.#events, bytes: this.#bytes, folded: this.#folded };
   }
 
-  /** From one segment to the next, or to the first. */
+  /** Advances from one segment to the next, or to the first. */
   #step(segment: number): void {
     const missing = this.#id + 1;
     if (segment === missing) return;
@@ -223,10 +223,10 @@ class LogVerifier {
     const row = judgeTail({
       k,
       checkpointThrough: Math.max(0, ...this.#check.checkpoints.map(({ snapshot }) => snapshot.through)),
-      durableBehind: Math.max(next.durable, ...later.map((first) => first - 1)),
-      // Events that only transcripts hold are looked for once the end is known.
+      durableAfter: Math.max(next.durable, ...later.map((first) => first - 1)),
+      // Events that only transcripts have are searched for once the end is known.
       witnessedThrough: 0,
-      bytesBehind: end - offset,
+      bytesAfter: end - offset,
       headerBytes: 0,
     });
     if (row.verdict !== "corrupt") {

@@ -1,7 +1,7 @@
 /**
- * Verification of a store: every line of the log, and every other file
- * against the fold of the log. Reads only, takes no lock, works beside a
- * writer, and holds no more in memory than the state itself.
+ * Verification of a store: every line of the log, and every other file against the
+ * fold of the log. Reads only, takes no lock, works while a writer is active, and
+ * keeps only the state in memory.
  *
  * @module
  */
@@ -61,9 +61,9 @@ export interface VerifyReport {
 }
 
 /**
- * Verifies a store. Changes nothing, and needs `--allow-read` of the store
- * alone. Damage is reported, not thrown. Throws `store_missing`,
- * `store_version`, `store_permission`, `store_io`.
+ * Verifies a store. Changes nothing, and requires only `--allow-read` of the store.
+ * Damage is reported, not thrown. Throws `store_missing`, `store_version`,
+ * `store_permission`, `store_io`.
  *
  * @example Usage
  * ```ts

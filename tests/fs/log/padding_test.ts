@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { contentSize, Padding, PADDING_BYTES_MAX } from "../../../src/fs/log/padding.ts";
 import { type LogEnd, readLog } from "../../../src/fs/recovery/recover.ts";
 import { Quarantine } from "../../../src/fs/quarantine.ts";
-import { mendTail } from "../../../src/fs/recovery/tail.ts";
+import { repairTail } from "../../../src/fs/recovery/tail.ts";
 import { fileOf, joined } from "../lines/bytes_file.ts";
 import { linesOf, recordsOf, segmentOf } from "./log_lines.ts";
 import { refused } from "../place.ts";
@@ -132,7 +132,7 @@ Deno.test("readLog() ends a segment before its room, also when it holds no event
   assertEquals([ids, end.lastEventId, end.tail, end.paddingBytes], [[], 0, undefined, 4_096]);
 });
 
-Deno.test("mendTail() makes it last that the last writer cut the room, before another segment can follow", async () => {
+Deno.test("repairTail() syncs a truncation of padding by the last writer before another segment can follow", async () => {
   const { disk, writer } = setup();
   await writer.append(recordsOf(3, 3));
   const { position } = writer;
@@ -140,7 +140,7 @@ Deno.test("mendTail() makes it last that the last writer cut the room, before an
   const reading = readLog(disk, layout, "local", [1], { through: 3, position });
   const end = reading.next().value as LogEnd;
   const limits = { quarantineBytes: 1_000, quarantineFiles: 1 };
-  await mendTail(disk, layout, end, new Quarantine(disk, layout, limits, () => {}), () => {});
+  await repairTail(disk, layout, end, new Quarantine(disk, layout, limits, () => {}), () => {});
   assertEquals(disk.dirtySectors, 0);
   for (const { disk: left } of disk.crashStates()) assertEquals(bytesOf(left), contentOf(left));
 });

@@ -16,9 +16,9 @@ import {
 const nothing: TailEvidence = {
   k: 10,
   checkpointThrough: 9,
-  durableBehind: 9,
+  durableAfter: 9,
   witnessedThrough: 9,
-  bytesBehind: 100,
+  bytesAfter: 100,
   headerBytes: 0,
 };
 
@@ -33,14 +33,14 @@ const cases: Record<TailRow["name"], Case> = {
     verdict: "corrupt",
     decides: [
       { checkpointThrough: 10 },
-      { checkpointThrough: 11, durableBehind: 50, bytesBehind: 0, headerBytes: 120 },
+      { checkpointThrough: 11, durableAfter: 50, bytesAfter: 0, headerBytes: 120 },
     ],
   },
   later_line_saw_it_synced: {
     verdict: "corrupt",
-    decides: [{ durableBehind: 10 }, {
-      durableBehind: 11,
-      bytesBehind: TORN_BYTES_MAX + 1,
+    decides: [{ durableAfter: 10 }, {
+      durableAfter: 11,
+      bytesAfter: TORN_BYTES_MAX + 1,
       headerBytes: 120,
     }],
   },
@@ -48,27 +48,27 @@ const cases: Record<TailRow["name"], Case> = {
     verdict: "corrupt",
     decides: [
       { witnessedThrough: 10 },
-      { witnessedThrough: 10, bytesBehind: 0 },
-      { witnessedThrough: 99, bytesBehind: 0, headerBytes: 120 },
+      { witnessedThrough: 10, bytesAfter: 0 },
+      { witnessedThrough: 99, bytesAfter: 0, headerBytes: 120 },
     ],
   },
   too_much_behind_it: {
     verdict: "corrupt",
-    decides: [{ bytesBehind: TORN_BYTES_MAX + 1 }, { bytesBehind: Infinity, headerBytes: 120 }],
+    decides: [{ bytesAfter: TORN_BYTES_MAX + 1 }, { bytesAfter: Infinity, headerBytes: 120 }],
   },
   segment_in_use: {
     verdict: "corrupt",
-    decides: [{ headerBytes: 99 }, { headerBytes: 99, bytesBehind: TORN_BYTES_MAX }],
+    decides: [{ headerBytes: 99 }, { headerBytes: 99, bytesAfter: TORN_BYTES_MAX }],
   },
   unfinished_segment: {
     verdict: "remove_segment",
-    decides: [{ headerBytes: 100 }, { headerBytes: 120 }, { headerBytes: 120, bytesBehind: 0 }],
+    decides: [{ headerBytes: 100 }, { headerBytes: 120 }, { headerBytes: 120, bytesAfter: 0 }],
   },
   torn_tail: {
     verdict: "cut",
-    decides: [{}, { bytesBehind: 1 }, { bytesBehind: TORN_BYTES_MAX }, {
+    decides: [{}, { bytesAfter: 1 }, { bytesAfter: TORN_BYTES_MAX }, {
       checkpointThrough: 0,
-      durableBehind: 0,
+      durableAfter: 0,
       witnessedThrough: 0,
     }],
   },

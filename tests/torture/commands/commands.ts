@@ -1,5 +1,5 @@
 /**
- * The commands that write, and what must hold when one was killed.
+ * The commands that write, and the invariants after one was killed.
  *
  * @module
  */
@@ -23,13 +23,13 @@ import {
 export interface Command {
   /** Its name. */
   readonly name: string;
-  /** The disk that it begins with. */
+  /** The initial disk. */
   base(): Promise<SimulatedDisk>;
   /** Runs it. */
   run(disk: SimulatedDisk): Promise<unknown>;
   /** The result, which must be the same for a command that was killed and repeated as for one that was not killed. */
   result(disk: SimulatedDisk): Promise<unknown>;
-  /** Checks what a kill left, before the command is repeated. Throws {@linkcode Finding}. */
+  /** Checks the state after a kill, before the command is repeated. Throws {@linkcode Finding}. */
   check?(left: SimulatedDisk, base: SimulatedDisk): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ async function mustNotBeDamaged(disk: SimulatedDisk, root: string): Promise<void
   if (verdict === "damaged") throw new Finding("I1", `what the kill left below ${root} is damaged`);
 }
 
-/** Every line of the log is still somewhere below the directory of the store. */
+/** Every line of the log still exists somewhere below the directory of the store. */
 function mustKeepEvents(left: SimulatedDisk, base: SimulatedDisk): void {
   const kept = [...filesBelow(left, DIRECTORY).values()].join("\n");
   for (const [path, text] of filesBelow(base, `${DIRECTORY}/events/`)) {
@@ -168,7 +168,7 @@ export const commands: readonly Command[] = [
         if (isRuntimeError(error) && error.code === "store_corrupt") return undefined;
         throw error;
       });
-      // The damaged events are still there, because nothing was cut yet.
+      // The damaged events still exist, because nothing was truncated yet.
       if (ranges === undefined) return;
       if (ranges.length !== 1) throw new Finding("I8", `an opening recorded ${ranges.length} salvages`);
     },

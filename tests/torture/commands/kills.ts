@@ -17,12 +17,12 @@ import { baseDisk, streamOf } from "./stores.ts";
 /** A command on the command line, and the directories that it needs. */
 interface RealCommand {
   readonly name: string;
-  /** The command of the simulated disk whose base it begins with. */
+  /** The command of the simulated disk whose base is used. */
   readonly base: string;
   args(directory: string): readonly string[];
-  /** The file that it writes, which holds an older one before. */
+  /** The file that it writes, which contains an older one before. */
   readonly output?: string;
-  /** The root of the store that must be clean behind it. */
+  /** The root of the store that must be clean afterwards. */
   readonly root: string;
 }
 
@@ -130,7 +130,7 @@ class Killing {
     }
   }
 
-  /** The output is the old one or the new one. */
+  /** The output is either the old one or the new one. */
   #checkOutput(directory: string, call: number): void {
     const text = Deno.readTextFileSync(join(directory, this.#command.output ?? ""));
     if (call === 0) this.#outputs.add(text.replaceAll(directory, ""));

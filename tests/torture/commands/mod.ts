@@ -20,7 +20,7 @@ export const commands: Suite = { ...simulated, real: true, run };
 
 async function run(budget: Budget): Promise<SuiteReport> {
   const { share, seed, only, progress } = budget;
-  // At which call a process is killed depends on the seed and on what the disk does: a case is tried again by many.
+  // The call at which a process is killed depends on the seed and on the disk: a case is repeated by trying many.
   const isProcess = only?.includes("/process/") === true;
   const report = isProcess ? { counts: [], notes: [] } : await simulated.run(budget);
   if (only !== undefined && !isProcess) return report;

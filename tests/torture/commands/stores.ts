@@ -1,5 +1,5 @@
 /**
- * The disks that commands begin with, and what is compared of a store.
+ * Initial disks of commands, and the parts of a store that are compared.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export const ENDED: readonly string[] = ["b", "c"];
 
 const CONFIG = new TextEncoder().encode('{ "limits": { "segmentBytes": 4096, "checkpointBytes": 4096 } }');
 
-/** Opens the store on a disk, has something done, and closes it. */
+/** Opens the store on a disk, runs a function, and closes it. */
 export async function within<T>(
   fileSystem: SimulatedDisk,
   work: (runtime: Runtime) => Promise<T>,
@@ -36,7 +36,7 @@ export async function within<T>(
 
 let made: Promise<SimulatedDisk> | undefined;
 
-/** Three workers, two of them stopped, several segments and two checkpoints, closed in good order. */
+/** Three workers, two of them stopped, several segments and two checkpoints, closed normally. */
 export async function baseDisk(): Promise<SimulatedDisk> {
   made ??= (async () => {
     const disk = new SimulatedDisk();
@@ -60,7 +60,7 @@ export async function baseDisk(): Promise<SimulatedDisk> {
   return (await made).fork();
 }
 
-/** All files below a directory but the name of who has it open, as text to compare. */
+/** All files below a directory except the owner of the lock, as text to compare. */
 export function filesBelow(disk: SimulatedDisk, directory: string): Map<string, string> {
   const decoder = new TextDecoder("latin1");
   const files = [...disk.dump()].filter(([path]) =>
@@ -69,7 +69,7 @@ export function filesBelow(disk: SimulatedDisk, directory: string): Map<string, 
   return new Map(files.map(([path, bytes]) => [path, decoder.decode(bytes)]));
 }
 
-/** The workers of a store with all they said, without the numbers of events. */
+/** The workers of a store with all their entries, without the numbers of events. */
 export async function workersOf(fileSystem: SimulatedDisk): Promise<unknown> {
   const source = new FsRuntimeSource(SOURCE, { fileSystem });
   await using view = await RuntimeReader.open({ source });
@@ -82,7 +82,7 @@ export async function workersOf(fileSystem: SimulatedDisk): Promise<unknown> {
   return workers;
 }
 
-/** The ranges that the log says were lost. */
+/** The ranges that the log records as lost. */
 export async function salvagedRanges(fileSystem: SimulatedDisk): Promise<unknown[]> {
   await using view = await RuntimeReader.open({ source: new FsRuntimeSource(SOURCE, { fileSystem }) });
   const { items } = await view.events({ limit: 1_000 });

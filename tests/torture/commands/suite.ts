@@ -1,8 +1,7 @@
 /**
- * Kills every command that writes at each call that it makes to the disk,
- * and repeats it: the source is as it was, what is left is absent, whole or
- * to be resumed, and the repeated command leads to the same result as one that
- * was not killed.
+ * Kills every command that writes at each of its calls to the disk, and repeats it:
+ * the source is unchanged, the result is absent, whole or resumable, and the
+ * repeated command leads to the same result as one that was not killed.
  *
  * @module
  */
@@ -14,16 +13,16 @@ import { settled, Unhandled } from "../script/stage.ts";
 import type { Budget, SuiteReport } from "../suite.ts";
 import { type Command, commands } from "./commands.ts";
 
-/** Jobs that a command is cut into; one for a small share, since each one makes the base anew. */
+/** Jobs that a command is divided into; one for a small share, since each one creates the base again. */
 const PARTS = 8;
 const PARTS_FROM_SHARE = 0.1;
-/** Calls that all commands make together, and a little less. */
+/** Slightly fewer than the calls of all commands together. */
 const TARGET = 3_000;
 
 /** Kills at each call on the simulated disk. */
 export const commandKills: JobSuite = {
   name: "commands",
-  title: "commands killed at each call leave their source alone, and lead to the same when repeated",
+  title: "commands killed at each call do not change their source, and have the same result when repeated",
   jobs: (budget) => Promise.resolve(jobsOf(budget)),
   work,
   report,

@@ -1,5 +1,5 @@
 /**
- * What the undamaged store answers, and what is on its disk afterwards.
+ * Answers of the undamaged store, and the content of its disk afterwards.
  *
  * @module
  */
@@ -11,22 +11,22 @@ import { type PageSizes, readAll, type Readings } from "../kit/readings.ts";
 import { filesOf } from "./damage.ts";
 import { linesOf } from "./mutations.ts";
 
-/** Files that differ at every opening, or are the operator's. */
+/** Files that differ after every opening, or belong to the operator. */
 const NOT_COMPARED = /^(?:owner\.json|config\.jsonc|lock|quarantine\/)/;
 
 /** One opening, from beginning to end. */
 export interface Visit {
   /** All answers. */
   readonly readings: Readings;
-  /** All that was told. */
+  /** All diagnostics. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** A base store and its sound answers. */
+/** A base store and its undamaged answers. */
 export interface Baseline extends Visit {
   /** The store. */
   readonly base: BaseStore;
-  /** How its writer ended. */
+  /** End of its writer. */
   readonly ending: Ending;
   /** Its files. */
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -36,11 +36,11 @@ export interface Baseline extends Visit {
   readonly second: Readings;
   /** Its events. */
   readonly events: readonly RuntimeEvent[];
-  /** Where the last acknowledged batch begins in the last segment. */
+  /** Offset of the last acknowledged batch in the last segment. */
   readonly lastBatchOffset: number;
 }
 
-/** Opens, reads everything, has everything written, closes. */
+/** Opens, reads everything, flushes, closes. */
 export async function visit(
   disk: SimulatedDisk,
   workerIds: readonly string[],
@@ -69,7 +69,7 @@ export async function baselineOf(ending: Ending, sizes: PageSizes): Promise<Base
   return { base, ending, files, readings, diagnostics, after, second, events, lastBatchOffset };
 }
 
-/** The files of a store that can be held against another's. */
+/** The files of a store that can be compared with another's. */
 export function comparedFiles(disk: SimulatedDisk): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   for (const [path, bytes] of disk.dump()) {

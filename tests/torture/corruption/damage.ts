@@ -1,5 +1,5 @@
 /**
- * Does a mutation to a file of a base store.
+ * Applies a mutation to a file of a base store.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { BaseStore } from "../kit/base_store.ts";
 import { HOME } from "../kit/opened.ts";
 import { mutated, type Mutation } from "./mutations.ts";
 
-/** The files that are damaged: all of the store's but the empty lock. */
+/** The files that are damaged: all files of the store except the empty lock. */
 export function filesOf(base: BaseStore): Map<string, Uint8Array<ArrayBuffer>> {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const [path, bytes] of new SimulatedDisk({ contents: base.image }).dump()) {
@@ -18,14 +18,14 @@ export function filesOf(base: BaseStore): Map<string, Uint8Array<ArrayBuffer>> {
   return files;
 }
 
-/** The kind of a file, by which results are told apart. */
+/** The kind of a file, by which results are grouped. */
 export function kindOf(file: string, files: ReadonlyMap<string, Uint8Array>): string {
   if (!file.startsWith("events/")) return file.split("/").at(-1) ?? file;
   const last = [...files.keys()].filter((name) => name.startsWith("events/")).sort().at(-1);
   return file === last ? "last segment" : "closed segment";
 }
 
-/** A disk with the damaged store; `undefined` when there is no such mutation of this file. */
+/** A disk with the damaged store; `undefined` if the mutation does not apply to this file. */
 export function damagedDisk(
   base: BaseStore,
   files: ReadonlyMap<string, Uint8Array>,
@@ -44,7 +44,7 @@ export function damagedDisk(
       disk.plant.directory(path);
       return disk;
     case "link":
-      // The whole file is still there, but somewhere else.
+      // The whole file still exists, at another path.
       disk.plant.file("/elsewhere/file", bytes);
       disk.plant.link(path, "/elsewhere/file");
       return disk;
@@ -70,7 +70,7 @@ function replaced(
   return disk;
 }
 
-/** The file of the same kind that lies next to it. */
+/** Another file of the same kind. */
 function neighbour(files: ReadonlyMap<string, Uint8Array>, file: string): Uint8Array | undefined {
   const names = [...files.keys()];
   const alike = names.filter((name) => alikeName(name) === alikeName(file)).sort();
@@ -85,7 +85,7 @@ function alikeName(name: string): string {
     : name.split("/").at(-1) ?? name;
 }
 
-/** Whether two files hold the same. */
+/** Returns true if two files have the same content. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }

@@ -19,7 +19,7 @@ const PORTIONS_PER_FILE = 4;
 /** Damage to files at rest. */
 export const corruption: Suite = {
   name: "corruption",
-  title: "every kind of file damaged in every way is told, or harmless",
+  title: "every damage to every kind of file is reported, or has no effect",
   real: false,
   run,
 };

@@ -1,18 +1,18 @@
 /**
- * What may happen to a file: each byte with three bits flipped, an end at
- * each byte, lines gone, doubled, swapped or from somewhere else, sectors of
- * zeros, and the whole file missing, empty, old, or something else.
+ * Mutations of a file: three bits of each byte flipped, truncation at each byte,
+ * lines removed, duplicated, swapped or taken from another file, sectors of zeros,
+ * and the whole file missing, empty, old, or replaced by something else.
  *
  * @module
  */
 
-/** A mutation in words; a part of a case's name, so that it can be replayed. */
+/** A mutation in words; part of a case's name, to replay it. */
 export type Mutation = string;
 
 const NEWLINE = 0x0a;
 const SECTOR = 512;
 
-/** Everything that may happen to a file of these bytes. */
+/** All mutations of a file with these bytes. */
 export function* mutationsOf(bytes: Uint8Array): Generator<Mutation> {
   yield* ["absent", "empty", "directory", "link", "older", "denied", "neighbour"];
   yield* ["grown zeros 1", "grown zeros 700", "grown line"];

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file camelcase -- damages are keyed by the names of rows
 /**
- * The rows of the recovery table that refuse, each by a store that was
- * damaged for it.
+ * The rows of the recovery table with the verdict `corrupt`, each reached by a
+ * store damaged for it.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const LOG = `${HOME}/events/0000000000000001.jsonl`;
 
 type Damage = (bytes: Uint8Array) => Uint8Array;
 
-/** What an opening refuses of a store whose writer was killed. */
+/** Damage for which an opening rejects a store whose writer was killed. */
 const killed: Readonly<Record<string, Damage>> = {
   later_line_saw_it_synced: (bytes) => flipped(bytes, bytes.indexOf(0x0a) + 20),
   too_much_behind_it: (bytes) => {
@@ -26,17 +26,23 @@ const killed: Readonly<Record<string, Damage>> = {
   segment_in_use: (bytes) => flipped(bytes.slice(0, endOfLine(bytes, 3)), 20),
 };
 
-/** What an opening refuses when transcripts were written before the kill: the log keeps all events but the last. */
+/**
+ * Damage for which an opening rejects a store whose transcripts were written before
+ * the kill: the log has all events but the last.
+ */
 const flushed: Readonly<Record<string, Damage>> = {
   transcript_holds_it: (bytes) => bytes.slice(0, endOfLine(bytes, 4)),
 };
 
-/** What `verify` refuses of a closed store: an opening reads on from the checkpoint, and looks at its place first. */
+/**
+ * Damage for which `verify` rejects a closed store: an opening reads from the
+ * checkpoint on, and checks its position first.
+ */
 const closed: Readonly<Record<string, Damage>> = {
   checkpoint_covers_it: (bytes) => bytes.slice(0, -3),
 };
 
-/** Hits every row that refuses; gives their names. */
+/** Reaches every row with the verdict `corrupt`; returns their names. */
 export async function checkRows(): Promise<string[]> {
   const images = await stores();
   const opened = async (disk: SimulatedDisk) => [String(await openOn(disk).catch((error) => error))];
@@ -51,7 +57,7 @@ export async function checkRows(): Promise<string[]> {
   ];
 }
 
-/** Does each damage to a store; what is told of it must end in the reason of the row. */
+/** Applies each damage to a store; the reported message must end with the reason of the row. */
 async function checkEach(
   damages: Readonly<Record<string, Damage>>,
   image: DirectoryImage,
@@ -71,7 +77,7 @@ function reasonOf(row: string): string {
   return tailTable.find(({ name }) => name === row)?.reason ?? "no such row";
 }
 
-/** A store of events 1 to 4, the last of them said to a worker; how it was before it was flushed, and closed. */
+/** A store of events 1 to 4, the last of them an entry of a worker; its states before the flush, and after the close. */
 async function stores(): Promise<Readonly<Record<"killed" | "flushed" | "closed", DirectoryImage>>> {
   const disk = new SimulatedDisk();
   const { runtime } = await openOn(disk);
@@ -90,7 +96,7 @@ function flipped(bytes: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-/** Where the line with this number ends, the header being 1. */
+/** Returns the end offset of the line with this number; the header is line 1. */
 function endOfLine(bytes: Uint8Array, number: number): number {
   let end = 0;
   for (let line = 0; line < number; line++) end = bytes.indexOf(0x0a, end) + 1;

@@ -1,5 +1,5 @@
 /**
- * Judges what became of a damaged store.
+ * Judges the outcome of damage to a store.
  *
  * @module
  */
@@ -14,26 +14,26 @@ import { damagedDisk, equalBytes, kindOf } from "./damage.ts";
 import type { Mutation } from "./mutations.ts";
 
 /**
- * `refused`: the store did not open. `told`: a diagnostic or the error of a
- * reading. `harmless`: nothing was told, and every answer is right. `shorter`:
- * the last batch of a log that was not closed is gone, as if it had never
- * been acknowledged.
+ * `refused`: the store did not open. `told`: a diagnostic or the error of a read
+ * reported the damage. `harmless`: nothing was reported, and every answer is right.
+ * `shorter`: the last batch of a log that was not closed is missing, as if it had
+ * never been acknowledged.
  */
 export type Outcome = "refused" | "told" | "harmless" | "shorter";
 
 /** A damaged file. */
 export interface Case {
-  /** What the failure is called. */
+  /** Name of the failure. */
   readonly name: string;
   /** The file. */
   readonly file: string;
-  /** What happened to it. */
+  /** The mutation. */
   readonly mutation: Mutation;
-  /** Whether to open the store once more behind it. */
+  /** Open the store once more afterwards. */
   readonly again: boolean;
 }
 
-/** Runs a case; `undefined` when the file knows no such mutation. */
+/** Runs a case; `undefined` if the mutation does not apply to the file. */
 export async function judge(
   baseline: Baseline,
   { name, file, mutation, again }: Case,
@@ -89,7 +89,7 @@ function mustBeUnchanged(
   }
 }
 
-/** Holds every part against the baseline; true when the end of the log is gone in the one way that may be. */
+/** Compares every part with the baseline; true if the end of the log is missing in the one permitted way. */
 function checkReadings(
   baseline: Baseline,
   file: string,
@@ -110,7 +110,7 @@ function checkReadings(
   return false;
 }
 
-/** I5: what the transcripts say is what the events say. */
+/** I5: the transcripts agree with the events. */
 function checkFold(readings: Readings, broken: Broken): void {
   const text = readings.get("events")?.text;
   if (text === undefined) return;
@@ -124,22 +124,22 @@ function checkFold(readings: Readings, broken: Broken): void {
   }
 }
 
-/** Whether damage to the file may hide the part: its worker's transcript, or events of the log. */
+/** Returns true if damage to the file may hide the part: its worker's transcript, or events of the log. */
 function concerns(file: string, part: string): boolean {
   if (file.startsWith("events")) return part === "events";
   return /^workers\/.*transcript/.test(file) &&
     part.endsWith(file.split("/")[1] === "~42eta~2f2" ? "Beta/2" : file.split("/")[1] ?? "");
 }
 
-/** Only a log that nobody closed may lose anything of its end. */
+/** Only a log that was not closed may lose any of its end. */
 function mayBeShorter({ ending, files }: Baseline, file: string): boolean {
   return ending === "killed" && kindOf(file, files) === "last segment";
 }
 
 /**
- * I2: the events are those that were, as far as they go, and then those of
- * the opening. Only the last batch may be missing: transcripts are witnesses
- * of all that was before it.
+ * I2: the events are a prefix of the original ones, followed by those of the
+ * opening. Only the last batch may be missing: transcripts are witnesses of all
+ * earlier events.
  */
 function isLongPrefix(readings: Readings, { events: sound, base }: Baseline): boolean {
   const events: RuntimeEvent[] = JSON.parse(readings.get("events")?.text ?? "[]");
@@ -148,7 +148,7 @@ function isLongPrefix(readings: Readings, { events: sound, base }: Baseline): bo
     events.slice(same).every(({ type }) => type === "runtime.opened" || type === "worker.run_interrupted");
 }
 
-/** Whether anything was told beyond what is told of the undamaged store. */
+/** Returns true if anything was reported beyond the reports of the undamaged store. */
 function wasTold(baseline: Baseline, file: string, { readings, diagnostics }: Visit): boolean {
   for (const { error } of readings.values()) {
     if (isRuntimeError(error)) return true;
@@ -159,7 +159,7 @@ function wasTold(baseline: Baseline, file: string, { readings, diagnostics }: Vi
     diagnostics.some((found) => found.file === file && found.message.includes("damaged"));
 }
 
-/** I8 and I5: afterwards the disk is as it would have been; only told damage to the log stays. */
+/** I8 and I5: afterwards the disk has the expected content; only reported damage to the log remains. */
 function checkDisk(
   baseline: Baseline,
   file: string,
@@ -173,10 +173,10 @@ function checkDisk(
     if (now !== undefined && equalBytes(now, bytes)) continue;
     // The newline at the end of a sealed file is for people.
     if (name === file && now !== undefined && equalBytes(now, bytes.subarray(0, -1))) continue;
-    // Nothing writes the log anew: what is put in between its lines, and never read, stays there.
+    // The log is never rewritten: bytes inserted between its lines, and never read, remain there.
     if (name === file && (told || mutation === "denied" || file.startsWith("events/"))) continue;
-    // An end that was mended, or a checkpoint that was lost: the log goes on in a new segment.
-    // A transcript that could not be written is noted in the checkpoint as one to be rebuilt.
+    // After a repaired end or a lost checkpoint the log continues in a new segment. A transcript that
+    // could not be written is marked in the checkpoint for a rebuild.
     const elsewhere = told || file.startsWith("checkpoint");
     if (elsewhere && (name.startsWith("checkpoint") || goesOn(baseline, name, now))) continue;
     if (mutation === "directory" && name.startsWith(file.slice(0, file.lastIndexOf("/") + 1))) continue;
@@ -186,7 +186,7 @@ function checkDisk(
   }
 }
 
-/** Whether a segment of the log still holds what it held. */
+/** Returns true if a segment of the log still has its former content. */
 function goesOn({ files }: Baseline, name: string, now: Uint8Array | undefined): boolean {
   const before = files.get(name);
   if (!name.startsWith("events/") || now === undefined) return false;

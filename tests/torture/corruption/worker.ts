@@ -38,7 +38,7 @@ serve<Portion, Tally>(async (portion, begin) => {
   return tally;
 });
 
-/** An error that nobody expected is a broken case too. */
+/** An unexpected error is a failed case too. */
 async function judgeTyped(
   baseline: Baseline,
   one: Parameters<typeof judge>[1],
@@ -51,7 +51,7 @@ async function judgeTyped(
   }
 }
 
-/** Where in the log a mutation is: in the last batch, before it, or the end of the file is gone. */
+/** Returns the position of a mutation in the log: in the last batch, before it, or at a truncated end. */
 function inLastBatch(baseline: Baseline, kind: string, mutation: string): string {
   if (kind !== "last segment") return "";
   const [what, at] = mutation.split(" ");

@@ -1,5 +1,5 @@
 /**
- * The codes of errors and diagnostics, and the places in the source that make
+ * Codes of errors and diagnostics, and the locations in the source that create
  * them.
  *
  * @module
@@ -7,7 +7,7 @@
 
 /** A code. */
 export interface Code {
-  /** What it is the code of. */
+  /** Kind of code. */
   readonly kind: "error" | "diagnostic";
   /** The code. */
   readonly code: string;
@@ -39,7 +39,7 @@ export async function codesOf(): Promise<Code[]> {
   ];
 }
 
-/** Places that make an error or a diagnostic of this code: where its name stands, types and comparisons aside. */
+/** Locations that create an error or a diagnostic of this code: occurrences of its name except types and comparisons. */
 export async function sitesOf(kind: Code["kind"], code: string): Promise<Site[]> {
   const sites: Site[] = [];
   for (const directory of ["src/core", "src/fs", "src/memory"]) {

@@ -1,17 +1,16 @@
 /**
- * Branches of the store's heart that no test takes, and right so: each with
- * the reason.
+ * Branches of critical files that no test can take, each with the reason.
  *
  * @module
  */
 
-/** A branch that need not be taken. */
+/** An excused branch. */
 export interface Excuse {
   /** The file, below `src/fs/`. */
   readonly file: string;
-  /** A part of the line, and of the next one behind a space, that is nowhere else in the file. */
+  /** A part of the line and the next one, joined by a space; unique in the file. */
   readonly text: string;
-  /** Why nothing can take it. */
+  /** Reason why it cannot be reached. */
   readonly reason: string;
 }
 

@@ -1,4 +1,4 @@
-// Branches of the store's heart that no other test takes, each by what leads there.
+// Branches of critical files that no other test takes.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { isRuntimeError, type Runtime, RuntimeError } from "../../../mod.ts";
@@ -148,7 +148,7 @@ Deno.test("Runtime.prune() keeps the events from which a transcript is still to 
       : undefined;
   await runtime.close();
   disk.onCall = undefined;
-  // The older checkpoint of that close says that the transcript is to be rebuilt; the one behind it does not.
+  // The older checkpoint of that close marks the transcript for a rebuild; the newer one does not.
   for (let round = 0; round < 3; round++) {
     const again = (await openOn(disk)).runtime;
     const before = again.lastEventId;
@@ -197,7 +197,7 @@ Deno.test("Runtime.open() removes an unfinished segment that holds the header of
   const next = runtime.lastEventId + 1;
   const killed = new SimulatedDisk({ contents: disk.image() });
   await runtime.close();
-  // Space that was assigned and never written: it shows what a removed file held.
+  // Space that was allocated and never written: it shows the content of a removed file.
   const path = `${HOME}/events/${String(next).padStart(16, "0")}.jsonl`;
   killed.plant.file(path, segmentHeader("t", next - 1));
   const again = await openOn(killed);

@@ -4,13 +4,13 @@
  * @module
  */
 
-/** What was run of one file. */
+/** Coverage of one file. */
 export interface FileCoverage {
   /** Its path. */
   readonly path: string;
-  /** How often each line was run. */
+  /** Number of executions of each line. */
   readonly lines: ReadonlyMap<number, number>;
-  /** How often each branch was taken. */
+  /** Number of executions of each branch. */
   readonly branches: readonly { readonly line: number; readonly taken: number }[];
 }
 

@@ -13,11 +13,11 @@ import type { Workload } from "../workloads.ts";
 export interface Moment {
   /** The call that was about to be made; 0 for the end. */
   readonly call: number;
-  /** Whether that call makes the log last, or names. */
+  /** True if the call makes the log or names durable. */
   readonly makesLast: boolean;
-  /** A copy of the machine, with nobody running on it. */
+  /** A copy of the machine, without processes. */
   readonly disk: SimulatedDisk;
-  /** What was promised by then. */
+  /** Promises made by then. */
   readonly mark: Mark;
 }
 
@@ -27,7 +27,7 @@ export interface Moments {
   readonly history: History;
 }
 
-/** How scripts vary from round to round: by the length of what is said. */
+/** Returns the length of contents, which varies from round to round. */
 export function sizeOf(round: number): number {
   return 100 + (round * 173) % 640;
 }

@@ -1,7 +1,6 @@
 /**
- * Cuts the power at every call of every script and opens the store on what
- * the disk may then hold: no such state is refused, and none lacks an event
- * that was acknowledged.
+ * Cuts the power at every call of every script and opens the store on the possible
+ * states of the disk: no state is rejected, and none lacks an acknowledged event.
  *
  * @module
  */
@@ -18,7 +17,7 @@ import { type Moment, momentsOf } from "./moments.ts";
 
 const TARGET = 500_000;
 const ROUNDS_MAX = 60;
-/** One in so many states is held against all oracles; the others are opened. */
+/** One in this many states is checked by all oracles; the others are opened. */
 const WHOLE_EACH = 40;
 
 /** The suite. */
@@ -112,7 +111,7 @@ export function isDamaged({ base }: Workload): boolean {
   return base === "damaged" || base === "lostCheckpoint" || base === "fullQuarantine";
 }
 
-/** A power cut damages nothing that had been synced before something was built on it. */
+/** A power cut damages nothing that had been synced before later writes depended on it. */
 export function checkSilent(found: readonly Diagnostic[]): void {
   for (const { code, message } of found) {
     const isDamage = code === "transcript_rebuilt" ||

@@ -1,6 +1,6 @@
 /**
- * Somebody else removes or writes the file of the log while it is open: the
- * next command says so, and nothing is acknowledged into the void.
+ * Another process removes or writes the file of the log while it is open: the next
+ * command reports it, and nothing is acknowledged that is not stored.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const deeds: Readonly<Record<string, (disk: SimulatedDisk) => void>> = {
   },
 };
 
-/** Throws unless each deed is answered with `store_vanished`, for good. */
+/** Throws unless each operation leads to `store_vanished`, permanently. */
 export async function checkForeignHands(): Promise<number> {
   const { image, history } = (await bases()).closed;
   for (const [deed, act] of Object.entries(deeds)) {
@@ -49,7 +49,7 @@ export async function checkForeignHands(): Promise<number> {
   return Object.keys(deeds).length + 1;
 }
 
-/** Files of another runtime are not taken for this one's. */
+/** Files of another runtime are not mistaken for this one's. */
 async function checkForeignIdentity(): Promise<void> {
   const { image } = (await bases()).closed;
   const disk = new SimulatedDisk({ contents: image });

@@ -9,7 +9,7 @@ import type { DiskOperation } from "../../disk/mod.ts";
 const CALL =
   /(?<![\w#])(?:this\.#fs|fs|file|this\.#files\.get\(path\))\.(open|stat|identity|openDirectory|list|ensureDirectory|makeDirectory|remove|removeDirectory|rename|syncDirectory|lock|read|write|truncate|syncDataNow|syncData|sync|close)\(/g;
 
-/** Files of the store that do not call the file system but are it, say what it is, or stand before it. */
+/** Files of the store that implement, declare or wrap the file system instead of calling it. */
 const OTHERS: ReadonlySet<string> = new Set([
   "disk/deno_file_system.ts",
   "disk/file_system.ts",
@@ -41,7 +41,7 @@ function sources(folder: string): string[] {
   );
 }
 
-/** The place from which a call comes, and the place that this was called from. Slow. */
+/** The location of a call, and that of its caller. Slow. */
 export function callingSites(operation: DiskOperation): { readonly site: Site; readonly path: string } {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 40;

@@ -1,7 +1,7 @@
 /**
- * Fails at every call of the file system, in every way, once and for ever.
- * Afterwards every command was answered, the disk is sound again, and the
- * store holds what it promised.
+ * Fails every call of the file system, in every way, once and permanently.
+ * Afterwards every command was answered, the disk works again, and the store has
+ * everything it promised.
  *
  * @module
  */
@@ -35,25 +35,25 @@ import { callingSites, writtenSites } from "./sites.ts";
 
 type Kind = ErrorCode | "short" | "applied";
 
-/** Only one call fails; each one from there on; or one and a second one so many calls later. */
+/** Only one call fails; each one from there on; or one and a second one this many calls later. */
 type Extent = "once" | "sticky" | "and-1" | "and-2" | "and-3";
 
-/** Tried at every call; and writes that fail but have their effect. */
+/** Tried at every call; and writes that fail but take effect. */
 const ALWAYS: readonly Kind[] = ["EIO", "short"];
 /** Tried at many calls. */
 const OFTEN: readonly Kind[] = ["ENOSPC"];
 const OFTEN_SHARE = 0.3;
-/** Of the others, and of calls that fail but have their effect, a part is tried: all at a share of 20. */
+/** Of the others, and of calls that fail but take effect, a part is tried: all at a share of 20. */
 const OTHERS: readonly Kind[] = ["EDQUOT", "EACCES", "EROFS", "EMFILE", "EBUSY", "applied"];
 const OTHERS_SHARE = 0.05;
-/** Second faults, which hit the code that answers the first ones. */
+/** Second faults, which reach the code that handles the first ones. */
 const SECONDS: readonly Extent[] = ["and-1", "and-2", "and-3"];
 const SECONDS_SHARE = 0.2;
 /** Of the checks of the place, which are most of the calls and come from few places. */
 const CHECKS_SHARE = 0.1;
 /** Jobs that the calls of one workload are cut into. */
 const PARTS = 6;
-/** One in so many cases is held against all oracles; the others are opened and read. */
+/** One in this many cases is checked by all oracles; the others are opened and read. */
 const WHOLE_EACH = 4;
 
 /** The suite. */
@@ -107,18 +107,17 @@ async function work(job: Job, tally: Tally): Promise<void> {
 }
 
 /**
- * Whether a call looks at the files of a worker that went with the end of the
- * log, or may be followed by another one that fails and does. Where that fails
- * nobody knows whose they are, and they are left: a file that cannot be read
- * must not keep a store from being opened. So it is where the removal of its
- * directory fails behind that of its last file: nothing tells of it any more,
- * and a power cut may bring that file back.
+ * Returns true if a call reads the files of a worker lost with the end of the log,
+ * or may be followed by another failing call that does. If that fails, the owner of
+ * the files is unknown, and they are left: an unreadable file must not prevent an
+ * opening. The same applies if the removal of its directory fails after that of its
+ * last file: nothing refers to it any more, and a power cut may restore that file.
  */
 function hidesLostWorker({ base }: Workload, { path, operation }: DiskCall, extent: Extent): boolean {
   if (base !== "lostEnd") return false;
   const looks = ["stat", "open", "fileStat", "read"].includes(operation);
   const removes = operation === "removeDirectory" && path.endsWith("/workers/c");
-  // The checks of the place before and after these calls look at other paths.
+  // The checks of the place before and after these calls access other paths.
   const checks = operation === "identity";
   return extent !== "once" || removes || checks || looks && path.includes("/workers/c/");
 }
@@ -144,7 +143,7 @@ async function callsOf(workload: Workload, tally: Tally, part: number): Promise<
   return calls;
 }
 
-/** I10: nothing in the store's place is changed by somebody who does not hold the lock. */
+/** I10: nothing in the store's place is changed by a process that does not hold the lock. */
 function unlockedBy(disk: SimulatedDisk, call: DiskCall): Finding | undefined {
   const isOurs = isChange(call) && call.operation !== "lock" && call.operation !== "open" &&
     call.operation !== "ensureDirectory" && call.operation !== "makeDirectory";
@@ -155,7 +154,7 @@ function unlockedBy(disk: SimulatedDisk, call: DiskCall): Finding | undefined {
   return new Finding("I10", `${call.operation} of ${call.path} without the lock`);
 }
 
-/** The faults of a call, each with the part of them that is tried. */
+/** The faults of a call, each with the share that is tried. */
 function faultsFor(call: DiskCall): [Kind, Extent, number][] {
   const kinds = [...ALWAYS, ...OFTEN, ...OTHERS].filter((kind) =>
     kind === "short" ? isTransfer(call) : kind !== "applied" || canFailApplied(call)
@@ -184,7 +183,7 @@ function noted(hook: CallHook, { kind, extent }: FaultCase, tally: Tally): CallH
   };
 }
 
-/** The disk is sound again, and so are the projections after the next flush. */
+/** The disk works again, and the projections are current after the next flush. */
 async function checkFlush(session: Session): Promise<void> {
   const refused = session.refusals.length;
   await session.tell((runtime) => runtime.flush());
@@ -194,7 +193,7 @@ async function checkFlush(session: Session): Promise<void> {
   checkProjections(session.disk, session.history);
 }
 
-/** Whether the call may fail and have its effect all the same. A handle would be lost by it. */
+/** Returns true if the call may fail and take effect nevertheless. A handle would be lost by it. */
 function canFailApplied(call: DiskCall): boolean {
   return isSync(call) || (isChange(call) && call.operation !== "lock" && call.operation !== "open");
 }
@@ -205,7 +204,7 @@ interface FaultCase {
   readonly call: DiskCall;
   readonly kind: Kind;
   readonly extent: Extent;
-  /** Whether it is held against all oracles. */
+  /** True if it is checked by all oracles. */
   readonly whole: boolean;
 }
 
@@ -220,7 +219,7 @@ async function fail(fault: FaultCase, tally: Tally): Promise<void> {
   if (kind === "short" && session.refusals.length > 0) {
     throw new Finding("I7", `a short call was answered with ${session.refusals}`);
   }
-  // What was refused is not there, whenever the power goes.
+  // Data of a rejected command is absent, at whatever moment the power is cut.
   const samples = kind === "applied" && operation === "write" ? 12 : 3;
   for (const state of refused?.disk.crashStates({ samples, exhaustiveStates: samples, seed: index }) ?? []) {
     await checkOpens(state.disk, history.at(refused?.mark ?? history.mark(), written));
@@ -238,7 +237,7 @@ async function fail(fault: FaultCase, tally: Tally): Promise<void> {
   await settled(whole ? checkWhole(sound, history, written) : checkOpens(sound, history));
 }
 
-/** A write that failed damages nothing: what it was to write waits. */
+/** A failed write damages nothing: its data waits. */
 function checkNotRebuilt({ base }: Workload, found: readonly Diagnostic[]): void {
   const rebuilt = found.find(({ code }) => code === "transcript_rebuilt");
   const wasDamaged = base === "damaged" || base === "fullQuarantine";

@@ -1,6 +1,6 @@
 /**
- * Reads, flushes, checkpoints, purges and a close that overlap on the file
- * system store, every wait of the disk ended in the scheduler's order.
+ * Reads, flushes, checkpoints, purges and a close that overlap on the file system
+ * store; every disk operation completes in the scheduler's order.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { HOME, openOn, ROOT, smallConfig } from "../kit/opened.ts";
 import { allEvents, transcript } from "../kit/readings.ts";
 import { need, settled } from "./settling.ts";
 
-/** Something a host does; what is in one list happens one after the other, lists side by side. */
+/** An action of a host; actions in one list run in sequence, lists run concurrently. */
 interface Act {
   readonly kind: "say" | "read" | "events" | "flush" | "purge" | "prune" | "wait" | "close";
   readonly worker: number;
@@ -43,7 +43,7 @@ const act = fc.record<Act>({
 
 const lanes = fc.array(fc.array(act, { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 6 });
 
-/** Whatever overlaps, answers are right, and the store opens again as it was. */
+/** Answers are right in every order, and the store reopens with the same content. */
 export const overlaps: fc.IAsyncProperty<[fc.Scheduler, Act[][]]> = fc.asyncProperty(
   fc.scheduler(),
   lanes,
@@ -117,7 +117,7 @@ class World {
     await this.#create(number);
   }
 
-  /** Sequences of a page are without gaps, however much goes on. */
+  /** Sequences of a page have no gaps, whatever runs concurrently. */
   async #read(workerId: string, size: number): Promise<void> {
     const { items } = await this.#runtime.worker(workerId).transcript({ limit: 1 + size % 20 });
     items.forEach(({ seq }, index) => need(seq === (items[0]?.seq ?? 0) + index, `entry ${seq} at ${index}`));
@@ -132,7 +132,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   "invalid_request",
 ]);
 
-/** Nothing is missing that no pruning told of, every file is current, and the older checkpoint serves as well. */
+/** Only events of recorded prunings are missing, every file is current, and the older checkpoint suffices as well. */
 async function verified(scheduler: fc.Scheduler, disk: SimulatedDisk): Promise<void> {
   const location = { root: ROOT, runtimeId: "t" };
   const { verdict, findings } = await settled(scheduler, verify(location, { fileSystem: disk }));

@@ -1,6 +1,6 @@
 /**
- * Group commit: many callers, some of whom abort, and watchers, some of whom
- * leave, on a store that takes its time, fails now and then, and may be lost.
+ * Group commit: many callers, some of whom abort, and watchers, some of whom leave,
+ * on a store that is slow, sometimes fails, and may be lost.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import { isRuntimeError, type Run, Runtime, RuntimeError } from "../../../mod.ts
 import { type Ending, ScriptedStore } from "./scripted_store.ts";
 import { need, settled } from "./settling.ts";
 
-/** What one caller does. */
+/** Behavior of one caller. */
 interface Call {
-  /** Commands that it gives one after the other. */
+  /** Commands that it issues in sequence. */
   readonly commands: number;
-  /** Whether it uses keys, and repeats what was refused. */
+  /** True if it uses keys, and repeats rejected commands. */
   readonly repeats: boolean;
-  /** After how many turns of the scheduler it gives up. */
+  /** Number of scheduler turns after which it aborts. */
   readonly gives: number | null;
 }
 
-/** Commands and their ends, in a world that a scheduler orders. */
+/** Commands and their results, in the order of a scheduler. */
 interface Plan {
   readonly calls: readonly Call[];
   readonly endings: readonly Ending[];
   readonly closes: number | null;
-  /** After how many turns the store is lost. */
+  /** Number of turns after which the store is lost. */
   readonly loses: number | null;
-  /** Watchers: where they begin, and after how many turns they leave. */
+  /** Watchers: their start, and the number of turns after which they leave. */
   readonly watches: readonly { readonly after: number | null; readonly leaves: number | null }[];
 }
 
@@ -50,7 +50,7 @@ const plan = fc.record<Plan>({
   ),
 });
 
-/** Every command is answered rightly, whatever the order. */
+/** Every command is answered correctly in every order. */
 export const groupCommit: fc.IAsyncProperty<[fc.Scheduler, Plan]> = fc.asyncProperty(
   fc.scheduler(),
   plan,
@@ -208,7 +208,7 @@ function check(runtime: Runtime, store: ScriptedStore, answers: readonly Answer[
     if (eventId !== undefined) need(byKey.get(key) === eventId, `${key} was acknowledged as ${eventId}`);
     else need(gaveUp || isRuntimeError(error), `${key} was refused with ${error}`);
   }
-  // Whoever was refused for good, and did not ask again, finds nothing of it.
+  // A command that was rejected permanently, and not repeated, left no event.
   const acknowledged = new Set(answers.filter(({ eventId }) => eventId !== undefined).map(({ key }) => key));
   for (const key of byKey.keys()) need(acknowledged.has(key), `${key} was done, and nobody was told`);
   need(runtime.lastEventId === events.length, "the runtime does not know what is durable");

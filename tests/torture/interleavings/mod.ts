@@ -1,6 +1,6 @@
 /**
- * The suite of interleavings: fast-check makes up who does what, and in which
- * order everything that waits goes on.
+ * The suite of interleavings: fast-check generates the actions, and the order in
+ * which waiting operations continue.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const PORTIONS = 20;
 /** Orders of things that overlap. */
 export const interleavings: Suite = {
   name: "interleavings",
-  title: "group commit and all that overlaps with it answers rightly in every order",
+  title: "group commit and concurrent operations answer correctly in every order",
   real: false,
   run,
 };

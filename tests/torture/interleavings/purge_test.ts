@@ -1,4 +1,4 @@
-// A purge while its worker's files are written: found by the suite of interleavings, kept as it was found.
+// A purge while its worker's files are written: found by the suite of interleavings, and kept as a regression test.
 
 import { assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
@@ -16,7 +16,7 @@ for (const work of ["flush", "checkpoint"] as const) {
       disk.plant.file(`${HOME}/config.jsonc`, smallConfig());
       const { runtime, diagnostics } = await openOn(disk);
       const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
-      // In the second case this makes a checkpoint due, which the runtime begins by itself.
+      // In the second case this makes a checkpoint due, which the runtime starts by itself.
       const content = "x".repeat(work === "checkpoint" ? 9_000 : 10);
       await worker.sendInput({ role: "user", content });
       const under = work === "flush" ? runtime.flush() : Promise.resolve();

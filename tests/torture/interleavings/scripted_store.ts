@@ -19,7 +19,7 @@ import {
   type StoreSupports,
 } from "../../../store.ts";
 
-/** How an append ends: well, refused with nothing left behind, or in a way that ends the store. */
+/** End of an append: success, rejection without effect, or a final failure of the store. */
 export type Ending = "good" | "refused" | "final";
 
 /** The store. */
@@ -30,11 +30,11 @@ export class ScriptedStore implements RuntimeStore {
   readonly events: string[] = [];
   /** Sizes of the batches that became durable. */
   readonly batches: number[] = [];
-  /** Whether a second append came before the first had settled. */
+  /** True if a second append was called before the first had settled. */
   overlapped = false;
   /** True if something was written after the store was lost. */
   wroteWhenLost = false;
-  /** Whether it was closed while an append was under way. */
+  /** True if it was closed while an append was in progress. */
   closedEarly = false;
   readonly #endings: Ending[];
   readonly #wait: () => Promise<void>;

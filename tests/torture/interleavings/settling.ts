@@ -1,12 +1,12 @@
 /**
- * Letting a scheduler run until something is done.
+ * Runs a scheduler until something is done.
  *
  * @module
  */
 import type * as fc from "fast-check";
 import { setImmediate } from "node:timers";
 
-/** Turns of the event loop without anything to schedule, after which nothing will come any more. */
+/** Turns of the event loop without anything to schedule, after which nothing more is expected. */
 const IDLE_TURNS_MAX = 2_000;
 
 /** Runs what is scheduled, in the scheduler's order, until `promise` settles. Throws when it never does. */

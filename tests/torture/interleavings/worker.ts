@@ -11,9 +11,9 @@ import { groupCommit } from "./group_commit.ts";
 
 /** Runs of one property. */
 export interface PropertyPortion {
-  /** Which. */
+  /** Property. */
   readonly property: "group-commit" | "overlaps";
-  /** How many runs. */
+  /** Number of runs. */
   readonly runs: number;
   /** Seed of fast-check. */
   readonly seed: number;

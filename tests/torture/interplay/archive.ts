@@ -23,9 +23,9 @@ export interface Acknowledged {
 
 /** The copy of a log. */
 export class Archive implements Disposable {
-  /** All events, also those that were pruned; event 1 is at 0. */
+  /** All events, including pruned ones; event 1 is at 0. */
   readonly events: RuntimeEvent[] = [];
-  /** The first event that prunings may have left. */
+  /** The first event that prunings may have kept. */
   prunedTo = 1;
   /** The fold of all events. */
   readonly folding: Folding = new Folding();
@@ -67,7 +67,7 @@ export class Archive implements Disposable {
     this.#acknowledged.push(acknowledged);
   }
 
-  /** Keeps a statement about events to come; it tells what is wrong once they are known. */
+  /** Records a claim about future events; it returns the issue once they are known. */
   claim(claim: () => string | undefined): void {
     this.#claims.push(claim);
   }

@@ -1,7 +1,7 @@
 /**
  * The host of the store, in a process that may be killed. Each line it reads
- * asks for one session; it answers `ready` once the store is open and what it
- * holds was compared, then `closed CALLS`, or `broken` with what was found.
+ * requests one session; it answers `ready` once the store is open and its content
+ * was compared, then `closed CALLS`, or `broken` with the finding.
  *
  * @module
  */

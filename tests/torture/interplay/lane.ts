@@ -27,7 +27,7 @@ export interface Figures {
 
 const HOST = new URL("./host.ts", import.meta.url);
 const OPERATOR = new URL("./operator_process.ts", import.meta.url);
-/** A process that says nothing for so long is blocked; calls that hang it reports itself, much earlier. */
+/** A process that is silent for this long is blocked; it reports hanging calls itself, much earlier. */
 const SILENCE_MS_MAX = 300_000;
 
 /** A host and an operator. */
@@ -78,7 +78,7 @@ export class Lane {
     this.figures.rounds++;
   }
 
-  /** Kills the host at some moment; what it found until then counts. */
+  /** Kills the host at some moment; its findings until then count. */
   async #kill(seed: number, random: Random): Promise<void> {
     await pause(random.below(random.pick([50, 400])));
     await this.#host.kill();

@@ -28,7 +28,7 @@ export function sayBroken(error: unknown): void {
   say("broken", finding.oracle, JSON.stringify(finding.message));
 }
 
-/** Answers every line that comes, and ends the process with the last. An unhandled rejection is reported. */
+/** Answers every line, and ends the process with the last. An unhandled rejection is reported. */
 export async function answerLines(answer: (line: string) => void): Promise<void> {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

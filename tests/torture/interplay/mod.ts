@@ -1,6 +1,6 @@
 /**
- * The suite of everything at once: all public operations on one runtime, on
- * the real file system, with small limits, beside an operator in another
+ * The suite of all operations combined: all public operations on one runtime, on
+ * the real file system, with small limits, concurrently with an operator in another
  * process, closed or killed at any moment and opened again.
  *
  * @module
@@ -10,15 +10,15 @@ import type { Budget, Suite, SuiteReport } from "../suite.ts";
 import { type Figures, Lane } from "./lane.ts";
 
 const CASES = 500;
-/** Times that one case is run to see it fail again: what overlaps with what is not in its seed. */
+/** Attempts to reproduce one case: the seed does not determine which operations overlap. */
 const REPETITIONS = 10;
-/** Cases at a time for each core: much of a case is waiting. */
+/** Concurrent cases for each core: a case mostly waits. */
 const LANES_PER_CORE = 2;
 
-/** All operations at once. */
+/** All operations combined. */
 export const interplay: Suite = {
   name: "interplay",
-  title: "all operations at once, closed and killed at any moment, keep what they say",
+  title: "all operations combined, closed and killed at any moment, keep their promises",
   real: true,
   run,
 };

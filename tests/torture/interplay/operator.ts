@@ -1,5 +1,5 @@
 /**
- * The operator beside the host: verifies, backs up, exports and imports, and
+ * The operator of a running store: verifies, backs up, exports and imports, and
  * follows a store that another process has open.
  *
  * @module
@@ -38,7 +38,7 @@ export class Operator {
     }
   }
 
-  /** Looks at a store that nobody has open. Throws a {@linkcode Finding}. */
+  /** Checks a store that no process has open. Throws a {@linkcode Finding}. */
   async audit(wasClosed: boolean): Promise<void> {
     const report = await this.#pending.wait("verify", verify(this.#place));
     if (wasClosed) mustBeClosed(report);
@@ -76,7 +76,7 @@ export class Operator {
       const { verified } = await backup(this.#place, { to });
       if (verified !== undefined) mustBeClean("backup", verified);
     } catch (error) {
-      // Prunings passed the copy.
+      // Prunings went beyond the copy.
       if (!isRuntimeError(error) || !error.message.includes("begin a new copy elsewhere")) {
         throw found("backup", error);
       }
@@ -133,13 +133,13 @@ export class Operator {
         throw new Finding("I1", `a reader calls the log damaged: ${damage.message}`);
       }
     } catch (error) {
-      // A pruning passed it, or a worker was purged between two looks.
+      // A pruning went beyond it, or a worker was purged between two reads.
       if (/^(?:cursor_expired|worker_not_found)$/.test(codeOf(error))) return;
       throw found("follow", error);
     }
   }
 
-  /** The newest page of each transcript, as far as workers are there. */
+  /** The newest page of each transcript, if the worker exists. */
   async #readBeside(reader: RuntimeReader): Promise<void> {
     await reader.refresh();
     for (const { record: { workerId } } of [...reader.allWorkers()]) {
@@ -153,17 +153,17 @@ export class Operator {
   }
 }
 
-/** Findings of an unfinished write: a host may be killed between two calls, or not run for a while. */
+/** Findings of an unfinished write: a host may be killed between two calls, or suspended for a while. */
 const UNFINISHED: ReadonlySet<string> = new Set(["torn_tail", "unfinished_segment"]);
 
-/** Beside a host nothing is wrong, except that a write at the end of the log may be unfinished. */
+/** While a host is running there are no findings, except that a write at the end of the log may be unfinished. */
 function mustBeCleanBesideHost(report: VerifyReport): void {
   const healable = report.findings.filter(({ severity }) => severity === "healable");
   const isUnfinished = healable.every(({ code }) => UNFINISHED.has(code));
   if (report.verdict === "damaged" || !isUnfinished) mustBeClean("verify", report);
 }
 
-/** After a close nothing is left to be written. */
+/** After a close nothing remains to be written. */
 function mustBeClosed(report: VerifyReport): void {
   mustBeClean("verify after a close", report);
   const pending = report.findings.filter(({ severity }) => severity === "pending");

@@ -1,7 +1,7 @@
 /**
- * The process of the operator. `begin JSON` starts the tasks of a case beside
- * its host, `end` ends them and is answered by `ended CALLS`; `audit JSON`
- * looks at a store that nobody has open and is answered by `ended CALLS` too.
+ * The process of the operator. `begin JSON` starts the tasks of a case concurrently
+ * with its host, `end` ends them and is answered by `ended CALLS`; `audit JSON`
+ * checks a store that no process has open and is answered by `ended CALLS` too.
  * Violations are reported as `broken`.
  *
  * @module

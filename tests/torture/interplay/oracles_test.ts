@@ -1,4 +1,4 @@
-// The oracles of the suite: each is given what it is there to find.
+// The oracles of the suite: each detects its kind of error.
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Run, Runtime, type RuntimeEvent } from "../../../mod.ts";

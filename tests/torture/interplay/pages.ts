@@ -1,6 +1,6 @@
 /**
- * Pages of events and of transcripts in both directions, at random. What a
- * page should hold is decided once the log is known to that point.
+ * Random pages of events and of transcripts in both directions. The expected page
+ * is determined once the log is known to that point.
  *
  * @module
  */

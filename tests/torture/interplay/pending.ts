@@ -1,5 +1,5 @@
 /**
- * Calls that have not settled, so that one that never does is found and named.
+ * Calls that have not settled, to detect and name one that never does.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export class Pending {
   #quietSeconds = 0;
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** Looks at the calls once a second; the first that hangs is reported. */
+  /** Checks the calls once a second; the first that hangs is reported. */
   constructor(report: (finding: Finding) => void) {
     this.#timer = setInterval(() => {
       const isQuiet = ++this.#quietSeconds >= QUIET_SECONDS_MAX;
@@ -47,7 +47,7 @@ export class Pending {
     }
   }
 
-  /** Ends the looking. */
+  /** Stops checking. */
   end(): void {
     clearInterval(this.#timer);
   }

@@ -6,7 +6,7 @@
  */
 import { Random } from "../../disk/mod.ts";
 
-/** Operations of the host beside plain commands. */
+/** Operations of the host besides plain commands. */
 export type Activity =
   | "flush"
   | "pages"
@@ -31,7 +31,7 @@ export interface Scenario {
   readonly callers: number;
   /** Steps of each caller in each round. */
   readonly steps: number;
-  /** Commands that a caller gives at once, at most. */
+  /** Maximum number of commands that a caller issues together. */
   readonly groupMax: number;
   /** Chance that an append is of several kilobytes. */
   readonly bigChance: number;
@@ -57,7 +57,7 @@ const ACTIVITIES: readonly Activity[] = [
 ];
 const TASKS: readonly Task[] = ["backup", "export", "follow", "verify"];
 
-/** A part of what there is; races between two operations show best when little else takes part. */
+/** Returns a subset: races between two operations appear most often when few others take part. */
 const FOCUSES: readonly { readonly activities: readonly Activity[]; readonly tasks: readonly Task[] }[] = [
   { activities: ACTIVITIES, tasks: TASKS },
   { activities: ["recreate"], tasks: [] },

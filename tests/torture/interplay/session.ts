@@ -1,6 +1,6 @@
 /**
- * One opening of the store: what is found is compared with what is known,
- * then callers work on it, and it is closed.
+ * One opening of the store: its content is compared with the known one, then
+ * callers work on it, and it is closed.
  *
  * @module
  */
@@ -33,13 +33,13 @@ export interface SessionOptions {
   readonly underLoad: boolean;
   /** Waits for calls. */
   readonly pending: Pending;
-  /** Takes what is found beside the calls. */
+  /** Receives findings outside the calls. */
   readonly fail: (error: unknown) => void;
-  /** Called when the store is open and what it holds was compared. */
+  /** Called when the store is open and its content was compared. */
   readonly ready: () => void;
 }
 
-/** Diagnostics that nothing on a sound disk gives cause for. */
+/** Diagnostics that must not occur on an intact disk. */
 const FAILURES: ReadonlySet<string> = new Set([
   "append_failed",
   "checkpoint_failed",
@@ -159,7 +159,7 @@ class Session {
     await this.#unlessFailed(copying, this.#options.pending.wait("a watcher of everything", reach()));
   }
 
-  /** Waits for work, or for the failure of what goes on beside it. */
+  /** Waits for work, or for the failure of a concurrent task. */
   async #unlessFailed(beside: Promise<void>, work: Promise<void>): Promise<void> {
     await Promise.race([work, beside.then(() => work)]);
   }
@@ -181,7 +181,7 @@ function descriptors(): string[] {
   }
 }
 
-/** The file or directory behind a descriptor, if it is one and is not the list of descriptors itself. */
+/** The file or directory of a descriptor, if it is one and is not the list of descriptors itself. */
 function targetOf(descriptor: string): string[] {
   try {
     return [Deno.readLinkSync(`/proc/self/fd/${descriptor}`)].filter((target) => target.startsWith("/"));

@@ -1,5 +1,5 @@
 /**
- * Concurrent callers of everything that a runtime can do.
+ * Concurrent callers of all operations of a runtime.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { pause, type Pending } from "./pending.ts";
 import type { Activity, Scenario } from "./scenario.ts";
 import type { Watchers } from "./watchers.ts";
 
-/** Refusals that a right command may meet when others are at work. */
+/** Rejections that a valid command may receive when others are at work. */
 const REFUSALS: ReadonlySet<string> = new Set([
   "conflict",
   "cursor_expired",
@@ -41,7 +41,7 @@ export interface Stressed {
   readonly held: HeldRuns;
   readonly watchers: Watchers;
   readonly pending: Pending;
-  /** Reports what was found beside the callers. */
+  /** Reports a finding outside the callers. */
   readonly fail: (error: unknown) => void;
 }
 
@@ -70,7 +70,7 @@ export class Stress {
     await this.#sweep(random);
   }
 
-  /** Appends to every worker at once, with flushes between: the next thing is to be a close. */
+  /** Appends to every worker together, with flushes between; a close must follow. */
   async burst(random: Random): Promise<void> {
     const { runtime, scenario: { workerIds, activities } } = this.#stressed;
     const all = (kind: Command["kind"], number: () => number): Promise<unknown> =>
@@ -124,7 +124,7 @@ export class Stress {
         if (random.chance(0.5)) await turn();
         return await this.#try("flush", () => runtime.flush());
       case "prune":
-        // Only what the test has seen itself.
+        // Only events that the test itself has seen.
         return await this.#try(
           "prune",
           () => runtime.prune({ through: archive.lastEventId, dryRun: random.chance(0.1) }),
@@ -192,7 +192,7 @@ export class Stress {
     });
   }
 
-  /** Makes a call; a refusal that others may have caused is none of its faults. */
+  /** Makes a call; ignores a rejection that others may have caused. */
   async #try(name: string, call: () => Promise<unknown>): Promise<void> {
     try {
       await this.#stressed.pending.wait(name, call());

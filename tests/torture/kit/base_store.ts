@@ -1,5 +1,5 @@
 /**
- * Small stores that hold one of everything, for suites that damage them.
+ * Small stores with one of everything, for suites that damage them.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Runtime } from "../../../mod.ts";
 export interface BaseStore {
   /** The disk that holds it. */
   readonly image: DirectoryImage;
-  /** The same store some time before. */
+  /** An earlier state of the same store. */
   readonly older: ReadonlyMap<string, Uint8Array>;
   /** Its workers. */
   readonly workerIds: readonly string[];
@@ -19,13 +19,13 @@ export interface BaseStore {
   readonly lastBatchFirst: number;
 }
 
-/** The workers of a base store; the second is in use again after a purge. */
+/** The workers of a base store; the id of the second is reused after a purge. */
 export const workerIds: readonly string[] = ["alpha", "Beta/2", "gamma"];
 
-/** How the last writer of a base store ended. */
+/** End of the last writer of a base store. */
 export type Ending = "closed" | "killed";
 
-/** Makes a store that was closed in good order, or whose writer was killed behind its last batch. */
+/** Creates a store that was closed normally, or whose writer was killed after its last batch. */
 export async function baseStore(ending: Ending): Promise<BaseStore> {
   const disk = new SimulatedDisk();
   disk.plant.file(`${HOME}/config.jsonc`, smallConfig());
@@ -71,7 +71,7 @@ async function early(runtime: Runtime): Promise<void> {
   await runtime.record("host.event", { answer: 42 });
 }
 
-/** Rounds of talk with every worker, in lines of equal and of different lengths. */
+/** Rounds of entries for every worker, in lines of equal and of different lengths. */
 async function late(runtime: Runtime, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const workerId of workerIds.slice(0, 2)) {
@@ -84,7 +84,7 @@ async function late(runtime: Runtime, rounds: number): Promise<void> {
   }
 }
 
-/** One batch of several events; the last thing that was acknowledged. */
+/** One batch of several events; the last one acknowledged. */
 async function lastBatch(runtime: Runtime): Promise<readonly { readonly eventId: number }[]> {
   return await Promise.all([
     runtime.worker("alpha").sendInput({ role: "user", content: "last words of alpha" }, { key: "last" }),

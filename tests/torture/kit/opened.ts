@@ -8,20 +8,20 @@ import { type Diagnostic, Runtime } from "../../../mod.ts";
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import type { FileSystem } from "../../../src/fs/disk/file_system.ts";
 
-/** Where the stores of simulated disks lie. */
+/** Root of the stores on simulated disks. */
 export const ROOT = "/r";
 /** The directory of their runtime. */
 export const HOME = "/r/runtimes/t";
-/** The time at which all of this happens, unless a suite turns the clock. */
+/** The time of all events, unless a suite changes the clock. */
 export const EPOCH_MS = 1_800_000_000_000;
 
-/** How to open. */
+/** Options of an opening. */
 export interface OpenOptions {
   /** Root directory. @default {ROOT} */
   readonly root?: string;
   /** The clock. @default one that stands still */
   readonly now?: () => number;
-  /** Whether to create what is not there. @default {true} */
+  /** Create a missing store. @default {true} */
   readonly create?: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface OpenOptions {
 export interface Opened {
   /** The runtime. */
   readonly runtime: Runtime;
-  /** Everything it told, from the start. */
+  /** All its diagnostics, from the start. */
   readonly diagnostics: Diagnostic[];
 }
 

@@ -7,10 +7,10 @@
  */
 import { BrokenOracle } from "../suite.ts";
 
-/** A worker that says nothing for so many seconds hangs. Ticks are counted: a machine may stand still. */
+/** A worker without a message for this many seconds hangs. Ticks are counted: a machine may be suspended. */
 const SILENCE_SECONDS_MAX = 60;
 
-/** What a worker says. */
+/** Message of a worker. */
 export type Message<Result> =
   | { readonly kind: "begin"; readonly caseName: string }
   | { readonly kind: "done"; readonly result: Result }
@@ -22,12 +22,12 @@ export type Message<Result> =
     readonly stack: string;
   };
 
-/** How many workers there are. */
+/** Returns the number of workers. */
 export function workerCount(): number {
   return Math.max(1, Math.min(8, navigator.hardwareConcurrency));
 }
 
-/** Gives the portions to workers that run `module`; results come in the order of the portions. */
+/** Distributes the portions to workers that run `module`; results are returned in the order of the portions. */
 export async function inParallel<Portion, Result>(
   module: URL,
   portions: readonly Portion[],

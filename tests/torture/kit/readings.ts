@@ -1,23 +1,23 @@
 /**
- * Everything that a runtime answers, part by part, as text: to hold what is
- * read from a damaged store against what is read from the sound one.
+ * All answers of a runtime, part by part, as text: to compare a damaged store with
+ * the undamaged one.
  *
  * @module
  */
 import { isRuntimeError, type Runtime } from "../../../mod.ts";
 
-/** What one part of the reading gave. */
+/** Result of one part of the reading. */
 export interface Answer {
-  /** The answer as text; `undefined` when it was refused. */
+  /** The answer as text; `undefined` if it was rejected. */
   readonly text: string | undefined;
-  /** What it was refused with. */
+  /** Error of a rejected read. */
   readonly error: unknown;
 }
 
 /** Answers by the name of the part. */
 export type Readings = ReadonlyMap<string, Answer>;
 
-/** How pages are read: sizes that make page ends fall into different places. */
+/** Sizes of the pages read, so that page ends differ. */
 export interface PageSizes {
   /** Events of a page. */
   readonly events: number;
@@ -50,7 +50,7 @@ export async function readAll(
   return parts;
 }
 
-/** Without the name that the operator gives, which is not the store's to keep. */
+/** Without the name given by the operator, which is not part of the store's data. */
 function overview(runtime: Runtime): unknown {
   const { displayName: _, ...rest } = runtime.overview();
   return rest;
@@ -101,7 +101,7 @@ function mustGoOn(cursor: number, next: number | null): void {
   if (next !== null && next <= cursor) throw new Error(`The cursor ${cursor} leads to ${next}`);
 }
 
-/** Codes that say by themselves what is wrong; `cursor_expired` names the oldest event that is left. */
+/** Codes that need no file to be understood; `cursor_expired` names the oldest event that is kept. */
 const SPEAKING: ReadonlySet<string> = new Set([
   "store_missing",
   "store_io",
@@ -110,7 +110,10 @@ const SPEAKING: ReadonlySet<string> = new Set([
   "cursor_expired",
 ]);
 
-/** Whether a refusal is one that a caller can understand: typed, and naming a file by its way from the runtime's directory. */
+/**
+ * Returns true if a rejection is understandable for callers: typed, and with the
+ * path of a file relative to the runtime's directory.
+ */
 export function namesFile(error: unknown): boolean {
   if (!isRuntimeError(error)) return false;
   if (error.code === "store_corrupt" || error.code === "store_version") {

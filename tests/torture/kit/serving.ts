@@ -7,11 +7,11 @@
 import { BrokenOracle } from "../suite.ts";
 import type { Message } from "./parallel.ts";
 
-/** Tells which case is run now, at most a few times a second. */
+/** Reports the current case, at most a few times a second. */
 export type Begin = (caseName: string) => void;
 
 const TELL_EVERY_MS = 250;
-/** The real clock, whatever a suite puts in its place. */
+/** The real clock, even if a suite replaces it. */
 const now: () => number = performance.now.bind(performance);
 
 /** Runs every portion that comes. */

@@ -1,5 +1,5 @@
 /**
- * Holds what a runtime answers against the reference.
+ * Compares the answers of a runtime with the reference.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Random } from "../../disk/mod.ts";
 import { transcript } from "../kit/readings.ts";
 import type { Reference, ReferenceWorker } from "./reference.ts";
 
-/** What is wrong with the overview or the state of a worker, if anything is. */
+/** Returns the issue with the overview or the state of a worker, if there is one. */
 export function checkState(runtime: Runtime, reference: Reference): string | undefined {
   const overview = runtime.overview();
   const status = reference.stopped ? "stopped" : "running";
@@ -82,7 +82,7 @@ function sumsOf(sums: ReadonlyMap<string, number>): string {
   return JSON.stringify([...sums].sort());
 }
 
-/** What is wrong with the transcripts: of all workers, or of a few at random. */
+/** Returns the issue with the transcripts: of all workers, or of a random sample. */
 export async function checkTranscripts(
   runtime: Runtime,
   reference: Reference,
@@ -102,7 +102,7 @@ export async function checkTranscripts(
   return undefined;
 }
 
-/** Pages read at a look. */
+/** Pages read at a time. */
 const EVENT_PAGES = 4;
 
 /** Describes faults of pages of events anywhere in the log: events read before must be unchanged. */

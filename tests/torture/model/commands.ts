@@ -1,5 +1,5 @@
 /**
- * Commands of the reference, made up at random and given to a real runtime.
+ * Random commands of the reference, executed on a real runtime.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const KINDS: readonly Command["kind"][] = [
   "purge",
 ];
 
-/** Any command. */
+/** Returns a random command. */
 export function randomCommand(
   random: Random,
   reference: Reference,
@@ -51,7 +51,7 @@ export function randomCommand(
   };
 }
 
-/** The end of a run that this process began: mostly of one that is open. */
+/** The end of a run that this process began: usually of an open one. */
 function begunRun(
   random: Random,
   reference: Reference,
@@ -65,7 +65,7 @@ function begunRun(
   return { kind: "finish", workerId, number: random.below(40), key: undefined, expect: undefined, runId };
 }
 
-/** Gives a command to a runtime. */
+/** Executes a command on a runtime. */
 export async function give(
   runtime: Runtime,
   command: Command,
@@ -140,7 +140,7 @@ const TYPES: Record<Command["kind"], RuntimeEvent["type"]> = {
   stopRuntime: "runtime.stopped",
 };
 
-/** Whether an event is the one that a command becomes. */
+/** Returns true if an event is the one of a command. */
 export function isEventOf(event: RuntimeEvent, command: Command, firstSeq: number): boolean {
   const workerId = "workerId" in event ? event.workerId : "";
   if (event.type !== TYPES[command.kind] || workerId !== command.workerId || event.key !== command.key) {

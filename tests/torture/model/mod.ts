@@ -1,7 +1,7 @@
 /**
- * The model suite: random histories of a whole runtime, with many callers, a
- * bad disk, kills, power cuts and a clock that jumps, held against a plain
- * reference after every group of commands.
+ * The model suite: random histories of a whole runtime, with many callers, a bad
+ * disk, kills, power cuts and a clock that jumps, compared with a simple reference
+ * after every group of commands.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const SEEDS_PER_PORTION = 10;
 /** Random histories against a reference. */
 export const model: Suite = {
   name: "model",
-  title: "random histories with faults and crashes come to what a plain reference comes to",
+  title: "random histories with faults and crashes agree with a simple reference",
   real: false,
   run,
 };

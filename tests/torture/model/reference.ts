@@ -1,13 +1,13 @@
 /**
- * A runtime as plain as can be: what the real one must come to. It decides
- * one command after the other, and shares no code with the library.
+ * A minimal reference implementation of a runtime. It decides one command after the
+ * other, and shares no code with the library.
  *
  * @module
  */
 
-/** What is asked for, with all that matters about it. */
+/** A command with all its relevant arguments. */
 export interface Command {
-  /** What to do. */
+  /** Kind of command. */
   readonly kind:
     | "create"
     | "say"
@@ -22,9 +22,9 @@ export interface Command {
     | "cancel"
     | "purge"
     | "stopRuntime";
-  /** To whom; empty for the runtime. */
+  /** Worker; empty for the runtime. */
   readonly workerId: string;
-  /** What to make the arguments from. */
+  /** Number that determines the arguments. */
   readonly number: number;
   /** Idempotency key. */
   readonly key: string | undefined;
@@ -34,7 +34,7 @@ export interface Command {
   readonly runId: string;
 }
 
-/** What a command comes to. */
+/** Expected result of a command. */
 export type Verdict =
   | { readonly code: string }
   | { readonly eventId: number; readonly duplicate: boolean; readonly firstSeq: number };
@@ -47,11 +47,11 @@ export interface ReferenceWorker {
   status: string;
   /** The open run. */
   run: string | null;
-  /** How the last run ended. */
+  /** Outcome of the last run. */
   outcome: string | undefined;
   /** Data, one level deep. */
   readonly data: Map<string, number>;
-  /** What was said, oldest first. */
+  /** Contents of the transcript, oldest first. */
   readonly contents: string[];
   /** Input tokens by model. */
   readonly tokens: Map<string, number>;
@@ -65,11 +65,11 @@ type Keys = Map<string, { readonly request: string; readonly verdict: Verdict }>
 export class Reference {
   /** The last event. */
   lastEventId = 0;
-  /** How many times it was opened. */
+  /** Number of openings. */
   epoch = 0;
-  /** Whether it was stopped for good. */
+  /** True if it was stopped permanently. */
   stopped = false;
-  /** Input tokens of all workers by model, also of those purged. */
+  /** Input tokens of all workers by model, including purged ones. */
   readonly tokens: Map<string, number> = new Map();
   /** Workers in the order of their creation. */
   readonly workers: Map<string, ReferenceWorker> = new Map();
@@ -78,7 +78,7 @@ export class Reference {
   /** Keys of commands that ended a worker. They outlive it. */
   readonly #endings: Keys = new Map();
 
-  /** What an opening adds. Gives the types of its events. */
+  /** Adds the events of an opening. Returns their types. */
   open(): string[] {
     const types = this.lastEventId === 0 ? ["runtime.created", "runtime.opened"] : ["runtime.opened"];
     this.lastEventId += types.length;
@@ -97,7 +97,7 @@ export class Reference {
     this.lastEventId++;
   }
 
-  /** What a command would come to. */
+  /** Returns the expected result of a command without applying it. */
   preview(command: Command): Verdict {
     const worker = this.workers.get(command.workerId);
     const ofWorker = isOfWorker(command);
@@ -119,7 +119,7 @@ export class Reference {
     return { eventId: this.lastEventId + 1, duplicate: false, firstSeq };
   }
 
-  /** Takes a command, and tells what it comes to. */
+  /** Applies a command, and returns its expected result. */
   take(command: Command): Verdict {
     const verdict = this.preview(command);
     if ("code" in verdict || verdict.duplicate) return verdict;
@@ -187,7 +187,7 @@ export class Reference {
   }
 }
 
-/** Whether a command is refused without the worker. */
+/** Returns true if a command is rejected when the worker does not exist. */
 export function isOfWorker({ kind }: Command): boolean {
   return kind !== "create" && kind !== "hostNote" && kind !== "stopRuntime";
 }

@@ -1,5 +1,5 @@
 /**
- * Things that go wrong with a disk, at random.
+ * Random disk faults.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   type SimulatedDisk,
 } from "../../disk/mod.ts";
 
-/** Trouble that is over when it is disarmed. */
+/** A fault that ends when it is disarmed. */
 export interface Trouble {
   /** Ends it. */
   disarm(): void;
@@ -23,7 +23,7 @@ export interface Trouble {
 
 const ERRORS: readonly ErrorCode[] = ["EIO", "ENOSPC", "EDQUOT", "EACCES", "EMFILE", "EBUSY", "EROFS"];
 
-/** Has something go wrong at one of the next calls. */
+/** Injects a fault into one of the next calls. */
 export function armed(random: Random, disk: SimulatedDisk, powerCuts: boolean): Trouble {
   if (random.chance(0.1)) return fullDisk(disk, random);
   disk.onCall = hookFor(random, powerCuts);

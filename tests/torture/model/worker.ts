@@ -52,9 +52,8 @@ async function runSeed(seed: number, name: string, commands: number): Promise<Fi
 }
 
 /**
- * How long things take decides what is done at once and what later. Measured,
- * it would be different at every run; so it is made up: mostly nothing, at
- * times long.
+ * Durations determine the order of concurrent work. Measured ones would differ
+ * between runs, so they are simulated: mostly zero, sometimes long.
  */
 function turnByItself(random: Random): void {
   const slowness = random.pick([0.001, 0.05, 0.3]);
@@ -62,7 +61,7 @@ function turnByItself(random: Random): void {
   performance.now = () => ms += random.chance(slowness) ? random.below(8) : 0.01;
 }
 
-/** Few workers or many, one caller or many, a sound disk or a bad one. */
+/** Varies the numbers of workers and callers and the faults of the disk. */
 function scenarioOf(random: Random): Scenario {
   const count = random.pick([1, 3, 6, 12, 60]);
   const workerIds = Array.from({ length: count }, (_, index) => random.pick(["w", "W", "ä/"]) + index);

@@ -1,6 +1,6 @@
 /**
- * A runtime on a simulated disk, and the reference beside it: commands in
- * groups, faults in between, crashes, and what is found afterwards.
+ * A runtime on a simulated disk with its reference: groups of commands, faults
+ * during them, crashes, and checks afterwards.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import { give, isEventOf, randomCommand } from "./commands.ts";
 import { armed } from "./trouble.ts";
 import { type Command, Reference } from "./reference.ts";
 
-/** What a seed is made of. */
+/** Parameters derived from a seed. */
 export interface Scenario {
   /** Ids of workers. */
   readonly workerIds: readonly string[];
-  /** Commands given together, at most. */
+  /** Maximum number of commands in a group. */
   readonly groupMax: number;
   /** Chance that something goes wrong with the disk during a group. */
   readonly faultChance: number;
-  /** Whether answers wait for the device; if not, there are no power cuts. */
+  /** True if answers wait for the device; if not, there are no power cuts. */
   readonly synced: boolean;
 }
 
-/** What happened to a command. */
+/** Result of a command. */
 interface Result {
   readonly command: Command;
   readonly abort: boolean;
@@ -76,7 +76,7 @@ export class World {
     return new BrokenOracle(oracle, this.#name, why, { cause });
   }
 
-  /** What the runtime told last. */
+  /** Returns the latest diagnostics of the runtime. */
   told(): string {
     const items = this.#runtime?.diagnostics().items ?? [];
     return items.slice(-5).map(({ code, message }) => `${code} (${message})`).join("; ");
@@ -87,7 +87,7 @@ export class World {
     await this.#open([]);
   }
 
-  /** One round: a group of commands, and now and then a reopening, a crash, a turn of the clock. */
+  /** One round: a group of commands, and sometimes a reopening, a crash, a jump of the clock. */
   async round(): Promise<void> {
     const random = this.#random;
     if (random.chance(0.1)) this.#clockMs += Math.floor((random.below(2_000) - 900) ** 3 / 1_000);
@@ -99,7 +99,7 @@ export class World {
     await this.#group();
   }
 
-  /** The last look: everything, after a close and another opening. */
+  /** The final check: everything, after a close and another opening. */
   async end(): Promise<void> {
     await this.#reopen();
     await this.#check(true);
@@ -137,12 +137,12 @@ export class World {
     }
   }
 
-  /** The group was answered, or refused by the disk as a whole. */
+  /** The group was answered, or rejected by the disk as a whole. */
   #settle(results: readonly Result[]): void {
     const given = results.filter((result) => !this.#wasGivenUp(result));
     const refused = given.find(({ error }) => isDiskError(error));
     if (refused !== undefined) {
-      // No event of the group is there, and no caller may think otherwise.
+      // No event of the group exists, and no caller may assume otherwise.
       const other = given.find(({ error }) => !isDiskError(error) && isAboutEvents(error));
       if (other !== undefined) {
         throw this.broken("I1", "a batch was refused, and one of its commands answered", other.error);
@@ -159,7 +159,7 @@ export class World {
   #wasGivenUp({ abort, error }: Result): boolean {
     if (!abort) return false;
     if (error instanceof Error && error.message === "given up") return true;
-    // Refused before it was queued.
+    // Rejected before it was queued.
     if (isRuntimeError(error)) return true;
     throw this.broken("I7", "a command that was given up was answered", error);
   }
@@ -183,7 +183,7 @@ export class World {
   async #reopen(): Promise<void> {
     const runtime = this.#mustBeOpen();
     await runtime.close();
-    // A call that was to end in a kill, or a sync that was to fail, may come to its end only now.
+    // A fault that was injected for the group may take effect only now.
     if (!this.#disk.alive || runtime.health.status === "failed") return await this.#crashAndReopen([]);
     const incomplete = runtime.diagnostics().items.find(({ code }) => code === "close_incomplete");
     if (incomplete !== undefined) {
@@ -193,12 +193,15 @@ export class World {
     await this.#open([]);
   }
 
-  /** The process or the power goes; or the store gave up. What was under way is there up to some command, or not. */
+  /**
+   * The process is killed, the power is cut, or the store has failed. Commands in
+   * progress have taken effect up to some command, or not at all.
+   */
   async #crashAndReopen(results: readonly Result[]): Promise<void> {
     const random = this.#random;
     const old = this.#disk;
     if (old.alive && (this.#runtime?.health.status !== "failed" || random.chance(0.5))) old.kill();
-    // The power may go as well, now that nobody writes.
+    // The power may be cut as well, now that nothing is being written.
     const cut = this.#scenario.synced && (random.chance(0.5) || !poweredOn(old));
     this.#disk = cut ? old.crash(chooseRandomly(random, random.pick([0.1, 0.5, 0.9]))) : old.attach();
     await this.#runtime?.close().catch(() => {});
@@ -221,7 +224,7 @@ export class World {
     await this.#check(false);
   }
 
-  /** I2, I3: what is new in the log is a beginning of what was asked for, and then the opening. */
+  /** I2, I3: new events in the log are a prefix of the requested ones, followed by those of the opening. */
   async #find(results: readonly Result[]): Promise<void> {
     const events = await this.#newEvents();
     let at = 0;
@@ -238,7 +241,7 @@ export class World {
       this.#reference.take(command);
       at++;
     }
-    // A close that was under way.
+    // A close in progress.
     if (events[at]?.type === "runtime.closed") {
       this.#reference.pass();
       at++;
@@ -278,7 +281,7 @@ export class World {
     await this.#checkSecondChance();
   }
 
-  /** Also behind a pruning, the older checkpoint serves without the newest. */
+  /** The older checkpoint suffices without the newest, even after pruning. */
   async #checkSecondChance(): Promise<void> {
     const spoiled = this.#disk.fork();
     spoiled.plant.nothing(`${HOME}/checkpoint.json`);
@@ -315,7 +318,7 @@ function isDiskError(error: unknown): boolean {
   return isRuntimeError(error) && /^(?:store_|no_space)/.test(error.code);
 }
 
-/** Whether a command came as far as the log: refusals before it are of no account. */
+/** Returns true if a command reached the log: earlier rejections do not count. */
 function isAboutEvents(error: unknown): boolean {
   return error === undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * Everything that reads a store, run on a store of nonsense.
+ * All operations that read a store, run on a store of nonsense.
  *
  * @module
  */
@@ -31,7 +31,7 @@ const COPY = "/copy";
 /** Outcome of an operation. */
 export type Came<T> = { readonly value: T } | { readonly error: unknown };
 
-/** Runs an operation on a disk; anything but a typed error is a finding, and so is a call that goes elsewhere. */
+/** Runs an operation on a disk; anything but a typed error is a finding, and so is a call outside the store. */
 export async function attempt<T>(
   what: string,
   disk: SimulatedDisk,

@@ -1,5 +1,5 @@
 /**
- * Stores and streams that are nonsense in detail and right in every checksum.
+ * Stores and streams with nonsensical content and valid checksums.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface Material {
   readonly prunedStream: readonly string[];
 }
 
-/** A store to look at. */
+/** A store to examine. */
 export interface Input {
   /** The disk. */
   readonly disk: SimulatedDisk;
@@ -41,7 +41,7 @@ const decoder = new TextDecoder();
 
 let made: Promise<Material> | undefined;
 
-/** The material; made once. */
+/** The material; created once. */
 export function material(): Promise<Material> {
   return made ??= makeMaterial();
 }
@@ -90,7 +90,7 @@ function readInto(bytes: Uint8Array, target: Uint8Array, at: number): number {
   return part.length;
 }
 
-/** A store whose log holds nonsense. Half of them have the transcripts that they had before. */
+/** A store whose log contains nonsense. Half of them keep their original transcripts. */
 export function logInput(random: Random, { files, texts }: Material): Input {
   const isSound = random.chance(0.1);
   const until = 2 + random.below(texts.length - 1);

@@ -9,7 +9,7 @@ import type { Random } from "../../disk/mod.ts";
 /** A value that may be changed in place. */
 type Container = Record<string, unknown> | unknown[];
 
-/** Stands for a text that JSON.stringify() would not write. */
+/** Placeholder for a text that JSON.stringify() would not write. */
 const RAW = "\uE000raw:";
 const DEPTH = 5_000;
 
@@ -81,12 +81,12 @@ export function mutatedValue(random: Random, json: string): string {
   return textOf(value);
 }
 
-/** A text with a member more, which nobody knows; everything must accept it. */
+/** A text with an additional, unknown member; everything must accept it. */
 export function extended(random: Random, json: string): string {
   return `${json.slice(0, -1)},"x${random.below(1_000)}":${JSON.stringify(random.pick(values))}}`;
 }
 
-/** A text with a member that comes twice. */
+/** A text with a duplicate member. */
 export function doubled(random: Random, json: string): string {
   const value: Record<string, unknown> = JSON.parse(json);
   const name = random.pick(Object.keys(value));
@@ -100,7 +100,7 @@ export function reordered(random: Random, json: string): string {
   return JSON.stringify(Object.fromEntries([...entries.slice(at), ...entries.slice(0, at)]));
 }
 
-/** A value of a kind that is seldom right. */
+/** A value of a kind that is rarely right. */
 export function nonsense(random: Random): unknown {
   return random.chance(0.25) ? RAW + random.below(raws.length) : structuredClone(random.pick(values));
 }

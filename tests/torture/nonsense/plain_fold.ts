@@ -1,6 +1,6 @@
 /**
- * The state that events amount to, or that they are nonsense: by other code
- * than the library's own, and as plain as can be.
+ * The state folded from events, or the result that they are nonsense: independent
+ * of the library, and as simple as possible.
  *
  * @module
  */
@@ -54,7 +54,7 @@ export function textOfState(state: PlainState): string {
   return JSON.stringify([status, epoch, tokens, lastEventId, rows]);
 }
 
-/** A JSON value with the members of objects in one order. */
+/** A JSON value with the members of objects in a canonical order. */
 export function sorted(value: Any): Any {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;

@@ -1,7 +1,7 @@
 /**
- * Stores and export streams that are nonsense in detail and right in every
- * checksum, given to everything that reads: nothing gets out but typed errors,
- * nothing hangs or goes elsewhere, and nothing is folded silently.
+ * Stores and export streams with nonsensical content and valid checksums, given to
+ * everything that reads: only typed errors are thrown, nothing hangs or accesses
+ * other paths, and nothing is folded silently.
  *
  * @module
  */
@@ -84,7 +84,7 @@ async function tryStore(kind: Kind, number: number, input: Input, tally: Tally):
   const verdict = "value" in before ? before.value.verdict : "refused";
   const isGood = kind === "log" ? verdict !== "damaged" && verdict !== "refused" : verdict === "clean";
   if (isSound && !isGood) throw new Finding("I5", `verify calls a store that is sound ${verdict}`);
-  // A last line that is no event's is cut off with notice, as what a crash left of one.
+  // A last line that is not an event is truncated and reported, like the remains of one after a crash.
   const whole = "value" in before ? before.value.events : 0;
   if (isGood && texts !== undefined) mustBeFolded(texts.slice(0, whole), seen, isOpen);
   if (!isOpen) return;
@@ -95,7 +95,7 @@ async function tryStore(kind: Kind, number: number, input: Input, tally: Tally):
   }
 }
 
-/** A store that verify calls clean opens with the state of its events. */
+/** A store that verify finds clean opens with the state of its events. */
 function mustBeFolded(
   texts: readonly string[],
   seen: Awaited<ReturnType<typeof viewed>>,
@@ -109,7 +109,7 @@ function mustBeFolded(
   if (found !== expected) throw new Finding("I5", `the state is ${found}, and not ${expected}`);
 }
 
-/** Lets waits end at once while the returned object lives: what they wait for does not happen here. */
+/** Lets waits end immediately while the returned object lives: the awaited changes do not happen here. */
 function quickTimers(): Disposable {
   const real = globalThis.setTimeout;
   globalThis.setTimeout = ((work: () => void) => real(work, 0)) as typeof setTimeout;

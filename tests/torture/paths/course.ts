@@ -1,5 +1,5 @@
 /**
- * A case, and what happens in it up to the end of the host's script.
+ * A case, and its course up to the end of the host's script.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export interface PathCase {
   readonly isKilled: boolean;
   /** True if a store that was put there is used afterwards, not only opened. */
   readonly isThorough: boolean;
-  /** Refusals of the script when no other process interferes. */
+  /** Rejections of the script when no other process interferes. */
   readonly refusals: readonly string[];
 }
 
@@ -73,7 +73,7 @@ export class Course {
   left: Image | undefined;
   /** The same, once the calls that were under way have ended. */
   leftBehindCalls: Image | undefined;
-  /** The whole disk at the first refusal, and the events that were acknowledged by then. */
+  /** The whole disk at the first rejection, and the events acknowledged by then. */
   refused: { image: DirectoryImage; readonly events: number } | undefined;
   readonly #disk: SimulatedDisk;
   readonly #history: History;
@@ -152,7 +152,7 @@ export class Course {
     this.#events = length;
   }
 
-  /** A command was refused. */
+  /** A command was rejected. */
   readonly onRefused = (): void => {
     if (this.#session.refusals.at(-1) !== "store_vanished" || this.refused !== undefined) return;
     this.refused = { image: this.#disk.image(), events: this.#history.texts.length };
@@ -195,7 +195,7 @@ export class Course {
     if (intrusion.leaves === "older") this.#history.others.push(this.olderHistory());
   }
 
-  /** History of the older state. Hard links to files that were written since may hold more of it. */
+  /** History of the older state. Hard links to files that were written since may contain more of it. */
   olderHistory(): History {
     const now = this.#history.mark();
     const { certain, doubt, ...rest } = this.olderMark ?? now;
@@ -208,7 +208,7 @@ export class Course {
     const path = `${HOME}/lock`;
     const view = this.#disk.intruder.view(path);
     if (view === undefined) return true;
-    // Another host refuses to lock anything else.
+    // Another host rejects a lock that is anything else.
     if (view.kind !== "file") return false;
     const lock = this.#disk.attach().lock(path);
     lock?.release();

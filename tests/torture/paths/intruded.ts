@@ -17,7 +17,7 @@ import { judge } from "./judge.ts";
 
 type EventPage = Awaited<ReturnType<Runtime["events"]>>;
 
-/** Calls and refusals of a workload when no other process interferes. */
+/** Calls and rejections of a workload when no other process interferes. */
 export async function soundRun(
   workload: Workload,
 ): Promise<{ calls: readonly DiskCall[]; refusals: readonly string[] }> {

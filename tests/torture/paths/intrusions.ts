@@ -47,7 +47,7 @@ export interface Intrusion {
   readonly moves: boolean;
   /** True if the files at the path are the host's own under a second name. */
   readonly links?: boolean;
-  /** True if the host has no reason to refuse anything. */
+  /** True if the host has no reason to reject anything. */
   readonly isHarmless?: boolean;
   /** Preparation some time before. */
   readonly prepare?: (intruder: Intruder, path: string) => void;

@@ -1,8 +1,8 @@
 /**
- * The oracle I11: an event that was acknowledged is found at the path, or it
- * went with what was moved away after the last check, or the host had refused
- * it. A refusal is final, and nothing is written after it, above all not into a
- * copy that was put in the place of the store.
+ * The oracle I11: an acknowledged event is found at the path, or in the tree that
+ * was moved away after the last check, or the host had rejected it. A rejection is
+ * final, and nothing is written after it, above all not into a copy that replaced
+ * the store.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export async function judge(course: Course, { disk, history, session }: Played):
   await checkUsable(course, disk, history);
 }
 
-/** Adds the store that is meant to a finding of another oracle. */
+/** Adds the affected store to a finding of another oracle. */
 async function checkAt(what: string, check: () => Promise<unknown>): Promise<void> {
   try {
     await check();
@@ -51,7 +51,7 @@ async function checkAt(what: string, check: () => Promise<unknown>): Promise<voi
   }
 }
 
-/** A refusal is final, and nothing is written after it. */
+/** A rejection is final, and nothing is written after it. */
 function checkRefusal({ refused }: Course, disk: SimulatedDisk, history: History): void {
   if (refused === undefined) return;
   if (history.texts.length > refused.events) {
@@ -117,14 +117,14 @@ async function checkMoved(path: string, disk: SimulatedDisk, history: History): 
   await checkAt("what was moved away", () => checkOpens(moved, history.at(history.mark())));
 }
 
-/** A second host can go on with the whole store that was put there. */
+/** A second host can continue with the whole store that was put there. */
 async function checkUsable(course: Course, disk: SimulatedDisk, history: History): Promise<void> {
   const { intruded: { workload, object, intrusion, isThorough }, mark, other } = course;
   // The calls that were under way may have changed it.
   if (!object.isWhole || mark === undefined || differences(course.left, course.leftBehindCalls).length > 0) {
     return;
   }
-  // Links to files that grew since do not fit together with the older names.
+  // Links to files that grew since are inconsistent with the older names.
   if (intrusion.links && intrusion.leaves === "older") return;
   const written = workload.durability === "written";
   const check = (history: History) =>

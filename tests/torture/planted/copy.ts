@@ -7,12 +7,12 @@ import type { Mutant } from "./mutants.ts";
 import type { Verdict } from "./probe.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
-/** What the suites need of the repository. */
+/** Parts of the repository that the suites need. */
 const PARTS = ["deno.json", "mod.ts", "fs_store.ts", "memory_store.ts", "src", "cli", "testing", "tests"];
 /** A run that takes longer hangs. */
 const TIMEOUT_MS = 300_000;
 
-/** How often the text of a mutant occurs in the source: it should be once. */
+/** Returns the number of occurrences of a mutant's text in the source: it must be one. */
 export function occurrences({ file, find }: Mutant): number {
   return Deno.readTextFileSync(new URL(`src/${file}`, ROOT)).split(find).length - 1;
 }
@@ -26,7 +26,7 @@ export class SourceCopy implements Disposable {
     for (const part of PARTS) copy(new URL(part, ROOT).pathname, `${this.#directory}/${part}`);
   }
 
-  /** Plants a bug, if there is one to plant, and asks the suites. Afterwards the copy is as it was. */
+  /** Plants a bug, if given, and runs the suites. Afterwards the copy is restored. */
   async judge(mutant: Mutant | undefined): Promise<Verdict> {
     if (mutant === undefined) return await this.#probe({});
     const path = `${this.#directory}/src/${mutant.file}`;
@@ -44,7 +44,7 @@ export class SourceCopy implements Disposable {
     Deno.removeSync(this.#directory, { recursive: true });
   }
 
-  /** A bug that the compiler finds is none worth planting. */
+  /** A bug that the compiler finds is not worth planting. */
   async #check(path: string): Promise<void> {
     const { success, stderr } = await this.#deno(["check", "--quiet", path]);
     if (!success) throw new Error(`Cannot plant a bug that does not type-check: ${stderr}`);
@@ -76,7 +76,7 @@ export class SourceCopy implements Disposable {
   }
 }
 
-/** How a process of Deno ended. */
+/** Result of a Deno process. */
 interface Ended {
   readonly success: boolean;
   readonly stdout: string;

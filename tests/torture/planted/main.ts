@@ -1,11 +1,11 @@
 /**
- * Plants bugs into copies of the source, one at a time, and has the suites
- * find them:
+ * Plants bugs into copies of the source, one at a time, and has the suites find
+ * them:
  *
  *     deno task torture:planted [PART OF A NAME]
  *
- * Exits with 1 when a bug is not found, when its text is not in the source any
- * more, or when the suites find fault with the source as it is.
+ * Exits with 1 if a bug is not found, if its text is no longer in the source, or if
+ * the suites fail on the unchanged source.
  *
  * @module
  */

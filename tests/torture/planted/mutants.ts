@@ -1,7 +1,6 @@
 /**
- * Bugs to plant: each is a small change of the store's source that a suite
- * must notice. A text that is not found any more is an error: the list follows
- * the code.
+ * Bugs to plant: each is a small change of the store's source that a suite must
+ * detect. A text that is not found is an error: the list must follow the code.
  *
  * @module
  */
@@ -9,17 +8,17 @@ import { pathMutants } from "./path_mutants.ts";
 
 /** A bug to plant. */
 export interface Mutant {
-  /** What is wrong then. */
+  /** Description of the defect. */
   readonly name: string;
   /** The file, below `src/`. */
   readonly file: string;
   /** The text to replace, which must be there exactly once. */
   readonly find: string;
-  /** What to put in its place. */
+  /** Replacement text. */
   readonly replace: string;
-  /** Suites that are asked first; then all others. */
+  /** Suites to run first; then all others. */
   readonly first?: readonly string[];
-  /** How much of those first ones is run, when the usual few seconds are not enough. */
+  /** Share of those first suites to run, if the usual few seconds are not enough. */
   readonly share?: number;
 }
 
@@ -322,8 +321,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "damage that a later line disproves is cut off as torn",
     file: "fs/log/tail_table.ts",
-    find: "    applies: ({ k, durableBehind }) => durableBehind >= k,",
-    replace: "    applies: ({ k, durableBehind }) => durableBehind < 0 && k < 0,",
+    find: "    applies: ({ k, durableAfter }) => durableAfter >= k,",
+    replace: "    applies: ({ k, durableAfter }) => durableAfter < 0 && k < 0,",
     first: ["corruption"],
   },
   {

@@ -1,5 +1,5 @@
 /**
- * Bugs in how an open store notices that its paths name other files.
+ * Bugs in the detection of replaced paths of an open store.
  *
  * @module
  */

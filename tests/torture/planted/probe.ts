@@ -1,7 +1,6 @@
 /**
- * Runs suites with small budgets until one of them notices a bug, and says
- * which: one line of JSON. Started in a copy of the source in which a bug was
- * planted.
+ * Runs suites with small budgets until one of them detects a bug, and prints the
+ * suite as one line of JSON. Started in a copy of the source with a planted bug.
  *
  * @module
  */
@@ -9,11 +8,11 @@
 import { BrokenOracle, type Suite } from "../suite.ts";
 import { suites } from "../suites.ts";
 
-/** What the first suite said that noticed something. */
+/** Message of the first suite that detected the mutant. */
 export interface Verdict {
-  /** The suite; absent when none noticed anything. */
+  /** The suite; absent if none detected anything. */
   readonly suite?: string;
-  /** The oracle that broke, or `count` for a count below its target. */
+  /** The violated oracle, or `count` for a count below its target. */
   readonly oracle?: string;
   /** The case and the reason. */
   readonly why?: string;

@@ -1,14 +1,14 @@
 /**
- * A child process that speaks in lines.
+ * A child process that communicates in lines.
  *
  * @module
  */
 
-/** How a child runs. */
+/** Options of a child process. */
 export interface ChildOptions {
   /** Permissions. @default `-A` */
   readonly flags?: readonly string[];
-  /** What the command is put behind, such as strace and its arguments. */
+  /** Prefix of the command, such as strace and its arguments. */
   readonly behind?: readonly string[];
 }
 
@@ -16,7 +16,7 @@ export interface ChildOptions {
 export class Child {
   /** Its process id. */
   readonly pid: number;
-  /** Every whole line it wrote, as long as nobody takes them. */
+  /** Every whole line of its output that was not taken yet. */
   readonly lines: string[] = [];
   readonly #process: Deno.ChildProcess;
   readonly #done: Promise<void>;
@@ -29,7 +29,7 @@ export class Child {
     const { flags = ["-A"], behind = [] } = options;
     const config = new URL("../../../deno.json", import.meta.url).pathname;
     const deno = [Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-check", `--config=${config}`];
-    // The cache is a file too, and its writes would be counted by what the process runs behind.
+    // The cache is a file too, and a wrapper such as strace would count its writes.
     if (behind.length > 0) deno.push("--no-code-cache");
     const [command = "", ...rest] = [...behind, ...deno, ...flags, module.pathname, ...args];
     const process = new Deno.Command(command, {

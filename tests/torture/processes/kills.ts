@@ -1,5 +1,6 @@
 /**
- * Kills of a real process under load: what it acknowledged is there, once.
+ * Kills of a real process under load: everything it acknowledged exists exactly
+ * once.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { smallConfig } from "../kit/opened.ts";
 import { BrokenOracle } from "../suite.ts";
 import { Child } from "./child_process.ts";
 
-/** What was counted. */
+/** Counts. */
 export interface KillFigures {
   /** Processes killed. */
   kills: number;

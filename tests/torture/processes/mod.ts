@@ -20,7 +20,7 @@ export const processes: Suite = {
 };
 
 async function run({ share: wanted, seed, only, progress }: Budget): Promise<SuiteReport> {
-  // When a real process is killed cannot be repeated: a case is tried again by trying many.
+  // The moment of a real kill cannot be reproduced: a case is repeated by trying many.
   const share = only === undefined ? wanted : Math.min(wanted, 0.1);
   const kills = Math.max(2, Math.ceil(KILLS * share));
   const rounds = Math.max(10, Math.ceil(ROUNDS * share));

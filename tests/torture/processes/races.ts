@@ -1,6 +1,6 @@
 /**
- * Real processes that race to open one store: one gets it, the others are told
- * who has it; a holder that is killed loses it, one that is stopped does not.
+ * Real processes that race to open one store: one gets it, the others receive its
+ * owner; a killed holder loses it, a stopped one does not.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { Random } from "../../disk/mod.ts";
 import { BrokenOracle } from "../suite.ts";
 import { Child } from "./child_process.ts";
 
-/** What was counted. */
+/** Counts. */
 export interface RaceFigures {
   /** Rounds with exactly one winner. */
   rounds: number;
-  /** Losers that were told. */
+  /** Losers that received the error. */
   losers: number;
-  /** Losers that were told the winner's process id. */
+  /** Losers that received the winner's process id. */
   named: number;
   /** Holders that were killed. */
   killed: number;
@@ -109,7 +109,7 @@ class Race {
       throw this.#broken("I10", place, `not refused with store_locked: ${line}`);
     }
     this.figures.losers++;
-    // A loser may be faster than the winner is to say who it is.
+    // A loser may be faster than the winner is to record itself as the owner.
     if (line.includes(`process ${pid} `)) this.figures.named++;
   }
 
@@ -133,7 +133,7 @@ class Race {
     }
   }
 
-  /** What a killed process held is free at once. */
+  /** Asserts that the lock of a killed process is free immediately. */
   async #replace(child: Child): Promise<void> {
     await child.kill();
     const fresh = new Child(CONTENDER, []);

@@ -14,7 +14,7 @@ export interface ProgramState {
   step: number;
 }
 
-/** An operation; one that does not fit the state of things is refused by the runtime, and changes nothing. */
+/** An operation; one that does not fit the current state is rejected by the runtime, and changes nothing. */
 export interface Operation {
   readonly name: string;
   readonly run: (session: Session, state: ProgramState) => Promise<unknown>;
@@ -95,7 +95,7 @@ export function programs(length: number): (readonly Operation[])[] {
   return all;
 }
 
-/** The name of a program, by which it is found again. */
+/** Returns the name of a program, to replay it. */
 export function nameOf(program: readonly Operation[]): string {
   return program.map(({ name }) => name).join("-");
 }

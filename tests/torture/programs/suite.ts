@@ -1,7 +1,7 @@
 /**
- * Runs every program of up to three operations and cuts the power behind each
- * call that makes something durable: most crash bugs of file systems and
- * databases need no more than that (Mohan et al., OSDI 2018).
+ * Runs every program of up to three operations and cuts the power after each call
+ * that makes something durable: these reveal most crash bugs of file systems and
+ * databases (Mohan et al., OSDI 2018).
  *
  * @module
  */
@@ -19,7 +19,7 @@ const LENGTH = 3;
 const PARTS = 24;
 /** States of the disk that are tried at each point: all kept, all lost, and another. */
 const STATES = 3;
-/** One in so many states is held against all oracles. */
+/** One in this many states is checked by all oracles. */
 const WHOLE_EACH = 24;
 
 /** The suite. */
@@ -83,7 +83,7 @@ async function tryProgram(
   const history = base.history.at(base.history.mark());
   const disk = new SimulatedDisk({ contents: base.image });
   let synced = false;
-  // A point lies between a call that made something durable and the next call.
+  // A point is between a call that made something durable and the next call.
   disk.onCall = (call) => {
     if (synced) points.push({ call: call.index, disk: disk.fork(), mark: history.mark() });
     synced = isSync(call);

@@ -1,8 +1,8 @@
 /**
- * Cuts the power, kills the process or fails a call while the store recovers
- * from a power cut or from a kill, then recovers again: nothing that the
- * first recovery could read is lost by it (I4). Behind a kill, what was never
- * synced is in the page cache still, and may be gone after the next power cut.
+ * Cuts the power, kills the process or fails a call while the store recovers from a
+ * power cut or from a kill, then recovers again: data that the first recovery could
+ * read is not lost by it (I4). After a kill, unsynced data is still in the page
+ * cache, and may be lost in the next power cut.
  *
  * @module
  */
@@ -33,13 +33,13 @@ const ROUNDS_MAX = 40;
 /** States per job, and stops per state. */
 const STATES = 24;
 const STOPS = 16;
-/** One in so many cases is held against all oracles; behind a kill, one in a few. */
+/** One in this many cases is checked by all oracles; after a kill, one in a few. */
 const WHOLE_EACH = 16;
 const WHOLE_EACH_KILLED = 4;
-/** One in so many first crashes is a kill. */
+/** One in this many first crashes is a kill. */
 const KILLED_EACH = 3;
 
-/** How a recovery is stopped. */
+/** Ways to interrupt a recovery. */
 const WAYS = ["power-before", "power-after", "kill", "error"] as const;
 type Way = typeof WAYS[number] | "power-later";
 
@@ -77,7 +77,7 @@ async function work(job: Job, tally: Tally): Promise<void> {
   for (let state = 0; state < STATES; state++) {
     const name = `${workload.name}/${round}/${state}`;
     const killed = state % KILLED_EACH === 0;
-    // A kill matters most where something was made and not synced: those moments are taken in turn.
+    // A kill matters most where something was created and not synced: those moments are taken in turn.
     const turn = (round * STATES + state) / KILLED_EACH;
     const unsynced = played.moments.filter(({ makesLast }) => makesLast);
     const any = random.pick(played.moments);
@@ -90,12 +90,12 @@ async function work(job: Job, tally: Tally): Promise<void> {
   }
 }
 
-/** How the recovery that is stopped came about. */
+/** Origin of the recovery that is interrupted. */
 interface FirstCrash {
   readonly moment: Moments["moments"][number];
-  /** Seed of all that is left to chance. */
+  /** Seed of all random choices. */
   readonly choice: number;
-  /** Whether the process was killed; if not, the power went. */
+  /** True if the process was killed; false after a power cut. */
   readonly killed: boolean;
 }
 
@@ -114,9 +114,9 @@ async function tryState(
   const { calls, syncs, first } = await recovered(crashed(), promised);
   const random = new Random(choice);
   for (let stop = 0; stop < Math.min(STOPS, calls); stop++) {
-    // Every call of a short recovery, a sample of a long one; behind a kill, each call that makes something last,
-    // and before those the moments behind all of them: when the host has gone on for a while, and when the opening
-    // is answered.
+    // Every call of a short recovery, a sample of a long one; after a kill, each call that makes
+    // something durable, and before those the moments after all of them: when the host has continued
+    // for a while, and when the opening has resolved.
     const sync = killed ? [calls + 1, calls + 1, ...syncs][stop] : undefined;
     const call = sync ?? (calls <= STOPS ? stop + 1 : 1 + random.below(calls));
     const way = sync === undefined
@@ -128,7 +128,7 @@ async function tryState(
     if (only !== "" && only !== caseName) continue;
     const whole = only !== "" || way === "power-later" ||
       isChosen(caseName, 1 / (killed ? WHOLE_EACH_KILLED : WHOLE_EACH), 1);
-    // What a kill left in doubt is in doubt until a recovery has made it last.
+    // Events left in doubt by a kill are in doubt until a recovery has made them durable.
     const left = killed ? promised.at(promised.mark()) : first.at(first.mark());
     const ok = await tryCase(tally, caseName, async () => {
       const found = await stopAndGoOn(crashed(), left, { call, way, whole, choice, written });
@@ -140,7 +140,7 @@ async function tryState(
   return true;
 }
 
-/** What a state holds: a recovery without a crash tells, and tells how many calls it takes. */
+/** Returns the content of a state, read by a recovery without a crash, and the number of calls of that recovery. */
 async function recovered(
   disk: SimulatedDisk,
   promised: History,
@@ -158,7 +158,7 @@ async function recovered(
   return { calls, syncs, first: history.at(loaded) };
 }
 
-/** Where and how a recovery is stopped, and how it is looked at afterwards. */
+/** Point and kind of an interruption, and the check afterwards. */
 interface Stop {
   readonly call: number;
   readonly way: Way;
@@ -182,19 +182,19 @@ async function stopAndGoOn(
   disk.onCall = undefined;
   if (way === "power-later") await settled(goOn(session));
   const isPowerCut = way.startsWith("power-");
-  // A call that fails by itself is not cut off behind it: then the power goes now.
+  // A failing call does not cut the power after itself: then the power is cut now.
   if (isPowerCut) disk.cutPower();
   const mark = history.mark();
   await session.runtime?.close().catch(() => {});
   const random = new Random(choice + call);
   const choose = way === "power-later" ? loseAll : chooseRandomly(random);
   const next = isPowerCut ? disk.crash(choose) : disk.kill();
-  // A close in good order may have added its event; after a power cut nothing was added.
+  // A normal close may have added its event; after a power cut nothing was added.
   const left = isPowerCut ? history.at(mark, written) : history;
   return await settled(whole ? checkWhole(next, left, written) : checkOpens(next, left));
 }
 
-/** What makes the files that were found the only copy: reading, which heals them, two checkpoints, and pruning. */
+/** Makes the recovered files the only copy: reads them, which repairs them, writes two checkpoints, and prunes. */
 async function goOn(session: Session): Promise<void> {
   const workers = session.runtime?.workers({ limit: 1_000 }).items ?? [];
   for (const { record: { workerId }, status } of workers) {

@@ -1,5 +1,5 @@
 /**
- * The stores that scripts begin with, each with its history.
+ * Initial stores of scripts, each with its history.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { segmentHeader } from "../../../src/fs/log/segments.ts";
 import { History, type Mark } from "./history.ts";
 import { Session } from "./session.ts";
 
-/** A store to begin with. */
+/** An initial store. */
 export interface Base {
   readonly image: DirectoryImage;
   readonly history: History;
@@ -21,7 +21,7 @@ export interface Base {
 export interface Bases {
   /** An empty disk. */
   readonly nothing: Base;
-  /** Two workers, closed in good order. */
+  /** Two workers, closed normally. */
   readonly closed: Base;
   /** The same, its writer killed in the middle of a run. */
   readonly killed: Base;
@@ -33,21 +33,21 @@ export interface Bases {
   readonly pruned: Base;
   /** Power was cut in the middle of a batch. */
   readonly torn: Base;
-  /** The same, and an opening was killed between the copy of the torn end and its cut. */
+  /** The same, and an opening was killed between the copy of the torn end and its truncation. */
   readonly halfCut: Base;
-  /** Killed behind the creation of a segment. */
+  /** Killed after the creation of a segment. */
   readonly begunSegment: Base;
   /** Killed in the middle of the creation of a segment. */
   readonly emptySegment: Base;
-  /** The end of the log is gone, a worker with it; transcripts hold what it held. */
+  /** The end of the log is missing, and a worker with it; transcripts have its events. */
   readonly lostEnd: Base;
   /** Every projection is damaged. */
   readonly damaged: Base;
-  /** The log was pruned, and the newest checkpoint is damaged; foreign and temporary files lie about. */
+  /** The log was pruned, and the newest checkpoint is damaged; foreign and temporary files exist. */
   readonly lostCheckpoint: Base;
   /** A torn end, a damaged transcript, and no room in quarantine. */
   readonly fullQuarantine: Base;
-  /** Other kinds of things in the place of files, and a repair that was killed before it recorded what it lost. */
+  /** Other kinds of entries at the paths of files, and a repair that was killed before it recorded the lost events. */
   readonly odd: Base;
   /** A store whose creation stopped half-way. */
   readonly unfinished: Base;
@@ -114,7 +114,7 @@ async function makeBases(): Promise<Bases> {
   };
 }
 
-/** A store that a script made, out of another one or out of nothing. */
+/** A store created by a script, based on another one or on an empty disk. */
 export async function baseOf(
   from: Base | undefined,
   script: (session: Session) => Promise<void>,
@@ -130,7 +130,7 @@ export async function baseOf(
   return { image: disk.image(), history: history.at(mark) };
 }
 
-/** Has a worker told so much. */
+/** Appends this much to a worker's transcript. */
 export async function say(session: Session, workerId: string, length: number): Promise<void> {
   await session.ask(workerId, (worker) => worker.sendInput({ role: "user", content: "x".repeat(length) }));
 }
@@ -147,7 +147,7 @@ async function beginning(session: Session): Promise<void> {
   await session.ask("a", (worker) => worker.beginRun({ runId: "run-0" }));
 }
 
-/** The power goes while a batch is written, and leaves a part of it behind a hole. */
+/** The power is cut while a batch is written, and leaves a part of it after a hole. */
 async function tornBase(from: Base): Promise<Base> {
   const history = from.history.at(from.history.mark());
   const disk = new SimulatedDisk({ contents: from.image });
@@ -171,7 +171,7 @@ async function tornBase(from: Base): Promise<Base> {
   throw new Error("Cannot make a torn base: no power cut leaves one");
 }
 
-/** A power cut takes the end of a log whose writer did not wait for the device. */
+/** A power cut loses the end of a log whose writer did not wait for the device. */
 async function lostEndBase(from: Base): Promise<Base> {
   let kept = 0;
   const script = async (session: Session) => {

@@ -1,16 +1,16 @@
 /**
- * What a runtime was asked to keep, and how far it was promised: the witness
- * against which everything that is read later is held.
+ * Events that a runtime was asked to keep, and the part that was promised: the
+ * reference for everything that is read later.
  *
- * An event is *certain* once an append of it was acknowledged, or once it was
- * read at an opening. Events of an append that is under way, or that failed
- * for good, are in *doubt*: each prefix of them may be there.
+ * An event is *certain* once an append of it was acknowledged, or once it was read
+ * at an opening. Events of an append that is under way, or that failed for good,
+ * are in *doubt*: each prefix of them may be there.
  *
  * @module
  */
 import type { EventRecord } from "../../../src/core/event_types.ts";
 
-/** What an oracle found, before the case has a name. */
+/** Violation found by an oracle, before the case has a name. */
 export class Finding extends Error {
   override readonly name = "Finding";
   /** The oracle, such as `I1`. */
@@ -30,13 +30,13 @@ export interface KeyedCommand {
   readonly eventId: number;
 }
 
-/** How far a history was at one moment. */
+/** State of a history at one moment. */
 export interface Mark {
   /** The number of events that were certain. */
   readonly certain: number;
   /** Those that may follow them. */
   readonly doubt: readonly string[];
-  /** Events up to this one may have been given up on request. */
+  /** Events up to this one may have been pruned on request. */
   readonly prunable: number;
   /** Events up to this one survive a power cut even where an answer does not wait for the device. */
   readonly synced: number;
@@ -57,7 +57,7 @@ function foldedText(text = ""): string {
   return JSON.stringify({ id, at, type, ...others });
 }
 
-/** What was issued and what was promised. */
+/** Issued and promised events. */
 export class History {
   /** Texts of the events that are certain; event 1 first. */
   readonly texts: string[] = [];
@@ -65,7 +65,7 @@ export class History {
   readonly snapshots: Map<number, string> = new Map();
   /** Commands with keys whose events are certain. */
   readonly keyed: KeyedCommand[] = [];
-  /** Hears when an opening has read everything. */
+  /** Called when an opening has read everything. */
   onLoaded: (() => void) | undefined;
   /** True once another process has moved or replaced files of the store: an opening may read another one. */
   isIntruded = false;
@@ -79,7 +79,7 @@ export class History {
   #prunable = 0;
   #synced = 0;
 
-  /** How far it is now. */
+  /** Returns the current state. */
   mark(): Mark {
     return {
       certain: this.texts.length,
@@ -89,7 +89,7 @@ export class History {
     };
   }
 
-  /** The history as it was, to go its own way. With `written`, only what was synced is certain. */
+  /** An independent copy. With `written`, only synced events are certain. */
   at(mark: Mark, written = false): History {
     const certain = written ? Math.min(mark.synced, mark.certain) : mark.certain;
     const copy = new History();
@@ -102,7 +102,7 @@ export class History {
     return copy;
   }
 
-  /** A batch is on its way. */
+  /** A batch was issued. */
   issue(events: readonly EventRecord[]): void {
     if (this.misread !== undefined) return;
     const first = events[0]?.id ?? 0;
@@ -112,19 +112,19 @@ export class History {
     this.#doubt = events.map(({ json }) => json);
   }
 
-  /** The batch on its way was acknowledged. */
+  /** The issued batch was acknowledged. */
   acknowledge(): void {
     if (this.misread !== undefined) throw this.misread;
     this.texts.push(...this.#doubt);
     this.#doubt = [];
   }
 
-  /** The batch on its way was refused; unless for good, nothing of it is there. */
+  /** The issued batch was rejected; unless permanently, nothing of it exists. */
   refuse(forGood: boolean): void {
     if (!forGood) this.#doubt = [];
   }
 
-  /** The caller of a command was told that its event is durable. */
+  /** The caller of a command learned that its event is durable. */
   promise(eventId: number): void {
     if (eventId > this.texts.length) {
       throw new Finding("I1", `event ${eventId} was promised before event ${this.texts.length} was durable`);
@@ -146,7 +146,7 @@ export class History {
     this.#prunable = Math.max(this.#prunable, through);
   }
 
-  /** An opening read a snapshot and these events behind it: holds them against what was promised. */
+  /** An opening read a snapshot and the events after it: compares them with the promised ones. */
   loaded(snapshot: ReadSnapshot | undefined, read: readonly string[]): void {
     try {
       this.#take(snapshot, read);
@@ -168,7 +168,7 @@ export class History {
     }
   }
 
-  /** From now on this is the history of the store that was found. */
+  /** Continues with the history of the store that was found. */
   #become(other: History): void {
     this.hasMoved = true;
     this.texts.splice(0, this.texts.length, ...other.texts);

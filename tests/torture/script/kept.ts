@@ -1,5 +1,5 @@
 /**
- * I8: bytes that an opening took out of the log are in quarantine.
+ * I8: bytes that an opening removed from the log are in quarantine.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { Finding } from "./history.ts";
 /** Files below a directory, by path. */
 export type Files = ReadonlyMap<string, Uint8Array>;
 
-/** The files whose path begins so. */
+/** The files whose path begins with this text. */
 export function filesOf(disk: SimulatedDisk, prefix: string): Files {
   return new Map([...disk.dump()].filter(([path]) => path.startsWith(prefix)));
 }
 
-/** Throws unless the log still holds all that it held, or the quarantine does. Bounds hold too (I6). */
+/** Throws unless the log still has all its former content, or the quarantine has it. Bounds hold too (I6). */
 export function checkKept(before: Files, disk: SimulatedDisk, prunable: number): void {
   const quarantine = filesOf(disk, `${HOME}/quarantine/`);
   const filesMax = quarantineFilesMax(disk);
@@ -35,7 +35,7 @@ export function checkKept(before: Files, disk: SimulatedDisk, prunable: number):
   }
 }
 
-/** What the operator allows. */
+/** Returns the operator's limit. */
 function quarantineFilesMax(disk: SimulatedDisk): number {
   const { limits } = JSON.parse(
     new TextDecoder().decode(disk.peek(`${HOME}/config.jsonc`) ?? undefined) || "{}",
@@ -47,7 +47,7 @@ function isPruned(path: string, prunable: number): boolean {
   return Number(/([0-9]{16})\.jsonl$/.exec(path)?.[1]) <= prunable;
 }
 
-/** A first segment that never held an event is made anew with the store. */
+/** A first segment that never contained an event is recreated with the store. */
 function isFresh(bytes: Uint8Array): boolean {
   return !bytes.includes(0x0a) || bytes.indexOf(0x0a) === bytes.length - 1;
 }
@@ -57,7 +57,7 @@ function firstDifference(one: Uint8Array, other: Uint8Array): number {
   return one.length;
 }
 
-/** Whether the file ends in these bytes; what is cut off may begin before the first byte that differs. */
+/** Returns true if the file ends with these bytes; the truncated part may begin before the first differing byte. */
 function endsWith(kept: Uint8Array, bytes: Uint8Array): boolean {
   if (kept.length < bytes.length) return false;
   return firstDifference(bytes, kept.subarray(kept.length - bytes.length)) === bytes.length;

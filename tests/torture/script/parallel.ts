@@ -1,24 +1,24 @@
 /**
- * Suites of many small cases, cut into jobs that run on all cores. A job runs
- * in any thread and gives the same result everywhere.
+ * Suites of many small cases, divided into jobs that run on all cores. A job runs
+ * in any thread with the same result.
  *
  * @module
  */
 import { BrokenOracle, type Budget, type Suite, type SuiteReport } from "../suite.ts";
 import { Finding } from "./history.ts";
 
-/** A case in which an oracle did not hold. */
+/** A case that violated an oracle. */
 export interface Failure {
   readonly oracle: string;
   readonly caseName: string;
   readonly why: string;
 }
 
-/** What jobs did, added up. */
+/** Totals of jobs. */
 export interface Tally {
-  /** Counts by what was counted. */
+  /** Counts by kind. */
   readonly counts: Record<string, number>;
-  /** Distinct things that were seen, by kind. */
+  /** Distinct items seen, by kind. */
   readonly seen: Record<string, string[]>;
   /** The first failure. */
   failure?: Failure;
@@ -27,7 +27,7 @@ export interface Tally {
 /** A part of a suite, as plain data. */
 export type Job = Readonly<Record<string, string | number | boolean>>;
 
-/** A suite that is cut into jobs. */
+/** A suite that is divided into jobs. */
 export interface JobSuite {
   readonly name: string;
   readonly title: string;
@@ -35,7 +35,7 @@ export interface JobSuite {
   jobs(budget: Budget): Promise<readonly Job[]>;
   /** Does a job. */
   work(job: Job, tally: Tally): Promise<void>;
-  /** Whether the targets are met, so that the remaining jobs may be left out. */
+  /** Returns true if the targets are met, so that the remaining jobs may be skipped. */
   isDone?(tally: Tally, budget: Budget): boolean;
   /** Counts against targets. */
   report(tally: Tally, budget: Budget): SuiteReport;
@@ -51,13 +51,13 @@ export function count(tally: Tally, what: string, by = 1): void {
   tally.counts[what] = (tally.counts[what] ?? 0) + by;
 }
 
-/** Notes a thing that was seen. */
+/** Records an item that was seen. */
 export function see(tally: Tally, kind: string, thing: string): void {
   const things = tally.seen[kind] ??= [];
   if (!things.includes(thing)) things.push(thing);
 }
 
-/** Runs a case; what breaks an oracle is noted with its name. Whether all is well. */
+/** Runs a case; a violated oracle is recorded with its name. Returns true if there is none. */
 export async function tryCase(tally: Tally, caseName: string, run: () => Promise<void>): Promise<boolean> {
   if (tally.failure !== undefined) return false;
   try {
@@ -80,7 +80,7 @@ export function suiteOf(jobs: JobSuite): Suite {
   return { name, title, real: false, run: (budget) => runJobs(jobs, budget) };
 }
 
-/** Below this share one thread is enough. */
+/** Below this share one thread suffices. */
 const THREADS_FROM_SHARE = 0.1;
 
 async function runJobs(suite: JobSuite, budget: Budget): Promise<SuiteReport> {
@@ -107,7 +107,7 @@ async function runJobs(suite: JobSuite, budget: Budget): Promise<SuiteReport> {
   return suite.report(total, budget);
 }
 
-/** Does a job in this thread. What breaks before its first case is a failure too. */
+/** Runs a job in this thread. A failure before its first case counts too. */
 export async function workHere(suite: JobSuite, job: Job): Promise<Tally> {
   const tally = newTally();
   await tryCase(tally, `job ${JSON.stringify(job)}`, () => suite.work(job, tally));
@@ -140,7 +140,7 @@ function add(total: Tally, part: Tally): void {
   if (part.failure !== undefined) total.failure ??= part.failure;
 }
 
-/** Whether a case is in the sample: the same for the same seed, evenly spread. */
+/** Returns true if a case is in the sample: deterministic for a seed, and evenly spread. */
 export function isChosen(caseName: string, share: number, seed: number): boolean {
   if (share >= 1) return true;
   let hash = seed | 0;

@@ -1,6 +1,6 @@
 /**
- * I5: once they are flushed, the files for people equal the fold of the log,
- * and there are no others.
+ * I5: once they are flushed, the projections equal the fold of the log, and there
+ * are no others.
  *
  * @module
  */
@@ -30,9 +30,9 @@ export function checkProjections(disk: SimulatedDisk, history: History): void {
   }
   for (const path of disk.dump().keys()) {
     const name = path.slice(HOME.length + 1);
-    // An empty directory holds nothing of anybody's.
+    // An empty directory contains no data.
     if (name.endsWith("/")) continue;
-    // A temporary file that a crash left is taken away when its file is written the next time.
+    // A temporary file left by a crash is removed when its file is written the next time.
     if (path.startsWith(`${HOME}/workers/`) && !expected.has(name.replace(/\.tmp$/, ""))) {
       throw new Finding("I5", `${name} belongs to no worker`);
     }

@@ -1,7 +1,7 @@
 /**
- * A host in a script: opens a runtime on a simulated disk, gives it commands,
- * and opens it again when it failed. Every answer is held against the
- * history, every refusal must be a typed error.
+ * A host in a script: opens a runtime on a simulated disk, executes commands, and
+ * opens it again after a failure. Every answer is compared with the history, every
+ * rejection must be a typed error.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { transcriptsOf } from "./fold.ts";
 import { Finding, type History } from "./history.ts";
 import { WitnessedStore } from "./witnessed_store.ts";
 
-/** Time at which scripts happen; each look at the clock is one millisecond later. */
+/** Time at which scripts run; each reading of the clock is one millisecond later. */
 const EPOCH_MS = 1_800_000_000_000;
 
-/** Refusals that no fault of the disk explains. */
+/** Rejections that no fault of the disk explains. */
 const NEVER: ReadonlySet<string> = new Set([
   "store_corrupt",
   "store_missing",
@@ -26,24 +26,24 @@ const NEVER: ReadonlySet<string> = new Set([
   "wrong_runtime",
 ]);
 
-/** How often a script opens again what failed. */
+/** Attempts of a script to reopen after a failure. */
 const REOPENINGS_MAX = 2;
 
 /** A host at work. */
 export class Session {
   readonly history: History;
-  /** Everything that was noticed. */
+  /** All diagnostics. */
   readonly diagnostics: Diagnostic[] = [];
-  /** Codes of commands that were refused. */
+  /** Codes of rejected commands. */
   readonly refusals: string[] = [];
   disk: SimulatedDisk;
-  /** Trouble with the disk that belongs to the script. */
+  /** Disk faults that are part of the script. */
   trouble: CallHook | undefined;
-  /** Hears of each refusal. */
+  /** Called for each rejection. */
   onRefused: ((session: Session) => void) | undefined;
   #runtime: Runtime | undefined;
   #reopenings = 0;
-  /** The reopening under way: commands given at once wait for one. */
+  /** The reopening in progress: concurrent commands wait for one. */
   #reopening: Promise<void> | undefined;
   #ids = 0;
   #now = EPOCH_MS;
@@ -58,7 +58,7 @@ export class Session {
     return this.#runtime;
   }
 
-  /** Opens the runtime; throws what opening throws. */
+  /** Opens the runtime; throws the errors of opening. */
   async openOrThrow(): Promise<Runtime> {
     const now = () => ++this.#now;
     const store = new FsRuntimeStore({ root: ROOT, runtimeId: "t" }, { fileSystem: this.disk, now });
@@ -73,7 +73,7 @@ export class Session {
     return runtime;
   }
 
-  /** Opens the runtime; `false` when it was refused. Does not open what another process put there. */
+  /** Opens the runtime; `false` if that was rejected. Does not open a store that another process put there. */
   async open(): Promise<boolean> {
     this.#runtime = undefined;
     if (this.history.isIntruded) return false;
@@ -87,7 +87,7 @@ export class Session {
     if (runtime !== undefined) await this.#settle(() => runtime.close());
   }
 
-  /** Ends as a killed process does: the disk is untouched, the memory is free. */
+  /** Ends like a killed process: the disk is unchanged, the memory is free. */
   async abandon(): Promise<void> {
     const runtime = this.#runtime;
     this.#runtime = undefined;
@@ -101,7 +101,7 @@ export class Session {
     await this.open();
   }
 
-  /** Gives the runtime a command; `undefined` when it was refused. */
+  /** Executes a command of the runtime; `undefined` if it was rejected. */
   async tell<T>(command: (runtime: Runtime) => Promise<T>): Promise<T | undefined> {
     const runtime = await this.#ready();
     if (runtime === undefined) return undefined;
@@ -111,7 +111,7 @@ export class Session {
     return answer;
   }
 
-  /** Gives a worker a command; `undefined` when it was refused. */
+  /** Executes a command of a worker; `undefined` if it was rejected. */
   async ask<T>(workerId: string, command: (worker: Worker) => Promise<T>): Promise<T | undefined> {
     return await this.tell((runtime) => command(runtime.worker(workerId)));
   }
@@ -122,7 +122,7 @@ export class Session {
     if (sent !== undefined) this.history.keyed.push({ workerId, key, content, eventId: sent.eventId });
   }
 
-  /** Reads a whole transcript and holds it against the history. */
+  /** Reads a whole transcript and compares it with the history. */
   async read(workerId: string): Promise<void> {
     const page = await this.ask(workerId, (worker) => worker.transcript({ after: 0, limit: 1_000 }));
     if (page === undefined || page.next !== null) return;
@@ -139,7 +139,7 @@ export class Session {
 
   async #ready(): Promise<Runtime | undefined> {
     if (this.#runtime !== undefined && this.#runtime.health.status !== "failed") return this.#runtime;
-    // A host that refused has to refuse again.
+    // A host that rejected a command has to reject it again.
     if (this.history.isIntruded) return this.#runtime;
     if (this.#reopening === undefined) {
       if (this.#reopenings >= REOPENINGS_MAX) return undefined;

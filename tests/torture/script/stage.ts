@@ -1,7 +1,6 @@
 /**
- * Plays a workload on a disk of its own, in a world that repeats itself: the
- * clock that syncs are measured with stands still unless the script wants a
- * slow device.
+ * Plays a workload on a separate disk, reproducibly: the clock that measures syncs
+ * stands still unless the script wants a slow device.
  *
  * @module
  */
@@ -22,14 +21,14 @@ export interface Played {
   readonly session: Session;
 }
 
-/** How to play. */
+/** Options of a play. */
 export interface Staging {
-  /** Sees every call, and may spoil it. Made for the disk, the history and the host of this play. */
+  /** Sees every call, and may inject a fault. Created for the disk, the history and the host of this play. */
   readonly hook?: (disk: SimulatedDisk, history: History, session: Session) => CallHook;
   readonly trace?: Trace;
-  /** Hears of each refusal. */
+  /** Called for each rejection. */
   readonly onRefused?: (session: Session) => void;
-  /** Varies the lengths of what is said. @default {100} */
+  /** Varies the lengths of contents. @default {100} */
   readonly size?: number;
 }
 
@@ -50,7 +49,7 @@ export async function play(workload: Workload, staging: Staging = {}): Promise<P
   return { disk, history, session };
 }
 
-/** I7: fails when the work does not end. Ticks are counted: a machine that stood still was no time for the work. */
+/** I7: fails if the work does not end. Ticks are counted: a suspended machine does not count as time for the work. */
 export async function settled<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setInterval> | undefined;
   const hanging = new Promise<never>((_, reject) => {
@@ -85,7 +84,7 @@ export function stillClock(): Disposable {
   };
 }
 
-/** I7: counts rejections that nobody took while the returned object lives. */
+/** I7: counts unhandled rejections while the returned object lives. */
 export class Unhandled implements Disposable {
   readonly reasons: unknown[] = [];
 

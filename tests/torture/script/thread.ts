@@ -1,5 +1,5 @@
 /**
- * A thread that does jobs.
+ * A thread that runs jobs.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A store as the runtime sees it, with a witness at the seam.
+ * A store as the runtime sees it, observed at its interface.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import type {
 } from "../../../store.ts";
 import type { History } from "./history.ts";
 
-/** Passes everything on and tells the history of it. */
+/** Forwards everything and records it in the history. */
 export class WitnessedStore implements RuntimeStore {
   readonly #store: Required<RuntimeStore>;
   readonly #history: History;
@@ -93,7 +93,7 @@ export class WitnessedStore implements RuntimeStore {
     this.#history.sync(through);
   }
 
-  /** The parts of a snapshot, which is in the history before the store has its last part. */
+  /** The parts of a snapshot, which is in the history before the store has received its last part. */
   async *#recorded({ through, runtimeJson, workers }: Snapshot): AsyncGenerator<SnapshotPart> {
     const parts: string[] = [];
     for await (const part of workers) {

@@ -1,7 +1,7 @@
 /**
- * A disk that is really full: a small tmpfs. Commands are refused with
- * `no_space`, nothing acknowledged is lost, and once there is space the same
- * runtime goes on.
+ * A disk that is really full: a small tmpfs. Commands are rejected with `no_space`,
+ * nothing acknowledged is lost, and once space is available the same runtime
+ * continues.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { BrokenOracle } from "../suite.ts";
 
 const SIZE_BYTES = 2_097_152;
 
-/** A small disk, or why there is none. */
+/** A small disk, or the reason why it is unavailable. */
 export async function smallDisk(): Promise<{ readonly path: string } | { readonly why: string }> {
   if (Deno.build.os !== "linux") return { why: "tmpfs is a thing of Linux" };
   const path = await Deno.makeTempDir({ prefix: "worker-runtime-full-" });
@@ -29,21 +29,21 @@ export async function smallDisk(): Promise<{ readonly path: string } | { readonl
   }
 }
 
-/** Takes the small disk away. */
+/** Removes the small disk. */
 export async function removeDisk(path: string): Promise<void> {
   await new Deno.Command("umount", { args: [path] }).output();
   await Deno.remove(path);
 }
 
-/** What came of the runs. */
+/** Counts of the runs. */
 export interface FullDiskFigures {
-  /** Commands acknowledged, all of them there at the end. */
+  /** Commands acknowledged, all of them present at the end. */
   acknowledged: number;
-  /** Commands refused with `no_space`. */
+  /** Commands rejected with `no_space`. */
   refused: number;
 }
 
-/** Fills the disk under a runtime, makes space, and goes on. */
+/** Fills the disk of a runtime, frees space, and continues. */
 export async function fillUp(path: string, seed: number): Promise<FullDiskFigures> {
   const name = `full-disk-${seed}`;
   const random = new Random(seed);

@@ -12,17 +12,17 @@ import { BrokenOracle } from "../suite.ts";
 
 /** A run with one failure. */
 export interface Injection {
-  /** What strace is to do, such as `fdatasync:error=EIO`. */
+  /** Argument of strace, such as `fdatasync:error=EIO`. */
   readonly inject: string;
-  /** At which call of that kind, in each thread. */
+  /** Number of the failing call of that kind, in each thread. */
   readonly when: string;
 }
 
-/** What came of the runs. */
+/** Counts of the runs. */
 export interface InjectionFigures {
   /** Runs. */
   runs: number;
-  /** Runs in which a command was refused for it. */
+  /** Runs in which a command was rejected because of it. */
   refusing: number;
   /** Commands acknowledged. */
   acknowledged: number;
@@ -33,14 +33,14 @@ const KINDS = [
   "fsync:error=EIO",
   "pwrite64:error=EIO",
   "pwrite64:error=ENOSPC",
-  // Nothing was written, and no error said.
+  // Nothing was written, and no error was reported.
   "pwrite64:retval=0",
   "rename:error=EIO",
   "fsync:error=ENOSPC",
   "unlink:error=EIO",
 ] as const;
 
-/** The runs of a full run: every kind at its first 40 calls, and writes whose cutting off fails as well. */
+/** The runs of a full run: every kind at its first 40 calls, and writes whose truncation fails as well. */
 export function injections(): Injection[] {
   const runs: Injection[] = [];
   for (let when = 1; when <= 40; when++) {
@@ -54,7 +54,7 @@ export function injections(): Injection[] {
   return runs;
 }
 
-/** Whether strace works here. */
+/** Returns true if strace works on this system. */
 export async function hasStrace(): Promise<boolean> {
   try {
     const { success } = await new Deno.Command("strace", { args: ["-f", "-o", "/dev/null", "true"] })
@@ -68,7 +68,7 @@ export async function hasStrace(): Promise<boolean> {
 const WORKLOAD = new URL("./workload.ts", import.meta.url);
 const HANG_MS = 60_000;
 
-/** Runs the workload under one failure, then reads the store without any. */
+/** Runs the workload with one failure, then reads the store without any. */
 export async function inject({ inject, when }: Injection, figures: InjectionFigures): Promise<void> {
   const name = `inject:${inject}:${when}`;
   const root = await Deno.makeTempDir({ prefix: "worker-runtime-system-" });

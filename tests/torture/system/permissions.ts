@@ -1,6 +1,6 @@
 /**
- * The permissions of Deno: a store that lacks one says which, changes nothing,
- * and never takes a store that it cannot see for one that is not there.
+ * The permissions of Deno: a store that lacks one names it, changes nothing, and
+ * never mistakes a store that it cannot see for a missing one.
  *
  * @module
  */
@@ -13,17 +13,17 @@ import { BrokenOracle } from "../suite.ts";
 interface Permitted {
   readonly name: string;
   readonly flags: (root: string) => readonly string[];
-  /** A permission that the process gives up once the store is open. */
+  /** A permission that the process revokes once the store is open. */
   readonly revoke: string;
-  /** What opening comes to, by whether the store exists. */
+  /** Expected results of opening an existing and a new store. */
   readonly open: { readonly existing: RegExp; readonly fresh: RegExp };
-  /** What everything else comes to. */
+  /** Expected result of everything else. */
   readonly rest: RegExp;
 }
 
 const DENIED = /^store_permission --allow-/;
 const OK = /^ok$/;
-/** What a store may answer whose permission went while it was open. */
+/** Allowed answers of a store that lost a permission while it was open. */
 const LATE = /^(?:ok|store_permission --allow-|store_poisoned|worker_not_found|store_vanished)/;
 
 const matrix: readonly Permitted[] = [
@@ -53,7 +53,7 @@ const matrix: readonly Permitted[] = [
     name: "reading hidden",
     flags: (root) => [`--ignore-read=${root}`, `--allow-write=${root}`],
     revoke: "",
-    // Never a new store in the place of one that is hidden.
+    // Never a new store in place of a hidden one.
     open: { existing: /^store_(?:permission|missing|io)/, fresh: /^store_(?:permission|missing|io)/ },
     rest: DENIED,
   },
@@ -76,7 +76,7 @@ const matrix: readonly Permitted[] = [
 const PERMITTED = new URL("./permitted.ts", import.meta.url);
 const OPERATIONS = 20;
 
-/** Runs the matrix; gives how many operations were held against it. */
+/** Runs the matrix; returns the number of operations checked. */
 export async function checkPermissions(): Promise<number> {
   let operations = 0;
   for (const row of matrix) {
@@ -109,7 +109,7 @@ async function checkRow(row: Permitted, kind: "existing" | "fresh", root: string
   }
   if (lines.length === 0) throw new BrokenOracle("I7", name, "it says nothing");
   await checkKept(root, kind, name);
-  // One refused opening stands for all that cannot be done behind it.
+  // One rejected opening counts for all operations that depend on it.
   return lines.length === 1 ? OPERATIONS : lines.length;
 }
 
@@ -120,7 +120,7 @@ async function makeStore(root: string, kind: "existing" | "fresh"): Promise<void
   await worker.sendInput({ role: "user", content: "kept" });
 }
 
-/** What was there is still there, whatever the other process was allowed to do. */
+/** Asserts that existing data is intact, whatever the other process was permitted to do. */
 async function checkKept(root: string, kind: "existing" | "fresh", name: string): Promise<void> {
   if (kind === "fresh") return;
   await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });

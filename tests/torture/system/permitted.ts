@@ -1,6 +1,6 @@
 /**
- * Does one thing after the other with the permissions it was given, and
- * prints what came of each: `OPERATION ok` or `OPERATION CODE FLAG`.
+ * Runs operations in sequence with the given permissions, and prints each result:
+ * `OPERATION ok` or `OPERATION CODE FLAG`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A host that works on a real store whose disk fails. It prints `ack KEY
- * EVENT` or `no KEY CODE` for every command, and ends in good order.
+ * A host that works on a real store whose disk fails. It prints `ack KEY EVENT` or
+ * `no KEY CODE` for every command, and closes normally.
  *
  * @module
  */
@@ -28,7 +28,7 @@ async function send(runtime: Runtime, key: string, length: number): Promise<void
   }
 }
 
-/** With a key: what a refused command should have done is done by the next one. */
+/** With a key: the effect of a rejected command is achieved by the next one. */
 async function create(runtime: Runtime): Promise<void> {
   try {
     await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } }, { key: "create" });
