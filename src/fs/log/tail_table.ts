@@ -37,6 +37,8 @@ export interface TailEvidence {
   readonly witnessedThrough: number;
   /** Bytes from the bad line to the end of the segment's content. */
   readonly bytesAfter: number;
+  /** The first event of the next segment; 0 without one. */
+  readonly nextSegment: number;
   /** Length of the header if the bad line is the header of a segment; otherwise 0. */
   readonly headerBytes: number;
 }
@@ -54,6 +56,7 @@ export type TailVerdict =
 export interface TailRow {
   /** Name of the case. */
   readonly name:
+    | "log_continues"
     | "checkpoint_covers_it"
     | "later_line_saw_it_synced"
     | "transcript_holds_it"
@@ -71,6 +74,12 @@ export interface TailRow {
 
 /** The table. */
 export const tailTable: readonly TailRow[] = [
+  {
+    name: "log_continues",
+    applies: ({ k, nextSegment }) => nextSegment === k,
+    verdict: "corrupt",
+    reason: "bytes follow its last event, although the log continues in the next segment",
+  },
   {
     name: "checkpoint_covers_it",
     applies: ({ k, checkpointThrough }) => checkpointThrough >= k,

@@ -220,13 +220,11 @@ class LogReader {
         // A segment is created only after all events before it are synced, so its name is proof of that.
         durableAfter: Math.max(durableIn(file, offset), ...later.map((segment) => segment - 1)),
         witnessedThrough: witness?.eventId ?? 0,
+        nextSegment: later[0] ?? 0,
         bytesAfter: end - offset,
         headerBytes: offset === 0 ? start : 0,
       });
-      if (later[0] === k) {
-        const reason = "bytes follow its last event, although the log continues in the next segment";
-        throw corrupt(name, reason, { byteOffset: offset });
-      }
+      if (row.name === "log_continues") throw corrupt(name, row.reason, { byteOffset: offset });
       if (row.verdict !== "corrupt") return { row, segment: first, offset, bytes: end - offset, k };
       const found = offset === end ? "missing" : "damaged";
       const proof = witness === undefined

@@ -226,9 +226,15 @@ class LogVerifier {
       durableAfter: Math.max(next.durable, ...later.map((first) => first - 1)),
       // Events that only transcripts have are searched for once the end is known.
       witnessedThrough: 0,
+      nextSegment: later[0] ?? 0,
       bytesAfter: end - offset,
       headerBytes: 0,
     });
+    if (row.name === "log_continues") {
+      const spot = { file: name, byteOffset: offset, eventIds: [k, k] } as const;
+      this.#check.findings.add({ code: "log_damaged", severity: "damaged", message: row.reason, ...spot });
+      return end;
+    }
     if (row.verdict !== "corrupt") {
       const message = `${end - offset} bytes at the end of the log are no whole event; ${row.reason}`;
       const spot = { file: name, byteOffset: offset, eventIds: [k, k] } as const;

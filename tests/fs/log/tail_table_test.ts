@@ -19,6 +19,7 @@ const nothing: TailEvidence = {
   durableAfter: 9,
   witnessedThrough: 9,
   bytesAfter: 100,
+  nextSegment: 0,
   headerBytes: 0,
 };
 
@@ -29,6 +30,10 @@ interface Case {
 }
 
 const cases: Record<TailRow["name"], Case> = {
+  log_continues: {
+    verdict: "corrupt",
+    decides: [{ nextSegment: 10 }, { nextSegment: 10, checkpointThrough: 50, durableAfter: 50 }],
+  },
   checkpoint_covers_it: {
     verdict: "corrupt",
     decides: [
@@ -66,7 +71,7 @@ const cases: Record<TailRow["name"], Case> = {
   },
   torn_tail: {
     verdict: "cut",
-    decides: [{}, { bytesAfter: 1 }, { bytesAfter: TORN_BYTES_MAX }, {
+    decides: [{}, { nextSegment: 11 }, { bytesAfter: 1 }, { bytesAfter: TORN_BYTES_MAX }, {
       checkpointThrough: 0,
       durableAfter: 0,
       witnessedThrough: 0,

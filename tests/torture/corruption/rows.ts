@@ -42,6 +42,11 @@ const closed: Readonly<Record<string, Damage>> = {
   checkpoint_covers_it: (bytes) => bytes.slice(0, -3),
 };
 
+/** Damage for which an opening rejects a log of several segments. */
+const segmented: Readonly<Record<string, Damage>> = {
+  log_continues: (bytes) => new Uint8Array([...bytes, ...new TextEncoder().encode("garbage\n")]),
+};
+
 /** Reaches every row with the verdict `corrupt`; returns their names. */
 export async function checkRows(): Promise<string[]> {
   const images = await stores();
@@ -50,11 +55,14 @@ export async function checkRows(): Promise<string[]> {
     const { findings } = await verify({ root: ROOT, runtimeId: "t" }, { fileSystem });
     return findings.map(({ message }) => message);
   };
-  return [
+  const reached = [
     ...await checkEach(killed, images.killed, opened),
     ...await checkEach(flushed, images.flushed, opened),
+    ...await checkEach(segmented, images.segmented, opened),
+    ...await checkEach(segmented, images.segmented, verified),
     ...await checkEach(closed, images.closed, verified),
   ];
+  return [...new Set(reached)];
 }
 
 /** Applies each damage to a store; the reported message must end with the reason of the row. */
@@ -78,7 +86,9 @@ function reasonOf(row: string): string {
 }
 
 /** A store of events 1 to 4, the last of them an entry of a worker; its states before the flush, and after the close. */
-async function stores(): Promise<Readonly<Record<"killed" | "flushed" | "closed", DirectoryImage>>> {
+async function stores(): Promise<
+  Readonly<Record<"killed" | "flushed" | "closed" | "segmented", DirectoryImage>>
+> {
   const disk = new SimulatedDisk();
   const { runtime } = await openOn(disk);
   await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
@@ -87,7 +97,20 @@ async function stores(): Promise<Readonly<Record<"killed" | "flushed" | "closed"
   await runtime.flush();
   const flushed = disk.image();
   await runtime.close();
-  return { killed, flushed, closed: disk.image() };
+  return { killed, flushed, closed: disk.image(), segmented: await severalSegments() };
+}
+
+/** A store of several segments without a checkpoint. */
+async function severalSegments(): Promise<DirectoryImage> {
+  const disk = new SimulatedDisk();
+  const config = JSON.stringify({ limits: { segmentBytes: 4_096 } });
+  disk.plant.file(`${HOME}/config.jsonc`, new TextEncoder().encode(config));
+  const { runtime } = await openOn(disk);
+  await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+  for (const content of ["x".repeat(3_000), "y".repeat(3_000), "z".repeat(3_000)]) {
+    await runtime.worker("a").sendInput({ role: "user", content });
+  }
+  return disk.image();
 }
 
 function flipped(bytes: Uint8Array, at: number): Uint8Array {
