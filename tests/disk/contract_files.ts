@@ -30,7 +30,7 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
-    name: "write() keeps its own copy when the caller goes on with the buffer",
+    name: "write() keeps its own copy when the caller reuses the buffer",
     run({ fs, root }): void {
       const file = fs.open(`${root}/a`, "create");
       const bytes = bytesOf("x".repeat(2000));
@@ -41,7 +41,7 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
-    name: "read() gives what there is when asked for more",
+    name: "read() returns fewer bytes at the end of the file",
     run({ fs, root }): void {
       put(fs, `${root}/a`, "x".repeat(600) + "end");
       const file = fs.open(`${root}/a`, "read");
@@ -55,7 +55,7 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
-    name: "truncate() cuts and extends with zeros when given a size",
+    name: "truncate() shortens, and extends with zeros",
     run({ fs, root }): void {
       const file = fs.open(`${root}/a`, "create");
       file.write(bytesOf("x".repeat(1500)), 0);
@@ -119,7 +119,7 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
-    name: "stat() of an open file tells no links when its name is gone",
+    name: "stat() of an open file reports no links when its name was removed",
     needs: "posix",
     async run({ fs, root }): Promise<void> {
       const file = fs.open(`${root}/a`, "create");
@@ -133,7 +133,7 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
-    name: "stat() of an open file tells no links when another was renamed over it",
+    name: "stat() of an open file reports no links when another was renamed over it",
     needs: "posix",
     async run({ fs, root }): Promise<void> {
       put(fs, `${root}/b`, "new");
@@ -148,7 +148,7 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
-    name: "lock() refuses a second holder until the first releases",
+    name: "lock() rejects a second holder until the first releases",
     run({ fs, root }): void {
       const first = fs.lock(`${root}/lock`);
       assert(first !== undefined);
@@ -164,7 +164,7 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
-    name: "lock() is on the file, not on its name, when that moves",
+    name: "lock() is on the file, not on its name",
     needs: "posix",
     async run({ fs, root }): Promise<void> {
       const first = fs.lock(`${root}/lock`);
@@ -177,7 +177,7 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
-    name: "lock() leaves the file open to others when held",
+    name: "lock() does not prevent others from opening the file",
     needs: "posix",
     run({ fs, root }): void {
       put(fs, `${root}/lock`, "x");

@@ -40,7 +40,7 @@ export const identityCases: readonly Case[] = [
     },
   },
   {
-    name: "identity() of a handle stays that of what was opened when its name went elsewhere",
+    name: "identity() of a handle is that of the opened file when its name was moved",
     needs: "posix",
     async run({ fs, root }): Promise<void> {
       fs.makeDirectory(`${root}/dir`);
@@ -56,7 +56,7 @@ export const identityCases: readonly Case[] = [
     },
   },
   {
-    name: "openDirectory() keeps the number of a removed directory from the next one",
+    name: "openDirectory() prevents reuse of the number of a removed directory",
     needs: "posix",
     run({ fs, root }): void {
       fs.makeDirectory(`${root}/dir`);
@@ -71,7 +71,7 @@ export const identityCases: readonly Case[] = [
     },
   },
   {
-    name: "identity() of a directory has another time once a name in it changed",
+    name: "identity() of a directory has another time after a name in it changed",
     needs: "posix",
     async run({ fs, root }): Promise<void> {
       fs.makeDirectory(`${root}/dir`);

@@ -225,7 +225,7 @@ export async function call(fs: FileSystem, name: string, path: string): Promise<
 
 const tableCases: readonly Case[] = [
   ...outcomes.map(([name, path, outcome]): Case => ({
-    name: `${name}() gives ${outcome === "" ? "nothing" : outcome} when asked for ${path.slice(0, 40)}`,
+    name: `${name}() returns ${outcome === "" ? "nothing" : outcome} when called with ${path.slice(0, 40)}`,
     needs: path.startsWith("special") ? "special" : "posix",
     async run(ground): Promise<void> {
       furnish(ground);
@@ -234,7 +234,7 @@ const tableCases: readonly Case[] = [
     },
   })),
   ...renames.map(([from, to, outcome]): Case => ({
-    name: `rename() gives ${outcome} when ${from} is renamed to ${to}`,
+    name: `rename() returns ${outcome} when ${from} is renamed to ${to}`,
     needs: from === "special" || to === "special" ? "special" : "posix",
     async run(ground): Promise<void> {
       furnish(ground);
@@ -244,7 +244,7 @@ const tableCases: readonly Case[] = [
     },
   })),
   ...denials.map(([mode, name, path, outcome]): Case => ({
-    name: `${name}() gives ${outcome} when asked for ${path} with mode ${mode.toString(8)}`,
+    name: `${name}() returns ${outcome} when called with ${path} of mode ${mode.toString(8)}`,
     needs: "permissions",
     async run({ fs, root, chmod }): Promise<void> {
       put(fs, `${root}/f`, "f");
@@ -263,7 +263,7 @@ const tableCases: readonly Case[] = [
 /** Cases about names. */
 export const nameCases: readonly Case[] = [
   {
-    name: "list() tells every name and its kind when there are several",
+    name: "list() returns every name and its kind",
     run({ fs, root }): void {
       fs.makeDirectory(`${root}/dir`);
       put(fs, `${root}/file`, "");
@@ -272,7 +272,7 @@ export const nameCases: readonly Case[] = [
     },
   },
   {
-    name: "ensureDirectory() makes what is missing above too",
+    name: "ensureDirectory() creates missing parents too",
     async run({ fs, root }): Promise<void> {
       await fs.ensureDirectory(`${root}/a/b/c`);
       await fs.ensureDirectory(`${root}/a/b`);
@@ -319,7 +319,7 @@ export const nameCases: readonly Case[] = [
     },
   },
   {
-    name: "rename() gives EACCES when one of the directories may not be written",
+    name: "rename() fails with EACCES when one of the directories is not writable",
     needs: "permissions",
     async run({ fs, root, chmod }): Promise<void> {
       for (const name of ["open", "closed"]) fs.makeDirectory(`${root}/${name}`);

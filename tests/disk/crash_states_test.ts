@@ -15,7 +15,7 @@ function dirtyDisk(sectors: number, names = 0): SimulatedDisk {
   return disk;
 }
 
-Deno.test("SimulatedDisk.crashStates() gives all distinct states when ten sectors are dirty", () => {
+Deno.test("SimulatedDisk.crashStates() yields all distinct states when ten sectors are dirty", () => {
   const disk = dirtyDisk(10);
   const fingerprints = [...disk.crashStates()].map((state) => state.fingerprint);
   assertEquals(fingerprints.length, 1024);
@@ -23,11 +23,11 @@ Deno.test("SimulatedDisk.crashStates() gives all distinct states when ten sector
   assertEquals(disk.crashStateCount(), 1024);
 });
 
-Deno.test("SimulatedDisk.crashStates() multiplies by the names when these are in doubt too", () => {
+Deno.test("SimulatedDisk.crashStates() multiplies by the names when these are uncertain too", () => {
   assertEquals([...dirtyDisk(5, 3).crashStates()].length, 32 * 8);
 });
 
-Deno.test("SimulatedDisk.crashStates() gives a seeded sample of distinct states when there are too many", () => {
+Deno.test("SimulatedDisk.crashStates() yields a seeded sample of distinct states when there are too many", () => {
   const disk = dirtyDisk(40, 3);
   const take = (seed: number) =>
     [...disk.crashStates({ seed, samples: 100 })].map((state) => state.fingerprint);
@@ -48,7 +48,7 @@ Deno.test("SimulatedDisk.crashStates() begins a sample with the extremes when th
   assert(rest.includes("x".repeat(7) + "y" + "x".repeat(12)));
 });
 
-Deno.test("SimulatedDisk.crashStates() leaves out states that were seen when given their fingerprints", () => {
+Deno.test("SimulatedDisk.crashStates() skips states whose fingerprints are given", () => {
   const disk = dirtyDisk(3);
   const seen = new Set<number>();
   assertEquals([...disk.crashStates({ seen })].length, 8);
@@ -56,7 +56,7 @@ Deno.test("SimulatedDisk.crashStates() leaves out states that were seen when giv
   assertEquals(seen.size, 8);
 });
 
-Deno.test("SimulatedDisk.crash() gives the same state again when its choices are replayed", () => {
+Deno.test("SimulatedDisk.crash() returns the same state when its choices are replayed", () => {
   const disk = dirtyDisk(30, 4);
   put(disk, "/new", "z".repeat(2000));
   for (const state of disk.crashStates({ samples: 50 })) {
@@ -97,7 +97,7 @@ Deno.test("SimulatedDisk.crashStateCount() is the number of answers when they ca
   }
 });
 
-Deno.test("enumerate() gives every sequence of answers once when questions depend on answers", () => {
+Deno.test("enumerate() yields every sequence of answers once when questions depend on answers", () => {
   const sequences = [...enumerate((choose) => choose(2) === 0 ? "x" : `y${choose(3)}`)];
   assertEquals(sequences.map(({ result }) => result), ["x", "y0", "y1", "y2"]);
   assertEquals(sequences.map(({ answers }) => answers), [[0], [1, 0], [1, 1], [1, 2]]);
@@ -110,7 +110,7 @@ Deno.test("chooseRandomly() stays within the alternatives and reaches all of the
   assertEquals(answers, new Set([0, 1, 2, 3]));
 });
 
-Deno.test("Random repeats itself when given the same seed, and is even", () => {
+Deno.test("Random is reproducible for a seed, and evenly distributed", () => {
   const take = (seed: number) => {
     const random = new Random(seed);
     return Array.from({ length: 1000 }, () => random.below(10));
@@ -122,7 +122,7 @@ Deno.test("Random repeats itself when given the same seed, and is even", () => {
   assert(counts.every((count) => count > 60 && count < 140), counts.join());
 });
 
-Deno.test("withSeed() tells the seed when the body fails", async () => {
+Deno.test("withSeed() reports the seed when the body fails", async () => {
   const failure = await withSeed(42, () => Promise.reject(new Error("broken"))).catch((error) => error);
   assertEquals(failure.message, "broken (seed 42 replays it)");
   assertEquals(failure.cause.message, "broken");

@@ -23,7 +23,7 @@ function diskWith(text: string): SimulatedDisk {
   return new SimulatedDisk({ contents: new Map([["/f", bytesOf(text)]]) });
 }
 
-Deno.test("failAt() has one call fail when used once, and all from there on when sticky", async () => {
+Deno.test("failAt() makes one call fail when used once, and all from there on when sticky", async () => {
   const disk = diskWith("x");
   disk.onCall = failAt(2, "EIO");
   disk.stat("/f");
@@ -45,7 +45,7 @@ Deno.test("failAt() counts only the calls that match when given a filter", async
   await file.sync();
 });
 
-Deno.test("failAt() gives errors shaped as those of the platform when it strikes", async () => {
+Deno.test("failAt() throws errors shaped like those of the platform", async () => {
   const disk = diskWith("x");
   disk.onCall = failAt(1, "EROFS", "sticky");
   const plain = assertThrows(() => disk.open("/f", "update"));
@@ -56,7 +56,7 @@ Deno.test("failAt() gives errors shaped as those of the platform when it strikes
   assertEquals(codeOf(renamed), "EACCES");
 });
 
-Deno.test("failAt() leaves everything as it was when the call would have changed something", async () => {
+Deno.test("failAt() prevents the effect of the call", async () => {
   const disk = diskWith("x");
   const file = disk.open("/f", "update");
   const before = disk.fingerprint();
@@ -75,14 +75,14 @@ Deno.test("failAt() leaves everything as it was when the call would have changed
   assertEquals(disk.fingerprint(), before);
 });
 
-Deno.test("faultAt() has the effect happen all the same when the error is applied", async () => {
+Deno.test("faultAt() keeps the effect of the call when the error is applied", async () => {
   const disk = diskWith("x");
   disk.onCall = faultAt(1, { kind: "error", code: "EIO", applied: true });
   await assertCode(() => disk.rename("/f", "/g"), "EIO");
   assertEquals(textAt(disk, "/g"), "x");
 });
 
-Deno.test("shortAt() has a read or write handle part of its bytes when it strikes", () => {
+Deno.test("shortAt() makes a read or write handle part of its bytes", () => {
   const disk = diskWith("0123456789");
   disk.onCall = shortAt(1, "sticky");
   const file = disk.open("/f", "update");
@@ -95,7 +95,7 @@ Deno.test("shortAt() has a read or write handle part of its bytes when it strike
   assertEquals(textAt(disk, "/f"), "AB2345678z");
 });
 
-Deno.test("hooks() gives the first fault when several hooks have one", async () => {
+Deno.test("hooks() returns the first fault when several hooks have one", async () => {
   const disk = diskWith("x");
   disk.onCall = hooks(failAt(2, "EIO"), failAt(1, "EBUSY", "sticky"));
   await assertCode(() => disk.stat("/f"), "EBUSY");
@@ -103,7 +103,7 @@ Deno.test("hooks() gives the first fault when several hooks have one", async () 
   await assertCode(() => disk.stat("/f"), "EBUSY");
 });
 
-Deno.test("cutPowerAt() ends everything before or after the call when it strikes", () => {
+Deno.test("cutPowerAt() ends everything before or after the call", () => {
   for (const when of ["before", "after"] as const) {
     const disk = diskWith("old");
     disk.onCall = cutPowerAt(3, when);
@@ -118,7 +118,7 @@ Deno.test("cutPowerAt() ends everything before or after the call when it strikes
   }
 });
 
-Deno.test("SimulatedDisk.cutPower() rejects every pending promise when called", async () => {
+Deno.test("SimulatedDisk.cutPower() rejects every pending promise", async () => {
   const disk = diskWith("old");
   const file = disk.open("/f", "update");
   file.write(bytesOf("new"), 0);
@@ -129,14 +129,14 @@ Deno.test("SimulatedDisk.cutPower() rejects every pending promise when called", 
   assertEquals([...disk.crashStates()].map((state) => textAt(state.disk, "/f")), ["old", "new"]);
 });
 
-Deno.test("SimulatedDisk.cutPower() ends all processes of the machine when called", () => {
+Deno.test("SimulatedDisk.cutPower() ends all processes of the machine", () => {
   const disk = diskWith("x");
   const other = disk.attach();
   disk.cutPower();
   assertThrows(() => other.stat("/f"), PowerCut);
 });
 
-Deno.test("killAt() ends one process and leaves the page cache when it strikes", async () => {
+Deno.test("killAt() ends one process and keeps the page cache", async () => {
   const disk = diskWith("old");
   const other = disk.attach();
   disk.onCall = killAt(3, "after");
@@ -149,7 +149,7 @@ Deno.test("killAt() ends one process and leaves the page cache when it strikes",
   assert(disk.attach().lock("/lock") !== undefined);
 });
 
-Deno.test("SimulatedDisk takes as long as its latency says when a call returns a promise", async () => {
+Deno.test("SimulatedDisk delays calls that return a promise by its latency", async () => {
   const disk = new SimulatedDisk({ latency: () => new Promise((resolve) => setTimeout(resolve, 5)) });
   put(disk, "/a", "x");
   let done = false;
@@ -161,7 +161,7 @@ Deno.test("SimulatedDisk takes as long as its latency says when a call returns a
   assertEquals(textAt(disk, "/b"), "x");
 });
 
-Deno.test("SimulatedDisk.capacityBytes limits what fits, with a short write before the error", async () => {
+Deno.test("SimulatedDisk.capacityBytes limits the contents, with a short write before the error", async () => {
   const disk = diskWith("x".repeat(SECTOR_BYTES));
   disk.capacityBytes = disk.usedBytes + 2 * SECTOR_BYTES;
   const file = disk.open("/f", "update");
@@ -189,7 +189,7 @@ Deno.test("SimulatedDisk.usedBytes counts a removed file until it is closed", ()
   assertEquals(before - disk.usedBytes, 3 * SECTOR_BYTES);
 });
 
-Deno.test("SimulatedDisk.calls counts every kind of call, and lists them when asked to", async () => {
+Deno.test("SimulatedDisk.calls counts every kind of call, and lists them on request", async () => {
   const disk = new SimulatedDisk({ trace: "calls" });
   const file = disk.open("/a", "create");
   file.write(bytesOf("xyz"), 7);
@@ -217,7 +217,7 @@ Deno.test("SimulatedDisk.calls counts every kind of call, and lists them when as
   assertEquals(new Set(disk.calls.entries.map(({ operation }): DiskOperation => operation)).size, 19);
 });
 
-Deno.test("SimulatedDisk.calls tells the places in the code that called when asked to", () => {
+Deno.test("SimulatedDisk.calls lists the calling locations in the code on request", () => {
   const disk = new SimulatedDisk({ trace: "sites" });
   for (let count = 0; count < 3; count++) disk.stat("/");
   disk.list("/");
@@ -225,7 +225,7 @@ Deno.test("SimulatedDisk.calls tells the places in the code that called when ask
   for (const site of disk.calls.sites.keys()) assert(/faults_test\.ts:\d+:\d+$/.test(site), site);
 });
 
-Deno.test("SimulatedDisk.dump() gives what can be loaded again when there are files, links and directories", () => {
+Deno.test("SimulatedDisk.dump() returns files, links and directories that can be loaded again", () => {
   const disk = diskWith("hello");
   disk.plant.file("/d/e/g", bytesOf("deep"));
   disk.plant.directory("/empty");
@@ -239,7 +239,7 @@ Deno.test("SimulatedDisk.dump() gives what can be loaded again when there are fi
   assertEquals(toTree(fromTree(tree)), tree);
 });
 
-Deno.test("Planter.file() puts a file that is certain in place of another when open", () => {
+Deno.test("Planter.file() replaces an open file with a certain one", () => {
   const disk = diskWith("old");
   const file = disk.open("/f", "update");
   file.write(bytesOf("xxx"), 0);
@@ -252,14 +252,14 @@ Deno.test("Planter.file() puts a file that is certain in place of another when o
   assertEquals(disk.stat("/f"), undefined);
 });
 
-Deno.test("Planter.file() is not undone by a power cut when the name was in doubt", () => {
+Deno.test("Planter.file() is not undone by a power cut when the name was uncertain", () => {
   const disk = diskWith("x");
   put(disk, "/new", "1");
   disk.plant.file("/new", bytesOf("2"));
   for (const state of disk.crashStates()) assertEquals(textAt(state.disk, "/new"), "2");
 });
 
-Deno.test("Planter.mode() lasts over power cuts and forks when set", async () => {
+Deno.test("Planter.mode() is kept across power cuts and forks", async () => {
   const disk = diskWith("x");
   disk.plant.directory("/d");
   disk.plant.mode("/f", 0o400);
@@ -272,7 +272,7 @@ Deno.test("Planter.mode() lasts over power cuts and forks when set", async () =>
   }
 });
 
-Deno.test("SimulatedDisk.image() gives many disks that share nothing they change", () => {
+Deno.test("SimulatedDisk.image() creates many disks that share no changes", () => {
   const image = diskWith("x".repeat(2000)).image();
   const disks = Array.from({ length: 3 }, () => new SimulatedDisk({ contents: image }));
   for (const [index, disk] of disks.entries()) {

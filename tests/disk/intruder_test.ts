@@ -56,7 +56,7 @@ function inodeAt({ fs, root }: Scene, path: string): number | undefined {
   return fs.identity(`${root}/${path}`)?.inode;
 }
 
-sceneTest("move() leaves open files and their numbers as they are", (scene) => {
+sceneTest("move() does not change open files and their numbers", (scene) => {
   const { fs, root, intruder } = scene;
   fs.makeDirectory(`${root}/d`);
   put(fs, `${root}/d/f`, "one");
@@ -84,7 +84,7 @@ sceneTest("copy() makes other files with the same contents", (scene) => {
   assertNotEquals(inodeAt(scene, "copy"), inodeAt(scene, "d"));
 });
 
-sceneTest("link() gives the same files second names in other directories", (scene) => {
+sceneTest("link() adds names of the same files in other directories", (scene) => {
   const { fs, root, intruder } = scene;
   fs.makeDirectory(`${root}/d`);
   put(fs, `${root}/d/f`, "one");
@@ -102,7 +102,7 @@ sceneTest("link() gives the same files second names in other directories", (scen
   assertEquals(textAt(fs, `${root}/copy/f`), "six");
 });
 
-sceneTest("remove() takes the names of a tree, and open files live on", ({ fs, root, intruder }) => {
+sceneTest("remove() removes the names of a tree, and open files remain usable", ({ fs, root, intruder }) => {
   fs.makeDirectory(`${root}/d`);
   put(fs, `${root}/d/f`, "one");
   const file = fs.open(`${root}/d/f`, "update");
@@ -115,7 +115,7 @@ sceneTest("remove() takes the names of a tree, and open files live on", ({ fs, r
   file.close();
 });
 
-sceneTest("a file put in the place of a lock can be locked a second time", ({ fs, root, intruder }) => {
+sceneTest("a file that replaced a lock can be locked a second time", ({ fs, root, intruder }) => {
   const first = fs.lock(`${root}/lock`);
   assertEquals(fs.lock(`${root}/lock`), undefined);
   intruder.move(`${root}/lock`, `${root}/moved`);
@@ -151,7 +151,7 @@ Deno.test("SimulatedDisk.intruder keeps the times of directories when it copies 
   for (const path of ["/copy", "/links"]) assertEquals(disk.identity(path)?.modifiedMs, modifiedMs);
 });
 
-Deno.test("SimulatedDisk.intruder puts an older state back, and exchanges names", () => {
+Deno.test("SimulatedDisk.intruder restores an older state, and exchanges names", () => {
   const disk = new SimulatedDisk();
   disk.makeDirectory("/d");
   put(disk, "/d/f", "one");

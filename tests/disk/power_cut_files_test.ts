@@ -23,7 +23,7 @@ const b = "b".repeat(SECTOR_BYTES);
 const zeros = "\0".repeat(SECTOR_BYTES);
 const garbage = "\xa5".repeat(SECTOR_BYTES);
 
-Deno.test("SimulatedDisk.crashStates() gives one state when nothing is in doubt", () => {
+Deno.test("SimulatedDisk.crashStates() yields one state when everything is certain", () => {
   const { disk } = diskWith("hello");
   const states = [...disk.crashStates()];
   assertEquals(states.length, 1);
@@ -31,7 +31,7 @@ Deno.test("SimulatedDisk.crashStates() gives one state when nothing is in doubt"
   assertEquals(states[0]?.disk.dump(), disk.dump());
 });
 
-Deno.test("SimulatedDisk.crashStates() keeps or loses each sector on its own when a file was overwritten", () => {
+Deno.test("SimulatedDisk.crashStates() keeps or loses each sector independently when a file was overwritten", () => {
   const { disk, file } = diskWith(a + a + a);
   file.write(bytesOf(b + b + b), 0);
   const expected = [a, b].flatMap((x) => [a, b].flatMap((y) => [a, b].map((z) => x + y + z)));
@@ -62,7 +62,7 @@ Deno.test("SimulatedDisk.crashStates() grows a file before its contents when it 
   assertEquals(disk.crashStateCount(), 11);
 });
 
-Deno.test("SimulatedDisk.crashStates() shows bytes of a removed file when space was assigned anew", () => {
+Deno.test("SimulatedDisk.crashStates() shows bytes of a removed file when its space was reused", () => {
   const { disk, file } = diskWith("");
   put(disk, "/g", "secret".padEnd(SECTOR_BYTES, "!"));
   disk.remove("/g");
@@ -73,19 +73,19 @@ Deno.test("SimulatedDisk.crashStates() shows bytes of a removed file when space 
   );
 });
 
-Deno.test("SimulatedDisk.crashStates() gives no garbage when the last sector was filled up", () => {
+Deno.test("SimulatedDisk.crashStates() yields no garbage when the last sector was filled", () => {
   const { disk, file } = diskWith("hello");
   file.write(bytesOf(" world"), 5);
   assertEquals(contentsAfterCrash(disk), new Set(["hello", "hello world", "hello\0\0\0\0\0\0"]));
 });
 
-Deno.test("SimulatedDisk.crashStates() gives every version when a sector was written several times", () => {
+Deno.test("SimulatedDisk.crashStates() yields every version when a sector was written several times", () => {
   const { disk, file } = diskWith("1");
   for (const text of ["2", "3", "4"]) file.write(bytesOf(text), 0);
   assertEquals(contentsAfterCrash(disk), new Set(["1", "2", "3", "4"]));
 });
 
-Deno.test("SimulatedDisk.crashStates() gives sizes of every step when a file was extended in steps", () => {
+Deno.test("SimulatedDisk.crashStates() yields sizes of every step when a file was extended in steps", () => {
   const { disk, file } = diskWith("");
   for (const [position, text] of ["one", "two"].entries()) file.write(bytesOf(text), 3 * position);
   const contents = contentsAfterCrash(disk);
@@ -93,7 +93,7 @@ Deno.test("SimulatedDisk.crashStates() gives sizes of every step when a file was
   assertEquals(new Set([...contents].map((text) => text.length)), new Set([0, 3, 6]));
 });
 
-Deno.test("SimulatedDisk.crashStates() cuts or does not cut when a truncation was not synced", async () => {
+Deno.test("SimulatedDisk.crashStates() truncates or not when a truncation was not synced", async () => {
   const { disk, file } = diskWith(a + b);
   file.truncate(SECTOR_BYTES);
   assertEquals(contentsAfterCrash(disk), new Set([a + b, a]));
@@ -101,14 +101,14 @@ Deno.test("SimulatedDisk.crashStates() cuts or does not cut when a truncation wa
   assertEquals(contentsAfterCrash(disk), new Set([a]));
 });
 
-Deno.test("SimulatedDisk.crashStates() may show what was cut when a file was extended again", () => {
+Deno.test("SimulatedDisk.crashStates() may show truncated bytes when a file was extended again", () => {
   const { disk, file } = diskWith(a + b);
   file.truncate(SECTOR_BYTES);
   file.write(bytesOf(a), SECTOR_BYTES);
   assertEquals(contentsAfterCrash(disk), new Set([a, a + b, a + a, a + zeros, a + garbage]));
 });
 
-Deno.test("SimulatedDisk.crashStates() shows bytes that were cut off when space was assigned anew", async () => {
+Deno.test("SimulatedDisk.crashStates() shows truncated bytes when their space was reused", async () => {
   const { disk, file } = diskWith(a + b);
   file.truncate(SECTOR_BYTES);
   await file.syncData();
@@ -117,7 +117,7 @@ Deno.test("SimulatedDisk.crashStates() shows bytes that were cut off when space 
   assert(contentsAfterCrash(disk.fork()).has(`${a}bbb`));
 });
 
-Deno.test("OpenFile.truncate() extends with zeros when a power cut had cut the file", () => {
+Deno.test("OpenFile.truncate() extends with zeros when a power cut had shortened the file", () => {
   const { disk, file } = diskWith("hello world");
   file.truncate(5);
   for (const state of disk.crashStates()) {
@@ -128,13 +128,13 @@ Deno.test("OpenFile.truncate() extends with zeros when a power cut had cut the f
   }
 });
 
-Deno.test("SimulatedDisk.crashStates() may leave the cut bytes zeroed within the last sector", () => {
+Deno.test("SimulatedDisk.crashStates() may leave truncated bytes zeroed within the last sector", () => {
   const { disk, file } = diskWith("hello world");
   file.truncate(5);
   assertEquals(contentsAfterCrash(disk), new Set(["hello world", "hello", "hello\0\0\0\0\0\0"]));
 });
 
-Deno.test("SimulatedDisk.crashStates() has zeros in a hole when the size arrived", () => {
+Deno.test("SimulatedDisk.crashStates() has zeros in a hole when the size is on the medium", () => {
   const { disk, file } = diskWith("");
   file.truncate(2 * SECTOR_BYTES);
   assertEquals(contentsAfterCrash(disk), new Set(["", zeros, zeros + zeros]));
@@ -151,7 +151,7 @@ for (const sync of ["syncData", "sync", "syncDataNow"] as const) {
   });
 }
 
-Deno.test("OpenFile.syncData() leaves in doubt what is written while it is under way", async () => {
+Deno.test("OpenFile.syncData() leaves data uncertain that is written during the sync", async () => {
   const { disk, file } = diskWith("1");
   file.write(bytesOf("2"), 0);
   const synced = file.syncData();
@@ -170,7 +170,7 @@ Deno.test("OpenFile.syncData() makes nothing certain of another file", async () 
   assertEquals(contentsAfterCrash(disk), new Set(["1", "2"]));
 });
 
-Deno.test("OpenFile.syncData() forgets what was dirty when it fails", async () => {
+Deno.test("OpenFile.syncData() forgets dirty data when it fails", async () => {
   const { disk, file } = diskWith(a + a);
   file.write(bytesOf(b + b), 0);
   disk.onCall = ({ operation }) => operation === "syncData" ? { kind: "error", code: "EIO" } : undefined;
@@ -185,7 +185,7 @@ Deno.test("OpenFile.syncData() forgets what was dirty when it fails", async () =
   assertEquals(contentsAfterCrash(disk), new Set([rewritten + a, rewritten + b]));
 });
 
-Deno.test("OpenFile.syncData() leaves the size in doubt after a failure until it has to write", async () => {
+Deno.test("OpenFile.syncData() leaves the size uncertain after a failure until it has to write", async () => {
   const { disk, file } = diskWith("");
   file.write(bytesOf("hello"), 0);
   disk.onCall = ({ operation }) => operation === "sync" ? { kind: "error", code: "EIO" } : undefined;
@@ -215,7 +215,7 @@ Deno.test("OpenFile.syncData() settles everything after a failure when all of it
   assertEquals([disk.dirtySectors, disk.crashStateCount()], [0, 1]);
 });
 
-Deno.test("SimulatedDisk.crash() gives the oldest and the newest state when asked to lose or keep all", () => {
+Deno.test("SimulatedDisk.crash() returns the oldest and the newest state when asked to lose or keep all", () => {
   const { disk, file } = diskWith(a);
   file.write(bytesOf(b + b), 0);
   assertEquals(textAt(disk.crash(loseAll), "/f"), a);
@@ -223,7 +223,7 @@ Deno.test("SimulatedDisk.crash() gives the oldest and the newest state when aske
   assertEquals(textAt(disk, "/f"), b + b);
 });
 
-Deno.test("SimulatedDisk.crash() gives the oldest and the newest state when these are the same", () => {
+Deno.test("SimulatedDisk.crash() returns the oldest and the newest state when these are equal", () => {
   const { disk, file } = diskWith("one");
   for (const text of ["two", "three"]) file.write(bytesOf(text), 0);
   file.truncate(3);
@@ -232,7 +232,7 @@ Deno.test("SimulatedDisk.crash() gives the oldest and the newest state when thes
   assert(contentsAfterCrash(disk).has("three"));
 });
 
-Deno.test("SimulatedDisk.crash() gives a disk that shares no change with others when written to", () => {
+Deno.test("SimulatedDisk.crash() returns a disk that shares no change with others", () => {
   const { disk, file } = diskWith(a);
   file.write(bytesOf("1"), 0);
   const [one, other] = [disk.crash(keepAll), disk.crash(keepAll)];
@@ -298,7 +298,7 @@ async function program(
   }
 }
 
-Deno.test("SimulatedDisk.crashStates() gives every moment when a file is changed at random", async () => {
+Deno.test("SimulatedDisk.crashStates() yields every moment when a file is changed at random", async () => {
   for (let seed = 1; seed <= 300; seed++) {
     await withSeed(seed, (random) =>
       program(random, true, (states, history) => {
@@ -307,7 +307,7 @@ Deno.test("SimulatedDisk.crashStates() gives every moment when a file is changed
   }
 });
 
-Deno.test("SimulatedDisk.crashStates() gives nothing illegal when a file grows at random", async () => {
+Deno.test("SimulatedDisk.crashStates() yields nothing illegal when a file grows at random", async () => {
   for (let seed = 1; seed <= 300; seed++) {
     await withSeed(seed, (random) =>
       program(random, false, (states, history) => {

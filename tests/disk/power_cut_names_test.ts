@@ -44,7 +44,7 @@ Deno.test("SimulatedDisk.syncDirectory() does not make contents certain when it 
   assertEquals(afterCrash(disk), new Set(["/a=", "/a=1", "/a=\0", "/a=\xa5"]));
 });
 
-Deno.test("SimulatedDisk.syncDirectory() makes a name certain only there when the directory is new itself", async () => {
+Deno.test("SimulatedDisk.syncDirectory() makes a name certain only in that directory when the directory is new", async () => {
   const disk = diskWith({});
   disk.makeDirectory("/d");
   await putSynced(disk, "/d/a", "1");
@@ -54,14 +54,14 @@ Deno.test("SimulatedDisk.syncDirectory() makes a name certain only there when th
   assertEquals(afterCrash(disk), new Set(["/d/a=1"]));
 });
 
-Deno.test("SimulatedDisk.ensureDirectory() makes every name certain that was missing", async () => {
+Deno.test("SimulatedDisk.ensureDirectory() makes every missing name certain", async () => {
   const disk = diskWith({});
   await disk.ensureDirectory("/a");
   await disk.ensureDirectory("/b/c");
   assertEquals(afterCrash(disk), new Set(["/a/ /b/c/"]));
 });
 
-Deno.test("SimulatedDisk.syncDirectory() leaves in doubt what is named while it is under way", async () => {
+Deno.test("SimulatedDisk.syncDirectory() leaves names uncertain that are created during the sync", async () => {
   const disk = diskWith({});
   await putSynced(disk, "/a", "");
   const synced = disk.syncDirectory("/");
@@ -70,7 +70,7 @@ Deno.test("SimulatedDisk.syncDirectory() leaves in doubt what is named while it 
   assertEquals(afterCrash(disk), new Set(["/a=", "/a= /b="]));
 });
 
-Deno.test("SimulatedDisk.crashStates() loses or keeps each name on its own when several are new", async () => {
+Deno.test("SimulatedDisk.crashStates() loses or keeps each name independently when several are new", async () => {
   const disk = diskWith({ "/old": "0" });
   await putSynced(disk, "/a", "1");
   disk.makeDirectory("/d");
@@ -121,7 +121,7 @@ Deno.test("SimulatedDisk.rename() may be lost alone when the name was replaced a
   assert(["/a=0", "/a=1", "/a=2", "/a=2 /t1=1", "/a=1 /t2=2"].every((state) => states.has(state)));
 });
 
-Deno.test("SimulatedDisk.crashStates() keeps what a freed name held when the name is taken again", async () => {
+Deno.test("SimulatedDisk.crashStates() keeps the file of a freed name when the name is reused", async () => {
   const disk = diskWith({ "/a": "1" });
   await disk.rename("/a", "/b");
   await putSynced(disk, "/a", "2");
@@ -139,7 +139,7 @@ Deno.test("SimulatedDisk.rename() never loses a file when it is moved to a new d
   }
 });
 
-Deno.test("SimulatedDisk.removeDirectory() never loses a file when that was moved out before", async () => {
+Deno.test("SimulatedDisk.removeDirectory() never loses a file that was moved out before", async () => {
   const disk = diskWith({ "/d/a": "1" });
   await disk.rename("/d/a", "/a");
   disk.removeDirectory("/d");
@@ -156,7 +156,7 @@ Deno.test("SimulatedDisk.rename() supersedes the file it replaces when only the 
   assertEquals(afterCrash(disk), new Set(["/d/ /e/a=new"]));
 });
 
-Deno.test("SimulatedDisk.rename() never loses directories when two change places", async () => {
+Deno.test("SimulatedDisk.rename() never loses directories when two are exchanged", async () => {
   const disk = diskWith({ "/a/b/f": "1", "/a/g": "2" });
   await disk.rename("/a/b", "/b");
   await disk.rename("/a", "/b/a");
@@ -166,7 +166,7 @@ Deno.test("SimulatedDisk.rename() never loses directories when two change places
   );
 });
 
-Deno.test("SimulatedDisk.syncDirectory() leaves names in doubt when it fails, until a later one succeeds", async () => {
+Deno.test("SimulatedDisk.syncDirectory() leaves names uncertain when it fails, until a later one succeeds", async () => {
   const disk = diskWith({});
   await putSynced(disk, "/a", "1");
   disk.onCall = ({ operation }) => operation === "syncDirectory" ? { kind: "error", code: "EIO" } : undefined;
@@ -188,7 +188,7 @@ Deno.test("SimulatedDisk makes names certain with a file sync when directories c
   assertEquals(afterCrash(disk), new Set(["/d/a=1"]));
 });
 
-Deno.test("SimulatedDisk.crashStates() shows every moment and invents no file when names change at random", async () => {
+Deno.test("SimulatedDisk.crashStates() yields every moment and no other file when names change at random", async () => {
   const paths = ["/a", "/b", "/d/a", "/d/b", "/e/a"];
   for (let seed = 1; seed <= 300; seed++) {
     await withSeed(seed, async (random) => {
@@ -219,7 +219,7 @@ Deno.test("SimulatedDisk.crashStates() shows every moment and invents no file wh
   }
 });
 
-Deno.test("SimulatedDisk.kill() keeps the page cache and its doubts when the process ends", async () => {
+Deno.test("SimulatedDisk.kill() keeps the page cache and uncertain state when the process ends", async () => {
   const disk = diskWith({});
   await putSynced(disk, "/a", "1");
   const lock = disk.lock("/lock");
@@ -231,7 +231,7 @@ Deno.test("SimulatedDisk.kill() keeps the page cache and its doubts when the pro
   assertEquals(afterCrash(next), new Set(["", "/a=1", "/lock=", "/a=1 /lock="]));
 });
 
-Deno.test("SimulatedDisk.attach() gives a process of its own when another runs", () => {
+Deno.test("SimulatedDisk.attach() returns a separate process when another runs", () => {
   const one = diskWith({});
   const other = one.attach();
   const lock = one.lock("/lock");
@@ -244,7 +244,7 @@ Deno.test("SimulatedDisk.attach() gives a process of its own when another runs",
   assert(heir.lock("/lock") !== undefined);
 });
 
-Deno.test("SimulatedDisk.fork() keeps new directories in doubt when what is in them is certain", async () => {
+Deno.test("SimulatedDisk.fork() keeps new directories uncertain when their content is certain", async () => {
   const disk = diskWith({ "/a": "1" });
   disk.makeDirectory("/d");
   disk.makeDirectory("/d/e");
@@ -255,7 +255,7 @@ Deno.test("SimulatedDisk.fork() keeps new directories in doubt when what is in t
   assertEquals(afterCrash(disk.fork()), expected);
 });
 
-Deno.test("SimulatedDisk.fork() shares no change when either side goes on", () => {
+Deno.test("SimulatedDisk.fork() shares no change when either side continues", () => {
   const disk = diskWith({});
   put(disk, "/a", "1");
   const file = disk.open("/a", "update");
@@ -266,7 +266,7 @@ Deno.test("SimulatedDisk.fork() shares no change when either side goes on", () =
   assertEquals([disk, copy].map((each) => describe(each.dump())), ["/a=3", "/a=2 /b=4"]);
 });
 
-Deno.test("SimulatedDisk.fork() copies the doubts when taken", async () => {
+Deno.test("SimulatedDisk.fork() copies uncertain state", async () => {
   const disk = diskWith({ "/a": "0" });
   const lock = disk.lock("/lock");
   await putSynced(disk, "/t", "1");

@@ -111,7 +111,7 @@ function stepOf(random: Random): (fs: FileSystem, root: string) => unknown {
 }
 
 Deno.test({
-  name: "SimulatedDisk does what DenoFileSystem does when both run random programs",
+  name: "SimulatedDisk agrees with DenoFileSystem on random programs",
   ignore: !granted || Deno.build.os !== "linux",
   fn: async () => {
     for (let seed = 1; seed <= 150; seed++) {
