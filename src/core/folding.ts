@@ -20,7 +20,7 @@ export function openOnce(what: string, name: string, store: object): void {
   opened.add(store);
 }
 
-/** Folds what a store or a source pushes. */
+/** Folds the snapshot and the events pushed by a store or a source. */
 export class Folding implements StoreHost {
   /** The state. */
   readonly view: Ledger;

@@ -69,7 +69,7 @@ export class FollowedSource implements ReadContext {
     this.#displayName = displayName;
   }
 
-  /** Reads what was added. */
+  /** Reads new events. */
   async refresh(): Promise<void> {
     this.operations.assertOpen();
     const { lastEventId } = this.ledger.runtime;

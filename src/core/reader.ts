@@ -71,7 +71,7 @@ export class RuntimeReader extends Reads implements AsyncDisposable {
     }
   }
 
-  /** Reads what was added since the last refresh. */
+  /** Reads the events added since the last refresh. */
   async refresh(): Promise<void> {
     await this.#source.refresh();
   }

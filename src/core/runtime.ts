@@ -79,7 +79,7 @@ export type RuntimeHealth =
  * A runtime of long-lived workers.
  *
  * A resolved command is durable as far as its store can make it (see the
- * store's own page). Reads only ever see what is durable.
+ * store's own page). Reads see durable state only.
  *
  * @example Usage
  * ```ts
@@ -272,7 +272,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   /**
-   * Closes: waits for what is in flight, ends watchers, aborts the signals of open
+   * Closes: waits for operations in flight, ends watchers, aborts the signals of open
    * runs (the next opening records them as interrupted), and closes the store. If
    * the store is lost, nothing is written. Idempotent.
    */
@@ -285,7 +285,7 @@ export class Runtime implements AsyncDisposable {
     await this.close();
   }
 
-  /** Acquires the store, and records what the opening adds to the log. */
+  /** Acquires the store, and appends the events of the opening. */
   async #open(): Promise<void> {
     const { displayName, unrecorded = [] } = await this.#folding.load(
       this.#store,

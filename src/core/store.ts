@@ -106,7 +106,7 @@ export interface SnapshotPart {
 
 /** A batch to append: all of it or nothing. */
 export interface AppendBatch {
-  /** The id of the last event that the writer knows of; the batch starts one after it. */
+  /** Id of the last event known to the writer; the batch starts one after it. */
   readonly expectedLastEventId: number;
   /** At least one event, with ids in order and no gaps. */
   readonly events: readonly EventRecord[];
@@ -194,7 +194,7 @@ export interface RuntimeStore {
   admits?(workerId: WorkerId): void;
   /**
    * Makes a batch durable; resolves when it is, as far as `supports` says.
-   * An event that purges deletes what is kept of its worker besides the log;
+   * An event that purges deletes all data of its worker besides the log;
    * the same batch may create a worker with this id again.
    * Never called again before it settled. After a rejection nothing of the
    * batch was appended, unless the code is `store_poisoned` or
@@ -212,13 +212,13 @@ export interface RuntimeStore {
   /** Saves a snapshot. Appends may continue meanwhile. */
   saveSnapshot(snapshot: Snapshot): Promise<void>;
   /**
-   * Deletes whole segments of the oldest events, up to `through`, and none that a
+   * Deletes whole stretches of the oldest events, up to `through`, and none that a
    * snapshot (or the one before it) needs. Only on request. With `through` just
    * before the `firstEventId` of a dry run it deletes exactly what that one
    * reported, regardless of snapshots in between.
    */
   prune(prune: PruneEvents): Promise<PrunedEvents>;
-  /** Writes what is buffered besides the log. */
+  /** Writes all data buffered besides the log. */
   flush(): Promise<void>;
   /** Releases everything. Idempotent. */
   close(): Promise<void>;

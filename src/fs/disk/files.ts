@@ -119,7 +119,7 @@ const KIND_TEXTS: Readonly<Record<FileStat["kind"], string>> = {
   other: "FIFO, socket or device",
 };
 
-/** Describes what was found instead of a file. */
+/** Describes the entry found instead of a file. */
 export function notAFile(kind: FileStat["kind"]): string {
   return `it is a ${KIND_TEXTS[kind]}, not a file`;
 }

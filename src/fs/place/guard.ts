@@ -25,7 +25,7 @@ function heldAt(path: string, handle: Held["handle"]): Held {
 /** Error codes of a lookup that fails because part of the path is missing or of another kind. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 
-/** Checks that the paths of an open store still name what it opened. */
+/** Checks that the paths of an open store still name the files that it opened. */
 export class PlaceGuard {
   /** Receives the error as soon as the store has lost its place. Called once. */
   onLost: ((error: RuntimeError) => void) | undefined;
