@@ -33,7 +33,8 @@ export class FollowedSource implements ReadContext {
   readonly #listeners = new WakeUp();
   /** Stops polling for news; absent while no watch waits for events. */
   #asking: AbortController | undefined;
-  #newsError: Error | undefined;
+  /** A failure of `news`, until the watches that waited have ended with its error. */
+  #newsFailure: { readonly error: Error } | undefined;
   #displayName: string | undefined;
   #failure: RuntimeError | undefined;
 
@@ -59,8 +60,8 @@ export class FollowedSource implements ReadContext {
   /** The error that ends a watch which begins now. */
   watchFailure(): () => Error | undefined {
     // Errors from before the watch began have already ended the earlier watches.
-    const past = this.#newsError;
-    return () => this.#failure ?? (this.#newsError === past ? undefined : this.#newsError);
+    const past = this.#newsFailure;
+    return () => this.#failure ?? (this.#newsFailure === past ? undefined : this.#newsFailure?.error);
   }
 
   /** Loads the source. */
@@ -120,9 +121,12 @@ export class FollowedSource implements ReadContext {
       if (signal.aborted) return;
       if (isFinal(error)) return this.#lost(error);
       // The error ends the current watches; the next watch polls again.
-      this.#newsError = error as Error;
+      const failure = { error: error as Error };
+      this.#newsFailure = failure;
       this.#asking = undefined;
       this.#listeners.wake();
+      await afterThisTurn();
+      if (this.#newsFailure === failure) this.#newsFailure = undefined;
     }
   }
 }

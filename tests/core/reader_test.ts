@@ -163,6 +163,40 @@ Deno.test("RuntimeReader.watch() ends with an error of its source; a later watch
   await reader.close();
 });
 
+Deno.test("RuntimeReader.watch() goes on after an error of its source that came while it did not wait", async () => {
+  const { source, reader } = await opened();
+  const idle = reader.watch({ after: 3 });
+  assertEquals((await idle.next()).value?.id, 4);
+  const waiting = reader.watch().next();
+  await turns();
+  source.fail(new Error("EIO"));
+  await assertRejects(() => waiting, Error, "EIO");
+  await turns();
+  const next = idle.next();
+  await turns();
+  source.add(note(5));
+  assertEquals((await next).value?.id, 5);
+  await reader.close();
+});
+
+Deno.test("RuntimeReader.watch() ends each time its source fails, also with the same error", async () => {
+  const { source, reader } = await opened();
+  const error = new Error("EIO");
+  const ended: unknown[] = [];
+  // The second watch begins as soon as the first has ended.
+  const watching = (async () => {
+    for (let round = 0; round < 2; round++) ended.push(await reader.watch().next().catch((found) => found));
+  })();
+  for (let round = 0; round < 2; round++) {
+    await turns();
+    source.fail(error);
+  }
+  await turns();
+  await reader.close();
+  await watching;
+  assertEquals(ended, [error, error]);
+});
+
 Deno.test("RuntimeReader.watch() ends with the error of a lost source, now and later, and it is reported", async () => {
   const error = new RuntimeError("store_fenced", "Cannot read: taken over", { epoch: 7, owner: "host-b" });
   const lose: ((source: ScriptedSource) => void)[] = [
