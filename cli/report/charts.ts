@@ -16,13 +16,13 @@ export interface Point {
 
 /** A chart over days. */
 export interface DayChart {
-  /** What it shows, in a sentence. */
+  /** Title, in a sentence. */
   readonly title: string;
   /** Heading of the values. */
   readonly unit: string;
   /** The days, in order. */
   readonly points: readonly Point[];
-  /** How a value is written. */
+  /** Formats a value. */
   readonly show: (value: number) => string;
   /** As bars, or as a line. */
   readonly as: "bars" | "line";

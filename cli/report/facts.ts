@@ -34,7 +34,7 @@ export interface ReportFacts {
   readonly history: History;
   /** Its size on disk. */
   readonly sizes: StoreSizes;
-  /** Whether the last writer closed it. */
+  /** True if the last writer closed it. */
   readonly closed: boolean;
   /** Damage that kept the history from being read. */
   readonly problem: string | undefined;

@@ -29,7 +29,7 @@ export class Markup {
   }
 }
 
-/** What may stand in a template: text is escaped, markup is not. */
+/** A value in a template: text is escaped, markup is not. */
 export type Piece = string | number | Markup | readonly Markup[];
 
 /** Markup from a template, in which every text is escaped. */

@@ -190,7 +190,7 @@ export function interrupted({ history }: ReportFacts): Markup {
   }</section>\n`;
 }
 
-/** What was noticed while reading. */
+/** Diagnostics of the reading. */
 export function diagnostics({ view, source }: ReportFacts): Markup {
   const { items } = view.diagnostics();
   const { pending } = source;

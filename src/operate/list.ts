@@ -32,7 +32,7 @@ export interface ListedRuntime {
   readonly directory: string;
   /** When its store was created, ISO 8601; absent when `runtime.json` cannot be read. */
   readonly createdAt?: string;
-  /** Why `runtime.json` cannot be read; `verify` reports the details. */
+  /** Reason why `runtime.json` cannot be read; `verify` reports the details. */
   readonly problem?: string;
 }
 
