@@ -110,7 +110,9 @@ async function severalSegments(): Promise<DirectoryImage> {
   for (const content of ["x".repeat(3_000), "y".repeat(3_000), "z".repeat(3_000)]) {
     await runtime.worker("a").sendInput({ role: "user", content });
   }
-  return disk.image();
+  const killed = disk.image();
+  await runtime.close();
+  return killed;
 }
 
 function flipped(bytes: Uint8Array, at: number): Uint8Array {
