@@ -61,11 +61,11 @@ async function factsOf(
   location: StoreLocation,
   { limit, status }: Options,
 ): Promise<Facts> {
-  const workers = [...view.allWorkers()].filter((state) => status === undefined || state.status === status);
+  const all = [...view.allWorkers()];
+  const workers = all.filter((state) => status === undefined || state.status === status);
   workers.sort((a, b) => b.lastEventId - a.lastEventId);
   const shown = limit === 0 ? workers : workers.slice(0, limit);
-  const ids = [...view.allWorkers()].map(({ record }) => record.workerId);
-  const sizes = storeSizes(location, ids);
+  const sizes = storeSizes(location, all.map(({ record }) => record.workerId));
   const closed = await isClosed(view, source);
   const by = closed ? undefined : storeOwner(location);
   const owner = by === undefined ? undefined : `process ${by.pid}, since ${time(by.openedAt)}`;

@@ -10,7 +10,7 @@ import { conversionHint } from "../lines/conversion.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
-import { DamagedLine, type LinePage, readLinePage } from "../lines/pages.ts";
+import { DamagedLine, type LinePage, type LineRange, readLinePage } from "../lines/pages.ts";
 import { idOf } from "../lines/codec.ts";
 import { OpenFiles } from "../disk/open_files.ts";
 import { cursorExpired, Segment } from "./segments.ts";
@@ -78,7 +78,7 @@ export class LogPages {
   }
 
   /** Events of the one segment that holds the side where the page begins. */
-  #lines(log: DurableLog, from: number, to: number, keep: "first" | "last"): LinePage {
+  #lines(log: DurableLog, from: number, to: number, keep: ReadRange["keep"]): LinePage {
     const edge = keep === "first" ? from : to - 1;
     const index = log.segments.findLastIndex((segment) => segment <= edge);
     const segment = log.segments[index] ?? 1;
@@ -93,7 +93,7 @@ export class LogPages {
     segment: number,
     next: number,
     path: string,
-    range: { readonly from: number; readonly to: number; readonly keep: "first" | "last" },
+    range: LineRange,
   ): LinePage {
     try {
       return readLinePage(this.#sorted(log, segment, next, path), range);

@@ -22,7 +22,7 @@ import { Checkpoints } from "../checkpoint/checkpoints.ts";
 import { readBytes, withFile } from "../disk/files.ts";
 import { guarded, isNotFound } from "../disk/faults.ts";
 import { segmentPath } from "../layout.ts";
-import { eventText, lineMarks } from "../lines/codec.ts";
+import { eventText } from "../lines/codec.ts";
 import { type LogEnd, readLog } from "../recovery/recover.ts";
 import type { LogLine } from "../log/scan.ts";
 import { listSegments, type LogPosition, segmentSpot } from "../log/segments.ts";
@@ -165,10 +165,9 @@ export class LogFollower {
 
   /** Pushes the events that a line says were synced, and holds the line itself back. */
   #take(line: LogLine): void {
-    const { bytes, start, end, id, offset, endOffset } = line;
-    const durable = lineMarks(bytes, start, end)?.durable ?? 0;
+    const { bytes, start, end, id, durable, offset, endOffset } = line;
     const segment = this.segments.findLast((first) => first <= id) ?? 1;
-    this.#release(Math.max(durable, segment - 1));
+    this.#release(durable);
     this.#held.push({
       id,
       text: eventText(bytes, start, end),

@@ -11,7 +11,7 @@ import { isNotFound } from "../disk/faults.ts";
 const ATTEMPTS_MAX = 32;
 
 /** Returns true if a writer may have removed the file being read, by pruning, purging or replacing it. */
-export function isOvertaken(error: unknown): boolean {
+function isOvertaken(error: unknown): boolean {
   return isNotFound(error) || isRuntimeError(error) && error.code === "cursor_expired";
 }
 

@@ -12,7 +12,7 @@ import type { ReadTranscript } from "../../core/store.ts";
 import { assertDirectory, withFile } from "../disk/files.ts";
 import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
 import { nameOf, workerLayout } from "../layout.ts";
-import { DamagedLine, type LinePage } from "../lines/pages.ts";
+import { DamagedLine, type LinePage, type LineRange } from "../lines/pages.ts";
 import { eventText, transcriptMarks } from "../lines/codec.ts";
 import { lastExtent, readTranscriptLines, type TranscriptOwner } from "../transcripts/file.ts";
 import type { WholeExtent } from "../transcripts/length.ts";
@@ -43,12 +43,6 @@ export interface TranscriptQuery {
 /** The part of a page that the file holds, and the extent of the file. */
 interface FilePage extends Omit<WholeExtent, "bytes">, Pick<LinePage, "texts" | "cut"> {}
 
-interface Range {
-  readonly from: number;
-  readonly to: number;
-  readonly keep: "first" | "last";
-}
-
 /** The texts of the events that hold a page of a transcript, oldest first. Throws `store_corrupt`. */
 export async function transcriptTexts(
   place: FoundPlace,
@@ -73,7 +67,7 @@ function pageOfFile(
   { fs, layout }: FoundPlace,
   log: ReadLog,
   owner: TranscriptOwner,
-  range: Range,
+  range: LineRange,
   notice: (notice: Notice) => void,
 ): FilePage {
   const { directory, transcript: path } = workerLayout(layout, owner.workerId);
@@ -117,7 +111,7 @@ async function fromLog(
   place: FoundPlace,
   log: ReadLog,
   owner: TranscriptOwner,
-  range: Range,
+  range: LineRange,
   after: number,
 ): Promise<string[]> {
   const workerIdJson = plainLines(JSON.stringify(owner.workerId));

@@ -19,7 +19,13 @@ import { type PlacedLine, WaitingLines } from "../lines/waiting_lines.ts";
 import type { DurableLog } from "../log/pages.ts";
 import { endOf, markOf } from "../log/segment_ends.ts";
 import { clearWorkerDirectory, makeWorkerDirectory } from "../workers/directory.ts";
-import { appendLines, readTranscriptLines, transcriptHeader, type TranscriptOwner } from "./file.ts";
+import {
+  appendLines,
+  readTranscriptLines,
+  transcriptHeader,
+  transcriptHeaderBytes,
+  type TranscriptOwner,
+} from "./file.ts";
 import {
   assertRebuildable,
   isDamage,
@@ -128,7 +134,7 @@ export class Transcript {
   get length(): TranscriptLength {
     const { owner } = this;
     const [state, waiting] = [this.#state, this.#waiting];
-    const header = state.kind === "unwritten" && waiting.length > 0 ? transcriptHeader(owner).length : 0;
+    const header = state.kind === "unwritten" && waiting.length > 0 ? transcriptHeaderBytes(owner) : 0;
     return {
       createdEventId: owner.createdEventId,
       transcriptBytes: "bytes" in state ? state.bytes + header + waiting.bytes : undefined,
@@ -246,9 +252,8 @@ export class Transcript {
     }
   }
 
-  /** Rebuilds the file if it is lost. A failure is reported now or by the next read. */
-  async rebuildIfLost(): Promise<void> {
-    if (this.#state.kind !== "lost") return;
+  /** Rebuilds a lost file. A failure is reported now or by the next read. */
+  async rebuild(): Promise<void> {
     try {
       await this.#rebuild();
     } catch (error) {

@@ -138,14 +138,16 @@ export class Transcripts {
    */
   async syncAll(turn?: number): Promise<boolean> {
     await inSlices(this.unproven(turn), (transcript) => transcript.verify());
-    for (const transcript of this.#all()) await transcript.rebuildIfLost();
+    for (const transcript of this.#all()) {
+      if (transcript.state.kind === "lost") await transcript.rebuild();
+    }
     await this.flushAll();
-    const isAnyWritten = this.#all().some(({ unsynced }) => unsynced !== undefined);
-    const due = this.#all(turn).filter(({ unsynced }) => unsynced !== undefined);
+    const written = this.#all().filter(({ unsynced }) => unsynced !== undefined);
+    const due = written.filter((transcript) => turn === undefined || transcript.turn === turn);
     for (let index = 0; index < due.length; index += PARALLEL_SYNCS) {
       await Promise.all(due.slice(index, index + PARALLEL_SYNCS).map((transcript) => transcript.sync()));
     }
-    return isAnyWritten;
+    return written.length > 0;
   }
 
   /** Verifies all files before the log segments needed to rebuild them are pruned, and marks them to be synced. */

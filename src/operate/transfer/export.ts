@@ -18,7 +18,11 @@ import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { isWhole, scanLines } from "../../fs/lines/scanner.ts";
 import { eventText, idOf } from "../../fs/lines/codec.ts";
 import { segmentSpot } from "../../fs/log/segments.ts";
-import { hasTranscriptHeader, transcriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import {
+  hasTranscriptHeader,
+  transcriptHeaderBytes,
+  type TranscriptOwner,
+} from "../../fs/transcripts/file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
 import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
 import { logLines } from "../../fs/reading/log_lines.ts";
@@ -133,7 +137,7 @@ function* oldTranscript(
   if (file === undefined) return false;
   try {
     if (!hasTranscriptHeader(file, owner)) return false;
-    const start = transcriptHeader(owner).length;
+    const start = transcriptHeaderBytes(owner);
     for (const line of scanLines(file, start, file.stat().size)) {
       if (idOf(line.bytes, line.start) >= firstEventId) return true;
       if (!isWhole(line)) {

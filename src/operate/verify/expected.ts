@@ -13,7 +13,7 @@ import { restoreSnapshot } from "../../core/snapshots.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { eventText, isOfType, transcriptSpan } from "../../fs/lines/codec.ts";
 import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
-import { transcriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { transcriptHeaderBytes, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 
 /** Expected contents of a transcript. */
 export interface ExpectedTranscript {
@@ -57,7 +57,7 @@ export class Expected {
     this.transcripts.clear();
     for (const { workerId, createdEventId, transcriptBytes, transcriptSynced } of checkpoint.rows) {
       const owner = { runtimeId: this.#runtimeId, workerId, createdEventId };
-      const header = transcriptHeader(owner).length;
+      const header = transcriptHeaderBytes(owner);
       const base = Math.max(transcriptBytes ?? 0, header);
       this.transcripts.set(workerId as WorkerId, {
         owner,
@@ -96,7 +96,7 @@ export class Expected {
     if (head.type === "worker.purged") this.transcripts.delete(head.workerId);
     if (head.type !== "worker.created") return;
     const owner = { runtimeId: this.#runtimeId, workerId: head.workerId, createdEventId: head.id };
-    const base = transcriptHeader(owner).length;
+    const base = transcriptHeaderBytes(owner);
     this.transcripts.set(head.workerId, { owner, base, synced: 0, known: true, bytes: base, crc: 0 });
   }
 

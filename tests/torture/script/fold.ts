@@ -5,7 +5,7 @@
  * @module
  */
 import type { TranscriptEntry } from "../../../mod.ts";
-import { parseEvent, parseEventHead } from "../../../src/core/events.ts";
+import { parseEvent } from "../../../src/core/events.ts";
 import { parseRuntimeId } from "../../../src/core/ids.ts";
 import { Ledger } from "../../../src/core/ledger.ts";
 import { transcriptsOf as foldTranscripts } from "../kit/fold.ts";
@@ -13,7 +13,7 @@ import { transcriptsOf as foldTranscripts } from "../kit/fold.ts";
 /** The state after these events. */
 export function foldOf(texts: readonly string[]): Ledger {
   const ledger = new Ledger(parseRuntimeId("t"));
-  for (const text of texts) ledger.apply(parseEventHead(text));
+  ledger.replay(texts);
   return ledger;
 }
 
