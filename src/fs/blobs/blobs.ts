@@ -1,0 +1,253 @@
+/**
+ * Blobs of workers: files named by the SHA-256 of their bytes, in
+ * `workers/<worker>/blobs`. A blob is written to a temporary file first, so
+ * that an interrupted write leaves nothing under a blob's name.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { join } from "@std/path";
+import { limitExceeded, RuntimeError } from "../../core/errors.ts";
+import type { WorkerId } from "../../core/ids.ts";
+import { limits } from "../../core/limits.ts";
+import { workerNotFound } from "../../core/rules.ts";
+import type { BlobFacts, BlobOwner } from "../../core/store.ts";
+import { Slices } from "../../core/turn.ts";
+import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import { closeQuietly, notAFile, readFull, removeQuietly, writeAll } from "../disk/files.ts";
+import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
+import { makeWorkerDirectory } from "../workers/directory.ts";
+
+/** Bytes read or written between two checks for other work. */
+const CHUNK_BYTES = 262_144;
+const BLOB_NAME = /^[0-9a-f]{64}$/;
+
+/** Returns true if a file of this name is a blob. */
+export function isBlobName(name: string): boolean {
+  return BLOB_NAME.test(name);
+}
+
+/** The directory of a worker's blobs. */
+export function blobsDirectory(layout: RuntimeLayout, workerId: string): string {
+  return join(workerLayout(layout, workerId).directory, "blobs");
+}
+
+/** The blobs of an open store. */
+export class Blobs {
+  readonly #fs: FileSystem;
+  readonly #layout: RuntimeLayout;
+  readonly #isCurrent: (owner: BlobOwner) => boolean;
+  /** Workers whose directories are durable, and the events that created them. */
+  readonly #placed = new Map<WorkerId, number>();
+  #temporaries = 0;
+
+  /** Creates the blobs of a store; `isCurrent` returns true if a worker has not been purged. */
+  constructor(fs: FileSystem, layout: RuntimeLayout, isCurrent: (owner: BlobOwner) => boolean) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#isCurrent = isCurrent;
+  }
+
+  /**
+   * Keeps bytes as a blob; resolves when they are durable. Throws
+   * `worker_not_found` if the worker was purged meanwhile, `limit_exceeded`
+   * beyond `limits.blobBytesMax`, and the error of the source.
+   */
+  async put(owner: BlobOwner, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
+    const { incoming } = this.#layout;
+    guarded("make directory", incoming, () => this.#fs.makeDirectory(incoming));
+    const temporary = join(incoming, `${++this.#temporaries}`);
+    const facts = await this.#write(temporary, chunks);
+    try {
+      await this.#place(owner);
+      await this.#name(owner, temporary, facts.sha256);
+      return facts;
+    } catch (error) {
+      removeQuietly(this.#fs, temporary);
+      throw error;
+    }
+  }
+
+  async #write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
+    const file = guarded("create", path, () => this.#fs.open(path, "create"));
+    try {
+      const hash = createHash("sha256");
+      const slices = new Slices();
+      let bytes = 0;
+      for await (const chunk of chunks) {
+        if (bytes + chunk.length > limits.blobBytesMax) {
+          throw limitExceeded("put blob", "blob bytes", limits.blobBytesMax, bytes + chunk.length);
+        }
+        hash.update(chunk);
+        guarded("write", path, () => writeAll(file, chunk, bytes));
+        bytes += chunk.length;
+        await slices.pause();
+      }
+      await guardedAsync("sync", path, () => file.sync());
+      return { sha256: hash.digest("hex"), bytes };
+    } catch (error) {
+      removeQuietly(this.#fs, path);
+      throw error;
+    } finally {
+      closeQuietly(file);
+    }
+  }
+
+  /** Makes the directories of a worker durable. */
+  async #place(owner: BlobOwner): Promise<void> {
+    const { workerId, createdEventId } = owner;
+    this.#assertCurrent(owner);
+    if (this.#placed.get(workerId) === createdEventId) return;
+    const { directory } = workerLayout(this.#layout, workerId);
+    await guardedAsync("make directory", directory, async () => {
+      makeWorkerDirectory(this.#fs, this.#layout, workerId);
+      this.#fs.makeDirectory(blobsDirectory(this.#layout, workerId));
+      await this.#fs.syncDirectory(this.#layout.workers);
+      await this.#fs.syncDirectory(directory);
+    }).catch((error) => {
+      this.#assertCurrent(owner);
+      throw error;
+    });
+    this.#placed.set(workerId, createdEventId);
+  }
+
+  /** Renames a temporary file to the name of its blob. Replaces a blob of this name, which may be damaged. */
+  async #name(owner: BlobOwner, temporary: string, sha256: string): Promise<void> {
+    const directory = blobsDirectory(this.#layout, owner.workerId);
+    const path = join(directory, sha256);
+    try {
+      // No other call runs between this check and the rename.
+      this.#assertCurrent(owner);
+      await this.#fs.rename(temporary, path);
+      await this.#fs.syncDirectory(directory);
+    } catch (error) {
+      this.#assertCurrent(owner);
+      throw storeFault(error, "put blob", path);
+    }
+  }
+
+  #assertCurrent(owner: BlobOwner): void {
+    if (!this.#isCurrent(owner)) throw workerNotFound(owner.workerId, "put blob");
+  }
+
+  /** Removes blobs of a worker; returns the number of bytes freed. */
+  async remove(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
+    const directory = blobsDirectory(this.#layout, workerId);
+    await guardedAsync("remove blobs", directory, async () => {
+      for (const sha256 of hashes) this.#fs.remove(join(directory, sha256));
+      await this.#fs.syncDirectory(directory);
+    });
+  }
+
+  /** Removes what interrupted writes have left. */
+  clear(): void {
+    const { incoming } = this.#layout;
+    guarded("clear", incoming, () => {
+      if (this.#fs.stat(incoming)?.kind !== "directory") return;
+      for (const { name, kind } of this.#fs.list(incoming)) {
+        if (kind === "file") this.#fs.remove(join(incoming, name));
+      }
+    });
+  }
+}
+
+/** Size of a blob's file; `undefined` if there is none. */
+export function blobSize(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  workerId: string,
+  sha256: string,
+): number | undefined {
+  const path = join(blobsDirectory(layout, workerId), sha256);
+  const stat = guarded("stat", path, () => fs.stat(path));
+  return stat?.kind === "file" ? stat.size : undefined;
+}
+
+/** The blobs of a worker, in no particular order. */
+export function listBlobs(fs: FileSystem, layout: RuntimeLayout, workerId: string): BlobFacts[] {
+  const directory = blobsDirectory(layout, workerId);
+  const names = guarded("list", directory, () => fs.stat(directory) === undefined ? [] : fs.list(directory));
+  const found: BlobFacts[] = [];
+  for (const { name, kind } of names) {
+    const bytes = kind === "file" && isBlobName(name) ? blobSize(fs, layout, workerId, name) : undefined;
+    if (bytes !== undefined) found.push({ sha256: name, bytes });
+  }
+  return found;
+}
+
+/**
+ * The bytes of a blob, read as they are asked for and compared with their
+ * hash at the end. Throws `blob_missing`, and `blob_corrupt` if the size
+ * differs; the stream ends with `blob_corrupt` if the hash does.
+ */
+export function readBlob(
+  fs: FileSystem,
+  layout: RuntimeLayout,
+  workerId: string,
+  { sha256, bytes }: BlobFacts,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const path = join(blobsDirectory(layout, workerId), sha256);
+  const file = nameOf(layout, path);
+  const corrupt = (reason: string) => blobCorrupt({ workerId, sha256, file, reason });
+  const opened = openBlob(fs, path, workerId, sha256, file, corrupt);
+  const size = opened.size();
+  if (size !== bytes) {
+    closeQuietly(opened);
+    throw corrupt(`it has ${size} bytes, not ${bytes}`);
+  }
+  const hash = createHash("sha256");
+  let at = 0;
+  const fail = (controller: ReadableStreamDefaultController, error: unknown): void => {
+    closeQuietly(opened);
+    controller.error(error);
+  };
+  return new ReadableStream({
+    pull(controller): void {
+      try {
+        const chunk = new Uint8Array(Math.min(CHUNK_BYTES, bytes - at));
+        const length = readFull(opened, chunk, at);
+        if (length < chunk.length) return fail(controller, corrupt(`it ends at byte ${at + length} of ${bytes}`));
+        hash.update(chunk);
+        at += length;
+        if (at === bytes && hash.digest("hex") !== sha256) {
+          return fail(controller, corrupt("its bytes do not have its hash"));
+        }
+        if (length > 0) controller.enqueue(chunk);
+        if (at < bytes) return;
+        closeQuietly(opened);
+        controller.close();
+      } catch (error) {
+        fail(controller, storeFault(error, "read", path));
+      }
+    },
+    cancel: () => closeQuietly(opened),
+  }, { highWaterMark: 0 });
+}
+
+function openBlob(
+  fs: FileSystem,
+  path: string,
+  workerId: string,
+  sha256: string,
+  file: string,
+  corrupt: (reason: string) => RuntimeError,
+): OpenFile {
+  try {
+    const kind = fs.stat(path)?.kind;
+    if (kind !== undefined && kind !== "file") throw corrupt(notAFile(kind));
+    return fs.open(path, "read");
+  } catch (error) {
+    if (!isNotFound(error)) throw storeFault(error, "open", path);
+    const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${file} is missing`;
+    throw new RuntimeError("blob_missing", message, { workerId, sha256, file });
+  }
+}
+
+function blobCorrupt(
+  details: { workerId: string; sha256: string; file: string; reason: string },
+): RuntimeError<"blob_corrupt"> {
+  const { workerId, sha256, file, reason } = details;
+  const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${file}: ${reason}`;
+  return new RuntimeError("blob_corrupt", message, details);
+}
