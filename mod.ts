@@ -47,7 +47,7 @@
  *
  * @module
  */
-export { type CommandOptions, type EntryInput } from "./src/core/commands.ts";
+export { type CommandOptions, type EntryInput, type ReasonOptions } from "./src/core/commands.ts";
 export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
 export {
   type AnyRuntimeError,
@@ -115,6 +115,6 @@ export type { RuntimeSource } from "./src/core/source.ts";
 export type { EndedRun, OpenRun, RuntimeState, WorkerState, WorkerStatus } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
-export type { BeginRunOptions, ReasonOptions, WorkerInput } from "./src/core/worker.ts";
+export type { BeginRunOptions, WorkerInput } from "./src/core/worker.ts";
 export { Worker } from "./src/core/worker.ts";
 export { MemoryRuntimeStore, type MemoryStoreOptions } from "./src/memory/memory_store.ts";

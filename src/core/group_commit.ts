@@ -48,7 +48,6 @@ class QueuedCommand {
   /** Creates a queued command of approximately this many UTF-16 units of JSON. */
   constructor(
     readonly command: Command,
-    readonly units: number,
     readonly resolve: (outcome: Outcome) => void,
     readonly reject: (error: unknown) => void,
   ) {}
@@ -115,19 +114,18 @@ export class Committer {
   /** Puts a command in the queue; resolves with the answer when its event is durable. */
   submit<Answer>(
     command: Command,
-    units: number,
     signal: AbortSignal | undefined,
     answer: (outcome: Outcome) => Answer,
   ): Promise<Answer> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const refusal = this.#failure ?? this.#overflow(units);
+    const refusal = this.#failure ?? this.#overflow(command.units);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((settle, reject) => {
       const resolve = (outcome: Outcome) => settle(answer(outcome));
-      const waiting = new QueuedCommand(command, units, resolve, reject);
+      const waiting = new QueuedCommand(command, resolve, reject);
       if (signal !== undefined) this.#listen(waiting, signal);
       this.#queue.push(waiting);
-      this.#queueUnits += units;
+      this.#queueUnits += command.units;
       this.#draining ??= this.#drain();
     });
   }
@@ -181,14 +179,14 @@ export class Committer {
     let units = 0;
     let count = 0;
     for (const waiting of this.#queue) {
-      units += waiting.units + HEAD_UNITS;
+      units += waiting.command.units + HEAD_UNITS;
       if (count > 0 && (units > limits.batchUnitsMax || count >= limits.batchEventsMax)) break;
       count++;
     }
     const taken = this.#queue.slice(0, count);
     this.#queue = this.#queue.slice(count);
     for (const waiting of taken) {
-      this.#queueUnits -= waiting.units;
+      this.#queueUnits -= waiting.command.units;
       waiting.unlisten();
     }
     return taken.filter((waiting) => !waiting.gone);

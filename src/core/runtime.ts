@@ -4,7 +4,14 @@
  *
  * @module
  */
-import { checkReason, type Command, command, type CommandOptions } from "./commands.ts";
+import {
+  command,
+  type CommandBody,
+  type CommandOptions,
+  customBody,
+  givenReason,
+  type ReasonOptions,
+} from "./commands.ts";
 import {
   type Diagnostic,
   type DiagnosticCode,
@@ -40,7 +47,7 @@ import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "
 import { usageNotice } from "./usage.ts";
 import { WakeUp } from "./wake.ts";
 import type { WatchOptions } from "./watch.ts";
-import { customBody, type ReasonOptions, unitsOf, Worker, type WorkerHost } from "./worker.ts";
+import { Worker, type WorkerHost } from "./worker.ts";
 
 /** Options of {@linkcode Runtime.open}. */
 export interface RuntimeOptions {
@@ -186,11 +193,8 @@ export class Runtime implements AsyncDisposable {
     const parsed = parseWorkerSpec(spec);
     const workerId = parseWorkerId(parsed.workerId ?? this.#newId());
     this.#store.admits?.(workerId);
-    const body = { type: "create_worker", record: workerRecord(parsed, workerId) } as const;
-    const outcome = await this.#submit(
-      command(body, options, "create worker", parsed),
-      options.signal,
-    );
+    const body = { type: "worker.created", workerId, record: workerRecord(parsed, workerId) } as const;
+    const outcome = await this.#submit(body, options, parsed);
     return this.#worker(parseWorkerId(outcome.subject), receipt(outcome));
   }
 
@@ -214,11 +218,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Records an event defined by the host; `data` is JSON of at most 256 KiB. */
   async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
-    const body = customBody(undefined, name, data);
-    const content = [body.name, body.data];
-    return receipt(
-      await this.#submit(command(body, options, "record event", content), options.signal),
-    );
+    return receipt(await this.#submit(customBody(name, data), options));
   }
 
   /**
@@ -226,11 +226,8 @@ export class Runtime implements AsyncDisposable {
    * Data stays readable; every later command throws `runtime_stopped`.
    */
   async stop(options: ReasonOptions = {}): Promise<Receipt> {
-    const reason = checkReason(options.reason, "stop runtime");
-    const body = { type: "stop_runtime", reason } as const;
-    return receipt(
-      await this.#submit(command(body, options, "stop runtime", reason ?? null), options.signal),
-    );
+    const reason = givenReason(options, "stop runtime");
+    return receipt(await this.#submit({ type: "runtime.stopped", ...reason }, options));
   }
 
   /** A page of events: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
@@ -409,9 +406,9 @@ export class Runtime implements AsyncDisposable {
     return {
       runs: this.#runs,
       newId: this.#newId,
-      submit: (command, units, signal, answer) => {
+      submit: (command, signal, answer) => {
         this.#operations.assertOpen();
-        return this.#committer.submit(command, units, signal, answer);
+        return this.#committer.submit(command, signal, answer);
       },
       reads: this.#reads,
     };
@@ -422,8 +419,8 @@ export class Runtime implements AsyncDisposable {
     return new Worker(this.#host, ref, creation);
   }
 
-  #submit(command: Command, signal: AbortSignal | undefined): Promise<Outcome> {
-    return this.#host.submit(command, unitsOf(command.body), signal, itself);
+  #submit(body: CommandBody, options: CommandOptions, content?: unknown): Promise<Outcome> {
+    return this.#host.submit(command(body, options, content), options.signal, itself);
   }
 
   #assertUsable(): void {

@@ -7,21 +7,22 @@
 import {
   actionOf,
   AppendEntries,
-  checkReason,
   checkText,
   type Command,
   command,
   type CommandBody,
   type CommandOptions,
-  copiedJson,
   copiedObject,
+  customBody,
   entriesText,
   type EntryInput,
+  givenReason,
+  type ReasonOptions,
   shown,
 } from "./commands.ts";
 import { invalidRequest } from "./errors.ts";
 import { finishOutcomes } from "./event_shapes.ts";
-import type { RuntimeEvent } from "./event_types.ts";
+import type { RuntimeEvent, TranscriptAppended } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
@@ -33,12 +34,6 @@ import type { WorkerState } from "./state.ts";
 import { itself, type Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
-
-/** Options of commands that take a reason. */
-export interface ReasonOptions extends CommandOptions {
-  /** Reason. */
-  readonly reason?: string | undefined;
-}
 
 /** Options of {@linkcode Worker.beginRun}. */
 export interface BeginRunOptions extends CommandOptions {
@@ -61,7 +56,6 @@ export interface WorkerHost {
   /** Commits a command. */
   submit<Answer>(
     command: Command,
-    units: number,
     signal: AbortSignal | undefined,
     answer: (outcome: Outcome) => Answer,
   ): Promise<Answer>;
@@ -124,8 +118,9 @@ export class Worker {
    */
   async updateState(patch: JsonObject, options: CommandOptions = {}): Promise<Receipt> {
     const copy = copiedObject(patch, "update state", "patch");
-    return receipt(
-      await this.#submit({ type: "update_state", workerId: this.workerId, patch: copy }, options, copy),
+    return await this.#commit(
+      { type: "worker.state_updated", workerId: this.workerId, patch: copy },
+      options,
     );
   }
 
@@ -133,27 +128,24 @@ export class Worker {
   async beginRun(options: BeginRunOptions = {}): Promise<Run> {
     const runId = options.runId ?? this.#host.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
-    const content = { runId: options.runId ?? null };
-    const outcome = await this.#submit(
-      { type: "begin_run", workerId: this.workerId, runId },
-      options,
-      content,
-    );
+    const body = { type: "worker.run_started", workerId: this.workerId, runId } as const;
+    const outcome = await this.#submit(body, options, itself, options.runId ?? null);
     return this.#run(outcome);
   }
 
   /** Records usage of a model; also after the worker's end, for costs that arrive late. */
   async recordUsage(usage: UsageReport, options: CommandOptions = {}): Promise<Receipt> {
-    const parsed = parseUsage(usage);
-    return receipt(
-      await this.#submit({ type: "record_usage", workerId: this.workerId, usage: parsed }, options, parsed),
-    );
+    const body = {
+      type: "worker.usage_recorded",
+      workerId: this.workerId,
+      usage: parseUsage(usage),
+    } as const;
+    return await this.#commit(body, options);
   }
 
   /** Records an event defined by the host about this worker; `data` is JSON of at most 256 KiB. */
   async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
-    const body = customBody(this.workerId, name, data);
-    return receipt(await this.#submit(body, options, [body.name, body.data]));
+    return await this.#commit(customBody(name, data, this.workerId), options);
   }
 
   /** Ends the worker normally and permanently. Throws `worker_busy` while a run is open, `worker_not_running`. */
@@ -177,8 +169,7 @@ export class Worker {
    * running.
    */
   async purge(options: CommandOptions = {}): Promise<Receipt> {
-    const { workerId } = this;
-    return receipt(await this.#submit({ type: "purge_worker", workerId }, options, null));
+    return await this.#commit({ type: "worker.purged", workerId: this.workerId }, options);
   }
 
   /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
@@ -201,40 +192,34 @@ export class Worker {
   /** Path of every input: one promise from the call to the answer. */
   #append(
     entries: readonly EntryInput[],
-    as: "worker.input_accepted" | "worker.transcript_appended",
+    type: TranscriptAppended["type"],
     options: CommandOptions,
   ): Promise<TranscriptReceipt> {
     try {
-      const entriesJson = entriesText(entries, as);
-      const { workerId } = this.ref;
-      const body = new AppendEntries(workerId, as, entries.length, entriesJson);
-      const asked = command(
-        body,
-        options,
-        actionOf(body),
-        options.key === undefined ? undefined : [as, entries],
-      );
-      return this.#host.submit(asked, entriesJson.length, options.signal, transcriptReceipt);
+      const entriesJson = entriesText(entries, type);
+      const body = new AppendEntries(type, this.ref.workerId, entries.length, entriesJson);
+      return this.#submit(body, options, transcriptReceipt, entries);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  async #end(as: "worker.stopped" | "worker.cancelled", options: ReasonOptions): Promise<Receipt> {
-    const reason = checkReason(options.reason, as === "worker.stopped" ? "stop worker" : "cancel worker");
-    const content = [as, reason ?? null];
-    return receipt(
-      await this.#submit({ type: "end_worker", workerId: this.workerId, as, reason }, options, content),
-    );
+  async #end(type: "worker.stopped" | "worker.cancelled", options: ReasonOptions): Promise<Receipt> {
+    const reason = givenReason(options, actionOf({ type }));
+    return await this.#commit({ type, workerId: this.workerId, ...reason }, options);
   }
 
-  #submit(
+  #commit(body: CommandBody, options: CommandOptions): Promise<Receipt> {
+    return this.#submit(body, options, receipt);
+  }
+
+  #submit<Answer>(
     body: CommandBody,
     options: CommandOptions,
-    content: unknown,
-  ): Promise<Outcome> {
-    const asked = command(body, options, actionOf(body), content);
-    return this.#host.submit(asked, unitsOf(body), options.signal, itself);
+    answer: (outcome: Outcome) => Answer,
+    content?: unknown,
+  ): Promise<Answer> {
+    return this.#host.submit(command(body, options, content), options.signal, answer);
   }
 
   #run(outcome: Outcome): Run {
@@ -255,23 +240,8 @@ export class Worker {
         `outcome: ${shown(outcome)} is none of ${finishOutcomes.join(", ")}`,
       );
     }
-    const reason = checkReason(options.reason, "finish run");
-    const body = { type: "finish_run", workerId: this.workerId, runId, outcome, reason } as const;
-    return receipt(await this.#submit(body, options, [runId, outcome, reason ?? null]));
+    const reason = givenReason(options, "finish run");
+    const body = { type: "worker.run_finished", workerId: this.workerId, runId, outcome, ...reason } as const;
+    return await this.#commit(body, options);
   }
-}
-
-/** Returns the approximate number of UTF-16 units of JSON of a command. */
-export function unitsOf(body: CommandBody): number {
-  return JSON.stringify(body).length;
-}
-
-/** Creates the body of a custom event. Throws `invalid_request`. */
-export function customBody(
-  workerId: WorkerId | undefined,
-  name: string,
-  data: Json,
-): { type: "record_custom"; workerId: WorkerId | undefined; name: string; data: Json } {
-  checkText(name, "record event", "name", limits.nameBytesMax);
-  return { type: "record_custom", workerId, name, data: copiedJson(data, "record event", "data") };
 }
