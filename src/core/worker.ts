@@ -8,8 +8,6 @@ import {
   actionOf,
   AppendEntries,
   checkText,
-  type Command,
-  command,
   type CommandBody,
   type CommandOptions,
   copiedObject,
@@ -20,6 +18,7 @@ import {
   type ReasonOptions,
   shown,
 } from "./commands.ts";
+import type { Engine } from "./engine.ts";
 import { invalidRequest } from "./errors.ts";
 import { finishOutcomes } from "./event_shapes.ts";
 import type { RuntimeEvent, TranscriptAppended } from "./event_types.ts";
@@ -27,9 +26,8 @@ import type { WorkerId, WorkerRef } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
-import type { Reads } from "./reads.ts";
 import { type Receipt, receipt, type TranscriptReceipt, transcriptReceipt } from "./receipts.ts";
-import type { FinishOptions, FinishOutcome, OpenRuns, Run } from "./run.ts";
+import type { FinishOptions, FinishOutcome, Run } from "./run.ts";
 import type { WorkerState } from "./state.ts";
 import { itself, type Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
@@ -47,22 +45,6 @@ export interface WorkerInput extends EntryInput {
   readonly role: "user" | "system";
 }
 
-/** Services of the runtime for its worker handles. */
-export interface WorkerHost {
-  /** Signals of open runs. */
-  readonly runs: OpenRuns;
-  /** Generates ids. */
-  newId(): string;
-  /** Commits a command. */
-  submit<Answer>(
-    command: Command,
-    signal: AbortSignal | undefined,
-    answer: (outcome: Outcome) => Answer,
-  ): Promise<Answer>;
-  /** Reads. */
-  readonly reads: Reads;
-}
-
 /**
  * A worker of a runtime. Every command resolves when its one event is durable.
  *
@@ -78,15 +60,15 @@ export class Worker {
   readonly ref: WorkerRef;
   /** The receipt of its creation, on a handle returned by `createWorker`. */
   readonly creation: Receipt | undefined;
-  readonly #host: WorkerHost;
+  readonly #engine: Engine;
 
   /**
    * For the runtime; get handles from `Runtime.worker` and `Runtime.createWorker`.
    *
    * @internal
    */
-  constructor(host: WorkerHost, ref: WorkerRef, creation: Receipt | undefined) {
-    this.#host = host;
+  constructor(engine: Engine, ref: WorkerRef, creation: Receipt | undefined) {
+    this.#engine = engine;
     this.ref = ref;
     this.creation = creation;
   }
@@ -98,7 +80,7 @@ export class Worker {
 
   /** The current durable state; a copy that does not change. Throws `worker_not_found`. */
   state(): WorkerState {
-    return this.#host.reads.worker(this.ref);
+    return this.#engine.reads.worker(this.ref);
   }
 
   /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */
@@ -126,10 +108,10 @@ export class Worker {
 
   /** Begins a run. Throws `worker_busy` if one is open, `worker_not_running`. */
   async beginRun(options: BeginRunOptions = {}): Promise<Run> {
-    const runId = options.runId ?? this.#host.newId();
+    const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
     const body = { type: "worker.run_started", workerId: this.workerId, runId } as const;
-    const outcome = await this.#submit(body, options, itself, options.runId ?? null);
+    const outcome = await this.#engine.submit(body, options, itself, options.runId ?? null);
     return this.#run(outcome);
   }
 
@@ -174,19 +156,19 @@ export class Worker {
 
   /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
   async transcript(options: PageOptions = {}): Promise<TranscriptPage> {
-    return await this.#host.reads.transcript(this.ref, options);
+    return await this.#engine.reads.transcript(this.ref, options);
   }
 
   /** A page of the worker's events. Throws `cursor_expired`. */
   async events(options: PageOptions = {}): Promise<EventPage> {
-    const { reads } = this.#host;
+    const { reads } = this.#engine;
     reads.worker(this.ref);
     return await reads.events({ ...options, worker: this.ref });
   }
 
   /** The worker's events as they become durable, ending with its purge; see `Runtime.watch`. */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#host.reads.watch({ ...options, worker: this.ref });
+    return this.#engine.reads.watch({ ...options, worker: this.ref });
   }
 
   /** Path of every input: one promise from the call to the answer. */
@@ -198,7 +180,7 @@ export class Worker {
     try {
       const entriesJson = entriesText(entries, type);
       const body = new AppendEntries(type, this.ref.workerId, entries.length, entriesJson);
-      return this.#submit(body, options, transcriptReceipt, entries);
+      return this.#engine.submit(body, options, transcriptReceipt, entries);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -210,16 +192,7 @@ export class Worker {
   }
 
   #commit(body: CommandBody, options: CommandOptions): Promise<Receipt> {
-    return this.#submit(body, options, receipt);
-  }
-
-  #submit<Answer>(
-    body: CommandBody,
-    options: CommandOptions,
-    answer: (outcome: Outcome) => Answer,
-    content?: unknown,
-  ): Promise<Answer> {
-    return this.#host.submit(command(body, options, content), options.signal, answer);
+    return this.#engine.submit(body, options, receipt);
   }
 
   #run(outcome: Outcome): Run {
@@ -228,7 +201,7 @@ export class Worker {
     return {
       ...receipt(outcome),
       runId,
-      signal: this.#host.runs.signalOf(workerId, outcome.eventId),
+      signal: this.#engine.runs.signalOf(workerId, outcome.eventId),
       finish: (how, options) => this.#finish(runId, how, options),
     };
   }
