@@ -55,21 +55,15 @@ class QueuedCommand {
 
 /** Result of a command that was not repeated. Made by a constructor. */
 class NewOutcome implements Outcome {
-  readonly eventId: number;
-  readonly at: string;
-  readonly seq: number;
-  readonly count: number;
-  readonly subject: string;
   readonly duplicate = false;
 
-  constructor(head: EventHead) {
-    const { seq, count, subject } = effectOf(head);
-    this.eventId = head.id;
-    this.at = head.at;
-    this.seq = seq;
-    this.count = count;
-    this.subject = subject;
-  }
+  constructor(
+    readonly eventId: number,
+    readonly at: string,
+    readonly seq: number,
+    readonly count: number,
+    readonly subject: string,
+  ) {}
 }
 
 /** Receives the results of commits. */
@@ -123,7 +117,12 @@ export class Committer {
     return new Promise((settle, reject) => {
       const resolve = (outcome: Outcome) => settle(answer(outcome));
       const waiting = new QueuedCommand(command, resolve, reject);
-      if (signal !== undefined) this.#listen(waiting, signal);
+      if (signal !== undefined) {
+        waiting.unlisten = onAbort(signal, () => {
+          waiting.gone = true;
+          reject(signal.reason);
+        });
+      }
       this.#queue.push(waiting);
       this.#queueUnits += command.units;
       this.#draining ??= this.#drain();
@@ -156,14 +155,6 @@ export class Committer {
     // A single command always fits: its size is already checked.
     if (total <= limits.queueUnitsMax || commands === 1) return undefined;
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
-  }
-
-  #listen(waiting: QueuedCommand, signal: AbortSignal): void {
-    const giveUp = () => {
-      waiting.gone = true;
-      waiting.reject(signal.reason);
-    };
-    waiting.unlisten = onAbort(signal, giveUp);
   }
 
   async #drain(): Promise<void> {
@@ -236,7 +227,8 @@ export class Committer {
       draft.apply(head);
       heads.push(head);
       records.push(record);
-      waiting.outcome = new NewOutcome(head);
+      const { seq, count, subject } = effectOf(head);
+      waiting.outcome = new NewOutcome(head.id, head.at, seq, count, subject);
     } catch (error) {
       waiting.refusal = error;
     }

@@ -10,15 +10,8 @@ import { Folding } from "./folding.ts";
 import { isFinal } from "./group_commit.ts";
 import { textOf } from "./injected.ts";
 import { unknownEvents } from "./opening.ts";
-import type { SourceInfo } from "./source.ts";
-import type { RuntimeStore } from "./store.ts";
+import type { SourceInfo, StoredRuntime } from "./store.ts";
 import { WakeUp } from "./wake.ts";
-
-/** The part of a store that a source has, too. */
-export type ReadStore = Pick<
-  RuntimeStore,
-  "runtimeId" | "readEvents" | "readTranscript" | "spotOf" | "close"
->;
 
 /** Clock and diagnostics of a runtime or a reader. */
 export interface SessionOptions {
@@ -34,7 +27,7 @@ const opened = new WeakSet<object>();
 /** Opens a store or a source, and closes it if that fails. Throws `TypeError` if it was opened before. */
 export async function openOnce<Opened>(
   what: string,
-  store: ReadStore,
+  store: StoredRuntime,
   open: () => Promise<Opened>,
 ): Promise<Opened> {
   if (opened.has(store)) throw new TypeError(`Cannot open ${what}: it was opened before`);
@@ -49,9 +42,7 @@ export async function openOnce<Opened>(
 }
 
 /** A store and its state, from opening to closing. */
-export class Session<Store extends ReadStore = ReadStore> extends Folding {
-  /** Keeps events and transcripts. */
-  readonly store: Store;
+export class Session<Store extends StoredRuntime = StoredRuntime> extends Folding {
   /** Problems that were recovered from. */
   readonly diagnostics: DiagnosticLog;
   /** Wakes watches. */
@@ -67,9 +58,8 @@ export class Session<Store extends ReadStore = ReadStore> extends Folding {
   readonly #pending = new Set<Promise<unknown>>();
 
   /** A session that is yet to be loaded. */
-  constructor(store: Store, { now = Date.now, onDiagnostic }: SessionOptions) {
+  constructor(readonly store: Store, { now = Date.now, onDiagnostic }: SessionOptions) {
     super(store.runtimeId);
-    this.store = store;
     this.diagnostics = new DiagnosticLog(now, onDiagnostic);
   }
 
@@ -81,7 +71,7 @@ export class Session<Store extends ReadStore = ReadStore> extends Folding {
       if (this.unknownCount > 0) this.notice(unknownEvents(this.unknownCount));
       return info;
     } catch (error) {
-      throw withSpot(error, (eventId) => this.store.spotOf?.(eventId));
+      throw this.#located(error);
     }
   }
 
@@ -93,17 +83,21 @@ export class Session<Store extends ReadStore = ReadStore> extends Folding {
     throw new RuntimeError("runtime_closed", message, { runtimeId });
   }
 
-  /** Runs an operation concurrently with commits; closing waits for it. */
+  /** Runs an operation concurrently with commits; closing waits for it. Locates errors. */
   async run<T>(operation: Promise<T>): Promise<T> {
     this.#pending.add(operation);
     try {
       return await operation;
     } catch (error) {
       if (isFinal(error)) this.lost(error);
-      throw error;
+      throw this.#located(error);
     } finally {
       this.#pending.delete(operation);
     }
+  }
+
+  #located(error: unknown): unknown {
+    return withSpot(error, (eventId) => this.store.spotOf?.(eventId));
   }
 
   /** Waits until all operations have settled. */
