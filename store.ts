@@ -47,7 +47,7 @@ export type { EventRecord } from "./src/core/event_types.ts";
 export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./src/core/ids.ts";
 export type { JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
-export type { RuntimeSource, SourceInfo } from "./src/core/source.ts";
+export type { RuntimeSource } from "./src/core/source.ts";
 export type { RuntimeState, StateView, WorkerState } from "./src/core/state.ts";
 export type {
   AppendBatch,
@@ -61,7 +61,9 @@ export type {
   RuntimeStore,
   Snapshot,
   SnapshotPart,
+  SourceInfo,
   StoredEvents,
+  StoredRuntime,
   StoreHost,
   StoreInfo,
   StoreSupports,

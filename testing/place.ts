@@ -6,7 +6,8 @@
  */
 import { equal, fail, ok } from "./assert.ts";
 import { type AnyRuntimeError, isRuntimeError, type RuntimeErrorCode } from "../src/core/errors.ts";
-import { Runtime, type RuntimeOptions } from "../src/core/runtime.ts";
+import type { RuntimeOptions } from "../src/core/engine.ts";
+import { Runtime } from "../src/core/runtime.ts";
 import type { RuntimeStore } from "../src/core/store.ts";
 
 /** Location of one test's stores: a directory, a database, a variable. */

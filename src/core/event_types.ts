@@ -200,6 +200,11 @@ type WithoutEntries<Event> = Event extends WorkerChange ? Omit<Event, "entries">
 /** The part of an event that folding reads: all but the entries, which it only counts. */
 export type EventHead = WithoutEntries<KnownEvent>;
 
+type Unsealed<Event> = Event extends unknown ? Omit<Event, "id" | "at"> : never;
+
+/** An event head without its id and time. */
+export type EventBody = Unsealed<EventHead>;
+
 /**
  * An event for a store: its text, and its meaning for what a store keeps
  * besides the log, so that no store parses it. Every member but `id` and

@@ -3,20 +3,16 @@
  *
  * @module
  */
-import { type Diagnostic, DiagnosticLog, type DiagnosticReport } from "./diagnostics.ts";
-import { openOnce } from "./folding.ts";
+import type { DiagnosticReport } from "./diagnostics.ts";
 import { FollowedSource } from "./followed_source.ts";
 import { Reads } from "./reads.ts";
+import { openOnce, type SessionOptions } from "./session.ts";
 import type { RuntimeSource } from "./source.ts";
 
 /** Options of {@linkcode RuntimeReader.open}. */
-export interface RuntimeReaderOptions {
+export interface RuntimeReaderOptions extends SessionOptions {
   /** The runtime. Opened here, once per instance, and closed with the reader or if opening fails. */
   readonly source: RuntimeSource;
-  /** The clock, in milliseconds since 1970. @default {Date.now} */
-  readonly now?: (() => number) | undefined;
-  /** Receives every diagnostic as it is found. */
-  readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
 }
 
 /**
@@ -58,17 +54,11 @@ export class RuntimeReader extends Reads implements AsyncDisposable {
     if (typeof options?.source?.news !== "function") {
       throw new TypeError("Cannot open reader: options.source must be a source");
     }
-    const { source, now = Date.now, onDiagnostic } = options;
-    openOnce("reader", "source", source);
-    try {
-      const followed = new FollowedSource(source, new DiagnosticLog(now, onDiagnostic));
-      await followed.load();
+    return await openOnce("source", options.source, async () => {
+      const followed = new FollowedSource(options.source, options);
+      await followed.load(() => options.source.load(followed));
       return new RuntimeReader(followed);
-    } catch (error) {
-      // An error of closing would mask this one.
-      await source.close().catch(() => {});
-      throw error;
-    }
+    });
   }
 
   /** Reads the events added since the last refresh. */
