@@ -21,8 +21,8 @@ export interface FileSpot {
 export interface RuntimeErrorDetails {
   /** The arguments are not of the documented shape; nothing was written. */
   readonly invalid_request: { readonly issues: readonly string[] };
-  /** The runtime was stopped permanently; its data stays readable. */
-  readonly runtime_stopped: { readonly runtimeId: string };
+  /** The runtime was retired; its data stays readable. */
+  readonly runtime_retired: { readonly runtimeId: string };
   /** The runtime or store was closed. */
   readonly runtime_closed: RuntimeErrorDetails["runtime_stopped"];
   /** The reference names another runtime. */
@@ -33,8 +33,19 @@ export interface RuntimeErrorDetails {
   readonly worker_exists: RuntimeErrorDetails["worker_not_found"];
   /** A run is open. */
   readonly worker_busy: { readonly workerId: string; readonly runId: string };
-  /** The worker is stopped or cancelled, or the run is not the open one. */
+  /** The worker is stopped or retired. */
   readonly worker_not_running: { readonly workerId: string; readonly status: string };
+  /** The run has ended. */
+  readonly run_ended: { readonly workerId: string; readonly runId: string };
+  /** The worker has no such blob. */
+  readonly blob_missing: { readonly workerId: string; readonly sha256: string; readonly file: string };
+  /** The file of a blob does not hold its bytes. */
+  readonly blob_corrupt: {
+    readonly workerId: string;
+    readonly sha256: string;
+    readonly file: string;
+    readonly reason: string;
+  };
   /** The expectation in `expect` is not met. */
   readonly conflict: { readonly expected: number; readonly actual: number };
   /** The idempotency key was used for other content. */

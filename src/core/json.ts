@@ -42,7 +42,6 @@ function jsonIssue(value: unknown, path: string, depth: number, room: Room): str
   if (depth > limits.jsonDepthMax) return `${path}: nested deeper than ${limits.jsonDepthMax}, or a cycle`;
   switch (typeof value) {
     case "string":
-      return value.isWellFormed() ? undefined : `${path}: a lone surrogate`;
     case "boolean":
       return undefined;
     case "number":
@@ -64,12 +63,16 @@ function containerIssue(value: object, path: string, depth: number, room: Room):
     }
     return undefined;
   }
+  if ("toJSON" in value && typeof value.toJSON === "function") {
+    return jsonIssue(value.toJSON(), path, depth + 1, room);
+  }
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     return `${path}: an instance of ${value.constructor?.name ?? "a class"} is not a JSON value`;
   }
   for (const [name, member] of Object.entries(value)) {
-    if (!name.isWellFormed()) return `${path}: a lone surrogate in a member name`;
+    // As JSON.stringify does, which drops the member.
+    if (member === undefined) continue;
     room.bytes -= name.length + 3;
     const issue = jsonIssue(member, `${path}.${name}`, depth + 1, room);
     if (issue !== undefined) return issue;
@@ -78,17 +81,28 @@ function containerIssue(value: object, path: string, depth: number, room: Room):
 }
 
 /**
- * Returns the JSON text of a caller's value. Throws `invalid_request` if it is not
- * a JSON value, or takes more than `bytesMax` bytes.
+ * Returns the JSON text of a caller's value, as `JSON.stringify` writes it;
+ * `undefined` if it takes more than `bytesMax` bytes. Throws `invalid_request`
+ * if it is not a JSON value.
  */
-export function jsonText(value: unknown, action: string, name: string, bytesMax: number): string {
+export function jsonTextWithin(
+  value: unknown,
+  action: string,
+  name: string,
+  bytesMax: number,
+): string | undefined {
   const issue = jsonIssue(value, name, 0, { bytes: bytesMax });
-  if (issue !== undefined && issue !== TOO_LARGE) throw invalidRequest(action, issue);
-  const text = issue === undefined ? plainLines(JSON.stringify(value)) : undefined;
-  if (text === undefined || !fitsBytes(text, bytesMax)) {
-    throw invalidRequest(action, `${name}: larger than ${bytesMax} bytes as JSON`);
-  }
-  return text;
+  if (issue === TOO_LARGE) return undefined;
+  if (issue !== undefined) throw invalidRequest(action, issue);
+  const text = plainLines(JSON.stringify(value));
+  return fitsBytes(text, bytesMax) ? text : undefined;
+}
+
+/** {@linkcode jsonTextWithin}; throws `invalid_request` if the value is too large, too. */
+export function jsonText(value: unknown, action: string, name: string, bytesMax: number): string {
+  const text = jsonTextWithin(value, action, name, bytesMax);
+  if (text !== undefined) return text;
+  throw invalidRequest(action, `${name}: larger than ${bytesMax} bytes as JSON`);
 }
 
 /** Returns the JSON text of a caller's object. Throws `invalid_request`. */

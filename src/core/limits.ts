@@ -18,8 +18,16 @@ export const limits = {
   keyBytesMax: 256,
   /** Keys kept per worker, for the runtime, and of commands that ended workers; the oldest is evicted first. */
   keysKept: 1_024,
-  /** Content of one transcript entry. */
-  contentBytesMax: 1_048_576,
+  /** Content of one transcript entry, as JSON. */
+  contentBytesMax: 16_777_216,
+  /** Content that is kept in the event; larger content is kept as a blob. */
+  contentInlineBytesMax: 262_144,
+  /** Size of an event as JSON beyond which its largest content is kept as a blob. */
+  eventInlineBytesMax: 1_048_576,
+  /** One blob. */
+  blobBytesMax: 1_073_741_824,
+  /** Data of the host about one commit, as JSON. */
+  metaBytesMax: 4_096,
   /** Metadata of one transcript entry, as JSON. */
   metadataBytesMax: 65_536,
   /** Entries of one `append`. */
@@ -63,9 +71,8 @@ function assertRelation(holds: boolean, relation: string): void {
   if (!holds) throw new Error(`Cannot load limits: ${relation} does not hold`);
 }
 
-// Content of control characters alone takes six bytes each as JSON, and must still fit one event.
 assertRelation(
-  limits.contentBytesMax * 6 + limits.metadataBytesMax * 6 < limits.eventBytesMax,
+  limits.contentInlineBytesMax + limits.metadataBytesMax * 6 < limits.eventInlineBytesMax,
   "an entry fits an event",
 );
 assertRelation(limits.dataBytesMax * 6 < limits.eventBytesMax, "a patch fits an event");

@@ -89,14 +89,14 @@ export interface WorkerSpec {
   readonly mounts?: readonly ResourceRef[] | undefined;
   /** Labels for searching. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Id of the worker that it works for. Not checked: that worker may be purged first. */
+  readonly parent?: string | undefined;
 }
 
 /** Description of a worker; immutable. */
 export interface WorkerRecord {
   /** Its id in the runtime. */
   readonly workerId: WorkerId;
-  /** Name for people. */
-  readonly displayName?: string | undefined;
   /** Intent. */
   readonly intent: WorkerIntent;
   /** Profile with which the host runs the worker. */
@@ -109,8 +109,8 @@ export interface WorkerRecord {
   readonly workspaces: readonly ResourceRef[];
   /** Mounts. */
   readonly mounts: readonly ResourceRef[];
-  /** Labels. */
-  readonly labels: Readonly<Record<string, string>>;
+  /** Id of the worker that it works for. */
+  readonly parent?: string | undefined;
 }
 
 /** A short name. */
@@ -127,8 +127,8 @@ const intent = byKind({
 
 const given = { intent };
 const described = {
-  displayName: name,
   configBundle: object({ id: name }, { digest: name }),
+  parent: idShape,
 };
 const completed = {
   profile: byKind({
@@ -139,10 +139,15 @@ const completed = {
   capabilities: list(object({ name }, { reason: longText }), limits.listItemsMax),
   workspaces: resources,
   mounts: resources,
-  labels: dictionary(name, name, limits.listItemsMax),
 };
 
-const spec = object(given, { workerId: text(Infinity), ...described, ...completed });
+const spec = object(given, {
+  workerId: text(Infinity),
+  displayName: name,
+  labels: dictionary(name, name, limits.listItemsMax),
+  ...described,
+  ...completed,
+});
 
 /** A {@linkcode WorkerRecord}. */
 export const recordShape: Shape = object({ workerId: idShape, ...given, ...completed }, described);
@@ -160,14 +165,13 @@ export function parseWorkerSpec(value: WorkerSpec): WorkerSpec {
 export function workerRecord(spec: WorkerSpec, workerId: WorkerId): WorkerRecord {
   const record: WorkerRecord = {
     workerId,
-    displayName: spec.displayName,
     intent: spec.intent,
     profile: spec.profile ?? { kind: "runtime_default" },
     configBundle: spec.configBundle,
     capabilities: spec.capabilities ?? [],
     workspaces: spec.workspaces ?? [],
     mounts: spec.mounts ?? [],
-    labels: spec.labels ?? {},
+    parent: spec.parent,
   };
   // Converted through JSON, so that the live record equals the one read back, without undefined members.
   return deepFreeze(JSON.parse(JSON.stringify(record)));

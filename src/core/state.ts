@@ -5,19 +5,18 @@
  *
  * @module
  */
-import type { RunOutcome } from "./event_types.ts";
+import type { RunOutcome, WorkerStatus } from "./event_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import { deepFreeze, type JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import { noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
 
-/** Status of a worker: only a running one accepts commands; `stopped` and `cancelled` are final. */
-export type WorkerStatus = "running" | "stopped" | "cancelled";
-
 /** An open run. */
 export interface OpenRun {
   /** The run. */
   readonly runId: string;
+  /** The event that began it, which identifies it even if run ids repeat. */
+  readonly eventId: number;
   /** Time of its start, ISO 8601. */
   readonly startedAt: string;
 }
@@ -36,9 +35,13 @@ export interface EndedRun extends OpenRun {
 export interface WorkerState {
   /** Immutable description. */
   readonly record: WorkerRecord;
-  /** Status. */
+  /** Name for people. */
+  readonly displayName?: string;
+  /** Labels. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Status: only a running worker accepts entries and runs. */
   readonly status: WorkerStatus;
-  /** Reason for the stop or the cancellation. */
+  /** Reason for the status. */
   readonly reason?: string;
   /** The open run, or null when idle. */
   readonly run: OpenRun | null;
@@ -66,8 +69,8 @@ export interface WorkerState {
 export interface RuntimeState {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
-  /** `stopped` is final. */
-  readonly status: "running" | "stopped";
+  /** `retired` is final. */
+  readonly status: "running" | "retired";
   /** Number of openings. */
   readonly epoch: number;
   /** When it was created, ISO 8601; empty before event 1. */

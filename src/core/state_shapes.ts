@@ -4,14 +4,26 @@
  *
  * @module
  */
-import { outcomes, timeShape } from "./event_shapes.ts";
+import { outcomes, statuses, timeShape } from "./event_shapes.ts";
 import { idShape } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { recordShape } from "./records.ts";
-import { integer, jsonObject, list, nullable, object, oneOf, type Shape, text, tuple } from "./shape.ts";
+import {
+  dictionary,
+  integer,
+  jsonObject,
+  list,
+  nullable,
+  object,
+  oneOf,
+  type Shape,
+  text,
+  tuple,
+} from "./shape.ts";
 import { totalsShape, usageByModelShape } from "./usage.ts";
 
-const runId = text(limits.nameBytesMax);
+const name = text(limits.nameBytesMax);
+const runId = name;
 const reason = text(limits.textBytesMax);
 const times = { createdAt: timeShape, updatedAt: timeShape, lastEventId: integer(1) };
 const usage = { usage: totalsShape, usageByModel: usageByModelShape };
@@ -19,19 +31,19 @@ const usage = { usage: totalsShape, usageByModel: usageByModelShape };
 const subject: Shape = (value, source) => value === "" ? undefined : runId(value, source);
 const request = text(limits.keyBytesMax);
 const keys = keysOf(limits.keyBytesMax);
-/** Keys qualified by the worker that they were used for, both as JSON. */
-const ended = keysOf(6 * (limits.keyBytesMax + limits.idBytesMax) + 16);
+/** Keys qualified by the worker that they were used for, all as JSON. */
+const purged = keysOf(6 * (limits.keyBytesMax + limits.idBytesMax) + 32);
 
 function keysOf(bytesMax: number): Shape {
   return list(tuple(text(bytesMax), request, integer(1), timeShape, integer(0), integer(0), subject));
 }
 
-const openRun = { runId, startedAt: timeShape };
+const openRun = { runId, eventId: integer(1), startedAt: timeShape };
 const endedRun = object({ ...openRun, endedAt: timeShape, outcome: oneOf(...outcomes) }, { reason });
 
 const runtime = object({
   runtimeId: idShape,
-  status: oneOf("running", "stopped"),
+  status: oneOf("running", "retired"),
   epoch: integer(0),
   ...times,
   ...usage,
@@ -39,7 +51,8 @@ const runtime = object({
 
 const worker = object({
   record: recordShape,
-  status: oneOf("running", "stopped", "cancelled"),
+  labels: dictionary(name, name, limits.listItemsMax),
+  status: oneOf(...statuses),
   run: nullable(object(openRun)),
   lastRun: nullable(endedRun),
   data: jsonObject,
@@ -47,9 +60,9 @@ const worker = object({
   createdEventId: integer(1),
   ...times,
   ...usage,
-}, { reason });
+}, { displayName: name, reason });
 
 /** The runtime's part of a snapshot. */
-export const runtimePartShape: Shape = object({ state: runtime, keys }, { ended });
+export const runtimePartShape: Shape = object({ state: runtime, keys }, { purged });
 /** A worker's part of a snapshot. */
 export const workerPartShape: Shape = object({ state: worker, keys });

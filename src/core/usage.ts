@@ -16,6 +16,8 @@ export interface UsageTotals {
   readonly outputTokens: number;
   /** Input tokens served from a cache. */
   readonly cachedTokens: number;
+  /** Input tokens written to a cache. */
+  readonly cacheWriteTokens: number;
   /** Output tokens spent on reasoning. */
   readonly reasoningTokens: number;
   /** Requests made. */
@@ -43,6 +45,7 @@ export const noUsage: UsageTotals = Object.freeze({
   inputTokens: 0,
   outputTokens: 0,
   cachedTokens: 0,
+  cacheWriteTokens: 0,
   reasoningTokens: 0,
   requests: 0,
   costMicroUsd: 0,
@@ -63,8 +66,8 @@ export const usageShape: Shape = object({ model, ...amountShapes });
 export const usageByModelShape: Shape = dictionary(model, totalsShape, limits.modelsMax + 1);
 
 /** Validates and completes usage to record. Throws `invalid_request`. */
-export function parseUsage(value: UsageReport): UsageTotals & { readonly model: string } {
-  assertShape(report, value, "record usage");
+export function parseUsage(value: UsageReport, action: string): UsageTotals & { readonly model: string } {
+  assertShape(report, value, action);
   const given = amounts.map((amount) => [amount, value[amount] ?? (amount === "requests" ? 1 : 0)]);
   return { model: value.model, ...Object.fromEntries(given) };
 }
@@ -75,6 +78,7 @@ export function addUsage(a: UsageTotals, b: UsageTotals): UsageTotals {
     inputTokens: sum(a.inputTokens, b.inputTokens),
     outputTokens: sum(a.outputTokens, b.outputTokens),
     cachedTokens: sum(a.cachedTokens, b.cachedTokens),
+    cacheWriteTokens: sum(a.cacheWriteTokens, b.cacheWriteTokens),
     reasoningTokens: sum(a.reasoningTokens, b.reasoningTokens),
     requests: sum(a.requests, b.requests),
     costMicroUsd: sum(a.costMicroUsd, b.costMicroUsd),
