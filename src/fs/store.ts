@@ -29,7 +29,6 @@ import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
 import { guardedAsync, storeFault } from "./disk/faults.ts";
 import type { FileSystem } from "./disk/file_system.ts";
-import { retryOnEmfile } from "./disk/handle_room.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
 import type { PlacedLine } from "./lines/waiting_lines.ts";
@@ -260,7 +259,7 @@ export class FsRuntimeStore implements RuntimeStore {
     const layout = this.#layout;
     const options = { root: this.#root, runtimeId, create: this.#create, owner: newOwner(this.#now) };
     const place = this.#place = await openPlace(this.#disk, layout, options);
-    const fs = this.#fs = retryOnEmfile(place.fs, () => this.#transcripts.makeRoom());
+    const fs = this.#fs = place.fs;
     const { displayName, limits } = this.#config = place.config;
     const notice = (found: Notice) => host.notice(found);
     const kept = new Quarantine(fs, layout, limits, notice);
@@ -278,6 +277,7 @@ export class FsRuntimeStore implements RuntimeStore {
       quarantine,
       log: () => this.#durableLog(),
     });
+    place.guard.makeRoom = () => this.#transcripts.makeRoom();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     for (const found of place.notices) notice(found);
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({

@@ -181,11 +181,11 @@ export async function writeNew(
 }
 
 /**
- * Closes a file. Data that must be durable was synced before, and the handle is
+ * Closes a handle. Data that must be durable was synced before, and the handle is
  * released even if closing fails: a second attempt could close a file that was
  * opened since.
  */
-export function closeQuietly(file: OpenFile): void {
+export function closeQuietly(file: { close(): void }): void {
   try {
     file.close();
   } catch {
