@@ -96,7 +96,7 @@ async function addLines(completion: Completion, short: Map<string, Short>): Prom
     const found = short.get(line.workerIdJson);
     const isNext = found !== undefined && line.id > found.lastEventId && line.seq === found.entries + 1;
     if (!isNext) continue;
-    found.transcript.add(memory.copy(line.bytes, line.start, line.end), line.count);
+    found.transcript.add(memory.copy(line.bytes, line.start, line.end + 1), line.count);
     found.entries += line.count;
     found.lastEventId = line.id;
     await completion.flushIfFull();

@@ -334,7 +334,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pages are read without a look at checksums",
-    file: "fs/lines/page_lines.ts",
+    file: "fs/lines/pages.ts",
     find: "number === 0 || !isIntact(bytes, start, end)",
     replace: "number === 0 || isIntact(bytes, start, start)",
     first: ["corruption"],
