@@ -46,8 +46,8 @@ export function guardedDisk(fs: FileSystem, guard: DiskGuard, events: string): F
     return explained(call);
   };
   const waiting = async <T>(call: () => Promise<T>): Promise<T> => {
+    guard.check();
     for (;;) {
-      guard.check();
       try {
         return await call();
       } catch (error) {

@@ -314,8 +314,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an event may carry any id",
     file: "fs/log/scan.ts",
-    find: "marks.id !== lastEventId + 1 || marks.durable >= marks.id",
-    replace: "marks.durable >= marks.id",
+    find: "found.id !== lastEventId + 1 || found.durable >= found.id",
+    replace: "found.durable >= found.id",
     first: ["corruption"],
   },
   {
