@@ -42,7 +42,7 @@ import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
 import { recoverStore } from "./recovery/open.ts";
-import { type OpenedPlace, openPlace } from "./recovery/place.ts";
+import { type OpenedPlace, openPlace, type PlaceOptions } from "./recovery/place.ts";
 import type { TranscriptLength } from "./transcripts/length.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
 import { checkPathLengths } from "./workers/directory.ts";
@@ -66,8 +66,7 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly supports: StoreSupports = supports;
   /** The directory of this runtime. */
   readonly directory: string;
-  readonly #root: string;
-  readonly #create: boolean;
+  readonly #options: Omit<PlaceOptions, "owner">;
   readonly #disk: FileSystem;
   readonly #now: () => number;
   readonly #layout: RuntimeLayout;
@@ -91,7 +90,7 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly #checkpointing = new OneAtATime();
   /** The last event whose effects on transcripts are applied. */
   #appliedEventId = 0;
-  #flushing: Promise<void> | undefined;
+  readonly #flushing = new OneAtATime();
   #relieving: Promise<void> | undefined;
   /** True if names in the directory of workers were not synced. */
   #namesUnsynced = false;
@@ -99,11 +98,11 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for an invalid id or root. */
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
-    this.#root = absolutePath(options.root);
-    this.#create = options.create ?? true;
+    const { runtimeId } = this;
+    this.#options = { root: absolutePath(options.root), runtimeId, create: options.create ?? true };
     this.#disk = environment.fileSystem ?? new DenoFileSystem();
     this.#now = environment.now ?? Date.now;
-    this.#layout = runtimeLayout(this.#root, this.runtimeId);
+    this.#layout = runtimeLayout(this.#options.root, runtimeId);
     this.directory = this.#layout.directory;
   }
 
@@ -247,17 +246,17 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async #flush(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
-    this.#removeLeftovers();
-    const flushing = this.#transcripts.flushAll().then(() => this.#projections.flush());
-    this.#flushing = flushing;
-    await flushing.finally(() => this.#flushing = undefined);
+    await this.#flushing.run(async () => {
+      this.#removeLeftovers();
+      await this.#transcripts.flushAll();
+      await this.#projections.flush();
+    });
   }
 
   async #acquire(host: StoreHost): Promise<StoreInfo> {
     const { runtimeId } = this;
     const layout = this.#layout;
-    const options = { root: this.#root, runtimeId, create: this.#create, owner: newOwner(this.#now) };
+    const options = { ...this.#options, owner: newOwner(this.#now) };
     const place = this.#place = await openPlace(this.#disk, layout, options);
     const fs = this.#fs = place.fs;
     const { displayName, limits } = this.#config = place.config;
@@ -311,7 +310,7 @@ export class FsRuntimeStore implements RuntimeStore {
     } catch (error) {
       this.#flushFailed(error);
     } finally {
-      await this.#flushing?.catch(() => {});
+      await this.#flushing.idle();
       await this.#relieving?.catch(() => {});
       // Nothing may be removed or renamed after the lock is released.
       await this.#checkpointing.idle();

@@ -206,7 +206,7 @@ export class LogWriter {
     const found = compareEnd(file, end);
     if (found === "same") return;
     const name = nameOf(this.#layout, segmentPath(this.#layout, segment));
-    if (found === "replaced") throw this.#fail(vanished(name, "it was replaced while the store was open"));
+    if (found === "replaced") throw this.fail(vanished(name, "it was replaced while the store was open"));
     throw corrupt(name, "it does not end as it did before", { byteOffset: end.offset });
   }
 
@@ -225,11 +225,6 @@ export class LogWriter {
       // The padding stays; it is not content.
     }
     this.close();
-  }
-
-  /** Fails permanently: every later append is rejected with this error, or with an earlier one. */
-  fail(error: RuntimeError): void {
-    this.#fail(error);
   }
 
   /** Closes the file. */
@@ -261,7 +256,7 @@ export class LogWriter {
       if (!isExisting(error)) throw error;
       const size = this.#fs.stat(path)?.size ?? 0;
       if (size > headerBytes) {
-        throw this.#fail(this.#vanished("another process wrote it"));
+        throw this.fail(this.#vanished("another process wrote it"));
       }
       const file = this.#fs.open(path, "update");
       file.truncate(0);
@@ -276,7 +271,7 @@ export class LogWriter {
       await this.#fs.syncDirectory(this.#layout.events);
     } catch (error) {
       closeQuietly(file);
-      throw this.#fail(
+      throw this.fail(
         this.#poison(`${nameOf(this.#layout, path)} could not be synced at its creation`, error),
       );
     }
@@ -285,18 +280,14 @@ export class LogWriter {
   #openFile(): OpenFile {
     return this.#file ??= guarded("open", this.#path, () => {
       const file = this.#fs.open(this.#path, "update");
-      if (this.#ends.has(this.#segment)) this.#checkOpened(file);
-      return file;
+      try {
+        if (this.#ends.has(this.#segment)) this.#checkSegment(this.#segment, file);
+        return file;
+      } catch (error) {
+        closeQuietly(file);
+        throw error;
+      }
     });
-  }
-
-  #checkOpened(file: OpenFile): void {
-    try {
-      this.#checkSegment(this.#segment, file);
-    } catch (error) {
-      closeQuietly(file);
-      throw error;
-    }
   }
 
   #write(file: OpenFile, bytes: Uint8Array): void {
@@ -351,7 +342,7 @@ export class LogWriter {
       this.#size = this.#offset;
       file.syncDataNow();
     } catch (error) {
-      throw this.#fail(this.#poison("a write failed, and so did truncating it again", error));
+      throw this.fail(this.#poison("a write failed, and so did truncating it again", error));
     }
   }
 
@@ -368,7 +359,7 @@ export class LogWriter {
       await this.#clock.sync(file);
       this.#syncedBytes = Math.max(this.#syncedBytes, written);
     } catch (error) {
-      throw this.#fail(this.#poison("a sync failed, so the content of the device is unknown", error));
+      throw this.fail(this.#poison("a sync failed, so the content of the device is unknown", error));
     }
   }
 
@@ -386,7 +377,7 @@ export class LogWriter {
       return stat.size;
     });
     if (size === this.#size) return;
-    throw this.#fail(
+    throw this.fail(
       this.#vanished(`the file has ${size} bytes, not ${this.#size}: another process writes it`),
     );
   }
@@ -400,11 +391,12 @@ export class LogWriter {
     try {
       return check();
     } catch (error) {
-      throw this.#fail(this.#poison("the file could not be checked", error));
+      throw this.fail(this.#poison("the file could not be checked", error));
     }
   }
 
-  #fail(error: RuntimeError): RuntimeError {
+  /** Fails permanently. Returns the error that every later append is rejected with: this one, or an earlier one. */
+  fail(error: RuntimeError): RuntimeError {
     if (this.#failure !== undefined) return this.#failure;
     this.#failure = error;
     if (isVanished(error)) this.#options.guard?.lose(error);
