@@ -140,7 +140,7 @@ class Log:
         for applies, reason in (
             (covered >= wanted, "a checkpoint covers it"),
             (durable >= wanted, "a later line says that it had been synced"),
-            (size > TORN_BYTES_MAX, "more lies behind it than one write can leave"),
+            (size > TORN_BYTES_MAX, "more bytes follow it than one write can leave"),
             (0 < header_bytes < size, "events follow the header"),
             (bool(later) and later[0] == wanted, "the log goes on in the next segment"),
         ):

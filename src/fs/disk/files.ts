@@ -89,9 +89,7 @@ export function readIfThere<T>(
   work: (file: OpenFile) => T,
 ): T | undefined {
   return guarded("read", path, () => {
-    const kind = fs.stat(path)?.kind;
-    if (kind === undefined) return undefined;
-    if (kind !== "file") throw corrupt(name, notAFile(kind));
+    assertFile(fs, path, name);
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;
     try {

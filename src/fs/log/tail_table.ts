@@ -60,7 +60,7 @@ export interface TailRow {
     | "checkpoint_covers_it"
     | "later_line_saw_it_synced"
     | "transcript_holds_it"
-    | "too_much_behind_it"
+    | "too_much_after_it"
     | "segment_in_use"
     | "unfinished_segment"
     | "torn_tail";
@@ -99,10 +99,10 @@ export const tailTable: readonly TailRow[] = [
     reason: "a transcript holds an event from there on, so it had been acknowledged",
   },
   {
-    name: "too_much_behind_it",
+    name: "too_much_after_it",
     applies: ({ bytesAfter }) => bytesAfter > TORN_BYTES_MAX,
     verdict: "corrupt",
-    reason: "more lies behind it than one write can leave",
+    reason: "more bytes follow it than one write can leave",
   },
   {
     name: "segment_in_use",

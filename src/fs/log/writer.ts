@@ -32,15 +32,11 @@ import type { PlacedLine } from "../lines/waiting_lines.ts";
 const UNSYNCED_BYTES_MAX = 1_048_576;
 
 /** Position at which a writer begins. */
-export interface WriterStart {
+export interface WriterStart extends Omit<LogPosition, "segment"> {
   /** First event ids of all segments, in order. */
   readonly segments: readonly number[];
   /** The last event. */
   readonly lastEventId: number;
-  /** Byte offset after it in the last segment. */
-  readonly offset: number;
-  /** Byte offset of its line; 0 if the last segment has none. */
-  readonly lineOffset: number;
 }
 
 /** Options of a writer. */

@@ -90,7 +90,7 @@ diskTest(
     await killed(place);
     appendTo(place.segment(1), new Uint8Array(TORN_BYTES_MAX + 1));
     const { details } = await refused("store_corrupt", () => place.open());
-    assertMatch(details.reason, /more lies behind it/);
+    assertMatch(details.reason, /more bytes follow it/);
     assertEquals(place.names("quarantine"), []);
   },
 );

@@ -18,7 +18,7 @@ type Damage = (bytes: Uint8Array) => Uint8Array;
 /** Damage for which an opening rejects a store whose writer was killed. */
 const killed: Readonly<Record<string, Damage>> = {
   later_line_saw_it_synced: (bytes) => flipped(bytes, bytes.indexOf(0x0a) + 20),
-  too_much_behind_it: (bytes) => {
+  too_much_after_it: (bytes) => {
     const long = new Uint8Array(bytes.length + TORN_BYTES_MAX + 1).fill(0x61);
     long.set(bytes);
     return long;
