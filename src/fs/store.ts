@@ -51,7 +51,6 @@ import { PurgedWorkers } from "./workers/purging.ts";
 
 export type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 
-const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
 /** Multiple of the transcript buffer beyond which appends wait for it to be written. */
 const PRESSING = 4;
 
@@ -63,7 +62,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** The runtime that the store keeps. */
   readonly runtimeId: RuntimeId;
   /** Capabilities. */
-  readonly supports: StoreSupports = supports;
+  readonly supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
   /** The directory of this runtime. */
   readonly directory: string;
   readonly #options: Omit<PlaceOptions, "owner">;

@@ -172,21 +172,17 @@ export class LogFollower {
     let count = 0;
     for (const { id, text, position } of this.#held) {
       if (id > through) break;
-      this.#push(id, text, position);
+      try {
+        this.#host.replay([text]);
+      } catch (error) {
+        const { segment, lineOffset: byteOffset } = position;
+        throw withSpot(error, () => ({ ...segmentSpot(this.#place.layout, [segment], id), byteOffset }));
+      }
+      this.lastEventId = id;
+      this.position = position;
       count++;
     }
     if (count > 0) this.#held.splice(0, count);
-  }
-
-  #push(id: number, text: string, position: LogPosition): void {
-    try {
-      this.#host.replay([text]);
-    } catch (error) {
-      const { segment, lineOffset: byteOffset } = position;
-      throw withSpot(error, () => ({ ...segmentSpot(this.#place.layout, [segment], id), byteOffset }));
-    }
-    this.lastEventId = id;
-    this.position = position;
   }
 
   /** A bad line is damage only if the whole lines before it had been acknowledged. */
