@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { type Diagnostic, Runtime } from "../../../mod.ts";
-import { FsRuntimeStore } from "../../../fs_store.ts";
-import type { FileSystem } from "../../../src/fs/disk/file_system.ts";
+import { type Diagnostic, Runtime } from "../../mod.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import type { FileSystem } from "../../src/fs/disk/file_system.ts";
 
 /** Root of the stores on simulated disks. */
 export const ROOT = "/r";
