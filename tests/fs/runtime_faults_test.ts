@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { isSync, SimulatedDisk } from "../disk/mod.ts";
-import { codesOf, contentsOf, diagnosticOf, refused, speak } from "./place.ts";
+import { codesOf, contentsOf, diagnosticOf, refused, speak } from "../kit/place.ts";
 import { configured, open } from "./simulated.ts";
 
 const log = "/data/runtimes/local/events/0000000000000001.jsonl";

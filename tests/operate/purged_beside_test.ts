@@ -5,7 +5,7 @@ import { backup, verify } from "../../operate.ts";
 import type { Runtime } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { HOME, open } from "../fs/simulated.ts";
-import { speak } from "../fs/place.ts";
+import { speak } from "../kit/place.ts";
 
 const location = { root: "/data", runtimeId: "local" };
 const TRANSCRIPT = `${HOME}/workers/w/transcript.jsonl`;

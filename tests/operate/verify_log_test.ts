@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { verify } from "../../operate.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { speak } from "../fs/place.ts";
+import { speak } from "../kit/place.ts";
 import { configured, HOME, open } from "../fs/simulated.ts";
 
 Deno.test("verify() reports bytes between two segments as one finding, and reads the later segments", async () => {

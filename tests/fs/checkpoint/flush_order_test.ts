@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import type { WorkerRow } from "../../../mod.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { speak } from "../place.ts";
+import { speak } from "../../kit/place.ts";
 import { HOME, open } from "../simulated.ts";
 
 Deno.test("flush() writes an overview of its beginning when workers change while it runs", async () => {

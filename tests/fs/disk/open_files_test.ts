@@ -6,7 +6,7 @@ import { Runtime, RuntimeError } from "../../../mod.ts";
 import { OpenFiles } from "../../../src/fs/disk/open_files.ts";
 import { retryOnEmfile } from "../../../src/fs/disk/handle_room.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, speak } from "../place.ts";
+import { codesOf, contentsOf, speak } from "../../kit/place.ts";
 
 const paths = Array.from({ length: 20 }, (_, index) => `/${index}`);
 

@@ -1,7 +1,7 @@
 // A cut of the room whose sync failed: in memory the segment ends where it should, on the device it does not.
 
 import { assert, assertEquals } from "@std/assert";
-import { codesOf, contentsOf, speak } from "../place.ts";
+import { codesOf, contentsOf, speak } from "../../kit/place.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { configured, HOME, open } from "../simulated.ts";
 

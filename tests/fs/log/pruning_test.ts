@@ -17,7 +17,7 @@ import {
   refused,
   speak,
   type TestPlace,
-} from "../place.ts";
+} from "../../kit/place.ts";
 import { HOME, open } from "../simulated.ts";
 
 const contents = Array.from({ length: 30 }, (_, index) => `${index} ${"x".repeat(500)}`);

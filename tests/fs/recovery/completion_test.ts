@@ -6,7 +6,15 @@ import { FsRuntimeStore } from "../../../fs_store.ts";
 import { backup, verify } from "../../../operate.ts";
 import { Runtime } from "../../../mod.ts";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, diagnosticOf, diskTest, refused, speak, type TestPlace } from "../place.ts";
+import {
+  codesOf,
+  contentsOf,
+  diagnosticOf,
+  diskTest,
+  refused,
+  speak,
+  type TestPlace,
+} from "../../kit/place.ts";
 import { configured, HOME, open } from "../simulated.ts";
 import { openReader } from "../reading/reader.ts";
 

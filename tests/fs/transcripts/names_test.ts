@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, speak } from "../place.ts";
+import { codesOf, contentsOf, speak } from "../../kit/place.ts";
 import { configured, HOME, open } from "../simulated.ts";
 
 const directory = `${HOME}/workers/a`;

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Runtime } from "../../../mod.ts";
 import { type ErrorCode, SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, diskTest, speak } from "../place.ts";
+import { codesOf, contentsOf, diskTest, speak } from "../../kit/place.ts";
 import { HOME, open } from "../simulated.ts";
 
 const decoder = new TextDecoder();

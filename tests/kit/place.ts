@@ -13,9 +13,9 @@ import {
 import type { RuntimeStore } from "../../store.ts";
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
-import { acquire } from "../kit/acquire.ts";
+import { acquire } from "./acquire.ts";
 import { isGranted } from "../privileged.ts";
-import { withoutRoom } from "./lines/bytes_file.ts";
+import { withoutRoom } from "../fs/lines/bytes_file.ts";
 
 const encoder = new TextEncoder();
 
