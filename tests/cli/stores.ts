@@ -5,21 +5,10 @@
  * @module
  */
 import { FsRuntimeStore } from "../../fs_store.ts";
-import { Runtime, type RuntimeOptions } from "../../mod.ts";
+import { Runtime } from "../../mod.ts";
 import { join } from "@std/path";
 import type { FileSystem } from "../../src/fs/disk/file_system.ts";
-
-/** A clock that goes on by a fixed step each time it is asked. */
-export function steadyClock(start: string, stepMs: number): () => number {
-  let at = Date.parse(start) - stepMs;
-  return () => at += stepMs;
-}
-
-/** Ids that count. */
-export function countingIds(): () => string {
-  let count = 0;
-  return () => `id-${++count}`;
-}
+import { countingIds, openOn, steadyClock } from "../kit/opened.ts";
 
 /** How a store is made. */
 export interface StoreSetup {
@@ -33,9 +22,7 @@ export interface StoreSetup {
 export async function openRuntime(setup: StoreSetup): Promise<Runtime> {
   const { root, runtimeId = "local", fileSystem, now = steadyClock("2026-07-29T10:00:00.000Z", 3_600_000) } =
     setup;
-  const store = new FsRuntimeStore({ root, runtimeId }, { fileSystem, now });
-  const options: RuntimeOptions = { store, now, newId: countingIds() };
-  return await Runtime.open(options);
+  return (await openOn(fileSystem, { root, runtimeId, now })).runtime;
 }
 
 /** Fills a runtime with every type of event but the last ones of its life. */

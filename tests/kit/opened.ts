@@ -1,12 +1,13 @@
 /**
- * A runtime on a disk, opened the same way by every suite: its clock and its
- * ids are given, its diagnostics are kept.
+ * Runtimes on a disk, opened the same way by every suite: their clock and their
+ * ids are given, their diagnostics are kept.
  *
  * @module
  */
 import { type Diagnostic, Runtime } from "../../mod.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
 import type { FileSystem } from "../../src/fs/disk/file_system.ts";
+import { SimulatedDisk } from "../disk/mod.ts";
 
 /** Root of the stores on simulated disks. */
 export const ROOT = "/r";
@@ -19,6 +20,8 @@ export const EPOCH_MS = 1_800_000_000_000;
 export interface OpenOptions {
   /** Root directory. @default {ROOT} */
   readonly root?: string;
+  /** The runtime. @default {"t"} */
+  readonly runtimeId?: string;
   /** The clock. @default one that stands still */
   readonly now?: () => number;
   /** Create a missing store. @default {true} */
@@ -33,16 +36,26 @@ export interface Opened {
   readonly diagnostics: Diagnostic[];
 }
 
-/** Opens the runtime `t` on a disk. */
-export async function openOn(fileSystem: FileSystem, options: OpenOptions = {}): Promise<Opened> {
-  const { root = ROOT, now = () => EPOCH_MS, create = true } = options;
+/** A clock that advances by a fixed step each time it is read. */
+export function steadyClock(start: string, stepMs: number): () => number {
+  let at = Date.parse(start) - stepMs;
+  return () => at += stepMs;
+}
+
+/** Ids that count. */
+export function countingIds(): () => string {
+  let count = 0;
+  return () => `id-${++count}`;
+}
+
+/** Opens a runtime on a disk, the real one if it is not given. */
+export async function openOn(fileSystem: FileSystem | undefined, options: OpenOptions = {}): Promise<Opened> {
+  const { root = ROOT, runtimeId = "t", now = () => EPOCH_MS, create = true } = options;
   const diagnostics: Diagnostic[] = [];
-  let ids = 0;
-  const store = new FsRuntimeStore({ root, runtimeId: "t", create }, { fileSystem, now });
   const runtime = await Runtime.open({
-    store,
+    store: new FsRuntimeStore({ root, runtimeId, create }, { fileSystem, now }),
     now,
-    newId: () => `id-${++ids}`,
+    newId: countingIds(),
     onDiagnostic: (diagnostic) => diagnostics.push(diagnostic),
   });
   return { runtime, diagnostics };
@@ -54,4 +67,19 @@ export function smallConfig(segmentBytes = 4_096, checkpointBytes = 4_096): Uint
   return new TextEncoder().encode(
     `// small\n${JSON.stringify({ displayName: "Torture", limits }, null, 2)}\n`,
   );
+}
+
+/** Directory of the runtime "local" on a simulated disk. */
+export const LOCAL_HOME = "/data/runtimes/local";
+
+/** Opens the runtime "local" on a simulated disk, with the system's clock. */
+export async function open(fileSystem: SimulatedDisk): Promise<Runtime> {
+  return (await openOn(fileSystem, { root: "/data", runtimeId: "local", now: Date.now })).runtime;
+}
+
+/** Returns an empty disk with the operator's config of the runtime "local". */
+export function configured(config: object): SimulatedDisk {
+  const disk = new SimulatedDisk();
+  disk.plant.file(`${LOCAL_HOME}/config.jsonc`, new TextEncoder().encode(JSON.stringify(config)));
+  return disk;
 }

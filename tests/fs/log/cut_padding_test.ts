@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { codesOf, contentsOf, speak } from "../../kit/place.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
-import { configured, HOME, open } from "../simulated.ts";
+import { configured, LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 
 function throughOf(disk: SimulatedDisk): number {
   const text = new TextDecoder().decode(disk.peek(`${HOME}/checkpoint.json`) ?? new Uint8Array());

@@ -18,7 +18,7 @@ import {
   speak,
   type TestPlace,
 } from "../../kit/place.ts";
-import { HOME, open } from "../simulated.ts";
+import { LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 
 const contents = Array.from({ length: 30 }, (_, index) => `${index} ${"x".repeat(500)}`);
 

@@ -15,7 +15,7 @@ import {
   speak,
   type TestPlace,
 } from "../../kit/place.ts";
-import { configured, HOME, open } from "../simulated.ts";
+import { configured, LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 import { openReader } from "../reading/reader.ts";
 
 const limits = { segmentBytes: 65_536, checkpointBytes: 8_192, transcriptBufferBytes: 4_096 };
