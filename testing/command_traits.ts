@@ -13,7 +13,7 @@ import { each, type Place, prepared, refused, type Tests } from "./place.ts";
 export const commandTraits: Tests = each(
   Object.entries(commands),
   ([name, command]) => ({
-    ...prepared(traits(name, command), async (place) => {
+    ...prepared({ ...traits(name, command), ...optionTraits(name, command) }, async (place) => {
       await place.open();
       await place.create("a");
       await command.prepare?.(place);
@@ -28,7 +28,7 @@ export const commandTraits: Tests = each(
   }),
 );
 
-/** Tests of a command whose preconditions are established. */
+/** Tests of a command without options. */
 function traits(name: string, command: SampleCommand): Tests {
   return {
     [`${name}() resolves to the receipt of one event`]: (place) => resolves(place, command),
@@ -57,6 +57,21 @@ function traits(name: string, command: SampleCommand): Tests {
       await place.runtime.stop();
       await place.throughout(() => place.rejects(() => command.run(place), "runtime_stopped"));
     },
+    ...(command.scope === "worker" && {
+      [`${name}() of a stopped worker is ${command.whenStopped}`]: async (place: Place) => {
+        if (place.a.state().run !== null) await command.run(place);
+        if (place.a.state().status === "running") await place.a.stop();
+        if (command.whenStopped === "allowed") return void await command.run(place);
+        const details = { workerId: "a", status: "stopped" };
+        await place.rejects(() => command.run(place), "worker_not_running", details);
+      },
+    }),
+  };
+}
+
+/** Tests of a command with a key, an expectation or a signal. */
+function optionTraits(name: string, command: SampleCommand): Tests {
+  return {
     [`${name}() with the same key takes effect once`]: async (place) => {
       const run = () => command.run(place, { key: "once" });
       const [first, second] = await Promise.all([run(), run()]);
@@ -92,15 +107,6 @@ function traits(name: string, command: SampleCommand): Tests {
         await place.rejects(() => command.run(place, options as object), "invalid_request");
       }
     },
-    ...(command.scope === "worker" && {
-      [`${name}() of a stopped worker is ${command.whenStopped}`]: async (place: Place) => {
-        if (place.a.state().run !== null) await command.run(place);
-        if (place.a.state().status === "running") await place.a.stop();
-        if (command.whenStopped === "allowed") return void await command.run(place);
-        const details = { workerId: "a", status: "stopped" };
-        await place.rejects(() => command.run(place), "worker_not_running", details);
-      },
-    }),
   };
 }
 

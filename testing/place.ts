@@ -159,5 +159,5 @@ export async function refused<Code extends RuntimeErrorCode>(
     if (details !== undefined) deepEqual(error.details, details);
     return error as Extract<AnyRuntimeError, { code: Code }>;
   }
-  fail(`nothing was refused, ${code} was expected`);
+  fail(`it was not rejected, ${code} was expected`);
 }
