@@ -9,7 +9,7 @@ import { type Diagnostic, isRuntimeError, Runtime, Worker } from "../../../mod.t
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import type { CallHook, SimulatedDisk } from "../../disk/mod.ts";
 import { ROOT } from "../../kit/opened.ts";
-import { transcriptsOf } from "./fold.ts";
+import { transcriptsOf } from "../kit/fold.ts";
 import { Finding, type History } from "./history.ts";
 import { WitnessedStore } from "./witnessed_store.ts";
 
