@@ -4,7 +4,7 @@ import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@st
 import { fromFileUrl, join } from "@std/path";
 import { withDirectory } from "../cli/kit.ts";
 import { openRuntime } from "../cli/stores.ts";
-import { appendTo, diskTest, flipBit, speak, type TestPlace } from "../fs/place.ts";
+import { appendTo, diskTest, flipBit, speak, type TestPlace } from "../kit/place.ts";
 import { golden, seenIn } from "../golden/golden.ts";
 import { isGranted, privileged, type PrivilegedOptions } from "../privileged.ts";
 

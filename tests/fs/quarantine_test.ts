@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import type { Notice } from "../../src/core/diagnostics.ts";
 import { DenoFileSystem } from "../../src/fs/disk/deno_file_system.ts";
 import { Quarantine, type QuarantineLimits } from "../../src/fs/quarantine.ts";
-import { diskTest, type TestPlace } from "./place.ts";
+import { diskTest, type TestPlace } from "../kit/place.ts";
 
 interface Setup {
   readonly quarantine: Quarantine;

@@ -4,8 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { backup, verify } from "../../operate.ts";
 import type { Runtime } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { HOME, open } from "../fs/simulated.ts";
-import { speak } from "../fs/place.ts";
+import { LOCAL_HOME as HOME, open } from "../kit/opened.ts";
+import { speak } from "../kit/place.ts";
 
 const location = { root: "/data", runtimeId: "local" };
 const TRANSCRIPT = `${HOME}/workers/w/transcript.jsonl`;

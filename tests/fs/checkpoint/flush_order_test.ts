@@ -3,8 +3,8 @@
 import { assertEquals } from "@std/assert";
 import type { WorkerRow } from "../../../mod.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { speak } from "../place.ts";
-import { HOME, open } from "../simulated.ts";
+import { speak } from "../../kit/place.ts";
+import { LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 
 Deno.test("flush() writes an overview of its beginning when workers change while it runs", async () => {
   let change: (() => Promise<void>) | undefined;

@@ -7,7 +7,7 @@ import type { FileSystem } from "../../../src/fs/disk/file_system.ts";
 import { OpenFiles } from "../../../src/fs/disk/open_files.ts";
 import { guardedDisk } from "../../../src/fs/place/guarded_disk.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, speak } from "../place.ts";
+import { codesOf, contentsOf, speak } from "../../kit/place.ts";
 
 const paths = Array.from({ length: 20 }, (_, index) => `/${index}`);
 

@@ -7,7 +7,7 @@ import { Quarantine } from "../../../src/fs/quarantine.ts";
 import { repairTail } from "../../../src/fs/recovery/tail.ts";
 import { fileOf, joined } from "../lines/bytes_file.ts";
 import { linesOf, recordsOf, segmentOf } from "./log_lines.ts";
-import { refused } from "../place.ts";
+import { refused } from "../../kit/place.ts";
 import { layout, recover } from "../recovery/recovery.ts";
 import { begin, bytesOf, contentOf, failing, path, setup } from "./writer.ts";
 

@@ -16,7 +16,7 @@ import {
   speak,
   TestPlace,
   treeOf,
-} from "../place.ts";
+} from "../../kit/place.ts";
 
 const isPosix = Deno.build.os !== "windows";
 

@@ -6,7 +6,7 @@ import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { transcriptHeader } from "../../../src/fs/transcripts/file.ts";
 import { AheadOfLogSearch } from "../../../src/fs/recovery/witness.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, ROOT } from "../../torture/kit/opened.ts";
+import { HOME, ROOT } from "../../kit/opened.ts";
 import { joined } from "../lines/bytes_file.ts";
 import { lineOf } from "../log/log_lines.ts";
 

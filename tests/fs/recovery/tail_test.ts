@@ -16,7 +16,7 @@ import {
   speak,
   type TestPlace,
   treeOf,
-} from "../place.ts";
+} from "../../kit/place.ts";
 import { eventJson, lineOf } from "../log/log_lines.ts";
 
 /** A store whose process was killed after "one" and "two" were acknowledged; gives its last event. */

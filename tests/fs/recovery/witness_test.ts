@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Diagnostic, isRuntimeError, type Runtime } from "../../../mod.ts";
 import { repair, verify } from "../../../operate.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, openOn, ROOT } from "../../torture/kit/opened.ts";
+import { HOME, openOn, ROOT } from "../../kit/opened.ts";
 
 const LOG = `${HOME}/events/0000000000000001.jsonl`;
 const TRANSCRIPT = `${HOME}/workers/a/transcript.jsonl`;

@@ -15,7 +15,7 @@ import {
   refused,
   speak,
   type TestPlace,
-} from "../place.ts";
+} from "../../kit/place.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 
 const files = ["workers/a/worker.json", "workers/a/state.json", "workers/a/usage.json", "overview.json"];

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import type { DirectoryEntry } from "../../../src/fs/disk/file_system.ts";
-import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, refused, speak } from "../place.ts";
+import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, refused, speak } from "../../kit/place.ts";
 
 diskTest("purge() removes the worker's directory", async (place) => {
   const runtime = await place.open();

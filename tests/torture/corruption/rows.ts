@@ -8,7 +8,7 @@
 import { verify } from "../../../operate.ts";
 import { tailTable, TORN_BYTES_MAX } from "../../../src/fs/log/tail_table.ts";
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, openOn, ROOT } from "../kit/opened.ts";
+import { HOME, openOn, ROOT } from "../../kit/opened.ts";
 import { BrokenOracle } from "../suite.ts";
 
 const LOG = `${HOME}/events/0000000000000001.jsonl`;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, ROOT } from "../kit/opened.ts";
+import { HOME, ROOT } from "../../kit/opened.ts";
 
 /** A file or directory of the store. */
 export interface StoreObject {

@@ -3,7 +3,7 @@
 
 import { assert } from "@std/assert";
 import type { DiskCall } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { stillClock } from "../script/stage.ts";
 import { workloads } from "../workloads.ts";
 import { runCase, soundRun } from "./intruded.ts";

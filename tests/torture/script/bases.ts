@@ -4,7 +4,7 @@
  * @module
  */
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { checkOpens } from "../oracle.ts";
 import { seal } from "../../../src/fs/lines/sealed.ts";
 import { segmentHeader } from "../../../src/fs/log/segments.ts";

@@ -8,8 +8,8 @@ import { crc32 } from "node:zlib";
 import { overviewOf, workerRow } from "../../../src/core/overview.ts";
 import type { WorkerState } from "../../../src/core/state.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
-import { foldOf, stableText, transcriptEventsOf } from "./fold.ts";
+import { HOME } from "../../kit/opened.ts";
+import { foldOf, stableText, transcriptEventsOf } from "../kit/fold.ts";
 import { Finding, type History } from "./history.ts";
 
 const decoder = new TextDecoder();
