@@ -6,6 +6,7 @@
 import { deepEqual, equal, fail } from "./assert.ts";
 import { parseWorkerId } from "../src/core/ids.ts";
 import { takeSnapshot } from "../src/core/snapshots.ts";
+import type { RuntimeStore } from "../src/core/store.ts";
 import { type Place, refused, type Register } from "./place.ts";
 import { oddIds } from "./samples.ts";
 import { created, custom, said, Seam } from "./seam.ts";
@@ -87,6 +88,13 @@ export function seamLifeTests(test: Register): void {
     });
   }
 
+  for (const [name, work] of Object.entries(beforeAcquire)) {
+    test(`${name}() before acquire() is rejected`, async (place) => {
+      const rejected = await work(place.store()).then(() => false, () => true);
+      equal(rejected, true);
+    });
+  }
+
   for (const id of oddIds) {
     test(`a store keeps the runtime ${JSON.stringify(id).slice(0, 20)}`, async (place) => {
       const seam = await Seam.start(place, "a");
@@ -107,6 +115,12 @@ const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
   saveSnapshot: ({ store, ledger }) => store.saveSnapshot(takeSnapshot(ledger)),
   prune: ({ store }) => store.prune({ through: 1, dryRun: true }),
   flush: ({ store }) => store.flush(),
+};
+
+const beforeAcquire: Readonly<Record<string, (store: RuntimeStore) => Promise<unknown>>> = {
+  append: (store) => store.append({ expectedLastEventId: 0, events: [], touched: new Set() }),
+  readEvents: (store) => store.readEvents({ from: 1, to: 10, keep: "first" }),
+  readTranscript: (store) => store.readTranscript({ workerId: a, from: 1, to: 10, keep: "first" }),
 };
 
 async function secondStore(place: Place): Promise<void> {

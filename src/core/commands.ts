@@ -5,7 +5,7 @@
  * @module
  */
 import { invalidRequest, limitExceeded } from "./errors.ts";
-import { inputRoles, roles } from "./event_shapes.ts";
+import { inputRoles, roles } from "./shapes.ts";
 import type { EventBody, RuntimeEventType, TranscriptAppended, TranscriptRole } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText, plainLines } from "./json.ts";

@@ -7,11 +7,10 @@
 import { actionOf, type Command, type CommandBody } from "./commands.ts";
 import { limitExceeded, RuntimeError } from "./errors.ts";
 import type { EventHead } from "./event_types.ts";
-import type { WorkerId } from "./ids.ts";
 import { type Json, mergePatch } from "./json.ts";
 import { ENDED, endedKey, endsWorker, type KeyEntry, keyScopeOf } from "./keys.ts";
 import { limits } from "./limits.ts";
-import { assertFollows, assertLive, workerNotFound } from "./rules.ts";
+import { assertFollows, assertLive, existingWorker } from "./rules.ts";
 import type { StateView, WorkerState } from "./state.ts";
 import { byteLength, fitsBytes } from "./text.ts";
 
@@ -34,7 +33,7 @@ export function decide(view: DecisionView, command: Command, id: number, at: str
     const earlier = view.keyEntry(workerId, key.key) ?? endedEntry(view, body, key.key);
     if (earlier !== undefined) return { duplicate: sameRequest(earlier, key) };
   }
-  const worker = workerId === undefined ? undefined : knownWorker(view, workerId);
+  const worker = workerId === undefined ? undefined : existingWorker(view, workerId);
   const action = () => actionOf(body);
   assertLive(view.runtime, action);
   checkExpectation(view, worker, command);
@@ -43,12 +42,6 @@ export function decide(view: DecisionView, command: Command, id: number, at: str
   if (body.type === "worker.state_updated") checkData(worker, body.patch);
   const entriesJson = "entriesJson" in body ? body.entriesJson : "";
   return { head: key === undefined ? head : { ...head, ...key }, entriesJson };
-}
-
-function knownWorker(view: StateView, workerId: WorkerId): WorkerState {
-  const worker = view.worker(workerId);
-  if (worker !== undefined) return worker;
-  throw workerNotFound(workerId);
 }
 
 /** Returns the earlier command with this key that ended a worker with this id, which may no longer exist. */

@@ -5,7 +5,7 @@
  */
 import { RuntimeError } from "./errors.ts";
 import type { EventHead, EventRecord, RuntimeEvent, TranscriptAppended } from "./event_types.ts";
-import { entriesShapes, eventShapes, TIME, unknownShape } from "./event_shapes.ts";
+import { entriesShapes, eventShapes, TIME, unknownShape } from "./shapes.ts";
 import type { WorkerId } from "./ids.ts";
 import { isDeeperThan, isJsonObject, plainLines } from "./json.ts";
 import { limits } from "./limits.ts";

@@ -18,7 +18,7 @@ import {
   readTranscriptPage,
   type TranscriptPage,
 } from "./reading.ts";
-import { workerNotFound } from "./rules.ts";
+import { existingWorker, workerNotFound } from "./rules.ts";
 import type { Session } from "./session.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
@@ -101,7 +101,7 @@ export class Reads {
 
   /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
   worker(worker: WorkerName): WorkerState {
-    return readable(this.#stateOf(workerIdOf(worker, this.runtimeId)));
+    return readable(existingWorker(this.#ledger, workerIdOf(worker, this.runtimeId)));
   }
 
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
@@ -119,7 +119,7 @@ export class Reads {
   async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
     this.#session.assertOpen();
     const workerId = workerIdOf(worker, this.runtimeId);
-    const state = this.#stateOf(workerId);
+    const state = existingWorker(this.#ledger, workerId);
     const { transcriptLength } = state;
     const range = pageRange(options, transcriptLength, "read transcript");
     const page = await this.#session.run(
@@ -140,12 +140,6 @@ export class Reads {
     pageRange({ after }, 0, "watch");
     const workerId = worker === undefined ? undefined : workerIdOf(worker, this.runtimeId);
     return new Watch(this.#watchSource(workerId), after, signal);
-  }
-
-  #stateOf(workerId: WorkerId): WorkerState {
-    const state = this.#ledger.worker(workerId);
-    if (state === undefined) throw workerNotFound(workerId);
-    return state;
   }
 
   /** A watch is bound to the current worker: a later worker may reuse its id. */

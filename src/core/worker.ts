@@ -20,7 +20,7 @@ import {
 } from "./commands.ts";
 import type { Engine } from "./engine.ts";
 import { invalidRequest } from "./errors.ts";
-import { finishOutcomes } from "./event_shapes.ts";
+import { finishOutcomes } from "./shapes.ts";
 import type { RuntimeEvent, TranscriptAppended } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
