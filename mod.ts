@@ -96,6 +96,7 @@ export { RuntimeReader, type RuntimeReaderOptions } from "./src/core/reader.ts";
 export type {
   EventsOptions,
   Reads,
+  RuntimeView,
   WatchEventsOptions,
   WorkerListOptions,
   WorkerPage,
