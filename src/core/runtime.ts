@@ -8,7 +8,6 @@ import { type CommandOptions, customBody, givenReason, type ReasonOptions } from
 import type { DiagnosticReport } from "./diagnostics.ts";
 import { Engine, type RuntimeOptions } from "./engine.ts";
 import type { RuntimeError } from "./errors.ts";
-import { itself } from "./group_commit.ts";
 import { parseWorkerId, type WorkerId, workerIdOf, type WorkerName, type WorkerRef } from "./ids.ts";
 import type { Json } from "./json.ts";
 import { RuntimeView } from "./reads.ts";
@@ -103,8 +102,12 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     const workerId = parseWorkerId(parsed.workerId ?? this.#engine.newId());
     this.#engine.store.admits?.(workerId);
     const body = { type: "worker.created", workerId, record: workerRecord(parsed, workerId) } as const;
-    const outcome = await this.#engine.submit(body, options, itself, parsed);
-    return this.#worker(parseWorkerId(outcome.subject), receipt(outcome));
+    return await this.#engine.submit(
+      body,
+      options,
+      (outcome) => this.#worker(parseWorkerId(outcome.subject), receipt(outcome)),
+      parsed,
+    );
   }
 
   /**
