@@ -47,8 +47,9 @@
  *
  * @module
  */
-export { type CommandOptions, type EntryInput } from "./src/core/commands.ts";
+export { type CommandOptions, type EntryInput, type ReasonOptions } from "./src/core/commands.ts";
 export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
+export type { RuntimeOptions } from "./src/core/engine.ts";
 export {
   type AnyRuntimeError,
   type FileSpot,
@@ -95,6 +96,7 @@ export { RuntimeReader, type RuntimeReaderOptions } from "./src/core/reader.ts";
 export type {
   EventsOptions,
   Reads,
+  RuntimeView,
   WatchEventsOptions,
   WorkerListOptions,
   WorkerPage,
@@ -110,11 +112,12 @@ export type {
 } from "./src/core/records.ts";
 export type { Receipt, TranscriptReceipt } from "./src/core/receipts.ts";
 export type { FinishOptions, FinishOutcome, Run } from "./src/core/run.ts";
-export { type PruneOptions, Runtime, type RuntimeHealth, type RuntimeOptions } from "./src/core/runtime.ts";
-export type { RuntimeSource } from "./src/core/source.ts";
+export { type PruneOptions, Runtime, type RuntimeHealth } from "./src/core/runtime.ts";
+export type { SessionOptions } from "./src/core/session.ts";
+export type { RuntimeSource } from "./src/core/store.ts";
 export type { EndedRun, OpenRun, RuntimeState, WorkerState, WorkerStatus } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
-export type { BeginRunOptions, ReasonOptions, WorkerInput } from "./src/core/worker.ts";
+export type { BeginRunOptions, WorkerInput } from "./src/core/worker.ts";
 export { Worker } from "./src/core/worker.ts";
 export { MemoryRuntimeStore, type MemoryStoreOptions } from "./src/memory/memory_store.ts";

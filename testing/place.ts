@@ -6,7 +6,8 @@
  */
 import { deepEqual, equal, fail, ok } from "./assert.ts";
 import { type AnyRuntimeError, isRuntimeError, type RuntimeErrorCode } from "../src/core/errors.ts";
-import { Runtime, type RuntimeOptions } from "../src/core/runtime.ts";
+import type { RuntimeOptions } from "../src/core/engine.ts";
+import { Runtime } from "../src/core/runtime.ts";
 import type { RuntimeStore } from "../src/core/store.ts";
 import type { Worker } from "../src/core/worker.ts";
 

@@ -8,12 +8,19 @@ import { takeSnapshot } from "../src/core/snapshots.ts";
 import { each, type Place, refused, type Tests } from "./place.ts";
 import { created, custom, onStore, said, Seam } from "./seam.ts";
 
-/** Operations that a closed store rejects. */
-const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
-  acquire: ({ store, host }) => store.acquire(host),
-  append: (seam) => seam.append(created("b")),
+/** Operations that a store rejects unless it is open. */
+const whileOpen: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
+  append: ({ store, last: expectedLastEventId }) =>
+    store.append({ expectedLastEventId, events: [], touched: new Set() }),
   readEvents: ({ store }) => store.readEvents({ from: 1, to: 10, keep: "first" }),
   readTranscript: (seam) => seam.transcript({ from: 1, to: 10, keep: "first" }),
+};
+
+/** Operations that a closed store rejects. */
+const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
+  ...whileOpen,
+  acquire: ({ store, host }) => store.acquire(host),
+  append: (seam) => seam.append(created("b")),
   saveSnapshot: ({ store, ledger }) => store.saveSnapshot(takeSnapshot(ledger)),
   prune: ({ store }) => store.prune({ through: 1, dryRun: true }),
   flush: ({ store }) => store.flush(),
@@ -38,6 +45,13 @@ export const seamLifeTests: Tests = {
   "close() permits the next store to open": async (place) => {
     for (let count = 0; count < 3; count++) await (await Seam.open(place)).store.close();
   },
+
+  ...each(Object.entries(whileOpen), ([name, work]) => ({
+    [`${name}() before acquire() is rejected`]: async (place: Place) => {
+      const seam = new Seam(place);
+      equal(await work(seam).then(() => "resolved", () => "rejected"), "rejected");
+    },
+  })),
 
   ...onStore(["a"], {
     "acquire() throws store_locked for a second store if exclusive": async (first) => {

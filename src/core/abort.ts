@@ -5,36 +5,30 @@
  * @module
  */
 
-class Listener {
-  readonly callbacks = new Set<() => void>();
-  readonly #signal: AbortSignal;
+import { WakeUp } from "./wake.ts";
 
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-    signal.addEventListener("abort", this.#onAbort);
-    listeners.set(signal, this);
-  }
-
-  remove(callback: () => void): void {
-    if (this.callbacks.delete(callback) && this.callbacks.size === 0) this.#stop();
-  }
-
-  readonly #onAbort = (): void => {
-    this.#stop();
-    for (const callback of this.callbacks) callback();
-  };
-
-  #stop(): void {
-    this.#signal.removeEventListener("abort", this.#onAbort);
-    listeners.delete(this.#signal);
-  }
-}
-
-const listeners = new WeakMap<AbortSignal, Listener>();
+const shared = new WeakMap<AbortSignal, WakeUp>();
 
 /** Calls `callback` once when `signal` aborts. Returns a function that stops listening. */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  const listener = listeners.get(signal) ?? new Listener(signal);
-  listener.callbacks.add(callback);
-  return () => listener.remove(callback);
+  const callbacks = shared.get(signal) ?? listen(signal);
+  callbacks.add(callback);
+  return () => callbacks.remove(callback);
+}
+
+function listen(signal: AbortSignal): WakeUp {
+  const callbacks = new WakeUp((count) => {
+    if (count === 0) stop();
+  });
+  const stop = (): void => {
+    signal.removeEventListener("abort", onAborted);
+    shared.delete(signal);
+  };
+  const onAborted = (): void => {
+    stop();
+    callbacks.wake();
+  };
+  signal.addEventListener("abort", onAborted);
+  shared.set(signal, callbacks);
+  return callbacks;
 }

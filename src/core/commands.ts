@@ -1,4 +1,3 @@
-// deno-lint-ignore-file camelcase -- the table is keyed by the names of commands
 /**
  * Commands: requests of callers, validated and copied, so that later changes of the
  * caller's objects have no effect.
@@ -6,59 +5,33 @@
  * @module
  */
 import { invalidRequest, limitExceeded } from "./errors.ts";
-import { inputRoles, roles } from "./event_shapes.ts";
-import type { RunOutcome, TranscriptRole } from "./event_types.ts";
+import { inputRoles, roles } from "./shapes.ts";
+import type { EventBody, RuntimeEventType, TranscriptAppended, TranscriptRole } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText, plainLines } from "./json.ts";
 import { fingerprint } from "./keys.ts";
 import { limits } from "./limits.ts";
-import type { WorkerRecord } from "./records.ts";
 import { textIssue } from "./shape.ts";
 import { fitsBytes } from "./text.ts";
-import type { UsageTotals } from "./usage.ts";
 
-/** A command without the options that all commands share. */
-export type CommandBody =
-  | { readonly type: "create_worker"; readonly record: WorkerRecord }
-  | { readonly type: "stop_runtime"; readonly reason: string | undefined }
-  | AppendEntries
-  | { readonly type: "update_state"; readonly workerId: WorkerId; readonly patch: JsonObject }
-  | { readonly type: "begin_run"; readonly workerId: WorkerId; readonly runId: string }
-  | {
-    readonly type: "finish_run";
-    readonly workerId: WorkerId;
-    readonly runId: string;
-    readonly outcome: RunOutcome;
-    readonly reason: string | undefined;
-  }
-  | {
-    readonly type: "record_usage";
-    readonly workerId: WorkerId;
-    readonly usage: UsageTotals & { readonly model: string };
-  }
-  | {
-    readonly type: "end_worker";
-    readonly workerId: WorkerId;
-    readonly as: "worker.stopped" | "worker.cancelled";
-    readonly reason: string | undefined;
-  }
-  | { readonly type: "purge_worker"; readonly workerId: WorkerId }
-  | {
-    readonly type: "record_custom";
-    readonly workerId: WorkerId | undefined;
-    readonly name: string;
-    readonly data: Json;
-  };
+type Requested = Exclude<
+  RuntimeEventType,
+  | TranscriptAppended["type"]
+  | "runtime.created"
+  | "runtime.opened"
+  | "runtime.closed"
+  | "worker.run_interrupted"
+>;
+
+/** The event that a command asks for, without what is decided when it is committed. */
+export type CommandBody = AppendEntries | (EventBody & { readonly type: Requested });
 
 /** Appends entries to a transcript. Made by a constructor: see the queue of the group commit. */
 export class AppendEntries {
-  /** Discriminator. */
-  readonly type = "append_entries";
-
   /** Creates the body for `count` entries of a worker, given as JSON text. */
   constructor(
+    readonly type: TranscriptAppended["type"],
     readonly workerId: WorkerId,
-    readonly as: "worker.input_accepted" | "worker.transcript_appended",
     readonly count: number,
     readonly entriesJson: string,
   ) {}
@@ -66,9 +39,10 @@ export class AppendEntries {
 
 /** A validated command. Made by a constructor: see the queue of the group commit. */
 export class Command {
-  /** Creates a command from its body, idempotency key, fingerprint and expected last event id. */
+  /** Creates a command from its body, size in UTF-16 units, idempotency key, fingerprint and expected last event id. */
   constructor(
     readonly body: CommandBody,
+    readonly units: number,
     readonly key: { readonly key: string; readonly request: string } | undefined,
     readonly expectedLastEventId: number | undefined,
   ) {}
@@ -91,6 +65,12 @@ export interface CommandOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of commands that take a reason. */
+export interface ReasonOptions extends CommandOptions {
+  /** Reason. */
+  readonly reason?: string | undefined;
+}
+
 /** An entry for a transcript. */
 export interface EntryInput {
   /** Role of the author. */
@@ -104,43 +84,40 @@ export interface EntryInput {
 }
 
 const ACTIONS: Readonly<Record<CommandBody["type"], string>> = {
-  create_worker: "create worker",
-  stop_runtime: "stop runtime",
-  append_entries: "append to transcript",
-  update_state: "update state",
-  begin_run: "begin run",
-  finish_run: "finish run",
-  record_usage: "record usage",
-  end_worker: "stop worker",
-  purge_worker: "purge worker",
-  record_custom: "record event",
+  "worker.created": "create worker",
+  "runtime.stopped": "stop runtime",
+  "worker.input_accepted": "send input",
+  "worker.transcript_appended": "append to transcript",
+  "worker.state_updated": "update state",
+  "worker.run_started": "begin run",
+  "worker.run_finished": "finish run",
+  "worker.usage_recorded": "record usage",
+  "worker.stopped": "stop worker",
+  "worker.cancelled": "cancel worker",
+  "worker.purged": "purge worker",
+  "custom": "record event",
 };
 
 /** Returns the action of a command for messages. */
-export function actionOf(body: CommandBody): string {
-  if (body.type === "end_worker" && body.as === "worker.cancelled") return "cancel worker";
-  if (body.type === "append_entries" && body.as === "worker.input_accepted") return "send input";
-  return ACTIONS[body.type];
+export function actionOf({ type }: Pick<CommandBody, "type">): string {
+  return ACTIONS[type];
 }
 
-/** Validates the options and creates the command. Throws `invalid_request`. */
+/** Validates the options and creates the command; its key stands for `content`. Throws `invalid_request`. */
 export function command(
   body: CommandBody,
-  options: CommandOptions,
-  action: string,
-  content: unknown,
+  { key, expect }: CommandOptions,
+  content: unknown = body,
 ): Command {
-  const { key, expect } = options;
+  const action = actionOf(body);
   if (expect !== undefined && !(Number.isSafeInteger(expect.lastEventId) && expect.lastEventId >= 0)) {
     throw invalidRequest(action, "expect.lastEventId: a count from 0 is needed");
   }
-  const keyed = key === undefined ? undefined : keyOf(body, key, action, content);
-  return new Command(body, keyed, expect?.lastEventId);
-}
-
-function keyOf(body: CommandBody, key: string, action: string, content: unknown): Command["key"] {
+  const units = "entriesJson" in body ? body.entriesJson.length : JSON.stringify(body).length;
+  if (key === undefined) return new Command(body, units, undefined, expect?.lastEventId);
   checkText(key, action, "key", limits.keyBytesMax);
-  return { key, request: fingerprint(`${body.type} ${canonicalText(content)}`) };
+  const request = fingerprint(`${body.type} ${canonicalText(content)}`);
+  return new Command(body, units, { key, request }, expect?.lastEventId);
 }
 
 /** Throws `invalid_request` unless `text` is a well-formed, non-blank string of at most `bytesMax` bytes. */
@@ -155,10 +132,21 @@ export function checkText(
 }
 
 /** Validates an optional reason. Throws `invalid_request`. */
-export function checkReason(reason: unknown, action: string): string | undefined {
-  if (reason === undefined) return undefined;
+export function givenReason({ reason }: ReasonOptions, action: string): { readonly reason?: string } {
+  if (reason === undefined) return {};
   checkText(reason, action, "reason", limits.textBytesMax);
-  return reason;
+  return { reason };
+}
+
+/** Creates the body of a custom event. Throws `invalid_request`. */
+export function customBody(
+  name: string,
+  data: Json,
+  workerId?: WorkerId,
+): Extract<CommandBody, { readonly type: "custom" }> {
+  checkText(name, "record event", "name", limits.nameBytesMax);
+  const copy = copiedJson(data, "record event", "data");
+  return { type: "custom", ...(workerId === undefined ? {} : { workerId }), name, data: copy };
 }
 
 const ANY_ROLE: ReadonlySet<unknown> = new Set(roles);
@@ -168,14 +156,14 @@ const MEMBERS: ReadonlySet<string> = new Set(["role", "content", "name", "metada
 /** Validates entries and returns their JSON text. Written by hand, without schemas: every input takes this path. */
 export function entriesText(
   entries: readonly EntryInput[],
-  as: "worker.input_accepted" | "worker.transcript_appended",
+  type: TranscriptAppended["type"],
 ): string {
-  const action = as === "worker.input_accepted" ? "send input" : "append to transcript";
+  const action = actionOf({ type });
   if (!Array.isArray(entries)) throw invalidRequest(action, "entries: an array is needed");
   if (entries.length === 0 || entries.length > limits.entriesMax) {
     throw invalidRequest(action, `entries: 1 to ${limits.entriesMax} are allowed, not ${entries.length}`);
   }
-  const roles = as === "worker.input_accepted" ? INPUT_ROLE : ANY_ROLE;
+  const roles = type === "worker.input_accepted" ? INPUT_ROLE : ANY_ROLE;
   let text = "[";
   // Each UTF-16 unit takes at least one byte, so most oversized requests are rejected before any work.
   let unitsLeft = entries.reduce((sum, entry) => sum + contentUnits(entry), 0);

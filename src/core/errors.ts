@@ -24,13 +24,13 @@ export interface RuntimeErrorDetails {
   /** The runtime was stopped permanently; its data stays readable. */
   readonly runtime_stopped: { readonly runtimeId: string };
   /** The runtime or store was closed. */
-  readonly runtime_closed: { readonly runtimeId: string };
+  readonly runtime_closed: RuntimeErrorDetails["runtime_stopped"];
   /** The reference names another runtime. */
   readonly wrong_runtime: { readonly expected: string; readonly actual: string };
   /** No such worker. */
   readonly worker_not_found: { readonly workerId: string };
   /** The worker id is in use. */
-  readonly worker_exists: { readonly workerId: string };
+  readonly worker_exists: RuntimeErrorDetails["worker_not_found"];
   /** A run is open. */
   readonly worker_busy: { readonly workerId: string; readonly runId: string };
   /** The worker is stopped or cancelled, or the run is not the open one. */
@@ -46,7 +46,7 @@ export interface RuntimeErrorDetails {
   /** An operation of the file system failed. */
   readonly store_io: { readonly operation: string; readonly path: string; readonly systemCode: string };
   /** The disk or the quota is full. The command may be repeated once space is available. */
-  readonly no_space: { readonly operation: string; readonly path: string; readonly systemCode: string };
+  readonly no_space: RuntimeErrorDetails["store_io"];
   /** A permission is missing; `flag` names the missing permission of Deno, if it is one of Deno's. */
   readonly store_permission: { readonly operation: string; readonly path: string; readonly flag: string };
   /** The path contains no store, and it is not empty or creation was not requested. */
@@ -62,7 +62,7 @@ export interface RuntimeErrorDetails {
   /** Another owner has taken over the store: `owner` describes it, `epoch` is its fence, 0 if unknown. Final. */
   readonly store_fenced: { readonly epoch: number; readonly owner: string };
   /** The durability of written data is uncertain; the store rejects everything until reopened. Sticky. */
-  readonly store_poisoned: { readonly file: string; readonly reason: string };
+  readonly store_poisoned: RuntimeErrorDetails["store_vanished"];
 }
 
 /** The closed set of error codes. */

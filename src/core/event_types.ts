@@ -190,6 +190,11 @@ export type RuntimeEventType = RuntimeEvent["type"];
 /** The part of an event that folding reads: all but the entries, which it only counts. */
 export type EventHead = Exclude<RuntimeEvent, TranscriptAppended> | Omit<TranscriptAppended, "entries">;
 
+type Unsealed<Event> = Event extends unknown ? Omit<Event, "id" | "at"> : never;
+
+/** An event head without its id and time. */
+export type EventBody = Unsealed<EventHead>;
+
 /**
  * An event for a store: its text, and its meaning for what a store keeps
  * besides the log, so that no store parses it. Every member but `id` and

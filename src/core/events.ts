@@ -5,7 +5,7 @@
  */
 import { RuntimeError } from "./errors.ts";
 import type { EventHead, EventRecord, RuntimeEvent, TranscriptAppended } from "./event_types.ts";
-import { entriesShapes, eventShapes, TIME, unknownShape } from "./event_shapes.ts";
+import { entriesShapes, eventShapes, TIME, unknownShape } from "./shapes.ts";
 import type { WorkerId } from "./ids.ts";
 import { isDeeperThan, isJsonObject, plainLines } from "./json.ts";
 import { limits } from "./limits.ts";
@@ -132,14 +132,14 @@ const TYPE_HEAD = '","type":"';
 const QUOTE = 0x22;
 /** Offset of the type from the comma after the id: the time has the same length in every event. */
 const AT_AFTER_ID = ',"at":"'.length;
-const TYPE_BEHIND_ID = ',"at":"2026-07-31T08:00:00.000Z","type":"'.length;
+const TYPE_AFTER_ID = ',"at":"2026-07-31T08:00:00.000Z","type":"'.length;
 
 /**
  * Parses the members of an event that folding needs, and skips the entries.
  * Throws `store_corrupt` for anything else, naming the invalid member.
  */
 export function parseEventHead(json: string): EventHead {
-  const typeAt = json.indexOf(",", ID_HEAD.length) + TYPE_BEHIND_ID;
+  const typeAt = json.indexOf(",", ID_HEAD.length) + TYPE_AFTER_ID;
   // The letter after "worker." rules out most other types.
   const letter = json.charCodeAt(typeAt + "worker.".length);
   const head = letter === 0x69 || letter === 0x74 ? transcriptHead(json) : undefined;
@@ -239,7 +239,7 @@ function checkedHead(event: unknown, json: string): EventHead {
 /** Returns true if the text begins with id, at and type, which stores read as bytes. Allocates no string. */
 function hasLead(json: string, { at, type }: EventHead): boolean {
   const comma = json.indexOf(",", ID_HEAD.length);
-  const typeAt = comma + TYPE_BEHIND_ID;
+  const typeAt = comma + TYPE_AFTER_ID;
   return json.startsWith(at, comma + AT_AFTER_ID) && json.startsWith(TYPE_HEAD, typeAt - TYPE_HEAD.length) &&
     json.startsWith(type, typeAt) && json.charCodeAt(typeAt + type.length) === QUOTE;
 }

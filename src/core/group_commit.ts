@@ -45,10 +45,9 @@ class QueuedCommand {
   /** The error that rejects it. */
   refusal: unknown = undefined;
 
-  /** Creates a queued command of approximately this many UTF-16 units of JSON. */
+  /** Creates a queued command. */
   constructor(
     readonly command: Command,
-    readonly units: number,
     readonly resolve: (outcome: Outcome) => void,
     readonly reject: (error: unknown) => void,
   ) {}
@@ -56,21 +55,15 @@ class QueuedCommand {
 
 /** Result of a command that was not repeated. Made by a constructor. */
 class NewOutcome implements Outcome {
-  readonly eventId: number;
-  readonly at: string;
-  readonly seq: number;
-  readonly count: number;
-  readonly subject: string;
   readonly duplicate = false;
 
-  constructor(head: EventHead) {
-    const { seq, count, subject } = effectOf(head);
-    this.eventId = head.id;
-    this.at = head.at;
-    this.seq = seq;
-    this.count = count;
-    this.subject = subject;
-  }
+  constructor(
+    readonly eventId: number,
+    readonly at: string,
+    readonly seq: number,
+    readonly count: number,
+    readonly subject: string,
+  ) {}
 }
 
 /** Receives the results of commits. */
@@ -115,19 +108,23 @@ export class Committer {
   /** Puts a command in the queue; resolves with the answer when its event is durable. */
   submit<Answer>(
     command: Command,
-    units: number,
     signal: AbortSignal | undefined,
     answer: (outcome: Outcome) => Answer,
   ): Promise<Answer> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const refusal = this.#failure ?? this.#overflow(units);
+    const refusal = this.#failure ?? this.#overflow(command.units);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((settle, reject) => {
       const resolve = (outcome: Outcome) => settle(answer(outcome));
-      const waiting = new QueuedCommand(command, units, resolve, reject);
-      if (signal !== undefined) this.#listen(waiting, signal);
+      const waiting = new QueuedCommand(command, resolve, reject);
+      if (signal !== undefined) {
+        waiting.unlisten = onAbort(signal, () => {
+          waiting.gone = true;
+          reject(signal.reason);
+        });
+      }
       this.#queue.push(waiting);
-      this.#queueUnits += units;
+      this.#queueUnits += command.units;
       this.#draining ??= this.#drain();
     });
   }
@@ -160,14 +157,6 @@ export class Committer {
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
   }
 
-  #listen(waiting: QueuedCommand, signal: AbortSignal): void {
-    const giveUp = () => {
-      waiting.gone = true;
-      waiting.reject(signal.reason);
-    };
-    waiting.unlisten = onAbort(signal, giveUp);
-  }
-
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
       await afterThisTurn();
@@ -181,14 +170,14 @@ export class Committer {
     let units = 0;
     let count = 0;
     for (const waiting of this.#queue) {
-      units += waiting.units + HEAD_UNITS;
+      units += waiting.command.units + HEAD_UNITS;
       if (count > 0 && (units > limits.batchUnitsMax || count >= limits.batchEventsMax)) break;
       count++;
     }
     const taken = this.#queue.slice(0, count);
     this.#queue = this.#queue.slice(count);
     for (const waiting of taken) {
-      this.#queueUnits -= waiting.units;
+      this.#queueUnits -= waiting.command.units;
       waiting.unlisten();
     }
     return taken.filter((waiting) => !waiting.gone);
@@ -238,7 +227,8 @@ export class Committer {
       draft.apply(head);
       heads.push(head);
       records.push(record);
-      waiting.outcome = new NewOutcome(head);
+      const { seq, count, subject } = effectOf(head);
+      waiting.outcome = new NewOutcome(head.id, head.at, seq, count, subject);
     } catch (error) {
       waiting.refusal = error;
     }
@@ -254,11 +244,6 @@ export class Committer {
 }
 
 function nothing(): void {}
-
-/** Returns the outcome itself as the answer to a command. */
-export function itself(outcome: Outcome): Outcome {
-  return outcome;
-}
 
 function settle({ outcome, refusal, resolve, reject }: QueuedCommand): void {
   if (outcome === undefined) reject(refusal);

@@ -49,16 +49,18 @@ export const idShape: Shape = (value) => {
 
 /** Validates a runtime id. Throws `invalid_request`. */
 export function parseRuntimeId(id: string): RuntimeId {
-  const issue = idIssue(id);
-  if (issue !== undefined) throw invalidRequest("use runtime id", issue);
-  return id as RuntimeId;
+  return parseId<RuntimeId>(id, "use runtime id");
 }
 
 /** Validates a worker id. Throws `invalid_request`. */
 export function parseWorkerId(id: string): WorkerId {
+  return parseId<WorkerId>(id, "use worker id");
+}
+
+function parseId<Id extends string>(id: string, action: string): Id {
   const issue = idIssue(id);
-  if (issue !== undefined) throw invalidRequest("use worker id", issue);
-  return id as WorkerId;
+  if (issue !== undefined) throw invalidRequest(action, issue);
+  return id as Id;
 }
 
 /** Returns the worker id of a name. Throws `wrong_runtime` or `invalid_request`. */

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { EventHead } from "./event_types.ts";
+import type { EventHead, WorkerEnded, WorkerPurged } from "./event_types.ts";
+import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 
 /** Result of a keyed command, sufficient to answer it again. */
@@ -54,8 +55,8 @@ export function keyEntryOf(event: EventHead): KeyEntry | undefined {
 }
 
 /** Scope of an event's key: its worker, or (undefined) the runtime. */
-export function keyScopeOf(event: EventHead): string | undefined {
-  return event.type === "worker.created" || !("workerId" in event) ? undefined : event.workerId;
+export function keyScopeOf(event: { type: string; workerId?: WorkerId }): WorkerId | undefined {
+  return event.type === "worker.created" ? undefined : event.workerId;
 }
 
 /** Scope of the keys of commands that ended a worker, which outlive it. No worker id is empty. */
@@ -73,12 +74,13 @@ export function endedEntryOf(event: EventHead): KeyEntry | undefined {
   return { key: endedKey(event.workerId, key), request, eventId, at, ...noEffect };
 }
 
-function endsWorker(event: EventHead): event is Extract<EventHead, { type: EndingEvent }> {
+/** Tells an event or command that ends a worker from others. */
+export function endsWorker<Event extends { readonly type: string }>(
+  event: Event,
+): event is Extract<Event, { readonly type: WorkerEnded["type"] | WorkerPurged["type"] }> {
   return event.type === "worker.stopped" || event.type === "worker.cancelled" ||
     event.type === "worker.purged";
 }
-
-type EndingEvent = "worker.stopped" | "worker.cancelled" | "worker.purged";
 
 /** Keys in the order of their events; the oldest is evicted first. */
 export class KeyTable {

@@ -14,28 +14,54 @@ import type { RuntimeId, WorkerId } from "./ids.ts";
 import { ENDED, endedEntryOf, type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "./keys.ts";
 import { initialRuntimeState, type RuntimeState, type StateView, type WorkerState } from "./state.ts";
 
+/** State that events are folded into, and the keys of their commands. */
+abstract class Fold implements StateView {
+  /** The runtime. */
+  runtime: RuntimeState;
+  protected readonly tables: Map<string | undefined, KeyTable> = new Map();
+  protected abstract readonly put: PutWorker;
+  abstract readonly workerCount: number;
+
+  constructor(runtime: RuntimeState) {
+    this.runtime = runtime;
+  }
+
+  abstract worker(workerId: WorkerId): WorkerState | undefined;
+
+  abstract workers(): Iterable<WorkerState>;
+
+  /** Folds one event. */
+  apply(event: EventHead): void {
+    this.runtime = evolve(this, event, this.put);
+    if (event.key === undefined) return;
+    this.addKey(keyScopeOf(event), keyEntryOf(event));
+    this.addKey(ENDED, endedEntryOf(event));
+  }
+
+  /** Adds the key of an event. */
+  addKey(scope: string | undefined, entry: KeyEntry | undefined): void {
+    if (entry === undefined) return;
+    let table = this.tables.get(scope);
+    if (table === undefined) this.tables.set(scope, table = new KeyTable());
+    table.add(entry);
+  }
+}
+
 /** The durable state of a runtime and its workers. */
-export class Ledger implements StateView {
-  #runtime: RuntimeState;
+export class Ledger extends Fold {
   readonly #workers = new Map<WorkerId, WorkerState>();
   /** Worker ids in the order of their creation, for paging, and the events that created them. */
   readonly #order: WorkerId[] = [];
   readonly #createdEventIds: number[] = [];
-  readonly #keys = new Map<string | undefined, KeyTable>();
   #changed = new Set<WorkerId>();
-  readonly #put: PutWorker = (workerId, state) => {
+  protected override readonly put: PutWorker = (workerId, state) => {
     this.#changed.add(workerId);
     this.#setWorker(workerId, state);
   };
 
   /** The state before the first event. */
   constructor(runtimeId: RuntimeId) {
-    this.#runtime = initialRuntimeState(runtimeId);
-  }
-
-  /** The runtime. */
-  get runtime(): RuntimeState {
-    return this.#runtime;
+    super(initialRuntimeState(runtimeId));
   }
 
   /** The number of workers. */
@@ -61,22 +87,22 @@ export class Ledger implements StateView {
 
   /** The keys of a worker, of commands that ended one, or (undefined) of the runtime. */
   keys(scope: string | undefined): KeyTable | undefined {
-    return this.#keys.get(scope);
+    return this.tables.get(scope);
   }
 
   /** Restores the runtime's part of a snapshot, replacing all state. */
   restore(runtime: RuntimeState, keys: KeyTable, ended: KeyTable): void {
-    for (const table of [this.#workers, this.#keys, this.#changed]) table.clear();
+    for (const table of [this.#workers, this.tables, this.#changed]) table.clear();
     for (const list of [this.#order, this.#createdEventIds]) list.length = 0;
-    this.#runtime = runtime;
-    this.#keys.set(undefined, keys);
-    this.#keys.set(ENDED, ended);
+    this.runtime = runtime;
+    this.tables.set(undefined, keys);
+    this.tables.set(ENDED, ended);
   }
 
   /** Restores a worker of a snapshot; called in the order of creation. */
   restoreWorker(state: WorkerState, keys: KeyTable | undefined): void {
     this.#setWorker(state.record.workerId, state);
-    if (keys !== undefined) this.#keys.set(state.record.workerId, keys);
+    if (keys !== undefined) this.tables.set(state.record.workerId, keys);
   }
 
   /** Folds durable events, given as texts. Returns the number of those of unknown types. Throws `store_corrupt`. */
@@ -88,14 +114,6 @@ export class Ledger implements StateView {
       this.apply(head);
     }
     return unknown;
-  }
-
-  /** Folds one durable event. */
-  apply(event: EventHead): void {
-    this.#runtime = evolve(this, event, this.#put);
-    if (event.key === undefined) return;
-    this.#addKey(keyScopeOf(event), keyEntryOf(event));
-    this.#addKey(ENDED, endedEntryOf(event));
   }
 
   /** Returns the workers created, changed or purged since the last call, or since a snapshot was restored. */
@@ -112,13 +130,8 @@ export class Ledger implements StateView {
 
   /** Adopts the state after a durable batch. */
   adopt(runtime: RuntimeState, workers: ReadonlyMap<WorkerId, WorkerState | null>): void {
-    this.#runtime = runtime;
-    for (const [workerId, state] of workers) this.#put(workerId, state ?? undefined);
-  }
-
-  /** Adds a key whose event is durable. */
-  adoptKey(scope: string | undefined, entry: KeyEntry): void {
-    this.#addKey(scope, entry);
+    this.runtime = runtime;
+    for (const [workerId, state] of workers) this.put(workerId, state ?? undefined);
   }
 
   #at(index: number): WorkerState {
@@ -142,40 +155,26 @@ export class Ledger implements StateView {
 
   #removeWorker(workerId: WorkerId): void {
     this.#workers.delete(workerId);
-    this.#keys.delete(workerId);
+    this.tables.delete(workerId);
     const place = this.#order.indexOf(workerId);
     this.#order.splice(place, 1);
     this.#createdEventIds.splice(place, 1);
   }
-
-  #addKey(scope: string | undefined, entry: KeyEntry | undefined): void {
-    if (entry === undefined) return;
-    let table = this.#keys.get(scope);
-    if (table === undefined) this.#keys.set(scope, table = new KeyTable());
-    table.add(entry);
-  }
 }
 
 /** The ledger after a batch of commands that is not durable yet. */
-export class Draft implements DecisionView {
+export class Draft extends Fold implements DecisionView {
   readonly #ledger: Ledger;
   /** The workers that it changes; null for one that it removes. */
   readonly #workers = new Map<WorkerId, WorkerState | null>();
-  readonly #keys = new Map<string | undefined, Map<string, KeyEntry>>();
-  readonly #put: PutWorker = (workerId, state) => this.#putWorker(workerId, state);
-  #runtime: RuntimeState;
+  protected override readonly put: PutWorker = (workerId, state) => this.#putWorker(workerId, state);
   #workerCount: number;
 
   /** A draft without changes. */
   constructor(ledger: Ledger) {
+    super(ledger.runtime);
     this.#ledger = ledger;
-    this.#runtime = ledger.runtime;
     this.#workerCount = ledger.workerCount;
-  }
-
-  /** The runtime after the batch. */
-  get runtime(): RuntimeState {
-    return this.#runtime;
   }
 
   /** Number of workers after the batch. */
@@ -207,30 +206,15 @@ export class Draft implements DecisionView {
 
   /** Returns the entry of a key, from the ledger or this batch. */
   keyEntry(scope: string | undefined, key: string): KeyEntry | undefined {
-    return this.#keys.get(scope)?.get(key) ?? this.#ledgerKeys(scope)?.get(key);
-  }
-
-  /** Folds one more event. */
-  apply(event: EventHead): void {
-    this.#runtime = evolve(this, event, this.#put);
-    if (event.type === "worker.purged") this.#keys.delete(event.workerId);
-    if (event.key === undefined) return;
-    this.#addKey(keyScopeOf(event), keyEntryOf(event));
-    this.#addKey(ENDED, endedEntryOf(event));
+    return this.tables.get(scope)?.get(key) ?? this.#ledgerKeys(scope)?.get(key);
   }
 
   /** Adopts the draft into the ledger; called once its events are durable. */
   adopt(): void {
-    this.#ledger.adopt(this.#runtime, this.#workers);
-    for (const [scope, entries] of this.#keys) {
-      for (const entry of entries.values()) this.#ledger.adoptKey(scope, entry);
+    this.#ledger.adopt(this.runtime, this.#workers);
+    for (const [scope, table] of this.tables) {
+      for (const entry of table.entries()) this.#ledger.addKey(scope, entry);
     }
-  }
-
-  #addKey(scope: string | undefined, entry: KeyEntry | undefined): void {
-    if (entry === undefined) return;
-    const staged = this.#keys.get(scope) ?? new Map<string, KeyEntry>();
-    this.#keys.set(scope, staged.set(entry.key, entry));
   }
 
   #putWorker(workerId: WorkerId, state: WorkerState | undefined): void {
@@ -238,6 +222,7 @@ export class Draft implements DecisionView {
     this.#workerCount += Number(state !== undefined) - Number(isKnown);
     // A reused id moves to the end: the order of the map is the order of creation.
     if (!isKnown) this.#workers.delete(workerId);
+    if (state === undefined) this.tables.delete(workerId);
     this.#workers.set(workerId, state ?? null);
   }
 

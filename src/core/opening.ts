@@ -5,13 +5,11 @@
  * @module
  */
 import type { Notice } from "./diagnostics.ts";
-import type { EventHead, WorkerRunEnded } from "./event_types.ts";
+import type { EventBody, EventHead, WorkerRunEnded } from "./event_types.ts";
 import type { StateView } from "./state.ts";
 import type { UnrecordedEvent } from "./store.ts";
 
 const REASON = "the process that ran it is gone";
-
-type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
 
 /** Returns the events of an opening; `unrecorded` are those that the log does not contain yet. */
 export function opening(
@@ -20,7 +18,7 @@ export function opening(
   unrecorded: readonly UnrecordedEvent[] = [],
 ): EventHead[] {
   const { runtimeId, epoch, lastEventId } = view.runtime;
-  const bodies: Unsealed<EventHead>[] = [];
+  const bodies: EventBody[] = [];
   if (lastEventId === 0) bodies.push({ type: "runtime.created", runtimeId });
   bodies.push({ type: "runtime.opened", epoch: epoch + 1 });
   for (const { name, data, key, request } of unrecorded) {

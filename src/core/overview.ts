@@ -4,54 +4,24 @@
  *
  * @module
  */
-import type { RuntimeId, WorkerId } from "./ids.ts";
-import { readable, type StateView, type WorkerState, type WorkerStatus } from "./state.ts";
-import type { UsageByModel, UsageTotals } from "./usage.ts";
+import type { WorkerRecord } from "./records.ts";
+import { readable, type RuntimeState, type StateView, type WorkerState, type WorkerStatus } from "./state.ts";
 
 /** Summary of a runtime. */
-export interface RuntimeOverview {
-  /** The runtime. */
-  readonly runtimeId: RuntimeId;
+export interface RuntimeOverview extends RuntimeState {
   /** The operator's name for it. */
   readonly displayName?: string;
-  /** `stopped` is final. */
-  readonly status: "running" | "stopped";
-  /** Number of openings. */
-  readonly epoch: number;
-  /** When it was created, ISO 8601. */
-  readonly createdAt: string;
-  /** Time of its last event, ISO 8601. */
-  readonly updatedAt: string;
-  /** Its last event. */
-  readonly lastEventId: number;
   /** Number of workers: all, by status, and busy with a run. */
   readonly workers: Readonly<Record<WorkerStatus | "total" | "busy", number>>;
-  /** Usage of all workers, including purged ones. */
-  readonly usage: UsageTotals;
-  /** The same by model. */
-  readonly usageByModel: UsageByModel;
 }
 
 /** Summary of a worker. */
-export interface WorkerRow {
-  /** The worker. */
-  readonly workerId: WorkerId;
-  /** Name for people. */
-  readonly displayName?: string | undefined;
-  /** Only a running worker accepts commands. */
-  readonly status: WorkerStatus;
+export interface WorkerRow
+  extends
+    Pick<WorkerRecord, "workerId" | "displayName">,
+    Omit<WorkerState, "record" | "reason" | "run" | "lastRun" | "data" | "usageByModel" | "createdEventId"> {
   /** The open run, or null. */
   readonly runId: string | null;
-  /** Entries in its transcript. */
-  readonly transcriptLength: number;
-  /** Its usage. */
-  readonly usage: UsageTotals;
-  /** When it was created, ISO 8601. */
-  readonly createdAt: string;
-  /** Time of its last event, ISO 8601. */
-  readonly updatedAt: string;
-  /** Its last event. */
-  readonly lastEventId: number;
 }
 
 /** Returns the overview of a state. */

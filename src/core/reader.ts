@@ -3,20 +3,18 @@
  *
  * @module
  */
-import { type Diagnostic, DiagnosticLog, type DiagnosticReport } from "./diagnostics.ts";
-import { openOnce } from "./folding.ts";
-import { FollowedSource } from "./followed_source.ts";
+import type { DiagnosticReport } from "./diagnostics.ts";
+import { isFinal } from "./group_commit.ts";
 import { Reads } from "./reads.ts";
-import type { RuntimeSource } from "./source.ts";
+import { openOnce, Session, type SessionOptions } from "./session.ts";
+import type { RuntimeSource } from "./store.ts";
+import { afterThisTurn } from "./turn.ts";
+import { WakeUp } from "./wake.ts";
 
 /** Options of {@linkcode RuntimeReader.open}. */
-export interface RuntimeReaderOptions {
+export interface RuntimeReaderOptions extends SessionOptions {
   /** The runtime. Opened here, once per instance, and closed with the reader or if opening fails. */
   readonly source: RuntimeSource;
-  /** The clock, in milliseconds since 1970. @default {Date.now} */
-  readonly now?: (() => number) | undefined;
-  /** Receives every diagnostic as it is found. */
-  readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
 }
 
 /**
@@ -58,17 +56,11 @@ export class RuntimeReader extends Reads implements AsyncDisposable {
     if (typeof options?.source?.news !== "function") {
       throw new TypeError("Cannot open reader: options.source must be a source");
     }
-    const { source, now = Date.now, onDiagnostic } = options;
-    openOnce("reader", "source", source);
-    try {
-      const followed = new FollowedSource(source, new DiagnosticLog(now, onDiagnostic));
-      await followed.load();
+    return await openOnce("source", options.source, async () => {
+      const followed = new FollowedSource(options.source, options);
+      await followed.load(() => options.source.load(followed));
       return new RuntimeReader(followed);
-    } catch (error) {
-      // An error of closing would mask this one.
-      await source.close().catch(() => {});
-      throw error;
-    }
+    });
   }
 
   /** Reads the events added since the last refresh. */
@@ -89,5 +81,55 @@ export class RuntimeReader extends Reads implements AsyncDisposable {
   /** Closes the reader. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+}
+
+/** A source, and the state folded from it. */
+class FollowedSource extends Session<RuntimeSource> {
+  override readonly news: WakeUp = new WakeUp((count) => count > 0 ? this.#poll() : this.stop());
+  /** Stops polling for news; absent while no watch waits for events. */
+  #polling: AbortController | undefined;
+
+  /** Reads new events. */
+  async refresh(): Promise<void> {
+    this.assertOpen();
+    await this.run(this.store.news(this.view.runtime.lastEventId, AbortSignal.abort()));
+    this.news.wake();
+  }
+
+  /** Ends watches, waits for operations and closes the source. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.stop();
+    this.news.wake();
+    await this.settled();
+    await this.store.close();
+  }
+
+  protected override stop(): void {
+    this.#polling?.abort();
+    this.#polling = undefined;
+  }
+
+  #poll(): void {
+    if (this.#polling !== undefined) return;
+    this.#polling = new AbortController();
+    void this.run(this.#pollUntil(this.#polling.signal));
+  }
+
+  async #pollUntil(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) {
+        await this.store.news(this.view.runtime.lastEventId, signal);
+        this.news.wake();
+        await afterThisTurn();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isFinal(error)) return this.lost(error);
+      // The error ends the watches that wait; the next watch polls again.
+      this.#polling = undefined;
+      this.news.wake(error);
+    }
   }
 }

@@ -4,17 +4,14 @@
  *
  * @module
  */
-import { invalidRequest, withSpot } from "./errors.ts";
+import { invalidRequest } from "./errors.ts";
 import type { EventEntry, RuntimeEvent, TranscriptAppended } from "./event_types.ts";
 import { parseEvents } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { WorkerState } from "./state.ts";
-import type { ReadRange, ReadTranscript, RuntimeStore } from "./store.ts";
+import type { ReadRange, ReadTranscript, StoredRuntime } from "./store.ts";
 import { fittingCount, Utf8Sum } from "./text.ts";
-
-/** Keeps the events and transcripts that pages are read from. */
-export type PageStore = Pick<RuntimeStore, "readEvents" | "readTranscript" | "spotOf">;
 
 /** Position and size of a page. At most one of `after` and `before`; neither gives the newest items. */
 export interface PageOptions {
@@ -89,7 +86,7 @@ export function pageRange(options: PageOptions, length: number, action: string):
 
 /** Reads a page of all events or of one worker's, bounded by `limits.pageBytesMax`. It may be short, even empty. */
 export async function readEventPage(
-  store: PageStore,
+  store: Pick<StoredRuntime, "readEvents">,
   lastEventId: number,
   range: PageRange,
   workerId: WorkerId | undefined,
@@ -99,30 +96,26 @@ export async function readEventPage(
   // Any number of events may precede those of one worker.
   const wide = isForward ? { from, to: lastEventId } : { from: 1, to };
   const read = workerId === undefined ? { from, to, keep } : { ...wide, keep, workerId, limit };
-  try {
-    const page = await store.readEvents(read);
-    const { firstEventId } = page;
-    const all = parseEvents(page.events);
-    const items = isForward ? all.slice(0, limit) : all.slice(-limit);
-    const edge = isForward ? items.at(-1) : items[0];
-    const scanned = items.length < all.length && edge !== undefined ? edge.id : page.scanned;
-    const newest = isForward ? scanned : Math.max(to, firstEventId - 1);
-    const oldest = isForward ? Math.min(from, lastEventId + 1) : scanned;
-    return {
-      items,
-      next: newest < lastEventId ? newest : null,
-      previous: oldest > firstEventId ? oldest : null,
-      firstEventId,
-      lastEventId,
-    };
-  } catch (error) {
-    throw withSpot(error, (eventId) => store.spotOf?.(eventId));
-  }
+  const page = await store.readEvents(read);
+  const { firstEventId } = page;
+  const all = parseEvents(page.events);
+  const items = isForward ? all.slice(0, limit) : all.slice(-limit);
+  const edge = isForward ? items.at(-1) : items[0];
+  const scanned = items.length < all.length && edge !== undefined ? edge.id : page.scanned;
+  const newest = isForward ? scanned : Math.max(to, firstEventId - 1);
+  const oldest = isForward ? Math.min(from, lastEventId + 1) : scanned;
+  return {
+    items,
+    next: newest < lastEventId ? newest : null,
+    previous: oldest > firstEventId ? oldest : null,
+    firstEventId,
+    lastEventId,
+  };
 }
 
 /** Reads a page of a transcript that has `length` entries. */
 export async function readTranscriptPage(
-  store: PageStore,
+  store: Pick<StoredRuntime, "readTranscript">,
   workerId: WorkerId,
   length: number,
   range: PageRange,
@@ -141,22 +134,18 @@ export async function readTranscriptPage(
 }
 
 async function transcriptItems(
-  store: PageStore,
+  store: Pick<StoredRuntime, "readTranscript">,
   read: ReadTranscript,
 ): Promise<TranscriptEntry[]> {
   const texts = await store.readTranscript(read);
-  try {
-    const items: TranscriptEntry[] = [];
-    for (const event of parseEvents(texts) as TranscriptAppended[]) {
-      for (const [index, entry] of event.entries.entries()) {
-        const seq = event.seq + index;
-        if (seq >= read.from && seq <= read.to) items.push(entryOf(event, seq, entry));
-      }
+  const items: TranscriptEntry[] = [];
+  for (const event of parseEvents(texts) as TranscriptAppended[]) {
+    for (const [index, entry] of event.entries.entries()) {
+      const seq = event.seq + index;
+      if (seq >= read.from && seq <= read.to) items.push(entryOf(event, seq, entry));
     }
-    return fittingEntries(items, texts, read.keep === "last");
-  } catch (error) {
-    throw withSpot(error, (eventId) => store.spotOf?.(eventId));
   }
+  return fittingEntries(items, texts, read.keep === "last");
 }
 
 /** Returns the entries nearest to the cursor that fit a page: a single event may hold more. */

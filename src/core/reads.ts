@@ -6,21 +6,19 @@
  */
 import type { RuntimeEvent } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
-import type { Ledger } from "./ledger.ts";
 import { limits } from "./limits.ts";
-import type { Operations } from "./operations.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
   type EventPage,
   isPageOf,
   type PageOptions,
   pageRange,
-  type PageStore,
   readEventPage,
   readTranscriptPage,
   type TranscriptPage,
 } from "./reading.ts";
-import { workerNotFound } from "./rules.ts";
+import { existingWorker, workerNotFound } from "./rules.ts";
+import type { Session } from "./session.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 
@@ -54,44 +52,29 @@ export interface WatchEventsOptions extends WatchOptions {
   readonly worker?: WorkerName | undefined;
 }
 
-/** The runtime to be read. */
-export interface ReadContext extends Pick<WatchSource, "news"> {
-  /** The state. */
-  readonly ledger: Ledger;
-  /** Keeps events and transcripts. */
-  readonly store: PageStore;
-  /** The operations that closing waits for. */
-  readonly operations: Operations;
-  /** Name of the runtime for people. */
-  displayName(): string | undefined;
-  /** Called when a watch begins; returns a function that returns the error that ends it. */
-  watchFailure(): () => Error | undefined;
-}
-
-/** Reads of a runtime: the part that {@linkcode RuntimeReader} and {@linkcode Runtime} have in common. */
-export class Reads {
-  readonly #context: ReadContext;
-  readonly #ledger: Ledger;
+/** Reads that {@linkcode RuntimeReader} and {@linkcode Runtime} have in common. Durable state only. */
+export class RuntimeView {
+  /** @internal */
+  protected readonly session: Session;
 
   /** @internal */
-  constructor(context: ReadContext) {
-    this.#context = context;
-    this.#ledger = context.ledger;
+  constructor(session: Session) {
+    this.session = session;
   }
 
   /** The runtime's id. */
   get runtimeId(): RuntimeId {
-    return this.#ledger.runtime.runtimeId;
+    return this.session.view.runtime.runtimeId;
   }
 
   /** The newest event. */
   get lastEventId(): number {
-    return this.#ledger.runtime.lastEventId;
+    return this.session.view.runtime.lastEventId;
   }
 
   /** Counts by status and usage totals. */
   overview(): RuntimeOverview {
-    return overviewOf(this.#ledger, this.#context.displayName());
+    return overviewOf(this.session.view, this.session.displayName);
   }
 
   /** A page of workers in the order of their creation. */
@@ -100,7 +83,7 @@ export class Reads {
     pageRange({ after, limit }, 0, "list workers");
     const items: WorkerState[] = [];
     let cursor = after;
-    for (const state of this.#ledger.workersAfter(after)) {
+    for (const state of this.session.view.workersAfter(after)) {
       if (items.length === limit) return { items, next: cursor };
       cursor = state.createdEventId;
       if (status === undefined || state.status === status) items.push(readable(state));
@@ -108,40 +91,15 @@ export class Reads {
     return { items, next: null };
   }
 
-  /** Every worker, in the order of their creation. */
-  *allWorkers(): Generator<WorkerState> {
-    // A copy of the list: a later snapshot would begin it again.
-    for (const state of [...this.#ledger.workers()]) yield readable(state);
-  }
-
-  /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
-  worker(worker: WorkerName): WorkerState {
-    return readable(this.#stateOf(workerIdOf(worker, this.runtimeId)));
-  }
-
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
   async events({ worker, ...options }: EventsOptions = {}): Promise<EventPage> {
-    this.#context.operations.assertOpen();
+    this.session.assertOpen();
     const { lastEventId, runtimeId } = this;
     const workerId = worker === undefined ? undefined : workerIdOf(worker, runtimeId);
     const range = pageRange(options, lastEventId, "read events");
-    return await this.#context.operations.run(
-      readEventPage(this.#context.store, lastEventId, range, workerId),
+    return await this.session.run(
+      readEventPage(this.session.store, lastEventId, range, workerId),
     );
-  }
-
-  /** A page of a worker's transcript. Throws `worker_not_found`, and `store_corrupt` if it is damaged beyond recovery. */
-  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
-    this.#context.operations.assertOpen();
-    const workerId = workerIdOf(worker, this.runtimeId);
-    const state = this.#stateOf(workerId);
-    const { transcriptLength } = state;
-    const range = pageRange(options, transcriptLength, "read transcript");
-    const page = await this.#context.operations.run(
-      readTranscriptPage(this.#context.store, workerId, transcriptLength, range),
-    );
-    if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
-    return page;
   }
 
   /**
@@ -157,28 +115,49 @@ export class Reads {
     return new Watch(this.#watchSource(workerId), after, signal);
   }
 
-  #stateOf(workerId: WorkerId): WorkerState {
-    const state = this.#ledger.worker(workerId);
-    if (state === undefined) throw workerNotFound(workerId);
-    return state;
-  }
-
   /** A watch is bound to the current worker: a later worker may reuse its id. */
   #watchSource(workerId: WorkerId | undefined): WatchSource {
-    const { news, operations } = this.#context;
-    const failure = this.#context.watchFailure();
+    const session = this.session;
     const createdEventId = (): number | undefined =>
-      workerId === undefined ? 0 : this.#ledger.worker(workerId)?.createdEventId;
+      workerId === undefined ? 0 : this.session.view.worker(workerId)?.createdEventId;
     const life = createdEventId();
     const missing = workerId === undefined || life !== undefined ? undefined : workerNotFound(workerId);
     return {
-      news,
+      news: session.news,
       newest: () => this.lastEventId,
-      failure: () => failure() ?? missing,
-      isClosed: () => operations.isClosed,
+      failure: () => session.failure ?? missing,
+      isClosed: () => session.isClosed,
       isOver: () => createdEventId() !== life,
       isLast: ({ type, id }) => type === "worker.purged" && workerId !== undefined && id > (life ?? 0),
       read: (page) => this.events({ ...page, worker: workerId }),
     };
+  }
+}
+
+/** Reads of a runtime and its workers, by their names. */
+export class Reads extends RuntimeView {
+  /** Every worker, in the order of their creation. */
+  *allWorkers(): Generator<WorkerState> {
+    // A copy of the list: a later snapshot would begin it again.
+    for (const state of [...this.session.view.workers()]) yield readable(state);
+  }
+
+  /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
+  worker(worker: WorkerName): WorkerState {
+    return readable(existingWorker(this.session.view, workerIdOf(worker, this.runtimeId)));
+  }
+
+  /** A page of a worker's transcript. Throws `worker_not_found`, and `store_corrupt` if it is damaged beyond recovery. */
+  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
+    this.session.assertOpen();
+    const workerId = workerIdOf(worker, this.runtimeId);
+    const state = existingWorker(this.session.view, workerId);
+    const { transcriptLength } = state;
+    const range = pageRange(options, transcriptLength, "read transcript");
+    const page = await this.session.run(
+      readTranscriptPage(this.session.store, workerId, transcriptLength, range),
+    );
+    if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
+    return page;
   }
 }

@@ -4,55 +4,18 @@
  *
  * @module
  */
-import { checkReason, type Command, command, type CommandOptions } from "./commands.ts";
-import {
-  type Diagnostic,
-  type DiagnosticCode,
-  DiagnosticLog,
-  type DiagnosticReport,
-  type Notice,
-} from "./diagnostics.ts";
+import { type CommandOptions, customBody, givenReason, type ReasonOptions } from "./commands.ts";
+import type { DiagnosticReport } from "./diagnostics.ts";
+import { Engine, type RuntimeOptions } from "./engine.ts";
 import type { RuntimeError } from "./errors.ts";
-import type { EventHead, RuntimeEvent } from "./event_types.ts";
-import { Folding, openOnce } from "./folding.ts";
-import { Committer, isFinal, itself, type Outcome } from "./group_commit.ts";
-import {
-  parseWorkerId,
-  type RuntimeId,
-  type WorkerId,
-  workerIdOf,
-  type WorkerName,
-  type WorkerRef,
-} from "./ids.ts";
-import { callHost, textOf } from "./injected.ts";
+import { parseWorkerId, type WorkerId, workerIdOf, type WorkerName, type WorkerRef } from "./ids.ts";
 import type { Json } from "./json.ts";
-import type { Ledger } from "./ledger.ts";
-import type { RuntimeOverview } from "./overview.ts";
-import { interruption, opening } from "./opening.ts";
-import type { EventPage, PageOptions } from "./reading.ts";
-import { Operations } from "./operations.ts";
-import { Reads, type WorkerListOptions, type WorkerPage } from "./reads.ts";
-import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
+import { RuntimeView } from "./reads.ts";
 import { type Receipt, receipt } from "./receipts.ts";
-import { ended, OpenRuns } from "./run.ts";
-import { takeSnapshot } from "./snapshots.ts";
-import type { AppendResult, PrunedEvents, RuntimeStore, UnrecordedEvent } from "./store.ts";
-import { usageNotice } from "./usage.ts";
-import { WakeUp } from "./wake.ts";
-import type { WatchOptions } from "./watch.ts";
-import { customBody, type ReasonOptions, unitsOf, Worker, type WorkerHost } from "./worker.ts";
-
-/** Options of {@linkcode Runtime.open}. */
-export interface RuntimeOptions {
-  /** Keeps the runtime. Opened here, once per instance, and closed with the runtime or if opening fails. */
-  readonly store: RuntimeStore;
-  /** The clock, in milliseconds since 1970. @default {Date.now} */
-  readonly now?: (() => number) | undefined;
-  /** Generates worker and run ids. @default {crypto.randomUUID} */
-  readonly newId?: (() => string) | undefined;
-  /** Receives every diagnostic as it is recorded. */
-  readonly onDiagnostic?: ((diagnostic: Diagnostic) => void) | undefined;
-}
+import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
+import { openOnce } from "./session.ts";
+import type { PrunedEvents } from "./store.ts";
+import { Worker } from "./worker.ts";
 
 /** Options of {@linkcode Runtime.prune}. */
 export interface PruneOptions {
@@ -94,47 +57,13 @@ export type RuntimeHealth =
  * assertEquals(page.items[0]?.content, "Hello");
  * ```
  */
-export class Runtime implements AsyncDisposable {
-  readonly #store: RuntimeStore;
-  readonly #folding: Folding;
-  readonly #ledger: Ledger;
-  readonly #committer: Committer;
-  readonly #diagnostics: DiagnosticLog;
-  readonly #newId: () => string;
-  readonly #runs = new OpenRuns();
-  readonly #news = new WakeUp();
-  readonly #operations: Operations;
-  readonly #reads: Reads;
-  readonly #host: WorkerHost;
-  readonly #usageReported = new Set<string>();
-  #displayName: string | undefined;
-  #saving: Promise<void> | undefined;
+export class Runtime extends RuntimeView implements AsyncDisposable {
+  readonly #engine: Engine;
   #closing: Promise<void> | undefined;
-  #failure: RuntimeError | undefined;
 
-  private constructor(options: RuntimeOptions) {
-    const now = options.now ?? Date.now;
-    this.#store = options.store;
-    const newId = options.newId ?? (() => crypto.randomUUID());
-    this.#newId = () => callHost("make id", "newId", newId);
-    this.#diagnostics = new DiagnosticLog(now, options.onDiagnostic);
-    const lost = (error: RuntimeError) => this.#lose(error, "store_lost");
-    this.#folding = new Folding(options.store.runtimeId, (found) => this.#diagnostics.add(found), lost);
-    this.#ledger = this.#folding.view;
-    this.#committer = new Committer(this.#ledger, options.store, now, {
-      committed: (heads, result) => this.#committed(heads, result),
-      failed: (error) => this.#failed(error, "append_failed"),
-    });
-    this.#operations = new Operations(options.store.runtimeId, lost);
-    this.#reads = new Reads({
-      ledger: this.#ledger,
-      store: options.store,
-      news: this.#news,
-      displayName: () => this.#displayName,
-      watchFailure: () => () => this.#failure,
-      operations: this.#operations,
-    });
-    this.#host = this.#workerHost();
+  private constructor(engine: Engine) {
+    super(engine);
+    this.#engine = engine;
   }
 
   /**
@@ -149,33 +78,19 @@ export class Runtime implements AsyncDisposable {
     if (typeof store?.acquire !== "function") {
       throw new TypeError("Cannot open runtime: options.store must be a store");
     }
-    openOnce("runtime", "store", store);
-    try {
-      const runtime = new Runtime(options);
-      await runtime.#open();
-      return runtime;
-    } catch (error) {
-      // An error of closing would mask this one.
-      await store.close().catch(() => {});
-      throw error;
-    }
-  }
-
-  /** The runtime's id. */
-  get runtimeId(): RuntimeId {
-    return this.#reads.runtimeId;
-  }
-
-  /** The newest durable event. */
-  get lastEventId(): number {
-    return this.#reads.lastEventId;
+    return await openOnce("store", store, async () => {
+      const engine = new Engine(options);
+      await engine.open();
+      return new Runtime(engine);
+    });
   }
 
   /** Health of the runtime. If it failed, `error` is the reason; every command throws it. */
   get health(): RuntimeHealth {
-    if (this.#operations.isClosed) return { status: "closed" };
-    if (this.#failure !== undefined) return { status: "failed", error: this.#failure };
-    return { status: this.#ledger.runtime.status === "stopped" ? "stopped" : "ok" };
+    const { isClosed, failure, view } = this.#engine;
+    if (isClosed) return { status: "closed" };
+    if (failure !== undefined) return { status: "failed", error: failure };
+    return { status: view.runtime.status === "stopped" ? "stopped" : "ok" };
   }
 
   /**
@@ -184,14 +99,15 @@ export class Runtime implements AsyncDisposable {
    */
   async createWorker(spec: WorkerSpec, options: CommandOptions = {}): Promise<Worker> {
     const parsed = parseWorkerSpec(spec);
-    const workerId = parseWorkerId(parsed.workerId ?? this.#newId());
-    this.#store.admits?.(workerId);
-    const body = { type: "create_worker", record: workerRecord(parsed, workerId) } as const;
-    const outcome = await this.#submit(
-      command(body, options, "create worker", parsed),
-      options.signal,
+    const workerId = parseWorkerId(parsed.workerId ?? this.#engine.newId());
+    this.#engine.store.admits?.(workerId);
+    const body = { type: "worker.created", workerId, record: workerRecord(parsed, workerId) } as const;
+    return await this.#engine.submit(
+      body,
+      options,
+      (outcome) => this.#worker(parseWorkerId(outcome.subject), receipt(outcome)),
+      parsed,
     );
-    return this.#worker(parseWorkerId(outcome.subject), receipt(outcome));
   }
 
   /**
@@ -202,23 +118,9 @@ export class Runtime implements AsyncDisposable {
     return this.#worker(workerIdOf(worker, this.runtimeId), undefined);
   }
 
-  /** A page of workers in the order of their creation. */
-  workers(options: WorkerListOptions = {}): WorkerPage {
-    return this.#reads.workers(options);
-  }
-
-  /** Counts by status and usage totals. */
-  overview(): RuntimeOverview {
-    return this.#reads.overview();
-  }
-
   /** Records an event defined by the host; `data` is JSON of at most 256 KiB. */
   async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
-    const body = customBody(undefined, name, data);
-    const content = [body.name, body.data];
-    return receipt(
-      await this.#submit(command(body, options, "record event", content), options.signal),
-    );
+    return await this.#engine.submit(customBody(name, data), options, receipt);
   }
 
   /**
@@ -226,31 +128,13 @@ export class Runtime implements AsyncDisposable {
    * Data stays readable; every later command throws `runtime_stopped`.
    */
   async stop(options: ReasonOptions = {}): Promise<Receipt> {
-    const reason = checkReason(options.reason, "stop runtime");
-    const body = { type: "stop_runtime", reason } as const;
-    return receipt(
-      await this.#submit(command(body, options, "stop runtime", reason ?? null), options.signal),
-    );
-  }
-
-  /** A page of events: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
-  async events(options: PageOptions = {}): Promise<EventPage> {
-    return await this.#reads.events(options);
-  }
-
-  /**
-   * Events as they become durable: catches up from `after`, then stays live,
-   * until `signal` aborts or the runtime closes. Throws `cursor_expired`, and
-   * the store's error when the store is lost. `return()` settles immediately,
-   * also while `next()` waits.
-   */
-  watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#reads.watch(options);
+    const reason = givenReason(options, "stop runtime");
+    return await this.#engine.submit({ type: "runtime.stopped", ...reason }, options, receipt);
   }
 
   /** Problems that were recovered from since opening. Plain JSON. */
   diagnostics(): DiagnosticReport {
-    return this.#diagnostics.report();
+    return this.#engine.diagnostics.report();
   }
 
   /**
@@ -261,14 +145,14 @@ export class Runtime implements AsyncDisposable {
    * default, a `custom` event `runtime.pruned` records the deletion.
    */
   async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
-    this.#assertUsable();
-    return await this.#operations.run(this.#prune(options));
+    this.#engine.assertUsable();
+    return await this.#engine.run(this.#prune(options));
   }
 
   /** Waits until the store has written everything that is buffered besides the log. */
   async flush(): Promise<void> {
-    this.#assertUsable();
-    await this.#operations.run(this.#flush());
+    this.#engine.assertUsable();
+    await this.#engine.run(this.#engine.flush());
   }
 
   /**
@@ -277,7 +161,7 @@ export class Runtime implements AsyncDisposable {
    * the store is lost, nothing is written. Idempotent.
    */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closing ??= this.#engine.close();
   }
 
   /** Closes the runtime. */
@@ -285,149 +169,16 @@ export class Runtime implements AsyncDisposable {
     await this.close();
   }
 
-  /** Acquires the store, and appends the events of the opening. */
-  async #open(): Promise<void> {
-    const { displayName, unrecorded = [] } = await this.#folding.load(
-      this.#store,
-      (host) => this.#store.acquire(host),
-    );
-    this.#displayName = displayName;
-    const { lastEventId } = this.#ledger.runtime;
-    const isKnown = ({ key }: UnrecordedEvent) => this.#ledger.keys(undefined)?.get(key) !== undefined;
-    const due = unrecorded.filter((event) => isKnown(event) || lastEventId < event.endsBefore);
-    const missing = due.filter((event) => !isKnown(event));
-    for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
-      if (head.type === "worker.run_interrupted") this.#diagnostics.add(interruption(head));
-    }
-    for (const event of due) await event.recorded();
-  }
-
-  #committed(heads: readonly EventHead[], result: AppendResult): void {
-    for (const head of heads) {
-      this.#runs.apply(head);
-      if (head.type === "worker.usage_recorded") this.#reportUsage(head.usage.model, head.workerId);
-    }
-    this.#news.wake();
-    if (result.snapshotDue && this.#failure === undefined) this.#saveSnapshotLater();
-  }
-
-  /** Reports an error that a caller received, or that would otherwise be lost. */
-  #failed(error: unknown, code: DiagnosticCode): void {
-    if (isFinal(error)) this.#lose(error, code);
-    else this.#report(error, code, code === "append_failed" ? "error" : "warning");
-  }
-
-  /**
-   * Handles every final error, whether of an append, a snapshot, a read or the
-   * store itself. Nothing is written afterwards.
-   */
-  #lose(error: RuntimeError, code: DiagnosticCode): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = error;
-    this.#committer.fail(error);
-    this.#runs.endAll(error);
-    this.#news.wake();
-    this.#report(error, code, "error");
-  }
-
-  /** Reports each bound once: usage may arrive many times a second. The runtime's sums reach it before a worker's. */
-  #reportUsage(model: string, workerId: WorkerId): void {
-    const { usage, usageByModel } = this.#ledger.runtime;
-    const notice = usageNotice(usage, usageByModel, model, workerId);
-    if (notice === undefined || this.#usageReported.has(notice.message)) return;
-    this.#usageReported.add(notice.message);
-    this.#diagnostics.add(notice);
-  }
-
-  #report(error: unknown, code: DiagnosticCode, severity: Notice["severity"]): void {
-    this.#diagnostics.add({ code, severity, message: textOf(error) });
-  }
-
   async #prune({ through = this.lastEventId, dryRun = true }: PruneOptions): Promise<PrunedEvents> {
-    const plan = await this.#store.prune({ through, dryRun: true });
+    const plan = await this.#engine.store.prune({ through, dryRun: true });
     if (dryRun || plan.events === 0) return plan;
     await this.record("runtime.pruned", { ...plan });
     // A snapshot may have made more events removable meanwhile; only those announced in the log are removed.
-    return await this.#store.prune({ through: plan.firstEventId - 1, dryRun: false });
-  }
-
-  async #flush(): Promise<void> {
-    await this.#saving;
-    if (this.#failure !== undefined) throw this.#failure;
-    await this.#store.flush();
-  }
-
-  /** Saves a snapshot concurrently with commits, one at a time. A failure is reported; the next attempt comes later. */
-  #saveSnapshotLater(): Promise<void> {
-    return this.#saving ??= this.#saveSnapshot()
-      .catch((error) => this.#failed(error, "checkpoint_failed"))
-      .finally(() => this.#saving = undefined);
-  }
-
-  async #saveSnapshot(): Promise<void> {
-    const snapshot = takeSnapshot(this.#ledger);
-    try {
-      await this.#store.saveSnapshot(snapshot);
-    } catch (error) {
-      this.#ledger.addChanged(snapshot.changed);
-      throw error;
-    }
-  }
-
-  async #close(): Promise<void> {
-    this.#operations.isClosed = true;
-    await this.#committer.idle();
-    this.#runs.endAll(ended("ended: the runtime was closed"));
-    this.#news.wake();
-    await this.#operations.settled();
-    await this.#saving;
-    try {
-      await this.#closeInOrder();
-    } catch (error) {
-      this.#report(error, "close_incomplete", "warning");
-    }
-    try {
-      await this.#store.close();
-    } catch (error) {
-      // Nothing is left to do for a lost store.
-      if (this.#failure === undefined) throw error;
-      this.#report(error, "close_incomplete", "warning");
-    }
-  }
-
-  /** Closes in order: stops early if the store is lost. */
-  async #closeInOrder(): Promise<void> {
-    if (this.#failure !== undefined) return;
-    await this.#committer.commitOwn((view, at) => [
-      { id: view.runtime.lastEventId + 1, at, type: "runtime.closed" },
-    ]);
-    await this.#saving;
-    if (this.#failure === undefined) await this.#saveSnapshot();
-  }
-
-  #workerHost(): WorkerHost {
-    return {
-      runs: this.#runs,
-      newId: this.#newId,
-      submit: (command, units, signal, answer) => {
-        this.#operations.assertOpen();
-        return this.#committer.submit(command, units, signal, answer);
-      },
-      reads: this.#reads,
-    };
+    return await this.#engine.store.prune({ through: plan.firstEventId - 1, dryRun: false });
   }
 
   #worker(workerId: WorkerId, creation: Receipt | undefined): Worker {
     const ref: WorkerRef = Object.freeze({ runtimeId: this.runtimeId, workerId });
-    return new Worker(this.#host, ref, creation);
-  }
-
-  #submit(command: Command, signal: AbortSignal | undefined): Promise<Outcome> {
-    return this.#host.submit(command, unitsOf(command.body), signal, itself);
-  }
-
-  #assertUsable(): void {
-    this.#operations.assertOpen();
-    if (this.#failure !== undefined) throw this.#failure;
+    return new Worker(this.#engine, ref, creation);
   }
 }

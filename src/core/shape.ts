@@ -72,20 +72,18 @@ export function object(
   const requiredCount = Object.keys(required).length;
   return (value, source) => {
     if (!isJsonObject(value)) return ["an object is needed"];
-    let issues: string[] | undefined;
+    let issues: readonly string[] | undefined;
     let count = 0;
     // Iterates over the present members: looking up absent ones is slower.
     for (const name in value) {
       const member = members.get(name);
       if (member === undefined) {
-        const found = source === "caller" ? ["unknown member"] : nestingIssues(value[name]);
-        if (found !== undefined) issues = [...issues ?? [], ...inside(name, found)];
+        issues = joined(issues, name, source === "caller" ? ["unknown member"] : nestingIssues(value[name]));
         continue;
       }
       if (member.isRequired) count++;
       else if (value[name] === undefined) continue;
-      const found = member.shape(value[name], source);
-      if (found !== undefined) issues = [...issues ?? [], ...inside(name, found)];
+      issues = joined(issues, name, member.shape(value[name], source));
     }
     if (count === requiredCount) return issues;
     const missing = Object.keys(required).filter((name) => !(name in value));
@@ -99,7 +97,9 @@ export function byKind(shapes: Readonly<Record<string, Shape>>): Shape {
   return (value, source) => {
     if (!isJsonObject(value)) return ["an object is needed"];
     const issues = kind(value.kind, source);
-    return issues === undefined ? shapes[value.kind as string]?.(value, source) : inside("kind", issues);
+    return issues === undefined
+      ? shapes[value.kind as string]?.(value, source)
+      : joined(undefined, "kind", issues);
   };
 }
 
@@ -108,11 +108,10 @@ export function list(item: Shape, itemsMax: number = Infinity): Shape {
   return (value, source) => {
     if (!Array.isArray(value)) return ["a list is needed"];
     if (value.length > itemsMax) return [`more than ${itemsMax} items`];
-    let issues: string[] | undefined;
+    let issues: readonly string[] | undefined;
     // Not forEach(), which skips holes.
     for (let index = 0; index < value.length; index++) {
-      const found = item(value[index], source);
-      if (found !== undefined) issues = [...issues ?? [], ...inside(String(index), found)];
+      issues = joined(issues, index, item(value[index], source));
     }
     return issues;
   };
@@ -123,10 +122,9 @@ export function tuple(...items: readonly Shape[]): Shape {
   return (value, source) => {
     if (!Array.isArray(value)) return ["a list is needed"];
     if (value.length !== items.length) return [`${items.length} items are needed`];
-    let issues: string[] | undefined;
+    let issues: readonly string[] | undefined;
     for (let index = 0; index < items.length; index++) {
-      const found = items[index]?.(value[index], source);
-      if (found !== undefined) issues = [...issues ?? [], ...inside(String(index), found)];
+      issues = joined(issues, index, items[index]?.(value[index], source));
     }
     return issues;
   };
@@ -138,10 +136,9 @@ export function dictionary(name: Shape, member: Shape, membersMax: number): Shap
     if (!isJsonObject(value)) return ["an object is needed"];
     const entries = Object.entries(value);
     if (entries.length > membersMax) return [`more than ${membersMax} members`];
-    let issues: string[] | undefined;
+    let issues: readonly string[] | undefined;
     for (const [key, item] of entries) {
-      const found = name(key, source) ?? member(item, source);
-      if (found !== undefined) issues = [...issues ?? [], ...inside(key, found)];
+      issues = joined(issues, key, name(key, source) ?? member(item, source));
     }
     return issues;
   };
@@ -164,10 +161,13 @@ export function assertShape(shape: Shape, value: unknown, action: string): void 
   if (issues !== undefined) throw invalidRequest(action, ...issues);
 }
 
-/** Prefixes the issues of a member with its name: "a.b: problem". */
-function inside(name: string, issues: readonly string[]): string[] {
-  return issues.map((issue) => {
-    const isDeeper = /^[^ :]+: /.test(issue);
-    return isDeeper ? `${name}.${issue}` : `${name}: ${issue}`;
-  });
+/** Adds the issues of a member, if it has any, to those found before. */
+function joined(
+  before: readonly string[] | undefined,
+  name: string | number,
+  found: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (found === undefined) return before;
+  const inside = found.map((issue) => /^[^ :]+: /.test(issue) ? `${name}.${issue}` : `${name}: ${issue}`);
+  return [...before ?? [], ...inside];
 }

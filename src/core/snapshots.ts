@@ -10,7 +10,7 @@ import { plainLines } from "./json.ts";
 import { ENDED, type KeyEntry, KeyTable } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Shape } from "./shape.ts";
-import { runtimePartShape, workerPartShape } from "./state_shapes.ts";
+import { runtimePartShape, workerPartShape } from "./shapes.ts";
 import type { RuntimeState, WorkerState } from "./state.ts";
 import type { LoadedSnapshot, Snapshot, SnapshotPart } from "./store.ts";
 

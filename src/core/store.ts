@@ -50,10 +50,14 @@ export interface StoreHost {
   lost(error: RuntimeError): void;
 }
 
-/** Facts known once a store is open. */
-export interface StoreInfo {
+/** Facts known once a source is loaded. */
+export interface SourceInfo {
   /** Name of the runtime for people, if the operator gave one. */
   readonly displayName?: string | undefined;
+}
+
+/** Facts known once a store is open. */
+export interface StoreInfo extends SourceInfo {
   /** Events that an interrupted operation on the store left unrecorded; the opening records them. */
   readonly unrecorded?: readonly UnrecordedEvent[] | undefined;
 }
@@ -175,10 +179,22 @@ export interface PrunedEvents {
   readonly bytes: number;
 }
 
-/** Keeps a runtime for its owner. Constructed without I/O, and opened once, by `Runtime.open`. */
-export interface RuntimeStore {
-  /** The runtime that the store keeps. */
+/** The part that a store and a source have in common: events and transcripts to read. */
+export interface StoredRuntime {
+  /** The runtime. */
   readonly runtimeId: RuntimeId;
+  /** A page of events. Throws `cursor_expired` if `keep` is "first" and `from` precedes the oldest event kept. */
+  readEvents(read: ReadEvents): Promise<StoredEvents>;
+  /** The texts of the events that hold a page of a worker's transcript, oldest first. */
+  readTranscript(read: ReadTranscript): Promise<readonly string[]>;
+  /** The location of an event, for errors about it; a runtime that is not in files has none. */
+  spotOf?(eventId: number): FileSpot;
+  /** Releases everything. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Keeps a runtime for its owner. Constructed without I/O, and opened once, by `Runtime.open`. */
+export interface RuntimeStore extends StoredRuntime {
   /** Capabilities. */
   readonly supports: StoreSupports;
   /**
@@ -203,12 +219,6 @@ export interface RuntimeStore {
    * are final: every later append is rejected with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
-  /** A page of events. Throws `cursor_expired` if `keep` is "first" and `from` precedes the oldest event kept. */
-  readEvents(read: ReadEvents): Promise<StoredEvents>;
-  /** The texts of the events that hold a page of a worker's transcript, oldest first. */
-  readTranscript(read: ReadTranscript): Promise<readonly string[]>;
-  /** The location of an event, for errors about it; a store without files has none. */
-  spotOf?(eventId: number): FileSpot;
   /** Saves a snapshot. Appends may continue meanwhile. */
   saveSnapshot(snapshot: Snapshot): Promise<void>;
   /**
@@ -220,6 +230,16 @@ export interface RuntimeStore {
   prune(prune: PruneEvents): Promise<PrunedEvents>;
   /** Writes all data buffered besides the log. */
   flush(): Promise<void>;
-  /** Releases everything. Idempotent. */
-  close(): Promise<void>;
+}
+
+/** A runtime that someone else may own: read only. Loaded once, by `RuntimeReader.open`. */
+export interface RuntimeSource extends StoredRuntime {
+  /** Pushes the newest usable snapshot, if there is one, and all later events. Called once, before anything else. */
+  load(host: StoreHost): Promise<SourceInfo>;
+  /**
+   * Resolves with the last durable event once events after `after` were pushed,
+   * or once `signal` has aborted. Checks at least once for new events, even if
+   * `signal` has aborted already.
+   */
+  news(after: number, signal: AbortSignal): Promise<number>;
 }

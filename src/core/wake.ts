@@ -6,7 +6,13 @@
 
 /** A set of listeners to call. */
 export class WakeUp {
-  readonly #callbacks = new Set<() => void>();
+  readonly #callbacks = new Set<(failure?: unknown) => void>();
+  readonly #changed: (count: number) => void;
+
+  /** An empty set; `changed` receives the number of listeners whenever it changes. */
+  constructor(changed: (count: number) => void = () => {}) {
+    this.#changed = changed;
+  }
 
   /** Number of listeners. */
   get size(): number {
@@ -14,17 +20,19 @@ export class WakeUp {
   }
 
   /** Adds a listener; it must not throw. */
-  add(callback: () => void): void {
+  add(callback: (failure?: unknown) => void): void {
     this.#callbacks.add(callback);
+    this.#changed(this.size);
   }
 
   /** Removes a listener. */
-  remove(callback: () => void): void {
+  remove(callback: (failure?: unknown) => void): void {
     this.#callbacks.delete(callback);
+    this.#changed(this.size);
   }
 
-  /** Calls the current listeners. */
-  wake(): void {
-    for (const callback of [...this.#callbacks]) callback();
+  /** Calls the current listeners, with the error that ends them, if there is one. */
+  wake(failure?: unknown): void {
+    for (const callback of [...this.#callbacks]) callback(failure);
   }
 }

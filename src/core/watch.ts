@@ -56,7 +56,7 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
   readonly #source: WatchSource;
   readonly #after: number;
   readonly #signal: AbortSignal | undefined;
-  readonly #wake = (): void => queueMicrotask(() => this.#advance());
+  readonly #wake = (failure?: unknown): void => queueMicrotask(() => this.#advance(failure));
   #calls: Call[] = [];
   #page: readonly RuntimeEvent[] = [];
   #index = 0;
@@ -105,10 +105,10 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
   }
 
   /** Settles the pending calls; then reads, or waits for new events. */
-  #advance(): void {
+  #advance(failed?: unknown): void {
     while (this.#calls.length > 0) {
       if (this.#endsNow()) return this.#end();
-      const failure = this.#source.failure();
+      const failure = failed ?? this.#source.failure();
       if (failure !== undefined) return this.#fail(failure);
       if (this.#isReading) return;
       const event = this.#page[this.#index++];

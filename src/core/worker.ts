@@ -7,38 +7,31 @@
 import {
   actionOf,
   AppendEntries,
-  checkReason,
   checkText,
-  type Command,
-  command,
   type CommandBody,
   type CommandOptions,
-  copiedJson,
   copiedObject,
+  customBody,
   entriesText,
   type EntryInput,
+  givenReason,
+  type ReasonOptions,
   shown,
 } from "./commands.ts";
+import type { Engine } from "./engine.ts";
 import { invalidRequest } from "./errors.ts";
-import { finishOutcomes } from "./event_shapes.ts";
-import type { RuntimeEvent } from "./event_types.ts";
+import { finishOutcomes } from "./shapes.ts";
+import type { RuntimeEvent, TranscriptAppended } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
-import type { Reads } from "./reads.ts";
 import { type Receipt, receipt, type TranscriptReceipt, transcriptReceipt } from "./receipts.ts";
-import type { FinishOptions, FinishOutcome, OpenRuns, Run } from "./run.ts";
+import type { FinishOptions, FinishOutcome, Run } from "./run.ts";
 import type { WorkerState } from "./state.ts";
-import { itself, type Outcome } from "./group_commit.ts";
+import type { Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
-
-/** Options of commands that take a reason. */
-export interface ReasonOptions extends CommandOptions {
-  /** Reason. */
-  readonly reason?: string | undefined;
-}
 
 /** Options of {@linkcode Worker.beginRun}. */
 export interface BeginRunOptions extends CommandOptions {
@@ -50,23 +43,6 @@ export interface BeginRunOptions extends CommandOptions {
 export interface WorkerInput extends EntryInput {
   /** Role of the author. */
   readonly role: "user" | "system";
-}
-
-/** Services of the runtime for its worker handles. */
-export interface WorkerHost {
-  /** Signals of open runs. */
-  readonly runs: OpenRuns;
-  /** Generates ids. */
-  newId(): string;
-  /** Commits a command. */
-  submit<Answer>(
-    command: Command,
-    units: number,
-    signal: AbortSignal | undefined,
-    answer: (outcome: Outcome) => Answer,
-  ): Promise<Answer>;
-  /** Reads. */
-  readonly reads: Reads;
 }
 
 /**
@@ -84,15 +60,15 @@ export class Worker {
   readonly ref: WorkerRef;
   /** The receipt of its creation, on a handle returned by `createWorker`. */
   readonly creation: Receipt | undefined;
-  readonly #host: WorkerHost;
+  readonly #engine: Engine;
 
   /**
    * For the runtime; get handles from `Runtime.worker` and `Runtime.createWorker`.
    *
    * @internal
    */
-  constructor(host: WorkerHost, ref: WorkerRef, creation: Receipt | undefined) {
-    this.#host = host;
+  constructor(engine: Engine, ref: WorkerRef, creation: Receipt | undefined) {
+    this.#engine = engine;
     this.ref = ref;
     this.creation = creation;
   }
@@ -104,7 +80,7 @@ export class Worker {
 
   /** The current durable state; a copy that does not change. Throws `worker_not_found`. */
   state(): WorkerState {
-    return this.#host.reads.worker(this.ref);
+    return this.#engine.reads.worker(this.ref);
   }
 
   /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */
@@ -124,36 +100,33 @@ export class Worker {
    */
   async updateState(patch: JsonObject, options: CommandOptions = {}): Promise<Receipt> {
     const copy = copiedObject(patch, "update state", "patch");
-    return receipt(
-      await this.#submit({ type: "update_state", workerId: this.workerId, patch: copy }, options, copy),
+    return await this.#commit(
+      { type: "worker.state_updated", workerId: this.workerId, patch: copy },
+      options,
     );
   }
 
   /** Begins a run. Throws `worker_busy` if one is open, `worker_not_running`. */
   async beginRun(options: BeginRunOptions = {}): Promise<Run> {
-    const runId = options.runId ?? this.#host.newId();
+    const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
-    const content = { runId: options.runId ?? null };
-    const outcome = await this.#submit(
-      { type: "begin_run", workerId: this.workerId, runId },
-      options,
-      content,
-    );
-    return this.#run(outcome);
+    const body = { type: "worker.run_started", workerId: this.workerId, runId } as const;
+    return await this.#engine.submit(body, options, (outcome) => this.#run(outcome), options.runId ?? null);
   }
 
   /** Records usage of a model; also after the worker's end, for costs that arrive late. */
   async recordUsage(usage: UsageReport, options: CommandOptions = {}): Promise<Receipt> {
-    const parsed = parseUsage(usage);
-    return receipt(
-      await this.#submit({ type: "record_usage", workerId: this.workerId, usage: parsed }, options, parsed),
-    );
+    const body = {
+      type: "worker.usage_recorded",
+      workerId: this.workerId,
+      usage: parseUsage(usage),
+    } as const;
+    return await this.#commit(body, options);
   }
 
   /** Records an event defined by the host about this worker; `data` is JSON of at most 256 KiB. */
   async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
-    const body = customBody(this.workerId, name, data);
-    return receipt(await this.#submit(body, options, [body.name, body.data]));
+    return await this.#commit(customBody(name, data, this.workerId), options);
   }
 
   /** Ends the worker normally and permanently. Throws `worker_busy` while a run is open, `worker_not_running`. */
@@ -177,64 +150,48 @@ export class Worker {
    * running.
    */
   async purge(options: CommandOptions = {}): Promise<Receipt> {
-    const { workerId } = this;
-    return receipt(await this.#submit({ type: "purge_worker", workerId }, options, null));
+    return await this.#commit({ type: "worker.purged", workerId: this.workerId }, options);
   }
 
   /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
   async transcript(options: PageOptions = {}): Promise<TranscriptPage> {
-    return await this.#host.reads.transcript(this.ref, options);
+    return await this.#engine.reads.transcript(this.ref, options);
   }
 
   /** A page of the worker's events. Throws `cursor_expired`. */
   async events(options: PageOptions = {}): Promise<EventPage> {
-    const { reads } = this.#host;
+    const { reads } = this.#engine;
     reads.worker(this.ref);
     return await reads.events({ ...options, worker: this.ref });
   }
 
   /** The worker's events as they become durable, ending with its purge; see `Runtime.watch`. */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#host.reads.watch({ ...options, worker: this.ref });
+    return this.#engine.reads.watch({ ...options, worker: this.ref });
   }
 
   /** Path of every input: one promise from the call to the answer. */
   #append(
     entries: readonly EntryInput[],
-    as: "worker.input_accepted" | "worker.transcript_appended",
+    type: TranscriptAppended["type"],
     options: CommandOptions,
   ): Promise<TranscriptReceipt> {
     try {
-      const entriesJson = entriesText(entries, as);
-      const { workerId } = this.ref;
-      const body = new AppendEntries(workerId, as, entries.length, entriesJson);
-      const asked = command(
-        body,
-        options,
-        actionOf(body),
-        options.key === undefined ? undefined : [as, entries],
-      );
-      return this.#host.submit(asked, entriesJson.length, options.signal, transcriptReceipt);
+      const entriesJson = entriesText(entries, type);
+      const body = new AppendEntries(type, this.ref.workerId, entries.length, entriesJson);
+      return this.#engine.submit(body, options, transcriptReceipt, entries);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  async #end(as: "worker.stopped" | "worker.cancelled", options: ReasonOptions): Promise<Receipt> {
-    const reason = checkReason(options.reason, as === "worker.stopped" ? "stop worker" : "cancel worker");
-    const content = [as, reason ?? null];
-    return receipt(
-      await this.#submit({ type: "end_worker", workerId: this.workerId, as, reason }, options, content),
-    );
+  async #end(type: "worker.stopped" | "worker.cancelled", options: ReasonOptions): Promise<Receipt> {
+    const reason = givenReason(options, actionOf({ type }));
+    return await this.#commit({ type, workerId: this.workerId, ...reason }, options);
   }
 
-  #submit(
-    body: CommandBody,
-    options: CommandOptions,
-    content: unknown,
-  ): Promise<Outcome> {
-    const asked = command(body, options, actionOf(body), content);
-    return this.#host.submit(asked, unitsOf(body), options.signal, itself);
+  #commit(body: CommandBody, options: CommandOptions): Promise<Receipt> {
+    return this.#engine.submit(body, options, receipt);
   }
 
   #run(outcome: Outcome): Run {
@@ -243,7 +200,7 @@ export class Worker {
     return {
       ...receipt(outcome),
       runId,
-      signal: this.#host.runs.signalOf(workerId, outcome.eventId),
+      signal: this.#engine.runs.signalOf(workerId, outcome.eventId),
       finish: (how, options) => this.#finish(runId, how, options),
     };
   }
@@ -255,23 +212,8 @@ export class Worker {
         `outcome: ${shown(outcome)} is none of ${finishOutcomes.join(", ")}`,
       );
     }
-    const reason = checkReason(options.reason, "finish run");
-    const body = { type: "finish_run", workerId: this.workerId, runId, outcome, reason } as const;
-    return receipt(await this.#submit(body, options, [runId, outcome, reason ?? null]));
+    const reason = givenReason(options, "finish run");
+    const body = { type: "worker.run_finished", workerId: this.workerId, runId, outcome, ...reason } as const;
+    return await this.#commit(body, options);
   }
-}
-
-/** Returns the approximate number of UTF-16 units of JSON of a command. */
-export function unitsOf(body: CommandBody): number {
-  return JSON.stringify(body).length;
-}
-
-/** Creates the body of a custom event. Throws `invalid_request`. */
-export function customBody(
-  workerId: WorkerId | undefined,
-  name: string,
-  data: Json,
-): { type: "record_custom"; workerId: WorkerId | undefined; name: string; data: Json } {
-  checkText(name, "record event", "name", limits.nameBytesMax);
-  return { type: "record_custom", workerId, name, data: copiedJson(data, "record event", "data") };
 }

@@ -13,38 +13,36 @@ import { RuntimeError } from "../../src/core/errors.ts";
 import type { StateView } from "../../src/core/state.ts";
 
 const say: CommandBody = {
-  type: "append_entries",
+  type: "worker.transcript_appended",
   workerId: a,
-  as: "worker.transcript_appended",
   count: 2,
   entriesJson: "[{},{}]",
 };
-const patch: CommandBody = { type: "update_state", workerId: a, patch: { x: 1 } };
-const begin: CommandBody = { type: "begin_run", workerId: a, runId: "r2" };
-const purge: CommandBody = { type: "purge_worker", workerId: a };
-const note: CommandBody = { type: "record_custom", workerId: a, name: "n", data: null };
-const stopRuntime: CommandBody = { type: "stop_runtime", reason: undefined };
-const usage: CommandBody = {
-  type: "record_usage",
+const patch: CommandBody = { type: "worker.state_updated", workerId: a, patch: { x: 1 } };
+const begin: CommandBody = { type: "worker.run_started", workerId: a, runId: "r2" };
+const purge: CommandBody = { type: "worker.purged", workerId: a };
+const note: CommandBody = { type: "custom", workerId: a, name: "n", data: null };
+const stopRuntime: CommandBody = { type: "runtime.stopped" };
+const usage: Extract<CommandBody, { type: "worker.usage_recorded" }> = {
+  type: "worker.usage_recorded",
   workerId: a,
   usage: { ...noUsage, requests: 1, model: "m" },
 };
 const finish = (runId: string): CommandBody => ({
-  type: "finish_run",
+  type: "worker.run_finished",
   workerId: a,
   runId,
   outcome: "failed",
   reason: "why",
 });
-const end = (as: "worker.stopped" | "worker.cancelled"): CommandBody => ({
-  type: "end_worker",
-  workerId: a,
-  as,
-  reason: undefined,
-});
+const end = (as: "worker.stopped" | "worker.cancelled"): CommandBody => ({ type: as, workerId: a });
 const create = (id: string): CommandBody => {
   const workerId = parseWorkerId(id);
-  return { type: "create_worker", record: workerRecord({ intent: { kind: "assistant" } }, workerId) };
+  return {
+    type: "worker.created",
+    workerId,
+    record: workerRecord({ intent: { kind: "assistant" } }, workerId),
+  };
 };
 
 const began: Event = { type: "worker.run_started", workerId: a, runId: "r1" };
@@ -59,7 +57,7 @@ Deno.test("decide() appends behind the entries that are there", () => {
 
 Deno.test("decide() notes the open run with entries and usage", () => {
   given(began).when(say).becomes({ ...said(a, 1, 2), runId: "r1" } as Event);
-  const { usage: amounts } = usage as Extract<CommandBody, { type: "record_usage" }>;
+  const { usage: amounts } = usage;
   given(began).when(usage).becomes({
     type: "worker.usage_recorded",
     workerId: a,
@@ -170,7 +168,7 @@ Deno.test("decide() tells a limit_exceeded whose actual is more than its max, wh
   const text = "字".repeat(limits.dataBytesMax / 6);
   const half: Event = { type: "worker.state_updated", workerId: a, patch: { one: text } };
   const ledger = ledgerOf(...born, half);
-  const body: CommandBody = { type: "update_state", workerId: a, patch: { two: text } };
+  const body: CommandBody = { type: "worker.state_updated", workerId: a, patch: { two: text } };
   const view = Object.assign(ledger, { keyEntry: () => undefined });
   const error = assertThrows(() => decide(view, commandOf(body), 6, ""), RuntimeError);
   const { max, actual } = (error as RuntimeError<"limit_exceeded">).details;
@@ -202,7 +200,7 @@ Deno.test("decide() answers a key with what it led to, before anything else is c
 
 Deno.test("decide() keeps the keys of workers and runtime apart, and drops those of purged ones", () => {
   const keyed = { ...said(a, 1), key: "k", request: "1" } as Event;
-  given(keyed).when({ ...note, workerId: undefined } as CommandBody, { key: "k" }).becomes(
+  given(keyed).when({ type: "custom", name: "n", data: null }, { key: "k" }).becomes(
     { type: "custom", name: "n", data: null },
   );
   given(keyed, stopped, purged, created(a)).when(patch, { key: "k" }).becomes(

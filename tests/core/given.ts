@@ -1,20 +1,18 @@
 // Given events, when a command, then an event or an error: decide() and evolve() in the words of the domain.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import type { Command, CommandBody } from "../../src/core/commands.ts";
+import { Command, type CommandBody } from "../../src/core/commands.ts";
 import { decide } from "../../src/core/decide.ts";
 import { RuntimeError, type RuntimeErrorCode } from "../../src/core/errors.ts";
-import type { EventHead } from "../../src/core/event_types.ts";
+import type { EventBody, EventHead } from "../../src/core/event_types.ts";
 import { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "../../src/core/ids.ts";
 import { fingerprint } from "../../src/core/keys.ts";
 import { Draft, Ledger } from "../../src/core/ledger.ts";
 import { workerRecord, type WorkerSpec } from "../../src/core/records.ts";
 import type { WorkerState } from "../../src/core/state.ts";
 
-type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
-
 /** An event without its number and time. */
-export type Event = Unsealed<EventHead>;
+export type Event = EventBody;
 
 export const runtimeId: RuntimeId = parseRuntimeId("local");
 export const a: WorkerId = parseWorkerId("a");
@@ -63,11 +61,8 @@ interface Options {
 }
 
 export function commandOf(body: CommandBody, { key, content = "", expect }: Options = {}): Command {
-  return {
-    body,
-    key: key === undefined ? undefined : { key, request: fingerprint(content) },
-    expectedLastEventId: expect,
-  };
+  const keyed = key === undefined ? undefined : { key, request: fingerprint(content) };
+  return new Command(body, 0, keyed, expect);
 }
 
 /** What a command comes to. */

@@ -1,10 +1,10 @@
 // Group commit: batching, waiting, giving up.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Command, CommandBody } from "../../src/core/commands.ts";
+import { Command, type CommandBody } from "../../src/core/commands.ts";
 import { RuntimeError } from "../../src/core/errors.ts";
 import { Folding } from "../../src/core/folding.ts";
-import { Committer, itself } from "../../src/core/group_commit.ts";
+import { Committer, type Outcome } from "../../src/core/group_commit.ts";
 import type { Ledger } from "../../src/core/ledger.ts";
 import { limits } from "../../src/core/limits.ts";
 import { opening } from "../../src/core/opening.ts";
@@ -12,12 +12,18 @@ import { runtimeId } from "./given.ts";
 import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
 
 function note(data: string, key?: string): Command {
-  const body: CommandBody = { type: "record_custom", workerId: undefined, name: "n", data };
-  return {
-    body,
-    key: key === undefined ? undefined : { key, request: data },
-    expectedLastEventId: undefined,
-  };
+  const body: CommandBody = { type: "custom", name: "n", data };
+  return new Command(body, 10, key === undefined ? undefined : { key, request: data }, undefined);
+}
+
+/** Submits a command as if it had this size. */
+function submit(
+  committer: Committer,
+  command: Command,
+  units: number,
+  signal?: AbortSignal,
+): Promise<Outcome> {
+  return committer.submit({ ...command, units }, signal, (outcome) => outcome);
 }
 
 async function start(
@@ -39,7 +45,7 @@ Deno.test("submit() commits the commands of a turn together", async () => {
   const store = new ScriptedStore();
   const { committer, told } = await start(store);
   const outcomes = await Promise.all(
-    ["a", "b", "c"].map((text) => committer.submit(note(text), 10, undefined, itself)),
+    ["a", "b", "c"].map((text) => submit(committer, note(text), 10)),
   );
   assertEquals(outcomes.map(({ eventId }) => eventId), [3, 4, 5]);
   assertEquals(store.batches.map(({ length }) => length), [2, 3]);
@@ -57,11 +63,11 @@ Deno.test("submit() commits together what arrives while a commit is in flight, o
     inFlight--;
     return await keep();
   };
-  const first = committer.submit(note("first"), 10, undefined, itself);
+  const first = submit(committer, note("first"), 10);
   await turns();
   const rest = Array.from(
     { length: 50 },
-    (_, index) => committer.submit(note(`${index}`), 10, undefined, itself),
+    (_, index) => submit(committer, note(`${index}`), 10),
   );
   await turns();
   gate.open();
@@ -74,12 +80,12 @@ Deno.test("submit() splits batches by size and by number", async () => {
   const { committer } = await start(store);
   const half = limits.batchUnitsMax / 2;
   const sizes = [half, half, limits.batchUnitsMax * 3, 10, 10];
-  await Promise.all(sizes.map((units) => committer.submit(note("x"), units, undefined, itself)));
+  await Promise.all(sizes.map((units) => submit(committer, note("x"), units)));
   assertEquals(store.batches.map(({ length }) => length), [2, 1, 1, 1, 2]);
   store.batches.length = 0;
   const many = Array.from(
     { length: limits.batchEventsMax + 1 },
-    () => committer.submit(note("x"), 0, undefined, itself),
+    () => submit(committer, note("x"), 0),
   );
   await Promise.all(many);
   assert(store.batches.every(({ length }) => length <= limits.batchEventsMax));
@@ -89,16 +95,15 @@ Deno.test("submit() decides on the state that the batch makes", async () => {
   const store = new ScriptedStore();
   const { committer } = await start(store);
   const outcomes = await Promise.allSettled([
-    committer.submit(note("a", "k"), 10, undefined, itself),
-    committer.submit(note("a", "k"), 10, undefined, itself),
-    committer.submit(note("b", "k"), 10, undefined, itself),
-    committer.submit(
-      { body: { type: "stop_runtime", reason: undefined }, key: undefined, expectedLastEventId: 3 },
+    submit(committer, note("a", "k"), 10),
+    submit(committer, note("a", "k"), 10),
+    submit(committer, note("b", "k"), 10),
+    submit(
+      committer,
+      new Command({ type: "runtime.stopped" }, 1, undefined, 3),
       1,
-      undefined,
-      itself,
     ),
-    committer.submit(note("late"), 10, undefined, itself),
+    submit(committer, note("late"), 10),
   ]);
   const brief = outcomes.map((outcome) =>
     outcome.status === "fulfilled" ? [outcome.value.eventId, outcome.value.duplicate] : outcome.reason.code
@@ -116,7 +121,7 @@ Deno.test("submit() answers nobody of a batch before it is durable, neither succ
   };
   let answers = 0;
   const works = ["a", "a", "b"].map((text) =>
-    committer.submit(note(text, "k"), 1, undefined, itself).then(() => answers++, () => answers++)
+    submit(committer, note(text, "k"), 1).then(() => answers++, () => answers++)
   );
   await turns();
   assertEquals([answers, ledger.runtime.lastEventId], [0, 2]);
@@ -128,10 +133,10 @@ Deno.test("submit() answers nobody of a batch before it is durable, neither succ
 Deno.test("submit() writes nothing when every command is refused or a duplicate", async () => {
   const store = new ScriptedStore();
   const { committer } = await start(store);
-  await committer.submit(note("a", "k"), 1, undefined, itself);
+  await submit(committer, note("a", "k"), 1);
   const batches = store.batches.length;
-  assertEquals((await committer.submit(note("a", "k"), 1, undefined, itself)).duplicate, true);
-  await assertRejects(() => committer.submit(note("b", "k"), 1, undefined, itself), RuntimeError);
+  assertEquals((await submit(committer, note("a", "k"), 1)).duplicate, true);
+  await assertRejects(() => submit(committer, note("b", "k"), 1), RuntimeError);
   assertEquals(store.batches.length, batches);
 });
 
@@ -145,12 +150,12 @@ Deno.test("a failed append is told to all its callers, and nothing of it is in t
   });
   store.script.append = () => Promise.reject(error);
   const works = [note("a", "k"), note("a", "k"), note("b", "k")].map((command) =>
-    committer.submit(command, 1, undefined, itself)
+    submit(committer, command, 1)
   );
   for (const work of works) assertEquals(await assertRejects(() => work), error);
   assertEquals([ledger.runtime.lastEventId, told.at(-1)], [2, error]);
   delete store.script.append;
-  const { eventId, duplicate } = await committer.submit(note("b", "k"), 1, undefined, itself);
+  const { eventId, duplicate } = await submit(committer, note("b", "k"), 1);
   assertEquals([eventId, duplicate], [3, false]);
 });
 
@@ -159,15 +164,15 @@ Deno.test("a command whose signal aborts in the queue is never written", async (
   const { committer } = await start(store);
   const controller = new AbortController();
   const [kept, given] = [
-    committer.submit(note("kept"), 1, undefined, itself),
-    committer.submit(note("given up"), 1, controller.signal, itself),
+    submit(committer, note("kept"), 1),
+    submit(committer, note("given up"), 1, controller.signal),
   ];
   const reason = new Error("enough");
   controller.abort(reason);
   assertEquals(await assertRejects(() => given), reason);
   await kept;
   assertEquals(store.batches.flat().map(({ json }) => json.includes("given up")).includes(true), false);
-  assertEquals(await assertRejects(() => committer.submit(note("x"), 1, controller.signal, itself)), reason);
+  assertEquals(await assertRejects(() => submit(committer, note("x"), 1, controller.signal)), reason);
 });
 
 Deno.test("a command whose signal aborts while it is written is done all the same", async () => {
@@ -179,7 +184,7 @@ Deno.test("a command whose signal aborts while it is written is done all the sam
     return await keep();
   };
   const controller = new AbortController();
-  const work = committer.submit(note("x"), 1, controller.signal, itself);
+  const work = submit(committer, note("x"), 1, controller.signal);
   await turns();
   controller.abort();
   gate.open();
@@ -196,22 +201,22 @@ Deno.test("the queue is bounded in commands", async () => {
   };
   const works = Array.from(
     { length: limits.queueCommandsMax },
-    () => committer.submit(note("x"), 0, undefined, itself),
+    () => submit(committer, note("x"), 0),
   );
   const error = await assertRejects(
-    () => committer.submit(note("x"), 0, undefined, itself),
+    () => submit(committer, note("x"), 0),
     RuntimeError,
   ) as RuntimeError;
   assertEquals(error.code, "limit_exceeded");
   gate.open();
   await Promise.all(works);
-  await committer.submit(note("x"), 0, undefined, itself);
+  await submit(committer, note("x"), 0);
 });
 
 Deno.test("the queue is bounded in units, and tells that bound", async () => {
   const { committer } = await start(new ScriptedStore());
-  const work = committer.submit(note("x"), limits.queueUnitsMax, undefined, itself);
-  const error = await assertRejects(() => committer.submit(note("x"), 1, undefined, itself), RuntimeError);
+  const work = submit(committer, note("x"), limits.queueUnitsMax);
+  const error = await assertRejects(() => submit(committer, note("x"), 1), RuntimeError);
   const { code, details } = error as RuntimeError<"limit_exceeded">;
   assertEquals(code, "limit_exceeded");
   await work;
@@ -222,7 +227,7 @@ Deno.test("the queue is bounded in units, and tells that bound", async () => {
 Deno.test("idle() waits for everything that was submitted", async () => {
   const { committer, ledger } = await start(new ScriptedStore());
   await committer.idle();
-  const works = [1, 2, 3].map((n) => committer.submit(note(`${n}`), limits.batchUnitsMax, undefined, itself));
+  const works = [1, 2, 3].map((n) => submit(committer, note(`${n}`), limits.batchUnitsMax));
   await committer.idle();
   assertEquals(ledger.runtime.lastEventId, 5);
   await Promise.all(works);

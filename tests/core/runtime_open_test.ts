@@ -265,7 +265,7 @@ Deno.test("Runtime.open() throws a TypeError for a store that was opened before,
   const store = new ScriptedStore();
   await using runtime = await Runtime.open({ store });
   const error = await assertRejects(() => Runtime.open({ store }), TypeError);
-  assertEquals(error.message, "Cannot open runtime: its store was opened before");
+  assertEquals(error.message, "Cannot open store: it was opened before");
   assertEquals(store.closings, 0);
   await runtime.record("n", null);
   await runtime.close();

@@ -8,9 +8,15 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, isRuntimeError, type RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
-import type { RuntimeSource, SourceInfo } from "../../core/source.ts";
 import type { WorkerState } from "../../core/state.ts";
-import type { ReadEvents, ReadTranscript, StoredEvents, StoreHost } from "../../core/store.ts";
+import type {
+  ReadEvents,
+  ReadTranscript,
+  RuntimeSource,
+  SourceInfo,
+  StoredEvents,
+  StoreHost,
+} from "../../core/store.ts";
 import { OneAtATime } from "../checkpoint/one_at_a_time.ts";
 import { readConfig } from "../place/config.ts";
 import { DenoFileSystem } from "../disk/deno_file_system.ts";

@@ -1,5 +1,6 @@
 /**
- * Shapes of all event types, and of the members that they share.
+ * Shapes of what is stored: all event types, and the parts of a snapshot, which are
+ * the state of the runtime and of a worker, each with its keys.
  *
  * @module
  */
@@ -7,8 +8,19 @@ import type { RunOutcome, RuntimeEventType } from "./event_types.ts";
 import { idShape } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { recordShape } from "./records.ts";
-import { integer, jsonObject, jsonValue, list, object, oneOf, type Shape, text } from "./shape.ts";
-import { usageShape } from "./usage.ts";
+import {
+  integer,
+  jsonObject,
+  jsonValue,
+  list,
+  nullable,
+  object,
+  oneOf,
+  type Shape,
+  text,
+  tuple,
+} from "./shape.ts";
+import { totalsShape, usageByModelShape, usageShape } from "./usage.ts";
 
 /** The roles of transcript entries. */
 export const roles = ["user", "system", "assistant", "tool"] as const;
@@ -85,3 +97,45 @@ export const entriesShapes: Readonly<Record<"worker.input_accepted" | "worker.tr
     "worker.input_accepted": entriesOf(inputRoles),
     "worker.transcript_appended": entriesOf(roles),
   };
+
+const times = { createdAt: timeShape, updatedAt: timeShape, lastEventId: integer(1) };
+const usage = { usage: totalsShape, usageByModel: usageByModelShape };
+/** A worker id, a run id, or nothing. */
+const subject: Shape = (value, source) => value === "" ? undefined : runId(value, source);
+const keys = keysOf(limits.keyBytesMax);
+/** Keys qualified by the worker that they were used for, both as JSON. */
+const endedKeys = keysOf(6 * (limits.keyBytesMax + limits.idBytesMax) + 16);
+
+function keysOf(bytesMax: number): Shape {
+  return list(
+    tuple(text(bytesMax), text(limits.keyBytesMax), integer(1), timeShape, integer(0), integer(0), subject),
+  );
+}
+
+const openRun = { runId, startedAt: timeShape };
+const endedRun = object({ ...openRun, endedAt: timeShape, outcome: oneOf(...outcomes) }, { reason });
+
+const runtimeState = object({
+  runtimeId: idShape,
+  status: oneOf("running", "stopped"),
+  epoch: integer(0),
+  ...times,
+  ...usage,
+});
+
+const workerState = object({
+  record: recordShape,
+  status: oneOf("running", "stopped", "cancelled"),
+  run: nullable(object(openRun)),
+  lastRun: nullable(endedRun),
+  data: jsonObject,
+  transcriptLength: integer(0),
+  createdEventId: integer(1),
+  ...times,
+  ...usage,
+}, { reason });
+
+/** The runtime's part of a snapshot. */
+export const runtimePartShape: Shape = object({ state: runtimeState, keys }, { ended: endedKeys });
+/** A worker's part of a snapshot. */
+export const workerPartShape: Shape = object({ state: workerState, keys });

@@ -1,0 +1,168 @@
+/**
+ * The engine of a runtime: commits commands, follows what they change, saves
+ * snapshots, and opens and closes the store. Runtime and worker handles share it.
+ *
+ * @module
+ */
+import { command, type CommandBody, type CommandOptions } from "./commands.ts";
+import type { DiagnosticCode } from "./diagnostics.ts";
+import type { RuntimeError } from "./errors.ts";
+import type { EventHead } from "./event_types.ts";
+import { Committer, isFinal, type Outcome } from "./group_commit.ts";
+import type { WorkerId } from "./ids.ts";
+import { callHost } from "./injected.ts";
+import { interruption, opening } from "./opening.ts";
+import { Reads } from "./reads.ts";
+import { ended, OpenRuns } from "./run.ts";
+import { Session, type SessionOptions } from "./session.ts";
+import { takeSnapshot } from "./snapshots.ts";
+import type { AppendResult, RuntimeStore, UnrecordedEvent } from "./store.ts";
+import { usageNotice } from "./usage.ts";
+
+/** Options of `Runtime.open`. */
+export interface RuntimeOptions extends SessionOptions {
+  /** Keeps the runtime. Opened here, once per instance, and closed with the runtime or if opening fails. */
+  readonly store: RuntimeStore;
+  /** Generates worker and run ids. @default {crypto.randomUUID} */
+  readonly newId?: (() => string) | undefined;
+}
+
+/** The store, the state and the commits of one runtime. */
+export class Engine extends Session<RuntimeStore> {
+  /** Reads. */
+  readonly reads: Reads = new Reads(this);
+  /** Signals of open runs. */
+  readonly runs: OpenRuns = new OpenRuns();
+  readonly #newId: () => string;
+  readonly #committer: Committer;
+  readonly #usageReported = new Set<string>();
+  #saving: Promise<void> | undefined;
+
+  /** An engine that is yet to be opened. */
+  constructor(options: RuntimeOptions) {
+    super(options.store, options);
+    this.#newId = options.newId ?? (() => crypto.randomUUID());
+    this.#committer = new Committer(this.view, options.store, options.now ?? Date.now, {
+      committed: (heads, result) => this.#committed(heads, result),
+      failed: (error) => this.#failed(error, "append_failed"),
+    });
+  }
+
+  /** Generates an id. */
+  newId(): string {
+    return callHost("make id", "newId", this.#newId);
+  }
+
+  /** Acquires the store, and appends the events of the opening. */
+  async open(): Promise<void> {
+    const { unrecorded = [] } = await this.load(() => this.store.acquire(this));
+    const { lastEventId } = this.view.runtime;
+    const isKnown = ({ key }: UnrecordedEvent) => this.view.keys(undefined)?.get(key) !== undefined;
+    const due = unrecorded.filter((event) => isKnown(event) || lastEventId < event.endsBefore);
+    const missing = due.filter((event) => !isKnown(event));
+    for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
+      if (head.type === "worker.run_interrupted") this.notice(interruption(head));
+    }
+    for (const event of due) await event.recorded();
+  }
+
+  /** Commits a command; its key stands for `content`. Resolves with the answer to its outcome. */
+  submit<Answer>(
+    body: CommandBody,
+    options: CommandOptions,
+    answer: (outcome: Outcome) => Answer,
+    content?: unknown,
+  ): Promise<Answer> {
+    const asked = command(body, options, content);
+    this.assertOpen();
+    return this.#committer.submit(asked, options.signal, answer);
+  }
+
+  /** Throws the error that ended the runtime, or `runtime_closed`. */
+  assertUsable(): void {
+    this.assertOpen();
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** Waits until the store has written everything that is buffered besides the log. */
+  async flush(): Promise<void> {
+    await this.#saving;
+    if (this.failure !== undefined) throw this.failure;
+    await this.store.flush();
+  }
+
+  /** Waits for operations in flight, ends watches and runs, and closes the store. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.#committer.idle();
+    this.runs.endAll(ended("ended: the runtime was closed"));
+    this.news.wake();
+    await this.settled();
+    await this.#saving;
+    try {
+      await this.#closeInOrder();
+    } catch (error) {
+      this.report(error, "close_incomplete", "warning");
+    }
+    try {
+      await this.store.close();
+    } catch (error) {
+      // Nothing is left to do for a lost store.
+      if (this.failure === undefined) throw error;
+      this.report(error, "close_incomplete", "warning");
+    }
+  }
+
+  protected override stop(error: RuntimeError): void {
+    this.#committer.fail(error);
+    this.runs.endAll(error);
+  }
+
+  #committed(heads: readonly EventHead[], result: AppendResult): void {
+    for (const head of heads) {
+      this.runs.apply(head);
+      if (head.type === "worker.usage_recorded") this.#reportUsage(head.usage.model, head.workerId);
+    }
+    this.news.wake();
+    if (!result.snapshotDue || this.failure !== undefined) return;
+    // Concurrently with commits, one at a time. A failure is reported; the next attempt comes later.
+    this.#saving ??= this.#saveSnapshot()
+      .catch((error) => this.#failed(error, "checkpoint_failed"))
+      .finally(() => this.#saving = undefined);
+  }
+
+  /** Reports an error that a caller received, or that would otherwise be lost. */
+  #failed(error: unknown, code: DiagnosticCode): void {
+    if (isFinal(error)) this.lose(error, code);
+    else this.report(error, code, code === "append_failed" ? "error" : "warning");
+  }
+
+  /** Reports each bound once: usage may arrive many times a second. The runtime's sums reach it before a worker's. */
+  #reportUsage(model: string, workerId: WorkerId): void {
+    const { usage, usageByModel } = this.view.runtime;
+    const notice = usageNotice(usage, usageByModel, model, workerId);
+    if (notice === undefined || this.#usageReported.has(notice.message)) return;
+    this.#usageReported.add(notice.message);
+    this.notice(notice);
+  }
+
+  async #saveSnapshot(): Promise<void> {
+    const snapshot = takeSnapshot(this.view);
+    try {
+      await this.store.saveSnapshot(snapshot);
+    } catch (error) {
+      this.view.addChanged(snapshot.changed);
+      throw error;
+    }
+  }
+
+  /** Closes in order: stops early if the store is lost. */
+  async #closeInOrder(): Promise<void> {
+    if (this.failure !== undefined) return;
+    await this.#committer.commitOwn((view, at) => [
+      { id: view.runtime.lastEventId + 1, at, type: "runtime.closed" },
+    ]);
+    await this.#saving;
+    if (this.failure === undefined) await this.#saveSnapshot();
+  }
+}
