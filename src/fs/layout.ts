@@ -99,12 +99,8 @@ export function layoutIn(place: string | URL): RuntimeLayout {
 export interface WorkerLayout {
   /** The worker's directory. */
   readonly directory: string;
-  /** The worker's record. */
-  readonly record: string;
-  /** The worker's state. */
-  readonly state: string;
-  /** The worker's usage. */
-  readonly usage: string;
+  /** The worker's record, state and usage. */
+  readonly worker: string;
   /** The worker's transcript. */
   readonly transcript: string;
 }
@@ -116,9 +112,7 @@ export function workerLayout(layout: RuntimeLayout, workerId: string): WorkerLay
   const file = (name: string): string => `${directory}${SEPARATOR}${name}`;
   return {
     directory,
-    record: file("worker.json"),
-    state: file("state.json"),
-    usage: file("usage.json"),
+    worker: file("worker.json"),
     transcript: file("transcript.jsonl"),
   };
 }

@@ -18,7 +18,7 @@ import { DamagedLine, type LineRange } from "../lines/pages.ts";
 import { type PlacedLine, WaitingLines } from "../lines/waiting_lines.ts";
 import type { DurableLog } from "../log/pages.ts";
 import { endOf, markOf } from "../log/segment_ends.ts";
-import { clearWorkerDirectory, makeWorkerDirectory } from "../workers/directory.ts";
+import { makeWorkerDirectory, prepareWorkerDirectory } from "../workers/directory.ts";
 import {
   appendLines,
   readTranscriptLines,
@@ -447,8 +447,7 @@ export class Transcript {
   async #rebuildNow(): Promise<void> {
     const { fs, layout, host } = this.#pool;
     const path = this.#filePath;
-    await clearWorkerDirectory(fs, layout, this.owner.workerId);
-    makeWorkerDirectory(fs, layout, this.owner.workerId);
+    await prepareWorkerDirectory(fs, layout, this.owner.workerId);
     await host.quarantine(path);
     if (this.#state.kind === "purged") throw purged(this.owner);
     // Lines added from now on follow those that are read from the log.

@@ -1,9 +1,9 @@
 /**
- * Projections for people and tools: `worker.json`, `state.json` and
- * `usage.json` of each worker, and `overview.json`. They are written rarely,
- * when the runtime is idle, flushed or closed, and never needed to open a store
- * or to answer a read. A file that is missing, damaged or not current is
- * reported and written again; a damaged one is quarantined first.
+ * Projections for people and tools: `worker.json` of each worker, and
+ * `overview.json`. They are written rarely, when the runtime is idle, flushed or
+ * closed, and never needed to open a store or to answer a read. A file that is
+ * missing, damaged or not current is reported and written again; a damaged one
+ * is quarantined first.
  *
  * They are replaced atomically and not synced: a file damaged by a power cut is
  * detected by its checksum.
@@ -11,7 +11,6 @@
  * @module
  */
 import type { Notice } from "../../core/diagnostics.ts";
-import { isRuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
@@ -23,10 +22,10 @@ import { storeFault } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
 import { seal, sealHead, sealInSlices, unseal } from "../lines/sealed.ts";
-import { clearWorkerDirectory, makeWorkerDirectory } from "./directory.ts";
+import { prepareWorkerDirectory } from "./directory.ts";
 
 /** The largest projection that is read: an overview of the most workers allowed. */
-const PROJECTION_BYTES_MAX = 268_435_456;
+export const PROJECTION_BYTES_MAX = 268_435_456;
 /** Files written at a time. */
 const PARALLEL = 8;
 
@@ -63,8 +62,6 @@ export class Projections {
   /** The same for the overview. */
   #overviewDirty: number | undefined;
   #checked = false;
-  /** Workers whose record is on disk, with the event that created them. */
-  readonly #recorded = new Map<WorkerId, number>();
   /** Workers purged since the last flush began, with the event that purged them. */
   readonly #purgedBy = new Map<WorkerId, number>();
 
@@ -96,7 +93,6 @@ export class Projections {
   forget(workerId: WorkerId, purgedEventId: number): void {
     this.#purgedBy.set(workerId, purgedEventId);
     this.#dirty.delete(workerId);
-    this.#recorded.delete(workerId);
   }
 
   /** Writes stale files. The first flush also verifies existing ones. */
@@ -126,17 +122,12 @@ export class Projections {
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
     try {
-      await this.#makeDirectory(workerId);
-      for (const projection of this.#ofWorker(state)) {
-        if (projection.format.endsWith("/worker") && this.#recorded.get(workerId) === state.createdEventId) {
-          continue;
-        }
-        while (slices.isUsedUp) await slices.next();
-        if (this.#isPurged(state)) return;
-        await this.#write(projection);
-        if (this.#isPurged(state)) return removeQuietly(this.#fs, projection.path);
-      }
-      this.#recorded.set(workerId, state.createdEventId);
+      await prepareWorkerDirectory(this.#fs, this.#layout, workerId);
+      if (this.#isPurged(state)) return;
+      const { path, format, through, body } = this.#ofWorker(state);
+      const bytes = seal({ format, runtimeId: this.#runtimeId }, { through, ...body });
+      await replaceInStore(this.#fs, this.#layout, path, () => [bytes], { durable: false });
+      if (this.#isPurged(state)) removeQuietly(this.#fs, path);
     } catch (error) {
       if (this.#isPurged(state)) return;
       this.#markDirty(workerId);
@@ -147,17 +138,6 @@ export class Projections {
   /** Marks the files of a worker as stale unconditionally. */
   #markDirty(workerId: WorkerId): void {
     this.#dirty.set(workerId, this.#dirty.get(workerId) ?? 0);
-  }
-
-  /** Creates the directory of a worker; anything else at its path is moved aside. */
-  async #makeDirectory(workerId: WorkerId): Promise<void> {
-    try {
-      makeWorkerDirectory(this.#fs, this.#layout, workerId);
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      await clearWorkerDirectory(this.#fs, this.#layout, workerId);
-      makeWorkerDirectory(this.#fs, this.#layout, workerId);
-    }
   }
 
   /** Returns true if the worker was purged after this state. */
@@ -194,43 +174,19 @@ export class Projections {
     }
   }
 
-  async #write(projection: Projection): Promise<void> {
-    const { path, format, through, body } = projection;
-    const bytes = seal({ format, runtimeId: this.#runtimeId }, { through, ...body });
-    await replaceInStore(this.#fs, this.#layout, path, () => [bytes], { durable: false });
-  }
-
   #failed(error: unknown, workerId?: WorkerId): void {
     const { message } = storeFault(error, "write", this.#layout.workers);
     const notice: Notice = { code: "projection_failed", severity: "warning", message };
     this.#host.notice(workerId === undefined ? notice : { ...notice, workerId });
   }
 
-  #ofWorker(state: WorkerState): Projection[] {
-    const { record, usage, usageByModel, ...rest } = state;
-    const { workerId } = record;
-    const paths = workerLayout(this.#layout, workerId);
-    const { createdAt, createdEventId, lastEventId } = state;
-    return [
-      {
-        path: paths.record,
-        format: "worker-runtime/worker",
-        through: createdEventId,
-        body: { workerId, createdAt, record },
-      },
-      {
-        path: paths.state,
-        format: "worker-runtime/worker-state",
-        through: lastEventId,
-        body: { workerId, state: rest },
-      },
-      {
-        path: paths.usage,
-        format: "worker-runtime/worker-usage",
-        through: lastEventId,
-        body: { workerId, usage, usageByModel },
-      },
-    ];
+  #ofWorker(state: WorkerState): Projection {
+    return {
+      path: workerLayout(this.#layout, state.record.workerId).worker,
+      format: WORKER_FORMAT,
+      through: state.lastEventId,
+      body: workerContent(state),
+    };
   }
 
   #overview(): Projection {
@@ -251,34 +207,28 @@ export class Projections {
     for (const state of [...this.#host.view.workers()]) {
       const { workerId } = state.record;
       if (this.#dirty.has(workerId) || this.#isPurged(state)) continue;
-      const bad = await this.#bad(this.#ofWorker(state), lagging);
-      if (bad) this.#markDirty(workerId);
-      else this.#recorded.set(workerId, state.createdEventId);
+      if (await this.#isBad(this.#ofWorker(state), lagging)) this.#markDirty(workerId);
       await slices.pause();
     }
     // The opening itself changed the overview, so only damage is reported.
-    await this.#bad([{ ...this.#overview(), through: 0 }], lagging);
+    await this.#isBad({ ...this.#overview(), through: 0 }, lagging);
     this.#overviewDirty ??= 0;
     if (lagging.length > 0) this.#host.notice(laggingNotice(lagging));
   }
 
-  /** Returns true if any of the projections is bad. Damaged ones are reported and quarantined. */
-  async #bad(projections: readonly Projection[], lagging: string[]): Promise<boolean> {
-    let bad = false;
-    for (const { path, format, through } of projections) {
-      const issue = this.#issueOf(path, format, through);
-      if (issue === undefined) continue;
-      bad = true;
-      const file = nameOf(this.#layout, path);
-      if (issue === "lags") {
-        lagging.push(file);
-        continue;
-      }
-      await this.#quarantine(path);
-      const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
-      this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
+  /** Returns true if a projection is bad. A damaged one is reported and quarantined. */
+  async #isBad({ path, format, through }: Projection, lagging: string[]): Promise<boolean> {
+    const issue = this.#issueOf(path, format, through);
+    if (issue === undefined) return false;
+    const file = nameOf(this.#layout, path);
+    if (issue === "lags") {
+      lagging.push(file);
+      return true;
     }
-    return bad;
+    await this.#quarantine(path);
+    const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
+    this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
+    return true;
   }
 
   /** Returns the problem with a projection: `lags` if it is missing or not current; `through` 0 accepts any. */
@@ -301,6 +251,14 @@ export class Projections {
       this.#failed(error);
     }
   }
+}
+
+/** Format of `worker.json`. */
+export const WORKER_FORMAT = "worker-runtime/worker";
+
+/** Members of `worker.json` besides the seal and `through`. */
+export function workerContent({ record, usage, usageByModel, ...state }: WorkerState): object {
+  return { workerId: record.workerId, record, state, usage: { total: usage, byModel: usageByModel } };
 }
 
 /** Text of an overview, in a chunk per worker. */

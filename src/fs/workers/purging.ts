@@ -11,10 +11,10 @@ import type { FileSystem } from "../disk/file_system.ts";
 import { TEMPORARY_SUFFIX } from "../disk/files.ts";
 import { type RuntimeLayout, workerLayout } from "../layout.ts";
 
-const FILES: ReadonlySet<string> = new Set(["worker.json", "state.json", "usage.json", "transcript.jsonl"]);
+const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
 
 /**
- * Number of times that the files of a worker are listed: a projection and the
+ * Number of times that the files of a worker are listed: `worker.json` and the
  * transcript may each be renamed into place once more by calls that began before
  * the purge.
  */
