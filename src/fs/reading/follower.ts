@@ -117,9 +117,8 @@ export class LogFollower {
 
   /** Pushes the newest checkpoint if it is ahead. Returns diagnostics. */
   #restore(): readonly Notice[] {
-    const { fs, layout, runtimeId } = this.#place;
     const found: Notice[] = [];
-    const checkpoints = new Checkpoints(fs, layout, runtimeId, (notice) => found.push(notice));
+    const checkpoints = new Checkpoints({ ...this.#place, notice: (notice) => found.push(notice) });
     const checkpoint = checkpoints.load();
     if (checkpoint === undefined || checkpoint.snapshot.through <= this.lastEventId) return found;
     const { position, snapshot, rows } = checkpoint;
@@ -143,11 +142,10 @@ export class LogFollower {
   }
 
   async #read(): Promise<void> {
-    const { fs, layout, runtimeId } = this.#place;
     const segments = this.#list();
     this.#catchUp(segments);
     const start = { through: this.lastEventId, position: this.position };
-    const lines = readLog(fs, layout, runtimeId, segments, start);
+    const lines = readLog(this.#place, segments, start);
     const slices = new Slices();
     this.#held = [];
     try {

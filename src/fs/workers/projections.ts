@@ -19,8 +19,7 @@ import { Slices } from "../../core/turn.ts";
 import { replaceInStore } from "../aside.ts";
 import { readSmallFile, removeQuietly } from "../disk/files.ts";
 import { storeFault } from "../disk/faults.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
+import { nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { seal, sealHead, sealInSlices, unseal } from "../lines/sealed.ts";
 import { prepareWorkerDirectory } from "./directory.ts";
 
@@ -30,13 +29,11 @@ export const PROJECTION_BYTES_MAX = 268_435_456;
 const PARALLEL = 8;
 
 /** Services of the store that projections use. */
-export interface ProjectionHost {
+export interface ProjectionHost extends WatchedPlace {
   /** The durable state. */
   readonly view: StateView;
   /** The operator's name of the runtime. */
   readonly displayName: string | undefined;
-  /** Receives diagnostics. */
-  notice(notice: Notice): void;
   /** Keeps a damaged file. */
   quarantine(path: string): Promise<void>;
 }
@@ -53,9 +50,6 @@ interface Projection {
 
 /** Writes and verifies the projections of a runtime. */
 export class Projections {
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
-  readonly #runtimeId: string;
   readonly #host: ProjectionHost;
   /** Workers whose files are stale, with the event that the state must include before they are written. */
   readonly #dirty = new Map<WorkerId, number>();
@@ -66,10 +60,7 @@ export class Projections {
   readonly #purgedBy = new Map<WorkerId, number>();
 
   /** The projections below the directory of a runtime. */
-  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: ProjectionHost) {
-    this.#fs = fs;
-    this.#layout = layout;
-    this.#runtimeId = runtimeId;
+  constructor(host: ProjectionHost) {
     this.#host = host;
   }
 
@@ -122,12 +113,13 @@ export class Projections {
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
     try {
-      await prepareWorkerDirectory(this.#fs, this.#layout, workerId);
+      const { fs, layout, runtimeId } = this.#host;
+      await prepareWorkerDirectory(fs, layout, workerId);
       if (this.#isPurged(state)) return;
       const { path, format, through, body } = this.#ofWorker(state);
-      const bytes = seal({ format, runtimeId: this.#runtimeId }, { through, ...body });
-      await replaceInStore(this.#fs, this.#layout, path, () => [bytes], { durable: false });
-      if (this.#isPurged(state)) removeQuietly(this.#fs, path);
+      const bytes = seal({ format, runtimeId }, { through, ...body });
+      await replaceInStore(fs, layout, path, () => [bytes], { durable: false });
+      if (this.#isPurged(state)) removeQuietly(fs, path);
     } catch (error) {
       if (this.#isPurged(state)) return;
       this.#markDirty(workerId);
@@ -158,16 +150,16 @@ export class Projections {
     if (this.#overviewDirty === undefined || !this.#isAdopted(this.#overviewDirty)) return undefined;
     this.#overviewDirty = undefined;
     const { format, through, body } = this.#overview();
-    const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
+    const head = sealHead({ format, runtimeId: this.#host.runtimeId }, { through, ...body });
     // States are immutable, so slow writing does no harm.
     const states = [...this.#host.view.workers()];
     return () => withRows(head, states);
   }
 
   async #writeOverview(texts: () => Generator<string>): Promise<void> {
-    const { overview: path } = this.#layout;
+    const { fs, layout, layout: { overview: path } } = this.#host;
     try {
-      await replaceInStore(this.#fs, this.#layout, path, () => sealInSlices(texts()), { durable: false });
+      await replaceInStore(fs, layout, path, () => sealInSlices(texts()), { durable: false });
     } catch (error) {
       this.#overviewDirty ??= 0;
       this.#failed(error);
@@ -175,14 +167,14 @@ export class Projections {
   }
 
   #failed(error: unknown, workerId?: WorkerId): void {
-    const { message } = storeFault(error, "write", this.#layout.workers);
+    const { message } = storeFault(error, "write", this.#host.layout.workers);
     const notice: Notice = { code: "projection_failed", severity: "warning", message };
     this.#host.notice(workerId === undefined ? notice : { ...notice, workerId });
   }
 
   #ofWorker(state: WorkerState): Projection {
     return {
-      path: workerLayout(this.#layout, state.record.workerId).worker,
+      path: workerLayout(this.#host.layout, state.record.workerId).worker,
       format: WORKER_FORMAT,
       through: state.lastEventId,
       body: workerContent(state),
@@ -192,7 +184,7 @@ export class Projections {
   #overview(): Projection {
     const { view, displayName } = this.#host;
     return {
-      path: this.#layout.overview,
+      path: this.#host.layout.overview,
       format: "worker-runtime/overview",
       through: view.runtime.lastEventId,
       body: { overview: overviewOf(view, displayName) },
@@ -220,7 +212,7 @@ export class Projections {
   async #isBad({ path, format, through }: Projection, lagging: string[]): Promise<boolean> {
     const issue = this.#issueOf(path, format, through);
     if (issue === undefined) return false;
-    const file = nameOf(this.#layout, path);
+    const file = nameOf(this.#host.layout, path);
     if (issue === "lags") {
       lagging.push(file);
       return true;
@@ -234,9 +226,9 @@ export class Projections {
   /** Returns the problem with a projection: `lags` if it is missing or not current; `through` 0 accepts any. */
   #issueOf(path: string, format: string, through: number): string | undefined {
     try {
-      const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX, nameOf(this.#layout, path));
+      const bytes = readSmallFile(this.#host.fs, path, PROJECTION_BYTES_MAX, nameOf(this.#host.layout, path));
       if (bytes === undefined) return "lags";
-      const content = unseal(bytes, { format, runtimeId: this.#runtimeId }, path);
+      const content = unseal(bytes, { format, runtimeId: this.#host.runtimeId }, path);
       return through === 0 || content.through === through ? undefined : "lags";
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -246,7 +238,7 @@ export class Projections {
   async #quarantine(path: string): Promise<void> {
     try {
       await this.#host.quarantine(path);
-      this.#fs.remove(path);
+      this.#host.fs.remove(path);
     } catch (error) {
       this.#failed(error);
     }
