@@ -216,7 +216,7 @@ class LogReader {
         bytesAfter: end - offset,
         headerBytes: offset === 0 ? start : 0,
       });
-      if (row.name === "log_continues") throw corrupt(name, row.reason, { byteOffset: offset });
+      if (row.losesNothing) throw corrupt(name, row.reason, { byteOffset: offset });
       if (row.verdict !== "corrupt") return { row, bytes: end - offset };
       const found = offset === end ? "missing" : "damaged";
       const proof = witness === undefined
