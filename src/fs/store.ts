@@ -260,28 +260,22 @@ export class FsRuntimeStore implements RuntimeStore {
     const fs = this.#fs = place.fs;
     const { displayName, limits } = this.#config = place.config;
     const notice = (found: Notice) => host.notice(found);
-    const kept = new Quarantine(fs, layout, limits, notice);
+    const watched = { fs, layout, runtimeId, notice };
+    const kept = new Quarantine(watched, limits);
     const quarantine = async (path: string) => void await kept.keep(path);
     place.guard.onLost = (error) => this.#lost(error);
     this.#host = host;
     this.#pages = new LogPages(fs, layout, runtimeId);
     this.#schedule = new CheckpointSchedule(limits);
-    this.#checkpoints = new Checkpoints(fs, layout, runtimeId, notice);
-    this.#purged = new PurgedWorkers(fs, layout, notice);
-    const projected = { view: host.view, displayName, notice, quarantine };
-    this.#projections = new Projections(fs, layout, runtimeId, projected);
-    this.#transcripts = new Transcripts(fs, layout, runtimeId, {
-      notice,
-      quarantine,
-      log: () => this.#durableLog(),
-    });
+    this.#checkpoints = new Checkpoints(watched);
+    this.#purged = new PurgedWorkers(watched);
+    this.#projections = new Projections({ ...watched, view: host.view, displayName, quarantine });
+    this.#transcripts = new Transcripts({ ...watched, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     for (const found of place.notices) notice(found);
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
-      fs,
-      layout,
-      runtimeId,
+      ...watched,
       place,
       host,
       checkpoints: this.#checkpoints,

@@ -76,8 +76,8 @@ export function logBytes({ fs, layout }: FoundPlace, segments: readonly number[]
 }
 
 function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): WorkerSizes {
-  const { transcript, record, state, usage } = workerLayout(layout, workerId);
-  return { transcript: sizeOf(fs, transcript), other: sizeOf(fs, record, state, usage) };
+  const { transcript, worker } = workerLayout(layout, workerId);
+  return { transcript: sizeOf(fs, transcript), other: sizeOf(fs, worker) };
 }
 
 function sizeOf(fs: FileSystem, ...paths: readonly string[]): number {

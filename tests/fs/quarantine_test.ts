@@ -16,12 +16,14 @@ function setup(place: TestPlace, limits: Partial<QuarantineLimits> = {}): Setup 
   Deno.mkdirSync(place.layout.directory, { recursive: true });
   const notices: Notice[] = [];
   const bounds = { quarantineBytes: 1_000_000, quarantineFiles: 10, ...limits };
-  const quarantine = new Quarantine(
-    new DenoFileSystem(),
-    place.layout,
-    bounds,
-    (found) => notices.push(found),
-  );
+  const { layout } = place;
+  const context = {
+    fs: new DenoFileSystem(),
+    layout,
+    runtimeId: "local",
+    notice: (found: Notice) => void notices.push(found),
+  };
+  const quarantine = new Quarantine(context, bounds);
   return { quarantine, notices };
 }
 

@@ -59,7 +59,7 @@ Deno.test("backup() leaves nothing in an older copy of workers that were purged 
 });
 
 Deno.test("verify() reads a projection that is replaced after its size was looked at", async () => {
-  const path = `${HOME}/workers/w/state.json`;
+  const path = `${HOME}/workers/w/worker.json`;
   const disk = new SimulatedDisk();
   const runtime = await open(disk);
   await speak(runtime, "w", ["first"]);

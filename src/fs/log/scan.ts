@@ -8,9 +8,10 @@
 import { closeQuietly } from "../disk/files.ts";
 import { storeFault } from "../disk/faults.ts";
 import type { OpenFile } from "../disk/file_system.ts";
+import type { Place } from "../layout.ts";
 import { LINE_BYTES_MAX, type LineMarks, lineMarks } from "../lines/codec.ts";
 import { isWhole, type Line, scanLines } from "../lines/scanner.ts";
-import { type LogPlace, type LogPosition, openSegment, type Segment } from "./segments.ts";
+import { type LogPosition, openSegment, type Segment } from "./segments.ts";
 
 /** A line of an event, in a buffer that the next step may overwrite. `durable` is the highest event known to be synced. */
 export interface LogLine extends LineMarks, Omit<Line, "terminated"> {}
@@ -61,12 +62,12 @@ export class LogScan implements Iterable<LogLine> {
   stop: ScanStop = { reason: "end", segment: 0, offset: 0, end: 0, paddingBytes: 0 };
   /** The last event read, or passed over. */
   lastEventId = 0;
-  readonly #place: LogPlace;
+  readonly #place: Place;
   readonly #range: ScanRange;
   readonly #hooks: ScanHooks;
 
   /** A scan that has read nothing yet. */
-  constructor(place: LogPlace, range: ScanRange, hooks: ScanHooks = {}) {
+  constructor(place: Place, range: ScanRange, hooks: ScanHooks = {}) {
     this.#place = place;
     this.#range = range;
     this.#hooks = hooks;

@@ -70,6 +70,8 @@ export interface TailRow {
   readonly verdict: TailVerdict;
   /** Explanation for people. */
   readonly reason: string;
+  /** True if the bad bytes belong to no event of this log, so that none is lost with them. */
+  readonly losesNothing?: true;
 }
 
 /** The table. */
@@ -79,6 +81,7 @@ export const tailTable: readonly TailRow[] = [
     applies: ({ k, nextSegment }) => nextSegment === k,
     verdict: "corrupt",
     reason: "bytes follow its last event, although the log continues in the next segment",
+    losesNothing: true,
   },
   {
     name: "checkpoint_covers_it",

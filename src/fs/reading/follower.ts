@@ -118,9 +118,9 @@ export class LogFollower {
 
   /** Pushes the newest checkpoint if it is ahead. Problems found are reported then, and always if it is the first. */
   #restore(isFirst: boolean): void {
-    const { fs, layout, runtimeId } = this.#place;
     const found: Notice[] = [];
-    const checkpoint = new Checkpoints(fs, layout, runtimeId, (notice) => found.push(notice)).load();
+    const checkpoints = new Checkpoints({ ...this.#place, notice: (notice) => found.push(notice) });
+    const checkpoint = checkpoints.load();
     const isAhead = checkpoint !== undefined && checkpoint.snapshot.through > this.lastEventId;
     if (isAhead) {
       const { position, snapshot, rows } = checkpoint;
@@ -134,12 +134,11 @@ export class LogFollower {
   }
 
   async #read(): Promise<void> {
-    const { fs, layout, runtimeId } = this.#place;
     const segments = this.#list();
     // The log was pruned past the last event read.
     if ((this.position?.segment ?? 1) < (segments[0] ?? 1)) this.#restore(false);
     const start = { through: this.lastEventId, position: this.position };
-    const lines = readLog(fs, layout, runtimeId, segments, start);
+    const lines = readLog(this.#place, segments, start);
     const slices = new Slices();
     this.#held = [];
     try {

@@ -192,7 +192,7 @@ function throughs(place: FoundPlace): number[] {
     .filter((through) => typeof through === "number");
 }
 
-function throughOf({ fs, layout, runtimeId }: FoundPlace, path: string): number | "damaged" | undefined {
-  const read = () => readCheckpoint(fs, path, runtimeId, nameOf(layout, path))?.snapshot.through;
+function throughOf(place: FoundPlace, path: string): number | "damaged" | undefined {
+  const read = () => readCheckpoint(place, path, nameOf(place.layout, path))?.snapshot.through;
   return ifCorrupt<number | "damaged" | undefined>(read, () => "damaged");
 }

@@ -55,7 +55,7 @@ export async function planPrune(location: StoreLocation, options: PlanPruneOptio
   const { through: last = lastEventId, before, now = Date.now() } = options;
   const old = before === undefined ? Infinity : await lastEventBefore(place, lastEventId, before, now);
   const through = Math.min(last, lastEventId, old);
-  const checkpoints = new Checkpoints(fs, layout, runtimeId, () => {});
+  const checkpoints = new Checkpoints({ ...place, notice: () => {} });
   const lastUnneeded = Math.min(checkpoints.lastUnneeded(), firstNeeded(place, checkpoints) - 1);
   const { firstEventIds } = listSegments(fs, layout);
   const { pruned } = prunable(fs, layout, firstEventIds, Math.min(through, lastUnneeded));

@@ -131,12 +131,12 @@ function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
 
 /** Reads the newest checkpoint with its bytes; the file may be replaced while it is read. */
 function readNewest(place: FoundPlace): { checkpoint: Checkpoint; bytes: Uint8Array } | undefined {
-  const { fs, layout, runtimeId } = place;
+  const { fs, layout } = place;
   for (const path of [layout.checkpoint, layout.previousCheckpoint, layout.checkpoint]) {
     try {
-      const checkpoint = readCheckpoint(fs, path, runtimeId, nameOf(layout, path));
+      const checkpoint = readCheckpoint(place, path, nameOf(layout, path));
       const bytes = readSmallFile(fs, path, Number.MAX_SAFE_INTEGER);
-      const again = readCheckpoint(fs, path, runtimeId, nameOf(layout, path));
+      const again = readCheckpoint(place, path, nameOf(layout, path));
       if (checkpoint === undefined || bytes === undefined || again === undefined) continue;
       if (again.snapshot.through === checkpoint.snapshot.through && bytes.length === checkpoint.bytes) {
         return { checkpoint, bytes };

@@ -63,7 +63,10 @@ export class ImportedStore {
       segmentBytes,
       notice: () => {},
     });
-    this.#transcripts = new Transcripts(fs, layout, runtimeId, {
+    this.#transcripts = new Transcripts({
+      fs,
+      layout,
+      runtimeId,
       notice: () => {},
       quarantine: () => Promise.resolve(),
       log: () => {
@@ -165,13 +168,16 @@ export class ImportedStore {
         if (length !== undefined) yield { workerId, ...length, snapshot: json };
       }
     }
-    const checkpoints = new Checkpoints(fs, layout, this.#runtimeId, () => {});
+    const checkpoints = new Checkpoints({ fs, layout, runtimeId: this.#runtimeId, notice: () => {} });
     const { position } = writer;
     await checkpoints.save({ runtimeId: this.#runtimeId, through, position, runtimeJson, rows: rows() });
   }
 
   async #project({ fs, layout, config: { displayName } }: ImportTarget): Promise<void> {
-    const projections = new Projections(fs, layout, this.#runtimeId, {
+    const projections = new Projections({
+      fs,
+      layout,
+      runtimeId: this.#runtimeId,
       view: this.#ledger,
       displayName,
       notice: () => {},

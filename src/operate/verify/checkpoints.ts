@@ -14,10 +14,11 @@ import type { Findings } from "./finding.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 
 /** The usable checkpoints, the older first. Throws `store_version`. */
-export function readCheckpoints({ fs, layout, runtimeId }: FoundPlace, findings: Findings): Checkpoint[] {
+export function readCheckpoints(place: FoundPlace, findings: Findings): Checkpoint[] {
+  const { layout } = place;
   const checkpoints = [layout.previousCheckpoint, layout.checkpoint].map((path) => {
     const file = nameOf(layout, path);
-    return ifCorrupt(() => readCheckpoint(fs, path, runtimeId, file), ({ message }) => {
+    return ifCorrupt(() => readCheckpoint(place, path, file), ({ message }) => {
       findings.add({ code: "checkpoint_damaged", severity: "healable", message, file });
       return undefined;
     });

@@ -32,6 +32,7 @@ import {
 } from "../../fs/transcripts/file.ts";
 import { wholeExtent } from "../../fs/transcripts/healing.ts";
 import { NOTHING } from "../../fs/transcripts/length.ts";
+import { PROJECTION_BYTES_MAX, WORKER_FORMAT, workerContent } from "../../fs/workers/projections.ts";
 import { AheadOfLogCheck } from "./ahead.ts";
 import type { FilesCheck } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
@@ -39,8 +40,6 @@ import type { Finding, FindingCode, FindingSeverity } from "./finding.ts";
 import { purgedSince } from "../read/purged_since.ts";
 
 const CHUNK_BYTES = 1_048_576;
-/** The largest projection that is read, as at an opening. */
-const PROJECTION_BYTES_MAX = 268_435_456;
 
 /** Result of the verification of the files. */
 export interface FilesRead {
@@ -87,22 +86,13 @@ class FilesVerifier {
   }
 
   worker(state: WorkerState): void {
-    const { record, usage, usageByModel, ...rest } = state;
-    const { workerId } = record;
-    const { createdAt, createdEventId, lastEventId } = state;
+    const { workerId } = state.record;
     const paths = workerLayout(this.#check.place.layout, workerId);
     const transcript = this.#check.expected.transcripts.get(workerId);
     if (transcript !== undefined && !this.#ahead.reportIfAhead(workerId, transcript.bytes)) {
       this.#transcript(transcript, paths.transcript);
     }
-    const projections = [
-      [paths.record, "worker", createdEventId, { workerId, createdAt, record }],
-      [paths.state, "worker-state", lastEventId, { workerId, state: rest }],
-      [paths.usage, "worker-usage", lastEventId, { workerId, usage, usageByModel }],
-    ] as const;
-    for (const [path, format, through, body] of projections) {
-      this.#projection(path, `worker-runtime/${format}`, through, body, workerId);
-    }
+    this.#projection(paths.worker, WORKER_FORMAT, state.lastEventId, workerContent(state), workerId);
     if (this.#hasWorkers) this.#temporary(paths.directory);
   }
 

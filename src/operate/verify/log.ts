@@ -230,7 +230,7 @@ class LogVerifier {
       bytesAfter: end - offset,
       headerBytes: 0,
     });
-    if (row.name === "log_continues") {
+    if (row.losesNothing) {
       const spot = { file: name, byteOffset: offset, eventIds: [k, k] } as const;
       this.#check.findings.add({ code: "log_damaged", severity: "damaged", message: row.reason, ...spot });
       return end;

@@ -137,10 +137,11 @@ Deno.test("repairTail() syncs a truncation of padding by the last writer before 
   await writer.append(recordsOf(3, 3));
   const { position } = writer;
   writer.finish();
-  const reading = readLog(disk, layout, "local", [1], { through: 3, position });
+  const place = { fs: disk, layout, runtimeId: "local", notice: () => {} };
+  const reading = readLog(place, [1], { through: 3, position });
   const end = reading.next().value as LogEnd;
   const limits = { quarantineBytes: 1_000, quarantineFiles: 1 };
-  await repairTail(disk, layout, end, new Quarantine(disk, layout, limits, () => {}), () => {});
+  await repairTail(place, end, new Quarantine(place, limits));
   assertEquals(disk.dirtySectors, 0);
   for (const { disk: left } of disk.crashStates()) assertEquals(bytesOf(left), contentOf(left));
 });

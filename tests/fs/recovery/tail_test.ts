@@ -62,7 +62,7 @@ diskTest("Runtime.open() cuts zeros that a grown file was left with", async (pla
   await killed(place);
   appendTo(place.segment(1), new Uint8Array(4_096));
   const runtime = await place.open();
-  assertMatch(diagnosticOf(runtime, "torn_tail_cut").message, /^Cut 4096 bytes /);
+  assertMatch(diagnosticOf(runtime, "torn_tail_cut").message, /^Truncated 4096 bytes /);
   assertEquals(await contentsOf(runtime, "a"), ["one", "two"]);
 });
 
@@ -99,7 +99,10 @@ diskTest("Runtime.open() cuts as much as one write can leave", async (place) => 
   await killed(place);
   appendTo(place.segment(1), new Uint8Array(TORN_BYTES_MAX));
   const runtime = await place.open();
-  assertMatch(diagnosticOf(runtime, "torn_tail_cut").message, new RegExp(`^Cut ${TORN_BYTES_MAX} bytes`));
+  assertMatch(
+    diagnosticOf(runtime, "torn_tail_cut").message,
+    new RegExp(`^Truncated ${TORN_BYTES_MAX} bytes`),
+  );
   const sizes = place.names("quarantine").map((name) =>
     Deno.statSync(join(place.layout.quarantine, name)).size
   );

@@ -77,7 +77,7 @@ const regressions: readonly Regression[] = [
   {
     name: "does not write projections into a directory of workers with the inode number of the removed one",
     workload: "inputs",
-    call: ["open", "/state.json.tmp"],
+    call: ["open", "/worker.json.tmp"],
     object: "workers",
     intrusion: "remade",
   },
