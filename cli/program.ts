@@ -5,20 +5,14 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { locateStore } from "../operate.ts";
-import { backupCommand } from "./commands/backup.ts";
+import { repairCommand, verifyCommand } from "./commands/checking.ts";
 import { eventsCommand } from "./commands/events.ts";
-import { exportCommand } from "./commands/export.ts";
-import { importCommand } from "./commands/import.ts";
+import { pruneCommand, purgeCommand } from "./commands/freeing.ts";
 import { inspectCommand } from "./commands/inspect.ts";
-import { pruneCommand } from "./commands/prune.ts";
-import { purgeCommand } from "./commands/purge.ts";
-import { repairCommand } from "./commands/repair.ts";
+import { backupCommand, exportCommand, importCommand } from "./commands/moving.ts";
 import { reportCommand } from "./commands/report.ts";
-import { showCommand } from "./commands/show.ts";
-import { transcriptCommand } from "./commands/transcript.ts";
 import { usageCommand } from "./commands/usage.ts";
-import { verifyCommand } from "./commands/verify.ts";
-
+import { showCommand, transcriptCommand } from "./commands/worker.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
 import { type Io, OutputClosed } from "./io.ts";
 import type { Options } from "./options.ts";

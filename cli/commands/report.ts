@@ -7,7 +7,7 @@ import type { StoreLocation } from "../../operate.ts";
 import type { Io } from "../io.ts";
 import type { Options } from "../options.ts";
 import { reportHtml } from "../report/page.ts";
-import { writeOutput } from "./output.ts";
+import { writeOutput } from "./moving.ts";
 import { withView } from "./view.ts";
 
 /** Runs `report`. */

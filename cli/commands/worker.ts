@@ -1,15 +1,74 @@
 /**
- * `transcript`: pages of the transcript of a worker.
+ * Commands on one worker: `show` and `transcript`.
  *
  * @module
  */
-import type { RuntimeReader, TranscriptEntry, TranscriptPage } from "../../mod.ts";
+import type { RuntimeReader, TranscriptEntry, TranscriptPage, WorkerState } from "../../mod.ts";
 import type { StoreLocation } from "../../operate.ts";
+import { intentOf } from "../describe.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { oneLine, type Tone, tone, visible } from "../style.ts";
-import { time, whole } from "../units.ts";
+import { pairs } from "../table.ts";
+import { ago, time, whole } from "../units.ts";
+import { modelTable } from "./usage.ts";
 import { withView } from "./view.ts";
+
+/** Runs `show`. */
+export async function showCommand(
+  io: Io,
+  options: Options,
+  location: StoreLocation,
+  workerId: string,
+): Promise<number> {
+  return await withView(io, options, location, (view, source) => {
+    const state = view.worker(workerId);
+    const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", source.directory)}\n`;
+    const data = Object.keys(state.data).length === 0
+      ? ""
+      : `\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`;
+    const usage = state.usage.requests === 0 ? "" : `\n${modelTable(io, state.usageByModel)}`;
+    const text = `${title}${pairs(io, facts(io, state))}${data}${usage}`;
+    print(io, options.json, { runtimeId: view.runtimeId, ...state }, text);
+  });
+}
+
+function facts(io: Io, state: WorkerState): [string, string][] {
+  const { record, status, reason, run, lastRun, transcriptLength, createdAt, updatedAt, lastEventId } = state;
+  const { displayName, intent, profile, configBundle, capabilities, workspaces, mounts, labels } = record;
+  const entries: [string, string][] = [];
+  const add = (name: string, value: string | undefined): void => {
+    if (value !== undefined && value !== "") entries.push([name, oneLine(value)]);
+  };
+  add("name", displayName);
+  add(intent.kind, intentOf(intent));
+  add("status", reason === undefined ? status : `${status}: ${reason}`);
+  add(
+    "run",
+    run === null ? "idle" : `${run.runId}, since ${time(run.startedAt)} (${ago(run.startedAt, io.now())})`,
+  );
+  if (lastRun !== null) {
+    add(
+      "last run",
+      `${lastRun.runId}, ${lastRun.outcome} ${time(lastRun.endedAt)}${
+        lastRun.reason === undefined ? "" : `: ${lastRun.reason}`
+      }`,
+    );
+  }
+  add(
+    "profile",
+    profile.kind === "runtime_default" ? "the runtime's default" : `${profile.name} (${profile.kind})`,
+  );
+  add("config", configBundle && `${configBundle.id} ${configBundle.digest ?? ""}`);
+  add("capabilities", capabilities.map(({ name }) => name).join(", "));
+  add("workspaces", workspaces.map(({ name, reference }) => `${name} = ${reference}`).join(", "));
+  add("mounts", mounts.map(({ name, reference }) => `${name} = ${reference}`).join(", "));
+  add("labels", Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", "));
+  add("transcript", `${whole(transcriptLength)} entries`);
+  add("created", `${time(createdAt)} (event ${whole(state.createdEventId)})`);
+  add("last event", `${time(updatedAt)}, ${ago(updatedAt, io.now())} (event ${whole(lastEventId)})`);
+  return entries;
+}
 
 /** Runs `transcript`. */
 export async function transcriptCommand(
