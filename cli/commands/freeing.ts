@@ -7,7 +7,6 @@ import { FsRuntimeSource } from "../../fs_store.ts";
 import { RuntimeReader } from "../../mod.ts";
 import { openRuntime, planPrune, type PrunePlan, type StoreLocation, workerSizes } from "../../operate.ts";
 import { invalidRequest } from "../../store.ts";
-import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { oneLine } from "../style.ts";
@@ -20,7 +19,7 @@ export async function pruneCommand(
   io: Io,
   { through, olderThan, apply, json }: Options,
   location: StoreLocation,
-): Promise<number> {
+): Promise<void> {
   const now = io.now();
   const before = olderThan === undefined ? undefined : now - ageOf(olderThan);
   const plan = await planPrune(location, { through, before, now });
@@ -31,7 +30,6 @@ export async function pruneCommand(
     result = { ...plan, ...await runtime.prune({ through: plan.firstEventId - 1, dryRun: false }) };
   }
   print(io, json, { ...result, applied }, pruneText(result, applied));
-  return exitCodes.ok;
 }
 
 function ageOf(text: string): number {
@@ -66,7 +64,7 @@ export async function purgeCommand(
   { apply, json }: Options,
   location: StoreLocation,
   workers: readonly string[],
-): Promise<number> {
+): Promise<void> {
   const { plan, purgedBefore } = await planOf(location, [...new Set(workers)]);
   const applied = apply === true && plan.length > 0;
   if (applied) {
@@ -79,7 +77,6 @@ export async function purgeCommand(
     ? "There is nothing left to purge.\n"
     : `${table(io, COLUMNS, rows)}${applied ? DONE : PREVIEW}\n`;
   print(io, json, { workers: plan, purgedBefore, applied }, skipped.join("") + text);
-  return exitCodes.ok;
 }
 
 const DONE = 'Purged. An event "worker.purged" records each; the log keeps their events until it is pruned.';

@@ -22,10 +22,9 @@ import { bytes, counted, whole } from "../units.ts";
 import { exitCodeOf, findingsTable } from "./checking.ts";
 
 /** Runs `export`. */
-export async function exportCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
+export async function exportCommand(io: Io, options: Options, location: StoreLocation): Promise<void> {
   const { worker } = options;
   await writeOutput(io, options, location, (progress) => exportRuntime(location, { ...progress, worker }));
-  return exitCodes.ok;
 }
 
 /** Runs `import`. */
@@ -34,7 +33,7 @@ export async function importCommand(
   { dryRun = false, json }: Options,
   file: string,
   to: string,
-): Promise<number> {
+): Promise<void> {
   const { stream, totalBytes = undefined } = file === "-"
     ? { stream: Deno.stdin.readable }
     : openStream(file);
@@ -46,7 +45,6 @@ export async function importCommand(
   const what = `${counted(report.events, "event")} and ${counted(report.workers, "worker")}`;
   const text = dryRun ? `The stream is intact: ${what}.\n` : `Imported ${what} into ${report.directory}\n`;
   print(io, json, { ...report, dryRun }, text);
-  return exitCodes.ok;
 }
 
 /** Runs `backup`. */

@@ -4,7 +4,6 @@
  * @module
  */
 import type { RuntimeReader, TranscriptEntry, TranscriptPage, WorkerState } from "../../mod.ts";
-import type { StoreLocation } from "../../operate.ts";
 import { intentOf } from "../describe.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -12,25 +11,18 @@ import { oneLine, type Tone, tone, visible } from "../style.ts";
 import { pairs } from "../table.ts";
 import { ago, time, whole } from "../units.ts";
 import { modelTable } from "./usage.ts";
-import { withView } from "./view.ts";
+import type { Opened } from "./view.ts";
 
 /** Runs `show`. */
-export async function showCommand(
-  io: Io,
-  options: Options,
-  location: StoreLocation,
-  workerId: string,
-): Promise<number> {
-  return await withView(io, options, location, (view, source) => {
-    const state = view.worker(workerId);
-    const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", source.directory)}\n`;
-    const data = Object.keys(state.data).length === 0
-      ? ""
-      : `\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`;
-    const usage = state.usage.requests === 0 ? "" : `\n${modelTable(io, state.usageByModel)}`;
-    const text = `${title}${pairs(io, facts(io, state))}${data}${usage}`;
-    print(io, options.json, { runtimeId: view.runtimeId, ...state }, text);
-  });
+export function showCommand(io: Io, options: Options, { view, source }: Opened, workerId: string): void {
+  const state = view.worker(workerId);
+  const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", source.directory)}\n`;
+  const data = Object.keys(state.data).length === 0
+    ? ""
+    : `\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`;
+  const usage = state.usage.requests === 0 ? "" : `\n${modelTable(io, state.usageByModel)}`;
+  const text = `${title}${pairs(io, facts(io, state))}${data}${usage}`;
+  print(io, options.json, { runtimeId: view.runtimeId, ...state }, text);
 }
 
 function facts(io: Io, state: WorkerState): [string, string][] {
@@ -74,20 +66,18 @@ function facts(io: Io, state: WorkerState): [string, string][] {
 export async function transcriptCommand(
   io: Io,
   options: Options,
-  location: StoreLocation,
+  { view }: Opened,
   workerId: string,
-): Promise<number> {
-  return await withView(io, options, location, async (view) => {
-    if (options.all) return await printAll(io, options, view, workerId);
-    const { limit, after, before, full, json } = options;
-    const page = await view.transcript(workerId, { limit, after, before });
-    const { previous, next } = page;
-    const older = previous === null ? "" : `... older entries: --before ${previous}\n\n`;
-    const newer = next === null ? "" : `... newer entries: --after ${next}\n`;
-    const items = page.items.map((entry) => shown(io, entry, full)).join("");
-    const empty = page.length === 0 ? "no entries\n" : "";
-    print(io, json, page, `${tone(io, "faint", older)}${items}${tone(io, "faint", empty + newer)}`);
-  });
+): Promise<void> {
+  if (options.all) return await printAll(io, options, view, workerId);
+  const { limit, after, before, full, json } = options;
+  const page = await view.transcript(workerId, { limit, after, before });
+  const { previous, next } = page;
+  const older = previous === null ? "" : `... older entries: --before ${previous}\n\n`;
+  const newer = next === null ? "" : `... newer entries: --after ${next}\n`;
+  const items = page.items.map((entry) => shown(io, entry, full)).join("");
+  const empty = page.length === 0 ? "no entries\n" : "";
+  print(io, json, page, `${tone(io, "faint", older)}${items}${tone(io, "faint", empty + newer)}`);
 }
 
 async function printAll(
