@@ -34,13 +34,11 @@ export class AheadOfLogCheck {
       const isLost = isSynced || durable > lastEventId;
       const message = `the log ends with event ${lastEventId}, but this transcript holds event ${last}: ` +
         (isLost ? "is it an older copy, or was its end truncated?" : `a power cut took what was not synced`);
-      const eventIds: readonly [number, number] = [lastEventId + 1, last];
-      const spot = { file: nameOf(place.layout, path), byteOffset: offset, eventIds, workerId };
-      findings.add({
-        code: "log_behind_transcript",
-        severity: isLost ? "damaged" : "healable",
-        message,
-        ...spot,
+      findings.add("log_behind_transcript", isLost ? "damaged" : "healable", message, {
+        file: nameOf(place.layout, path),
+        byteOffset: offset,
+        eventIds: [lastEventId + 1, last],
+        workerId,
       });
       return true;
     }
