@@ -16,7 +16,7 @@
  *   checkpoint.json           all state through one event; checkpoint.previous.json the one before
  *   events/0000000000000001.jsonl   the log, in segments named by their first event
  *   overview.json             counts, totals and a row for each worker
- *   workers/<worker>/         worker.json, state.json, usage.json, transcript.jsonl
+ *   workers/<worker>/         worker.json, transcript.jsonl
  *   quarantine/               bytes that were truncated or replaced, bounded
  * ```
  *

@@ -96,6 +96,7 @@ export { RuntimeReader, type RuntimeReaderOptions } from "./src/core/reader.ts";
 export type {
   EventsOptions,
   Reads,
+  RuntimeView,
   WatchEventsOptions,
   WorkerListOptions,
   WorkerPage,
@@ -113,7 +114,7 @@ export type { Receipt, TranscriptReceipt } from "./src/core/receipts.ts";
 export type { FinishOptions, FinishOutcome, Run } from "./src/core/run.ts";
 export { type PruneOptions, Runtime, type RuntimeHealth } from "./src/core/runtime.ts";
 export type { SessionOptions } from "./src/core/session.ts";
-export type { RuntimeSource } from "./src/core/source.ts";
+export type { RuntimeSource } from "./src/core/store.ts";
 export type { EndedRun, OpenRun, RuntimeState, WorkerState, WorkerStatus } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";

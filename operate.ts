@@ -38,7 +38,6 @@
  */
 export type { Owner } from "./src/fs/place/lock.ts";
 export {
-  type FindOptions,
   isRuntimeDirectory,
   type ListedRuntime,
   listRuntimes,
@@ -48,7 +47,7 @@ export {
 } from "./src/operate/list.ts";
 export { openRuntime, type OpenRuntimeOptions } from "./src/operate/open_runtime.ts";
 export type { StoreLocation } from "./src/fs/place/find.ts";
-export type { OperationOptions, OperationProgress } from "./src/operate/options.ts";
+export type { FindOptions, OperationOptions, OperationProgress } from "./src/operate/options.ts";
 export {
   type History,
   type HistoryDay,

@@ -47,7 +47,6 @@ export type { EventRecord } from "./src/core/event_types.ts";
 export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./src/core/ids.ts";
 export type { JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
-export type { RuntimeSource } from "./src/core/source.ts";
 export type { RuntimeState, StateView, WorkerState } from "./src/core/state.ts";
 export type {
   AppendBatch,
@@ -58,6 +57,7 @@ export type {
   ReadEvents,
   ReadRange,
   ReadTranscript,
+  RuntimeSource,
   RuntimeStore,
   Snapshot,
   SnapshotPart,

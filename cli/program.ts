@@ -5,20 +5,15 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { locateStore } from "../operate.ts";
-import { backupCommand } from "./commands/backup.ts";
+import { repairCommand, verifyCommand } from "./commands/checking.ts";
 import { eventsCommand } from "./commands/events.ts";
-import { exportCommand } from "./commands/export.ts";
-import { importCommand } from "./commands/import.ts";
+import { pruneCommand, purgeCommand } from "./commands/freeing.ts";
 import { inspectCommand } from "./commands/inspect.ts";
-import { pruneCommand } from "./commands/prune.ts";
-import { purgeCommand } from "./commands/purge.ts";
-import { repairCommand } from "./commands/repair.ts";
+import { backupCommand, exportCommand, importCommand } from "./commands/moving.ts";
 import { reportCommand } from "./commands/report.ts";
-import { showCommand } from "./commands/show.ts";
-import { transcriptCommand } from "./commands/transcript.ts";
 import { usageCommand } from "./commands/usage.ts";
-import { verifyCommand } from "./commands/verify.ts";
-
+import { withView } from "./commands/view.ts";
+import { showCommand, transcriptCommand } from "./commands/worker.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
 import { type Io, OutputClosed } from "./io.ts";
 import type { Options } from "./options.ts";
@@ -28,7 +23,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   let code: number = exitCodes.ok;
   const program = makeProgram(io, (run) => async (...values: unknown[]) => {
     // Arguments, options, and the command itself.
-    code = await run(io, values.at(-2) as Parsed, ...values.slice(0, -2));
+    code = await run(io, values.at(-2) as Parsed, ...values.slice(0, -2)) ?? exitCodes.ok;
   });
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
@@ -45,13 +40,20 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
 /** Options that the program itself uses, and those of the commands. */
 type Parsed = Options & { readonly runtime?: string };
 // deno-lint-ignore no-explicit-any -- commander passes arguments as they come
-type Run = (io: Io, options: Parsed, ...args: any[]) => Promise<number>;
+type Run = (io: Io, options: Parsed, ...args: any[]) => Promise<number | void>;
 type Action = (run: Run) => (...values: unknown[]) => Promise<void>;
 
 /** Runs a command on the store that its first argument names. */
 function onStore(run: Run): Run {
   return (io, options, directory, ...rest) =>
     run(io, options, locateStore(directory, options.runtime), ...rest);
+}
+
+/** Runs a command on the store that its first argument names, opened for reading. */
+function onView(run: (...values: [...Parameters<Run>]) => void | Promise<void>): Run {
+  return onStore((io, options, location, ...rest) =>
+    withView(io, options, location, (opened) => run(io, options, opened, ...rest))
+  );
 }
 
 function makeProgram(io: Io, action: Action): Command {
@@ -95,24 +97,24 @@ function addReading(program: Command, action: Action): void {
     .option("-n, --limit <count>", "workers to list, the last active first; 0 for all", count, 30)
     .action(action(inspectCommand));
   command(program, "show <dir> <worker>", "record, state and usage of one worker")
-    .action(action(onStore(showCommand)));
+    .action(action(onView(showCommand)));
   paged(command(program, "transcript <dir> <worker>", "the transcript of a worker"), "entries")
     .option("--all", "all entries")
     .option("--full", "long entries in full")
-    .action(action(onStore(transcriptCommand)));
+    .action(action(onView(transcriptCommand)));
   paged(command(program, "events <dir>", "the log of events"), "events")
     .option("-w, --worker <id>", "only events of this worker")
     .option("-f, --follow", "continue with new events")
-    .action(action(onStore(eventsCommand)));
+    .action(action(onView(eventsCommand)));
   command(program, "usage <dir>", "usage of models")
     .addOption(new Option("--by <what>", "only this table").choices(["worker", "model", "day"]))
     .option("-w, --worker <id>", "only of this worker")
     .option("-n, --limit <count>", "workers to list, the costliest first; 0 for all", count, 20)
-    .action(action(onStore(usageCommand)));
+    .action(action(onView(usageCommand)));
   output(command(program, "report <dir>", "a page for a browser, in one file"))
     .option("--entries <count>", "entries of each transcript, the newest", count, 100)
     .option("--workers <count>", "workers with their transcripts, the last active", count, 200)
-    .action(action(onStore(reportCommand)));
+    .action(action(onView(reportCommand)));
 }
 
 function addChecking(program: Command, action: Action): void {

@@ -4,167 +4,129 @@
  *
  * @module
  */
-import { deepEqual, equal, match, notEqual, rejects } from "./assert.ts";
-import type { Runtime } from "../src/core/runtime.ts";
+import { deepEqual, equal, ok, rejects } from "./assert.ts";
 import { commands, type SampleCommand } from "./commands.ts";
 import { dump } from "./dump.ts";
-import { type Place, refused, type Register, writesNothing } from "./place.ts";
+import { each, type Place, prepared, refused, type Tests } from "./place.ts";
 
-/** Registers the tests. */
-export function commandTraits(test: Register): void {
-  for (const command of commands) {
-    const { name } = command;
-    test(`${name}() resolves to the receipt of one event`, (place) => works(place, command, false));
-    test(`${name}() works after a reopen`, (place) => works(place, command, true));
-    test(`${name}() is kept across a reopen`, (place) => isKept(place, command, "reopen"));
-    test(`${name}() is kept across a restart`, (place) => isKept(place, command, "restart"));
-    test(`${name}() after close() is runtime_closed`, (place) => afterClose(place, command));
-    test(`${name}() after stop() is runtime_stopped`, (place) => afterStop(place, command));
-    test(`${name}() with the same key takes effect once`, (place) => onlyOnce(place, command));
-    test(`${name}() with another expectation is a conflict`, (place) => conflicts(place, command));
-    test(`${name}() rejects when its signal aborts`, (place) => givesUp(place, command));
-    test(`${name}() rejects options of the wrong shape`, (place) => wrongOptions(place, command));
-    if (command.scope === "runtime") continue;
-    test(`${name}() of a missing worker is worker_not_found`, (place) => withoutWorker(place, command));
-    test(`${name}() of a stopped worker is ${command.whenStopped}`, (place) => ofStopped(place, command));
-  }
+/** Tests of every command. */
+export const commandTraits: Tests = each(
+  Object.entries(commands),
+  ([name, command]) => ({
+    ...prepared({ ...traits(name, command), ...optionTraits(name, command) }, async (place) => {
+      await place.open();
+      await place.create("a");
+      await command.prepare?.(place);
+      return place;
+    }),
+    ...(command.scope === "worker" && {
+      [`${name}() of a missing worker is worker_not_found`]: async (place: Place) => {
+        await place.open();
+        await place.rejects(() => command.run(place), "worker_not_found", { workerId: "a" });
+      },
+    }),
+  }),
+);
+
+/** Tests of a command without options. */
+function traits(name: string, command: SampleCommand): Tests {
+  return {
+    [`${name}() resolves to the receipt of one event`]: (place) => resolves(place, command),
+    [`${name}() works after a reopen`]: async (place) => {
+      await place.reopen();
+      // The reopening interrupted the run, and the key of its beginning is known.
+      if (name === "Run.finish") return void await place.rejects(command.run(place), "worker_not_running");
+      await command.prepare?.(place);
+      await resolves(place, command);
+    },
+    ...each(["reopen", "restart"], (how) => ({
+      [`${name}() is kept across a ${how}`]: async (place) => {
+        await command.run(place);
+        // A run does not outlive its process; runtime_runs.ts has tests for that.
+        if (name === "Worker.beginRun") await place.a.cancel();
+        const before = await dump(place.runtime);
+        deepEqual(await dump(await place[how]()), before);
+      },
+    })),
+    [`${name}() after close() is runtime_closed`]: async (place) => {
+      await place.runtime.close();
+      const { details } = await refused(() => command.run(place), "runtime_closed");
+      equal(details.runtimeId, place.runtimeId);
+    },
+    [`${name}() after stop() is runtime_stopped`]: async (place) => {
+      await place.runtime.stop();
+      await place.throughout(() => place.rejects(() => command.run(place), "runtime_stopped"));
+    },
+    ...(command.scope === "worker" && {
+      [`${name}() of a stopped worker is ${command.whenStopped}`]: async (place: Place) => {
+        if (place.a.state().run !== null) await command.run(place);
+        if (place.a.state().status === "running") await place.a.stop();
+        if (command.whenStopped === "allowed") return void await command.run(place);
+        const details = { workerId: "a", status: "stopped" };
+        await place.rejects(() => command.run(place), "worker_not_running", details);
+      },
+    }),
+  };
 }
 
-async function start(place: Place, { prepare }: SampleCommand): Promise<Runtime> {
-  const runtime = await place.runtime();
-  await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
-  await prepare?.(runtime);
-  return runtime;
+/** Tests of a command with a key, an expectation or a signal. */
+function optionTraits(name: string, command: SampleCommand): Tests {
+  return {
+    [`${name}() with the same key takes effect once`]: async (place) => {
+      const run = () => command.run(place, { key: "once" });
+      const [first, second] = await Promise.all([run(), run()]);
+      const again = { ...first, duplicate: true };
+      equal(first?.duplicate, false);
+      deepEqual(second, again);
+      await place.throughout(async () => deepEqual(await place.writesNothing(run), again));
+    },
+    [`${name}() with another expectation is a conflict`]: async (place) => {
+      await place.runtime.record("unrelated", null);
+      const actual = command.scope === "runtime" ? place.runtime.lastEventId : place.a.state().lastEventId;
+      const run = (expected: number) => command.run(place, { expect: { lastEventId: expected } });
+      for (const expected of [actual - 1, actual + 1, 0]) {
+        await place.rejects(run(expected), "conflict", { expected, actual });
+      }
+      equal((await run(actual))?.eventId, place.runtime.lastEventId);
+    },
+    [`${name}() rejects when its signal aborts`]: async (place) => {
+      const before = await dump(place.runtime);
+      const reason = new Error("enough");
+      const isReason = (error: unknown) => error === reason;
+      await rejects(command.run(place, { signal: AbortSignal.abort(reason) }), isReason);
+      const controller = new AbortController();
+      const waiting = command.run(place, { signal: controller.signal });
+      controller.abort(reason);
+      await rejects(waiting, isReason);
+      await place.runtime.flush();
+      deepEqual(await dump(place.runtime), before);
+      ok(await command.run(place, { signal: new AbortController().signal }));
+    },
+    [`${name}() rejects options of the wrong shape`]: async (place) => {
+      for (const options of wrongOptions) {
+        await place.rejects(() => command.run(place, options as object), "invalid_request");
+      }
+    },
+  };
 }
 
-async function works(place: Place, command: SampleCommand, reopened: boolean): Promise<void> {
-  let runtime = await start(place, command);
-  if (reopened) {
-    runtime = await place.reopen(runtime);
-    // A run that was open is interrupted by the reopening, and its key is known: begin another worker's.
-    if (command.name === "Run.finish") return await refusedAsOver(runtime, command);
-    await command.prepare?.(runtime);
-  }
-  const before = runtime.lastEventId;
-  const receipt = await command.run(runtime);
-  equal(receipt?.eventId, before + 1);
-  equal(receipt?.duplicate, false);
-  match(receipt?.at ?? "", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  equal(runtime.lastEventId, before + 1);
-  const { items: [event] } = await runtime.events({ limit: 1 });
+const wrongOptions: readonly unknown[] = [
+  { key: "" },
+  { key: " \n" },
+  { key: "x".repeat(257) },
+  { key: "\uD800" },
+  { key: 7 },
+  { expect: { lastEventId: -1 } },
+  { expect: { lastEventId: 1.5 } },
+  { expect: { lastEventId: "3" } },
+];
+
+async function resolves(place: Place, command: SampleCommand): Promise<void> {
+  const before = place.runtime.lastEventId;
+  const receipt = await command.run(place);
+  deepEqual([receipt?.eventId, receipt?.duplicate], [before + 1, false]);
+  ok(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(receipt?.at ?? ""));
+  equal(place.runtime.lastEventId, before + 1);
+  const { items: [event] } = await place.runtime.events({ limit: 1 });
   deepEqual([event?.id, event?.at], [receipt?.eventId, receipt?.at]);
-}
-
-async function refusedAsOver(runtime: Runtime, command: SampleCommand): Promise<void> {
-  await writesNothing(runtime, () => refused(command.run(runtime), "worker_not_running"));
-}
-
-async function isKept(place: Place, command: SampleCommand, how: "reopen" | "restart"): Promise<void> {
-  let runtime = await start(place, command);
-  await command.run(runtime);
-  // A run does not outlive its process; runtime_runs.ts has tests for that.
-  if (command.name === "Worker.beginRun") await runtime.worker("a").cancel();
-  const before = await dump(runtime);
-  runtime = await place[how](runtime);
-  deepEqual(await dump(runtime), before);
-}
-
-async function afterClose(place: Place, command: SampleCommand): Promise<void> {
-  const runtime = await start(place, command);
-  await runtime.close();
-  const { details } = await refused(() => command.run(runtime), "runtime_closed");
-  equal(details.runtimeId, place.runtimeId);
-}
-
-async function afterStop(place: Place, command: SampleCommand): Promise<void> {
-  let runtime = await start(place, command);
-  await runtime.stop();
-  for (let round = 0; round < 2; round++) {
-    await writesNothing(runtime, () => refused(command.run(runtime), "runtime_stopped"));
-    runtime = await place.reopen(runtime);
-  }
-}
-
-async function onlyOnce(place: Place, command: SampleCommand): Promise<void> {
-  let runtime = await start(place, command);
-  const [first, second] = await Promise.all([
-    command.run(runtime, { key: "once" }),
-    command.run(runtime, { key: "once" }),
-  ]);
-  equal(first?.duplicate, false);
-  for (const again of [second, await command.run(runtime, { key: "once" })]) {
-    deepEqual(again, { ...first, duplicate: true });
-  }
-  for (const how of ["reopen", "restart"] as const) {
-    runtime = await place[how](runtime);
-    const again = await writesNothing(runtime, () => command.run(runtime, { key: "once" }));
-    deepEqual(again, { ...first, duplicate: true });
-  }
-}
-
-async function conflicts(place: Place, command: SampleCommand): Promise<void> {
-  const runtime = await start(place, command);
-  await runtime.record("unrelated", null);
-  const actual = command.scope === "runtime" ? runtime.lastEventId : runtime.worker("a").state().lastEventId;
-  for (const expected of [actual - 1, actual + 1, 0]) {
-    const work = command.run(runtime, { expect: { lastEventId: expected } });
-    const { details } = await writesNothing(runtime, () => refused(work, "conflict"));
-    deepEqual(details, { expected, actual });
-  }
-  const receipt = await command.run(runtime, { expect: { lastEventId: actual } });
-  equal(receipt?.eventId, runtime.lastEventId);
-}
-
-async function givesUp(place: Place, command: SampleCommand): Promise<void> {
-  const runtime = await start(place, command);
-  const before = await dump(runtime);
-  const reason = new Error("enough");
-  await rejects(command.run(runtime, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
-  const controller = new AbortController();
-  const waiting = command.run(runtime, { signal: controller.signal });
-  controller.abort(reason);
-  await rejects(waiting, (error) => error === reason);
-  await runtime.flush();
-  deepEqual(await dump(runtime), before);
-  const receipt = await command.run(runtime, { signal: new AbortController().signal });
-  notEqual(receipt, undefined);
-}
-
-async function wrongOptions(place: Place, command: SampleCommand): Promise<void> {
-  const runtime = await start(place, command);
-  const options: unknown[] = [
-    { key: "" },
-    { key: " \n" },
-    { key: "x".repeat(257) },
-    { key: "\uD800" },
-    { key: 7 },
-    { expect: { lastEventId: -1 } },
-    { expect: { lastEventId: 1.5 } },
-    { expect: { lastEventId: "3" } },
-  ];
-  for (const wrong of options) {
-    const work = () => refused(() => command.run(runtime, wrong as object), "invalid_request");
-    await writesNothing(runtime, work);
-  }
-}
-
-async function withoutWorker(place: Place, command: SampleCommand): Promise<void> {
-  const runtime = await place.runtime();
-  const { details } = await writesNothing(
-    runtime,
-    () => refused(() => command.run(runtime), "worker_not_found"),
-  );
-  deepEqual(details, { workerId: "a" });
-}
-
-async function ofStopped(place: Place, command: SampleCommand): Promise<void> {
-  const runtime = await start(place, command);
-  if (runtime.worker("a").state().run !== null) await command.run(runtime);
-  if (runtime.worker("a").state().status === "running") await runtime.worker("a").stop();
-  if (command.whenStopped === "allowed") return void await command.run(runtime);
-  const { details } = await writesNothing(
-    runtime,
-    () => refused(() => command.run(runtime), "worker_not_running"),
-  );
-  deepEqual(details, { workerId: "a", status: "stopped" });
 }

@@ -1,57 +1,80 @@
 /**
- * All data that a runtime returns, for comparisons before and after.
+ * Data that a runtime returns, read in pages, for comparisons.
  *
  * @module
  */
 import type { RuntimeEvent } from "../src/core/event_types.ts";
 import { limits } from "../src/core/limits.ts";
-import type { EventPage, TranscriptEntry, TranscriptPage } from "../src/core/reading.ts";
-import type { WorkerPage } from "../src/core/reads.ts";
+import type { PageOptions, TranscriptEntry } from "../src/core/reading.ts";
 import type { Runtime } from "../src/core/runtime.ts";
 import type { WorkerState } from "../src/core/state.ts";
 import type { Worker } from "../src/core/worker.ts";
 
+/** The integers from `first` to `last`. */
+export function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+/** A cursor after every item of a test. */
+const END = 1_000_000;
+
+/** Page of any kind. */
+interface AnyPage<Item> {
+  readonly items: readonly Item[];
+  readonly next: number | null;
+  readonly previous?: number | null;
+}
+
+/** Reads all items in pages from one end, and returns them oldest first; `check` receives each page. */
+export async function inPages<Item>(
+  read: (options: PageOptions) => AnyPage<Item> | Promise<AnyPage<Item>>,
+  limit: number = limits.pageItemsMax,
+  side: "after" | "before" = "after",
+  check: (items: readonly Item[]) => void = () => {},
+): Promise<Item[]> {
+  const pages: (readonly Item[])[] = [];
+  for (let cursor: number | null | undefined = side === "after" ? 0 : END; typeof cursor === "number";) {
+    const { items, next, previous }: AnyPage<Item> = await read({ [side]: cursor, limit });
+    check(items);
+    pages.push(items);
+    cursor = side === "after" ? next : previous;
+  }
+  return (side === "after" ? pages : pages.toReversed()).flat();
+}
+
+/** All workers. */
+export async function allWorkers(runtime: Runtime): Promise<WorkerState[]> {
+  return await inPages((options) => runtime.workers(options), 7);
+}
+
+/** Ids of all workers. */
+export async function workerIdsOf(runtime: Runtime): Promise<string[]> {
+  return (await allWorkers(runtime)).map(({ record }) => record.workerId);
+}
+
+/** All events, oldest first. */
+export async function allEvents(source: Runtime | Worker): Promise<RuntimeEvent[]> {
+  return await inPages((options) => source.events(options));
+}
+
+/** A whole transcript. */
+export async function allEntries(worker: Worker): Promise<TranscriptEntry[]> {
+  return await inPages((options) => worker.transcript(options));
+}
+
+/** Contents of a whole transcript. */
+export async function contentsOf(worker: Worker): Promise<string[]> {
+  return (await allEntries(worker)).map(({ content }) => content);
+}
+
 /** Returns all data except openings and closings. */
 export async function dump(runtime: Runtime): Promise<unknown> {
   const { runtimeId, status, createdAt, workers, usage, usageByModel } = runtime.overview();
-  const states = allWorkers(runtime);
+  const states = await allWorkers(runtime);
   const transcripts = [];
   for (const { record } of states) transcripts.push(await allEntries(runtime.worker(record.workerId)));
   const events = (await allEvents(runtime)).filter(({ type }) =>
     type !== "runtime.opened" && type !== "runtime.closed"
   );
   return { runtimeId, status, createdAt, workers, usage, usageByModel, states, transcripts, events };
-}
-
-/** All workers, in pages. */
-export function allWorkers(runtime: Runtime): WorkerState[] {
-  const states: WorkerState[] = [];
-  for (let after: number | null = 0; after !== null;) {
-    const page: WorkerPage = runtime.workers({ after, limit: 7 });
-    states.push(...page.items);
-    after = page.next;
-  }
-  return states;
-}
-
-/** All events, oldest first. */
-export async function allEvents(runtime: Runtime | Worker): Promise<RuntimeEvent[]> {
-  const events: RuntimeEvent[] = [];
-  for (let after: number | null = 0; after !== null;) {
-    const page: EventPage = await runtime.events({ after, limit: limits.pageItemsMax });
-    events.push(...page.items);
-    after = page.next;
-  }
-  return events;
-}
-
-/** A whole transcript. */
-export async function allEntries(worker: Worker): Promise<TranscriptEntry[]> {
-  const entries: TranscriptEntry[] = [];
-  for (let after: number | null = 0; after !== null;) {
-    const page: TranscriptPage = await worker.transcript({ after, limit: limits.pageItemsMax });
-    entries.push(...page.items);
-    after = page.next;
-  }
-  return entries;
 }

@@ -8,25 +8,23 @@ import { deepEqual, equal } from "./assert.ts";
 import { isRuntimeError } from "../src/core/errors.ts";
 import type { Runtime } from "../src/core/runtime.ts";
 import type { Receipt } from "../src/core/receipts.ts";
-import { allEntries, allEvents, allWorkers } from "./dump.ts";
+import { allEvents, contentsOf, range, workerIdsOf } from "./dump.ts";
 import { type Expected, Model, type Step } from "./model.ts";
 import { randomStep, type Runs, take } from "./model_steps.ts";
-import type { Group, Place } from "./place.ts";
+import { each, type Place, type Tests } from "./place.ts";
 import { Random } from "./random.ts";
 
-/** Registers tests of this many histories. */
-export function modelTests(histories: number): Group {
-  return (test) => {
-    for (let seed = 1; seed <= histories; seed++) {
-      test(`a runtime agrees with the model, history ${seed}`, (place) => history(place, seed));
-    }
-  };
+/** Returns tests of this many histories. */
+export function modelTests(histories: number): Tests {
+  return each(range(1, histories), (seed) => ({
+    [`a runtime agrees with the model, history ${seed}`]: (place) => history(place, seed),
+  }));
 }
 
 async function history(place: Place, seed: number): Promise<void> {
   const random = new Random(seed);
   const model = new Model();
-  let runtime = await place.runtime();
+  let runtime = await place.open();
   model.opened();
   for (let round = 0; round < 40; round++) {
     const steps = Array.from({ length: 1 + random.below(12) }, () => randomStep(random));
@@ -36,7 +34,7 @@ async function history(place: Place, seed: number): Promise<void> {
     await compare(runtime, model);
     const how = random.pick(["reopen", "restart"] as const);
     if (how === "reopen") model.closed();
-    runtime = await place[how](runtime);
+    runtime = await place[how]();
     model.opened();
     await compare(runtime, model);
   }
@@ -74,7 +72,7 @@ async function answer(work: Promise<Receipt | undefined>): Promise<Expected> {
 async function compare(runtime: Runtime, model: Model): Promise<void> {
   equal(runtime.lastEventId, model.lastEventId);
   equal(runtime.overview().usage.inputTokens, model.tokens);
-  deepEqual(allWorkers(runtime).map(({ record }) => record.workerId), [...model.workers.keys()]);
+  deepEqual(await workerIdsOf(runtime), [...model.workers.keys()]);
   for (const [workerId, expected] of model.workers) {
     const worker = runtime.worker(workerId);
     const { status, run, lastRun, data, usage, transcriptLength } = worker.state();
@@ -83,8 +81,7 @@ async function compare(runtime: Runtime, model: Model): Promise<void> {
       [status, run?.runId ?? null, lastRun?.outcome, usage.inputTokens, transcriptLength],
       [expected.status, expected.run, expected.lastOutcome, expected.tokens, expected.contents.length],
     );
-    deepEqual((await allEntries(worker)).map(({ content }) => content), expected.contents);
+    deepEqual(await contentsOf(worker), expected.contents);
   }
-  const ids = (await allEvents(runtime)).map(({ id }) => id);
-  deepEqual(ids, Array.from({ length: model.lastEventId }, (_, index) => index + 1));
+  deepEqual((await allEvents(runtime)).map(({ id }) => id), range(1, model.lastEventId));
 }

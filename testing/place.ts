@@ -1,14 +1,15 @@
 /**
- * Fixtures of a test: a place, the runtimes opened there, and the assertion that an
- * operation is rejected.
+ * Fixtures of a test: a place, the runtime opened there, its workers, and the
+ * assertion that an operation is rejected.
  *
  * @module
  */
-import { equal, fail, ok } from "./assert.ts";
+import { deepEqual, equal, fail, ok } from "./assert.ts";
 import { type AnyRuntimeError, isRuntimeError, type RuntimeErrorCode } from "../src/core/errors.ts";
 import type { RuntimeOptions } from "../src/core/engine.ts";
 import { Runtime } from "../src/core/runtime.ts";
 import type { RuntimeStore } from "../src/core/store.ts";
+import type { Worker } from "../src/core/worker.ts";
 
 /** Location of one test's stores: a directory, a database, a variable. */
 export interface StorePlace {
@@ -18,19 +19,44 @@ export interface StorePlace {
   remove(): Promise<void>;
 }
 
-/** Registers a test, on a place for the runtime "local" unless it names another. */
-export type Register = (title: string, body: (place: Place) => Promise<void>, runtimeId?: string) => void;
+/** Tests by title. */
+export type Tests<Subject = Place> = Readonly<Record<string, (subject: Subject) => Promise<unknown>>>;
 
-/** A part of the suite. */
-export type Group = (test: Register) => void;
+/** Returns the tests of every row of a table. */
+export function each<const Row, Subject = Place>(
+  rows: readonly Row[],
+  testsOf: (row: Row) => Tests<Subject>,
+): Tests<Subject> {
+  return Object.assign({}, ...rows.map(testsOf));
+}
 
-/** A place that closes the stores and runtimes opened on it. */
+/** Returns tests that are prepared with other subjects. */
+export function prepared<Subject>(
+  tests: Tests<Subject>,
+  prepare: (place: Place) => Promise<Subject>,
+): Tests {
+  const prepareEach = Object.entries(tests).map(([title, body]) =>
+    [title, async (place: Place) => await body(await prepare(place))] as const
+  );
+  return Object.fromEntries(prepareEach);
+}
+
+/** Returns tests that begin with an open runtime and these workers. */
+export function withWorkers(workerIds: readonly string[], tests: Tests): Tests {
+  return prepared(tests, async (place) => {
+    await place.open();
+    for (const workerId of workerIds) await place.create(workerId);
+    return place;
+  });
+}
+
+/** A place, and the runtime that was opened last on it: the one under test. */
 export class Place {
   /** The runtime whose stores are here. */
   readonly runtimeId: string;
   readonly #place: StorePlace;
-  readonly #stores = new Set<RuntimeStore>();
-  readonly #storeOf = new Map<Runtime, RuntimeStore>();
+  readonly #stores: RuntimeStore[] = [];
+  readonly #runtimes: Runtime[] = [];
 
   /** Creates a place on which nothing is open. */
   constructor(runtimeId: string, place: StorePlace) {
@@ -41,49 +67,89 @@ export class Place {
   /** Creates a store, which is not open yet. */
   store(): RuntimeStore {
     const store = this.#place.store();
-    this.#stores.add(store);
+    this.#stores.push(store);
     return store;
   }
 
   /** Opens a runtime on a new store. */
-  async runtime(options: Omit<RuntimeOptions, "store"> = {}): Promise<Runtime> {
-    const store = this.store();
-    const runtime = await Runtime.open({ ...options, store });
-    this.#storeOf.set(runtime, store);
+  async open(options: Omit<RuntimeOptions, "store"> = {}): Promise<Runtime> {
+    const runtime = await Runtime.open({ ...options, store: this.store() });
+    this.#runtimes.push(runtime);
     return runtime;
   }
 
   /** The runtime that was opened last. */
-  get newest(): Runtime {
-    const runtime = [...this.#storeOf.keys()].at(-1);
+  get runtime(): Runtime {
+    const runtime = this.#runtimes.at(-1);
     ok(runtime !== undefined, "a runtime was opened");
     return runtime;
   }
 
-  /** Closes a runtime normally and opens it again. */
-  async reopen(runtime: Runtime): Promise<Runtime> {
-    await runtime.close();
-    return await this.runtime();
+  /** Its worker `a`. */
+  get a(): Worker {
+    return this.runtime.worker("a");
   }
 
-  /** Closes the store of a runtime without its knowledge, like a crash, and opens a runtime on the same place. */
-  async restart(runtime: Runtime): Promise<Runtime> {
-    await this.#storeOf.get(runtime)?.close();
-    return await this.runtime();
+  /** Its worker `b`. */
+  get b(): Worker {
+    return this.runtime.worker("b");
+  }
+
+  /** Creates a worker. */
+  async create(workerId?: string): Promise<Worker> {
+    return await this.runtime.createWorker({ workerId, intent: { kind: "assistant" } });
+  }
+
+  /** Closes the runtime normally and opens it again. */
+  async reopen(): Promise<Runtime> {
+    await this.runtime.close();
+    return await this.open();
+  }
+
+  /** Closes the store of the runtime without its knowledge, like a crash, and opens the runtime again. */
+  async restart(): Promise<Runtime> {
+    await this.#stores.at(-1)?.close();
+    return await this.open();
+  }
+
+  /** Runs a check now, after a reopen and after a restart. */
+  async throughout(check: (runtime: Runtime) => unknown): Promise<void> {
+    await check(this.runtime);
+    await check(await this.reopen());
+    await check(await this.restart());
+  }
+
+  /** Asserts that `work` writes no event, and returns its result. */
+  async writesNothing<T>(work: Promise<T> | (() => Promise<T>)): Promise<T> {
+    const { runtime } = this;
+    const before = runtime.lastEventId;
+    const answer = await (typeof work === "function" ? work() : work);
+    equal(runtime.lastEventId, before, "no event was written");
+    return answer;
+  }
+
+  /** Asserts that `work` is rejected with `code`, these details if given, and writes no event. */
+  async rejects<Code extends RuntimeErrorCode>(
+    work: Promise<unknown> | (() => unknown),
+    code: Code,
+    details?: object,
+  ): Promise<Extract<AnyRuntimeError, { code: Code }>> {
+    return await this.writesNothing(() => refused(work, code, details));
   }
 
   /** Closes everything and removes the place. */
   async remove(): Promise<void> {
-    for (const runtime of this.#storeOf.keys()) await runtime.close();
+    for (const runtime of this.#runtimes) await runtime.close();
     for (const store of this.#stores) await store.close();
     await this.#place.remove();
   }
 }
 
-/** Asserts that `work` is rejected with `code`; returns the error. */
+/** Asserts that `work` is rejected with `code`, and these details if given; returns the error. */
 export async function refused<Code extends RuntimeErrorCode>(
   work: Promise<unknown> | (() => unknown),
   code: Code,
+  details?: object,
 ): Promise<Extract<AnyRuntimeError, { code: Code }>> {
   try {
     await (typeof work === "function" ? work() : work);
@@ -91,15 +157,8 @@ export async function refused<Code extends RuntimeErrorCode>(
     if (!isRuntimeError(error)) throw error;
     equal(error.code, code, `the code of "${error.message}"`);
     ok(/^Cannot .+: .+/s.test(error.message), `the form of "${error.message}"`);
+    if (details !== undefined) deepEqual(error.details, details);
     return error as Extract<AnyRuntimeError, { code: Code }>;
   }
-  fail(`nothing was refused, ${code} was expected`);
-}
-
-/** Asserts that `work` writes no event, and returns its result. */
-export async function writesNothing<T>(runtime: Runtime, work: () => Promise<T>): Promise<T> {
-  const before = runtime.lastEventId;
-  const answer = await work();
-  equal(runtime.lastEventId, before, "no event was written");
-  return answer;
+  fail(`it was not rejected, ${code} was expected`);
 }

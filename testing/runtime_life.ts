@@ -3,119 +3,97 @@
  *
  * @module
  */
-import { deepEqual, equal, ok } from "./assert.ts";
-import { allEvents } from "./dump.ts";
-import { refused, type Register } from "./place.ts";
+import { deepEqual, equal } from "./assert.ts";
+import { allEvents, range } from "./dump.ts";
+import { refused, type Tests } from "./place.ts";
 
-/** Registers the tests. */
-export function lifeTests(test: Register): void {
-  test("Runtime.open() creates the runtime and counts its openings", async (place) => {
-    let runtime = await place.runtime();
-    deepEqual((await allEvents(runtime)).map(({ id, type }) => [id, type]), [
+/** The tests. */
+export const lifeTests: Tests = {
+  "Runtime.open() creates the runtime and counts its openings": async (place) => {
+    deepEqual((await allEvents(await place.open())).map(({ id, type }) => [id, type]), [
       [1, "runtime.created"],
       [2, "runtime.opened"],
     ]);
-    for (let epoch = 2; epoch <= 4; epoch++) {
-      runtime = await place.reopen(runtime);
-      equal(runtime.overview().epoch, epoch);
-    }
-    const types = (await allEvents(runtime)).slice(2).map(({ type }) => type);
-    deepEqual(types, Array.from({ length: 3 }, () => ["runtime.closed", "runtime.opened"]).flat());
-  });
+    for (const epoch of [2, 3, 4]) equal((await place.reopen()).overview().epoch, epoch);
+    const types = (await allEvents(place.runtime)).slice(2).map(({ type }) => type);
+    deepEqual(types, [1, 2, 3].flatMap(() => ["runtime.closed", "runtime.opened"]));
+  },
 
-  test("Runtime.open() uses the clock for the times of events", async (place) => {
+  "Runtime.open() uses the clock for the times of events": async (place) => {
     let now = Date.parse("2026-03-04T05:06:07.008Z");
-    const runtime = await place.runtime({ now: () => now });
+    const runtime = await place.open({ now: () => now });
     equal(runtime.overview().createdAt, "2026-03-04T05:06:07.008Z");
     now -= 3_600_000;
     equal((await runtime.record("earlier", null)).at, "2026-03-04T04:06:07.008Z");
     deepEqual((await allEvents(runtime)).map(({ id }) => id), [1, 2, 3]);
-  });
+  },
 
-  test("Runtime.open() takes over from a runtime that was not closed", async (place) => {
-    let runtime = await place.runtime();
-    await runtime.record("before", 1);
-    runtime = await place.restart(runtime);
-    deepEqual((await allEvents(runtime)).map(({ type }) => type), [
+  "Runtime.open() takes over from a runtime that was not closed": async (place) => {
+    await (await place.open()).record("before", 1);
+    deepEqual((await allEvents(await place.restart())).map(({ type }) => type), [
       "runtime.created",
       "runtime.opened",
       "custom",
       "runtime.opened",
     ]);
-  });
+  },
 
-  test("Runtime.open() closes the store if it fails", async (place) => {
-    await refused(place.runtime({ now: () => NaN }), "invalid_request");
-    const runtime = await place.runtime();
-    equal(runtime.lastEventId, 2);
-  });
+  "Runtime.open() closes the store if it fails": async (place) => {
+    await refused(place.open({ now: () => NaN }), "invalid_request");
+    equal((await place.open()).lastEventId, 2);
+  },
 
-  test("close() is idempotent", async (place) => {
-    let runtime = await place.runtime();
+  "close() is idempotent": async (place) => {
+    const runtime = await place.open();
     await Promise.all([runtime.close(), runtime.close()]);
     await runtime.close();
     deepEqual(runtime.health, { status: "closed" });
-    runtime = await place.runtime();
-    equal(runtime.lastEventId, 4);
-  });
+    equal((await place.open()).lastEventId, 4);
+  },
 
-  test("Symbol.asyncDispose closes", async (place) => {
-    // Without the syntax: the suite also runs where it is not supported yet.
-    const first = await place.runtime();
+  // Without the syntax: the suite also runs where it is not supported yet.
+  "Symbol.asyncDispose closes": async (place) => {
+    const first = await place.open();
     await first.record("note", null);
     await first[Symbol.asyncDispose]();
-    const runtime = await place.runtime();
-    equal(runtime.lastEventId, 5);
-  });
+    equal((await place.open()).lastEventId, 5);
+  },
 
-  test("close() waits for earlier commands", async (place) => {
-    const runtime = await place.runtime();
-    const given = Array.from({ length: 200 }, (_, index) => runtime.record("note", index));
+  "close() waits for earlier commands": async (place) => {
+    const runtime = await place.open();
+    const given = range(0, 199).map((index) => runtime.record("note", index));
     await runtime.close();
-    const receipts = await Promise.all(given);
-    deepEqual(receipts.map(({ eventId }) => eventId), receipts.map((_, index) => index + 3));
-    const events = await allEvents(await place.runtime());
-    deepEqual(
-      events.flatMap((event) => event.type === "custom" ? [event.data] : []),
-      receipts.map((_, i) => i),
-    );
-  });
+    deepEqual((await Promise.all(given)).map(({ eventId }) => eventId), range(3, 202));
+    const events = await allEvents(await place.open());
+    deepEqual(events.flatMap((event) => event.type === "custom" ? [event.data] : []), range(0, 199));
+  },
 
-  test("flush() waits for everything and writes no event", async (place) => {
-    const runtime = await place.runtime();
-    const before = runtime.lastEventId;
-    await runtime.flush();
-    equal(runtime.lastEventId, before);
-  });
+  "flush() waits for everything and writes no event": async (place) => {
+    const runtime = await place.open();
+    await place.writesNothing(() => runtime.flush());
+  },
 
-  test("health is ok, stopped or closed", async (place) => {
-    let runtime = await place.runtime();
-    deepEqual(runtime.health, { status: "ok" });
-    await runtime.stop();
-    deepEqual(runtime.health, { status: "stopped" });
-    runtime = await place.reopen(runtime);
-    deepEqual(runtime.health, { status: "stopped" });
-    await runtime.close();
-    deepEqual(runtime.health, { status: "closed" });
-  });
+  "health is ok, stopped or closed": async (place) => {
+    deepEqual((await place.open()).health, { status: "ok" });
+    await place.runtime.stop();
+    deepEqual(place.runtime.health, { status: "stopped" });
+    deepEqual((await place.reopen()).health, { status: "stopped" });
+    await place.runtime.close();
+    deepEqual(place.runtime.health, { status: "closed" });
+  },
 
-  test("diagnostics() is empty after normal operation", async (place) => {
-    const told: unknown[] = [];
-    let runtime = await place.runtime({ onDiagnostic: (diagnostic) => told.push(diagnostic) });
+  "diagnostics() is empty after normal operation": async (place) => {
+    const reported: unknown[] = [];
+    const runtime = await place.open({ onDiagnostic: (diagnostic) => reported.push(diagnostic) });
     await runtime.record("note", null);
-    runtime = await place.reopen(runtime);
-    deepEqual(runtime.diagnostics(), { items: [], dropped: 0 });
-    deepEqual(told, []);
-  });
+    deepEqual((await place.reopen()).diagnostics(), { items: [], dropped: 0 });
+    deepEqual(reported, []);
+  },
 
-  test("events have ids without gaps, regardless of concurrency", async (place) => {
-    const runtime = await place.runtime();
-    const receipts = await Promise.all(
-      Array.from({ length: 3_000 }, (_, index) => runtime.record("note", index)),
-    );
-    deepEqual(receipts.map(({ eventId }) => eventId), receipts.map((_, index) => index + 3));
-    const events = await allEvents(await place.reopen(runtime));
-    ok(events.every(({ id }, index) => id === index + 1));
-    equal(events.length, 3_004);
-  });
-}
+  "events have ids without gaps, regardless of concurrency": async (place) => {
+    const runtime = await place.open();
+    const receipts = await Promise.all(range(0, 2_999).map((index) => runtime.record("note", index)));
+    deepEqual(receipts.map(({ eventId }) => eventId), range(3, 3_002));
+    deepEqual((await allEvents(await place.reopen())).map(({ id }) => id), range(1, 3_004));
+  },
+};

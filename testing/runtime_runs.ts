@@ -3,213 +3,178 @@
  *
  * @module
  */
-import { deepEqual, equal, notEqual, ok } from "./assert.ts";
-import type { Runtime } from "../src/core/runtime.ts";
-import { type Place, refused, type Register, writesNothing } from "./place.ts";
+import { deepEqual, equal, ok } from "./assert.ts";
+import { each, type Tests, withWorkers } from "./place.ts";
 
-/** Registers the tests. */
-export function runTests(test: Register): void {
-  test("beginRun() marks the worker busy, finish() ends it", async (place) => {
-    const runtime = await start(place);
-    const worker = runtime.worker("a");
-    const run = await worker.beginRun({ runId: "r1" });
+/** Tests of a runtime with workers `a` and `b`. */
+export const runTests: Tests = withWorkers(["a", "b"], {
+  "beginRun() marks the worker busy, finish() ends it": async (place) => {
+    const { a } = place;
+    const run = await a.beginRun({ runId: "r1" });
     equal(run.signal.aborted, false);
-    deepEqual(worker.state().run, { runId: "r1", startedAt: run.at });
+    deepEqual(a.state().run, { runId: "r1", startedAt: run.at });
     const { at } = await run.finish("failed", { reason: "no luck" });
-    const { run: open, lastRun, status } = worker.state();
-    deepEqual([open, status], [null, "running"]);
-    const expected = { runId: "r1", startedAt: run.at, endedAt: at, outcome: "failed", reason: "no luck" };
-    deepEqual(lastRun, expected);
-    deepEqual((await place.reopen(runtime)).worker("a").state().lastRun, expected);
-  });
+    deepEqual([a.state().run, a.state().status], [null, "running"]);
+    const lastRun = { runId: "r1", startedAt: run.at, endedAt: at, outcome: "failed", reason: "no luck" };
+    await place.throughout(() => deepEqual(place.a.state().lastRun, lastRun));
+  },
 
-  test("beginRun() generates an id", async (place) => {
-    const worker = (await start(place)).worker("a");
-    const first = await worker.beginRun();
+  "beginRun() generates an id": async ({ a }) => {
+    const first = await a.beginRun();
     await first.finish("completed");
-    notEqual((await worker.beginRun()).runId, first.runId);
-  });
+    ok((await a.beginRun()).runId !== first.runId);
+  },
 
-  test("beginRun() while a run is open is worker_busy", async (place) => {
-    const runtime = await start(place);
-    const worker = runtime.worker("a");
-    await worker.beginRun({ runId: "r1" });
-    const work = () => refused(worker.beginRun({ runId: "r2" }), "worker_busy");
-    deepEqual((await writesNothing(runtime, work)).details, { workerId: "a", runId: "r1" });
-    await writesNothing(runtime, () => refused(worker.stop(), "worker_busy"));
-  });
+  "beginRun() while a run is open is worker_busy": async (place) => {
+    await place.a.beginRun({ runId: "r1" });
+    await place.rejects(place.a.beginRun({ runId: "r2" }), "worker_busy", { workerId: "a", runId: "r1" });
+    await place.rejects(place.a.stop(), "worker_busy");
+  },
 
-  test("beginRun() called concurrently succeeds once", async (place) => {
-    const worker = (await start(place)).worker("a");
-    const runs = await Promise.allSettled(Array.from({ length: 20 }, () => worker.beginRun()));
+  "beginRun() called concurrently succeeds once": async ({ a }) => {
+    const runs = await Promise.allSettled(Array.from({ length: 20 }, () => a.beginRun()));
     equal(runs.filter(({ status }) => status === "fulfilled").length, 1);
-  });
+  },
 
-  test("beginRun() of two workers works concurrently", async (place) => {
-    const runtime = await start(place);
-    await Promise.all([runtime.worker("a").beginRun(), runtime.worker("b").beginRun()]);
+  "beginRun() of two workers works concurrently": async ({ a, b, runtime }) => {
+    await Promise.all([a.beginRun(), b.beginRun()]);
     equal(runtime.overview().workers.busy, 2);
-  });
+  },
 
-  for (const end of ["cancel", "stop"] as const) {
-    test(`${end}() and purge() in one batch end the run, and the next run with its ids has its own signal`, async (place) => {
-      const worker = (await start(place)).worker("a");
-      const first = await worker.beginRun({ runId: "r" });
-      const ending = end === "cancel" ? [worker.cancel()] : [first.finish("completed"), worker.stop()];
-      const creation = () => place.newest.createWorker({ workerId: "a", intent: { kind: "assistant" } });
-      const [second] = await Promise.all([
-        Promise.all([...ending, worker.purge(), creation()]).then(() => worker.beginRun({ runId: "r" })),
-      ]);
-      deepEqual([first.signal.aborted, second.signal.aborted], [true, false]);
-      // All in one batch, including the run of the next worker.
-      const [, , , third] = await Promise.all([
-        worker.cancel(),
-        worker.purge(),
-        creation(),
-        worker.beginRun({ runId: "r" }),
-      ]);
-      deepEqual([second.signal.aborted, third.signal.aborted], [true, false]);
-      await worker.cancel();
-      equal(third.signal.aborted, true);
-    });
-  }
+  ...each(["cancel", "stop"], (end) => ({
+    [`${end}() and purge() in one batch end the run, and the next run with its ids has its own signal`]:
+      async (
+        place,
+      ) => {
+        const { a } = place;
+        const first = await a.beginRun({ runId: "r" });
+        const ending = end === "cancel" ? [a.cancel()] : [first.finish("completed"), a.stop()];
+        await Promise.all([...ending, a.purge(), place.create("a")]);
+        const second = await a.beginRun({ runId: "r" });
+        deepEqual([first.signal.aborted, second.signal.aborted], [true, false]);
+        // All in one batch, including the run of the next worker.
+        const next = [a.cancel(), a.purge(), place.create("a")];
+        const [third] = await Promise.all([a.beginRun({ runId: "r" }), ...next]);
+        deepEqual([second.signal.aborted, third.signal.aborted], [true, false]);
+        await a.cancel();
+        equal(third.signal.aborted, true);
+      },
+  })),
 
-  test("beginRun() right before close() has a signal that is aborted", async (place) => {
-    const runtime = await start(place);
-    const [run] = await Promise.all([runtime.worker("a").beginRun(), runtime.close()]);
+  "beginRun() right before close() has a signal that is aborted": async ({ a, runtime }) => {
+    const [run] = await Promise.all([a.beginRun(), runtime.close()]);
     equal(run.signal.aborted, true);
-  });
+  },
 
-  test("finish() twice is worker_not_running", async (place) => {
-    const runtime = await start(place);
-    const run = await runtime.worker("a").beginRun({ runId: "r" });
+  "finish() twice is worker_not_running": async (place) => {
+    const run = await place.a.beginRun({ runId: "r" });
     await run.finish("completed");
-    await writesNothing(runtime, () => refused(run.finish("completed"), "worker_not_running"));
-  });
+    await place.rejects(run.finish("completed"), "worker_not_running");
+  },
 
-  test("finish() of an earlier run does not affect the open one", async (place) => {
-    const worker = (await start(place)).worker("a");
-    const first = await worker.beginRun({ runId: "r1" });
+  "finish() of an earlier run does not affect the open one": async (place) => {
+    const first = await place.a.beginRun({ runId: "r1" });
     await first.finish("completed");
-    const second = await worker.beginRun({ runId: "r2" });
-    await refused(first.finish("cancelled"), "worker_not_running");
+    const second = await place.a.beginRun({ runId: "r2" });
+    await place.rejects(first.finish("cancelled"), "worker_not_running");
     equal(second.signal.aborted, false);
-    equal(worker.state().run?.runId, "r2");
-  });
+    equal(place.a.state().run?.runId, "r2");
+  },
 
-  test("finish() aborts the signal", async (place) => {
-    const run = await (await start(place)).worker("a").beginRun();
+  "finish() aborts the signal": async ({ a }) => {
+    const run = await a.beginRun();
     await run.finish("cancelled");
-    aborted(run.signal);
-  });
+    isAborted(run);
+  },
 
-  test("cancel() aborts the signal of the open run and ends it cancelled", async (place) => {
-    const runtime = await start(place);
-    const worker = runtime.worker("a");
-    const [run, other] = [await worker.beginRun({ runId: "r" }), await runtime.worker("b").beginRun()];
+  "cancel() aborts the signal of the open run and ends it cancelled": async (place) => {
+    const { a } = place;
+    const [run, other] = [await a.beginRun({ runId: "r" }), await place.b.beginRun()];
     const heard = new Promise((resolve) => run.signal.addEventListener("abort", resolve));
-    const { at } = await worker.cancel({ reason: "enough" });
+    const { at } = await a.cancel({ reason: "enough" });
     await heard;
-    aborted(run.signal);
+    isAborted(run);
     equal(other.signal.aborted, false);
-    const { lastRun, status, reason } = worker.state();
+    const { lastRun, status, reason } = a.state();
     deepEqual([status, reason], ["cancelled", "enough"]);
     deepEqual([lastRun?.outcome, lastRun?.endedAt], ["cancelled", at]);
-    await refused(run.finish("completed"), "worker_not_running");
-  });
+    await place.rejects(run.finish("completed"), "worker_not_running");
+  },
 
-  test("cancel() right after beginRun() yields a run that has ended", async (place) => {
-    const worker = (await start(place)).worker("a");
-    const [run] = await Promise.all([worker.beginRun(), worker.cancel()]);
-    aborted(run.signal);
-  });
+  "cancel() right after beginRun() yields a run that has ended": async ({ a }) => {
+    const [run] = await Promise.all([a.beginRun(), a.cancel()]);
+    isAborted(run);
+  },
 
-  test("stop() of the runtime aborts the signals of all runs", async (place) => {
-    const runtime = await start(place);
-    const runs = [await runtime.worker("a").beginRun(), await runtime.worker("b").beginRun()];
+  "stop() of the runtime aborts the signals of all runs": async ({ a, b, runtime }) => {
+    const runs = [await a.beginRun(), await b.beginRun()];
     await runtime.stop();
-    for (const { signal } of runs) aborted(signal);
-    equal(runtime.worker("a").state().lastRun?.outcome, "cancelled");
-  });
+    runs.forEach(isAborted);
+    equal(a.state().lastRun?.outcome, "cancelled");
+  },
 
-  test("close() aborts the signals of all runs", async (place) => {
-    const runtime = await start(place);
-    const run = await runtime.worker("a").beginRun();
+  "close() aborts the signals of all runs": async ({ a, runtime }) => {
+    const run = await a.beginRun();
     await runtime.close();
-    aborted(run.signal);
-  });
+    isAborted(run);
+  },
 
-  for (const how of ["reopen", "restart"] as const) {
-    test(`a run that was open is interrupted after a ${how}`, (place) => interrupted(place, how));
-  }
+  ...each(["reopen", "restart"], (how) => ({
+    [`a run that was open is interrupted after a ${how}`]: async (place) => {
+      const run = await place.a.beginRun({ runId: "r", key: "k" });
+      const runtime = await place[how]();
+      const { a } = place;
+      const { run: open, lastRun, status } = a.state();
+      deepEqual([open, status], [null, "running"]);
+      deepEqual([lastRun?.runId, lastRun?.outcome, lastRun?.startedAt], ["r", "interrupted", run.at]);
+      equal((await a.events({ limit: 1 })).items[0]?.type, "worker.run_interrupted");
+      const diagnostic = runtime.diagnostics().items.at(-1);
+      deepEqual([diagnostic?.code, diagnostic?.workerId], ["run_interrupted", "a"]);
+      const same = await a.beginRun({ runId: "r", key: "k" });
+      equal(same.duplicate, true);
+      isAborted(same);
+      await (await a.beginRun({ runId: "next" })).finish("completed");
+      await place.reopen();
+      equal(place.a.state().lastRun?.runId, "next");
+    },
+  })),
 
-  test("beginRun() with a key returns the same open run", async (place) => {
-    const worker = (await start(place)).worker("a");
-    const run = await worker.beginRun({ key: "k" });
-    const same = await worker.beginRun({ key: "k" });
+  "beginRun() with a key returns the same open run": async (place) => {
+    const { a } = place;
+    const run = await a.beginRun({ key: "k" });
+    const same = await a.beginRun({ key: "k" });
     deepEqual([same.runId, same.eventId, same.duplicate], [run.runId, run.eventId, true]);
     equal(same.signal, run.signal);
     await same.finish("completed");
-    const over = await worker.beginRun({ key: "k" });
+    const over = await a.beginRun({ key: "k" });
     deepEqual([over.runId, over.duplicate], [run.runId, true]);
-    aborted(over.signal);
-    await refused(over.finish("completed"), "worker_not_running");
-  });
+    isAborted(over);
+    await place.rejects(over.finish("completed"), "worker_not_running");
+  },
 
-  test("entries and usage contain the run that was open", async (place) => {
-    let runtime = await start(place);
-    const worker = runtime.worker("a");
-    await worker.append([{ role: "assistant", content: "before" }]);
-    const run = await worker.beginRun({ runId: "r" });
-    await worker.sendInput({ role: "user", content: "within" });
-    await worker.recordUsage({ model: "m" });
+  "entries and usage contain the run that was open": async (place) => {
+    const { a } = place;
+    await a.append([{ role: "assistant", content: "before" }]);
+    const run = await a.beginRun({ runId: "r" });
+    await a.sendInput({ role: "user", content: "within" });
+    await a.recordUsage({ model: "m" });
     await run.finish("completed");
-    await worker.append([{ role: "assistant", content: "behind" }]);
-    for (let round = 0; round < 2; round++) {
-      const { items } = await runtime.worker("a").transcript();
+    await a.append([{ role: "assistant", content: "after" }]);
+    await place.throughout(async () => {
+      const { items } = await place.a.transcript();
       deepEqual(items.map(({ content, runId }) => [content, runId]), [
         ["before", undefined],
         ["within", "r"],
-        ["behind", undefined],
+        ["after", undefined],
       ]);
-      const { items: events } = await runtime.worker("a").events();
-      deepEqual(events.flatMap((event) => event.type === "worker.usage_recorded" ? [event.runId] : []), [
-        "r",
-      ]);
-      runtime = await place.reopen(runtime);
-    }
-  });
-}
+      const { items: events } = await place.a.events();
+      const runIds = events.flatMap((event) => event.type === "worker.usage_recorded" ? [event.runId] : []);
+      deepEqual(runIds, ["r"]);
+    });
+  },
+});
 
-async function start(place: Place): Promise<Runtime> {
-  const runtime = await place.runtime();
-  for (const workerId of ["a", "b"]) await runtime.createWorker({ workerId, intent: { kind: "assistant" } });
-  return runtime;
-}
-
-function aborted(signal: AbortSignal): void {
+function isAborted({ signal }: { readonly signal: AbortSignal }): void {
   ok(signal.aborted);
   equal(signal.reason.name, "AbortError");
-}
-
-async function interrupted(place: Place, how: "reopen" | "restart"): Promise<void> {
-  let runtime = await start(place);
-  const run = await runtime.worker("a").beginRun({ runId: "r", key: "k" });
-  runtime = await place[how](runtime);
-  const worker = runtime.worker("a");
-  const { run: open, lastRun, status } = worker.state();
-  deepEqual([open, status], [null, "running"]);
-  deepEqual([lastRun?.runId, lastRun?.outcome, lastRun?.startedAt], ["r", "interrupted", run.at]);
-  const { items: [event] } = await worker.events({ limit: 1 });
-  equal(event?.type, "worker.run_interrupted");
-  deepEqual(runtime.diagnostics().items.map(({ code, workerId }) => [code, workerId]).at(-1), [
-    "run_interrupted",
-    "a",
-  ]);
-  const same = await worker.beginRun({ runId: "r", key: "k" });
-  equal(same.duplicate, true);
-  aborted(same.signal);
-  await (await worker.beginRun({ runId: "next" })).finish("completed");
-  await runtime.close();
-  equal((await place.runtime()).worker("a").state().lastRun?.runId, "next");
 }

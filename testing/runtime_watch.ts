@@ -3,225 +3,173 @@
  *
  * @module
  */
-import { deepEqual, equal } from "./assert.ts";
+import { deepEqual, equal, ok } from "./assert.ts";
 import type { RuntimeEvent } from "../src/core/event_types.ts";
 import { limits } from "../src/core/limits.ts";
-import type { Runtime } from "../src/core/runtime.ts";
-import type { WatchOptions } from "../src/core/watch.ts";
-import type { Worker } from "../src/core/worker.ts";
-import { type Place, refused, type Register } from "./place.ts";
+import { range } from "./dump.ts";
+import { each, refused, type Tests, withWorkers } from "./place.ts";
 
-/** Registers the tests. */
-export function watchTests(test: Register): void {
-  test("watch() catches up from a cursor", async (place) => {
-    const runtime = await start(place);
-    deepEqual(await idsOf(runtime, 4, { after: 0 }), [1, 2, 3, 4]);
-    deepEqual(await idsOf(runtime, 2, { after: 2 }), [3, 4]);
-  });
+/** Tests of a runtime with workers `a` and `b`, events 3 and 4. */
+export const watchTests: Tests = withWorkers(["a", "b"], {
+  "watch() catches up from a cursor": async ({ runtime }) => {
+    deepEqual(await take(runtime.watch({ after: 0 }), 4), [1, 2, 3, 4]);
+    deepEqual(await take(runtime.watch({ after: 2 }), 2), [3, 4]);
+  },
 
-  test("watch() stays live, and begins at the newest event by default", async (place) => {
-    const runtime = await start(place);
-    const live = idsOf(runtime, 3, {});
-    const both = idsOf(runtime, 5, { after: 2 });
+  "watch() stays live, and begins at the newest event by default": async ({ runtime }) => {
+    const live = take(runtime.watch(), 3);
+    const both = take(runtime.watch({ after: 2 }), 5);
     for (let count = 0; count < 3; count++) await runtime.record("note", count);
     deepEqual(await live, [5, 6, 7]);
     deepEqual(await both, [3, 4, 5, 6, 7]);
-  });
+  },
 
-  test("watch() yields every event once, in order, while many are written", async (place) => {
-    const runtime = await start(place);
-    const watchers = [0, 3, 4].map((after) => idsOf(runtime, 1_004 - after, { after }));
+  "watch() yields every event once, in order, while many are written": async ({ runtime }) => {
+    const watches = [0, 3, 4].map((after) => take(runtime.watch({ after }), 1_004 - after));
     for (let batch = 0; batch < 10; batch++) {
-      await Promise.all(Array.from({ length: 100 }, (_, index) => runtime.record("note", index)));
+      await Promise.all(range(0, 99).map((index) => runtime.record("note", index)));
     }
-    for (const ids of await Promise.all(watchers)) {
-      deepEqual(ids, Array.from({ length: ids.length }, (_, index) => 1_004 - ids.length + index + 1));
-    }
-  });
+    deepEqual(await Promise.all(watches), [range(1, 1_004), range(4, 1_004), range(5, 1_004)]);
+  },
 
-  test("watch() supports a slow reader", async (place) => {
-    const runtime = await start(place);
+  "watch() supports a slow reader": async ({ runtime }) => {
     const events = runtime.watch({ after: 4 });
-    await Promise.all(Array.from({ length: 600 }, (_, index) => runtime.record("note", index)));
-    for (let id = 5; id <= 604; id++) {
+    await Promise.all(range(0, 599).map((index) => runtime.record("note", index)));
+    for (const id of range(5, 604)) {
       equal((await events.next()).value?.id, id);
       if (id % 100 === 0) await runtime.flush();
     }
     await events.return();
-  });
+  },
 
-  test("watch() of a worker yields its events only", async (place) => {
-    const runtime = await start(place);
-    const [a, b] = [runtime.worker("a"), runtime.worker("b")];
-    const watching = idsOf(a, 3, { after: 0 });
-    await b.record("note", 1);
-    await a.record("note", 2);
-    await b.record("note", 3);
-    await a.record("note", 4);
+  "watch() of a worker yields its events only": async ({ a, b }) => {
+    const watching = take(a.watch({ after: 0 }), 3);
+    for (const worker of [b, a, b, a]) await worker.record("note", null);
     deepEqual(await watching, [3, 6, 8]);
-  });
+  },
 
-  test("watch() of a missing worker is worker_not_found", async (place) => {
-    const runtime = await start(place);
+  "watch() of a missing worker is worker_not_found": async ({ runtime }) => {
     await refused(runtime.worker("nobody").watch().next(), "worker_not_found");
-  });
+  },
 
-  for (const [what, after] of [["waits", undefined], ["catches up", 0]] as const) {
-    test(`watch() ends quietly when its signal aborts while it ${what}`, async (place) => {
-      const runtime = await start(place);
+  ...each([["waits", undefined], ["catches up", 0]], ([when, after]) => ({
+    [`watch() ends quietly when its signal aborts while it ${when}`]: async ({ runtime }) => {
       const controller = new AbortController();
       const events = runtime.watch({ after, signal: controller.signal });
       const next = events.next();
       controller.abort(new Error("enough"));
       await next;
-      deepEqual(await events.next(), { done: true, value: undefined });
-    });
+      deepEqual(await events.next(), done);
+    },
 
-    test(`watch() ends quietly when the runtime closes while it ${what}`, async (place) => {
-      const runtime = await start(place);
+    [`watch() ends quietly when the runtime closes while it ${when}`]: async ({ runtime }) => {
       const events = runtime.watch({ after });
       const next = events.next();
       await runtime.close();
       await next;
-      deepEqual(await events.next(), { done: true, value: undefined });
-    });
-  }
+      deepEqual(await events.next(), done);
+    },
+  })),
 
-  test("watch() with an aborted signal yields nothing", async (place) => {
-    const runtime = await start(place);
-    const events = runtime.watch({ after: 0, signal: AbortSignal.abort() });
-    deepEqual(await events.next(), { done: true, value: undefined });
-  });
+  "watch() with an aborted signal yields nothing": async ({ runtime }) => {
+    deepEqual(await runtime.watch({ after: 0, signal: AbortSignal.abort() }).next(), done);
+  },
 
-  test("watch() of many ends when the runtime closes", async (place) => {
-    const runtime = await start(place);
-    const watchers = [runtime, runtime.worker("a"), runtime.worker("b"), runtime].map(async (source) => {
-      const types: string[] = [];
-      for await (const event of source.watch()) types.push(event.type);
-      return types;
-    });
+  "watch() of many ends when the runtime closes": async ({ a, b, runtime }) => {
+    const watches = [runtime, a, b, runtime].map((source) => take(source.watch()));
     await runtime.record("note", null);
     await runtime.close();
-    for (const types of await Promise.all(watchers)) equal(types.includes("worker.created"), false);
-  });
+    // The workers were created by the events 3 and 4.
+    for (const ids of await Promise.all(watches)) ok(ids.every((id) => id > 4));
+  },
 
-  test("watch() continues from a cursor after a reopen", async (place) => {
-    let runtime = await start(place);
-    const seen = await idsOf(runtime, 3, { after: 0 });
+  "watch() continues from a cursor after a reopen": async (place) => {
+    deepEqual(await take(place.runtime.watch({ after: 0 }), 3), [1, 2, 3]);
     for (const how of ["reopen", "restart"] as const) {
-      await runtime.record("note", how);
-      runtime = await place[how](runtime);
+      await place.runtime.record("note", how);
+      await place[how]();
     }
-    const rest = await idsOf(runtime, 6, { after: seen.at(-1) });
-    deepEqual([...seen, ...rest], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  });
+    deepEqual(await take(place.runtime.watch({ after: 3 }), 6), [4, 5, 6, 7, 8, 9]);
+  },
 
-  test("watch() yields no event before it is in the state", async (place) => {
-    const runtime = await start(place);
+  "watch() yields no event before it is in the state": async ({ a, runtime }) => {
     const watching = (async () => {
       for await (const event of runtime.watch()) {
-        equal(event.id <= runtime.lastEventId, true);
+        ok(event.id <= runtime.lastEventId);
         if (event.id === 54) return;
       }
     })();
-    for (let count = 0; count < 50; count++) {
-      await runtime.worker("a").append([{ role: "assistant", content: `${count}` }]);
-    }
+    for (let count = 0; count < 50; count++) await a.append([{ role: "assistant", content: `${count}` }]);
     await watching;
-  });
+  },
 
-  for (const again of [false, true]) {
-    test(`watch() of a worker ends with its purge${again ? ", also if its id is used again" : ""}`, async (place) => {
-      const runtime = await start(place);
-      const worker = runtime.worker("a");
+  ...each([false, true], (again) => ({
+    [`watch() of a worker ends with its purge${again ? ", also if its id is used again" : ""}`]: async (
+      place,
+    ) => {
+      const { a } = place;
       // One that waits, one that catches up, one that begins after the last event, one with a slow reader.
-      const watches = [worker.watch(), worker.watch({ after: 0 }), worker.watch({ after: 99 })];
-      const late = worker.watch({ after: 0 });
-      const ids = watches.map(idsUntilEnd);
-      await Promise.all([worker.stop(), worker.purge()]);
+      const ids = [a.watch(), a.watch({ after: 0 }), a.watch({ after: 99 })].map((events) => take(events));
+      const late = a.watch({ after: 0 });
+      await Promise.all([a.stop(), a.purge()]);
       if (again) {
-        await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
-        for (let count = 0; count < 120; count++) await worker.record("note", count);
+        await place.create("a");
+        for (let count = 0; count < 120; count++) await a.record("note", count);
       }
       deepEqual(await Promise.all(ids), [[5, 6], [3, 5, 6], []]);
-      deepEqual(await idsUntilEnd(late), [3, 5, 6]);
-      if (!again) return void await refused(worker.watch({ after: 0 }).next(), "worker_not_found");
-      const next = idsUntilEnd(worker.watch({ after: 3 }));
-      await Promise.all([worker.stop(), worker.purge()]);
+      deepEqual(await take(late), [3, 5, 6]);
+      if (!again) return void await refused(a.watch({ after: 0 }).next(), "worker_not_found");
+      const next = take(a.watch({ after: 3 }));
+      await Promise.all([a.stop(), a.purge()]);
       // The id's events are those of both workers.
-      deepEqual(await next, [5, 6, ...Array.from({ length: 123 }, (_, index) => 7 + index)]);
-    });
-  }
+      deepEqual(await next, range(5, 129));
+    },
+  })),
 
-  test("watch() settles return() immediately while next() waits", async (place) => {
-    const runtime = await start(place);
-    for (const source of [runtime, runtime.worker("a")]) {
+  "watch() settles return() immediately while next() waits": async ({ a, runtime }) => {
+    for (const source of [runtime, a]) {
       for (const options of [{}, { after: 0 }]) {
         const events = source.watch(options);
-        const nexts = [events.next(), events.next(), events.next(), events.next(), events.next()];
-        deepEqual(await events.return(), { done: true, value: undefined });
-        for (const next of nexts) deepEqual(await next, { done: true, value: undefined });
+        const nexts = range(1, 5).map(() => events.next());
+        deepEqual(await events.return(), done);
+        deepEqual(await Promise.all(nexts), [done, done, done, done, done]);
       }
     }
-  });
+  },
 
-  test("watch() yields every event once and in order across pages bounded by bytes", async (place) => {
-    const runtime = await start(place);
+  "watch() yields every event once and in order across pages bounded by bytes": async ({ a, b, runtime }) => {
     const content = "字".repeat(limits.contentBytesMax / 3 - 1);
-    const sources = [runtime, runtime, runtime.worker("a"), runtime.worker("a")];
-    const watches = sources.map((source, index) => source.watch(index % 2 === 0 ? {} : { after: 2 }));
+    const watches = [runtime.watch(), runtime.watch({ after: 2 }), a.watch(), a.watch({ after: 2 })];
     const live = take(runtime.watch(), 8);
-    for (let index = 0; index < 10; index++) {
-      const worker = runtime.worker(index === 3 ? "b" : "a");
-      await worker.append([{ role: "tool", content: `${index}${content}` }]);
+    for (const index of range(0, 9)) {
+      await (index === 3 ? b : a).append([{ role: "tool", content: `${index}${content}` }]);
     }
     // No further wake-ups follow: the remaining events must be found without one.
-    const all = Array.from({ length: 10 }, (_, index) => 5 + index);
+    const all = range(5, 14);
     const ofA = all.filter((id) => id !== 8);
     deepEqual(await live, all.slice(0, 8));
-    const ids = await Promise.all(watches.map((events, index) => take(events, [10, 12, 9, 10][index] ?? 0)));
-    deepEqual(ids, [all, [3, 4, ...all], ofA, [3, ...ofA]]);
-    for (const events of watches) await events.return();
-  });
+    const expected = [all, [3, 4, ...all], ofA, [3, ...ofA]];
+    deepEqual(
+      await Promise.all(watches.map((events, index) => take(events, expected[index]?.length))),
+      expected,
+    );
+  },
 
-  test("watch() that is left early leaves no listener", async (place) => {
-    const runtime = await start(place);
+  "watch() that is left early leaves no listener": async ({ runtime }) => {
     for await (const _ of runtime.watch({ after: 0 })) break;
     const events = runtime.watch({ after: 0 });
     equal((await events.next()).done, false);
     equal((await events.return()).done, true);
-  });
-}
+  },
+});
 
-async function start(place: Place): Promise<Runtime> {
-  const runtime = await place.runtime();
-  for (const workerId of ["a", "b"]) await runtime.createWorker({ workerId, intent: { kind: "assistant" } });
-  return runtime;
-}
+const done = { done: true, value: undefined } as const;
 
-/** Returns the ids of the first events that a watch yields. */
-async function idsOf(source: Runtime | Worker, count: number, options: WatchOptions): Promise<number[]> {
-  const events: RuntimeEvent[] = [];
-  for await (const event of source.watch(options)) {
-    if (events.push(event) === count) break;
-  }
-  return events.map(({ id }) => id);
-}
-
-/** Returns the ids of the next events of a watch. */
-async function take(events: AsyncIterator<RuntimeEvent, void>, count: number): Promise<number[]> {
+/** Returns the ids of the first events that a watch yields, or of all until it ends by itself; then leaves it. */
+async function take(events: AsyncIterable<RuntimeEvent>, count = Infinity): Promise<number[]> {
   const ids: number[] = [];
-  while (ids.length < count) {
-    const { value } = await events.next();
-    if (value === undefined) break;
-    ids.push(value.id);
+  for await (const { id } of events) {
+    if (ids.push(id) === count) break;
   }
-  return ids;
-}
-
-/** Returns the ids of the events that a watch yields before it ends by itself. */
-async function idsUntilEnd(events: AsyncIterable<RuntimeEvent>): Promise<number[]> {
-  const ids: number[] = [];
-  for await (const { id } of events) ids.push(id);
   return ids;
 }

@@ -8,10 +8,14 @@ import { encodeEvent, parseEventHead } from "../src/core/events.ts";
 import { parseWorkerId, type WorkerId } from "../src/core/ids.ts";
 import { Draft, Ledger } from "../src/core/ledger.ts";
 import type { Notice } from "../src/core/diagnostics.ts";
+import { limits } from "../src/core/limits.ts";
 import { workerRecord } from "../src/core/records.ts";
 import { restoreSnapshot, takeSnapshot } from "../src/core/snapshots.ts";
-import type { AppendResult, RuntimeStore, StoreHost } from "../src/core/store.ts";
-import type { Place } from "./place.ts";
+import type { AppendResult, ReadRange, RuntimeStore, StoreHost } from "../src/core/store.ts";
+import { byteLength } from "../src/core/text.ts";
+import { ok } from "./assert.ts";
+import { range } from "./dump.ts";
+import { type Place, prepared, type Tests } from "./place.ts";
 
 type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
 
@@ -20,8 +24,15 @@ export type Draftable = Unsealed<EventHead> | { workerId: WorkerId; contents: re
 
 const AT = "2026-01-02T03:04:05.678Z";
 
+/** Returns tests that begin with an open store that has the first events of a runtime with these workers. */
+export function onStore(workerIds: readonly string[], tests: Tests<Seam>): Tests {
+  return prepared(tests, (place) => Seam.start(place, ...workerIds));
+}
+
 /** A store, and the state folded from its events. */
 export class Seam {
+  /** The place of the store. */
+  readonly place: Place;
   /** The store. */
   readonly store: RuntimeStore;
   /** The state. */
@@ -35,15 +46,16 @@ export class Seam {
   /** The texts that were appended. */
   readonly texts: string[] = [];
 
-  /** Creates a seam for a store that is not open yet. */
-  constructor(store: RuntimeStore) {
-    this.store = store;
-    this.ledger = new Ledger(store.runtimeId);
+  /** Creates a store that is not open yet. */
+  constructor(place: Place) {
+    this.place = place;
+    this.store = place.store();
+    this.ledger = new Ledger(this.store.runtimeId);
   }
 
   /** Opens a store. */
   static async open(place: Place): Promise<Seam> {
-    const seam = new Seam(place.store());
+    const seam = new Seam(place);
     await seam.store.acquire(seam.host);
     return seam;
   }
@@ -69,10 +81,8 @@ export class Seam {
   /** Opens a store and writes the first events of a runtime with some workers. */
   static async start(place: Place, ...workers: string[]): Promise<Seam> {
     const seam = await Seam.open(place);
-    await seam.append({ type: "runtime.created", runtimeId: seam.store.runtimeId }, {
-      type: "runtime.opened",
-      epoch: 1,
-    });
+    const { runtimeId } = seam.store;
+    await seam.append({ type: "runtime.created", runtimeId }, { type: "runtime.opened", epoch: 1 });
     if (workers.length > 0) await seam.append(...workers.map(created));
     return seam;
   }
@@ -98,11 +108,6 @@ export class Seam {
     return result;
   }
 
-  /** Returns the heads that an opening must push of the events appended after this one. */
-  headsAfter(through: number): EventHead[] {
-    return this.texts.slice(through).map(parseEventHead);
-  }
-
   /** Saves a snapshot of the state. */
   async save(): Promise<void> {
     await this.store.saveSnapshot(takeSnapshot(this.ledger));
@@ -125,10 +130,15 @@ export class Seam {
     return texts;
   }
 
+  /** Reads the events that hold entries of a worker. */
+  async transcript(range: ReadRange, workerId = "a"): Promise<readonly string[]> {
+    return await this.store.readTranscript({ workerId: parseWorkerId(workerId), ...range });
+  }
+
   /** Closes the store and opens the next one on the place. */
-  async reopen(place: Place): Promise<Seam> {
+  async reopen(): Promise<Seam> {
     await this.store.close();
-    return await Seam.open(place);
+    return await Seam.open(this.place);
   }
 }
 
@@ -139,9 +149,29 @@ export function created(id: string): Draftable {
   return { type: "worker.created", workerId, record: workerRecord(spec, workerId) };
 }
 
+/** Returns the end and the purge of a worker. */
+export function purged(id: string): Draftable[] {
+  const workerId = parseWorkerId(id);
+  return [{ type: "worker.cancelled", workerId }, { type: "worker.purged", workerId }];
+}
+
 /** Returns an addition to a worker's transcript. */
 export function said(id: string, ...contents: string[]): Draftable {
   return { workerId: parseWorkerId(id), contents };
+}
+
+/** Returns ten additions of 900,000 bytes each to the transcript of `a`. */
+export function large(character: string): Draftable[] {
+  const content = character.repeat(900_000 / byteLength(character));
+  return range(0, 9).map((index) => said("a", `${index}${content}`));
+}
+
+/** Asserts that a page holds at least one text, and that it was not full before the last one was added. */
+export function isPage(texts: readonly string[], keep: ReadRange["keep"]): void {
+  ok(texts.length > 0);
+  const before = keep === "first" ? texts.slice(0, -1) : texts.slice(1);
+  const bytes = before.reduce((sum, text) => sum + byteLength(text), 0);
+  ok(bytes < limits.pageBytesMax, `a page of ${bytes} bytes took one more event`);
 }
 
 /** Returns an event of no worker. */
@@ -150,27 +180,22 @@ export function custom(data: string): Draftable {
 }
 
 function record(draft: Draft, event: Draftable): EventRecord {
-  const id = draft.runtime.lastEventId + 1;
-  if ("contents" in event) return entriesRecord(draft, id, event.workerId, event.contents);
-  const head = { id, at: AT, ...event } as EventHead;
-  draft.apply(head);
-  return encodeEvent(head, "");
-}
-
-function entriesRecord(
-  draft: Draft,
-  id: number,
-  workerId: WorkerId,
-  contents: readonly string[],
-): EventRecord {
-  const head: EventHead = {
-    id,
-    at: AT,
+  const common = { id: draft.runtime.lastEventId + 1, at: AT };
+  if (!("contents" in event)) return apply(draft, { ...common, ...event } as EventHead);
+  const { workerId, contents } = event;
+  const seq = (draft.worker(workerId)?.transcriptLength ?? 0) + 1;
+  const entries = contents.map((content) => ({ role: "assistant", content }));
+  const head = {
+    ...common,
     type: "worker.transcript_appended",
     workerId,
-    seq: (draft.worker(workerId)?.transcriptLength ?? 0) + 1,
-    count: contents.length,
-  };
+    seq,
+    count: entries.length,
+  } as const;
+  return apply(draft, head, JSON.stringify(entries));
+}
+
+function apply(draft: Draft, head: EventHead, entriesJson = ""): EventRecord {
   draft.apply(head);
-  return encodeEvent(head, JSON.stringify(contents.map((content) => ({ role: "assistant", content }))));
+  return encodeEvent(head, entriesJson);
 }

@@ -6,102 +6,12 @@
 import { deepEqual, equal, ok } from "./assert.ts";
 import { limits } from "../src/core/limits.ts";
 import { parseWorkerId } from "../src/core/ids.ts";
-import type { ReadEvents, ReadRange, RuntimeStore } from "../src/core/store.ts";
-import { byteLength } from "../src/core/text.ts";
-import type { Place, Register } from "./place.ts";
-import { created, custom, said, Seam } from "./seam.ts";
+import type { ReadEvents, ReadRange } from "../src/core/store.ts";
+import { range } from "./dump.ts";
+import { each, type Tests } from "./place.ts";
+import { created, custom, isPage, large, onStore, purged, said, Seam } from "./seam.ts";
 
-const a = parseWorkerId("a");
-
-/** Registers the tests. */
-export function seamEventTests(test: Register): void {
-  test("readEvents() of an empty store returns no events, and one past the last as the first", async (place) => {
-    const { store } = await Seam.open(place);
-    for (const keep of ["first", "last"] as const) {
-      for (const to of [0, 5]) {
-        const { events, firstEventId } = await store.readEvents({ from: 1, to, keep });
-        deepEqual([events, firstEventId], [[], 1]);
-      }
-    }
-  });
-
-  for (const [what, read, first, last] of ranges) {
-    test(`readEvents() returns ${what}`, (place) => gives(place, read, first, last, false));
-    test(`readEvents() returns ${what}, after a reopen`, (place) => gives(place, read, first, last, true));
-  }
-
-  for (const [what, character] of [["one byte", "x"], ["three bytes", "字"]] as const) {
-    test(`readEvents() ends a page by its bytes, forward, characters of ${what}`, async (place) => {
-      const seam = await bigEvents(place, character);
-      for (let from = 4; from <= seam.last;) {
-        const { events, scanned } = await seam.store.readEvents({ from, to: seam.last, keep: "first" });
-        isPage(events, seam.texts.slice(from - 1, scanned), events.slice(0, -1));
-        from = scanned + 1;
-      }
-    });
-
-    test(`readEvents() ends a page by its bytes, backward, characters of ${what}`, async (place) => {
-      const seam = await bigEvents(place, character);
-      for (let to = seam.last; to >= 4;) {
-        const { events, scanned } = await seam.store.readEvents({ from: 1, to, keep: "last" });
-        isPage(events, seam.texts.slice(scanned - 1, to), events.slice(1));
-        to = scanned - 1;
-      }
-    });
-  }
-
-  test("readEvents() returns an event that is larger than a page", async (place) => {
-    const seam = await Seam.start(place, "a");
-    await seam.append(said("a", "\u0001".repeat(limits.contentBytesMax)));
-    await seam.append(custom("small"));
-    deepEqual((await seam.store.readEvents({ from: 4, to: 5, keep: "first" })).events, [seam.texts[3]]);
-    deepEqual((await seam.store.readEvents({ from: 4, to: 4, keep: "last" })).events, [seam.texts[3]]);
-  });
-
-  test("readEvents() returns an event as soon as its append has resolved", async (place) => {
-    const seam = await Seam.start(place);
-    for (let count = 1; count <= 20; count++) {
-      await seam.append(custom(`note ${count}`));
-      const range = { from: seam.last, to: seam.last, keep: "last" } as const;
-      deepEqual((await seam.store.readEvents(range)).events, seam.texts.slice(-1));
-    }
-  });
-
-  for (const keep of ["first", "last"] as const) {
-    test(`readEvents() of a worker includes earlier workers with its id, keeping the ${keep}`, async (place) => {
-      const seam = await shared(place);
-      for (const limit of [undefined, 1, 7, 1_000]) {
-        const read = { from: 1, to: seam.last, keep, workerId: a, limit };
-        deepEqual(await inPages(seam.store, read), ofA(seam.texts));
-        const part = { ...read, from: 12, to: seam.last - 12 };
-        deepEqual(await inPages(seam.store, part), ofA(seam.texts.slice(11, -12)));
-      }
-      const nobody = { from: 1, to: seam.last, keep, workerId: parseWorkerId("nobody") };
-      deepEqual(await inPages(seam.store, nobody), []);
-    });
-  }
-
-  test("readEvents() of a worker ends a page by its bytes", async (place) => {
-    const seam = await bigEvents(place, "x");
-    const read = { from: 1, to: seam.last, keep: "first", workerId: a } as const;
-    const { events } = await seam.store.readEvents(read);
-    isPage(events, ofA(seam.texts).slice(0, events.length), events.slice(0, -1));
-    deepEqual(await inPages(seam.store, read), ofA(seam.texts));
-    deepEqual(await inPages(seam.store, { ...read, keep: "last" }), ofA(seam.texts));
-  });
-
-  test("readEvents() supports concurrent readers", async (place) => {
-    const seam = await Seam.start(place);
-    await seam.append(...Array.from({ length: 50 }, (_, index) => custom(`note ${index}`)));
-    const pages = await Promise.all(
-      Array.from(
-        { length: 52 },
-        (_, index) => seam.store.readEvents({ from: index + 1, to: index + 1, keep: "first" }),
-      ),
-    );
-    deepEqual(pages.flatMap((page) => page.events), seam.texts);
-  });
-}
+const workerId = parseWorkerId("a");
 
 /** Ranges of events 1 to 30, and the first and last event of the page. */
 const ranges: readonly (readonly [string, ReadRange, number, number])[] = [
@@ -119,61 +29,114 @@ const ranges: readonly (readonly [string, ReadRange, number, number])[] = [
   ["a single one", { from: 15, to: 15, keep: "first" }, 15, 15],
 ];
 
-async function gives(
-  place: Place,
-  range: ReadRange,
-  first: number,
-  last: number,
-  reopened: boolean,
-): Promise<void> {
-  const seam = await Seam.start(place);
-  await seam.append(...Array.from({ length: 28 }, (_, index) => custom(`note ${index}`)));
-  const { store } = reopened ? await seam.reopen(place) : seam;
-  const { events, firstEventId, scanned } = await store.readEvents(range);
-  equal(firstEventId, 1);
-  deepEqual(events, seam.texts.slice(first - 1, last));
-  if (events.length > 0) equal(scanned, range.keep === "first" ? last : first);
-}
+/** Tests of a store with a worker `a`, event 3. */
+export const seamEventTests: Tests = {
+  "readEvents() of an empty store returns no events, and one past the last as the first": async (place) => {
+    const { store } = await Seam.open(place);
+    for (const keep of ["first", "last"] as const) {
+      for (const to of [0, 5]) {
+        const { events, firstEventId } = await store.readEvents({ from: 1, to, keep });
+        deepEqual([events, firstEventId], [[], 1]);
+      }
+    }
+  },
 
-/** Writes events of workers a and b in turn; the first worker a ends in between. */
-async function shared(place: Place): Promise<Seam> {
-  const seam = await Seam.start(place, "a", "b");
-  for (let count = 0; count < 20; count++) {
-    await seam.append(said("a", `a ${count}`), said("b", `b ${count}`), custom("of nobody"));
-    const end = [{ type: "worker.cancelled", workerId: a }, { type: "worker.purged", workerId: a }] as const;
-    if (count === 9) await seam.append(...end, created("a"));
-  }
-  return seam;
-}
+  ...onStore(["a"], {
+    ...each(ranges, ([what, read, first, last]) =>
+      each(["", ", after a reopen"], (when) => ({
+        [`readEvents() returns ${what}${when}`]: async (seam: Seam) => {
+          await seam.append(...range(4, 30).map((id) => custom(`note ${id}`)));
+          const { store } = when === "" ? seam : await seam.reopen();
+          const { events, firstEventId, scanned } = await store.readEvents(read);
+          equal(firstEventId, 1);
+          deepEqual(events, seam.texts.slice(first - 1, last));
+          if (events.length > 0) equal(scanned, read.keep === "first" ? last : first);
+        },
+      }))),
+
+    ...each(
+      [["one byte", "x"], ["three bytes", "字"]],
+      ([size, character]) =>
+        each([["forward", "first"], ["backward", "last"]], ([direction, keep]) => ({
+          [`readEvents() ends a page by its bytes, ${direction}, characters of ${size}`]: async (
+            seam: Seam,
+          ) => {
+            for (const event of large(character)) await seam.append(event);
+            const texts = await inPages(seam, { from: 4, to: seam.last, keep }, isPage);
+            deepEqual(texts, seam.texts.slice(3));
+          },
+        })),
+    ),
+
+    "readEvents() returns an event that is larger than a page": async (seam) => {
+      await seam.append(said("a", "\u0001".repeat(limits.contentBytesMax)));
+      await seam.append(custom("small"));
+      deepEqual((await seam.store.readEvents({ from: 4, to: 5, keep: "first" })).events, [seam.texts[3]]);
+      deepEqual((await seam.store.readEvents({ from: 4, to: 4, keep: "last" })).events, [seam.texts[3]]);
+    },
+
+    "readEvents() returns an event as soon as its append has resolved": async (seam) => {
+      for (const count of range(1, 20)) {
+        await seam.append(custom(`note ${count}`));
+        const { events } = await seam.store.readEvents({ from: seam.last, to: seam.last, keep: "last" });
+        deepEqual(events, seam.texts.slice(-1));
+      }
+    },
+
+    ...each(["first", "last"], (keep) => ({
+      [`readEvents() of a worker includes earlier workers with its id, keeping the ${keep}`]: async (
+        seam: Seam,
+      ) => {
+        await seam.append(created("b"));
+        for (const count of range(0, 19)) {
+          await seam.append(said("a", `a ${count}`), said("b", `b ${count}`), custom("of nobody"));
+          if (count === 9) await seam.append(...purged("a"), created("a"));
+        }
+        const read = { from: 1, to: seam.last, keep };
+        for (const limit of [undefined, 1, 7, 1_000]) {
+          deepEqual(await inPages(seam, { ...read, workerId, limit }), ofA(seam.texts));
+          const part = { from: 12, to: seam.last - 12, keep, workerId, limit };
+          deepEqual(await inPages(seam, part), ofA(seam.texts.slice(11, -12)));
+        }
+        deepEqual(await inPages(seam, { ...read, workerId: parseWorkerId("nobody") }), []);
+      },
+    })),
+
+    "readEvents() of a worker ends a page by its bytes": async (seam) => {
+      for (const event of large("x")) await seam.append(event);
+      const read = { from: 1, to: seam.last, workerId };
+      deepEqual(await inPages(seam, { ...read, keep: "first" }, isPage), ofA(seam.texts));
+      deepEqual(await inPages(seam, { ...read, keep: "last" }, isPage), ofA(seam.texts));
+    },
+
+    "readEvents() supports concurrent readers": async (seam) => {
+      await seam.append(...range(1, 50).map((index) => custom(`note ${index}`)));
+      const ids = range(1, seam.last);
+      const pages = ids.map((id) => seam.store.readEvents({ from: id, to: id, keep: "first" }));
+      deepEqual((await Promise.all(pages)).flatMap(({ events }) => events), seam.texts);
+    },
+  }),
+};
 
 function ofA(texts: readonly string[]): string[] {
   return texts.filter((text) => text.includes('"workerId":"a"'));
 }
 
-/** Reads all events of a range, in as many pages as necessary, each in order. */
-async function inPages(store: RuntimeStore, read: ReadEvents): Promise<string[]> {
-  const texts: string[] = [];
+/** Reads all events of a range, in as many pages as necessary, each in order; `check` receives each page. */
+async function inPages(
+  { store }: Seam,
+  read: ReadEvents,
+  check: (texts: readonly string[], keep: ReadEvents["keep"]) => void = () => {},
+): Promise<string[]> {
+  const pages: (readonly string[])[] = [];
   let { from, to } = read;
   while (from <= to) {
     const { events, scanned } = await store.readEvents({ ...read, from, to });
     ok(scanned >= from && scanned <= to, `from ${from} to ${to}, ${scanned} was examined`);
-    if (read.keep === "first") [from] = [scanned + 1, texts.push(...events)];
-    else [to] = [scanned - 1, texts.unshift(...events)];
+    check(events, read.keep);
+    pages.push(events);
+    if (read.keep === "first") from = scanned + 1;
+    else to = scanned - 1;
   }
-  return texts;
-}
-
-async function bigEvents(place: Place, character: string): Promise<Seam> {
-  const seam = await Seam.start(place, "a");
-  const content = character.repeat(Math.floor(900_000 / byteLength(character)));
-  for (let count = 0; count < 10; count++) await seam.append(said("a", `${count}${content}`));
-  return seam;
-}
-
-/** Asserts that a page holds at least one text, and that it was not full before the last one was added. */
-function isPage(page: readonly string[], texts: readonly string[], before: readonly string[]): void {
-  equal(page.length > 0, true);
-  deepEqual(page, texts);
-  const bytes = before.reduce((sum, text) => sum + byteLength(text), 0);
-  ok(bytes < limits.pageBytesMax, `a page of ${bytes} bytes took one more event`);
+  return (read.keep === "first" ? pages : pages.toReversed()).flat();
 }

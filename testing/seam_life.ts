@@ -3,120 +3,121 @@
  *
  * @module
  */
-import { deepEqual, equal, fail } from "./assert.ts";
-import { parseWorkerId } from "../src/core/ids.ts";
+import { deepEqual, equal } from "./assert.ts";
 import { takeSnapshot } from "../src/core/snapshots.ts";
-import { type Place, refused, type Register } from "./place.ts";
-import { oddIds } from "./samples.ts";
-import { created, custom, said, Seam } from "./seam.ts";
+import { each, type Place, refused, type Tests } from "./place.ts";
+import { created, custom, onStore, said, Seam } from "./seam.ts";
 
-/** Registers the tests. */
-export function seamLifeTests(test: Register): void {
-  test("RuntimeStore has its runtime id and its capabilities before it is open", async (place) => {
-    const store = await Promise.resolve(place.store());
-    equal(store.runtimeId, place.runtimeId);
-    equal(typeof store.supports.persistent, "boolean");
-    equal(typeof store.supports.exclusive, "boolean");
-  });
-
-  test("acquire() pushes nothing for a new place", async (place) => {
-    const seam = await Seam.open(place);
-    deepEqual([seam.through, seam.loaded], [0, []]);
-  });
-
-  test("acquire() pushes nothing after a new place was opened and closed", async (place) => {
-    await (await Seam.open(place)).store.close();
-    const seam = await Seam.open(place);
-    deepEqual([seam.through, seam.loaded], [0, []]);
-  });
-
-  test("acquire() throws store_locked for a second store if exclusive", secondStore);
-  test("acquire() releases everything when the host rejects an event", async (place) => {
-    const first = await Seam.start(place);
-    await first.store.close();
-    const seam = new Seam(place.store());
-    const fault = new Error("the host rejects it");
-    const reject = () => {
-      throw fault;
-    };
-    await seam.store.acquire({ ...seam.host, restore: reject, replay: reject }).then(
-      () => fail("an opening that the host rejected succeeded"),
-      () => {},
-    );
-    equal((await Seam.open(place)).last, 2);
-  });
-
-  test("close() permits the next store to open", async (place) => {
-    for (let count = 0; count < 3; count++) await (await Seam.open(place)).store.close();
-  });
-
-  test("close() is idempotent", async (place) => {
-    const seam = await Seam.start(place);
-    await seam.store.close();
-    await Promise.all([seam.store.close(), seam.store.close()]);
-  });
-
-  test("close() repeated late does not affect the next store", async (place) => {
-    const first = await Seam.start(place);
-    const second = await first.reopen(place);
-    await first.store.close();
-    await second.append(custom("still open"));
-    if (second.store.supports.exclusive) await refused(() => Seam.open(place), "store_locked");
-  });
-
-  test("close() before acquire() is allowed, and does not change the place", async (place) => {
-    const seam = await Seam.start(place);
-    await place.store().close();
-    if (seam.store.supports.exclusive) await refused(() => Seam.open(place), "store_locked");
-    await seam.append(custom("still open"));
-  });
-
-  test("flush() resolves, with and without something to write", async (place) => {
-    const seam = await Seam.start(place, "a");
-    await seam.store.flush();
-    await seam.append(said("a", "one"));
-    await Promise.all([seam.store.flush(), seam.store.flush()]);
-  });
-
-  for (const [name, work] of Object.entries(afterClose)) {
-    test(`${name}() after close() is runtime_closed`, async (place) => {
-      const seam = await Seam.start(place, "a");
-      await seam.store.close();
-      const { details } = await refused(() => work(seam), "runtime_closed");
-      equal(details.runtimeId, place.runtimeId);
-    });
-  }
-
-  for (const id of oddIds) {
-    test(`a store keeps the runtime ${JSON.stringify(id).slice(0, 20)}`, async (place) => {
-      const seam = await Seam.start(place, "a");
-      const again = await seam.reopen(place);
-      equal(again.store.runtimeId, id);
-      equal(again.last, 3);
-    }, id);
-  }
-}
-
-const a = parseWorkerId("a");
-
-const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
-  acquire: (seam) => seam.store.acquire(seam.host),
-  append: (seam) => seam.append(created("b")),
+/** Operations that a store rejects unless it is open. */
+const whileOpen: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
+  append: ({ store, last: expectedLastEventId }) =>
+    store.append({ expectedLastEventId, events: [], touched: new Set() }),
   readEvents: ({ store }) => store.readEvents({ from: 1, to: 10, keep: "first" }),
-  readTranscript: ({ store }) => store.readTranscript({ workerId: a, from: 1, to: 10, keep: "first" }),
+  readTranscript: (seam) => seam.transcript({ from: 1, to: 10, keep: "first" }),
+};
+
+/** Operations that a closed store rejects. */
+const afterClose: Readonly<Record<string, (seam: Seam) => Promise<unknown>>> = {
+  ...whileOpen,
+  acquire: ({ store, host }) => store.acquire(host),
+  append: (seam) => seam.append(created("b")),
   saveSnapshot: ({ store, ledger }) => store.saveSnapshot(takeSnapshot(ledger)),
   prune: ({ store }) => store.prune({ through: 1, dryRun: true }),
   flush: ({ store }) => store.flush(),
 };
 
-async function secondStore(place: Place): Promise<void> {
-  const first = await Seam.start(place);
-  if (!first.store.supports.exclusive) return;
-  const { details } = await refused(() => Seam.open(place), "store_locked");
-  equal(typeof details.owner, "string");
-  await refused(() => Seam.open(place), "store_locked");
-  // The attempts have no effect on the first one.
-  await first.append(custom("mine"));
-  const again = await first.reopen(place);
+/** Tests of a new place, and of a store with a worker `a`. */
+export const seamLifeTests: Tests = {
+  "RuntimeStore has its runtime id and its capabilities before it is open": async (place) => {
+    const store = await Promise.resolve(place.store());
+    equal(store.runtimeId, place.runtimeId);
+    equal(typeof store.supports.persistent, "boolean");
+    equal(typeof store.supports.exclusive, "boolean");
+  },
+
+  "acquire() pushes nothing for a new place": isNew,
+
+  "acquire() pushes nothing after a new place was opened and closed": async (place) => {
+    await (await Seam.open(place)).store.close();
+    await isNew(place);
+  },
+
+  "close() permits the next store to open": async (place) => {
+    for (let count = 0; count < 3; count++) await (await Seam.open(place)).store.close();
+  },
+
+  ...each(Object.entries(whileOpen), ([name, work]) => ({
+    [`${name}() before acquire() is rejected`]: async (place: Place) => {
+      const seam = new Seam(place);
+      equal(await work(seam).then(() => "resolved", () => "rejected"), "rejected");
+    },
+  })),
+
+  ...onStore(["a"], {
+    "acquire() throws store_locked for a second store if exclusive": async (first) => {
+      if (!first.store.supports.exclusive) return;
+      const { details } = await refused(Seam.open(first.place), "store_locked");
+      equal(typeof details.owner, "string");
+      await refused(Seam.open(first.place), "store_locked");
+      // The attempts have no effect on the first one.
+      await first.append(custom("mine"));
+      equal((await first.reopen()).last, 4);
+    },
+
+    "acquire() releases everything when the host rejects an event": async (first) => {
+      await first.store.close();
+      const { store, host } = new Seam(first.place);
+      const reject = () => {
+        throw new Error("the host rejects it");
+      };
+      const opening = store.acquire({ ...host, restore: reject, replay: reject });
+      equal(await opening.then(() => "open", () => "failed"), "failed");
+      equal((await Seam.open(first.place)).last, 3);
+    },
+
+    "close() is idempotent": async ({ store }) => {
+      await store.close();
+      await Promise.all([store.close(), store.close()]);
+    },
+
+    "close() repeated late does not affect the next store": async (first) => {
+      const second = await first.reopen();
+      await first.store.close();
+      await second.append(custom("still open"));
+      if (second.store.supports.exclusive) await refused(Seam.open(first.place), "store_locked");
+    },
+
+    "close() before acquire() is allowed, and does not change the place": async (seam) => {
+      await seam.place.store().close();
+      if (seam.store.supports.exclusive) await refused(Seam.open(seam.place), "store_locked");
+      await seam.append(custom("still open"));
+    },
+
+    "flush() resolves, with and without something to write": async (seam) => {
+      await seam.store.flush();
+      await seam.append(said("a", "one"));
+      await Promise.all([seam.store.flush(), seam.store.flush()]);
+    },
+
+    ...each(Object.entries(afterClose), ([name, work]) => ({
+      [`${name}() after close() is runtime_closed`]: async (seam: Seam) => {
+        await seam.store.close();
+        const { details } = await refused(() => work(seam), "runtime_closed");
+        equal(details.runtimeId, seam.place.runtimeId);
+      },
+    })),
+  }),
+};
+
+/** Asserts that an opening pushes nothing. */
+async function isNew(place: Place): Promise<void> {
+  const seam = await Seam.open(place);
+  deepEqual([seam.through, seam.loaded], [0, []]);
+}
+
+/** Tests that a store has the id of its runtime and its events after a reopen. */
+export async function keepsRuntimeId(place: Place): Promise<void> {
+  const again = await (await Seam.start(place, "a")).reopen();
+  equal(again.store.runtimeId, place.runtimeId);
   equal(again.last, 3);
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type Group, Place, type StorePlace } from "./place.ts";
 import { commandTraits } from "./command_traits.ts";
 import { modelTests } from "./model_tests.ts";
+import { Place, type StorePlace, type Tests } from "./place.ts";
 import { readTraits } from "./read_traits.ts";
 import { contentTests } from "./runtime_content.ts";
 import { endTests } from "./runtime_end.ts";
@@ -17,9 +17,10 @@ import { runTests } from "./runtime_runs.ts";
 import { stateTests } from "./runtime_state.ts";
 import { watchTests } from "./runtime_watch.ts";
 import { workerTests } from "./runtime_workers.ts";
+import { oddIds } from "./samples.ts";
 import { seamAppendTests } from "./seam_append.ts";
 import { seamEventTests } from "./seam_events.ts";
-import { seamLifeTests } from "./seam_life.ts";
+import { keepsRuntimeId, seamLifeTests } from "./seam_life.ts";
 import { seamPruneTests } from "./seam_prune.ts";
 import { seamPurgeTests } from "./seam_purge.ts";
 import { seamSnapshotTests } from "./seam_snapshots.ts";
@@ -37,7 +38,7 @@ export interface RuntimeStoreSuite {
   readonly histories?: number | undefined;
 }
 
-const groups: readonly Group[] = [
+const groups: readonly Tests[] = [
   seamLifeTests,
   seamAppendTests,
   seamEventTests,
@@ -62,16 +63,19 @@ const groups: readonly Group[] = [
 /** Registers the tests that a store must pass. */
 export function testRuntimeStore(suite: RuntimeStoreSuite): void {
   const { name, test, open, histories = 50 } = suite;
-  for (const group of [...groups, modelTests(histories)]) {
-    group((title, body, runtimeId = "local") =>
-      test(`${name}: ${title}`, async () => {
-        const place = new Place(runtimeId, await open(runtimeId));
-        try {
-          await body(place);
-        } finally {
-          await place.remove();
-        }
-      })
-    );
+  const register = (title: string, body: Tests[string], runtimeId = "local") =>
+    test(`${name}: ${title}`, async () => {
+      const place = new Place(runtimeId, await open(runtimeId));
+      try {
+        await body(place);
+      } finally {
+        await place.remove();
+      }
+    });
+  for (const id of oddIds) {
+    register(`a store keeps the runtime ${JSON.stringify(id).slice(0, 20)}`, keepsRuntimeId, id);
+  }
+  for (const tests of [...groups, modelTests(histories)]) {
+    for (const [title, body] of Object.entries(tests)) register(title, body);
   }
 }

@@ -5,7 +5,8 @@
  */
 import { limits } from "../src/core/limits.ts";
 
-type Samples = Readonly<Record<string, unknown>>;
+/** Invalid values by their defect. */
+export type Samples = Readonly<Record<string, unknown>>;
 
 class Point {
   readonly x = 1;
@@ -185,4 +186,10 @@ export const pages: Samples = {
   "a page of none": { limit: 0 },
   "a page past the bound": { limit: limits.pageItemsMax + 1 },
   "a negative cursor": { after: -1 },
+};
+
+/** Invalid cursors. */
+export const cursors: Samples = {
+  "a negative cursor": -1,
+  "a fraction": 0.5,
 };

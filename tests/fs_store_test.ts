@@ -4,7 +4,7 @@ import { FsRuntimeStore } from "../fs_store.ts";
 import { parseRuntimeId } from "../src/core/ids.ts";
 import { runtimeLayout } from "../src/fs/layout.ts";
 import { testRuntimeStore } from "../testing/mod.ts";
-import { onFiles } from "./fs/place.ts";
+import { onFiles } from "./kit/place.ts";
 
 /** The suite is about the contract, not about durability: a disk in memory, where it may be used, saves the syncs. */
 function inMemory(): { dir?: string } {

@@ -1,7 +1,7 @@
 // The assertions of the conformance suite.
 
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { deepEqual, equal, fail, match, notEqual, ok, rejects, throws } from "../testing/assert.ts";
+import { deepEqual, equal, fail, ok, rejects } from "../testing/assert.ts";
 
 class Point {
   readonly x = 1;
@@ -43,28 +43,18 @@ Deno.test("deepEqual() reports both values, shortened", () => {
   assertStringIncludes(long.message, "(9002 characters)");
 });
 
-Deno.test("equal(), notEqual(), ok(), match() and fail() pass and fail", () => {
+Deno.test("equal(), ok() and fail() pass and fail", () => {
   equal(NaN, NaN);
-  notEqual({}, {});
   ok([]);
-  match("abc", /b/);
   assertThrows(() => equal(0, -0));
-  assertThrows(() => notEqual(1, 1));
   assertThrows(() => ok(""));
-  assertThrows(() => match("abc", /d/));
   assertThrows(() => fail("because"), Error, "because");
 });
 
-Deno.test("throws() and rejects() fail when nothing or another error is thrown", async () => {
+Deno.test("rejects() fails when nothing or another error is thrown", async () => {
   const error = new Error("it");
   const fits = (thrown: unknown): boolean => thrown === error;
-  const raise = (): never => {
-    throw error;
-  };
-  throws(raise, fits);
   await rejects(Promise.reject(error), fits);
-  assertThrows(() => throws(() => {}, fits), Error, "nothing was thrown");
-  assertThrows(() => throws(raise, () => false), Error, "another error was expected");
-  await assertRejects(() => rejects(Promise.resolve(), fits), Error, "it was not refused");
+  await assertRejects(() => rejects(Promise.resolve(), fits), Error, "it was not rejected");
   await assertRejects(() => rejects(Promise.reject(error), () => false), Error, "another error");
 });

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/jsonc";
 import { fromFileUrl, join } from "@std/path";
 import { limits } from "../mod.ts";
-import { eventShapes } from "../src/core/event_shapes.ts";
+import { eventShapes } from "../src/core/shapes.ts";
 import { defaultConfig } from "../src/fs/place/config.ts";
 import { tailTable } from "../src/fs/log/tail_table.ts";
 import { suites } from "./torture/suites.ts";

@@ -1,9 +1,10 @@
 // The stand-in for @std/assert. As in tools_std_test.ts, each test runs on the stand-in and on what `@std/assert`
 // resolves to in this run.
 
+import { throws } from "node:assert/strict";
 import * as original from "@std/assert";
 import * as standIn from "../tools/std/assert/mod.ts";
-import { equal, rejects, throws } from "../testing/assert.ts";
+import { equal, rejects } from "../testing/assert.ts";
 
 testAssert("stand-in", standIn);
 testAssert("@std", original);

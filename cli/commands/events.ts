@@ -4,29 +4,26 @@
  * @module
  */
 import type { EventPage, EventsOptions, RuntimeEvent, RuntimeReader } from "../../mod.ts";
-import type { StoreLocation } from "../../operate.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { oneLine, tone } from "../style.ts";
 import { table } from "../table.ts";
 import { amount, counted, dollars, time } from "../units.ts";
-import { withView } from "./view.ts";
+import type { Opened } from "./view.ts";
 
 /** Runs `events`. */
-export async function eventsCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
-  return await withView(io, options, location, async (view) => {
-    const { limit, after, before, worker } = options;
-    if (worker !== undefined) view.worker(worker);
-    const page = await filledPage(view, { limit: Math.max(1, limit), after, before, worker });
-    const { items, previous, next } = page;
-    if (options.follow) return await follow(io, view, limit === 0 ? [] : items, next, options);
-    const older = previous === null ? "" : `older events: --before ${previous}\n`;
-    const newer = next === null ? "" : `newer events: --after ${next}\n`;
-    const rows = items.length === 0
-      ? tone(io, "faint", "no events in this page\n")
-      : table(io, COLUMNS, items.map(rowOf));
-    print(io, options.json, page, `${rows}${tone(io, "faint", older + newer)}`);
-  });
+export async function eventsCommand(io: Io, options: Options, { view }: Opened): Promise<void> {
+  const { limit, after, before, worker } = options;
+  if (worker !== undefined) view.worker(worker);
+  const page = await filledPage(view, { limit: Math.max(1, limit), after, before, worker });
+  const { items, previous, next } = page;
+  if (options.follow) return await follow(io, view, limit === 0 ? [] : items, next, options);
+  const older = previous === null ? "" : `older events: --before ${previous}\n`;
+  const newer = next === null ? "" : `newer events: --after ${next}\n`;
+  const rows = items.length === 0
+    ? tone(io, "faint", "no events in this page\n")
+    : table(io, COLUMNS, items.map(rowOf));
+  print(io, options.json, page, `${rows}${tone(io, "faint", older + newer)}`);
 }
 
 /** Reads further pages until a page holds as many events of a worker as requested; one page scans a bounded part of the log. */

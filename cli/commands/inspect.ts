@@ -35,7 +35,7 @@ export async function inspectCommand(
     if (listing.runtimes.length !== 1) return await inspectAll(io, options, directory, listing);
   }
   const location = locateStore(directory, options.runtime);
-  return await withView(io, options, location, async (view, source) => {
+  return await withView(io, options, location, async ({ view, source }) => {
     const facts = await factsOf(view, source, location, options);
     const more = facts.count - facts.shown.length;
     const rest = more > 0 ? `... and ${whole(more)} more; --limit 0 lists all\n` : "";

@@ -3,20 +3,21 @@
  *
  * @module
  */
-import type { StoreLocation } from "../../operate.ts";
 import type { Io } from "../io.ts";
 import type { Options } from "../options.ts";
 import { reportHtml } from "../report/page.ts";
-import { writeOutput } from "./output.ts";
-import { withView } from "./view.ts";
+import { writeOutput } from "./moving.ts";
+import type { Opened } from "./view.ts";
 
 /** Runs `report`. */
-export async function reportCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
-  return await withView(io, options, location, async (view, source) => {
-    const { entries, workers } = options;
-    const page = reportHtml(location, view, source, { entries, workers, now: io.now(), signal: io.signal });
-    await writeOutput(io, options, location, () => encoded(page));
-  });
+export async function reportCommand(
+  io: Io,
+  options: Options,
+  { location, view, source }: Opened,
+): Promise<void> {
+  const { entries, workers } = options;
+  const page = reportHtml(location, view, source, { entries, workers, now: io.now(), signal: io.signal });
+  await writeOutput(io, options, location, () => encoded(page));
 }
 
 async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {

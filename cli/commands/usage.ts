@@ -17,38 +17,40 @@ import { withProgress } from "../progress.ts";
 import { oneLine, tone } from "../style.ts";
 import { type Column, table } from "../table.ts";
 import { amount, dollars, duration, whole } from "../units.ts";
-import { withView } from "./view.ts";
+import type { Opened } from "./view.ts";
 
 /** Runs `usage`. */
-export async function usageCommand(io: Io, options: Options, location: StoreLocation): Promise<number> {
-  return await withView(io, options, location, async (view, source) => {
-    const { by, worker, limit, json } = options;
-    const used = worker === undefined ? view.overview() : view.worker(worker);
-    const workers = worker === undefined ? byCost(view, limit) : [];
-    const shows = (table: typeof by): boolean => by === undefined || by === table;
-    const days = shows("day") ? await daysOf(io, location, view.lastEventId, options) : [];
-    const isPruned = (source.segments[0] ?? 1) > 1;
-    const pruned = isPruned ? tone(io, "faint", "older days were pruned; the totals count them\n") : "";
-    const tables = [
-      shows("model") ? `${modelTable(io, used.usageByModel, used.usage)}\n` : "",
-      shows("day") ? `${usageTable(io, "DAY", days.map(({ day, usage }) => [day, usage]))}${pruned}\n` : "",
-      worker === undefined && shows("worker")
-        ? usageTable(io, "WORKER", workers.map(({ record, usage }) => [record.workerId, usage]))
-        : "",
-    ];
-    const value = {
-      runtimeId: view.runtimeId,
-      total: used.usage,
-      byModel: used.usageByModel,
-      byWorker: workers.map(({ record: { workerId }, usage, usageByModel }) => ({
-        workerId,
-        usage,
-        usageByModel,
-      })),
-      byDay: days.map(({ day, usage, usageByModel }) => ({ day, usage, usageByModel })),
-    };
-    print(io, json, value, tables.join(""));
-  });
+export async function usageCommand(
+  io: Io,
+  options: Options,
+  { location, view, source }: Opened,
+): Promise<void> {
+  const { by, worker, limit, json } = options;
+  const used = worker === undefined ? view.overview() : view.worker(worker);
+  const workers = worker === undefined ? byCost(view, limit) : [];
+  const shows = (table: typeof by): boolean => by === undefined || by === table;
+  const days = shows("day") ? await daysOf(io, location, view.lastEventId, options) : [];
+  const isPruned = (source.segments[0] ?? 1) > 1;
+  const pruned = isPruned ? tone(io, "faint", "older days were pruned; the totals count them\n") : "";
+  const tables = [
+    shows("model") ? `${modelTable(io, used.usageByModel, used.usage)}\n` : "",
+    shows("day") ? `${usageTable(io, "DAY", days.map(({ day, usage }) => [day, usage]))}${pruned}\n` : "",
+    worker === undefined && shows("worker")
+      ? usageTable(io, "WORKER", workers.map(({ record, usage }) => [record.workerId, usage]))
+      : "",
+  ];
+  const value = {
+    runtimeId: view.runtimeId,
+    total: used.usage,
+    byModel: used.usageByModel,
+    byWorker: workers.map(({ record: { workerId }, usage, usageByModel }) => ({
+      workerId,
+      usage,
+      usageByModel,
+    })),
+    byDay: days.map(({ day, usage, usageByModel }) => ({ day, usage, usageByModel })),
+  };
+  print(io, json, value, tables.join(""));
 }
 
 function byCost(view: RuntimeReader, limit: number): WorkerState[] {

@@ -11,16 +11,26 @@ import type { Io } from "../io.ts";
 import type { Options } from "../options.ts";
 import { tone, visible } from "../style.ts";
 
+/** A store that is open for reading. */
+export interface Opened {
+  /** Its location. */
+  readonly location: StoreLocation;
+  /** Its runtime. */
+  readonly view: RuntimeReader;
+  /** Its files. */
+  readonly source: FsRuntimeSource;
+}
+
 /** Opens a store for reading, and closes it after the work. Damage is reported. */
 export async function withView(
   io: Io,
   { json }: Options,
   location: StoreLocation,
-  work: (view: RuntimeReader, source: FsRuntimeSource) => Promise<void> | void,
+  work: (opened: Opened) => Promise<void> | void,
 ): Promise<number> {
   const source = new FsRuntimeSource(location);
   await using view = await RuntimeReader.open({ source });
-  await work(view, source);
+  await work({ location, view, source });
   if (json !== true) reportNotices(io, view, source);
   return source.damage === undefined ? exitCodes.ok : exitCodes.damaged;
 }

@@ -5,7 +5,7 @@
  */
 import { type BlobRef, blobRefShape } from "./blob_ref.ts";
 import { invalidRequest, limitExceeded } from "./errors.ts";
-import { timeShape } from "./event_shapes.ts";
+import { timeShape } from "./shapes.ts";
 import { type Json, type JsonObject, jsonObjectText, jsonTextWithin, plainLines } from "./json.ts";
 import { limits } from "./limits.ts";
 import { list, type Shape, textIssue } from "./shape.ts";

@@ -5,7 +5,7 @@
  */
 import type { BlobRef } from "./blob_ref.ts";
 import { RuntimeError } from "./errors.ts";
-import { entriesShape, eventShapes, TIME, unknownShape } from "./event_shapes.ts";
+import { entriesShape, eventShapes, TIME, unknownShape } from "./shapes.ts";
 import type { EventHead, EventRecord, KnownEvent, RuntimeEvent, WorkerChange } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { isJsonObject, type JsonObject, plainLines } from "./json.ts";

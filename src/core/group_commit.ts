@@ -45,7 +45,7 @@ class QueuedCommand {
   /** The error that rejects it. */
   refusal: unknown = undefined;
 
-  /** Creates a queued command of approximately this many UTF-16 units of JSON. */
+  /** Creates a queued command. */
   constructor(
     readonly command: Command,
     readonly resolve: (outcome: Outcome) => void,
@@ -244,11 +244,6 @@ export class Committer {
 }
 
 function nothing(): void {}
-
-/** Returns the outcome itself as the answer to a command. */
-export function itself(outcome: Outcome): Outcome {
-  return outcome;
-}
 
 function settle({ outcome, refusal, resolve, reject }: QueuedCommand): void {
   if (outcome === undefined) reject(refusal);

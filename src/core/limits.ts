@@ -65,23 +65,3 @@ export const limits = {
   /** Diagnostics kept; the oldest is dropped first and the drop counted. */
   diagnosticsKept: 256,
 } as const;
-
-/** Asserts a relation between bounds that the code relies on. */
-function assertRelation(holds: boolean, relation: string): void {
-  if (!holds) throw new Error(`Cannot load limits: ${relation} does not hold`);
-}
-
-assertRelation(
-  limits.contentInlineBytesMax + limits.metadataBytesMax * 6 < limits.eventInlineBytesMax,
-  "an entry fits an event",
-);
-assertRelation(limits.dataBytesMax * 6 < limits.eventBytesMax, "a patch fits an event");
-assertRelation(
-  limits.batchUnitsMax * 3 <= limits.eventBytesMax,
-  "a batch is no larger than the largest event",
-);
-assertRelation(
-  limits.pageItemsDefault <= limits.pageItemsMax,
-  "the default page is no larger than the largest",
-);
-assertRelation(limits.watchItemsMax <= limits.pageItemsMax, "a watcher reads pages");

@@ -6,7 +6,6 @@
  */
 import type { RuntimeEvent } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
-import type { Ledger } from "./ledger.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
@@ -18,7 +17,7 @@ import {
   readTranscriptPage,
   type TranscriptPage,
 } from "./reading.ts";
-import { workerNotFound } from "./rules.ts";
+import { existingWorker, workerNotFound } from "./rules.ts";
 import type { Session } from "./session.ts";
 import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
@@ -53,30 +52,29 @@ export interface WatchEventsOptions extends WatchOptions {
   readonly worker?: WorkerName | undefined;
 }
 
-/** Reads of a runtime: the part that {@linkcode RuntimeReader} and {@linkcode Runtime} have in common. */
-export class Reads {
-  readonly #session: Session;
-  readonly #ledger: Ledger;
+/** Reads that {@linkcode RuntimeReader} and {@linkcode Runtime} have in common. Durable state only. */
+export class RuntimeView {
+  /** @internal */
+  protected readonly session: Session;
 
   /** @internal */
   constructor(session: Session) {
-    this.#session = session;
-    this.#ledger = session.view;
+    this.session = session;
   }
 
   /** The runtime's id. */
   get runtimeId(): RuntimeId {
-    return this.#ledger.runtime.runtimeId;
+    return this.session.view.runtime.runtimeId;
   }
 
   /** The newest event. */
   get lastEventId(): number {
-    return this.#ledger.runtime.lastEventId;
+    return this.session.view.runtime.lastEventId;
   }
 
   /** Counts by status and usage totals. */
   overview(): RuntimeOverview {
-    return overviewOf(this.#ledger, this.#session.displayName);
+    return overviewOf(this.session.view, this.session.displayName);
   }
 
   /** A page of workers in the order of their creation. */
@@ -85,7 +83,7 @@ export class Reads {
     pageRange({ after, limit }, 0, "list workers");
     const items: WorkerState[] = [];
     let cursor = after;
-    for (const state of this.#ledger.workersAfter(after)) {
+    for (const state of this.session.view.workersAfter(after)) {
       if (items.length === limit) return { items, next: cursor };
       cursor = state.createdEventId;
       if (status === undefined || state.status === status) items.push(readable(state));
@@ -93,40 +91,15 @@ export class Reads {
     return { items, next: null };
   }
 
-  /** Every worker, in the order of their creation. */
-  *allWorkers(): Generator<WorkerState> {
-    // A copy of the list: a later snapshot would begin it again.
-    for (const state of [...this.#ledger.workers()]) yield readable(state);
-  }
-
-  /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
-  worker(worker: WorkerName): WorkerState {
-    return readable(this.#stateOf(workerIdOf(worker, this.runtimeId)));
-  }
-
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
   async events({ worker, ...options }: EventsOptions = {}): Promise<EventPage> {
-    this.#session.assertOpen();
+    this.session.assertOpen();
     const { lastEventId, runtimeId } = this;
     const workerId = worker === undefined ? undefined : workerIdOf(worker, runtimeId);
     const range = pageRange(options, lastEventId, "read events");
-    return await this.#session.run(
-      readEventPage(this.#session.store, lastEventId, range, workerId),
+    return await this.session.run(
+      readEventPage(this.session.store, lastEventId, range, workerId),
     );
-  }
-
-  /** A page of a worker's transcript. Throws `worker_not_found`, and `store_corrupt` if it is damaged beyond recovery. */
-  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
-    this.#session.assertOpen();
-    const workerId = workerIdOf(worker, this.runtimeId);
-    const state = this.#stateOf(workerId);
-    const { transcriptLength } = state;
-    const range = pageRange(options, transcriptLength, "read transcript");
-    const page = await this.#session.run(
-      readTranscriptPage(this.#session.store, workerId, transcriptLength, range),
-    );
-    if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
-    return page;
   }
 
   /**
@@ -142,17 +115,11 @@ export class Reads {
     return new Watch(this.#watchSource(workerId), after, signal);
   }
 
-  #stateOf(workerId: WorkerId): WorkerState {
-    const state = this.#ledger.worker(workerId);
-    if (state === undefined) throw workerNotFound(workerId);
-    return state;
-  }
-
   /** A watch is bound to the current worker: a later worker may reuse its id. */
   #watchSource(workerId: WorkerId | undefined): WatchSource {
-    const session = this.#session;
+    const session = this.session;
     const createdEventId = (): number | undefined =>
-      workerId === undefined ? 0 : this.#ledger.worker(workerId)?.createdEventId;
+      workerId === undefined ? 0 : this.session.view.worker(workerId)?.createdEventId;
     const life = createdEventId();
     const missing = workerId === undefined || life !== undefined ? undefined : workerNotFound(workerId);
     return {
@@ -164,5 +131,33 @@ export class Reads {
       isLast: ({ type, id }) => type === "worker.purged" && workerId !== undefined && id > (life ?? 0),
       read: (page) => this.events({ ...page, worker: workerId }),
     };
+  }
+}
+
+/** Reads of a runtime and its workers, by their names. */
+export class Reads extends RuntimeView {
+  /** Every worker, in the order of their creation. */
+  *allWorkers(): Generator<WorkerState> {
+    // A copy of the list: a later snapshot would begin it again.
+    for (const state of [...this.session.view.workers()]) yield readable(state);
+  }
+
+  /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
+  worker(worker: WorkerName): WorkerState {
+    return readable(existingWorker(this.session.view, workerIdOf(worker, this.runtimeId)));
+  }
+
+  /** A page of a worker's transcript. Throws `worker_not_found`, and `store_corrupt` if it is damaged beyond recovery. */
+  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
+    this.session.assertOpen();
+    const workerId = workerIdOf(worker, this.runtimeId);
+    const state = existingWorker(this.session.view, workerId);
+    const { transcriptLength } = state;
+    const range = pageRange(options, transcriptLength, "read transcript");
+    const page = await this.session.run(
+      readTranscriptPage(this.session.store, workerId, transcriptLength, range),
+    );
+    if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
+    return page;
   }
 }

@@ -106,6 +106,13 @@ export function assertLive({ status, runtimeId }: RuntimeState, action: Action):
   throw new RuntimeError("runtime_retired", message, { runtimeId });
 }
 
+/** Returns a worker. Throws `worker_not_found`. */
+export function existingWorker(view: StateView, workerId: WorkerId): WorkerState {
+  const worker = view.worker(workerId);
+  if (worker === undefined) throw workerNotFound(workerId);
+  return worker;
+}
+
 /** Creates the error for a worker that does not exist. */
 export function workerNotFound(
   workerId: WorkerId,

@@ -8,25 +8,13 @@ import { type CommandOptions, customBody, givenReason, type ReasonOptions } from
 import type { DiagnosticReport } from "./diagnostics.ts";
 import { Engine, type RuntimeOptions } from "./engine.ts";
 import type { RuntimeError } from "./errors.ts";
-import type { RuntimeEvent } from "./event_types.ts";
-import { itself } from "./group_commit.ts";
-import {
-  parseWorkerId,
-  type RuntimeId,
-  type WorkerId,
-  workerIdOf,
-  type WorkerName,
-  type WorkerRef,
-} from "./ids.ts";
+import { parseWorkerId, type WorkerId, workerIdOf, type WorkerName, type WorkerRef } from "./ids.ts";
 import type { Json } from "./json.ts";
-import type { RuntimeOverview } from "./overview.ts";
-import type { EventPage, PageOptions } from "./reading.ts";
-import type { Reads, WorkerListOptions, WorkerPage } from "./reads.ts";
+import { RuntimeView } from "./reads.ts";
 import { type Receipt, receipt } from "./receipts.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { openOnce } from "./session.ts";
 import type { PrunedEvents } from "./store.ts";
-import type { WatchOptions } from "./watch.ts";
 import { Worker } from "./worker.ts";
 
 /** Options of {@linkcode Runtime.prune}. */
@@ -69,14 +57,13 @@ export type RuntimeHealth =
  * assertEquals(page.items[0]?.content, "Hello");
  * ```
  */
-export class Runtime implements AsyncDisposable {
+export class Runtime extends RuntimeView implements AsyncDisposable {
   readonly #engine: Engine;
-  readonly #reads: Reads;
   #closing: Promise<void> | undefined;
 
   private constructor(engine: Engine) {
+    super(engine);
     this.#engine = engine;
-    this.#reads = engine.reads;
   }
 
   /**
@@ -98,16 +85,6 @@ export class Runtime implements AsyncDisposable {
     });
   }
 
-  /** The runtime's id. */
-  get runtimeId(): RuntimeId {
-    return this.#reads.runtimeId;
-  }
-
-  /** The newest durable event. */
-  get lastEventId(): number {
-    return this.#reads.lastEventId;
-  }
-
   /** Health of the runtime. If it failed, `error` is the reason; every command throws it. */
   get health(): RuntimeHealth {
     const { isClosed, failure, view } = this.#engine;
@@ -125,8 +102,12 @@ export class Runtime implements AsyncDisposable {
     const workerId = parseWorkerId(parsed.workerId ?? this.#engine.newId());
     this.#engine.store.admits?.(workerId);
     const body = { type: "worker.created", workerId, record: workerRecord(parsed, workerId) } as const;
-    const outcome = await this.#engine.submit(body, options, itself, parsed);
-    return this.#worker(parseWorkerId(outcome.subject), receipt(outcome));
+    return await this.#engine.submit(
+      body,
+      options,
+      (outcome) => this.#worker(parseWorkerId(outcome.subject), receipt(outcome)),
+      parsed,
+    );
   }
 
   /**
@@ -135,16 +116,6 @@ export class Runtime implements AsyncDisposable {
    */
   worker(worker: WorkerName): Worker {
     return this.#worker(workerIdOf(worker, this.runtimeId), undefined);
-  }
-
-  /** A page of workers in the order of their creation. */
-  workers(options: WorkerListOptions = {}): WorkerPage {
-    return this.#reads.workers(options);
-  }
-
-  /** Counts by status and usage totals. */
-  overview(): RuntimeOverview {
-    return this.#reads.overview();
   }
 
   /** Records an event defined by the host; `data` is JSON of at most 256 KiB. */
@@ -159,21 +130,6 @@ export class Runtime implements AsyncDisposable {
   async stop(options: ReasonOptions = {}): Promise<Receipt> {
     const reason = givenReason(options, "stop runtime");
     return await this.#engine.submit({ type: "runtime.stopped", ...reason }, options, receipt);
-  }
-
-  /** A page of events: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
-  async events(options: PageOptions = {}): Promise<EventPage> {
-    return await this.#reads.events(options);
-  }
-
-  /**
-   * Events as they become durable: catches up from `after`, then stays live,
-   * until `signal` aborts or the runtime closes. Throws `cursor_expired`, and
-   * the store's error when the store is lost. `return()` settles immediately,
-   * also while `next()` waits.
-   */
-  watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#reads.watch(options);
   }
 
   /** Problems that were recovered from since opening. Plain JSON. */

@@ -10,7 +10,7 @@ import { plainLines } from "./json.ts";
 import { type KeyEntry, KeyTable, PURGED } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Shape } from "./shape.ts";
-import { runtimePartShape, workerPartShape } from "./state_shapes.ts";
+import { runtimePartShape, workerPartShape } from "./shapes.ts";
 import type { RuntimeState, WorkerState } from "./state.ts";
 import type { LoadedSnapshot, Snapshot, SnapshotPart } from "./store.ts";
 

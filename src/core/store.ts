@@ -231,3 +231,15 @@ export interface RuntimeStore extends StoredRuntime {
   /** Writes all data buffered besides the log. */
   flush(): Promise<void>;
 }
+
+/** A runtime that someone else may own: read only. Loaded once, by `RuntimeReader.open`. */
+export interface RuntimeSource extends StoredRuntime {
+  /** Pushes the newest usable snapshot, if there is one, and all later events. Called once, before anything else. */
+  load(host: StoreHost): Promise<SourceInfo>;
+  /**
+   * Resolves with the last durable event once events after `after` were pushed,
+   * or once `signal` has aborted. Checks at least once for new events, even if
+   * `signal` has aborted already.
+   */
+  news(after: number, signal: AbortSignal): Promise<number>;
+}

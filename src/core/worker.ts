@@ -20,7 +20,7 @@ import {
 } from "./commands.ts";
 import type { Engine } from "./engine.ts";
 import { invalidRequest } from "./errors.ts";
-import { finishOutcomes } from "./event_shapes.ts";
+import { finishOutcomes } from "./shapes.ts";
 import type { RuntimeEvent, TranscriptAppended } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
@@ -29,7 +29,7 @@ import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
 import { type Receipt, receipt, type TranscriptReceipt, transcriptReceipt } from "./receipts.ts";
 import type { FinishOptions, FinishOutcome, Run } from "./run.ts";
 import type { WorkerState } from "./state.ts";
-import { itself, type Outcome } from "./group_commit.ts";
+import type { Outcome } from "./group_commit.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 import type { WatchOptions } from "./watch.ts";
 
@@ -111,8 +111,7 @@ export class Worker {
     const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
     const body = { type: "worker.run_started", workerId: this.workerId, runId } as const;
-    const outcome = await this.#engine.submit(body, options, itself, options.runId ?? null);
-    return this.#run(outcome);
+    return await this.#engine.submit(body, options, (outcome) => this.#run(outcome), options.runId ?? null);
   }
 
   /** Records usage of a model; also after the worker's end, for costs that arrive late. */

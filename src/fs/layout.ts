@@ -4,8 +4,10 @@
  * @module
  */
 import { fromFileUrl, isAbsolute, join, SEPARATOR } from "@std/path";
+import type { Notice } from "../core/diagnostics.ts";
 import { invalidRequest } from "../core/errors.ts";
 import { guarded } from "./disk/faults.ts";
+import type { FileSystem } from "./disk/file_system.ts";
 import { encodeName } from "./names.ts";
 
 /** Version of the on-disk format. */
@@ -37,6 +39,22 @@ export interface RuntimeLayout {
   readonly quarantine: string;
   /** Files moved aside by repairs; never deleted. */
   readonly salvage: string;
+}
+
+/** The files of a runtime. */
+export interface Place {
+  /** The disk. */
+  readonly fs: FileSystem;
+  /** The paths of the runtime. */
+  readonly layout: RuntimeLayout;
+  /** The runtime. */
+  readonly runtimeId: string;
+}
+
+/** The files of a runtime, and the receiver of diagnostics about them. */
+export interface WatchedPlace extends Place {
+  /** Receives diagnostics. */
+  notice(notice: Notice): void;
 }
 
 const URL_TEXT = /^(?:file:|[a-z][a-z0-9+.-]+:\/\/)/i;
@@ -99,12 +117,8 @@ export function layoutIn(place: string | URL): RuntimeLayout {
 export interface WorkerLayout {
   /** The worker's directory. */
   readonly directory: string;
-  /** The worker's record. */
-  readonly record: string;
-  /** The worker's state. */
-  readonly state: string;
-  /** The worker's usage. */
-  readonly usage: string;
+  /** The worker's record, state and usage. */
+  readonly worker: string;
   /** The worker's transcript. */
   readonly transcript: string;
 }
@@ -116,9 +130,7 @@ export function workerLayout(layout: RuntimeLayout, workerId: string): WorkerLay
   const file = (name: string): string => `${directory}${SEPARATOR}${name}`;
   return {
     directory,
-    record: file("worker.json"),
-    state: file("state.json"),
-    usage: file("usage.json"),
+    worker: file("worker.json"),
     transcript: file("transcript.jsonl"),
   };
 }

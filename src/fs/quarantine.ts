@@ -6,12 +6,10 @@
  */
 import { basename, join } from "@std/path";
 import { crc32 } from "node:zlib";
-import type { Notice } from "../core/diagnostics.ts";
 import { moveAside } from "./aside.ts";
 import { makeDirectory, readBytes, withFile, writeNew } from "./disk/files.ts";
 import { guardedAsync } from "./disk/faults.ts";
-import type { FileSystem } from "./disk/file_system.ts";
-import type { RuntimeLayout } from "./layout.ts";
+import type { WatchedPlace } from "./layout.ts";
 
 /** Limits of the quarantine. */
 export interface QuarantineLimits {
@@ -26,24 +24,13 @@ const PART_BYTES = 8_388_608;
 
 /** Keeps copies of truncated and replaced bytes. */
 export class Quarantine {
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
-  readonly #directory: string;
+  readonly #place: WatchedPlace;
   readonly #limits: QuarantineLimits;
-  readonly #notice: (notice: Notice) => void;
 
   /** A quarantine in the directory of a runtime. */
-  constructor(
-    fs: FileSystem,
-    layout: RuntimeLayout,
-    limits: QuarantineLimits,
-    notice: (notice: Notice) => void,
-  ) {
-    this.#fs = fs;
-    this.#layout = layout;
-    this.#directory = layout.quarantine;
+  constructor(place: WatchedPlace, limits: QuarantineLimits) {
+    this.#place = place;
     this.#limits = limits;
-    this.#notice = notice;
   }
 
   /**
@@ -51,14 +38,15 @@ export class Quarantine {
    * a file is moved to `salvage/`.
    */
   async keep(path: string, start = 0, end: number = Infinity): Promise<string> {
+    const { fs, layout } = this.#place;
     return await guardedAsync("keep in quarantine", path, async () => {
-      const stat = this.#fs.stat(path);
-      if (stat !== undefined && stat.kind !== "file") return await moveAside(this.#fs, this.#layout, path);
+      const stat = fs.stat(path);
+      if (stat !== undefined && stat.kind !== "file") return await moveAside(fs, layout, path);
       const size = Math.min(end, stat?.size ?? 0);
       let name = "";
       for (let from = start; from < size; from += PART_BYTES) {
         const length = Math.min(PART_BYTES, size - from);
-        const bytes = withFile(this.#fs, path, "read", (file) => readBytes(file, from, length));
+        const bytes = withFile(fs, path, "read", (file) => readBytes(file, from, length));
         name = await this.#keepBytes(basename(path), from, bytes);
       }
       return name;
@@ -66,41 +54,49 @@ export class Quarantine {
   }
 
   async #keepBytes(label: string, from: number, bytes: Uint8Array): Promise<string> {
-    await makeDirectory(this.#fs, this.#directory, "quarantine");
+    const { fs, layout: { quarantine: directory } } = this.#place;
+    await makeDirectory(fs, directory, "quarantine");
     const suffix = `${label}-${from}-${crc32(bytes).toString(16).padStart(8, "0")}.bin`;
     // An earlier copy is replaced: a crash may have left it incomplete.
     const isSame = ({ name }: { readonly name: string }) => name.endsWith(`-${suffix}`);
     const listed = this.#list();
-    for (const { name } of listed.filter(isSame)) this.#fs.remove(join(this.#directory, name));
+    for (const { name } of listed.filter(isSame)) fs.remove(join(directory, name));
     const kept = listed.filter((entry) => !isSame(entry));
     // Dropped files must not reappear next to the new copy.
-    if (this.#makeRoom(kept, bytes.length) > 0) await this.#fs.syncDirectory(this.#directory);
+    if (this.#makeRoom(kept, bytes.length) > 0) await fs.syncDirectory(directory);
     const number = Math.max(0, ...kept.map((entry) => parseInt(entry.name, 10) || 0)) + 1;
     const name = `${String(number).padStart(6, "0")}-${suffix}`;
-    await writeNew(this.#fs, join(this.#directory, name), [bytes], { durable: true });
-    await this.#fs.syncDirectory(this.#directory);
+    await writeNew(fs, join(directory, name), [bytes], { durable: true });
+    await fs.syncDirectory(directory);
     return name;
   }
 
   /** Files in the quarantine, oldest first. */
   #list(): { readonly name: string; readonly size: number }[] {
-    return this.#fs.list(this.#directory)
+    const { fs, layout: { quarantine: directory } } = this.#place;
+    return fs.list(directory)
       .filter((entry) => entry.kind === "file")
-      .map(({ name }) => ({ name, size: this.#fs.stat(join(this.#directory, name))?.size ?? 0 }))
+      .map(({ name }) => ({ name, size: fs.stat(join(directory, name))?.size ?? 0 }))
       .sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
   /** Drops the oldest files until there is room; returns how many. */
   #makeRoom(kept: readonly { readonly name: string; readonly size: number }[], bytes: number): number {
+    const { fs, layout: { quarantine: directory } } = this.#place;
     const { quarantineBytes, quarantineFiles } = this.#limits;
     let [files, total] = [kept.length, kept.reduce((sum, entry) => sum + entry.size, bytes)];
     for (const { name, size } of kept) {
       if (files < quarantineFiles && total <= quarantineBytes) break;
-      this.#fs.remove(join(this.#directory, name));
+      fs.remove(join(directory, name));
       files--;
       total -= size;
       const message = `Quarantine is full: dropped ${JSON.stringify(name)} (${size} bytes)`;
-      this.#notice({ code: "quarantine_dropped", severity: "warning", message, file: `quarantine/${name}` });
+      this.#place.notice({
+        code: "quarantine_dropped",
+        severity: "warning",
+        message,
+        file: `quarantine/${name}`,
+      });
     }
     return kept.length - files;
   }

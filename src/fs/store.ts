@@ -29,7 +29,6 @@ import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
 import { guardedAsync, storeFault } from "./disk/faults.ts";
 import type { FileSystem } from "./disk/file_system.ts";
-import { retryOnEmfile } from "./disk/handle_room.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
 import type { PlacedLine } from "./lines/waiting_lines.ts";
@@ -43,7 +42,7 @@ import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
 import { recoverStore } from "./recovery/open.ts";
-import { type OpenedPlace, openPlace } from "./recovery/place.ts";
+import { type OpenedPlace, openPlace, type PlaceOptions } from "./recovery/place.ts";
 import type { TranscriptLength } from "./transcripts/length.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
 import { checkPathLengths } from "./workers/directory.ts";
@@ -52,7 +51,6 @@ import { PurgedWorkers } from "./workers/purging.ts";
 
 export type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 
-const supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
 /** Multiple of the transcript buffer beyond which appends wait for it to be written. */
 const PRESSING = 4;
 
@@ -64,11 +62,10 @@ export class FsRuntimeStore implements RuntimeStore {
   /** The runtime that the store keeps. */
   readonly runtimeId: RuntimeId;
   /** Capabilities. */
-  readonly supports: StoreSupports = supports;
+  readonly supports: StoreSupports = Object.freeze({ persistent: true, exclusive: true });
   /** The directory of this runtime. */
   readonly directory: string;
-  readonly #root: string;
-  readonly #create: boolean;
+  readonly #options: Omit<PlaceOptions, "owner">;
   readonly #disk: FileSystem;
   readonly #now: () => number;
   readonly #layout: RuntimeLayout;
@@ -92,7 +89,7 @@ export class FsRuntimeStore implements RuntimeStore {
   readonly #checkpointing = new OneAtATime();
   /** The last event whose effects on transcripts are applied. */
   #appliedEventId = 0;
-  #flushing: Promise<void> | undefined;
+  readonly #flushing = new OneAtATime();
   #relieving: Promise<void> | undefined;
   /** True if names in the directory of workers were not synced. */
   #namesUnsynced = false;
@@ -100,11 +97,11 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for an invalid id or root. */
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
-    this.#root = absolutePath(options.root);
-    this.#create = options.create ?? true;
+    const { runtimeId } = this;
+    this.#options = { root: absolutePath(options.root), runtimeId, create: options.create ?? true };
     this.#disk = environment.fileSystem ?? new DenoFileSystem();
     this.#now = environment.now ?? Date.now;
-    this.#layout = runtimeLayout(this.#root, this.runtimeId);
+    this.#layout = runtimeLayout(this.#options.root, runtimeId);
     this.directory = this.#layout.directory;
   }
 
@@ -248,42 +245,37 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async #flush(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
-    this.#removeLeftovers();
-    const flushing = this.#transcripts.flushAll().then(() => this.#projections.flush());
-    this.#flushing = flushing;
-    await flushing.finally(() => this.#flushing = undefined);
+    await this.#flushing.run(async () => {
+      this.#removeLeftovers();
+      await this.#transcripts.flushAll();
+      await this.#projections.flush();
+    });
   }
 
   async #acquire(host: StoreHost): Promise<StoreInfo> {
     const { runtimeId } = this;
     const layout = this.#layout;
-    const options = { root: this.#root, runtimeId, create: this.#create, owner: newOwner(this.#now) };
+    const options = { ...this.#options, owner: newOwner(this.#now) };
     const place = this.#place = await openPlace(this.#disk, layout, options);
-    const fs = this.#fs = retryOnEmfile(place.fs, () => this.#transcripts.makeRoom());
+    const fs = this.#fs = place.fs;
     const { displayName, limits } = this.#config = place.config;
     const notice = (found: Notice) => host.notice(found);
-    const kept = new Quarantine(fs, layout, limits, notice);
+    const watched = { fs, layout, runtimeId, notice };
+    const kept = new Quarantine(watched, limits);
     const quarantine = async (path: string) => void await kept.keep(path);
     place.guard.onLost = (error) => this.#lost(error);
     this.#host = host;
     this.#pages = new LogPages(fs, layout, runtimeId);
     this.#schedule = new CheckpointSchedule(limits);
-    this.#checkpoints = new Checkpoints(fs, layout, runtimeId, notice);
-    this.#purged = new PurgedWorkers(fs, layout, notice);
-    const projected = { view: host.view, displayName, notice, quarantine };
-    this.#projections = new Projections(fs, layout, runtimeId, projected);
-    this.#transcripts = new Transcripts(fs, layout, runtimeId, {
-      notice,
-      quarantine,
-      log: () => this.#durableLog(),
-    });
+    this.#checkpoints = new Checkpoints(watched);
+    this.#purged = new PurgedWorkers(watched);
+    this.#projections = new Projections({ ...watched, view: host.view, displayName, quarantine });
+    this.#transcripts = new Transcripts({ ...watched, quarantine, log: () => this.#durableLog() });
+    place.guard.makeRoom = () => this.#transcripts.makeRoom();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     for (const found of place.notices) notice(found);
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
-      fs,
-      layout,
-      runtimeId,
+      ...watched,
       place,
       host,
       checkpoints: this.#checkpoints,
@@ -311,7 +303,7 @@ export class FsRuntimeStore implements RuntimeStore {
     } catch (error) {
       this.#flushFailed(error);
     } finally {
-      await this.#flushing?.catch(() => {});
+      await this.#flushing.idle();
       await this.#relieving?.catch(() => {});
       // Nothing may be removed or renamed after the lock is released.
       await this.#checkpointing.idle();

@@ -85,7 +85,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
       this.#kept.open = true;
       this.#state = "open";
       return {};
-    });
+    }, "new");
   }
 
   /** Appends a batch. Throws `store_fenced` for one that does not follow the last event, and for every later one. */
@@ -153,9 +153,10 @@ export class MemoryRuntimeStore implements RuntimeStore {
     transcript.lastSeqs.push(seq + count - 1);
   }
 
-  #attempt<T>(work: () => T): Promise<T> {
+  #attempt<T>(work: () => T, state = "open"): Promise<T> {
     try {
       if (this.#state === "closed") throw storeClosed(this.runtimeId);
+      if (this.#state !== state) throw new TypeError(`Cannot use store: it is ${this.#state}, not ${state}`);
       return Promise.resolve(work());
     } catch (error) {
       return Promise.reject(error);

@@ -8,7 +8,6 @@
 import { join } from "@std/path";
 import { invalidRequest, isRuntimeError, RuntimeError } from "../core/errors.ts";
 import type { RuntimeId } from "../core/ids.ts";
-import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
 import { guarded } from "../fs/disk/faults.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
 import { absolutePath, layoutIn, runtimesDirectory } from "../fs/layout.ts";
@@ -16,13 +15,8 @@ import { decodeName } from "../fs/names.ts";
 import { readIdentity } from "../fs/place/identity.ts";
 import { type Owner, readOwner } from "../fs/place/lock.ts";
 import { importedRuntime } from "../fs/place/import_name.ts";
-import { findPlace, isStore, type StoreLocation } from "../fs/place/find.ts";
-
-/** Options of the functions that find stores. */
-export interface FindOptions {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
-}
+import { isStore, type StoreLocation } from "../fs/place/find.ts";
+import { diskOf, type FindOptions, placeOf } from "./options.ts";
 
 /** A runtime below a root directory. */
 export interface ListedRuntime {
@@ -48,7 +42,7 @@ export interface RuntimeListing {
 
 /** Lists the runtimes of a root. Requires `--allow-read`. Throws `store_missing` when there is no such directory. */
 export function listRuntimes(root: string | URL, options: FindOptions = {}): RuntimeListing {
-  const fs = options.fileSystem ?? new DenoFileSystem();
+  const fs = diskOf(options);
   const path = runtimesDirectory(root);
   const entries = guarded("list", path, () => {
     if (fs.stat(path)?.kind === "directory") return fs.list(path);
@@ -82,7 +76,7 @@ function listed(fs: FileSystem, runtimeId: RuntimeId, directory: string): Listed
 
 /** Returns true if the directory is that of one runtime, rather than a root directory. Requires `--allow-read`. */
 export function isRuntimeDirectory(directory: string | URL, options: FindOptions = {}): boolean {
-  return isStore(options.fileSystem ?? new DenoFileSystem(), layoutIn(directory));
+  return isStore(diskOf(options), layoutIn(directory));
 }
 
 /**
@@ -112,6 +106,6 @@ export function locateStore(
 
 /** Returns the process that opened a store last, if it is recorded. Requires `--allow-read`. */
 export function storeOwner(location: StoreLocation, options: FindOptions = {}): Owner | undefined {
-  const { fs, layout } = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
+  const { fs, layout } = placeOf(location, options);
   return readOwner(fs, layout.owner);
 }

@@ -6,16 +6,13 @@
 import { basename, dirname } from "@std/path";
 import { invalidRequest } from "../core/errors.ts";
 import { Runtime } from "../core/runtime.ts";
-import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
-import type { FileSystem } from "../fs/disk/file_system.ts";
 import { encodeName } from "../fs/names.ts";
 import { FsRuntimeStore } from "../fs/store.ts";
-import { findPlace, type FoundPlace, type StoreLocation } from "../fs/place/find.ts";
+import type { FoundPlace, StoreLocation } from "../fs/place/find.ts";
+import { type FindOptions, placeOf } from "./options.ts";
 
 /** Options of {@linkcode openRuntime}. */
-export interface OpenRuntimeOptions {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
+export interface OpenRuntimeOptions extends FindOptions {
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
 }
@@ -30,7 +27,7 @@ export async function openRuntime(
   location: StoreLocation,
   options: OpenRuntimeOptions = {},
 ): Promise<Runtime> {
-  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
+  const place = placeOf(location, options);
   assertInPlace(place);
   return await openPlace(place, options.now);
 }

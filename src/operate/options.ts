@@ -3,7 +3,25 @@
  *
  * @module
  */
+import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
+import { findPlace, type FoundPlace, type StoreLocation } from "../fs/place/find.ts";
+
+/** Options of every function on an existing store. */
+export interface FindOptions {
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+}
+
+/** Returns the disk of an operation. */
+export function diskOf({ fileSystem = new DenoFileSystem() }: FindOptions): FileSystem {
+  return fileSystem;
+}
+
+/** Finds the files of a store. Throws `store_missing`, and `invalid_request` for an unfinished import. */
+export function placeOf(location: StoreLocation, options: FindOptions): FoundPlace {
+  return findPlace(diskOf(options), location);
+}
 
 /** Progress of an operation. */
 export interface OperationProgress {
@@ -18,13 +36,11 @@ export interface OperationProgress {
 }
 
 /** Options of every operation. */
-export interface OperationOptions {
+export interface OperationOptions extends FindOptions {
   /** Ends the operation; it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Receives progress, about ten times a second. */
   readonly onProgress?: ((progress: OperationProgress) => void) | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
 }
 
 /** Milliseconds between two calls of `onProgress`. */

@@ -4,11 +4,11 @@
  * @module
  */
 import { join } from "@std/path";
-import { DenoFileSystem } from "../fs/disk/deno_file_system.ts";
 import { guarded } from "../fs/disk/faults.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
 import { type RuntimeLayout, segmentPath, workerLayout } from "../fs/layout.ts";
-import { findPlace, type FoundPlace, type StoreLocation } from "../fs/place/find.ts";
+import type { FoundPlace, StoreLocation } from "../fs/place/find.ts";
+import { type FindOptions, placeOf } from "./options.ts";
 
 /** Bytes on disk. */
 export interface StoreSizes {
@@ -40,9 +40,9 @@ export interface WorkerSizes {
 export function storeSizes(
   location: StoreLocation,
   workerIds: Iterable<string>,
-  environment: { readonly fileSystem?: FileSystem | undefined } = {},
+  options: FindOptions = {},
 ): StoreSizes {
-  const { fs, layout } = findPlace(environment.fileSystem ?? new DenoFileSystem(), location);
+  const { fs, layout } = placeOf(location, options);
   const inside = (directory: string): number[] => {
     const list = () => fs.stat(directory)?.kind === "directory" ? fs.list(directory) : [];
     return guarded("list", directory, list).map(({ name }) => sizeOf(fs, join(directory, name)));
@@ -64,9 +64,9 @@ export function storeSizes(
 export function workerSizes(
   location: StoreLocation,
   workerId: string,
-  environment: { readonly fileSystem?: FileSystem | undefined } = {},
+  options: FindOptions = {},
 ): WorkerSizes {
-  const { fs, layout } = findPlace(environment.fileSystem ?? new DenoFileSystem(), location);
+  const { fs, layout } = placeOf(location, options);
   return sizesIn(fs, layout, workerId);
 }
 
@@ -76,8 +76,8 @@ export function logBytes({ fs, layout }: FoundPlace, segments: readonly number[]
 }
 
 function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): WorkerSizes {
-  const { transcript, record, state, usage } = workerLayout(layout, workerId);
-  return { transcript: sizeOf(fs, transcript), other: sizeOf(fs, record, state, usage) };
+  const { transcript, worker } = workerLayout(layout, workerId);
+  return { transcript: sizeOf(fs, transcript), other: sizeOf(fs, worker) };
 }
 
 function sizeOf(fs: FileSystem, ...paths: readonly string[]): number {

@@ -11,7 +11,7 @@ const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
 
 const FILES = [
   "workers/reviewer/transcript.jsonl",
-  "workers/reviewer/state.json",
+  "workers/reviewer/worker.json",
   "checkpoint.json",
   "checkpoint.json.tmp",
   "owner.json",

@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { command, segments, snapshot, withDirectory } from "./kit.ts";
-import { everyEvent, openRuntime, severalDays, steadyClock } from "./stores.ts";
+import { steadyClock } from "../kit/opened.ts";
+import { everyEvent, openRuntime, severalDays } from "./stores.ts";
 import { openReader } from "../fs/reading/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { main } from "../../cli/mod.ts";
 import { limits } from "../../mod.ts";
-import { copyTree } from "../fs/place.ts";
+import { copyTree } from "../kit/place.ts";
 import { capture, command, readingCommands, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 

@@ -118,7 +118,7 @@ Deno.test("repair() leaves a store in use alone", async () => {
     const runtime = await openRuntime({ root });
     await everyEvent(runtime);
     await runtime.flush();
-    flip(join(root, "runtimes", "local", "workers", "reviewer", "state.json"), "approve");
+    flip(join(root, "runtimes", "local", "workers", "reviewer", "worker.json"), "approve");
     const before = snapshot(root);
     const error = await repair(local(root), { apply: true }).catch((reason) => reason);
     assert(isRuntimeError(error) && error.code === "store_locked");

@@ -1,27 +1,16 @@
 /**
- * Stores for the tests of the command and of the operations: made with a
- * clock and ids of their own, so that each comes out the same every time.
+ * Stores for the tests of the command and of the operations, with a given clock and
+ * given ids: each is the same every time.
  *
  * @module
  */
 import { FsRuntimeStore } from "../../fs_store.ts";
-import { Runtime, type RuntimeOptions } from "../../mod.ts";
+import { Runtime } from "../../mod.ts";
 import { join } from "@std/path";
 import type { FileSystem } from "../../src/fs/disk/file_system.ts";
+import { countingIds, openOn, steadyClock } from "../kit/opened.ts";
 
-/** A clock that goes on by a fixed step each time it is asked. */
-export function steadyClock(start: string, stepMs: number): () => number {
-  let at = Date.parse(start) - stepMs;
-  return () => at += stepMs;
-}
-
-/** Ids that count. */
-export function countingIds(): () => string {
-  let count = 0;
-  return () => `id-${++count}`;
-}
-
-/** How a store is made. */
+/** Options of a store. */
 export interface StoreSetup {
   readonly root: string;
   readonly runtimeId?: string;
@@ -33,12 +22,10 @@ export interface StoreSetup {
 export async function openRuntime(setup: StoreSetup): Promise<Runtime> {
   const { root, runtimeId = "local", fileSystem, now = steadyClock("2026-07-29T10:00:00.000Z", 3_600_000) } =
     setup;
-  const store = new FsRuntimeStore({ root, runtimeId }, { fileSystem, now });
-  const options: RuntimeOptions = { store, now, newId: countingIds() };
-  return await Runtime.open(options);
+  return (await openOn(fileSystem, { root, runtimeId, now })).runtime;
 }
 
-/** Fills a runtime with every type of event but the last ones of its life. */
+/** Fills a runtime with every type of event except those of its end. */
 export async function everyEvent(runtime: Runtime): Promise<void> {
   const reviewer = await runtime.createWorker({
     workerId: "reviewer",
@@ -82,7 +69,7 @@ export async function everyEvent(runtime: Runtime): Promise<void> {
   await runtime.record("host.note", { text: "half way", n: 0.5 });
 }
 
-/** A store with every type of event: opened three times, once after a crash, and stopped for good in the end. */
+/** Creates a store with every type of event: opened three times, once after a crash, and finally stopped. */
 export async function everyEventStore(setup: StoreSetup): Promise<void> {
   const now = setup.now ?? steadyClock("2026-07-29T10:00:00.000Z", 3_600_000);
   const first = await openRuntime({ ...setup, now });
@@ -92,7 +79,7 @@ export async function everyEventStore(setup: StoreSetup): Promise<void> {
   const store = new FsRuntimeStore({ root, runtimeId }, { fileSystem, now });
   const crashed = await Runtime.open({ store, now, newId: countingIds() });
   await crashed.worker("reviewer").beginRun({ runId: "left-open" });
-  // Closing the store under the runtime is what a crash looks like: no last event, no checkpoint.
+  // Closing the store of an open runtime is like a crash: no last event, no checkpoint.
   await store.close();
   const third = await openRuntime({ ...setup, now });
   await third.worker("reviewer").sendInput({ role: "system", content: "You were interrupted" });
@@ -102,7 +89,7 @@ export async function everyEventStore(setup: StoreSetup): Promise<void> {
   await last.close();
 }
 
-/** A store of several segments, one for each of five days. */
+/** Creates a store of several segments, one for each of five days. */
 export async function severalDays(root: string): Promise<void> {
   const directory = join(root, "runtimes", "local");
   Deno.mkdirSync(directory, { recursive: true });

@@ -123,13 +123,13 @@ const damages: readonly Damage[] = [
   },
   {
     name: "a flipped bit in a projection",
-    harm: (dir) => flip(worker(dir, "state.json"), "approve"),
+    harm: (dir) => flip(worker(dir, "worker.json"), "approve"),
     verdict: "healable",
     code: "projection_damaged",
   },
   {
     name: "a projection that is missing",
-    harm: (dir) => Deno.removeSync(worker(dir, "usage.json")),
+    harm: (dir) => Deno.removeSync(worker(dir, "worker.json")),
     verdict: "healable",
     code: "projection_missing",
   },

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Command, type CommandBody } from "../../src/core/commands.ts";
 import { RuntimeError } from "../../src/core/errors.ts";
 import { Folding } from "../../src/core/folding.ts";
-import { Committer, itself, type Outcome } from "../../src/core/group_commit.ts";
+import { Committer, type Outcome } from "../../src/core/group_commit.ts";
 import type { Ledger } from "../../src/core/ledger.ts";
 import { limits } from "../../src/core/limits.ts";
 import { opening } from "../../src/core/opening.ts";
@@ -23,7 +23,7 @@ function submit(
   units: number,
   signal?: AbortSignal,
 ): Promise<Outcome> {
-  return committer.submit({ ...command, units }, signal, itself);
+  return committer.submit({ ...command, units }, signal, (outcome) => outcome);
 }
 
 async function start(

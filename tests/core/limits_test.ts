@@ -29,7 +29,10 @@ Deno.test("limits let the largest entry into an event", () => {
 });
 
 Deno.test("limits hold together", () => {
+  // A control character takes six bytes as JSON.
   assert(limits.contentBytesMax * 6 + limits.metadataBytesMax * 6 < limits.eventBytesMax);
+  assert(limits.dataBytesMax * 6 < limits.eventBytesMax);
+  assert(limits.pageItemsDefault <= limits.pageItemsMax);
   assert(limits.batchUnitsMax * 3 <= limits.eventBytesMax);
   assert(limits.watchItemsMax <= limits.pageItemsMax);
   assert(limits.batchEventsMax <= limits.queueCommandsMax);

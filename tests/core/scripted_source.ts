@@ -3,11 +3,11 @@
 import { RuntimeError } from "../../src/core/errors.ts";
 import type { EventHead } from "../../src/core/event_types.ts";
 import type { RuntimeId } from "../../src/core/ids.ts";
-import type { RuntimeSource } from "../../src/core/source.ts";
 import type {
   LoadedSnapshot,
   ReadEvents,
   ReadTranscript,
+  RuntimeSource,
   SourceInfo,
   StoredEvents,
   StoreHost,

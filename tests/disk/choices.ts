@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Random } from "./random.ts";
+import type { Random } from "../kit/random.ts";
 
 /** Answers a question with this many alternatives (at least two) with one of 0, 1, ... */
 export type Choose = (alternatives: number) => number;

@@ -17,7 +17,7 @@ import {
 import type { CrashPlan } from "./crash_plan.ts";
 import { toNumber } from "./hash.ts";
 import type { DirectoryImage } from "./image.ts";
-import { Random } from "./random.ts";
+import { Random } from "../kit/random.ts";
 
 /** Options for choosing states. */
 export interface CrashStateOptions {

@@ -62,7 +62,7 @@ export { DirectoryImage, FileImage, type Image, LinkImage } from "./image.ts";
 export type { Intruder } from "./intruder.ts";
 export type { Planter } from "./plant.ts";
 export type { ProcessOptions } from "./process.ts";
-export { Random, withSeed } from "./random.ts";
+export { Random, withSeed } from "../kit/random.ts";
 export { SECTOR_BYTES } from "./sector.ts";
 export { type CrashState, SimulatedDisk, type SimulatedDiskOptions } from "./simulated_disk.ts";
 export { type DiskTree, fromTree, toTree } from "./tree.ts";

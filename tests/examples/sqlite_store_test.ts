@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import { SqliteRuntimeStore } from "../../examples/sqlite_store.ts";
 import type { AppendBatch, AppendResult, ReadEvents, RuntimeStore, StoredEvents } from "../../store.ts";
 import { testRuntimeStore } from "../../testing/mod.ts";
-import { onFiles } from "../fs/place.ts";
+import { onFiles } from "../kit/place.ts";
 
 /** The suite is about the contract, not about durability: a disk in memory, where there is one, saves the syncs. */
 function directory(): string {

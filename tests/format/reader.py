@@ -140,7 +140,7 @@ class Log:
         for applies, reason in (
             (covered >= wanted, "a checkpoint covers it"),
             (durable >= wanted, "a later line says that it had been synced"),
-            (size > TORN_BYTES_MAX, "more lies behind it than one write can leave"),
+            (size > TORN_BYTES_MAX, "more bytes follow it than one write can leave"),
             (0 < header_bytes < size, "events follow the header"),
             (bool(later) and later[0] == wanted, "the log goes on in the next segment"),
         ):
@@ -312,14 +312,13 @@ def read_transcript(directory, runtime_id, log, state, synced):
     return entries
 
 
-def check_projections(directory, runtime_id, state):
-    """Files that may lag, but say of themselves how far they go: each must be whole, and none ahead of the log."""
+def check_projection(directory, runtime_id, state):
+    """The file may lag behind the log. It must be intact, and not ahead of the log."""
     worker_id = state["record"]["workerId"]
-    for name, kind in (("worker", "worker"), ("state", "worker-state"), ("usage", "worker-usage")):
-        file = f"workers/{encode_name(worker_id)}/{name}.json"
-        content = read_sealed(directory, file, f"worker-runtime/{kind}", runtime_id)
-        if content and (content["workerId"] != worker_id or content["through"] > state["lastEventId"]):
-            raise Damage(file, 0, "it is of another worker or time")
+    file = f"workers/{encode_name(worker_id)}/worker.json"
+    content = read_sealed(directory, file, "worker-runtime/worker", runtime_id)
+    if content and (content["workerId"] != worker_id or content["through"] > state["lastEventId"]):
+        raise Damage(file, 0, "it is of another worker or time")
 
 
 def read_store(root, runtime_id):
@@ -335,7 +334,7 @@ def read_store(root, runtime_id):
         counts[status] = sum(state["status"] == status for state in states)
     name = identity["config"].get("displayName")
     for state in states:
-        check_projections(directory, runtime_id, state)
+        check_projection(directory, runtime_id, state)
     return {
         "overview": {**runtime, **({} if name is None else {"displayName": name}), "workers": counts},
         "workers": states,

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@st
 import { fromFileUrl, join } from "@std/path";
 import { withDirectory } from "../cli/kit.ts";
 import { openRuntime } from "../cli/stores.ts";
-import { appendTo, diskTest, flipBit, speak, type TestPlace } from "../fs/place.ts";
+import { appendTo, diskTest, flipBit, speak, type TestPlace } from "../kit/place.ts";
 import { golden, seenIn } from "../golden/golden.ts";
 import { isGranted, privileged, type PrivilegedOptions } from "../privileged.ts";
 
@@ -74,7 +74,7 @@ const spots: [file: string, offset: number][] = [
   ...["runtime.json", "checkpoint.json", "overview.json", "workers/reviewer/transcript.jsonl"].flatMap(
     (file) => [2, 150, -4].map((offset): [string, number] => [file, offset]),
   ),
-  ...["worker", "state", "usage"].map((name): [string, number] => [`workers/~4fps~2f1/${name}.json`, 99]),
+  ["workers/~4fps~2f1/worker.json", 99],
 ];
 
 /** Reads many stores in one process: what was wrong with each, or "read". */

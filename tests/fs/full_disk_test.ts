@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { isRuntimeError, Runtime } from "../../mod.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
-import { codesOf, contentsOf, refused } from "./place.ts";
+import { codesOf, contentsOf, refused } from "../kit/place.ts";
 import { isGranted, privileged } from "../privileged.ts";
 
 function run(command: string, ...args: string[]): boolean {

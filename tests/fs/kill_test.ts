@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Runtime } from "../../mod.ts";
 import { Random } from "../disk/mod.ts";
 import { Child } from "./children/child.ts";
-import { codesOf, contentsOf, diskTest, type TestPlace } from "./place.ts";
+import { codesOf, contentsOf, diskTest, type TestPlace } from "../kit/place.ts";
 import { privileged } from "../privileged.ts";
 
 const KILLS = 25;

@@ -8,7 +8,7 @@ import { encodeLines, logText, sealedBytes } from "../../src/fs/lines/codec.ts";
 import { segmentHeader } from "../../src/fs/log/segments.ts";
 import { decodeStream } from "../../src/operate/transfer/export_format.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { HOME, open } from "./simulated.ts";
+import { LOCAL_HOME as HOME, open } from "../kit/opened.ts";
 import { noUsage } from "../../src/core/usage.ts";
 
 const place = { root: "/data", runtimeId: "local" } as const;

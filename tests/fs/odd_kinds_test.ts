@@ -30,8 +30,6 @@ const FILES = [
   "workers",
   "workers/reviewer",
   "workers/reviewer/worker.json",
-  "workers/reviewer/state.json",
-  "workers/reviewer/usage.json",
   "workers/reviewer/transcript.jsonl",
   "quarantine",
   "salvage",
@@ -39,7 +37,7 @@ const FILES = [
   "runtime.json.tmp",
   "overview.json.tmp",
   "checkpoint.json.tmp",
-  "workers/reviewer/state.json.tmp",
+  "workers/reviewer/worker.json.tmp",
   "workers/reviewer/transcript.jsonl.tmp",
   "events/0000000000000001.jsonl.tmp",
 ] as const;

@@ -13,7 +13,7 @@ import {
   speak,
   type TestPlace,
   treeOf,
-} from "./place.ts";
+} from "../kit/place.ts";
 import { AT, lineOf } from "./log/log_lines.ts";
 import { FsRuntimeStore } from "../../fs_store.ts";
 import type { Runtime } from "../../mod.ts";

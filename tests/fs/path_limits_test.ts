@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import { FsRuntimeStore } from "../../fs_store.ts";
 import { Runtime } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { codesOf, contentsOf, diskTest, onFiles, refused, speak } from "./place.ts";
+import { codesOf, contentsOf, diskTest, onFiles, refused, speak } from "../kit/place.ts";
 
 /** Each of these letters takes three bytes in a file name. */
 const LONG_ID = "A".repeat(80);

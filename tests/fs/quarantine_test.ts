@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import type { Notice } from "../../src/core/diagnostics.ts";
 import { DenoFileSystem } from "../../src/fs/disk/deno_file_system.ts";
 import { Quarantine, type QuarantineLimits } from "../../src/fs/quarantine.ts";
-import { diskTest, type TestPlace } from "./place.ts";
+import { diskTest, type TestPlace } from "../kit/place.ts";
 
 interface Setup {
   readonly quarantine: Quarantine;
@@ -16,12 +16,14 @@ function setup(place: TestPlace, limits: Partial<QuarantineLimits> = {}): Setup 
   Deno.mkdirSync(place.layout.directory, { recursive: true });
   const notices: Notice[] = [];
   const bounds = { quarantineBytes: 1_000_000, quarantineFiles: 10, ...limits };
-  const quarantine = new Quarantine(
-    new DenoFileSystem(),
-    place.layout,
-    bounds,
-    (found) => notices.push(found),
-  );
+  const { layout } = place;
+  const context = {
+    fs: new DenoFileSystem(),
+    layout,
+    runtimeId: "local",
+    notice: (found: Notice) => void notices.push(found),
+  };
+  const quarantine = new Quarantine(context, bounds);
   return { quarantine, notices };
 }
 

@@ -6,7 +6,7 @@ import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
 import { backup, exportRuntime, importRuntime, listRuntimes, repair, verify } from "../../operate.ts";
 import { Runtime, RuntimeError, RuntimeReader } from "../../mod.ts";
 import { absolutePath } from "../../src/fs/layout.ts";
-import { contentsOf, diskTest, refused, speak, type TestPlace, treeOf } from "./place.ts";
+import { contentsOf, diskTest, refused, speak, type TestPlace, treeOf } from "../kit/place.ts";
 
 /** Runs `work` in a directory that holds the store `./data` of one thing said; the process leaves it with `leave`. */
 async function within(

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { isSync, SimulatedDisk } from "../disk/mod.ts";
-import { codesOf, contentsOf, diagnosticOf, refused, speak } from "./place.ts";
-import { configured, open } from "./simulated.ts";
+import { codesOf, contentsOf, diagnosticOf, refused, speak } from "../kit/place.ts";
+import { configured, open } from "../kit/opened.ts";
 
 const log = "/data/runtimes/local/events/0000000000000001.jsonl";
 

@@ -15,7 +15,7 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { Random } from "../disk/random.ts";
+import { Random } from "../kit/random.ts";
 import { changedLines } from "./changed.ts";
 import { type Covered, digestOf, isCurrent, listUnits, measure } from "./coverage.ts";
 import { type Mutation, Sources } from "./mutations.ts";

@@ -15,7 +15,7 @@ import {
   recorded,
   type Recording,
 } from "../fs/reading/beside.ts";
-import { refused, speak } from "../fs/place.ts";
+import { refused, speak } from "../kit/place.ts";
 import { openReader } from "../fs/reading/reader.ts";
 
 const location = { root: "/data", runtimeId: "local" };

@@ -4,8 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { backup, verify } from "../../operate.ts";
 import type { Runtime } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { HOME, open } from "../fs/simulated.ts";
-import { speak } from "../fs/place.ts";
+import { LOCAL_HOME as HOME, open } from "../kit/opened.ts";
+import { speak } from "../kit/place.ts";
 
 const location = { root: "/data", runtimeId: "local" };
 const TRANSCRIPT = `${HOME}/workers/w/transcript.jsonl`;
@@ -59,7 +59,7 @@ Deno.test("backup() leaves nothing in an older copy of workers that were purged 
 });
 
 Deno.test("verify() reads a projection that is replaced after its size was looked at", async () => {
-  const path = `${HOME}/workers/w/state.json`;
+  const path = `${HOME}/workers/w/worker.json`;
   const disk = new SimulatedDisk();
   const runtime = await open(disk);
   await speak(runtime, "w", ["first"]);

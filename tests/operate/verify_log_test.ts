@@ -3,8 +3,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { verify } from "../../operate.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { speak } from "../fs/place.ts";
-import { configured, HOME, open } from "../fs/simulated.ts";
+import { speak } from "../kit/place.ts";
+import { configured, LOCAL_HOME as HOME, open } from "../kit/opened.ts";
 
 Deno.test("verify() reports bytes between two segments as one finding, and reads the later segments", async () => {
   const disk = configured({ limits: { segmentBytes: 4_096 } });

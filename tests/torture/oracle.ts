@@ -7,9 +7,9 @@
 import { isRuntimeError, type Runtime } from "../../mod.ts";
 import { overviewOf } from "../../src/core/overview.ts";
 import type { SimulatedDisk } from "../disk/mod.ts";
-import { HOME } from "./kit/opened.ts";
+import { HOME } from "../kit/opened.ts";
 import { checkKept, filesOf } from "./script/kept.ts";
-import { foldOf, stableText, transcriptsOf } from "./script/fold.ts";
+import { foldOf, stableText, transcriptsOf } from "./kit/fold.ts";
 import { Finding, type History } from "./script/history.ts";
 import { checkProjections } from "./script/projections.ts";
 import { Session } from "./script/session.ts";

@@ -3,7 +3,7 @@
 
 import { sealedBytes } from "../../src/fs/lines/codec.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
-import { HOME } from "./kit/opened.ts";
+import { HOME } from "../kit/opened.ts";
 import { checkWhole } from "./oracle.ts";
 import { type Base, bases } from "./script/bases.ts";
 import { Finding } from "./script/history.ts";

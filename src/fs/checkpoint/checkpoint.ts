@@ -17,6 +17,7 @@ import { readBytes, readIfThere, writeNew } from "../disk/files.ts";
 import { corrupt, located } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import type { LogPosition } from "../log/segments.ts";
+import type { Place } from "../layout.ts";
 import { scanLines } from "../lines/scanner.ts";
 import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
 import type { TranscriptLength } from "../transcripts/length.ts";
@@ -109,9 +110,8 @@ export async function* checkpointRows(
 
 /** Reads a checkpoint; `undefined` if there is none. Throws `store_corrupt`, `store_version`. */
 export function readCheckpoint(
-  fs: FileSystem,
+  { fs, runtimeId }: Place,
   path: string,
-  runtimeId: string,
   name: string,
 ): Checkpoint | undefined {
   // Both reads use one open file: while a writer is active, the name may refer to another file a

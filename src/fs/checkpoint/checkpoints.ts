@@ -3,45 +3,36 @@
  *
  * @module
  */
-import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { clearForFile } from "../aside.ts";
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { removeQuietly, TEMPORARY_SUFFIX } from "../disk/files.ts";
 import { guardedAsync } from "../disk/faults.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import type { RuntimeLayout } from "../layout.ts";
+import type { WatchedPlace } from "../layout.ts";
 
 const CURRENT = "checkpoint.json";
 const PREVIOUS = "checkpoint.previous.json";
 
 /** The checkpoints of a runtime. */
 export class Checkpoints {
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
-  readonly #runtimeId: string;
-  readonly #notice: (notice: Notice) => void;
+  readonly #place: WatchedPlace;
   /** True if the current file is intact: a damaged one must not replace the previous one. */
   #currentIsGood = false;
 
   /** The checkpoints in the directory of a runtime. */
-  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, notice: (notice: Notice) => void) {
-    this.#fs = fs;
-    this.#layout = layout;
-    this.#runtimeId = runtimeId;
-    this.#notice = notice;
+  constructor(place: WatchedPlace) {
+    this.#place = place;
   }
 
   /** Reads the newest usable checkpoint; `undefined` if there is none. Throws `store_version`. */
   load(): Checkpoint | undefined {
-    const current = this.#tryRead(this.#layout.checkpoint, CURRENT);
+    const { checkpoint, previousCheckpoint } = this.#place.layout;
+    const current = this.#tryRead(checkpoint, CURRENT);
     this.#currentIsGood = current !== undefined;
     if (current !== undefined) return current;
-    const previous = this.#tryRead(this.#layout.previousCheckpoint, PREVIOUS);
+    const previous = this.#tryRead(previousCheckpoint, PREVIOUS);
     // Between its two renames a writer leaves no newest checkpoint for a moment.
-    const renamed = previous === undefined
-      ? undefined
-      : this.#tryRead(this.#layout.checkpoint, CURRENT, false);
+    const renamed = previous === undefined ? undefined : this.#tryRead(checkpoint, CURRENT, false);
     if (renamed !== undefined) return renamed;
     if (previous !== undefined) {
       this.#report(PREVIOUS, "the newest checkpoint is not usable; the one before it serves");
@@ -55,7 +46,7 @@ export class Checkpoints {
    * the events of transcripts that it marks for a rebuild.
    */
   lastUnneeded(): number {
-    const { checkpoint, previousCheckpoint } = this.#layout;
+    const { checkpoint, previousCheckpoint } = this.#place.layout;
     const both = [this.#tryRead(previousCheckpoint, PREVIOUS), this.#tryRead(checkpoint, CURRENT)];
     const needed = both.flatMap((read) =>
       read === undefined ? [1] : [
@@ -68,25 +59,25 @@ export class Checkpoints {
 
   /** Writes a checkpoint; the current one becomes the previous one. Returns its size. */
   async save(content: CheckpointContent): Promise<number> {
-    const { checkpoint, previousCheckpoint, directory } = this.#layout;
+    const { fs, layout, layout: { checkpoint, previousCheckpoint, directory } } = this.#place;
     const temporary = `${checkpoint}${TEMPORARY_SUFFIX}`;
     return await guardedAsync("write checkpoint", checkpoint, async () => {
       try {
         for (const path of [temporary, checkpoint, previousCheckpoint]) {
-          await clearForFile(this.#fs, this.#layout, path);
+          await clearForFile(fs, layout, path);
         }
-        this.#fs.remove(temporary);
-        const bytes = await writeCheckpoint(this.#fs, temporary, content);
+        fs.remove(temporary);
+        const bytes = await writeCheckpoint(fs, temporary, content);
         // It may have been renamed already by a call that failed afterwards.
-        const isThere = this.#currentIsGood && this.#fs.stat(checkpoint) !== undefined;
-        if (isThere) await this.#fs.rename(checkpoint, previousCheckpoint);
+        const isThere = this.#currentIsGood && fs.stat(checkpoint) !== undefined;
+        if (isThere) await fs.rename(checkpoint, previousCheckpoint);
         this.#currentIsGood = false;
-        await this.#fs.rename(temporary, checkpoint);
-        await this.#fs.syncDirectory(directory);
+        await fs.rename(temporary, checkpoint);
+        await fs.syncDirectory(directory);
         this.#currentIsGood = true;
         return bytes;
       } catch (error) {
-        removeQuietly(this.#fs, temporary);
+        removeQuietly(fs, temporary);
         throw error;
       }
     });
@@ -94,7 +85,7 @@ export class Checkpoints {
 
   #tryRead(path: string, name: string, isReported = true): Checkpoint | undefined {
     try {
-      return readCheckpoint(this.#fs, path, this.#runtimeId, name);
+      return readCheckpoint(this.#place, path, name);
     } catch (error) {
       if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
       if (isReported) this.#report(name, error.message);
@@ -103,6 +94,6 @@ export class Checkpoints {
   }
 
   #report(file: string, message: string): void {
-    this.#notice({ code: "checkpoint_unusable", severity: "warning", message, file });
+    this.#place.notice({ code: "checkpoint_unusable", severity: "warning", message, file });
   }
 }

@@ -8,6 +8,7 @@
 import { ensureDir } from "@std/fs";
 import { dirname } from "@std/path";
 import * as fs from "node:fs";
+import { systemCode } from "./faults.ts";
 import type {
   DirectoryEntry,
   FileIdentity,
@@ -63,19 +64,14 @@ function settled(modifiedMs: number, changedMs: number): number {
   return isFresh ? NaN : modifiedMs;
 }
 
-/** Runs `call`; returns `false` if it fails with `code`. */
-function unless(code: string, call: () => void): boolean {
+/** The result of `call`; `false` if it fails with `code`. */
+function unless<T>(code: string, call: () => T): T | false {
   try {
-    call();
-    return true;
+    return call();
   } catch (error) {
-    if (codeOf(error) === code) return false;
+    if (systemCode(error) === code) return false;
     throw error;
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error ? Reflect.get(error, "code") : undefined;
 }
 
 /** Returns true if a path exists, or if permission to check is missing. */
@@ -90,36 +86,43 @@ function isThere(path: string): boolean {
 /** Longest step of a file system's clock: a second change within it may not change the timestamp. */
 const CLOCK_STEP_MS = 100;
 
-/** Returns the file of a handle. Fails with EBADF after the handle was closed. */
-function opened(file: Deno.FsFile | undefined): Deno.FsFile {
-  if (file !== undefined) return file;
-  throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
-}
-
-/** Positions are set before each call: nothing else uses the cursor, and the two calls are synchronous. */
-class DenoFile implements OpenFile {
+/** An open file or directory. Every call fails with EBADF after it was closed. */
+class DenoHandle implements OpenDirectory {
   #opened: Deno.FsFile | undefined;
 
   constructor(file: Deno.FsFile) {
     this.#opened = file;
   }
 
-  get #file(): Deno.FsFile {
-    return opened(this.#opened);
+  get file(): Deno.FsFile {
+    if (this.#opened !== undefined) return this.#opened;
+    throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
   }
 
+  identity(): FileIdentity {
+    return fileIdentity(this.file.statSync());
+  }
+
+  close(): void {
+    this.file.close();
+    this.#opened = undefined;
+  }
+}
+
+/** Positions are set before each call: nothing else uses the cursor, and the two calls are synchronous. */
+class DenoFile extends DenoHandle implements OpenFile {
   read(target: Uint8Array, position: number): number {
-    this.#file.seekSync(position, Deno.SeekMode.Start);
-    return this.#file.readSync(target) ?? 0;
+    this.file.seekSync(position, Deno.SeekMode.Start);
+    return this.file.readSync(target) ?? 0;
   }
 
   write(bytes: Uint8Array, position: number): number {
-    this.#file.seekSync(position, Deno.SeekMode.Start);
-    return this.#file.writeSync(bytes);
+    this.file.seekSync(position, Deno.SeekMode.Start);
+    return this.file.writeSync(bytes);
   }
 
   truncate(size: number): void {
-    this.#file.truncateSync(size);
+    this.file.truncateSync(size);
   }
 
   /**
@@ -128,74 +131,38 @@ class DenoFile implements OpenFile {
    * timestamps, since 6.13), and the next sync takes a third longer.
    */
   size(): number {
-    return this.#file.seekSync(0, Deno.SeekMode.End);
+    return this.file.seekSync(0, Deno.SeekMode.End);
   }
 
   stat(): FileStat {
-    return fileStat(this.#file.statSync());
-  }
-
-  identity(): FileIdentity {
-    return fileIdentity(this.#file.statSync());
+    return fileStat(this.file.statSync());
   }
 
   syncDataNow(): void {
-    this.#file.syncDataSync();
+    this.file.syncDataSync();
   }
 
   async syncData(): Promise<void> {
-    await this.#file.syncData();
+    await this.file.syncData();
   }
 
   async sync(): Promise<void> {
-    await this.#file.sync();
-  }
-
-  close(): void {
-    this.#file.close();
-    this.#opened = undefined;
-  }
-}
-
-/** An open directory, on platforms that can open one. */
-class DenoDirectory implements OpenDirectory {
-  #file: Deno.FsFile | undefined;
-
-  constructor(file: Deno.FsFile) {
-    this.#file = file;
-  }
-
-  identity(): FileIdentity {
-    return fileIdentity(opened(this.#file).statSync());
-  }
-
-  close(): void {
-    opened(this.#file).close();
-    this.#file = undefined;
+    await this.file.sync();
   }
 }
 
 /** A lock on a separate handle; on Windows it also blocks readers of that file. */
-class DenoLock implements FileLock {
-  #file: Deno.FsFile | undefined;
-
-  constructor(file: Deno.FsFile) {
-    this.#file = file;
-  }
-
-  identity(): FileIdentity {
-    return fileIdentity(opened(this.#file).statSync());
-  }
+class DenoLock extends DenoHandle implements FileLock {
+  #isReleased = false;
 
   release(): void {
-    const file = this.#file;
-    this.#file = undefined;
-    if (file === undefined) return;
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     // Unlock first: a child between fork and exec may still share the handle.
     try {
-      file.unlockSync();
+      this.file.unlockSync();
     } finally {
-      file.close();
+      this.close();
     }
   }
 }
@@ -221,27 +188,17 @@ export class DenoFileSystem implements FileSystem {
   }
 
   stat(path: string): FileStat | undefined {
-    try {
-      return fileStat(Deno.lstatSync(path));
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
-      throw error;
-    }
+    return unless("ENOENT", () => fileStat(Deno.lstatSync(path))) || undefined;
   }
 
   identity(path: string): FileIdentity | undefined {
-    try {
-      return fileIdentity(Deno.lstatSync(path));
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
-      throw error;
-    }
+    return unless("ENOENT", () => fileIdentity(Deno.lstatSync(path))) || undefined;
   }
 
   openDirectory(path: string): OpenDirectory {
     // Opening a FIFO would block, so the kind is checked first.
     const { isDirectory } = Deno.lstatSync(path);
-    if (isDirectory) return new DenoDirectory(Deno.openSync(path));
+    if (isDirectory) return new DenoHandle(Deno.openSync(path));
     throw notADirectory(path);
   }
 
@@ -272,15 +229,15 @@ export class DenoFileSystem implements FileSystem {
   }
 
   makeDirectory(path: string): boolean {
-    return unless("EEXIST", () => fs.mkdirSync(path, { mode: 0o700 }));
+    return unless("EEXIST", () => fs.mkdirSync(path, { mode: 0o700 })) !== false;
   }
 
   remove(path: string): boolean {
-    return unless("ENOENT", () => fs.unlinkSync(path));
+    return unless("ENOENT", () => fs.unlinkSync(path)) !== false;
   }
 
   removeDirectory(path: string): boolean {
-    return unless("ENOENT", () => fs.rmdirSync(path));
+    return unless("ENOENT", () => fs.rmdirSync(path)) !== false;
   }
 
   async rename(from: string, to: string): Promise<void> {

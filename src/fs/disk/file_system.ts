@@ -29,9 +29,7 @@ export interface FileStat {
  * `inode` mean the same file only while a handle to it is open: until then the
  * inode number is not reused.
  */
-export interface FileIdentity {
-  /** Kind of the file; a symbolic link is never followed. */
-  readonly kind: FileStat["kind"];
+export interface FileIdentity extends Pick<FileStat, "kind"> {
   /** Device that holds the file. */
   readonly device: number;
   /** Number of the file on its device; 0 if the platform provides no exact one. */
@@ -93,11 +91,9 @@ export interface OpenDirectory {
 }
 
 /** A name in a directory. */
-export interface DirectoryEntry {
+export interface DirectoryEntry extends Pick<FileStat, "kind"> {
   /** The last component of the path. */
   readonly name: string;
-  /** Kind of the file; a symbolic link is never followed. */
-  readonly kind: FileStat["kind"];
 }
 
 /** The operating system as the store uses it. Paths are absolute. */

@@ -90,6 +90,7 @@ export function readIfThere<T>(
 ): T | undefined {
   return guarded("read", path, () => {
     const kind = fs.stat(path)?.kind;
+    // Absent files are frequent, and an opening that fails takes several times as long.
     if (kind === undefined) return undefined;
     if (kind !== "file") throw corrupt(name, notAFile(kind));
     const file = openIfThere(fs, path);
@@ -181,11 +182,11 @@ export async function writeNew(
 }
 
 /**
- * Closes a file. Data that must be durable was synced before, and the handle is
+ * Closes a handle. Data that must be durable was synced before, and the handle is
  * released even if closing fails: a second attempt could close a file that was
  * opened since.
  */
-export function closeQuietly(file: OpenFile): void {
+export function closeQuietly(file: { close(): void }): void {
   try {
     file.close();
   } catch {

@@ -15,8 +15,9 @@ import type { FileSystem, OpenFile } from "./file_system.ts";
 export class OpenFiles {
   readonly #fs: FileSystem;
   readonly #mode: "read" | "update";
-  readonly #places = new Map<string, number>();
-  readonly #open: { readonly path: string; readonly file: OpenFile }[] = [];
+  readonly #files = new Map<string, OpenFile>();
+  /** The paths of the files, in any order. */
+  readonly #paths: string[] = [];
   #countMax: number;
   #random = 1;
 
@@ -29,52 +30,46 @@ export class OpenFiles {
 
   /** Returns the open file of a path; opens it if necessary. */
   get(path: string): OpenFile {
-    const place = this.#places.get(path);
-    const known = place === undefined ? undefined : this.#open[place];
-    if (known !== undefined) return known.file;
-    while (this.#open.length >= this.#countMax) this.#closeAny();
+    const known = this.#files.get(path);
+    if (known !== undefined) return known;
+    this.#closeAbove(this.#countMax - 1);
     const file = guarded("open", path, () => this.#fs.open(path, this.#mode));
-    this.#places.set(path, this.#open.length);
-    this.#open.push({ path, file });
+    this.#files.set(path, file);
+    this.#paths.push(path);
     return file;
   }
 
   /** Closes the file of a path, if it is open. */
   close(path: string): void {
-    const place = this.#places.get(path);
-    if (place !== undefined) this.#closeAt(place);
+    if (this.#files.has(path)) this.#closeAt(this.#paths.indexOf(path));
   }
 
   /** Closes half of the files, and lowers the bound accordingly: others need handles as well. `false` if none is open. */
   makeRoom(): boolean {
-    const left = this.#open.length >> 1;
-    const isAny = this.#open.length > 0;
-    while (this.#open.length > left) this.#closeAny();
-    this.#countMax = left + 1;
+    const isAny = this.#files.size > 0;
+    this.#countMax = (this.#files.size >> 1) + 1;
+    this.#closeAbove(this.#countMax - 1);
     return isAny;
   }
 
   /** Closes all. */
   closeAll(): void {
-    while (this.#open.length > 0) this.#closeAt(this.#open.length - 1);
+    this.#closeAbove(0);
   }
 
-  /** Pseudorandom, and the same in every run. */
-  #closeAny(): void {
-    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
-    this.#closeAt(Math.floor(this.#random / 2 ** 32 * this.#open.length));
-  }
-
-  /** The last file takes the place of the closed one. */
-  #closeAt(place: number): void {
-    const closed = this.#open[place];
-    const last = this.#open.pop();
-    if (closed === undefined || last === undefined) return;
-    this.#places.delete(closed.path);
-    if (last !== closed) {
-      this.#open[place] = last;
-      this.#places.set(last.path, place);
+  /** Closes files until `count` are left. Pseudorandom, and the same in every run. */
+  #closeAbove(count: number): void {
+    while (this.#files.size > count) {
+      this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
+      this.#closeAt(Math.floor(this.#random / 2 ** 32 * this.#files.size));
     }
-    closeQuietly(closed.file);
+  }
+
+  #closeAt(index: number): void {
+    for (const path of this.#paths.splice(index, 1)) {
+      const file = this.#files.get(path);
+      this.#files.delete(path);
+      if (file !== undefined) closeQuietly(file);
+    }
   }
 }

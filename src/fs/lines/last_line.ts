@@ -7,18 +7,12 @@ import { readBytes } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import { isIntact, NEWLINE } from "./codec.ts";
 import { DamagedLine } from "./pages.ts";
+import type { Line } from "./scanner.ts";
 
 const TAIL_BYTES = 4_096;
 
-/** A line with an intact checksum. */
-export interface LastLine {
-  /** The line, without its newline. */
-  readonly bytes: Uint8Array;
-  /** Byte offset of the line. */
-  readonly offset: number;
-  /** Byte offset after its newline. */
-  readonly endOffset: number;
-}
+/** A line with an intact checksum; `bytes` are the line alone, without its newline. */
+export type LastLine = Pick<Line, "bytes" | "offset" | "endOffset">;
 
 /**
  * Reads the last line that ends in a newline between `start` and `end`, if any.

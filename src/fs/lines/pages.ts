@@ -5,9 +5,9 @@
  * @module
  */
 import { limits } from "../../core/limits.ts";
-import { PageLines, type TakingEnd } from "./page_lines.ts";
 import { readScratch } from "../disk/scratch.ts";
-import { LINE_BYTES_MAX, NEWLINE } from "./codec.ts";
+import { isIntact, LINE_BYTES_MAX, NEWLINE } from "./codec.ts";
+import { LineReader } from "./reader.ts";
 import { findLine, type SortedLines } from "./search.ts";
 
 /** Bytes by which a line may be off its estimated offset, besides two lines of average size. */
@@ -76,7 +76,10 @@ function readNear(lines: SortedLines, { from, to }: LineRange): LinePage | undef
     const line = lineNear(lines, bytes, from, 2 * slack);
     if (line === undefined) return undefined;
     const offset = position + line.start;
-    if (line.isWanted) return readRest(lines, { from, to }, bytes.subarray(line.start), offset);
+    if (line.isWanted) {
+      const page = readOn(lines, { from, to }, offset, REST_BYTES, bytes.subarray(line.start));
+      return page.cut ? undefined : page;
+    }
     start = offset + (from - line.number) * average - slack;
   }
   return undefined;
@@ -95,25 +98,11 @@ function lineNear(
     if (found === 0) return undefined;
     const isBefore = found + lines.countOf(bytes, start, newline) <= number;
     if (!isBefore || start > distance) {
-      return { start, number: found, isWanted: !isBefore && found <= number };
+      const isWanted = !isBefore && found <= number && isIntact(bytes, start, newline);
+      return { start, number: found, isWanted };
     }
     start = newline + 1;
   }
-}
-
-/** A page whose first line is at the start of a buffer; `undefined` if that line is damaged, or the page is too large. */
-function readRest(
-  lines: SortedLines,
-  { from, to }: Pick<LineRange, "from" | "to">,
-  bytes: Uint8Array,
-  offset: number,
-): LinePage | undefined {
-  const page = new PageLines(lines, from, to);
-  const end = page.take(bytes, 0);
-  if (page.texts.length === 0) return undefined;
-  const position = offset + page.bytes;
-  const whole = pageAt(page, end, position) ?? readOn(lines, page, position, to, REST_BYTES);
-  return whole.cut ? undefined : whole;
 }
 
 function readFound(lines: SortedLines, range: LineRange): LinePage {
@@ -123,7 +112,7 @@ function readFound(lines: SortedLines, range: LineRange): LinePage {
     const offset = findLine(lines, from);
     if (offset === undefined) throw new DamagedLine(lines.start);
     const step = Math.min((to - from) * averageBytes(lines) + NEAR_SLACK_BYTES, limits.pageBytesMax);
-    const page = readOn(lines, new PageLines(lines, from, to), offset, to, step);
+    const page = readOn(lines, { from, to }, offset, step);
     if (range.keep === "first") return page;
     if (!page.cut || from >= to - 1) return { ...page, cut: from > range.from };
     // Too large for a page that must end at `to`: begin nearer to it.
@@ -135,28 +124,65 @@ function averageBytes(lines: SortedLines): number {
   return Math.ceil((lines.end - lines.start) / Math.max(1, lines.next - lines.first));
 }
 
-/** Reads lines from `offset` on, up to the number `to` or the size of a page; `step` bytes at first. */
-function readOn(lines: SortedLines, page: PageLines, offset: number, to: number, step: number): LinePage {
-  let position = offset;
-  while (position < lines.end) {
+/**
+ * Reads lines from `offset` on, up to the number `to` or the size of a page.
+ * `first` holds the line at `offset` if it was read already; otherwise `step`
+ * bytes are read at first.
+ *
+ * Each line is checked: its checksum, its number, and that it follows the
+ * previous one. Lines that were lost, duplicated, moved or inserted have valid
+ * checksums; only their numbers reveal them.
+ */
+function readOn(
+  lines: SortedLines,
+  { from, to }: Pick<LineRange, "from" | "to">,
+  offset: number,
+  step: number,
+  first?: Uint8Array,
+): LinePage {
+  const page = { texts: [] as string[], bytes: 0, cut: false };
+  let bytes = first;
+  let next = 0;
+  for (let position = offset; position < lines.end; position = offset + page.bytes) {
     const length = Math.min(step, lines.end - position);
-    const bytes = readScratch(lines.file, position, length);
+    bytes ??= readScratch(lines.file, position, length);
+    const line = new LineReader(bytes, 0);
+    // Bytes after the last line wanted, damaged or not, belong to another page.
+    while (next < to && line.advance()) {
+      const after = numberAfter(lines, bytes, line, from, next);
+      if (after === 0) throw new DamagedLine(offset + page.bytes);
+      const lineBytes = line.end + 1 - line.start;
+      page.cut = next !== 0 && page.bytes + lineBytes > limits.pageBytesMax;
+      if (page.cut) return page;
+      page.texts.push(line.eventText());
+      page.bytes += lineBytes;
+      next = after;
+    }
+    if (next >= to) return page;
+    const isStuck = offset + page.bytes === position;
     const atEnd = position + bytes.length >= lines.end || bytes.length < length;
-    const before = page.bytes;
-    const end = page.take(bytes, 0);
-    const taken = page.bytes - before;
-    position += taken;
-    const whole = pageAt(page, end, position);
-    if (whole !== undefined) return whole;
-    if (taken === 0 && (atEnd || step > LINE_BYTES_MAX)) throw new DamagedLine(position);
-    step = taken === 0 ? step * 4 : Math.max(step, REST_BYTES);
+    if (isStuck && (atEnd || step > LINE_BYTES_MAX)) throw new DamagedLine(position);
+    step = isStuck ? step * 4 : Math.max(step, REST_BYTES);
+    bytes = undefined;
   }
-  if (page.next < Math.min(to, lines.next)) throw new DamagedLine(position);
-  return { texts: page.texts, bytes: page.bytes, cut: false };
+  if (next < Math.min(to, lines.next)) throw new DamagedLine(offset + page.bytes);
+  return page;
 }
 
-/** The page, unless there is more to read; `position` is the offset after its lines. */
-function pageAt({ texts, bytes }: PageLines, end: TakingEnd, position: number): LinePage | undefined {
-  if (end === "damaged") throw new DamagedLine(position);
-  return end === "more" ? undefined : { texts, bytes, cut: end === "full" };
+/**
+ * The number after those of a line; 0 if it is not intact, or not the next one.
+ * `next` is the number expected; 0 for the first line of a page, which holds `from`.
+ */
+function numberAfter(
+  lines: SortedLines,
+  bytes: Uint8Array,
+  { start, end }: LineReader,
+  from: number,
+  next: number,
+): number {
+  const number = lines.numberOf(bytes, start, end);
+  if (number === 0 || !isIntact(bytes, start, end)) return 0;
+  const after = number + lines.countOf(bytes, start, end);
+  const isNext = next === 0 ? number <= from && from < after : number === next;
+  return isNext ? after : 0;
 }

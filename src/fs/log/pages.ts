@@ -10,11 +10,10 @@ import { conversionHint } from "../lines/conversion.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
-import { DamagedLine, type LinePage, type LineRange, readLinePage } from "../lines/pages.ts";
+import { DamagedLine, type LinePage, readLinePage } from "../lines/pages.ts";
 import { idOf } from "../lines/codec.ts";
 import { OpenFiles } from "../disk/open_files.ts";
 import { cursorExpired, Segment } from "./segments.ts";
-import type { SortedLines } from "../lines/search.ts";
 
 /** The durable part of the log. */
 export interface DurableLog {
@@ -30,13 +29,18 @@ export interface DurableLog {
 
 const OPEN_MAX = 8;
 
+/** Start of the lines of a segment, and their end if no more will be written to it. */
+interface Bounds {
+  readonly start: number;
+  readonly end: number | undefined;
+}
+
 /** Reads pages of events. */
 export class LogPages {
   readonly #layout: RuntimeLayout;
   readonly #runtimeId: string;
   readonly #files: OpenFiles;
-  /** Start of the lines of each segment, and their end if no more will be written to it. */
-  readonly #bounds = new Map<number, { readonly start: number; readonly end: number | undefined }>();
+  readonly #bounds = new Map<number, Bounds>();
 
   /** A reader of the log of a runtime. */
   constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string) {
@@ -85,54 +89,24 @@ export class LogPages {
     const next = log.segments[index + 1] ?? log.lastEventId + 1;
     const path = segmentPath(this.#layout, segment);
     const range = { from: Math.max(from, segment), to: Math.min(to, next), keep };
-    return guarded("read", path, () => this.#page(log, segment, next, path, range));
+    return guarded("read", path, () => {
+      const file = this.#files.get(path);
+      log.check?.(segment, file);
+      const { start, end = log.offset } = this.#boundsOf(segment, file, segment === log.segments.at(-1));
+      const lines = { file, start, end, first: segment, next, numberOf: idOf, countOf: () => 1 };
+      try {
+        return readLinePage(lines, range);
+      } catch (cause) {
+        if (!(cause instanceof DamagedLine)) throw cause;
+        const { byteOffset } = cause;
+        const reason = `a line of the log is damaged${conversionHint(file)}`;
+        const eventIds = [range.from, range.to - 1] as const;
+        throw corrupt(nameOf(this.#layout, path), reason, { byteOffset, eventIds, cause });
+      }
+    });
   }
 
-  #page(
-    log: DurableLog,
-    segment: number,
-    next: number,
-    path: string,
-    range: LineRange,
-  ): LinePage {
-    try {
-      return readLinePage(this.#sorted(log, segment, next, path), range);
-    } catch (error) {
-      if (!(error instanceof DamagedLine)) throw error;
-      const eventIds: readonly [number, number] = [range.from, range.to - 1];
-      const { byteOffset } = error;
-      throw corrupt(
-        nameOf(this.#layout, path),
-        `a line of the log is damaged${conversionHint(this.#files.get(path))}`,
-        {
-          byteOffset,
-          eventIds,
-          cause: error,
-        },
-      );
-    }
-  }
-
-  #sorted(log: DurableLog, segment: number, next: number, path: string): SortedLines {
-    const file = this.#files.get(path);
-    log.check?.(segment, file);
-    const { start, end = log.offset } = this.#boundsOf(segment, file, segment === log.segments.at(-1));
-    return {
-      file,
-      start,
-      end,
-      first: segment,
-      next,
-      numberOf: idOf,
-      countOf: () => 1,
-    };
-  }
-
-  #boundsOf(
-    segment: number,
-    file: OpenFile,
-    isLast: boolean,
-  ): { readonly start: number; readonly end: number | undefined } {
+  #boundsOf(segment: number, file: OpenFile, isLast: boolean): Bounds {
     const known = this.#bounds.get(segment);
     if (known !== undefined && (isLast || known.end !== undefined)) return known;
     const opened = new Segment({ layout: this.#layout, runtimeId: this.#runtimeId }, segment, file);

@@ -8,27 +8,13 @@
 import { closeQuietly } from "../disk/files.ts";
 import { storeFault } from "../disk/faults.ts";
 import type { OpenFile } from "../disk/file_system.ts";
-import { LINE_BYTES_MAX, lineMarks } from "../lines/codec.ts";
-import { isWhole, scanLines } from "../lines/scanner.ts";
-import { type LogPlace, type LogPosition, openSegment, type Segment } from "./segments.ts";
+import type { Place } from "../layout.ts";
+import { LINE_BYTES_MAX, type LineMarks, lineMarks } from "../lines/codec.ts";
+import { isWhole, type Line, scanLines } from "../lines/scanner.ts";
+import { type LogPosition, openSegment, type Segment } from "./segments.ts";
 
-/** A line of an event, in a buffer that the next step may overwrite. */
-export interface LogLine {
-  /** The event's id. */
-  readonly id: number;
-  /** The highest event known to be synced. */
-  readonly durable: number;
-  /** The buffer. */
-  readonly bytes: Uint8Array;
-  /** Start of the line in the buffer. */
-  readonly start: number;
-  /** End of the line in the buffer, before its newline. */
-  readonly end: number;
-  /** Byte offset of the line in its segment. */
-  readonly offset: number;
-  /** Byte offset after its newline. */
-  readonly endOffset: number;
-}
+/** A line of an event, in a buffer that the next step may overwrite. `durable` is the highest event known to be synced. */
+export interface LogLine extends LineMarks, Omit<Line, "terminated"> {}
 
 /** Reason and position of the end of a scan. */
 export interface ScanStop {
@@ -76,12 +62,12 @@ export class LogScan implements Iterable<LogLine> {
   stop: ScanStop = { reason: "end", segment: 0, offset: 0, end: 0, paddingBytes: 0 };
   /** The last event read, or passed over. */
   lastEventId = 0;
-  readonly #place: LogPlace;
+  readonly #place: Place;
   readonly #range: ScanRange;
   readonly #hooks: ScanHooks;
 
   /** A scan that has read nothing yet. */
-  constructor(place: LogPlace, range: ScanRange, hooks: ScanHooks = {}) {
+  constructor(place: Place, range: ScanRange, hooks: ScanHooks = {}) {
     this.#place = place;
     this.#range = range;
     this.#hooks = hooks;
@@ -98,7 +84,9 @@ export class LogScan implements Iterable<LogLine> {
     for (const first of remaining) {
       if (first > through) return;
       const isFirst = first === remaining[0];
-      if (!isFirst && first !== this.lastEventId + 1) return this.#stopAt("gap", first);
+      if (!isFirst && first !== this.lastEventId + 1) {
+        return this.#stopIn("gap", { first, end: 0, paddingBytes: 0 }, 0);
+      }
       const segment = open(first);
       try {
         if (check?.(segment) === false) return this.#stopIn("header", segment, 0);
@@ -121,13 +109,12 @@ export class LogScan implements Iterable<LogLine> {
     }
   }
 
-  #stopIn(reason: ScanStop["reason"], segment: Segment, offset: number): void {
-    const { first, end, paddingBytes } = segment;
-    this.stop = { reason, segment: first, offset, end, paddingBytes };
-  }
-
-  #stopAt(reason: ScanStop["reason"], segment: number): void {
-    this.stop = { reason, segment, offset: 0, end: 0, paddingBytes: 0 };
+  #stopIn(
+    reason: ScanStop["reason"],
+    { first: segment, end, paddingBytes }: Pick<Segment, "first" | "end" | "paddingBytes">,
+    offset: number,
+  ): void {
+    this.stop = { reason, segment, offset, end, paddingBytes };
   }
 }
 
@@ -145,21 +132,26 @@ export function* scanSegment(
   let lastEventId = after;
   let durable = durableBefore;
   for (const line of scanLines(segment.file, offset, segment.end)) {
-    const { bytes, start, end, offset, endOffset } = line;
-    const marks = isWhole(line) ? lineMarks(bytes, start, end) : undefined;
-    if (marks === undefined || marks.id !== lastEventId + 1 || marks.durable >= marks.id) return;
-    const { id } = marks;
-    lastEventId = id;
-    if (marks.durable > durable) durable = marks.durable;
-    yield { id, durable, bytes, start, end, offset, endOffset };
+    const found = eventLine(line, durable);
+    if (found === undefined || found.id !== lastEventId + 1 || found.durable >= found.id) return;
+    ({ id: lastEventId, durable } = found);
+    yield found;
   }
 }
 
 /** The intact lines of events in a part of a file that may be damaged, in any order; each has its own `durable`. */
 export function* intactLines(file: OpenFile, from: number, to: number): Generator<LogLine, void, void> {
   for (const line of scanLines(file, from, to, 2 * LINE_BYTES_MAX)) {
-    const { bytes, start, end, offset, endOffset } = line;
-    const marks = isWhole(line) ? lineMarks(bytes, start, end) : undefined;
-    if (marks !== undefined) yield { ...marks, bytes, start, end, offset, endOffset };
+    const found = eventLine(line, 0);
+    if (found !== undefined) yield found;
   }
+}
+
+/** The line of an event; `undefined` unless it is intact. `durable` is at least that of the lines before it. */
+function eventLine(line: Line, durableBefore: number): LogLine | undefined {
+  const { bytes, start, end, offset, endOffset } = line;
+  const marks = isWhole(line) ? lineMarks(bytes, start, end) : undefined;
+  if (marks === undefined) return undefined;
+  const durable = Math.max(marks.durable, durableBefore);
+  return { id: marks.id, durable, bytes, start, end, offset, endOffset };
 }

@@ -18,7 +18,14 @@ import {
 } from "../disk/files.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
 import type { FileSystem, OpenFile, OpenMode } from "../disk/file_system.ts";
-import { FORMAT_VERSION, nameOf, type RuntimeLayout, segmentFirstEventId, segmentPath } from "../layout.ts";
+import {
+  FORMAT_VERSION,
+  nameOf,
+  type Place,
+  type RuntimeLayout,
+  segmentFirstEventId,
+  segmentPath,
+} from "../layout.ts";
 import { encodeLines, eventText, isIntact, logText, NEWLINE } from "../lines/codec.ts";
 import { plainLines } from "../../core/json.ts";
 import { checkSeal, parseObject } from "../lines/sealed.ts";
@@ -27,16 +34,6 @@ import { contentSize } from "./padding.ts";
 const FORMAT = "worker-runtime/events";
 /** Bytes by which the header of a newer version may be longer. */
 const HEADER_EXTRA_BYTES = 4_096;
-
-/** The log of a runtime on a disk. */
-export interface LogPlace {
-  /** The disk. */
-  readonly fs: FileSystem;
-  /** The paths of the runtime. */
-  readonly layout: RuntimeLayout;
-  /** The runtime. */
-  readonly runtimeId: string;
-}
 
 /** A place in the log, directly after an event. */
 export interface LogPosition {
@@ -64,7 +61,7 @@ export class Segment {
   #end: number | undefined;
 
   /** A segment in an open file. */
-  constructor({ layout, runtimeId }: Omit<LogPlace, "fs">, first: number, file: OpenFile) {
+  constructor({ layout, runtimeId }: Omit<Place, "fs">, first: number, file: OpenFile) {
     this.first = first;
     this.file = file;
     this.path = segmentPath(layout, first);
@@ -100,13 +97,13 @@ export class Segment {
 }
 
 /** Opens a segment. */
-export function openSegment(place: LogPlace, first: number, mode: OpenMode = "read"): Segment {
+export function openSegment(place: Place, first: number, mode: OpenMode = "read"): Segment {
   const path = segmentPath(place.layout, first);
   return new Segment(place, first, guarded("open", path, () => place.fs.open(path, mode)));
 }
 
 /** Opens a segment for the duration of `work`, which reads it. */
-export function withSegment<T>(place: LogPlace, first: number, work: (segment: Segment) => T): T {
+export function withSegment<T>(place: Place, first: number, work: (segment: Segment) => T): T {
   const segment = openSegment(place, first);
   try {
     return guarded("read", segment.path, () => work(segment));

@@ -60,7 +60,7 @@ export interface TailRow {
     | "checkpoint_covers_it"
     | "later_line_saw_it_synced"
     | "transcript_holds_it"
-    | "too_much_behind_it"
+    | "too_much_after_it"
     | "segment_in_use"
     | "unfinished_segment"
     | "torn_tail";
@@ -70,6 +70,8 @@ export interface TailRow {
   readonly verdict: TailVerdict;
   /** Explanation for people. */
   readonly reason: string;
+  /** True if the bad bytes belong to no event of this log, so that none is lost with them. */
+  readonly losesNothing?: true;
 }
 
 /** The table. */
@@ -79,6 +81,7 @@ export const tailTable: readonly TailRow[] = [
     applies: ({ k, nextSegment }) => nextSegment === k,
     verdict: "corrupt",
     reason: "bytes follow its last event, although the log continues in the next segment",
+    losesNothing: true,
   },
   {
     name: "checkpoint_covers_it",
@@ -99,10 +102,10 @@ export const tailTable: readonly TailRow[] = [
     reason: "a transcript holds an event from there on, so it had been acknowledged",
   },
   {
-    name: "too_much_behind_it",
+    name: "too_much_after_it",
     applies: ({ bytesAfter }) => bytesAfter > TORN_BYTES_MAX,
     verdict: "corrupt",
-    reason: "more lies behind it than one write can leave",
+    reason: "more bytes follow it than one write can leave",
   },
   {
     name: "segment_in_use",

@@ -32,15 +32,11 @@ import type { PlacedLine } from "../lines/waiting_lines.ts";
 const UNSYNCED_BYTES_MAX = 1_048_576;
 
 /** Position at which a writer begins. */
-export interface WriterStart {
+export interface WriterStart extends Omit<LogPosition, "segment"> {
   /** First event ids of all segments, in order. */
   readonly segments: readonly number[];
   /** The last event. */
   readonly lastEventId: number;
-  /** Byte offset after it in the last segment. */
-  readonly offset: number;
-  /** Byte offset of its line; 0 if the last segment has none. */
-  readonly lineOffset: number;
 }
 
 /** Options of a writer. */
@@ -206,7 +202,7 @@ export class LogWriter {
     const found = compareEnd(file, end);
     if (found === "same") return;
     const name = nameOf(this.#layout, segmentPath(this.#layout, segment));
-    if (found === "replaced") throw this.#fail(vanished(name, "it was replaced while the store was open"));
+    if (found === "replaced") throw this.fail(vanished(name, "it was replaced while the store was open"));
     throw corrupt(name, "it does not end as it did before", { byteOffset: end.offset });
   }
 
@@ -225,11 +221,6 @@ export class LogWriter {
       // The padding stays; it is not content.
     }
     this.close();
-  }
-
-  /** Fails permanently: every later append is rejected with this error, or with an earlier one. */
-  fail(error: RuntimeError): void {
-    this.#fail(error);
   }
 
   /** Closes the file. */
@@ -261,7 +252,7 @@ export class LogWriter {
       if (!isExisting(error)) throw error;
       const size = this.#fs.stat(path)?.size ?? 0;
       if (size > headerBytes) {
-        throw this.#fail(this.#vanished("another process wrote it"));
+        throw this.fail(this.#vanished("another process wrote it"));
       }
       const file = this.#fs.open(path, "update");
       file.truncate(0);
@@ -276,7 +267,7 @@ export class LogWriter {
       await this.#fs.syncDirectory(this.#layout.events);
     } catch (error) {
       closeQuietly(file);
-      throw this.#fail(
+      throw this.fail(
         this.#poison(`${nameOf(this.#layout, path)} could not be synced at its creation`, error),
       );
     }
@@ -285,18 +276,14 @@ export class LogWriter {
   #openFile(): OpenFile {
     return this.#file ??= guarded("open", this.#path, () => {
       const file = this.#fs.open(this.#path, "update");
-      if (this.#ends.has(this.#segment)) this.#checkOpened(file);
-      return file;
+      try {
+        if (this.#ends.has(this.#segment)) this.#checkSegment(this.#segment, file);
+        return file;
+      } catch (error) {
+        closeQuietly(file);
+        throw error;
+      }
     });
-  }
-
-  #checkOpened(file: OpenFile): void {
-    try {
-      this.#checkSegment(this.#segment, file);
-    } catch (error) {
-      closeQuietly(file);
-      throw error;
-    }
   }
 
   #write(file: OpenFile, bytes: Uint8Array): void {
@@ -351,7 +338,7 @@ export class LogWriter {
       this.#size = this.#offset;
       file.syncDataNow();
     } catch (error) {
-      throw this.#fail(this.#poison("a write failed, and so did truncating it again", error));
+      throw this.fail(this.#poison("a write failed, and so did truncating it again", error));
     }
   }
 
@@ -368,7 +355,7 @@ export class LogWriter {
       await this.#clock.sync(file);
       this.#syncedBytes = Math.max(this.#syncedBytes, written);
     } catch (error) {
-      throw this.#fail(this.#poison("a sync failed, so the content of the device is unknown", error));
+      throw this.fail(this.#poison("a sync failed, so the content of the device is unknown", error));
     }
   }
 
@@ -386,7 +373,7 @@ export class LogWriter {
       return stat.size;
     });
     if (size === this.#size) return;
-    throw this.#fail(
+    throw this.fail(
       this.#vanished(`the file has ${size} bytes, not ${this.#size}: another process writes it`),
     );
   }
@@ -400,11 +387,12 @@ export class LogWriter {
     try {
       return check();
     } catch (error) {
-      throw this.#fail(this.#poison("the file could not be checked", error));
+      throw this.fail(this.#poison("the file could not be checked", error));
     }
   }
 
-  #fail(error: RuntimeError): RuntimeError {
+  /** Fails permanently. Returns the error that every later append is rejected with: this one, or an earlier one. */
+  fail(error: RuntimeError): RuntimeError {
     if (this.#failure !== undefined) return this.#failure;
     this.#failure = error;
     if (isVanished(error)) this.#options.guard?.lose(error);

@@ -10,7 +10,7 @@ import { isJsonObject } from "../../core/json.ts";
 import { readSmallFile } from "../disk/files.ts";
 import { guarded } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
-import { absolutePath, layoutIn, type RuntimeLayout, runtimeLayout } from "../layout.ts";
+import { absolutePath, layoutIn, type Place, type RuntimeLayout, runtimeLayout } from "../layout.ts";
 import { decodeName } from "../names.ts";
 import { importDirectory, importedRuntime } from "./import_name.ts";
 
@@ -28,11 +28,7 @@ export type StoreLocation =
   };
 
 /** Files of an existing store. */
-export interface FoundPlace {
-  /** The disk. */
-  readonly fs: FileSystem;
-  /** Its files. */
-  readonly layout: RuntimeLayout;
+export interface FoundPlace extends Place {
   /** The runtime in it. */
   readonly runtimeId: RuntimeId;
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { closeQuietly } from "../disk/files.ts";
 import { corrupt, guarded, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileIdentity, FileLock, FileSystem, OpenDirectory, OpenFile } from "../disk/file_system.ts";
 import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
@@ -29,6 +30,8 @@ const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 export class PlaceGuard {
   /** Receives the error as soon as the store has lost its place. Called once. */
   onLost: ((error: RuntimeError) => void) | undefined;
+  /** Closes files that are open only for speed; returns false if there are none. */
+  makeRoom: () => boolean = () => false;
   /** True if inode numbers identify files. If not, only links and sizes are checked. */
   readonly isExact: boolean;
   readonly #fs: FileSystem;
@@ -134,7 +137,7 @@ export class PlaceGuard {
 
   /** Closes the handles of the directories; the lock belongs to its owner. */
   release(): void {
-    for (const directory of this.#directories.splice(0)) closeDirectory(directory);
+    for (const directory of this.#directories.splice(0)) closeQuietly(directory);
   }
 
   #hold(path: string): Held | undefined {
@@ -210,18 +213,13 @@ function hasNumbers(fs: FileSystem, layout: RuntimeLayout, lock: FileLock): bool
   for (let count = 0; count < 3; count++) {
     const directory = openDirectory(fs, layout, layout.directory);
     try {
-      const [opened, found, again] = [
-        directory.identity(),
-        fs.identity(layout.directory),
-        fs.identity(layout.directory),
-      ];
+      const opened = directory.identity();
+      const found = [fs.identity(layout.directory), fs.identity(layout.directory)];
       if (opened.inode === 0 || held.inode === 0 || isSame(opened, held)) return false;
       // A mismatch on repeated attempts is not caused by a concurrent rename.
-      if (found !== undefined && again !== undefined && isSame(found, opened) && isSame(again, opened)) {
-        return true;
-      }
+      if (found.every((one) => one !== undefined && isSame(one, opened))) return true;
     } finally {
-      closeDirectory(directory);
+      closeQuietly(directory);
     }
   }
   return false;
@@ -233,14 +231,5 @@ function openDirectory(fs: FileSystem, layout: RuntimeLayout, path: string): Ope
   } catch (error) {
     if (systemCode(error) === "ENOTDIR") throw corrupt(nameOf(layout, path), "it is not a directory");
     throw error;
-  }
-}
-
-/** Closes a handle; it is released even if closing fails. */
-function closeDirectory(directory: OpenDirectory): void {
-  try {
-    directory.close();
-  } catch {
-    // Nothing was written through the handle.
   }
 }

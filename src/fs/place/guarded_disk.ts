@@ -4,23 +4,36 @@
  *
  * @module
  */
+import { systemCode } from "../disk/faults.ts";
 import { closeQuietly } from "../disk/files.ts";
 import type { FileSystem, OpenFile, OpenMode } from "../disk/file_system.ts";
 import { isSame, type PlaceGuard } from "./guard.ts";
+
+/** The members of the guard that the disk uses. */
+export type DiskGuard = Pick<PlaceGuard, "check" | "explain" | "makeRoom">;
+
+/** Codes for the limit of open files, of the process or the whole system. */
+const TOO_MANY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 
 /**
  * A disk that checks the guard before each call that writes and after each
  * call that reads: a result belongs to the store only if the path still names
  * its file afterwards. A file is created between two checks, and removed again
  * if the second one fails. Files below `events` are checked by the log writer,
- * once per commit.
+ * once per commit. A call that fails for lack of handles is repeated as long
+ * as the guard can make room.
  */
-export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): FileSystem {
+export function guardedDisk(fs: FileSystem, guard: DiskGuard, events: string): FileSystem {
+  const rethrow = (error: unknown): void => {
+    if (!TOO_MANY.has(systemCode(error)) || !guard.makeRoom()) throw guard.explain(error);
+  };
   const explained = <T>(call: () => T): T => {
-    try {
-      return call();
-    } catch (error) {
-      throw guard.explain(error);
+    for (;;) {
+      try {
+        return call();
+      } catch (error) {
+        rethrow(error);
+      }
     }
   };
   const reading = <T>(call: () => T): T => {
@@ -34,10 +47,12 @@ export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): 
   };
   const waiting = async <T>(call: () => Promise<T>): Promise<T> => {
     guard.check();
-    try {
-      return await call();
-    } catch (error) {
-      throw guard.explain(error);
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        rethrow(error);
+      }
     }
   };
   const open = (path: string, mode: OpenMode): OpenFile => {
@@ -60,7 +75,7 @@ export function guardedDisk(fs: FileSystem, guard: PlaceGuard, events: string): 
     },
     stat: (path) => reading(() => fs.stat(path)),
     identity: (path) => reading(() => fs.identity(path)),
-    openDirectory: (path) => fs.openDirectory(path),
+    openDirectory: (path) => explained(() => fs.openDirectory(path)),
     list: (path) => reading(() => fs.list(path)),
     ensureDirectory: (path) => waiting(() => fs.ensureDirectory(path)),
     makeDirectory: (path) => writing(() => fs.makeDirectory(path)),
@@ -83,7 +98,7 @@ function removeCreated(fs: FileSystem, path: string, file: OpenFile): void {
 }
 
 /** A file that may stay open for a long time, checked before each write. */
-function guardedFile(file: OpenFile, guard: PlaceGuard): OpenFile {
+function guardedFile(file: OpenFile, guard: DiskGuard): OpenFile {
   return {
     read: (target, position) => file.read(target, position),
     write: (bytes, position) => {

@@ -20,6 +20,7 @@ import type { StoreHost } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
 import { Checkpoints } from "../checkpoint/checkpoints.ts";
 import { readBytes, withFile } from "../disk/files.ts";
+import type { OpenFile } from "../disk/file_system.ts";
 import { guarded, isNotFound } from "../disk/faults.ts";
 import { segmentPath } from "../layout.ts";
 import { eventText } from "../lines/codec.ts";
@@ -85,7 +86,7 @@ export class LogFollower {
 
   /** Reads the checkpoint and the log after it. Throws `store_version`. */
   async begin(): Promise<void> {
-    for (const notice of this.#restore()) this.#host.notice(notice);
+    this.#restore(true);
     await this.advance();
   }
 
@@ -115,39 +116,29 @@ export class LogFollower {
     }
   }
 
-  /** Pushes the newest checkpoint if it is ahead. Returns diagnostics. */
-  #restore(): readonly Notice[] {
-    const { fs, layout, runtimeId } = this.#place;
+  /** Pushes the newest checkpoint if it is ahead. Problems found are reported then, and always if it is the first. */
+  #restore(isFirst: boolean): void {
     const found: Notice[] = [];
-    const checkpoints = new Checkpoints(fs, layout, runtimeId, (notice) => found.push(notice));
+    const checkpoints = new Checkpoints({ ...this.#place, notice: (notice) => found.push(notice) });
     const checkpoint = checkpoints.load();
-    if (checkpoint === undefined || checkpoint.snapshot.through <= this.lastEventId) return found;
-    const { position, snapshot, rows } = checkpoint;
-    this.#host.restore(snapshot);
-    const entries = new Map(
-      rows.map(({ createdEventId, transcriptLength }) => [createdEventId, transcriptLength]),
-    );
-    this.lastEventId = snapshot.through;
-    this.position = position;
-    this.base = { through: snapshot.through, entries };
-    return found;
-  }
-
-  /** Restarts from the newest checkpoint if the log was pruned past the last event read. */
-  #catchUp(segments: readonly number[]): void {
-    if ((this.position?.segment ?? 1) >= (segments[0] ?? 1)) return;
-    const { base } = this;
-    const found = this.#restore();
-    if (this.base === base) return;
-    for (const notice of found) this.#host.notice(notice);
+    const isAhead = checkpoint !== undefined && checkpoint.snapshot.through > this.lastEventId;
+    if (isAhead) {
+      const { position, snapshot, rows } = checkpoint;
+      const entries = new Map(rows.map((row) => [row.createdEventId, row.transcriptLength]));
+      this.#host.restore(snapshot);
+      this.lastEventId = snapshot.through;
+      this.position = position;
+      this.base = { through: snapshot.through, entries };
+    }
+    if (isAhead || isFirst) found.forEach((notice) => this.#host.notice(notice));
   }
 
   async #read(): Promise<void> {
-    const { fs, layout, runtimeId } = this.#place;
     const segments = this.#list();
-    this.#catchUp(segments);
+    // The log was pruned past the last event read.
+    if ((this.position?.segment ?? 1) < (segments[0] ?? 1)) this.#restore(false);
     const start = { through: this.lastEventId, position: this.position };
-    const lines = readLog(fs, layout, runtimeId, segments, start);
+    const lines = readLog(this.#place, segments, start);
     const slices = new Slices();
     this.#held = [];
     try {
@@ -180,21 +171,17 @@ export class LogFollower {
     let count = 0;
     for (const { id, text, position } of this.#held) {
       if (id > through) break;
-      this.#push(id, text, position);
+      try {
+        this.#host.replay([text]);
+      } catch (error) {
+        const { segment, lineOffset: byteOffset } = position;
+        throw withSpot(error, () => ({ ...segmentSpot(this.#place.layout, [segment], id), byteOffset }));
+      }
+      this.lastEventId = id;
+      this.position = position;
       count++;
     }
     if (count > 0) this.#held.splice(0, count);
-  }
-
-  #push(id: number, text: string, position: LogPosition): void {
-    try {
-      this.#host.replay([text]);
-    } catch (error) {
-      const { segment, lineOffset: byteOffset } = position;
-      throw withSpot(error, () => ({ ...segmentSpot(this.#place.layout, [segment], id), byteOffset }));
-    }
-    this.lastEventId = id;
-    this.position = position;
   }
 
   /** A bad line is damage only if the whole lines before it had been acknowledged. */
@@ -220,20 +207,11 @@ export class LogFollower {
     const { fs, layout } = this.#place;
     const { segment } = this.#held.at(-1)?.position ?? { segment: 1 };
     const path = segmentPath(layout, segment);
-    return guarded(
-      "read",
-      path,
-      () =>
-        withFile(
-          fs,
-          path,
-          "read",
-          (file) =>
-            this.#held.every(({ position: { lineOffset, offset }, crc }) =>
-              crc32(readBytes(file, lineOffset, offset - lineOffset - 1)) === crc
-            ),
-        ),
-    );
+    const isThere = (file: OpenFile) =>
+      this.#held.every(({ position: { lineOffset, offset }, crc }) =>
+        crc32(readBytes(file, lineOffset, offset - lineOffset - 1)) === crc
+      );
+    return guarded("read", path, () => withFile(fs, path, "read", isThere));
   }
 }
 

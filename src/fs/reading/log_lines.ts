@@ -8,7 +8,7 @@
 import { Slices } from "../../core/turn.ts";
 import { corrupt, isNotFound } from "../disk/faults.ts";
 import { conversionHint } from "../lines/conversion.ts";
-import { type LogLine, LogScan } from "../log/scan.ts";
+import { type LogLine, LogScan, type ScanRange } from "../log/scan.ts";
 import { cursorExpired, listSegments, openSegment, type Segment, withSegment } from "../log/segments.ts";
 import type { FoundPlace } from "../place/find.ts";
 
@@ -21,12 +21,8 @@ export interface ByteMeter {
   add(bytes: number): void;
 }
 
-/** A range of the log. */
-export interface LogStretch {
-  /** First event ids of the segments, in order. */
-  readonly segments: readonly number[];
-  /** Begin after this event. */
-  readonly after: number;
+/** A range of the log with its last event. */
+export interface LogStretch extends ScanRange {
   /** The last event wanted. */
   readonly through: number;
 }

@@ -8,9 +8,16 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, isRuntimeError, type RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
-import type { RuntimeSource } from "../../core/source.ts";
 import type { WorkerState } from "../../core/state.ts";
-import type { ReadEvents, ReadTranscript, SourceInfo, StoredEvents, StoreHost } from "../../core/store.ts";
+import type {
+  ReadEvents,
+  ReadTranscript,
+  RuntimeSource,
+  SourceInfo,
+  StoredEvents,
+  StoreHost,
+} from "../../core/store.ts";
+import { OneAtATime } from "../checkpoint/one_at_a_time.ts";
 import { readConfig } from "../place/config.ts";
 import { DenoFileSystem } from "../disk/deno_file_system.ts";
 import type { FileSystem } from "../disk/file_system.ts";
@@ -67,7 +74,7 @@ export class FsRuntimeSource implements RuntimeSource {
   readonly #pollMs: number;
   #found: FoundPlace | undefined;
   #opened: OpenedLog | undefined;
-  #reading: Promise<void> | undefined;
+  readonly #reading = new OneAtATime();
   /** The reading after the one in progress. */
   #next: Promise<void> | undefined;
 
@@ -164,7 +171,7 @@ export class FsRuntimeSource implements RuntimeSource {
 
   /** Closes its files. */
   async close(): Promise<void> {
-    await (this.#next ?? this.#reading)?.catch(() => {});
+    await this.#reading.idle();
     this.#opened?.pages.close();
   }
 
@@ -193,15 +200,12 @@ export class FsRuntimeSource implements RuntimeSource {
   async #advance(): Promise<void> {
     const { follower, pages } = this.#log;
     const [oldest] = follower.segments;
-    await (this.#next ??= this.#readNext(follower));
+    await (this.#next ??= this.#reading.run(() => {
+      this.#next = undefined;
+      return follower.advance();
+    }));
     // Open files would keep the disk space of pruned segments in use.
     if (follower.segments[0] !== oldest) pages.close();
-  }
-
-  async #readNext(follower: LogFollower): Promise<void> {
-    await this.#reading?.catch(() => {});
-    this.#next = undefined;
-    await (this.#reading = follower.advance());
   }
 
   #page(read: ReadEvents): StoredEvents {
@@ -215,14 +219,14 @@ export class FsRuntimeSource implements RuntimeSource {
   }
 
   async #transcriptTexts(
-    { record: { workerId }, createdEventId, transcriptLength: length }: WorkerState,
-    read: ReadTranscript,
+    { record: { workerId }, createdEventId, transcriptLength }: WorkerState,
+    { from, to, keep }: ReadTranscript,
   ): Promise<{ readonly texts: readonly string[]; readonly notices: readonly Notice[] }> {
     const owner = { runtimeId: this.runtimeId, workerId, createdEventId };
+    const range = { from, to: Math.min(to, transcriptLength) + 1, keep };
     const notices: Notice[] = [];
-    const query = { owner, length, read };
     const notice = (found: Notice) => notices.push(found);
-    const texts = await transcriptTexts(this.#place, this.#log.follower, query, notice);
+    const texts = await transcriptTexts(this.#place, this.#log.follower, owner, range, notice);
     return { texts, notices };
   }
 

@@ -8,7 +8,6 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError } from "../../core/errors.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
-import type { ReadTranscript } from "../../core/store.ts";
 import { assertDirectory, withFile } from "../disk/files.ts";
 import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
 import { nameOf, workerLayout } from "../layout.ts";
@@ -16,29 +15,15 @@ import { DamagedLine, type LinePage, type LineRange } from "../lines/pages.ts";
 import { eventText, transcriptMarks } from "../lines/codec.ts";
 import { lastExtent, readTranscriptLines, type TranscriptOwner } from "../transcripts/file.ts";
 import type { WholeExtent } from "../transcripts/length.ts";
-import type { CheckpointBase } from "./follower.ts";
+import type { LogFollower } from "./follower.ts";
 import { logLines } from "./log_lines.ts";
 import type { FoundPlace } from "../place/find.ts";
 
-/** The log as far as it was read. */
-export interface ReadLog {
-  /** First event ids of the segments. */
-  readonly segments: readonly number[];
-  /** The last event to read. */
-  readonly lastEventId: number;
-  /** The part that the checkpoint covers: so far transcripts are on disk, unless a power cut removed the end of one. */
-  readonly base: CheckpointBase;
-}
-
-/** A page of a transcript. */
-export interface TranscriptQuery {
-  /** The worker. */
-  readonly owner: TranscriptOwner;
-  /** Entries in it. */
-  readonly length: number;
-  /** The entries to read. */
-  readonly read: ReadTranscript;
-}
+/**
+ * The log as far as it was read. Transcripts are on disk as far as the
+ * checkpoint covers them, unless a power cut removed the end of one.
+ */
+export type ReadLog = Pick<LogFollower, "segments" | "lastEventId" | "base">;
 
 /** The part of a page that the file holds, and the extent of the file. */
 interface FilePage extends Omit<WholeExtent, "bytes">, Pick<LinePage, "texts" | "cut"> {}
@@ -47,10 +32,10 @@ interface FilePage extends Omit<WholeExtent, "bytes">, Pick<LinePage, "texts" | 
 export async function transcriptTexts(
   place: FoundPlace,
   log: ReadLog,
-  { owner, length, read }: TranscriptQuery,
+  owner: TranscriptOwner,
+  range: LineRange,
   notice: (notice: Notice) => void,
 ): Promise<readonly string[]> {
-  const range = { from: read.from, to: Math.min(read.to, length) + 1, keep: read.keep };
   if (range.from >= range.to) return [];
   const inFile = pageOfFile(place, log, owner, range, notice);
   if (inFile.entries >= range.to - 1 && inFile.texts.length > 0) return inFile.texts;

@@ -8,34 +8,16 @@
  *
  * @module
  */
-import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError } from "../../core/errors.ts";
 import { plainLines } from "../../core/json.ts";
 import { Slices } from "../../core/turn.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { guardedAsync } from "../disk/faults.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import type { RuntimeLayout } from "../layout.ts";
 import { LineBuffer } from "../lines/buffer.ts";
 import { logTranscriptLines } from "../log/transcript_lines.ts";
 import type { Transcript } from "../transcripts/transcript.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
-
-/** The inputs of a completion. */
-export interface Completion {
-  readonly fs: FileSystem;
-  readonly layout: RuntimeLayout;
-  readonly runtimeId: string;
-  /** First event ids of the segments, in order. */
-  readonly segments: readonly number[];
-  /** The checkpoint that the transcripts were restored from. */
-  readonly checkpoint: Checkpoint;
-  readonly transcripts: Transcripts;
-  /** Bounds the bytes that wait to be written. */
-  flushIfFull(): Promise<void>;
-  /** Receives diagnostics. */
-  notice(notice: Notice): void;
-}
+import type { Recovery } from "./recovery.ts";
 
 /** A transcript that lost its end. */
 interface Short {
@@ -49,12 +31,16 @@ interface Short {
 }
 
 /** Adds lines that the checkpoint counts and files lack. A file that stays incomplete is marked lost. */
-export async function completeTranscripts(completion: Completion): Promise<void> {
-  const { transcripts, checkpoint, layout, notice } = completion;
+export async function completeTranscripts(
+  recovery: Recovery,
+  segments: readonly number[],
+  checkpoint: Checkpoint,
+): Promise<void> {
+  const { transcripts, layout, notice } = recovery;
   const short = await shortTranscripts(transcripts);
   if (short.size === 0) return;
   try {
-    await guardedAsync("read", layout.events, () => addLines(completion, short));
+    await guardedAsync("read", layout.events, () => addLines(recovery, segments, checkpoint, short));
   } catch (error) {
     // The log before the checkpoint is not needed to open a store.
     if (!isRuntimeError(error)) throw error;
@@ -83,8 +69,12 @@ async function shortTranscripts(transcripts: Transcripts): Promise<Map<string, S
 }
 
 /** Adds the missing lines in one pass over the log up to the checkpoint. */
-async function addLines(completion: Completion, short: Map<string, Short>): Promise<void> {
-  const { fs, layout, runtimeId, segments, checkpoint: { position, snapshot } } = completion;
+async function addLines(
+  { fs, layout, runtimeId, flushIfFull }: Recovery,
+  segments: readonly number[],
+  { position, snapshot }: Checkpoint,
+  short: ReadonlyMap<string, Short>,
+): Promise<void> {
   const log = {
     segments: segments.filter((segment) => segment <= position.segment),
     lastEventId: snapshot.through,
@@ -96,9 +86,9 @@ async function addLines(completion: Completion, short: Map<string, Short>): Prom
     const found = short.get(line.workerIdJson);
     const isNext = found !== undefined && line.id > found.lastEventId && line.seq === found.entries + 1;
     if (!isNext) continue;
-    found.transcript.add(memory.copy(line.bytes, line.start, line.end), line.count);
+    found.transcript.add(memory.copy(line.bytes, line.start, line.end + 1), line.count);
     found.entries += line.count;
     found.lastEventId = line.id;
-    await completion.flushIfFull();
+    await flushIfFull();
   }
 }

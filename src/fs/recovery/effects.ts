@@ -9,52 +9,18 @@ import type { WorkerId } from "../../core/ids.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { corrupt } from "../disk/faults.ts";
 import type { LogLine } from "../log/scan.ts";
-import type { LineBuffer } from "../lines/buffer.ts";
+import { LineBuffer } from "../lines/buffer.ts";
 import { eventHeadText, eventText, isOfType, textOf, transcriptSpan } from "../lines/codec.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
 import type { PlacedLine } from "../lines/waiting_lines.ts";
 
 /** Effect of an event on the files besides the log. */
-export type ReplayedEffect =
+type ReplayedEffect =
   & { readonly id: number; readonly workerId: WorkerId }
   & (
     | { readonly kind: "created" | "purged" }
     | { readonly kind: "transcript"; readonly line: PlacedLine; readonly count: number }
   );
-
-/** A replayed event. */
-export interface ReplayedEvent {
-  /** Its text. */
-  readonly text: string;
-  /** Its effect, if any. */
-  readonly effect: ReplayedEffect | undefined;
-}
-
-/** Returns the event's text for the runtime, without entries, and its effect for the store. */
-export function replayLine(line: LogLine, memory: LineBuffer): ReplayedEvent {
-  const { bytes, start, end, id } = line;
-  const span = transcriptSpan(bytes, start, end);
-  if (span !== undefined) {
-    const text = eventHeadText(bytes, start, end, span);
-    const workerId = parsed(textOf(bytes, span.workerFrom, span.workerEnd));
-    if (typeof workerId !== "string") return { text, effect: undefined };
-    const placed = memory.copy(bytes, start, end + 1);
-    const effect = {
-      kind: "transcript",
-      id,
-      workerId: workerId as WorkerId,
-      line: placed,
-      count: span.count,
-    } as const;
-    return { text, effect };
-  }
-  const text = eventText(bytes, start, end);
-  const kind = (["created", "purged"] as const).find((kind) => isOfType(bytes, start, `worker.${kind}`));
-  const event = kind === undefined ? undefined : parsed(text);
-  const workerId = isJsonObject(event) ? event.workerId : undefined;
-  if (kind === undefined || typeof workerId !== "string") return { text, effect: undefined };
-  return { text, effect: { kind, id, workerId: workerId as WorkerId } };
-}
 
 /** The value of a JSON text; `undefined` if it is invalid, which the runtime reports. */
 function parsed(text: string): unknown {
@@ -72,6 +38,7 @@ function parsed(text: string): unknown {
  */
 export class ReplayedEffects {
   readonly #transcripts: Transcripts;
+  readonly #memory = new LineBuffer();
   readonly #waiting: ReplayedEffect[] = [];
   readonly #purge: (workerId: WorkerId, purgedEventId: number) => void;
   readonly #purged: ReplayedEffect[] = [];
@@ -82,9 +49,24 @@ export class ReplayedEffects {
     this.#purge = purge;
   }
 
-  /** Adds an effect. */
-  add(effect: ReplayedEffect | undefined): void {
-    if (effect !== undefined) this.#waiting.push(effect);
+  /** Adds the effect of a line. Returns the event's text for the runtime, without entries. */
+  add({ bytes, start, end, id }: LogLine): string {
+    const span = transcriptSpan(bytes, start, end);
+    if (span !== undefined) {
+      const { count } = span;
+      const workerId = parsed(textOf(bytes, span.workerFrom, span.workerEnd)) as WorkerId;
+      const line = this.#memory.copy(bytes, start, end + 1);
+      if (typeof workerId === "string") this.#waiting.push({ kind: "transcript", id, workerId, line, count });
+      return eventHeadText(bytes, start, end, span);
+    }
+    const text = eventText(bytes, start, end);
+    const kind = (["created", "purged"] as const).find((kind) => isOfType(bytes, start, `worker.${kind}`));
+    const event = kind === undefined ? undefined : parsed(text);
+    const workerId = isJsonObject(event) ? event.workerId : undefined;
+    if (kind !== undefined && typeof workerId === "string") {
+      this.#waiting.push({ kind, id, workerId: workerId as WorkerId });
+    }
+    return text;
   }
 
   /** Applies the effects of events through one that is on the device. */

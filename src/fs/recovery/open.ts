@@ -3,50 +3,20 @@
  *
  * @module
  */
-import type { Notice } from "../../core/diagnostics.ts";
-import type { RuntimeError } from "../../core/errors.ts";
-import type { RuntimeId, WorkerId } from "../../core/ids.ts";
-import type { StoreHost, UnrecordedEvent } from "../../core/store.ts";
+import type { UnrecordedEvent } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
-import type { Checkpoints } from "../checkpoint/checkpoints.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import type { RuntimeLayout } from "../layout.ts";
-import { LineBuffer } from "../lines/buffer.ts";
-import { ReplayedEffects, replayLine } from "./effects.ts";
+import { ReplayedEffects } from "./effects.ts";
 import { listSegments, sweepStrays } from "../log/segments.ts";
 import { LogWriter } from "../log/writer.ts";
-import type { OpenedPlace } from "./place.ts";
-import type { Quarantine } from "../quarantine.ts";
-import type { Transcripts } from "../transcripts/transcripts.ts";
-import type { PurgedWorkers } from "../workers/purging.ts";
+import type { Recovery } from "./recovery.ts";
 import { completeTranscripts } from "./completion.ts";
 import { type LogEnd, type LogStart, readLog } from "./recover.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
 import { repairTail, uncleanOpening } from "./tail.ts";
-import { TranscriptWitness } from "./witness.ts";
+import { type AheadOfLog, allAheadOfLog, bestWitness, removeAhead } from "./witness.ts";
 
 /** Events pushed at a time. */
 const REPLAY_EVENTS = 1_024;
-
-/** The parts of a store that are recovered, and its place. */
-export interface Recovery {
-  readonly fs: FileSystem;
-  readonly layout: RuntimeLayout;
-  readonly runtimeId: RuntimeId;
-  readonly place: OpenedPlace;
-  /** Receives the content. */
-  readonly host: StoreHost;
-  readonly checkpoints: Checkpoints;
-  readonly transcripts: Transcripts;
-  readonly purged: PurgedWorkers;
-  readonly quarantine: Quarantine;
-  /** Removes the files of a worker. */
-  purge(workerId: WorkerId, purgedEventId: number): void;
-  /** Bounds the transcript lines in memory. */
-  flushIfFull(): Promise<void>;
-  /** Reports an error of the writer that is final. */
-  lost(error: RuntimeError): void;
-}
 
 /** A recovered store. */
 export interface Recovered {
@@ -68,8 +38,7 @@ export interface Recovered {
  * is removed for an event before it is folded and on the device.
  */
 export async function recoverStore(recovery: Recovery): Promise<Recovered> {
-  const { fs, layout, runtimeId, place, host, transcripts, quarantine } = recovery;
-  const notice = (found: Notice) => host.notice(found);
+  const { fs, layout, runtimeId, notice, place, host, transcripts, quarantine } = recovery;
 
   const checkpoint = recovery.checkpoints.load();
   const through = checkpoint?.snapshot.through ?? 0;
@@ -84,18 +53,19 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   const segments = listing.firstEventIds;
   sweepStrays(fs, layout, listing, notice);
 
-  if (checkpoint !== undefined) await completeTranscripts({ ...recovery, segments, checkpoint, notice });
+  if (checkpoint !== undefined) await completeTranscripts(recovery, segments, checkpoint);
 
   const effects = new ReplayedEffects(transcripts, recovery.purge);
-  const held = new TranscriptWitness(fs, layout, runtimeId, place.wasSynced);
+  let ahead: readonly AheadOfLog[] = [];
   const witness = (lastEventId: number) => {
     effects.preview();
-    return held.ask(transcripts.lengths(), lastEventId);
+    ahead = allAheadOfLog(recovery, transcripts.lengths(), lastEventId);
+    return bestWitness(recovery, ahead, place.wasSynced, lastEventId);
   };
   const end = await replayLog(recovery, segments, { ...start, witness }, effects);
 
-  await repairTail(fs, layout, end, quarantine, notice);
-  await held.removeAhead(end.lastEventId, quarantine, notice);
+  await repairTail(recovery, end, quarantine);
+  await removeAhead(recovery, ahead, end.lastEventId, quarantine);
   await place.rememberConfig();
   transcripts.endReplay();
   effects.settle(Infinity);
@@ -122,14 +92,14 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
  * invalid event; those of the last chunk are left to the caller.
  */
 async function replayLog(
-  { fs, layout, runtimeId, host, flushIfFull }: Recovery,
+  recovery: Recovery,
   segments: readonly number[],
   start: LogStart,
   effects: ReplayedEffects,
 ): Promise<LogEnd> {
-  const lines = readLog(fs, layout, runtimeId, segments, start);
+  const { host, flushIfFull } = recovery;
+  const lines = readLog(recovery, segments, start);
   const slices = new Slices();
-  const memory = new LineBuffer();
   let texts: string[] = [];
   try {
     for (let step = lines.next();; step = lines.next()) {
@@ -137,9 +107,7 @@ async function replayLog(
         host.replay(texts);
         return step.value;
       }
-      const { text, effect } = replayLine(step.value, memory);
-      texts.push(text);
-      effects.add(effect);
+      texts.push(effects.add(step.value));
       if (texts.length < REPLAY_EVENTS) continue;
       host.replay(texts);
       texts = [];

@@ -7,12 +7,12 @@
 import { isRuntimeError, type RuntimeError } from "../../core/errors.ts";
 import { readBytes } from "../disk/files.ts";
 import { corrupt } from "../disk/faults.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
+import type { OpenFile } from "../disk/file_system.ts";
+import { nameOf, type Place, segmentPath } from "../layout.ts";
 import { isOfType, LINE_BYTES_MAX } from "../lines/codec.ts";
 import { conversionHint } from "../lines/conversion.ts";
 import { intactLines, type LogLine, LogScan, type ScanStop } from "../log/scan.ts";
-import { type LogPlace, type LogPosition, type Segment, withSegment } from "../log/segments.ts";
+import { type LogPosition, type Segment, withSegment } from "../log/segments.ts";
 import { judgeTail, type TailRow } from "../log/tail_table.ts";
 
 /** Bytes of a line that suffice to find its type. */
@@ -62,29 +62,21 @@ export interface LogEnd {
 export interface Tail {
   /** The row of the table that decided. */
   readonly row: TailRow;
-  /** First event id of the segment that contains it. */
-  readonly segment: number;
-  /** Byte offset of the bad line. */
-  readonly offset: number;
-  /** Bytes from there to the end of the segment's content. */
+  /** Bytes from the end of the log to the end of the segment's content. */
   readonly bytes: number;
-  /** The event id expected in it. */
-  readonly k: number;
 }
 
 /** Reads the events after `start`; returns the end of the log. Throws `store_corrupt`, `store_version`. */
 export function readLog(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  runtimeId: string,
+  place: Place,
   segments: readonly number[],
   start: LogStart,
 ): Generator<LogLine, LogEnd, void> {
-  return new LogReader({ fs, layout, runtimeId }, segments, start).read();
+  return new LogReader(place, segments, start).read();
 }
 
 class LogReader {
-  readonly #place: LogPlace;
+  readonly #place: Place;
   readonly #segments: readonly number[];
   readonly #start: LogStart;
   #lastEventId: number;
@@ -94,7 +86,7 @@ class LogReader {
   /** Lines of the current segment that may not be synced. */
   #doubtful: { readonly id: number; readonly offset: number }[] = [];
 
-  constructor(place: LogPlace, segments: readonly number[], start: LogStart) {
+  constructor(place: Place, segments: readonly number[], start: LogStart) {
     this.#place = place;
     this.#segments = segments;
     this.#start = start;
@@ -224,8 +216,8 @@ class LogReader {
         bytesAfter: end - offset,
         headerBytes: offset === 0 ? start : 0,
       });
-      if (row.name === "log_continues") throw corrupt(name, row.reason, { byteOffset: offset });
-      if (row.verdict !== "corrupt") return { row, segment: first, offset, bytes: end - offset, k };
+      if (row.losesNothing) throw corrupt(name, row.reason, { byteOffset: offset });
+      if (row.verdict !== "corrupt") return { row, bytes: end - offset };
       const found = offset === end ? "missing" : "damaged";
       const proof = witness === undefined
         ? ""

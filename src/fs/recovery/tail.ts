@@ -16,27 +16,25 @@
 import type { Notice } from "../../core/diagnostics.ts";
 import { readBytes, withFileAsync, writeAll } from "../disk/files.ts";
 import { guardedAsync } from "../disk/faults.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
+import type { OpenFile } from "../disk/file_system.ts";
+import { nameOf, segmentPath, type WatchedPlace } from "../layout.ts";
 import type { LogEnd, Tail } from "./recover.ts";
 import type { Quarantine } from "../quarantine.ts";
 
 /** Repairs the end of the log. Idempotent, also after a crash. */
 export async function repairTail(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  { fs, layout, notice }: WatchedPlace,
   end: LogEnd,
   quarantine: Quarantine,
-  notice: (notice: Notice) => void,
 ): Promise<void> {
   const path = segmentPath(layout, end.segment);
   const { tail } = end;
   if (tail !== undefined) {
-    const { offset, bytes } = tail;
-    const kept = bytes > 0 ? await quarantine.keep(path, offset, offset + bytes) : "";
-    notice(tailNotice(tail, nameOf(layout, path), kept));
+    const { offset } = end;
+    const kept = tail.bytes > 0 ? await quarantine.keep(path, offset, offset + tail.bytes) : "";
+    notice(tailNotice(tail, end, nameOf(layout, path), kept));
   }
-  await guardedAsync("mend", path, async () => {
+  await guardedAsync("repair", path, async () => {
     // The first segment stays, even if empty: a log without segments counts as damaged.
     if (tail?.row.verdict === "remove_segment" && end.segment !== 1) {
       fs.remove(path);
@@ -66,12 +64,13 @@ function changeSize(file: OpenFile, size: number): void {
   file.truncate(size);
 }
 
-function tailNotice(tail: Tail, file: string, kept: string): Notice {
-  const { row, bytes, offset, k } = tail;
+function tailNotice({ row, bytes }: Tail, end: LogEnd, file: string, kept: string): Notice {
+  const { offset: byteOffset, lastEventId } = end;
+  const k = lastEventId + 1;
   const code = row.verdict === "cut" ? "torn_tail_cut" : "unfinished_segment_removed";
   const where = kept === "" ? "" : `, kept as ${JSON.stringify(`quarantine/${kept}`)}`;
-  const message = `Cut ${bytes} bytes off ${JSON.stringify(file)}${where}: ${row.reason}`;
-  return { code, severity: "warning", message, file, byteOffset: offset, eventIds: [k, k] };
+  const message = `Truncated ${bytes} bytes of ${JSON.stringify(file)}${where}: ${row.reason}`;
+  return { code, severity: "warning", message, file, byteOffset, eventIds: [k, k] };
 }
 
 /** The diagnostic of an opening after a writer that did not close the store. */

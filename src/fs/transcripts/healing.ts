@@ -141,7 +141,7 @@ export async function rebuildTranscript(
       if (line.workerIdJson !== workerIdJson) continue;
       if (line.seq !== entries + 1) throw missing(entries + 1);
       entries += line.count;
-      yield line.bytes.slice(line.start, line.end);
+      yield line.bytes.slice(line.start, line.end + 1);
     }
     if (entries < wanted) throw missing(entries + 1);
   }

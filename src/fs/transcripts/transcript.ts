@@ -5,20 +5,19 @@
  *
  * @module
  */
-import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import type { ReadTranscript } from "../../core/store.ts";
 import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
 import { assertDirectory, assertFile, closeQuietly } from "../disk/files.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import type { OpenFile } from "../disk/file_system.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
-import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
+import { nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { eventText, transcriptMarks } from "../lines/codec.ts";
 import { DamagedLine, type LineRange } from "../lines/pages.ts";
 import { type PlacedLine, WaitingLines } from "../lines/waiting_lines.ts";
 import type { DurableLog } from "../log/pages.ts";
 import { endOf, markOf } from "../log/segment_ends.ts";
-import { clearWorkerDirectory, makeWorkerDirectory } from "../workers/directory.ts";
+import { makeWorkerDirectory, prepareWorkerDirectory } from "../workers/directory.ts";
 import {
   appendLines,
   readTranscriptLines,
@@ -53,9 +52,7 @@ import type { TranscriptTails } from "./tails.ts";
 const WAITING_BYTES_MAX = 16_777_216;
 
 /** Services of the store that transcripts use. */
-export interface TranscriptHost {
-  /** Receives diagnostics. */
-  notice(notice: Notice): void;
+export interface TranscriptHost extends WatchedPlace {
   /** Keeps a damaged file. */
   quarantine(path: string): Promise<void>;
   /** The log that transcripts are rebuilt from. */
@@ -63,10 +60,7 @@ export interface TranscriptHost {
 }
 
 /** Resources shared by all transcripts of a store. */
-export interface TranscriptPool {
-  readonly fs: FileSystem;
-  readonly layout: RuntimeLayout;
-  readonly host: TranscriptHost;
+export interface TranscriptPool extends TranscriptHost {
   readonly files: OpenFiles;
   readonly tails: TranscriptTails;
   /** Rebuilds under way, by worker id: one may outlast its worker, and then writes to the file of the next. */
@@ -369,10 +363,9 @@ export class Transcript {
       const fault = storeFault(error, "read", path);
       if (!isDamage(error, fault)) throw fault;
       // A file that cannot be rebuilt is left unchanged: its other pages can still be read.
-      const { layout, host } = this.#pool;
       const isLost = this.#state.kind === "lost";
       if (!isLost && !isPowerLoss(this.#state, error)) {
-        assertRebuildable(layout, this.owner, path, host.log());
+        assertRebuildable(this.#pool.layout, this.owner, path, this.#pool.log());
       }
       if (!isLost) this.#lose(error);
       await guardedAsync("rebuild", path, () => this.#rebuild());
@@ -419,20 +412,22 @@ export class Transcript {
     this.#isFailing = true;
     const { owner: { workerId } } = this;
     const file = nameOf(this.#pool.layout, this.#filePath);
-    this.#pool.host.notice({ code: "projection_failed", severity: "warning", message, workerId, file });
+    this.#pool.notice({ code: "projection_failed", severity: "warning", message, workerId, file });
   }
 
   /** Marks the file as lost and reports it. It is rebuilt from the log. */
   #lose(error: unknown): void {
     const state = this.#state;
     if (state.kind === "lost" || state.kind === "purged") return;
-    const { files, tails, host, layout } = this.#pool;
+    const { files, tails, layout } = this.#pool;
     const path = this.#filePath;
     this.#state = lost(state, this.#takeWaiting());
     this.#unsynced = false;
     tails.delete(this);
     files.close(path);
-    host.notice(rebuildNotice(this.owner.workerId, nameOf(layout, path), error, isPowerLoss(state, error)));
+    this.#pool.notice(
+      rebuildNotice(this.owner.workerId, nameOf(layout, path), error, isPowerLoss(state, error)),
+    );
   }
 
   /** One rebuild of a file at a time. */
@@ -445,11 +440,10 @@ export class Transcript {
   }
 
   async #rebuildNow(): Promise<void> {
-    const { fs, layout, host } = this.#pool;
+    const { fs, layout } = this.#pool;
     const path = this.#filePath;
-    await clearWorkerDirectory(fs, layout, this.owner.workerId);
-    makeWorkerDirectory(fs, layout, this.owner.workerId);
-    await host.quarantine(path);
+    await prepareWorkerDirectory(fs, layout, this.owner.workerId);
+    await this.#pool.quarantine(path);
     if (this.#state.kind === "purged") throw purged(this.owner);
     // Lines added from now on follow those that are read from the log.
     const state = this.#state = lost(this.#state, this.#takeWaiting());
@@ -458,7 +452,7 @@ export class Transcript {
       layout,
       this.owner,
       path,
-      host.log(),
+      this.#pool.log(),
       this.#synced,
       state.entries,
     );

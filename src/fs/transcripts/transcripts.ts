@@ -7,9 +7,7 @@
 import type { WorkerId } from "../../core/ids.ts";
 import type { ReadTranscript } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
-import type { FileSystem } from "../disk/file_system.ts";
 import { OpenFiles } from "../disk/open_files.ts";
-import type { RuntimeLayout } from "../layout.ts";
 import type { PlacedLine } from "../lines/waiting_lines.ts";
 import type { TranscriptLength } from "./length.ts";
 import { withSynced } from "./state.ts";
@@ -30,19 +28,15 @@ const OPEN_MAX = 1_024;
 
 /** The transcripts of a runtime. */
 export class Transcripts {
-  readonly #runtimeId: string;
   readonly #pool: TranscriptPool;
   readonly #known = new Map<WorkerId, Transcript>();
   #turns = 0;
 
   /** The transcripts below the directory of a runtime. */
-  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: TranscriptHost) {
-    this.#runtimeId = runtimeId;
+  constructor(host: TranscriptHost) {
     this.#pool = {
-      fs,
-      layout,
-      host,
-      files: new OpenFiles(fs, "update", OPEN_MAX),
+      ...host,
+      files: new OpenFiles(host.fs, "update", OPEN_MAX),
       tails: new TranscriptTails(),
       rebuilds: new Map(),
       dirty: new Set(),
@@ -58,7 +52,7 @@ export class Transcripts {
 
   /** Adds a worker's transcript of the length that a checkpoint records. */
   restore({ workerId, ...length }: TranscriptLength & { readonly workerId: string }): void {
-    const owner = { runtimeId: this.#runtimeId, workerId, createdEventId: length.createdEventId };
+    const owner = { runtimeId: this.#pool.runtimeId, workerId, createdEventId: length.createdEventId };
     const transcript = new Transcript(this.#pool, owner, this.#turns++ % SYNC_TURNS, length);
     this.#known.set(workerId as WorkerId, transcript);
   }

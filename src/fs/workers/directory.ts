@@ -21,14 +21,17 @@ export function makeWorkerDirectory(fs: FileSystem, layout: RuntimeLayout, worke
   return false;
 }
 
-/** Moves aside anything but a directory at the path of a worker's directory. */
-export async function clearWorkerDirectory(
+/** Creates the directory of a worker if necessary. Anything else at its path is moved aside. */
+export async function prepareWorkerDirectory(
   fs: FileSystem,
   layout: RuntimeLayout,
   workerId: string,
 ): Promise<void> {
   const { directory } = workerLayout(layout, workerId);
-  if ((fs.stat(directory)?.kind ?? "directory") !== "directory") await moveAside(fs, layout, directory);
+  const kind = fs.stat(directory)?.kind;
+  if (kind === "directory") return;
+  if (kind !== undefined) await moveAside(fs, layout, directory);
+  makeWorkerDirectory(fs, layout, workerId);
 }
 
 /** At least as long as names in the quarantine, the longest that do not depend on the worker. */

@@ -1,9 +1,9 @@
 /**
- * Projections for people and tools: `worker.json`, `state.json` and
- * `usage.json` of each worker, and `overview.json`. They are written rarely,
- * when the runtime is idle, flushed or closed, and never needed to open a store
- * or to answer a read. A file that is missing, damaged or not current is
- * reported and written again; a damaged one is quarantined first.
+ * Projections for people and tools: `worker.json` of each worker, and
+ * `overview.json`. They are written rarely, when the runtime is idle, flushed or
+ * closed, and never needed to open a store or to answer a read. A file that is
+ * missing, damaged or not current is reported and written again; a damaged one
+ * is quarantined first.
  *
  * They are replaced atomically and not synced: a file damaged by a power cut is
  * detected by its checksum.
@@ -11,7 +11,6 @@
  * @module
  */
 import type { Notice } from "../../core/diagnostics.ts";
-import { isRuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
@@ -20,24 +19,21 @@ import { Slices } from "../../core/turn.ts";
 import { replaceInStore } from "../aside.ts";
 import { readSmallFile, removeQuietly } from "../disk/files.ts";
 import { storeFault } from "../disk/faults.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
+import { nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { seal, sealHead, sealInSlices, unseal } from "../lines/sealed.ts";
-import { clearWorkerDirectory, makeWorkerDirectory } from "./directory.ts";
+import { prepareWorkerDirectory } from "./directory.ts";
 
 /** The largest projection that is read: an overview of the most workers allowed. */
-const PROJECTION_BYTES_MAX = 268_435_456;
+export const PROJECTION_BYTES_MAX = 268_435_456;
 /** Files written at a time. */
 const PARALLEL = 8;
 
 /** Services of the store that projections use. */
-export interface ProjectionHost {
+export interface ProjectionHost extends WatchedPlace {
   /** The durable state. */
   readonly view: StateView;
   /** The operator's name of the runtime. */
   readonly displayName: string | undefined;
-  /** Receives diagnostics. */
-  notice(notice: Notice): void;
   /** Keeps a damaged file. */
   quarantine(path: string): Promise<void>;
 }
@@ -54,25 +50,17 @@ interface Projection {
 
 /** Writes and verifies the projections of a runtime. */
 export class Projections {
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
-  readonly #runtimeId: string;
   readonly #host: ProjectionHost;
   /** Workers whose files are stale, with the event that the state must include before they are written. */
   readonly #dirty = new Map<WorkerId, number>();
   /** The same for the overview. */
   #overviewDirty: number | undefined;
   #checked = false;
-  /** Workers whose record is on disk, with the event that created them. */
-  readonly #recorded = new Map<WorkerId, number>();
   /** Workers purged since the last flush began, with the event that purged them. */
   readonly #purgedBy = new Map<WorkerId, number>();
 
   /** The projections below the directory of a runtime. */
-  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string, host: ProjectionHost) {
-    this.#fs = fs;
-    this.#layout = layout;
-    this.#runtimeId = runtimeId;
+  constructor(host: ProjectionHost) {
     this.#host = host;
   }
 
@@ -96,7 +84,6 @@ export class Projections {
   forget(workerId: WorkerId, purgedEventId: number): void {
     this.#purgedBy.set(workerId, purgedEventId);
     this.#dirty.delete(workerId);
-    this.#recorded.delete(workerId);
   }
 
   /** Writes stale files. The first flush also verifies existing ones. */
@@ -126,17 +113,13 @@ export class Projections {
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
     try {
-      await this.#makeDirectory(workerId);
-      for (const projection of this.#ofWorker(state)) {
-        if (projection.format.endsWith("/worker") && this.#recorded.get(workerId) === state.createdEventId) {
-          continue;
-        }
-        while (slices.isUsedUp) await slices.next();
-        if (this.#isPurged(state)) return;
-        await this.#write(projection);
-        if (this.#isPurged(state)) return removeQuietly(this.#fs, projection.path);
-      }
-      this.#recorded.set(workerId, state.createdEventId);
+      const { fs, layout, runtimeId } = this.#host;
+      await prepareWorkerDirectory(fs, layout, workerId);
+      if (this.#isPurged(state)) return;
+      const { path, format, through, body } = this.#ofWorker(state);
+      const bytes = seal({ format, runtimeId }, { through, ...body });
+      await replaceInStore(fs, layout, path, () => [bytes], { durable: false });
+      if (this.#isPurged(state)) removeQuietly(fs, path);
     } catch (error) {
       if (this.#isPurged(state)) return;
       this.#markDirty(workerId);
@@ -147,17 +130,6 @@ export class Projections {
   /** Marks the files of a worker as stale unconditionally. */
   #markDirty(workerId: WorkerId): void {
     this.#dirty.set(workerId, this.#dirty.get(workerId) ?? 0);
-  }
-
-  /** Creates the directory of a worker; anything else at its path is moved aside. */
-  async #makeDirectory(workerId: WorkerId): Promise<void> {
-    try {
-      makeWorkerDirectory(this.#fs, this.#layout, workerId);
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      await clearWorkerDirectory(this.#fs, this.#layout, workerId);
-      makeWorkerDirectory(this.#fs, this.#layout, workerId);
-    }
   }
 
   /** Returns true if the worker was purged after this state. */
@@ -178,65 +150,41 @@ export class Projections {
     if (this.#overviewDirty === undefined || !this.#isAdopted(this.#overviewDirty)) return undefined;
     this.#overviewDirty = undefined;
     const { format, through, body } = this.#overview();
-    const head = sealHead({ format, runtimeId: this.#runtimeId }, { through, ...body });
+    const head = sealHead({ format, runtimeId: this.#host.runtimeId }, { through, ...body });
     // States are immutable, so slow writing does no harm.
     const states = [...this.#host.view.workers()];
     return () => withRows(head, states);
   }
 
   async #writeOverview(texts: () => Generator<string>): Promise<void> {
-    const { overview: path } = this.#layout;
+    const { fs, layout, layout: { overview: path } } = this.#host;
     try {
-      await replaceInStore(this.#fs, this.#layout, path, () => sealInSlices(texts()), { durable: false });
+      await replaceInStore(fs, layout, path, () => sealInSlices(texts()), { durable: false });
     } catch (error) {
       this.#overviewDirty ??= 0;
       this.#failed(error);
     }
   }
 
-  async #write(projection: Projection): Promise<void> {
-    const { path, format, through, body } = projection;
-    const bytes = seal({ format, runtimeId: this.#runtimeId }, { through, ...body });
-    await replaceInStore(this.#fs, this.#layout, path, () => [bytes], { durable: false });
-  }
-
   #failed(error: unknown, workerId?: WorkerId): void {
-    const { message } = storeFault(error, "write", this.#layout.workers);
+    const { message } = storeFault(error, "write", this.#host.layout.workers);
     const notice: Notice = { code: "projection_failed", severity: "warning", message };
     this.#host.notice(workerId === undefined ? notice : { ...notice, workerId });
   }
 
-  #ofWorker(state: WorkerState): Projection[] {
-    const { record, usage, usageByModel, ...rest } = state;
-    const { workerId } = record;
-    const paths = workerLayout(this.#layout, workerId);
-    const { createdAt, createdEventId, lastEventId } = state;
-    return [
-      {
-        path: paths.record,
-        format: "worker-runtime/worker",
-        through: createdEventId,
-        body: { workerId, createdAt, record },
-      },
-      {
-        path: paths.state,
-        format: "worker-runtime/worker-state",
-        through: lastEventId,
-        body: { workerId, state: rest },
-      },
-      {
-        path: paths.usage,
-        format: "worker-runtime/worker-usage",
-        through: lastEventId,
-        body: { workerId, usage, usageByModel },
-      },
-    ];
+  #ofWorker(state: WorkerState): Projection {
+    return {
+      path: workerLayout(this.#host.layout, state.record.workerId).worker,
+      format: WORKER_FORMAT,
+      through: state.lastEventId,
+      body: workerContent(state),
+    };
   }
 
   #overview(): Projection {
     const { view, displayName } = this.#host;
     return {
-      path: this.#layout.overview,
+      path: this.#host.layout.overview,
       format: "worker-runtime/overview",
       through: view.runtime.lastEventId,
       body: { overview: overviewOf(view, displayName) },
@@ -251,42 +199,36 @@ export class Projections {
     for (const state of [...this.#host.view.workers()]) {
       const { workerId } = state.record;
       if (this.#dirty.has(workerId) || this.#isPurged(state)) continue;
-      const bad = await this.#bad(this.#ofWorker(state), lagging);
-      if (bad) this.#markDirty(workerId);
-      else this.#recorded.set(workerId, state.createdEventId);
+      if (await this.#isBad(this.#ofWorker(state), lagging)) this.#markDirty(workerId);
       await slices.pause();
     }
     // The opening itself changed the overview, so only damage is reported.
-    await this.#bad([{ ...this.#overview(), through: 0 }], lagging);
+    await this.#isBad({ ...this.#overview(), through: 0 }, lagging);
     this.#overviewDirty ??= 0;
     if (lagging.length > 0) this.#host.notice(laggingNotice(lagging));
   }
 
-  /** Returns true if any of the projections is bad. Damaged ones are reported and quarantined. */
-  async #bad(projections: readonly Projection[], lagging: string[]): Promise<boolean> {
-    let bad = false;
-    for (const { path, format, through } of projections) {
-      const issue = this.#issueOf(path, format, through);
-      if (issue === undefined) continue;
-      bad = true;
-      const file = nameOf(this.#layout, path);
-      if (issue === "lags") {
-        lagging.push(file);
-        continue;
-      }
-      await this.#quarantine(path);
-      const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
-      this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
+  /** Returns true if a projection is bad. A damaged one is reported and quarantined. */
+  async #isBad({ path, format, through }: Projection, lagging: string[]): Promise<boolean> {
+    const issue = this.#issueOf(path, format, through);
+    if (issue === undefined) return false;
+    const file = nameOf(this.#host.layout, path);
+    if (issue === "lags") {
+      lagging.push(file);
+      return true;
     }
-    return bad;
+    await this.#quarantine(path);
+    const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
+    this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
+    return true;
   }
 
   /** Returns the problem with a projection: `lags` if it is missing or not current; `through` 0 accepts any. */
   #issueOf(path: string, format: string, through: number): string | undefined {
     try {
-      const bytes = readSmallFile(this.#fs, path, PROJECTION_BYTES_MAX, nameOf(this.#layout, path));
+      const bytes = readSmallFile(this.#host.fs, path, PROJECTION_BYTES_MAX, nameOf(this.#host.layout, path));
       if (bytes === undefined) return "lags";
-      const content = unseal(bytes, { format, runtimeId: this.#runtimeId }, path);
+      const content = unseal(bytes, { format, runtimeId: this.#host.runtimeId }, path);
       return through === 0 || content.through === through ? undefined : "lags";
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -296,11 +238,19 @@ export class Projections {
   async #quarantine(path: string): Promise<void> {
     try {
       await this.#host.quarantine(path);
-      this.#fs.remove(path);
+      this.#host.fs.remove(path);
     } catch (error) {
       this.#failed(error);
     }
   }
+}
+
+/** Format of `worker.json`. */
+export const WORKER_FORMAT = "worker-runtime/worker";
+
+/** Members of `worker.json` besides the seal and `through`. */
+export function workerContent({ record, usage, usageByModel, ...state }: WorkerState): object {
+  return { workerId: record.workerId, record, state, usage: { total: usage, byModel: usageByModel } };
 }
 
 /** Text of an overview, in a chunk per worker. */

@@ -4,17 +4,16 @@
  * @module
  */
 import { join } from "@std/path";
-import type { Notice } from "../../core/diagnostics.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { guarded, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { TEMPORARY_SUFFIX } from "../disk/files.ts";
-import { type RuntimeLayout, workerLayout } from "../layout.ts";
+import { type RuntimeLayout, type WatchedPlace, workerLayout } from "../layout.ts";
 
-const FILES: ReadonlySet<string> = new Set(["worker.json", "state.json", "usage.json", "transcript.jsonl"]);
+const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
 
 /**
- * Number of times that the files of a worker are listed: a projection and the
+ * Number of times that the files of a worker are listed: `worker.json` and the
  * transcript may each be renamed into place once more by calls that began before
  * the purge.
  */
@@ -50,16 +49,12 @@ function removeFiles(fs: FileSystem, directory: string): string[] {
 
 /** Removes the files of purged workers, and retries those that could not be removed. */
 export class PurgedWorkers {
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
-  readonly #notice: (notice: Notice) => void;
+  readonly #place: WatchedPlace;
   readonly #left = new Map<WorkerId, number>();
 
   /** Creates an empty list. */
-  constructor(fs: FileSystem, layout: RuntimeLayout, notice: (notice: Notice) => void) {
-    this.#fs = fs;
-    this.#layout = layout;
-    this.#notice = notice;
+  constructor(place: WatchedPlace) {
+    this.#place = place;
   }
 
   /** Adopts the list of leftovers from a checkpoint. */
@@ -79,18 +74,19 @@ export class PurgedWorkers {
 
   /** Removes a worker's files. A failure is reported, and retried later. */
   remove(workerId: WorkerId, purgedEventId: number): void {
+    const { fs, layout } = this.#place;
     this.#left.delete(workerId);
     try {
-      for (const name of removeWorker(this.#fs, this.#layout, workerId)) {
+      for (const name of removeWorker(fs, layout, workerId)) {
         const message = `${JSON.stringify(name)} of purged worker ${
           JSON.stringify(workerId)
         } is none of the store's files`;
-        this.#notice({ code: "foreign_entry", severity: "warning", message, workerId });
+        this.#place.notice({ code: "foreign_entry", severity: "warning", message, workerId });
       }
     } catch (error) {
-      const { message } = storeFault(error, "purge", this.#layout.workers);
+      const { message } = storeFault(error, "purge", layout.workers);
       this.#left.set(workerId, purgedEventId);
-      this.#notice({ code: "projection_failed", severity: "warning", message, workerId });
+      this.#place.notice({ code: "projection_failed", severity: "warning", message, workerId });
     }
   }
 }

@@ -8,13 +8,12 @@ import type { EventHead } from "../../core/event_types.ts";
 import { parseEventHead } from "../../core/events.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { located } from "../../fs/disk/faults.ts";
 import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.ts";
 import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
 import { logLines, type LogStretch } from "../../fs/reading/log_lines.ts";
-import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
-import { Meter, type OperationOptions } from "../options.ts";
+import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
+import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { untilSteady } from "../../fs/reading/steady.ts";
 
 /** A day (UTC) of a runtime. */
@@ -72,7 +71,7 @@ export interface HistoryOptions extends OperationOptions {
  * `--allow-read`. Throws `store_corrupt` at damage.
  */
 export async function readHistory(location: StoreLocation, options: HistoryOptions): Promise<History> {
-  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
+  const place = placeOf(location, options);
   const { through } = options;
   return await untilSteady(() => {
     const { firstEventIds: segments } = listSegments(place.fs, place.layout);

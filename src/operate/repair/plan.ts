@@ -148,7 +148,7 @@ function startOf(file: string | undefined): number | undefined {
 
 function cutSteps(place: FoundPlace, report: VerifyReport, cutAt: number): RepairStep[] {
   const isFounded = report.firstEventId === 1 ||
-    throughs(place).some((through) => through < cutAt && through > 0);
+    checkpointsOf(place).some(({ through }) => through !== "damaged" && through < cutAt && through > 0);
   if (cutAt <= report.firstEventId && report.firstEventId > 1 || cutAt <= 1 || !isFounded) {
     const message = `no intact event precedes event ${cutAt}; restore a backup, or import an export`;
     return [{ action: "restore_backup", message, eventId: cutAt }];
@@ -159,20 +159,17 @@ function cutSteps(place: FoundPlace, report: VerifyReport, cutAt: number): Repai
 
 /** Steps that move unusable checkpoints aside. */
 function asideSteps(place: FoundPlace, report: VerifyReport, cutAt: number | undefined): RepairStep[] {
-  const { layout } = place;
   const limit = cutAt ?? report.lastEventId + 1;
   const wrong = new Set(
     report.findings.filter(({ code }) => code === "checkpoint_mismatch").map(({ eventIds }) => eventIds?.[0]),
   );
-  const steps: RepairStep[] = [];
-  for (const path of [layout.checkpoint, layout.previousCheckpoint]) {
-    const through = throughOf(place, path);
-    if (through === undefined || through !== "damaged" && through < limit && !wrong.has(through)) continue;
-    const file = nameOf(layout, path);
+  const unusable = checkpointsOf(place).filter(({ through }) =>
+    through === "damaged" || through >= limit || wrong.has(through)
+  );
+  return unusable.map(({ file, through }) => {
     const why = through === "damaged" ? "is damaged" : `does not fit the log (it covers event ${through})`;
-    steps.push({ action: "set_checkpoint_aside", message: `${file} ${why}; it is moved to salvage/`, file });
-  }
-  return steps;
+    return { action: "set_checkpoint_aside", message: `${file} ${why}; it is moved to salvage/`, file };
+  });
 }
 
 function lostTranscripts(findings: readonly Finding[]): RepairStep[] {
@@ -186,13 +183,15 @@ function lostTranscripts(findings: readonly Finding[]): RepairStep[] {
   return [{ action: "restore_backup", message }];
 }
 
-function throughs(place: FoundPlace): number[] {
-  const { checkpoint, previousCheckpoint } = place.layout;
-  return [checkpoint, previousCheckpoint].map((path) => throughOf(place, path))
-    .filter((through) => typeof through === "number");
-}
-
-function throughOf({ fs, layout, runtimeId }: FoundPlace, path: string): number | "damaged" | undefined {
-  const read = () => readCheckpoint(fs, path, runtimeId, nameOf(layout, path))?.snapshot.through;
-  return ifCorrupt<number | "damaged" | undefined>(read, () => "damaged");
+/** The checkpoint files, each with the last event that it covers; absent ones are omitted. */
+function checkpointsOf(
+  place: FoundPlace,
+): readonly { readonly file: string; readonly through: number | "damaged" }[] {
+  const { layout } = place;
+  return [layout.checkpoint, layout.previousCheckpoint].flatMap((path) => {
+    const file = nameOf(layout, path);
+    const read = () => readCheckpoint(place, path, file)?.snapshot.through;
+    const through = ifCorrupt<number | "damaged" | undefined>(read, () => "damaged");
+    return through === undefined ? [] : [{ file, through }];
+  });
 }

@@ -6,19 +6,18 @@
 import type { RuntimeId } from "../../core/ids.ts";
 import type { PrunedEvents } from "../../core/store.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { guarded } from "../../fs/disk/faults.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { workerLayout } from "../../fs/layout.ts";
 import { prunable } from "../../fs/log/pruning.ts";
 import { listSegments } from "../../fs/log/segments.ts";
 import { foldLog } from "../../fs/reading/follower.ts";
 import { logLines } from "../../fs/reading/log_lines.ts";
-import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
+import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { untilSteady } from "../../fs/reading/steady.ts";
+import { type FindOptions, placeOf } from "../options.ts";
 
 /** Options of {@linkcode planPrune}. */
-export interface PlanPruneOptions {
+export interface PlanPruneOptions extends FindOptions {
   /** The last event to prune. @default the newest event */
   readonly through?: number | undefined;
   /**
@@ -28,8 +27,6 @@ export interface PlanPruneOptions {
   readonly before?: number | undefined;
   /** The time, in milliseconds since 1970. @default {Date.now()} */
   readonly now?: number | undefined;
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
 }
 
 /** Result of {@linkcode planPrune}. */
@@ -47,7 +44,7 @@ export interface PrunePlan extends PrunedEvents {
  * transcript needs. Requires `--allow-read`. Throws `store_corrupt` if the log is damaged.
  */
 export async function planPrune(location: StoreLocation, options: PlanPruneOptions = {}): Promise<PrunePlan> {
-  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location);
+  const place = placeOf(location, options);
   const { fs, layout, runtimeId } = place;
   const { follower } = await foldLog(place);
   if (follower.damage !== undefined) throw follower.damage;
@@ -55,7 +52,7 @@ export async function planPrune(location: StoreLocation, options: PlanPruneOptio
   const { through: last = lastEventId, before, now = Date.now() } = options;
   const old = before === undefined ? Infinity : await lastEventBefore(place, lastEventId, before, now);
   const through = Math.min(last, lastEventId, old);
-  const checkpoints = new Checkpoints(fs, layout, runtimeId, () => {});
+  const checkpoints = new Checkpoints({ ...place, notice: () => {} });
   const lastUnneeded = Math.min(checkpoints.lastUnneeded(), firstNeeded(place, checkpoints) - 1);
   const { firstEventIds } = listSegments(fs, layout);
   const { pruned } = prunable(fs, layout, firstEventIds, Math.min(through, lastUnneeded));

@@ -14,12 +14,11 @@ import { invalidRequest, isRuntimeError, RuntimeError } from "../../core/errors.
 import type { RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import type { Runtime } from "../../core/runtime.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { beginSalvage, type LostRange } from "../../fs/recovery/salvage_record.ts";
 import { assertInPlace, openPlace } from "../open_runtime.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
-import type { OperationOptions } from "../options.ts";
+import { diskOf, type OperationOptions } from "../options.ts";
 import { isManualStep, planRepair, type RepairStep } from "./plan.ts";
 import { Salvage } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
@@ -57,7 +56,7 @@ export interface RepairReport {
  * requested.
  */
 export async function repair(location: StoreLocation, options: RepairOptions = {}): Promise<RepairReport> {
-  const place = findPlace(options.fileSystem ?? new DenoFileSystem(), location, true);
+  const place = findPlace(diskOf(options), location, true);
   const before = await verifyPlace(place, options);
   const { steps, lost: losing } = planRepair(place, before);
   const lost = joined(losing, before.pendingSalvage);

@@ -20,7 +20,7 @@ import { eventText } from "../../fs/lines/codec.ts";
 import { encodeName } from "../../fs/names.ts";
 import { scanSegment } from "../../fs/log/scan.ts";
 import { listSegments, openSegment, withSegment } from "../../fs/log/segments.ts";
-import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
+import { aheadOfLog, workersOnDisk } from "../../fs/recovery/witness.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import type { RepairStep } from "./plan.ts";
 
@@ -103,10 +103,9 @@ export class Salvage {
 
   /** Truncates transcripts before the lines of this event and later ones, which would prove that the log lost its end. */
   async #cutTranscripts(eventId: number): Promise<void> {
-    const { fs, layout, runtimeId } = this.#place;
-    const search = new AheadOfLogSearch(fs, layout, runtimeId, eventId - 1);
-    for (const workerId of search.workerIds()) {
-      for (const { path, offset } of search.inTranscript(workerId, 0)) {
+    const { fs } = this.#place;
+    for (const workerId of workersOnDisk(this.#place)) {
+      for (const { path, offset } of aheadOfLog(this.#place, workerId, 0, eventId - 1)) {
         const label = `${encodeName(workerId)}-${basename(path)}`;
         const cut = (file: OpenFile) => this.#cutFile(file, label, offset);
         await guardedAsync("cut", path, () => withFileAsync(fs, path, "update", cut));

@@ -18,8 +18,7 @@ import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
 import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
-import { closeQuietly, makeDirectory, openIfThere, readSmallFile, replaceFile } from "../../fs/disk/files.ts";
+import { closeQuietly, makeDirectory, readIfThere, readSmallFile, replaceFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded, guardedAsync } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
 import {
@@ -38,8 +37,8 @@ import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/
 import { copyFile, isPrefix } from "./copy_file.ts";
 import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
 import { logLines, openKept } from "../../fs/reading/log_lines.ts";
-import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
-import { Meter, type OperationOptions } from "../options.ts";
+import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
+import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
 import { logBytes } from "../sizes.ts";
 import { untilSteady } from "../../fs/reading/steady.ts";
@@ -83,10 +82,10 @@ export interface BackupReport {
  * several attempts.
  */
 export async function backup(location: StoreLocation, options: BackupOptions): Promise<BackupReport> {
-  const fs = options.fileSystem ?? new DenoFileSystem();
-  const place = findPlace(fs, location);
+  const place = placeOf(location, options);
+  const { fs, runtimeId } = place;
   const to = absolutePath(options.to);
-  const target = { ...place, layout: runtimeLayout(to, place.runtimeId) };
+  const target = { ...place, layout: runtimeLayout(to, runtimeId) };
   if (isSameDirectory(fs, place.layout.directory, target.layout.directory)) {
     throw invalidRequest("back up", "the copy must lie elsewhere");
   }
@@ -105,11 +104,9 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
     lock?.release();
     const verified = options.verify === false ? undefined : await verifyPlace(target, options);
     const { copiedBytes, keptBytes, copiedSegments: copied, keptSegments: kept, lastEventId } = copy;
-    const { runtimeId } = place;
-    const { directory } = target.layout;
     return {
       runtimeId,
-      directory,
+      directory: target.layout.directory,
       lastEventId,
       copiedBytes,
       keptBytes,
@@ -131,12 +128,12 @@ function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
 
 /** Reads the newest checkpoint with its bytes; the file may be replaced while it is read. */
 function readNewest(place: FoundPlace): { checkpoint: Checkpoint; bytes: Uint8Array } | undefined {
-  const { fs, layout, runtimeId } = place;
+  const { fs, layout } = place;
   for (const path of [layout.checkpoint, layout.previousCheckpoint, layout.checkpoint]) {
     try {
-      const checkpoint = readCheckpoint(fs, path, runtimeId, nameOf(layout, path));
+      const checkpoint = readCheckpoint(place, path, nameOf(layout, path));
       const bytes = readSmallFile(fs, path, Number.MAX_SAFE_INTEGER);
-      const again = readCheckpoint(fs, path, runtimeId, nameOf(layout, path));
+      const again = readCheckpoint(place, path, nameOf(layout, path));
       if (checkpoint === undefined || bytes === undefined || again === undefined) continue;
       if (again.snapshot.through === checkpoint.snapshot.through && bytes.length === checkpoint.bytes) {
         return { checkpoint, bytes };
@@ -361,14 +358,8 @@ class BackupCopy {
 /** Returns true if the transcript of this worker exists, rather than that of a later worker with its id. */
 function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): boolean {
   return guarded("read", path, () => {
-    if (fs.stat(path)?.kind !== "file") return false;
-    const file = openIfThere(fs, path);
-    if (file === undefined) return false;
-    try {
-      return hasTranscriptHeader(file, owner);
-    } finally {
-      closeQuietly(file);
-    }
+    const isFile = fs.stat(path)?.kind === "file";
+    return isFile && readIfThere(fs, path, path, (file) => hasTranscriptHeader(file, owner)) === true;
   });
 }
 

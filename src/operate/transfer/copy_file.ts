@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { Slices } from "../../core/turn.ts";
-import { readFull, replaceFile } from "../../fs/disk/files.ts";
+import { readBytes, readFull, replaceFile, withFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded } from "../../fs/disk/faults.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
+import type { FileSystem, OpenFile } from "../../fs/disk/file_system.ts";
 import type { Meter } from "../options.ts";
 
 const CHUNK_BYTES = 1_048_576;
@@ -49,30 +50,15 @@ export async function copyFile(
 
 /** Returns true if the first `size` bytes of two files are equal; compares at least the last `sample` of them. */
 export function isPrefix(fs: FileSystem, a: string, b: string, size: number, sample: number = size): boolean {
-  const buffer = Math.min(CHUNK_BYTES, sample);
-  const [left, right] = [new Uint8Array(buffer), new Uint8Array(buffer)];
-  const one = guarded("open", a, () => fs.open(a, "read"));
-  try {
-    const other = guarded("open", b, () => fs.open(b, "read"));
-    try {
-      for (let at = Math.max(0, size - sample); at < size; at += buffer) {
-        const length = Math.min(buffer, size - at);
-        const found = Math.min(
-          readFull(one, left.subarray(0, length), at),
-          readFull(other, right.subarray(0, length), at),
-        );
-        if (found < length || !isSame(left, right, length)) return false;
-      }
-      return true;
-    } finally {
-      other.close();
+  const compare = (one: OpenFile, other: OpenFile): boolean => {
+    for (let at = Math.max(0, size - sample); at < size; at += CHUNK_BYTES) {
+      const length = Math.min(CHUNK_BYTES, size - at);
+      const [left, right] = [readBytes(one, at, length), readBytes(other, at, length)];
+      if (left.length < length || Buffer.compare(left, right) !== 0) return false;
     }
-  } finally {
-    one.close();
-  }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array, length: number): boolean {
-  for (let index = 0; index < length; index++) if (a[index] !== b[index]) return false;
-  return true;
+    return true;
+  };
+  const beside = (one: OpenFile) =>
+    guarded("open", b, () => withFile(fs, b, "read", (other) => compare(one, other)));
+  return guarded("open", a, () => withFile(fs, a, "read", beside));
 }

@@ -6,11 +6,10 @@
  */
 import { RuntimeError } from "../../core/errors.ts";
 import { parseEvent } from "../../core/events.ts";
-import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
+import { type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { snapshotTexts } from "../../core/snapshots.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded, ifCorrupt, located } from "../../fs/disk/faults.ts";
 import { readIdentity } from "../../fs/place/identity.ts";
@@ -25,9 +24,9 @@ import {
 } from "../../fs/transcripts/file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
 import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
-import { logLines } from "../../fs/reading/log_lines.ts";
-import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
-import { Meter, type OperationOptions } from "../options.ts";
+import { logLines, type LogStretch } from "../../fs/reading/log_lines.ts";
+import { absoluteLocation, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
+import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { logBytes } from "../sizes.ts";
 import { purgedSince } from "../read/purged_since.ts";
 
@@ -61,8 +60,7 @@ async function* exportFrom(
   location: StoreLocation,
   options: ExportOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const fs = options.fileSystem ?? new DenoFileSystem();
-  const place = findPlace(fs, location);
+  const place = placeOf(location, options);
   const { follower, ledger } = await foldLog(place);
   if (follower.damage !== undefined) throw follower.damage;
   const { worker } = options;
@@ -100,7 +98,10 @@ async function* allLines(
   if (firstEventId > 1) yield* prunedLines(place, ledger, firstEventId);
   const stretch = { segments, after: firstEventId - 1, through: lastEventId };
   for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
-    yield checkedText(place, segments, id, eventText(bytes, start, end));
+    const text = eventText(bytes, start, end);
+    // Every export can be imported: each line is an event.
+    located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
+    yield text;
   }
 }
 
@@ -123,7 +124,9 @@ async function* prunedLines(
     if (!(yield* oldTranscript(place, owner, firstEventId))) missing.push(owner);
   }
   const [purged] = await purgedSince(place, through, missing);
-  if (purged !== undefined) throw purgedWorker(purged, firstEventId);
+  if (purged === undefined) return;
+  const why = "it was purged meanwhile; export again";
+  throw cannotExport(purged.workerId, purged.createdEventId, why, firstEventId);
 }
 
 /** Yields the transcript of a worker whose first events were pruned; returns `false` if the file does not exist. */
@@ -169,26 +172,26 @@ async function* workerLines(
   }
   const { createdEventId, createdAt } = state;
   const firstEventId = segments[0] ?? 1;
-  if (createdEventId < firstEventId) throw prunedWorker(workerId, createdEventId, firstEventId);
+  if (createdEventId < firstEventId) {
+    const why = "its first events were pruned; export the whole runtime";
+    throw cannotExport(workerId, createdEventId, why, firstEventId);
+  }
   const stretch = { segments, after: createdEventId - 1, through: lastEventId };
   // The first line contains the number of events: count first, then write.
   let count = 1;
   for await (const _text of eventsOfWorker(place, stretch, workerId)) count++;
   const { config: _config, ...head } = header(place, 1, count);
   yield plainLines(JSON.stringify({ ...head, createdAt, workerId }));
-  yield runtimeCreated(place.runtimeId, createdAt);
+  yield plainLines(
+    JSON.stringify({ id: 1, at: createdAt, type: "runtime.created", runtimeId: place.runtimeId }),
+  );
   let id = 1;
   for await (const text of eventsOfWorker(place, stretch, workerId, meter)) yield renumbered(text, ++id);
 }
 
-/** Returns the first event of a runtime. */
-function runtimeCreated(runtimeId: RuntimeId, at: string): string {
-  return plainLines(JSON.stringify({ id: 1, at, type: "runtime.created", runtimeId }));
-}
-
 async function* eventsOfWorker(
   place: FoundPlace,
-  stretch: { readonly segments: readonly number[]; readonly after: number; readonly through: number },
+  stretch: LogStretch,
   workerId: WorkerId,
   meter?: Meter,
 ): AsyncGenerator<string, void, void> {
@@ -202,12 +205,6 @@ async function* eventsOfWorker(
   }
 }
 
-/** Checks that a text is an event, so that every export can be imported. */
-function checkedText(place: FoundPlace, segments: readonly number[], id: number, text: string): string {
-  located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
-  return text;
-}
-
 const ORIGINAL = /,"originalId":\d+\}$/;
 
 /** Returns an event with a new id, and its original id at the end. */
@@ -217,14 +214,12 @@ function renumbered(text: string, id: number): string {
   return `{"id":${id}${text.slice(comma, -1)}${original}}`;
 }
 
-function purgedWorker({ workerId, createdEventId }: TranscriptOwner, firstEventId: number): RuntimeError {
-  const message = `Cannot export worker ${JSON.stringify(workerId)}: it was purged meanwhile; export again`;
-  return new RuntimeError("cursor_expired", message, { after: createdEventId - 1, firstEventId });
-}
-
-function prunedWorker(workerId: WorkerId, createdEventId: number, firstEventId: number): RuntimeError {
-  const message = `Cannot export worker ${
-    JSON.stringify(workerId)
-  }: its first events were pruned; export the whole runtime`;
+function cannotExport(
+  workerId: string,
+  createdEventId: number,
+  why: string,
+  firstEventId: number,
+): RuntimeError {
+  const message = `Cannot export worker ${JSON.stringify(workerId)}: ${why}`;
   return new RuntimeError("cursor_expired", message, { after: createdEventId - 1, firstEventId });
 }

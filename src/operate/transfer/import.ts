@@ -11,7 +11,6 @@ import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { Slices } from "../../core/turn.ts";
 import { readConfig } from "../../fs/place/config.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { writeNew } from "../../fs/disk/files.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
@@ -26,7 +25,7 @@ import {
 } from "./export_format.ts";
 import { ImportPlace } from "./import_place.ts";
 import { ImportedStore, type ImportTarget } from "./imported_store.ts";
-import { Meter, type OperationOptions } from "../options.ts";
+import { diskOf, Meter, type OperationOptions } from "../options.ts";
 import { parsePrelude } from "./prelude.ts";
 import { untilAborted } from "./until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
@@ -71,7 +70,7 @@ export async function importRuntime(
   options: ImportOptions = {},
 ): Promise<ImportReport> {
   const root = absolutePath(to);
-  const fs = options.fileSystem ?? new DenoFileSystem();
+  const fs = diskOf(options);
   const meter = new Meter(options);
   meter.stage("import", options.totalBytes ?? 0, "bytes");
   const lines = decodeStream(untilAborted(stream, options.signal));

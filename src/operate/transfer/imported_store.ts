@@ -8,7 +8,8 @@ import type { EventHead, EventRecord } from "../../core/event_types.ts";
 import { isTranscriptEvent, recordOf } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
-import { restoreSnapshot, snapshotTexts } from "../../core/snapshots.ts";
+import { restoreSnapshot, takeSnapshot } from "../../core/snapshots.ts";
+import { checkpointRows } from "../../fs/checkpoint/checkpoint.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import type { StoreConfig } from "../../fs/place/config.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
@@ -63,7 +64,10 @@ export class ImportedStore {
       segmentBytes,
       notice: () => {},
     });
-    this.#transcripts = new Transcripts(fs, layout, runtimeId, {
+    this.#transcripts = new Transcripts({
+      fs,
+      layout,
+      runtimeId,
       notice: () => {},
       quarantine: () => Promise.resolve(),
       log: () => {
@@ -151,27 +155,19 @@ export class ImportedStore {
     writer: LogWriter,
     transcripts: Transcripts,
   ): Promise<void> {
-    const { through, runtimeJson, workers } = snapshotTexts(this.#ledger);
-    const lengths = transcripts.lengths();
-    function* rows(): Generator<{
-      workerId: string;
-      createdEventId: number;
-      transcriptBytes: number | undefined;
-      transcriptLength: number;
-      snapshot: string;
-    }> {
-      for (const { workerId, json } of workers) {
-        const length = lengths.get(workerId);
-        if (length !== undefined) yield { workerId, ...length, snapshot: json };
-      }
-    }
-    const checkpoints = new Checkpoints(fs, layout, this.#runtimeId, () => {});
+    const snapshot = takeSnapshot(this.#ledger);
+    const { through, runtimeJson } = snapshot;
+    const rows = checkpointRows(snapshot, transcripts.lengths());
     const { position } = writer;
-    await checkpoints.save({ runtimeId: this.#runtimeId, through, position, runtimeJson, rows: rows() });
+    const checkpoints = new Checkpoints({ fs, layout, runtimeId: this.#runtimeId, notice: () => {} });
+    await checkpoints.save({ runtimeId: this.#runtimeId, through, position, runtimeJson, rows });
   }
 
   async #project({ fs, layout, config: { displayName } }: ImportTarget): Promise<void> {
-    const projections = new Projections(fs, layout, this.#runtimeId, {
+    const projections = new Projections({
+      fs,
+      layout,
+      runtimeId: this.#runtimeId,
       view: this.#ledger,
       displayName,
       notice: () => {},

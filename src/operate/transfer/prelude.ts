@@ -7,7 +7,7 @@ import { isTranscriptEvent, parseEvent } from "../../core/events.ts";
 import type { JsonObject } from "../../core/json.ts";
 import { integer, object, type Shape } from "../../core/shape.ts";
 import type { WorkerState } from "../../core/state.ts";
-import { runtimePartShape, workerPartShape } from "../../core/state_shapes.ts";
+import { runtimePartShape, workerPartShape } from "../../core/shapes.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import type { TranscriptPlace } from "./stream_structure.ts";
 

@@ -9,19 +9,16 @@ import { nameOf } from "../../fs/layout.ts";
 import { LINE_BYTES_MAX } from "../../fs/lines/codec.ts";
 import { intactLines } from "../../fs/log/scan.ts";
 import { listSegments, withSegment } from "../../fs/log/segments.ts";
-import { AheadOfLogSearch } from "../../fs/recovery/witness.ts";
+import { aheadOfLog } from "../../fs/recovery/witness.ts";
 import type { FilesCheck } from "./check.ts";
 
 /** Finds events that transcripts hold and the log does not. */
 export class AheadOfLogCheck {
   readonly #check: FilesCheck;
-  readonly #search: AheadOfLogSearch;
 
   /** A check of the transcripts of a store whose log was read to its end. */
   constructor(check: FilesCheck) {
-    const { place: { fs, layout, runtimeId }, lastEventId } = check;
     this.#check = check;
-    this.#search = new AheadOfLogSearch(fs, layout, runtimeId, lastEventId);
   }
 
   /**
@@ -29,20 +26,19 @@ export class AheadOfLogCheck {
    * `bytes`. Returns true if there are any.
    */
   reportIfAhead(workerId: string, bytes: number): boolean {
-    const { place: { layout }, isSynced, lastEventId, findings } = this.#check;
-    for (const { path, offset, lastEventId: last, durable } of this.#search.inTranscript(workerId, bytes)) {
+    const { place, isSynced, lastEventId, findings } = this.#check;
+    const ahead = aheadOfLog(place, workerId, bytes, lastEventId);
+    for (const { path, offset, lastEventId: last, durable } of ahead) {
       // An active writer has added the events to the log first.
       if (last <= this.loggedByNow()) return false;
       const isLost = isSynced || durable > lastEventId;
       const message = `the log ends with event ${lastEventId}, but this transcript holds event ${last}: ` +
         (isLost ? "is it an older copy, or was its end truncated?" : `a power cut took what was not synced`);
-      const eventIds: readonly [number, number] = [lastEventId + 1, last];
-      const spot = { file: nameOf(layout, path), byteOffset: offset, eventIds, workerId };
-      findings.add({
-        code: "log_behind_transcript",
-        severity: isLost ? "damaged" : "healable",
-        message,
-        ...spot,
+      findings.add("log_behind_transcript", isLost ? "damaged" : "healable", message, {
+        file: nameOf(place.layout, path),
+        byteOffset: offset,
+        eventIds: [lastEventId + 1, last],
+        workerId,
       });
       return true;
     }

@@ -1,27 +1,34 @@
 /**
- * Input of the checks of the files besides the log.
+ * Input of the checks of a store.
  *
  * @module
  */
+import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import type { Meter } from "../options.ts";
 import type { Expected } from "./expected.ts";
 import type { Findings } from "./finding.ts";
 
-/** A store whose log was read to its end. */
-export interface FilesCheck {
+/** A store that is being verified. */
+export interface Check {
   /** The store. */
   readonly place: FoundPlace;
-  /** Expected content of the other files, according to the log. */
-  readonly expected: Expected;
+  /** Its checkpoints, the older first. */
+  readonly checkpoints: readonly Checkpoint[];
+  /** First event ids of the segments, in order. */
+  readonly segments: readonly number[];
   /** True if answers have always waited for the device. */
   readonly isSynced: boolean;
-  /** The oldest event in the log. */
-  readonly firstEventId: number;
-  /** The last event of the log. */
-  readonly lastEventId: number;
+  /** Fold of the log: the expected content of the other files. */
+  readonly expected: Expected;
   /** Receives the findings. */
   readonly findings: Findings;
   /** Receives progress. */
   readonly meter: Meter;
+}
+
+/** A store whose log was read to its end. */
+export interface FilesCheck extends Check {
+  /** The last event of the log. */
+  readonly lastEventId: number;
 }

@@ -14,11 +14,12 @@ import type { Findings } from "./finding.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 
 /** The usable checkpoints, the older first. Throws `store_version`. */
-export function readCheckpoints({ fs, layout, runtimeId }: FoundPlace, findings: Findings): Checkpoint[] {
+export function readCheckpoints(place: FoundPlace, findings: Findings): Checkpoint[] {
+  const { layout } = place;
   const checkpoints = [layout.previousCheckpoint, layout.checkpoint].map((path) => {
     const file = nameOf(layout, path);
-    return ifCorrupt(() => readCheckpoint(fs, path, runtimeId, file), ({ message }) => {
-      findings.add({ code: "checkpoint_damaged", severity: "healable", message, file });
+    return ifCorrupt(() => readCheckpoint(place, path, file), ({ message }) => {
+      findings.add("checkpoint_damaged", "healable", message, { file });
       return undefined;
     });
   });
@@ -31,13 +32,12 @@ export function readCheckpoints({ fs, layout, runtimeId }: FoundPlace, findings:
 export function checkCheckpoint(checkpoint: Checkpoint, expected: Expected, findings: Findings): void {
   const { through } = checkpoint.snapshot;
   const report = (what: string, workerId?: string): void =>
-    findings.add({
-      code: "checkpoint_mismatch",
-      severity: "healable",
-      message: `the checkpoint through event ${through} contradicts the log about ${what}`,
-      eventIds: [through, through],
-      ...(workerId === undefined ? {} : { workerId }),
-    });
+    findings.add(
+      "checkpoint_mismatch",
+      "healable",
+      `the checkpoint through event ${through} contradicts the log about ${what}`,
+      { eventIds: [through, through], workerId },
+    );
   const snapshot = snapshotTexts(expected.ledger);
   if (!isSame(snapshot.runtimeJson, checkpoint.snapshot.runtimeJson)) report("the runtime");
   let index = 0;

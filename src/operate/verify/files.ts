@@ -20,7 +20,7 @@ import {
   withFile,
 } from "../../fs/disk/files.ts";
 import { guarded, ifCorrupt, isNotFound } from "../../fs/disk/faults.ts";
-import type { FileStat, OpenFile } from "../../fs/disk/file_system.ts";
+import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { decodeName } from "../../fs/names.ts";
 import { unseal } from "../../fs/lines/sealed.ts";
@@ -32,15 +32,14 @@ import {
 } from "../../fs/transcripts/file.ts";
 import { wholeExtent } from "../../fs/transcripts/healing.ts";
 import { NOTHING } from "../../fs/transcripts/length.ts";
+import { PROJECTION_BYTES_MAX, WORKER_FORMAT, workerContent } from "../../fs/workers/projections.ts";
 import { AheadOfLogCheck } from "./ahead.ts";
 import type { FilesCheck } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
-import type { Finding, FindingCode, FindingSeverity } from "./finding.ts";
+import type { FindingCode, FindingSeverity } from "./finding.ts";
 import { purgedSince } from "../read/purged_since.ts";
 
 const CHUNK_BYTES = 1_048_576;
-/** The largest projection that is read, as at an opening. */
-const PROJECTION_BYTES_MAX = 268_435_456;
 
 /** Result of the verification of the files. */
 export interface FilesRead {
@@ -74,8 +73,8 @@ class FilesVerifier {
   #projected: boolean | undefined;
   /** Transcripts that differ from the log: damaged, unless their workers were purged meanwhile. */
   readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
-  /** Findings that are healable if the store was closed all the time, and pending if a writer has opened it. */
-  readonly #healable: Finding[] = [];
+  /** Reports that are healable if the store was closed all the time, and pending if a writer has opened it. */
+  readonly #healable: ((severity: FindingSeverity) => void)[] = [];
   #workers: boolean | undefined;
   /** Bytes read. */
   bytes = 0;
@@ -87,22 +86,13 @@ class FilesVerifier {
   }
 
   worker(state: WorkerState): void {
-    const { record, usage, usageByModel, ...rest } = state;
-    const { workerId } = record;
-    const { createdAt, createdEventId, lastEventId } = state;
+    const { workerId } = state.record;
     const paths = workerLayout(this.#check.place.layout, workerId);
     const transcript = this.#check.expected.transcripts.get(workerId);
     if (transcript !== undefined && !this.#ahead.reportIfAhead(workerId, transcript.bytes)) {
       this.#transcript(transcript, paths.transcript);
     }
-    const projections = [
-      [paths.record, "worker", createdEventId, { workerId, createdAt, record }],
-      [paths.state, "worker-state", lastEventId, { workerId, state: rest }],
-      [paths.usage, "worker-usage", lastEventId, { workerId, usage, usageByModel }],
-    ] as const;
-    for (const [path, format, through, body] of projections) {
-      this.#projection(path, `worker-runtime/${format}`, through, body, workerId);
-    }
+    this.#projection(paths.worker, WORKER_FORMAT, state.lastEventId, workerContent(state), workerId);
     if (this.#hasWorkers) this.#temporary(paths.directory);
   }
 
@@ -111,13 +101,11 @@ class FilesVerifier {
    * in a closed store. Returns true if it is closed.
    */
   async settle(): Promise<boolean> {
-    const { place, expected, lastEventId, findings } = this.#check;
+    const { place, expected, lastEventId } = this.#check;
     const purged = await purgedSince(place, lastEventId, this.#suspects.map(({ owner }) => owner));
     for (const { owner, report } of this.#suspects) if (!purged.has(owner)) report();
     const isReopened = expected.closed && this.#ahead.loggedByNow() > lastEventId;
-    for (const finding of this.#healable) {
-      findings.add(isReopened ? { ...finding, severity: "pending" } : finding);
-    }
+    for (const report of this.#healable) report(isReopened ? "pending" : "healable");
     return expected.closed && !isReopened && this.#overview !== "behind";
   }
 
@@ -138,17 +126,15 @@ class FilesVerifier {
       const message = workerId === undefined
         ? `${JSON.stringify(name)} is not a file of the store`
         : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
-      findings.add({ code: "foreign_entry", severity: "info", message, file: `workers/${name}` });
+      findings.add("foreign_entry", "info", message, { file: `workers/${name}` });
     }
     for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
     const kept = this.#names(layout.quarantine);
     if (kept.length === 0) return;
-    const bytes = kept.reduce(
-      (sum, { name }) => sum + (fs.stat(join(layout.quarantine, name))?.size ?? 0),
-      0,
-    );
+    const sizes = kept.map(({ name }) => fs.stat(join(layout.quarantine, name))?.size ?? 0);
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
     const message = `${kept.length} files with ${bytes} bytes that were truncated or replaced are kept`;
-    findings.add({ code: "quarantine_kept", severity: "info", message, file: "quarantine" });
+    findings.add("quarantine_kept", "info", message, { file: "quarantine" });
   }
 
   /** Reports unfinished files in a directory. */
@@ -157,7 +143,7 @@ class FilesVerifier {
       if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
       const message = `${JSON.stringify(name)} was never finished`;
       const file = nameOf(this.#check.place.layout, join(directory, name));
-      this.#check.findings.add({ code: "temporary_left", severity: "info", message, file });
+      this.#check.findings.add("temporary_left", "info", message, { file });
     }
   }
 
@@ -168,28 +154,20 @@ class FilesVerifier {
 
   #transcript(expected: ExpectedTranscript, path: string): void {
     const { fs } = this.#check.place;
-    try {
-      if (guarded("stat", path, () => this.#statOf(path)) === undefined) {
-        return this.#transcriptMissing(expected, path);
-      }
-      guarded(
-        "read",
-        path,
-        () => withFile(fs, path, "read", (file) => this.#transcriptFile(file, expected, path)),
-      );
-    } catch (error) {
-      if (!isRuntimeError(error)) throw error;
-      if (isNotFound(error.cause)) return this.#transcriptMissing(expected, path);
-      if (error.code !== "store_corrupt") throw error;
-      this.#transcriptBroken("transcript_damaged", error.details.reason, expected, path);
-    }
+    const read = (file: OpenFile): void => this.#transcriptFile(file, expected, path);
+    this.#read(
+      path,
+      () => guarded("read", path, () => withFile(fs, path, "read", read)),
+      () => this.#transcriptMissing(expected, path),
+      (reason) => this.#transcriptBroken("transcript_damaged", reason, expected, path),
+    );
   }
 
   /** An empty transcript has no file yet, and the next opening creates one that was never written. */
   #transcriptMissing(expected: ExpectedTranscript, path: string): void {
     if (expected.bytes === transcriptHeaderBytes(expected.owner)) return;
-    if (this.#isPending(expected)) return this.#pending(path, expected);
-    this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
+    if (this.#isPending(expected)) this.#pending(path, expected);
+    else this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
   }
 
   /** True if a writer may not have written the transcript yet: all of its lines come from the log. */
@@ -201,12 +179,20 @@ class FilesVerifier {
     this.#report("transcript_behind", "pending", "it is not written yet", path, owner.workerId, byteOffset);
   }
 
-  /** A file of a worker. Throws `store_corrupt` if the directory above it is a link. */
-  #statOf(path: string): FileStat | undefined {
+  /** Reads a file, and reports one that is missing or damaged. A link as the directory above it is damage. */
+  #read(path: string, read: () => void, missing: () => void, damaged: (reason: string) => void): void {
     const { fs, layout } = this.#check.place;
     const directory = dirname(path);
-    assertDirectory(fs, directory, nameOf(layout, directory));
-    return fs.stat(path);
+    try {
+      guarded("stat", path, () => assertDirectory(fs, directory, nameOf(layout, directory)));
+      if (guarded("stat", path, () => fs.stat(path)) === undefined) return missing();
+      read();
+    } catch (error) {
+      if (!isRuntimeError(error)) throw error;
+      if (isNotFound(error.cause)) return missing();
+      if (error.code !== "store_corrupt") throw error;
+      damaged(error.details.reason);
+    }
   }
 
   #transcriptFile(file: OpenFile, expected: ExpectedTranscript, path: string): void {
@@ -245,7 +231,7 @@ class FilesVerifier {
     byteOffset?: number,
   ): void {
     const { owner: { createdEventId, workerId }, synced } = expected;
-    const canHeal = createdEventId >= this.#check.firstEventId || (byteOffset ?? 0) >= synced;
+    const canHeal = createdEventId >= (this.#check.segments[0] ?? 1) || (byteOffset ?? 0) >= synced;
     const message = canHeal
       ? `${why}; it is rebuilt from the log`
       : `${why}, and the log it could be rebuilt from was pruned`;
@@ -261,42 +247,31 @@ class FilesVerifier {
     body: object,
     workerId: string | undefined,
   ): void {
-    const { place: { fs, layout, runtimeId } } = this.#check;
+    const { fs, layout, runtimeId } = this.#check.place;
     const file = nameOf(layout, path);
-    const report = (
-      code: FindingCode,
-      severity: FindingSeverity,
-      message: string,
-      byteOffset?: number,
-    ): void => this.#report(code, severity, message, path, workerId, byteOffset);
+    const report = (code: FindingCode, severity: FindingSeverity, why: string, byteOffset?: number): void =>
+      this.#report(code, severity, why, path, workerId, byteOffset);
     // A copy may have no projections, which is not damage: the next opening writes them.
-    const missing = (): void =>
-      report(
-        "projection_missing",
-        this.#isClosed && this.#isProjected ? "healable" : "pending",
-        "it is missing",
-      );
-    try {
-      guarded("stat", path, () => this.#statOf(path));
+    const missing = (): void => {
+      const severity = this.#isClosed && this.#isProjected ? "healable" : "pending";
+      report("projection_missing", severity, "it is missing");
+    };
+    const read = (): void => {
       const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
       if (bytes === undefined) return missing();
       this.bytes += bytes.length;
       const content = unseal(bytes, { format, runtimeId }, file);
       const isAhead = typeof content.through === "number" && content.through > through;
       if (isAhead && this.#isClosed) {
-        return report("projection_mismatch", "healable", "it is ahead of the log");
-      }
-      if (content.through !== through) {
+        report("projection_mismatch", "healable", "it is ahead of the log");
+      } else if (content.through !== through) {
         const message = `it is current through event ${content.through}, the log through ${through}`;
-        return report("projection_behind", this.#isClosed ? "healable" : "pending", message);
+        report("projection_behind", this.#isClosed ? "healable" : "pending", message);
+      } else if (!holdsSame(content, body)) {
+        report("projection_mismatch", "healable", "it contradicts the log");
       }
-      if (!holdsSame(content, body)) report("projection_mismatch", "healable", "it contradicts the log");
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code === "store_version") throw error;
-      if (isNotFound(error.cause)) return missing();
-      if (error.code !== "store_corrupt") throw error;
-      report("projection_damaged", "healable", error.details.reason, 0);
-    }
+    };
+    this.#read(path, read, missing, (reason) => report("projection_damaged", "healable", reason, 0));
   }
 
   /** True if the path of all workers is a directory. */
@@ -339,16 +314,11 @@ class FilesVerifier {
     workerId: string | undefined,
     byteOffset?: number,
   ): void {
-    const finding: Finding = {
-      code,
-      severity,
-      message,
-      file: nameOf(this.#check.place.layout, path),
-      ...(workerId === undefined ? {} : { workerId }),
-      ...(byteOffset === undefined ? {} : { byteOffset }),
-    };
-    if (severity === "healable" && this.#isClosed) this.#healable.push(finding);
-    else this.#check.findings.add(finding);
+    const { place: { layout }, findings } = this.#check;
+    const spot = { file: nameOf(layout, path), workerId, byteOffset };
+    const report = (severity: FindingSeverity): void => findings.add(code, severity, message, spot);
+    if (severity === "healable" && this.#isClosed) this.#healable.push(report);
+    else report(severity);
   }
 }
 

@@ -80,6 +80,11 @@ export interface Finding extends Partial<FileSpot> {
   readonly workerId?: string;
 }
 
+/** Place of a finding. */
+export type FindingSpot = {
+  readonly [Name in "file" | "byteOffset" | "eventIds" | "workerId"]?: Finding[Name] | undefined;
+};
+
 /** Verdict of a verification. */
 export type Verdict = "clean" | "healable" | "damaged";
 
@@ -97,27 +102,24 @@ export class Findings {
   readonly counts: Partial<Record<FindingCode, number>> = {};
   /** Findings that are not kept. */
   dropped = 0;
-  #verdict: Verdict = "clean";
-
   /** The verdict. */
-  get verdict(): Verdict {
-    return this.#verdict;
-  }
+  verdict: Verdict = "clean";
 
-  /** Adds a finding. */
-  add(finding: Finding): void {
-    this.counts[finding.code] = (this.counts[finding.code] ?? 0) + 1;
-    const { severity } = finding;
-    if (severity === "damaged") this.#verdict = "damaged";
-    else if (severity === "healable" && this.#verdict === "clean") this.#verdict = "healable";
+  /** Adds a finding. Members of the spot may be undefined. */
+  add(code: FindingCode, severity: FindingSeverity, message: string, spot: FindingSpot = {}): void {
+    const count = (this.counts[code] ?? 0) + 1;
+    this.counts[code] = count;
+    if (severity === "damaged") this.verdict = "damaged";
+    else if (severity === "healable" && this.verdict === "clean") this.verdict = "healable";
     // An active writer may leave any number of files unfinished.
-    const isNoise = severity === "pending" && (this.counts[finding.code] ?? 0) > PENDING_KEPT;
+    const isNoise = severity === "pending" && count > PENDING_KEPT;
     // Damage has priority.
-    if (isNoise) this.dropped++;
-    else if (
-      this.items.length < FINDINGS_MAX || severity === "damaged" && this.items.length < 2 * FINDINGS_MAX
-    ) {
-      this.items.push(finding);
-    } else this.dropped++;
+    const room = severity === "damaged" ? 2 * FINDINGS_MAX : FINDINGS_MAX;
+    if (isNoise || this.items.length >= room) this.dropped++;
+    else this.items.push({ code, severity, message, ...withoutUndefined(spot) });
   }
+}
+
+function withoutUndefined(spot: FindingSpot): Partial<Finding> {
+  return Object.fromEntries(Object.entries(spot).filter(([, value]) => value !== undefined));
 }

@@ -22,10 +22,9 @@ export function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void
   ] as const;
   for (const [path, check, severity] of places) {
     const file = nameOf(layout, path);
-    const assert = () => guarded("stat", path, () => check(fs, path, file));
     ifCorrupt(
-      assert,
-      ({ details: { reason: message } }) => findings.add({ code: "wrong_kind", severity, message, file }),
+      () => guarded("stat", path, () => check(fs, path, file)),
+      ({ details: { reason } }) => findings.add("wrong_kind", severity, reason, { file }),
     );
   }
 }

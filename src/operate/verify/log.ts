@@ -5,43 +5,23 @@
  *
  * @module
  */
-import { isRuntimeError } from "../../core/errors.ts";
 import { Slices } from "../../core/turn.ts";
 import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { conversionHint } from "../../fs/lines/conversion.ts";
-import { guardedAsync } from "../../fs/disk/faults.ts";
+import { guardedAsync, ifCorrupt } from "../../fs/disk/faults.ts";
 import { closeQuietly } from "../../fs/disk/files.ts";
 import { nameOf, segmentPath } from "../../fs/layout.ts";
 import { LINE_BYTES_MAX } from "../../fs/lines/codec.ts";
 import { intactLines, type LogLine, scanSegment } from "../../fs/log/scan.ts";
 import type { Segment } from "../../fs/log/segments.ts";
 import { judgeTail } from "../../fs/log/tail_table.ts";
+import type { Check } from "./check.ts";
 import { checkCheckpoint } from "./checkpoints.ts";
-import type { Expected } from "./expected.ts";
-import type { Findings } from "./finding.ts";
 import { sleep } from "../../fs/reading/follower.ts";
 import { openKept } from "../../fs/reading/log_lines.ts";
-import type { FoundPlace } from "../../fs/place/find.ts";
-import type { Meter } from "../options.ts";
 
 /** Pauses before a bad end counts as bad: a writer may be adding to it. */
 const SETTLE_PAUSES_MS: readonly number[] = [100, 200];
-
-/** Inputs of the verification of the log. */
-export interface LogCheck {
-  /** The store. */
-  readonly place: FoundPlace;
-  /** Its checkpoints, the older first. */
-  readonly checkpoints: readonly Checkpoint[];
-  /** First event ids of the segments, in order. */
-  readonly segments: readonly number[];
-  /** Receives the findings. */
-  readonly findings: Findings;
-  /** Receives the events. */
-  readonly expected: Expected;
-  /** Reports progress. */
-  readonly meter: Meter;
-}
 
 /** Result of the verification of the log. */
 export interface LogRead {
@@ -56,12 +36,12 @@ export interface LogRead {
 }
 
 /** Verifies the log. */
-export async function verifyLog(check: LogCheck): Promise<LogRead> {
+export async function verifyLog(check: Check): Promise<LogRead> {
   return await new LogVerifier(check).run();
 }
 
 class LogVerifier {
-  readonly #check: LogCheck;
+  readonly #check: Check;
   readonly #slices = new Slices();
   #id = 0;
   #events = 0;
@@ -70,22 +50,25 @@ class LogVerifier {
   #folded = true;
   #checkpoints: Checkpoint[];
 
-  constructor(check: LogCheck) {
+  constructor(check: Check) {
     this.#check = check;
     this.#checkpoints = [...check.checkpoints];
   }
 
   async run(): Promise<LogRead> {
-    const { segments } = this.#check;
-    if (segments.length === 0) this.#damage("log_gap", "events", "the log has no segment");
+    const { segments, findings } = this.#check;
+    if (segments.length === 0) {
+      findings.add("log_gap", "damaged", "the log has no segment", { file: "events" });
+    }
     for (const [index, segment] of segments.entries()) {
       this.#step(segment);
       await this.#segment(segment, index === segments.length - 1);
     }
     this.#unreached();
     this.#unexplained();
-    if (!this.#folded && this.#check.findings.verdict !== "damaged") {
-      this.#damage("log_gap", "events", "the log was pruned, and no checkpoint says what it began with");
+    if (!this.#folded && findings.verdict !== "damaged") {
+      const message = "the log was pruned, and no checkpoint says what it began with";
+      findings.add("log_gap", "damaged", message, { file: "events" });
     }
     return { lastEventId: this.#id, events: this.#events, bytes: this.#bytes, folded: this.#folded };
   }
@@ -94,28 +77,19 @@ class LogVerifier {
   #step(segment: number): void {
     const missing = this.#id + 1;
     if (segment === missing) return;
+    this.#folded = false;
     const file = this.#name(segment);
     if (segment < missing) {
-      this.#folded = false;
-      return this.#damage(
-        "log_inconsistent",
-        file,
-        `it begins with event ${segment}, which is there already`,
-      );
+      const message = `it begins with event ${segment}, which is there already`;
+      return this.#check.findings.add("log_inconsistent", "damaged", message, { file });
     }
     this.#id = segment - 1;
-    this.#folded = false;
     const reached = this.#checkpoints.find(({ snapshot }) => snapshot.through === segment - 1);
     // Missing events at the front are reported after the log was read.
-    if (missing === 1) return reached && this.#reach(reached);
-    const message = `events ${missing} to ${segment - 1} are missing`;
-    this.#check.findings.add({
-      code: "log_gap",
-      severity: "damaged",
-      message,
-      file,
-      eventIds: [missing, segment - 1],
-    });
+    if (missing > 1) {
+      const message = `events ${missing} to ${segment - 1} are missing`;
+      this.#check.findings.add("log_gap", "damaged", message, { file, eventIds: [missing, segment - 1] });
+    }
     if (reached !== undefined) this.#reach(reached);
   }
 
@@ -138,23 +112,21 @@ class LogVerifier {
   /** Returns false if the segment is the last one and unfinished; other damage is reported. */
   async #header(segment: Segment, isLast: boolean): Promise<boolean> {
     const { file, name, start } = segment;
-    try {
-      for (const pauseMs of isLast ? [...SETTLE_PAUSES_MS, -1] : [-1]) {
-        if (segment.hasHeader()) return true;
-        if (pauseMs > 0) await sleep(pauseMs);
-      }
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      this.#damage("log_damaged", name, error.details.reason, 0);
+    const { findings } = this.#check;
+    const damage = (reason: string): true => {
+      findings.add("log_damaged", "damaged", reason, { file: name, byteOffset: 0 });
       return true;
+    };
+    for (const pauseMs of isLast ? [...SETTLE_PAUSES_MS, 0] : [0]) {
+      if (ifCorrupt(() => segment.hasHeader(), ({ details: { reason } }) => damage(reason))) return true;
+      if (pauseMs > 0) await sleep(pauseMs);
     }
     if (isLast && segment.end <= start) {
       const message = "a segment was begun and never finished; nothing in it was acknowledged";
-      this.#check.findings.add({ code: "unfinished_segment", severity: "healable", message, file: name });
+      findings.add("unfinished_segment", "healable", message, { file: name });
       return false;
     }
-    this.#damage("log_damaged", name, `its header is damaged${conversionHint(file)}`, 0);
-    return true;
+    return damage(`its header is damaged${conversionHint(file)}`);
   }
 
   /** Reads good lines; returns the offset of the first bad one, or the end. */
@@ -182,20 +154,13 @@ class LogVerifier {
   /** Folds an event; after damage, only a pruning or a close matters. */
   #take({ bytes, start, end }: LogLine): void {
     const { expected, findings } = this.#check;
-    try {
+    ifCorrupt(() => {
       if (this.#folded) expected.apply(bytes, start, end);
       else expected.skip(bytes, start, end);
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+    }, ({ message }) => {
       this.#folded = false;
-      const { message } = error;
-      findings.add({
-        code: "log_inconsistent",
-        severity: "damaged",
-        message,
-        eventIds: [this.#id, this.#id],
-      });
-    }
+      findings.add("log_inconsistent", "damaged", message, { eventIds: [this.#id, this.#id] });
+    });
   }
 
   /** Compares a checkpoint with the fold at the event that it covers; after damage, it replaces the fold. */
@@ -204,25 +169,23 @@ class LogVerifier {
     this.#checkpoints = this.#checkpoints.filter((other) => other !== checkpoint);
     if (checkpoint.snapshot.through !== this.#id) return;
     if (this.#folded) return checkCheckpoint(checkpoint, expected, findings);
-    try {
+    ifCorrupt(() => {
       expected.restore(checkpoint);
       this.#folded = true;
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      findings.add({ code: "checkpoint_damaged", severity: "healable", message: error.message });
-    }
+    }, ({ message }) => findings.add("checkpoint_damaged", "healable", message));
   }
 
   /** Judges a bad part of a segment; returns the offset at which to continue. */
   async #bad(segment: Segment, offset: number, isLast: boolean): Promise<number> {
     const { file, first, end, name } = segment;
+    const { segments, checkpoints, findings, meter } = this.#check;
     const k = this.#id + 1;
     if (isLast && await this.#isWritten(segment, offset)) return end;
     const next = this.#nextGood(segment, offset);
-    const later = this.#check.segments.filter((other) => other > first);
+    const later = segments.filter((other) => other > first);
     const row = judgeTail({
       k,
-      checkpointThrough: Math.max(0, ...this.#check.checkpoints.map(({ snapshot }) => snapshot.through)),
+      checkpointThrough: Math.max(0, ...checkpoints.map(({ snapshot }) => snapshot.through)),
       durableAfter: Math.max(next.durable, ...later.map((first) => first - 1)),
       // Events that only transcripts have are searched for once the end is known.
       witnessedThrough: 0,
@@ -230,23 +193,25 @@ class LogVerifier {
       bytesAfter: end - offset,
       headerBytes: 0,
     });
-    if (row.name === "log_continues") {
-      const spot = { file: name, byteOffset: offset, eventIds: [k, k] } as const;
-      this.#check.findings.add({ code: "log_damaged", severity: "damaged", message: row.reason, ...spot });
+    const spot = { file: name, byteOffset: offset, eventIds: [k, k] } as const;
+    if (row.losesNothing) {
+      findings.add("log_damaged", "damaged", row.reason, spot);
       return end;
     }
     if (row.verdict !== "corrupt") {
       const message = `${end - offset} bytes at the end of the log are no whole event; ${row.reason}`;
-      const spot = { file: name, byteOffset: offset, eventIds: [k, k] } as const;
-      this.#check.findings.add({ code: "torn_tail", severity: "healable", message, ...spot });
+      findings.add("torn_tail", "healable", message, spot);
       return end;
     }
     const lastLost = Math.max(k, next.id - 1);
-    this.#damage("log_damaged", name, `${row.reason}${conversionHint(file)}`, offset, [k, lastLost]);
+    const what = lastLost === k ? `event ${k} is damaged` : `events ${k} to ${lastLost} are damaged`;
+    const message = `${what}: ${row.reason}${conversionHint(file)}`;
+    findings.add("log_damaged", "damaged", message, { ...spot, eventIds: [k, lastLost] });
+    this.#folded = false;
     this.#id = next.id === 0 ? lastLost : next.id - 1;
     const passed = this.#checkpoints.findLast(({ snapshot }) => snapshot.through <= this.#id);
     if (passed !== undefined) this.#reach(passed);
-    this.#check.meter.add(next.offset - offset);
+    meter.add(next.offset - offset);
     return next.offset;
   }
 
@@ -257,7 +222,7 @@ class LogVerifier {
       const [line] = intactLines(file, byteOffset, file.stat().size);
       if (line?.offset !== byteOffset || line.id !== this.#id + 1) continue;
       const message = "a writer is at the end of the log; what it adds now was not verified";
-      this.#check.findings.add({ code: "tail_pending", severity: "pending", message, byteOffset });
+      this.#check.findings.add("tail_pending", "pending", message, { byteOffset });
       return true;
     }
     return false;
@@ -281,17 +246,10 @@ class LogVerifier {
 
   /** Reports a log that does not begin with event 1, unless an event records that it was pruned. */
   #unexplained(): void {
-    const [first = 1] = this.#check.segments;
-    if (first <= Math.max(1, this.#check.expected.prunedTo)) return;
+    const { segments: [first = 1], expected, findings } = this.#check;
+    if (first <= Math.max(1, expected.prunedTo)) return;
     const message = `events 1 to ${first - 1} are missing, and no event tells that they were pruned`;
-    const eventIds: readonly [number, number] = [1, first - 1];
-    this.#check.findings.add({
-      code: "log_gap",
-      severity: "damaged",
-      message,
-      file: this.#name(first),
-      eventIds,
-    });
+    findings.add("log_gap", "damaged", message, { file: this.#name(first), eventIds: [1, first - 1] });
   }
 
   #unreached(): void {
@@ -299,32 +257,9 @@ class LogVerifier {
       if (snapshot.through <= this.#id) continue;
       const message =
         `the log ends with event ${this.#id}, but a checkpoint covers event ${snapshot.through}: is it an older copy, or one taken while the store was in use?`;
-      const eventIds: readonly [number, number] = [this.#id + 1, snapshot.through];
-      this.#check.findings.add({ code: "log_behind_checkpoint", severity: "damaged", message, eventIds });
+      const eventIds = [this.#id + 1, snapshot.through] as const;
+      this.#check.findings.add("log_behind_checkpoint", "damaged", message, { eventIds });
     }
-  }
-
-  #damage(
-    code: "log_damaged" | "log_gap" | "log_inconsistent",
-    file: string,
-    reason: string,
-    byteOffset?: number,
-    eventIds?: readonly [number, number],
-  ): void {
-    if (eventIds !== undefined) this.#folded = false;
-    const what = eventIds === undefined
-      ? ""
-      : eventIds[0] === eventIds[1]
-      ? `event ${eventIds[0]} is damaged: `
-      : `events ${eventIds[0]} to ${eventIds[1]} are damaged: `;
-    this.#check.findings.add({
-      code,
-      severity: "damaged",
-      message: `${what}${reason}`,
-      file,
-      ...(byteOffset === undefined ? {} : { byteOffset }),
-      ...(eventIds === undefined ? {} : { eventIds }),
-    });
   }
 
   #name(segment: number): string {

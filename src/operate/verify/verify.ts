@@ -102,8 +102,11 @@ async function verifyOnce(
   const findings = new Findings();
   const meter = new Meter(options);
   if (importedRuntime(basename(layout.directory)) !== undefined && !isImporting) {
-    const message = "the import into this directory did not finish; run it again";
-    findings.add({ code: "unfinished_import", severity: "damaged", message });
+    findings.add(
+      "unfinished_import",
+      "damaged",
+      "the import into this directory did not finish; run it again",
+    );
   }
   checkKinds(place, findings);
   const isSynced = checkIdentity(place, findings);
@@ -115,23 +118,21 @@ async function verifyOnce(
   if (segments[0] !== undefined && segments[0] > oldest) throw cursorExpired(oldest - 1, segments[0]);
   meter.stage("log", logBytes(place, segments), "bytes");
   const expected = new Expected(runtimeId);
-  const log = await verifyLog({ place, checkpoints, segments, findings, expected, meter });
+  const check = { place, checkpoints, segments, isSynced, expected, findings, meter };
+  const log = await verifyLog(check);
+  const { lastEventId } = log;
   if (expected.unknownCount > 0) {
     const message =
       `${expected.unknownCount} events are of types that this version does not know; they are kept`;
-    findings.add({ code: "event_unknown", severity: "info", message });
+    findings.add("event_unknown", "info", message);
   }
-  const firstEventId = segments[0] ?? 1;
-  const { lastEventId } = log;
-  const files = log.folded
-    ? await verifyFiles({ place, isSynced, expected, firstEventId, lastEventId, findings, meter })
-    : { bytes: 0, closed: false };
+  const files = log.folded ? await verifyFiles({ ...check, lastEventId }) : { bytes: 0, closed: false };
   return {
     runtimeId,
     directory: layout.directory,
     verdict: findings.verdict,
     closed: files.closed,
-    firstEventId,
+    firstEventId: segments[0] ?? 1,
     lastEventId,
     events: log.events,
     workers: expected.ledger.workerCount,
@@ -151,7 +152,7 @@ function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings
     if (found === undefined) throw corrupt("runtime.json", "it is missing");
     return found;
   }, ({ message }) => {
-    findings.add({ code: "identity_damaged", severity: "damaged", message, file: "runtime.json" });
+    findings.add("identity_damaged", "damaged", message, { file: "runtime.json" });
     return undefined;
   });
   return wasSynced(identity, configOf(layout, fs, findings));
@@ -163,8 +164,7 @@ function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): St
   } catch (error) {
     const isInvalid = isRuntimeError(error) && ["invalid_request", "store_corrupt"].includes(error.code);
     if (!isInvalid) throw error;
-    const { message } = error;
-    findings.add({ code: "config_invalid", severity: "healable", message, file: "config.jsonc" });
+    findings.add("config_invalid", "healable", error.message, { file: "config.jsonc" });
     return defaultConfig;
   }
 }
@@ -178,10 +178,10 @@ function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings)
     const [first, last] = lost;
     const message =
       `a repair was interrupted; the next opening records that events ${first} to ${last} are lost`;
-    findings.add({ code: "salvage_unrecorded", severity: "healable", message, file, eventIds: lost });
+    findings.add("salvage_unrecorded", "healable", message, { file, eventIds: lost });
     return lost;
   }, ({ message }) => {
-    findings.add({ code: "foreign_entry", severity: "info", message, file });
+    findings.add("foreign_entry", "info", message, { file });
     return null;
   });
 }
@@ -189,15 +189,15 @@ function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings)
 function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly number[] {
   return ifCorrupt(() => {
     const { firstEventIds, foreign } = listSegments(fs, layout, ({ details: { file, reason } }, id) => {
-      findings.add({ code: "log_damaged", severity: "damaged", message: reason, file, eventIds: [id, id] });
+      findings.add("log_damaged", "damaged", reason, { file, eventIds: [id, id] });
     });
     for (const name of foreign) {
       const message = `${JSON.stringify(name)} is not a file of the store`;
-      findings.add({ code: "foreign_entry", severity: "info", message, file: `events/${name}` });
+      findings.add("foreign_entry", "info", message, { file: `events/${name}` });
     }
     return firstEventIds;
   }, ({ message }) => {
-    findings.add({ code: "log_gap", severity: "damaged", message, file: "events" });
+    findings.add("log_gap", "damaged", message, { file: "events" });
     return [];
   });
 }

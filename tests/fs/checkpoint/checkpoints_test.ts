@@ -10,7 +10,7 @@ import {
   refused,
   speak,
   type TestPlace,
-} from "../place.ts";
+} from "../../kit/place.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import type { Runtime, WorkerId } from "../../../mod.ts";

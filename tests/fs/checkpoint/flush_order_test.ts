@@ -3,8 +3,8 @@
 import { assertEquals } from "@std/assert";
 import type { WorkerRow } from "../../../mod.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { speak } from "../place.ts";
-import { HOME, open } from "../simulated.ts";
+import { speak } from "../../kit/place.ts";
+import { LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 
 Deno.test("flush() writes an overview of its beginning when workers change while it runs", async () => {
   let change: (() => Promise<void>) | undefined;
@@ -18,14 +18,14 @@ Deno.test("flush() writes an overview of its beginning when workers change while
   for (const workerId of ["a", "b"]) await speak(runtime, workerId, ["first"]);
   let isChanged = false;
   disk.onCall = ({ operation, to = "" }) => {
-    if (isChanged || operation !== "rename" || !to.endsWith("/b/usage.json")) return undefined;
+    if (isChanged || operation !== "rename" || !to.endsWith("/b/worker.json")) return undefined;
     isChanged = true;
     change = () => speak(runtime, "a", ["second"]);
     return undefined;
   };
   await runtime.flush();
   const { rows } = contentOf<{ rows: readonly WorkerRow[] }>(disk, "overview.json");
-  const { through } = contentOf<{ through: number }>(disk, "workers/a/state.json");
+  const { through } = contentOf<{ through: number }>(disk, "workers/a/worker.json");
   const { lastEventId } = runtime.worker("a").state();
   assertEquals([isChanged, through < lastEventId, rows[0]?.lastEventId], [true, true, through]);
   await runtime.close();

@@ -3,10 +3,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import { Runtime, RuntimeError } from "../../../mod.ts";
+import type { FileSystem } from "../../../src/fs/disk/file_system.ts";
 import { OpenFiles } from "../../../src/fs/disk/open_files.ts";
-import { retryOnEmfile } from "../../../src/fs/disk/handle_room.ts";
+import { guardedDisk } from "../../../src/fs/place/guarded_disk.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, speak } from "../place.ts";
+import { codesOf, contentsOf, speak } from "../../kit/place.ts";
 
 const paths = Array.from({ length: 20 }, (_, index) => `/${index}`);
 
@@ -29,6 +30,11 @@ class Counted {
       return undefined;
     };
   }
+}
+
+/** A disk that repeats calls which fail for lack of handles. */
+function withRoom(fs: FileSystem, makeRoom: () => boolean): FileSystem {
+  return guardedDisk(fs, { check: () => {}, explain: (error) => error, makeRoom }, "/events");
 }
 
 Deno.test("OpenFiles.get() keeps files open up to its bound", () => {
@@ -67,7 +73,7 @@ Deno.test("OpenFiles.close() closes the file of one path alone", () => {
 
 Deno.test("OpenFiles.get() makes room when the system opens no more files, and keeps to that", () => {
   const counted = new Counted();
-  const disk = retryOnEmfile(counted.disk, () => files.makeRoom());
+  const disk = withRoom(counted.disk, () => files.makeRoom());
   const files: OpenFiles = new OpenFiles(disk, "read", 16);
   for (const path of paths.slice(0, 12)) files.get(path);
   counted.openMax = 12;
@@ -81,7 +87,7 @@ Deno.test("OpenFiles.get() makes room when the system opens no more files, and k
 
 Deno.test("OpenFiles.get() throws when there is no room to make", () => {
   const counted = new Counted();
-  const disk = retryOnEmfile(counted.disk, () => files.makeRoom());
+  const disk = withRoom(counted.disk, () => files.makeRoom());
   const files: OpenFiles = new OpenFiles(disk, "read", 16);
   counted.openMax = 0;
   const error = assertThrows(() => files.get("/1"), RuntimeError) as RuntimeError;

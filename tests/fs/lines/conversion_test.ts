@@ -4,7 +4,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { exportRuntime, importRuntime, verify } from "../../../operate.ts";
 import { storeFault } from "../../../src/fs/disk/faults.ts";
 import { streamOf, textOf } from "../../cli/kit.ts";
-import { appendTo, diskTest, refused, speak } from "../place.ts";
+import { appendTo, diskTest, refused, speak } from "../../kit/place.ts";
 
 const conversions: readonly { name: string; convert: (text: string) => string; hint: string }[] = [
   { name: "CRLF", convert: (text) => text.replaceAll("\n", "\r\n"), hint: "its lines end in CRLF" },

@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { isSync, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, openOn, smallConfig } from "../../torture/kit/opened.ts";
+import { HOME, openOn, smallConfig } from "../../kit/opened.ts";
 
 /** A machine whose process was killed before the header of a new segment was synced; a checkpoint covers all before it. */
 async function killedAtHeader(): Promise<SimulatedDisk> {

@@ -1,9 +1,9 @@
 // A cut of the room whose sync failed: in memory the segment ends where it should, on the device it does not.
 
 import { assert, assertEquals } from "@std/assert";
-import { codesOf, contentsOf, speak } from "../place.ts";
+import { codesOf, contentsOf, speak } from "../../kit/place.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
-import { configured, HOME, open } from "../simulated.ts";
+import { configured, LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 
 function throughOf(disk: SimulatedDisk): number {
   const text = new TextDecoder().decode(disk.peek(`${HOME}/checkpoint.json`) ?? new Uint8Array());

@@ -7,7 +7,7 @@ import { Quarantine } from "../../../src/fs/quarantine.ts";
 import { repairTail } from "../../../src/fs/recovery/tail.ts";
 import { fileOf, joined } from "../lines/bytes_file.ts";
 import { linesOf, recordsOf, segmentOf } from "./log_lines.ts";
-import { refused } from "../place.ts";
+import { refused } from "../../kit/place.ts";
 import { layout, recover } from "../recovery/recovery.ts";
 import { begin, bytesOf, contentOf, failing, path, setup } from "./writer.ts";
 
@@ -137,10 +137,11 @@ Deno.test("repairTail() syncs a truncation of padding by the last writer before 
   await writer.append(recordsOf(3, 3));
   const { position } = writer;
   writer.finish();
-  const reading = readLog(disk, layout, "local", [1], { through: 3, position });
+  const place = { fs: disk, layout, runtimeId: "local", notice: () => {} };
+  const reading = readLog(place, [1], { through: 3, position });
   const end = reading.next().value as LogEnd;
   const limits = { quarantineBytes: 1_000, quarantineFiles: 1 };
-  await repairTail(disk, layout, end, new Quarantine(disk, layout, limits, () => {}), () => {});
+  await repairTail(place, end, new Quarantine(place, limits));
   assertEquals(disk.dirtySectors, 0);
   for (const { disk: left } of disk.crashStates()) assertEquals(bytesOf(left), contentOf(left));
 });

@@ -7,8 +7,8 @@ import { type EventPage, Runtime, type TranscriptPage } from "../../../mod.ts";
 import type { AppendResult } from "../../../store.ts";
 import type { PageOptions } from "../../../src/core/reading.ts";
 import { isTransfer, SimulatedDisk } from "../../disk/mod.ts";
-import { acting } from "../place.ts";
-import { HOME } from "../simulated.ts";
+import { acting } from "../../kit/place.ts";
+import { LOCAL_HOME as HOME } from "../../kit/opened.ts";
 import { openReader } from "../reading/reader.ts";
 
 const ROUNDS = 4;

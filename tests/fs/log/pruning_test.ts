@@ -17,8 +17,8 @@ import {
   refused,
   speak,
   type TestPlace,
-} from "../place.ts";
-import { HOME, open } from "../simulated.ts";
+} from "../../kit/place.ts";
+import { LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 
 const contents = Array.from({ length: 30 }, (_, index) => `${index} ${"x".repeat(500)}`);
 

@@ -10,13 +10,8 @@ import {
   type ScanRange,
   scanSegment,
 } from "../../../src/fs/log/scan.ts";
-import {
-  type LogPlace,
-  openSegment,
-  type Segment,
-  segmentHeader,
-  withSegment,
-} from "../../../src/fs/log/segments.ts";
+import { openSegment, type Segment, segmentHeader, withSegment } from "../../../src/fs/log/segments.ts";
+import type { Place } from "../../../src/fs/layout.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { fileOf, joined } from "../lines/bytes_file.ts";
@@ -26,7 +21,7 @@ import { eventJson, lineOf, linesOf, segmentOf } from "./log_lines.ts";
 const header = segmentHeader("local", 1).length;
 const twoSegments = { 1: segmentOf(1, linesOf(1, 3)), 4: segmentOf(4, linesOf(4, 5)) };
 
-function placeOf(fs: SimulatedDisk): LogPlace {
+function placeOf(fs: SimulatedDisk): Place {
   return { fs, layout, runtimeId: "local" };
 }
 

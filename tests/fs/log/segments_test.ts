@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { segmentPath } from "../../../src/fs/layout.ts";
 import { LogWriter } from "../../../src/fs/log/writer.ts";
 import { eventJson, linesOf, recordsOf, segmentOf } from "./log_lines.ts";
-import { refused } from "../place.ts";
+import { refused } from "../../kit/place.ts";
 import { layout, recover } from "../recovery/recovery.ts";
 import { begin, bytesOf, failing, setup } from "./writer.ts";
 

@@ -57,7 +57,7 @@ const cases: Record<TailRow["name"], Case> = {
       { witnessedThrough: 99, bytesAfter: 0, headerBytes: 120 },
     ],
   },
-  too_much_behind_it: {
+  too_much_after_it: {
     verdict: "corrupt",
     decides: [{ bytesAfter: TORN_BYTES_MAX + 1 }, { bytesAfter: Infinity, headerBytes: 120 }],
   },

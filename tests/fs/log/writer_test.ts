@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RuntimeError } from "../../../mod.ts";
 import { eventJson, lineOf, linesOf, recordsOf, segmentOf } from "./log_lines.ts";
-import { refused } from "../place.ts";
+import { refused } from "../../kit/place.ts";
 import { recover } from "../recovery/recovery.ts";
 import { begin, bytesOf, contentOf, failing, path, setup, syncs } from "./writer.ts";
 

@@ -1,7 +1,7 @@
 // The operator's config.jsonc.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { diskTest, refused, type TestPlace } from "../place.ts";
+import { diskTest, refused, type TestPlace } from "../../kit/place.ts";
 import { defaultConfig, readConfig } from "../../../src/fs/place/config.ts";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 

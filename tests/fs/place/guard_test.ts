@@ -16,7 +16,7 @@ import {
   speak,
   TestPlace,
   treeOf,
-} from "../place.ts";
+} from "../../kit/place.ts";
 
 const isPosix = Deno.build.os !== "windows";
 
@@ -334,7 +334,7 @@ class IntrudedDisk extends DenoFileSystem {
 const created: Record<string, (place: TestPlace, runtime: Runtime) => string> = {
   "a segment": (place, runtime) => place.segment(runtime.lastEventId + 1),
   "a checkpoint": (place) => `${place.layout.checkpoint}.tmp`,
-  "a projection": (place) => `${dirname(place.transcript("a"))}/state.json.tmp`,
+  "a projection": (place) => `${dirname(place.transcript("a"))}/worker.json.tmp`,
   "a transcript": (place) => place.transcript("b"),
 };
 

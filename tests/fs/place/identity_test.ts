@@ -9,7 +9,7 @@ import { createIdentity } from "../../../src/fs/place/identity.ts";
 import { runtimeLayout } from "../../../src/fs/layout.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { segmentHeader } from "../../../src/fs/log/segments.ts";
-import { codesOf, diagnosticOf, diskTest, refused, speak, treeOf } from "../place.ts";
+import { codesOf, diagnosticOf, diskTest, refused, speak, treeOf } from "../../kit/place.ts";
 
 /** What is there, but for what every opening writes. */
 function contentsOf(directory: string): Map<string, string> {

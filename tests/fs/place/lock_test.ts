@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import type { FileLock } from "../../../src/fs/disk/file_system.ts";
-import { diskTest, refused } from "../place.ts";
+import { diskTest, refused } from "../../kit/place.ts";
 import { acquire } from "../../kit/acquire.ts";
 import { privileged } from "../../privileged.ts";
 import { Child } from "../children/child.ts";

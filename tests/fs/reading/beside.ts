@@ -5,8 +5,8 @@ import { FsRuntimeStore } from "../../../fs_store.ts";
 import { Runtime } from "../../../mod.ts";
 import type { OpenFile } from "../../../src/fs/disk/file_system.ts";
 import { isChange, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME } from "../simulated.ts";
-import { speak } from "../place.ts";
+import { LOCAL_HOME as HOME } from "../../kit/opened.ts";
+import { speak } from "../../kit/place.ts";
 
 type Tree = Map<string, Uint8Array<ArrayBuffer>>;
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FsRuntimeSource } from "../../../fs_store.ts";
 import { RuntimeReader } from "../../../mod.ts";
-import { configured, open } from "../simulated.ts";
+import { configured, open } from "../../kit/opened.ts";
 import { disk, recorded } from "./beside.ts";
 
 const location = { root: "/data", runtimeId: "local" };

@@ -6,8 +6,16 @@ import { FsRuntimeStore } from "../../../fs_store.ts";
 import { backup, verify } from "../../../operate.ts";
 import { Runtime } from "../../../mod.ts";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, diagnosticOf, diskTest, refused, speak, type TestPlace } from "../place.ts";
-import { configured, HOME, open } from "../simulated.ts";
+import {
+  codesOf,
+  contentsOf,
+  diagnosticOf,
+  diskTest,
+  refused,
+  speak,
+  type TestPlace,
+} from "../../kit/place.ts";
+import { configured, LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 import { openReader } from "../reading/reader.ts";
 
 const limits = { segmentBytes: 65_536, checkpointBytes: 8_192, transcriptBufferBytes: 4_096 };

@@ -68,7 +68,7 @@ Deno.test("readLog() takes an intact line behind a hole for no witness, when it 
   const batch = joined(hole, lineOf(eventJson(5), 3));
   const { ids, end } = recover({ 1: segmentOf(1, linesOf(1, 3), batch) });
   assertEquals(idsAndTail({ ids, end }), [[1, 2, 3], "torn_tail"]);
-  assertEquals([end.tail?.k, end.tail?.bytes], [4, batch.length]);
+  assertEquals([end.lastEventId, end.tail?.bytes], [3, batch.length]);
 });
 
 Deno.test("readLog() finds damage at every byte that a later line saw synced", () => {
@@ -87,7 +87,7 @@ Deno.test("readLog() finds damage at every byte that a later line saw synced", (
 
 Deno.test("readLog() throws store_corrupt when more lies behind the bad line than one write can leave", () => {
   const { reason } = corruptBy({ 1: segmentOf(1, linesOf(1, 2), new Uint8Array(9_000_000)) });
-  assertStringIncludes(reason, "more lies behind it");
+  assertStringIncludes(reason, "more bytes follow it");
 });
 
 Deno.test("readLog() does not take a line that is intact but not the next", () => {

@@ -30,7 +30,7 @@ export function recover(
 ): Recovered {
   const fs = diskOf(segments);
   const { firstEventIds } = listSegments(fs, layout);
-  const reading = readLog(fs, layout, "local", firstEventIds, start);
+  const reading = readLog({ fs, layout, runtimeId: "local" }, firstEventIds, start);
   const ids: number[] = [];
   for (;;) {
     const step = reading.next();

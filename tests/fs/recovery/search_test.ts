@@ -1,12 +1,12 @@
 // Lines of a transcript that prove the log lost its end, and those that do not.
 
 import { assertEquals } from "@std/assert";
-import { runtimeLayout } from "../../../src/fs/layout.ts";
+import { type Place, runtimeLayout } from "../../../src/fs/layout.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { transcriptHeader } from "../../../src/fs/transcripts/file.ts";
-import { AheadOfLogSearch } from "../../../src/fs/recovery/witness.ts";
+import { aheadOfLog, workersOnDisk } from "../../../src/fs/recovery/witness.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, ROOT } from "../../torture/kit/opened.ts";
+import { HOME, ROOT } from "../../kit/opened.ts";
 import { joined } from "../lines/bytes_file.ts";
 import { lineOf } from "../log/log_lines.ts";
 
@@ -20,6 +20,10 @@ function input(id: number, workerId = "a"): Uint8Array {
   return lineOf(`${head},"workerId":"${workerId}","seq":${id},"count":1,${entries}}`, id - 1);
 }
 
+function placeOf(fs: SimulatedDisk): Place {
+  return { fs, layout: runtimeLayout(ROOT, "t"), runtimeId: "t" };
+}
+
 function damaged(line: Uint8Array): Uint8Array {
   return line.map((byte, index) => index === 20 ? byte ^ 1 : byte);
 }
@@ -29,19 +33,18 @@ function foundIn(bytes: Uint8Array, plant: (disk: SimulatedDisk) => void = () =>
   const disk = new SimulatedDisk();
   disk.plant.file(PATH, bytes);
   plant(disk);
-  const search = new AheadOfLogSearch(disk, runtimeLayout(ROOT, "t"), "t", 5);
-  return search.inTranscript("a", header.length)
+  return aheadOfLog(placeOf(disk), "a", header.length, 5)
     .map(({ offset, lastEventId, durable }) => [offset - header.length, lastEventId, durable]);
 }
 
-Deno.test("AheadOfLogSearch.inTranscript() finds the worker's whole lines past the end of the log", () => {
+Deno.test("aheadOfLog() finds the worker's whole lines past the end of the log", () => {
   const [known, first, last] = [input(5), input(6), input(7)];
   assertEquals(foundIn(joined(header, known)), []);
   assertEquals(foundIn(joined(header, known, first, last)), [[known.length, 7, 6]]);
   assertEquals(foundIn(joined(header, damaged(first), last)), [[first.length, 7, 6]]);
 });
 
-Deno.test("AheadOfLogSearch.inTranscript() takes nothing for proof that may be of another worker or runtime", () => {
+Deno.test("aheadOfLog() takes nothing for proof that may be of another worker or runtime", () => {
   const event = lineOf('{"id":9,"at":"2027-01-15T08:00:00.000Z","type":"custom","name":"n","data":1}', 8);
   assertEquals(foundIn(joined(header, input(6, "b"), event, damaged(input(6)), input(7).slice(0, -1))), []);
   const others = [
@@ -53,15 +56,14 @@ Deno.test("AheadOfLogSearch.inTranscript() takes nothing for proof that may be o
   for (const other of others) assertEquals(foundIn(joined(other, input(6), input(7))), []);
 });
 
-Deno.test("AheadOfLogSearch.inTranscript() finds nothing in a file that cannot be read", () => {
+Deno.test("aheadOfLog() finds nothing in a file that cannot be read", () => {
   assertEquals(foundIn(joined(header, input(6)), (disk) => disk.plant.mode(PATH, 0)), []);
   assertEquals(foundIn(header, (disk) => disk.plant.directory(PATH)), []);
 });
 
-Deno.test("AheadOfLogSearch.workerIds() gives directories that are a worker's, known or not", () => {
+Deno.test("workersOnDisk() gives directories that are a worker's, known or not", () => {
   const disk = new SimulatedDisk();
   for (const name of ["a", "~42", "Not.One"]) disk.plant.directory(`${HOME}/workers/${name}`);
   disk.plant.file(`${HOME}/workers/file`, header);
-  const search = new AheadOfLogSearch(disk, runtimeLayout(ROOT, "t"), "t", 5);
-  assertEquals(search.workerIds(["a", "c"]).sort(), ["B", "a"]);
+  assertEquals(workersOnDisk(placeOf(disk), ["a", "c"]).sort(), ["B", "a"]);
 });

@@ -16,7 +16,7 @@ import {
   speak,
   type TestPlace,
   treeOf,
-} from "../place.ts";
+} from "../../kit/place.ts";
 import { eventJson, lineOf } from "../log/log_lines.ts";
 
 /** A store whose process was killed after "one" and "two" were acknowledged; gives its last event. */
@@ -62,7 +62,7 @@ diskTest("Runtime.open() cuts zeros that a grown file was left with", async (pla
   await killed(place);
   appendTo(place.segment(1), new Uint8Array(4_096));
   const runtime = await place.open();
-  assertMatch(diagnosticOf(runtime, "torn_tail_cut").message, /^Cut 4096 bytes /);
+  assertMatch(diagnosticOf(runtime, "torn_tail_cut").message, /^Truncated 4096 bytes /);
   assertEquals(await contentsOf(runtime, "a"), ["one", "two"]);
 });
 
@@ -90,7 +90,7 @@ diskTest(
     await killed(place);
     appendTo(place.segment(1), new Uint8Array(TORN_BYTES_MAX + 1));
     const { details } = await refused("store_corrupt", () => place.open());
-    assertMatch(details.reason, /more lies behind it/);
+    assertMatch(details.reason, /more bytes follow it/);
     assertEquals(place.names("quarantine"), []);
   },
 );
@@ -99,7 +99,10 @@ diskTest("Runtime.open() cuts as much as one write can leave", async (place) => 
   await killed(place);
   appendTo(place.segment(1), new Uint8Array(TORN_BYTES_MAX));
   const runtime = await place.open();
-  assertMatch(diagnosticOf(runtime, "torn_tail_cut").message, new RegExp(`^Cut ${TORN_BYTES_MAX} bytes`));
+  assertMatch(
+    diagnosticOf(runtime, "torn_tail_cut").message,
+    new RegExp(`^Truncated ${TORN_BYTES_MAX} bytes`),
+  );
   const sizes = place.names("quarantine").map((name) =>
     Deno.statSync(join(place.layout.quarantine, name)).size
   );

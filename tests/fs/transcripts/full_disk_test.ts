@@ -2,8 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type CallHook, SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, speak } from "../place.ts";
-import { open } from "../simulated.ts";
+import { codesOf, contentsOf, speak } from "../../kit/place.ts";
+import { open } from "../../kit/opened.ts";
 
 const transcript = "/data/runtimes/local/workers/a/transcript.jsonl";
 

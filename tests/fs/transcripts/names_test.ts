@@ -3,8 +3,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { loseAll, type SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, speak } from "../place.ts";
-import { configured, HOME, open } from "../simulated.ts";
+import { codesOf, contentsOf, speak } from "../../kit/place.ts";
+import { configured, LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 
 const directory = `${HOME}/workers/a`;
 const transcript = `${directory}/transcript.jsonl`;

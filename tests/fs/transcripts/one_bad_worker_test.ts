@@ -3,8 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Runtime } from "../../../mod.ts";
 import { type ErrorCode, SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, diskTest, speak } from "../place.ts";
-import { HOME, open } from "../simulated.ts";
+import { codesOf, contentsOf, diskTest, speak } from "../../kit/place.ts";
+import { LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
 
 const decoder = new TextDecoder();
 const config = new TextEncoder().encode(

@@ -4,8 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { Runtime } from "../../../mod.ts";
 import { TranscriptTails } from "../../../src/fs/transcripts/tails.ts";
 import { type CallHook, Random, SimulatedDisk } from "../../disk/mod.ts";
-import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, speak } from "../place.ts";
-import { open } from "../simulated.ts";
+import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, speak } from "../../kit/place.ts";
+import { open } from "../../kit/opened.ts";
 
 const transcript = "/data/runtimes/local/workers/a/transcript.jsonl";
 

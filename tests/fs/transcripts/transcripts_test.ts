@@ -13,7 +13,7 @@ import {
   refused,
   speak,
   type TestPlace,
-} from "../place.ts";
+} from "../../kit/place.ts";
 
 const contents = Array.from({ length: 40 }, (_, index) => `${index}: ${"x".repeat(index * 40)} 日本\u2028`);
 

@@ -15,10 +15,10 @@ import {
   refused,
   speak,
   type TestPlace,
-} from "../place.ts";
+} from "../../kit/place.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 
-const files = ["workers/a/worker.json", "workers/a/state.json", "workers/a/usage.json", "overview.json"];
+const files = ["workers/a/worker.json", "overview.json"];
 
 /** A store with worker a, closed in good order. */
 async function closed(place: TestPlace): Promise<Runtime> {
@@ -40,10 +40,10 @@ diskTest("flush() writes projections that say what they are and through which ev
   const worker = read(place, "workers/a/worker.json");
   assertEquals(worker.format, "worker-runtime/worker");
   assertEquals(worker.record, JSON.parse(JSON.stringify(state.record)));
-  const { transcriptLength, data } = read(place, "workers/a/state.json").state as Record<string, unknown>;
+  const { transcriptLength, data } = worker.state as Record<string, unknown>;
   assertEquals({ transcriptLength, data }, { transcriptLength: 2, data: { step: 1 } });
-  assertEquals(read(place, "workers/a/state.json").through, state.lastEventId);
-  assertEquals((read(place, "workers/a/usage.json").usage as { inputTokens: number }).inputTokens, 3);
+  assertEquals(worker.through, state.lastEventId);
+  assertEquals((worker.usage as { total: { inputTokens: number } }).total.inputTokens, 3);
   const overview = read(place, "overview.json");
   assertEquals((overview.rows as { workerId: string }[]).map(({ workerId }) => workerId), ["a"]);
   assertEquals((overview.overview as { workers: { total: number } }).workers.total, 1);
@@ -79,7 +79,7 @@ diskTest("flush() makes the directory of a worker again that was removed meanwhi
   Deno.removeSync(place.path("workers/a"), { recursive: true });
   await runtime.worker("a").updateState({ step: 1 });
   await runtime.flush();
-  assertEquals((read(place, "workers/a/state.json").state as { data: unknown }).data, { step: 1 });
+  assertEquals((read(place, "workers/a/worker.json").state as { data: unknown }).data, { step: 1 });
   assertEquals(codesOf(runtime), []);
 });
 
@@ -118,15 +118,15 @@ for (const name of files) {
 
 diskTest("flush() rewrites projections that are not current, and keeps no copy", async (place) => {
   await closed(place);
-  const old = Deno.readFileSync(place.path("workers/a/state.json"));
+  const old = Deno.readFileSync(place.path("workers/a/worker.json"));
   const second = await place.open();
   await second.worker("a").updateState({ step: 2 });
   await second.close();
-  Deno.writeFileSync(place.path("workers/a/state.json"), old);
+  Deno.writeFileSync(place.path("workers/a/worker.json"), old);
   const runtime = await place.open();
   await runtime.flush();
-  assertEquals(diagnosticOf(runtime, "projection_rebuilt").file, "workers/a/state.json");
-  assertEquals((read(place, "workers/a/state.json").state as { data: unknown }).data, { step: 2 });
+  assertEquals(diagnosticOf(runtime, "projection_rebuilt").file, "workers/a/worker.json");
+  assertEquals((read(place, "workers/a/worker.json").state as { data: unknown }).data, { step: 2 });
   assertEquals(place.names("quarantine"), []);
 });
 
@@ -134,8 +134,8 @@ diskTest(
   "flush() reports a projection that cannot be written, and writes the others",
   async (place) => {
     await closed(place);
-    Deno.removeSync(place.path("workers/a/state.json"));
-    Deno.mkdirSync(place.path("workers/a/state.json/inner"), { recursive: true });
+    Deno.removeSync(place.path("workers/a/worker.json"));
+    Deno.mkdirSync(place.path("workers/a/worker.json/inner"), { recursive: true });
     // It would be moved there.
     Deno.writeTextFileSync(place.path("salvage"), "");
     const runtime = await place.open();
@@ -144,7 +144,7 @@ diskTest(
     await runtime.flush();
     const failed = diagnosticOf(runtime, "projection_failed");
     assertEquals(failed.workerId, "a");
-    assertEquals(read(place, "workers/b/state.json").through, runtime.lastEventId);
+    assertEquals(read(place, "workers/b/worker.json").through, runtime.lastEventId);
     assertEquals(read(place, "overview.json").through, runtime.lastEventId);
   },
 );
@@ -155,13 +155,13 @@ diskTest(
     await closed(place);
     const elsewhere = join(place.root, "elsewhere");
     Deno.writeTextFileSync(elsewhere, "mine");
-    Deno.removeSync(place.path("workers/a/state.json"));
-    Deno.symlinkSync(elsewhere, place.path("workers/a/state.json"));
+    Deno.removeSync(place.path("workers/a/worker.json"));
+    Deno.symlinkSync(elsewhere, place.path("workers/a/worker.json"));
     const runtime = await place.open();
     await runtime.flush();
     diagnosticOf(runtime, "projection_rebuilt");
     assertEquals(Deno.readTextFileSync(elsewhere), "mine");
-    assert(Deno.lstatSync(place.path("workers/a/state.json")).isFile);
+    assert(Deno.lstatSync(place.path("workers/a/worker.json")).isFile);
   },
 );
 
@@ -176,7 +176,7 @@ diskTest(
     await refused("worker_not_found", () => runtime.worker("b").state());
     assertEquals(await contentsOf(runtime, "a"), ["one", "two"]);
     await runtime.flush();
-    assertEquals(place.names("workers/a"), ["state.json", "transcript.jsonl", "usage.json", "worker.json"]);
+    assertEquals(place.names("workers/a"), ["transcript.jsonl", "worker.json"]);
     assert(codesOf(runtime).includes("projection_rebuilt"));
   },
 );
@@ -200,8 +200,7 @@ diskTest(
     await runtime.worker("a").recordUsage({ model: "m", inputTokens: 3 });
     await runtime.flush();
     const { lastEventId } = runtime.worker("a").state();
-    assertEquals(read(place, "workers/a/state.json").through, lastEventId);
-    assertEquals(read(place, "workers/a/usage.json").through, lastEventId);
+    assertEquals(read(place, "workers/a/worker.json").through, lastEventId);
     assertEquals(read(place, "overview.json").through, runtime.lastEventId);
     await runtime.close();
     const { verdict, findings } = await verify({ root: place.root, runtimeId: "local" });

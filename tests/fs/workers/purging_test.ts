@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import type { DirectoryEntry } from "../../../src/fs/disk/file_system.ts";
-import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, refused, speak } from "../place.ts";
+import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, refused, speak } from "../../kit/place.ts";
 
 diskTest("purge() removes the worker's directory", async (place) => {
   const runtime = await place.open();
@@ -136,22 +136,20 @@ class RacingDisk extends DenoFileSystem {
   }
 }
 
-for (const name of ["worker.json", "state.json", "usage.json"]) {
-  diskTest(
-    `purge() removes ${name} that is renamed into place meanwhile, and warns of nothing`,
-    async (place) => {
-      const fileSystem = new RacingDisk();
-      const runtime = await place.open({}, { fileSystem });
-      await speak(runtime, "a", ["one"]);
-      fileSystem.held = name;
-      const flushing = runtime.flush();
-      await fileSystem.reached.promise;
-      await runtime.worker("a").cancel();
-      await runtime.worker("a").purge();
-      fileSystem.held = "";
-      await flushing;
-      assertEquals(place.names("workers"), []);
-      assertEquals(codesOf(runtime), []);
-    },
-  );
-}
+diskTest(
+  "purge() removes worker.json that is renamed into place meanwhile, and warns of nothing",
+  async (place) => {
+    const fileSystem = new RacingDisk();
+    const runtime = await place.open({}, { fileSystem });
+    await speak(runtime, "a", ["one"]);
+    fileSystem.held = "worker.json";
+    const flushing = runtime.flush();
+    await fileSystem.reached.promise;
+    await runtime.worker("a").cancel();
+    await runtime.worker("a").purge();
+    fileSystem.held = "";
+    await flushing;
+    assertEquals(place.names("workers"), []);
+    assertEquals(codesOf(runtime), []);
+  },
+);

@@ -6,7 +6,7 @@
 import { SimulatedDisk } from "../../disk/mod.ts";
 import type { Diagnostic, RuntimeEvent } from "../../../mod.ts";
 import { type BaseStore, baseStore, type Ending } from "../kit/base_store.ts";
-import { HOME, openOn } from "../kit/opened.ts";
+import { HOME, openOn } from "../../kit/opened.ts";
 import { type PageSizes, readAll, type Readings } from "../kit/readings.ts";
 import { filesOf } from "./damage.ts";
 import { linesOf } from "./mutations.ts";

@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { SimulatedDisk } from "../../disk/mod.ts";
 import type { BaseStore } from "../kit/base_store.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { mutated, type Mutation } from "./mutations.ts";
 
 /** The files that are damaged: all files of the store except the empty lock. */

@@ -27,7 +27,7 @@ export const corruption: Suite = {
 async function run(budget: Budget): Promise<SuiteReport> {
   const portions = await portionsOf(budget);
   const module = new URL("./worker.ts", import.meta.url);
-  const tallies = await inParallel<Portion, Tally>(module, portions, budget.progress);
+  const tallies = await inParallel<Portion, Tally>(module, portions, { progress: budget.progress });
   const total = summed(tallies);
   const refusing = tailTable.filter(({ verdict }) => verdict === "corrupt").length;
   const rows = {

@@ -8,7 +8,7 @@
 import { verify } from "../../../operate.ts";
 import { tailTable, TORN_BYTES_MAX } from "../../../src/fs/log/tail_table.ts";
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, openOn, ROOT } from "../kit/opened.ts";
+import { HOME, openOn, ROOT } from "../../kit/opened.ts";
 import { BrokenOracle } from "../suite.ts";
 
 const LOG = `${HOME}/events/0000000000000001.jsonl`;
@@ -18,7 +18,7 @@ type Damage = (bytes: Uint8Array) => Uint8Array;
 /** Damage for which an opening rejects a store whose writer was killed. */
 const killed: Readonly<Record<string, Damage>> = {
   later_line_saw_it_synced: (bytes) => flipped(bytes, bytes.indexOf(0x0a) + 20),
-  too_much_behind_it: (bytes) => {
+  too_much_after_it: (bytes) => {
     const long = new Uint8Array(bytes.length + TORN_BYTES_MAX + 1).fill(0x61);
     long.set(bytes);
     return long;

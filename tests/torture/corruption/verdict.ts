@@ -6,7 +6,7 @@
 import { isRuntimeError, type RuntimeEvent } from "../../../mod.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { transcriptsOf } from "../kit/fold.ts";
-import { openOn } from "../kit/opened.ts";
+import { openOn } from "../../kit/opened.ts";
 import { namesFile, type PageSizes, readAll, type Readings } from "../kit/readings.ts";
 import { BrokenOracle } from "../suite.ts";
 import { type Baseline, comparedFiles, type Visit, visit } from "./baseline.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { serve } from "../kit/serving.ts";
+import { begin, serve } from "../kit/serving.ts";
 import { BrokenOracle } from "../suite.ts";
 import { type Baseline, baselineOf } from "./baseline.ts";
 import { kindOf } from "./damage.ts";
@@ -13,7 +13,7 @@ import { judge } from "./verdict.ts";
 
 const baselines = new Map<string, Promise<Baseline>>();
 
-serve<Portion, Tally>(async (portion, begin) => {
+serve<Portion, Tally>(async (portion) => {
   const { ending, file, part, parts, only } = portion;
   const known = baselines.get(ending) ?? baselineOf(ending, PAGE_SIZES);
   baselines.set(ending, known);

@@ -9,7 +9,7 @@ import { findLine } from "../../../src/fs/lines/search.ts";
 import { failAt, SimulatedDisk } from "../../disk/mod.ts";
 import { allEvents, transcript } from "../kit/readings.ts";
 import { fileOf } from "../../fs/lines/bytes_file.ts";
-import { HOME, openOn, smallConfig } from "../kit/opened.ts";
+import { HOME, openOn, smallConfig } from "../../kit/opened.ts";
 
 const encoder = new TextEncoder();
 const SEGMENT = `${HOME}/events/0000000000000001.jsonl`;

@@ -7,7 +7,7 @@
 import { isRuntimeError } from "../../../mod.ts";
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, ROOT } from "../kit/opened.ts";
+import { HOME, ROOT } from "../../kit/opened.ts";
 import { bases, say } from "../script/bases.ts";
 import { Finding } from "../script/history.ts";
 import { Session } from "../script/session.ts";

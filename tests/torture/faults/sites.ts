@@ -13,7 +13,6 @@ const CALL =
 const OTHERS: ReadonlySet<string> = new Set([
   "disk/deno_file_system.ts",
   "disk/file_system.ts",
-  "disk/handle_room.ts",
   "place/guarded_disk.ts",
 ]);
 const DIRECTORY = new URL("../../../src/fs/", import.meta.url);

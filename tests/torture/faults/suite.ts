@@ -21,7 +21,7 @@ import {
   Random,
   type SimulatedDisk,
 } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { checkOpens, checkWhole } from "../oracle.ts";
 import { Finding, type Mark } from "../script/history.ts";
 import { count, isChosen, type Job, type JobSuite, see, type Tally, tryCase } from "../script/parallel.ts";

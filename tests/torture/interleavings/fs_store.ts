@@ -9,7 +9,7 @@ import { isRuntimeError, type Runtime } from "../../../mod.ts";
 import { verify } from "../../../operate.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 import { transcriptsOf } from "../kit/fold.ts";
-import { HOME, openOn, ROOT, smallConfig } from "../kit/opened.ts";
+import { HOME, openOn, ROOT, smallConfig } from "../../kit/opened.ts";
 import { allEvents, transcript } from "../kit/readings.ts";
 import { need, settled } from "./settling.ts";
 

@@ -28,7 +28,7 @@ async function run({ share, seed, only, progress }: Budget): Promise<SuiteReport
     ]
     : [replayOf(only)];
   const module = new URL("./worker.ts", import.meta.url);
-  const runs = await inParallel<PropertyPortion, number>(module, portions, progress);
+  const runs = await inParallel<PropertyPortion, number>(module, portions, { progress });
   const sum = (property: string): number =>
     portions.reduce(
       (total, portion, index) => total + (portion.property === property ? runs[index] ?? 0 : 0),

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, openOn, smallConfig } from "../kit/opened.ts";
+import { HOME, openOn, smallConfig } from "../../kit/opened.ts";
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => resolve()));

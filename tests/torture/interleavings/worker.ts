@@ -4,7 +4,7 @@
  * @module
  */
 import * as fc from "fast-check";
-import { serve } from "../kit/serving.ts";
+import { begin, serve } from "../kit/serving.ts";
 import { BrokenOracle } from "../suite.ts";
 import { overlaps } from "./fs_store.ts";
 import { groupCommit } from "./group_commit.ts";
@@ -24,7 +24,7 @@ export interface PropertyPortion {
 /** Runs asked for between two signs of life. */
 const RUNS_AT_A_TIME = 100;
 
-serve<PropertyPortion, number>(async ({ property, runs, seed, path }, begin) => {
+serve<PropertyPortion, number>(async ({ property, runs, seed, path }) => {
   for (let done = 0; done < runs; done += RUNS_AT_A_TIME) {
     begin(`${property}:${seed + done}`);
     const numRuns = Math.min(RUNS_AT_A_TIME, runs - done);

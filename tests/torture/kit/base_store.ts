@@ -4,7 +4,7 @@
  * @module
  */
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, openOn, smallConfig } from "./opened.ts";
+import { HOME, openOn, smallConfig } from "../../kit/opened.ts";
 import type { Runtime } from "../../../mod.ts";
 
 /** A store to damage. */

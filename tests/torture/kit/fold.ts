@@ -1,14 +1,26 @@
 /**
- * Transcripts folded from events, independently of the library.
+ * State and transcripts folded from the events alone, which every projection must
+ * equal. Transcripts are folded independently of the library.
  *
  * @module
  */
 import type { RuntimeEvent, TranscriptEntry } from "../../../mod.ts";
+import { parseEvent } from "../../../src/core/events.ts";
+import { parseRuntimeId } from "../../../src/core/ids.ts";
+import { Ledger } from "../../../src/core/ledger.ts";
 
-/** Transcripts by worker, with entries as pages return them. */
-export function transcriptsOf(events: readonly RuntimeEvent[]): Map<string, TranscriptEntry[]> {
+/** The state after these events. */
+export function foldOf(texts: readonly string[]): Ledger {
+  const ledger = new Ledger(parseRuntimeId("t"));
+  ledger.replay(texts);
+  return ledger;
+}
+
+/** Transcripts by worker after these events or texts of events, with entries as pages return them. */
+export function transcriptsOf(events: readonly (RuntimeEvent | string)[]): Map<string, TranscriptEntry[]> {
   const transcripts = new Map<string, TranscriptEntry[]>();
-  for (const event of events) {
+  for (const each of events) {
+    const event = typeof each === "string" ? parseEvent(each) : each;
     if (event.type === "worker.created") transcripts.set(event.workerId, []);
     if (event.type === "worker.purged") transcripts.delete(event.workerId);
     if (event.type !== "worker.input_accepted" && event.type !== "worker.transcript_appended") continue;
@@ -23,4 +35,21 @@ export function transcriptsOf(events: readonly RuntimeEvent[]): Map<string, Tran
     transcripts.get(event.workerId)?.push(...entries);
   }
   return transcripts;
+}
+
+/** The ids of the events that each worker's transcript holds. */
+export function transcriptEventsOf(texts: readonly string[]): Map<string, number[]> {
+  const events = new Map<string, number[]>();
+  for (const [workerId, entries] of transcriptsOf(texts)) {
+    events.set(workerId, [...new Set(entries.map(({ eventId }) => eventId))]);
+  }
+  return events;
+}
+
+/** The text of a value, with members in one order. */
+export function stableText(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => a < b ? -1 : 1));
+  });
 }

@@ -1,7 +1,7 @@
 /**
- * Work on every core: a suite cuts its cases into portions, each is done in
- * one of a few Deno Workers. A portion that does not end is found by a
- * watchdog, also when it never gives its thread back.
+ * Work on every core: a suite divides its cases into portions, and each is done in
+ * one of a few Deno Workers. A watchdog detects a portion that never ends, even if
+ * it never yields its thread.
  *
  * @module
  */
@@ -22,6 +22,16 @@ export type Message<Result> =
     readonly stack: string;
   };
 
+/** Options of a distribution. */
+export interface ParallelOptions<Result> {
+  /** Called after each portion. */
+  readonly progress?: ((done: number, of: number) => void) | undefined;
+  /** Receives each result as soon as it is there; returns true if the remaining portions may be skipped. */
+  readonly isLast?: (result: Result) => boolean;
+  /** A worker without a message for this many seconds hangs. @default {60} */
+  readonly silenceSecondsMax?: number;
+}
+
 /** Returns the number of workers. */
 export function workerCount(): number {
   return Math.max(1, Math.min(8, navigator.hardwareConcurrency));
@@ -31,17 +41,20 @@ export function workerCount(): number {
 export async function inParallel<Portion, Result>(
   module: URL,
   portions: readonly Portion[],
-  progress?: (done: number, of: number) => void,
+  options: ParallelOptions<Result> = {},
 ): Promise<Result[]> {
+  const { progress, isLast = () => false, silenceSecondsMax = SILENCE_SECONDS_MAX } = options;
   const results: Result[] = [];
   let next = 0;
   let done = 0;
   const lane = async (): Promise<void> => {
-    using hand = new Hand<Portion, Result>(module);
+    using hand = new Hand<Portion, Result>(module, silenceSecondsMax);
     while (next < portions.length) {
       const index = next++;
-      results[index] = await hand.give(portions[index] as Portion);
+      const result = await hand.give(portions[index] as Portion);
+      results[index] = result;
       progress?.(++done, portions.length);
+      if (isLast(result)) next = portions.length;
     }
   };
   const lanes = Array.from({ length: Math.min(workerCount(), portions.length) }, lane);
@@ -57,17 +70,19 @@ export async function inParallel<Portion, Result>(
 /** One worker. */
 class Hand<Portion, Result> {
   readonly #worker: Worker;
+  readonly #silenceSecondsMax: number;
   #caseName = "before the first case";
 
-  constructor(module: URL) {
+  constructor(module: URL, silenceSecondsMax: number) {
     this.#worker = new Worker(module, { type: "module" });
+    this.#silenceSecondsMax = silenceSecondsMax;
   }
 
   give(portion: Portion): Promise<Result> {
     return new Promise((resolve, reject) => {
       let silentSeconds = 0;
       const timer = setInterval(() => {
-        if (++silentSeconds < SILENCE_SECONDS_MAX) return;
+        if (++silentSeconds < this.#silenceSecondsMax) return;
         settle(() => reject(new BrokenOracle("I7", this.#caseName, "nothing happens any more")));
       }, 1_000);
       const settle = (act: () => void): void => {
@@ -83,7 +98,7 @@ class Hand<Portion, Result> {
       };
       this.#worker.onerror = (event) => {
         event.preventDefault();
-        settle(() => reject(new BrokenOracle("I7", this.#caseName, `nobody caught ${event.message}`)));
+        settle(() => reject(new BrokenOracle("I7", this.#caseName, `an uncaught error: ${event.message}`)));
       };
       this.#worker.postMessage(portion);
     });

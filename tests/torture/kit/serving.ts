@@ -1,42 +1,43 @@
 /// <reference lib="deno.worker" />
 /**
- * The other end of `parallel.ts`: runs portions in a Deno Worker.
+ * Worker side of `parallel.ts`: runs portions in a Deno Worker.
  *
  * @module
  */
 import { BrokenOracle } from "../suite.ts";
 import type { Message } from "./parallel.ts";
 
-/** Reports the current case, at most a few times a second. */
-export type Begin = (caseName: string) => void;
-
-const TELL_EVERY_MS = 250;
+const REPORT_EVERY_MS = 250;
 /** The real clock, even if a suite replaces it. */
 const now: () => number = performance.now.bind(performance);
 
-/** Runs every portion that comes. */
-export function serve<Portion, Result>(
-  work: (portion: Portion, begin: Begin) => Promise<Result>,
-): void {
-  let toldAt = 0;
-  let current = "before the first case";
-  const tell = (message: Message<Result>): void => self.postMessage(message);
-  const begin: Begin = (caseName) => {
-    current = caseName;
-    if (now() - toldAt < TELL_EVERY_MS) return;
-    toldAt = now();
-    tell({ kind: "begin", caseName });
-  };
+let isServing = false;
+let current = "before the first case";
+let reportedAt = 0;
+
+/** Reports the current case to the thread that waits for it, at most a few times a second. */
+export function begin(caseName: string): void {
+  current = caseName;
+  if (!isServing || now() - reportedAt < REPORT_EVERY_MS) return;
+  reportedAt = now();
+  self.postMessage({ kind: "begin", caseName } satisfies Message<never>);
+}
+
+/** Runs every portion that this thread receives. */
+export function serve<Portion, Result>(work: (portion: Portion) => Promise<Result>): void {
+  isServing = true;
+  const send = (message: Message<Result>): void => self.postMessage(message);
   const broken = (error: unknown): void => {
     const { oracle, caseName } = error instanceof BrokenOracle ? error : { oracle: "I7", caseName: current };
-    tell({ kind: "broken", oracle, caseName, why: whyOf(error), stack: stackOf(error) });
+    send({ kind: "broken", oracle, caseName, why: whyOf(error), stack: stackOf(error) });
   };
   self.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    broken(new BrokenOracle("I7", current, `nobody caught ${whyOf(event.reason)}`, { cause: event.reason }));
+    const { reason } = event;
+    broken(new BrokenOracle("I7", current, `an unhandled rejection: ${whyOf(reason)}`, { cause: reason }));
   });
   self.onmessage = ({ data }: MessageEvent<Portion>) => {
-    work(data, begin).then((result) => tell({ kind: "done", result }), broken);
+    work(data).then((result) => send({ kind: "done", result }), broken);
   };
 }
 

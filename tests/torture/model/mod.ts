@@ -36,7 +36,7 @@ async function run({ share, seed, only, progress }: Budget): Promise<SuiteReport
   const all = await inParallel<SeedPortion, Figures>(
     new URL("./worker.ts", import.meta.url),
     portions,
-    progress,
+    { progress },
   );
   const sum = (key: keyof Figures): number => all.reduce((total, figures) => total + figures[key], 0);
   return {

@@ -4,7 +4,7 @@
  * @module
  */
 import { Random } from "../../disk/mod.ts";
-import { serve } from "../kit/serving.ts";
+import { begin, serve } from "../kit/serving.ts";
 import { BrokenOracle } from "../suite.ts";
 import { type Figures, type Scenario, World } from "./world.ts";
 
@@ -18,7 +18,7 @@ export interface SeedPortion {
   readonly commands: number;
 }
 
-serve<SeedPortion, Figures>(async ({ from, to, commands }, begin) => {
+serve<SeedPortion, Figures>(async ({ from, to, commands }) => {
   const total: Figures = { commands: 0, crashes: 0, reopenings: 0, refusedByDisk: 0 };
   for (let seed = from; seed < to; seed++) {
     const name = `seed-${seed}`;

@@ -7,7 +7,7 @@
 import { setImmediate } from "node:timers";
 import { isRuntimeError, type Run, type Runtime, type RuntimeEvent } from "../../../mod.ts";
 import { chooseRandomly, type DiskCall, failAt, type Random, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, openOn, smallConfig } from "../kit/opened.ts";
+import { HOME, openOn, smallConfig } from "../../kit/opened.ts";
 import { BrokenOracle } from "../suite.ts";
 import { checkEvents, checkState, checkTranscripts } from "./checks.ts";
 import { give, isEventOf, randomCommand } from "./commands.ts";

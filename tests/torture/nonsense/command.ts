@@ -6,7 +6,7 @@
  */
 import { dirname, join } from "@std/path";
 import { type Io, main } from "../../../cli/mod.ts";
-import { HOME, ROOT } from "../kit/opened.ts";
+import { HOME, ROOT } from "../../kit/opened.ts";
 import { Finding } from "../script/history.ts";
 import { settled } from "../script/stage.ts";
 

@@ -16,7 +16,7 @@ import {
 } from "../../../operate.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { openReader } from "../../fs/reading/reader.ts";
-import { HOME, openOn, ROOT } from "../kit/opened.ts";
+import { HOME, openOn, ROOT } from "../../kit/opened.ts";
 import { readAll } from "../kit/readings.ts";
 import { Finding } from "../script/history.ts";
 import { settled } from "../script/stage.ts";

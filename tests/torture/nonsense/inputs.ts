@@ -10,7 +10,7 @@ import { scanLines } from "../../../src/fs/lines/scanner.ts";
 import { segmentHeader } from "../../../src/fs/log/segments.ts";
 import { type Random, SimulatedDisk } from "../../disk/mod.ts";
 import { baseStore } from "../kit/base_store.ts";
-import { HOME, openOn } from "../kit/opened.ts";
+import { HOME, openOn } from "../../kit/opened.ts";
 import { doubled, extended, mutatedValue, nonsense, reordered } from "./nonsense.ts";
 
 /** Valid data that inputs are derived from. */

@@ -10,7 +10,7 @@ import {
   type Image,
   type SimulatedDisk,
 } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { type Base, baseOf, type Bases, bases, say } from "../script/bases.ts";
 import { Finding, History, type Mark } from "../script/history.ts";
 import type { Session } from "../script/session.ts";

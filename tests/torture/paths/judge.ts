@@ -8,7 +8,7 @@
  */
 import { dirname } from "@std/path";
 import type { Image, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { checkOpens, checkWhole } from "../oracle.ts";
 import { Finding, type History } from "../script/history.ts";
 import type { Played } from "../script/stage.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME, ROOT } from "../kit/opened.ts";
+import { HOME, ROOT } from "../../kit/opened.ts";
 
 /** A file or directory of the store. */
 export interface StoreObject {
@@ -42,7 +42,7 @@ export const objects: readonly StoreObject[] = [
   part("checkpoint.previous.json"),
   part("workers/a", { sibling: "workers/b" }),
   part("workers/a/transcript.jsonl", { sibling: "workers/b/transcript.jsonl" }),
-  part("workers/a/state.json", { sibling: "workers/b/state.json" }),
+  part("workers/a/worker.json", { sibling: "workers/b/worker.json" }),
 ];
 
 function part(

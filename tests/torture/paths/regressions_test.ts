@@ -3,7 +3,7 @@
 
 import { assert } from "@std/assert";
 import type { DiskCall } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { stillClock } from "../script/stage.ts";
 import { workloads } from "../workloads.ts";
 import { runCase, soundRun } from "./intruded.ts";
@@ -77,7 +77,7 @@ const regressions: readonly Regression[] = [
   {
     name: "does not write projections into a directory of workers with the inode number of the removed one",
     workload: "inputs",
-    call: ["open", "/state.json.tmp"],
+    call: ["open", "/worker.json.tmp"],
     object: "workers",
     intrusion: "remade",
   },

@@ -85,8 +85,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a torn tail is cut without a copy in quarantine",
     file: "fs/recovery/tail.ts",
-    find: '    const kept = bytes > 0 ? await quarantine.keep(path, offset, offset + bytes) : "";',
-    replace: '    const kept = "";\n    void [quarantine, offset, bytes];',
+    find: '    const kept = tail.bytes > 0 ? await quarantine.keep(path, offset, offset + tail.bytes) : "";',
+    replace: '    const kept = "";\n    void [quarantine, offset];',
     first: ["crash-states"],
   },
   {
@@ -223,8 +223,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a damaged checkpoint takes the place of the one before",
     file: "fs/checkpoint/checkpoints.ts",
-    find: "this.#currentIsGood && this.#fs.stat(checkpoint)",
-    replace: "this.#fs.stat(checkpoint)",
+    find: "this.#currentIsGood && fs.stat(checkpoint)",
+    replace: "fs.stat(checkpoint)",
     first: ["faults"],
   },
   {
@@ -265,7 +265,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a purge leaves the worker's files",
     file: "fs/workers/purging.ts",
-    find: "of removeWorker(this.#fs, this.#layout, workerId)) {",
+    find: "of removeWorker(fs, layout, workerId)) {",
     replace: "of [removeWorker.name].slice(1)) {",
     first: ["crash-states"],
   },
@@ -314,8 +314,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an event may carry any id",
     file: "fs/log/scan.ts",
-    find: "marks.id !== lastEventId + 1 || marks.durable >= marks.id",
-    replace: "marks.durable >= marks.id",
+    find: "found.id !== lastEventId + 1 || found.durable >= found.id",
+    replace: "found.durable >= found.id",
     first: ["corruption"],
   },
   {
@@ -334,7 +334,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pages are read without a look at checksums",
-    file: "fs/lines/page_lines.ts",
+    file: "fs/lines/pages.ts",
     find: "number === 0 || !isIntact(bytes, start, end)",
     replace: "number === 0 || isIntact(bytes, start, start)",
     first: ["corruption"],

@@ -7,7 +7,7 @@
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import { Runtime, type RuntimeEvent } from "../../../mod.ts";
 import { Random } from "../../disk/mod.ts";
-import { smallConfig } from "../kit/opened.ts";
+import { smallConfig } from "../../kit/opened.ts";
 import { BrokenOracle } from "../suite.ts";
 import { Child } from "./child_process.ts";
 

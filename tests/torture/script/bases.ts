@@ -4,7 +4,7 @@
  * @module
  */
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { checkOpens } from "../oracle.ts";
 import { seal } from "../../../src/fs/lines/sealed.ts";
 import { segmentHeader } from "../../../src/fs/log/segments.ts";
@@ -205,7 +205,7 @@ function spoil(disk: SimulatedDisk, name: string): void {
 }
 
 function damageProjections(disk: SimulatedDisk): void {
-  for (const name of ["overview.json", "workers/a/state.json", "workers/b/usage.json"]) spoil(disk, name);
+  for (const name of ["overview.json", "workers/a/worker.json"]) spoil(disk, name);
   spoil(disk, "workers/a/transcript.jsonl");
   disk.plant.file(`${HOME}/workers/b/transcript.jsonl`, bytesOf("{}\n"));
   disk.plant.nothing(`${HOME}/workers/b/worker.json`);

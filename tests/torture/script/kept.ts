@@ -5,7 +5,7 @@
  */
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { withoutRoom } from "../../fs/lines/bytes_file.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import { Finding } from "./history.ts";
 
 /** Files below a directory, by path. */

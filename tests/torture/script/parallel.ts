@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { inParallel } from "../kit/parallel.ts";
+import { begin } from "../kit/serving.ts";
 import { BrokenOracle, type Budget, type Suite, type SuiteReport } from "../suite.ts";
 import { Finding } from "./history.ts";
 
@@ -26,6 +28,12 @@ export interface Tally {
 
 /** A part of a suite, as plain data. */
 export type Job = Readonly<Record<string, string | number | boolean>>;
+
+/** A job of the suite of this name. */
+export interface SuiteJob {
+  readonly suite: string;
+  readonly job: Job;
+}
 
 /** A suite that is divided into jobs. */
 export interface JobSuite {
@@ -60,6 +68,7 @@ export function see(tally: Tally, kind: string, thing: string): void {
 /** Runs a case; a violated oracle is recorded with its name. Returns true if there is none. */
 export async function tryCase(tally: Tally, caseName: string, run: () => Promise<void>): Promise<boolean> {
   if (tally.failure !== undefined) return false;
+  begin(caseName);
   try {
     await run();
     return true;
@@ -82,24 +91,28 @@ export function suiteOf(jobs: JobSuite): Suite {
 
 /** Below this share one thread suffices. */
 const THREADS_FROM_SHARE = 0.1;
+/** A thread that begins no case for this many seconds hangs. A job may prepare a long history first. */
+const SILENCE_SECONDS_MAX = 600;
 
 async function runJobs(suite: JobSuite, budget: Budget): Promise<SuiteReport> {
   const jobs = await suite.jobs(budget);
   const total = newTally();
-  const queue = jobs.values();
-  let done = 0;
-  const threads = budget.share >= THREADS_FROM_SHARE && budget.only === undefined
-    ? Math.max(1, navigator.hardwareConcurrency)
-    : 0;
-  const drain = async (work: (job: Job) => Promise<Tally>) => {
-    for (const job of queue) {
-      if (total.failure !== undefined || suite.isDone?.(total, budget)) return;
-      add(total, await work(job));
-      budget.progress?.(++done, jobs.length);
-    }
+  const isLast = (tally: Tally): boolean => {
+    add(total, tally);
+    return total.failure !== undefined || suite.isDone?.(total, budget) === true;
   };
-  if (threads === 0) await drain((job) => workHere(suite, job));
-  else await Promise.all(Array.from({ length: threads }, () => drainInThread(suite.name, drain)));
+  const { progress } = budget;
+  if (budget.share >= THREADS_FROM_SHARE && budget.only === undefined) {
+    const portions = jobs.map((job) => ({ suite: suite.name, job }));
+    const module = new URL("./thread.ts", import.meta.url);
+    const options = { progress, isLast, silenceSecondsMax: SILENCE_SECONDS_MAX };
+    await inParallel<SuiteJob, Tally>(module, portions, options);
+  } else {
+    for (const [index, job] of jobs.entries()) {
+      if (isLast(await workHere(suite, job))) break;
+      progress?.(index + 1, jobs.length);
+    }
+  }
   if (total.failure !== undefined) {
     const { oracle, caseName, why } = total.failure;
     throw new BrokenOracle(oracle, caseName, why);
@@ -112,24 +125,6 @@ export async function workHere(suite: JobSuite, job: Job): Promise<Tally> {
   const tally = newTally();
   await tryCase(tally, `job ${JSON.stringify(job)}`, () => suite.work(job, tally));
   return tally;
-}
-
-async function drainInThread(
-  suite: string,
-  drain: (work: (job: Job) => Promise<Tally>) => Promise<void>,
-): Promise<void> {
-  const thread = new Worker(new URL("./thread.ts", import.meta.url), { type: "module" });
-  try {
-    await drain((job) =>
-      new Promise((resolve, reject) => {
-        thread.onmessage = ({ data }: MessageEvent<Tally>) => resolve(data);
-        thread.onerror = (event) => reject(new Error(`A thread failed: ${event.message}`));
-        thread.postMessage({ suite, job });
-      })
-    );
-  } finally {
-    thread.terminate();
-  }
 }
 
 function add(total: Tally, part: Tally): void {

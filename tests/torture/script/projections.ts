@@ -8,8 +8,8 @@ import { crc32 } from "node:zlib";
 import { overviewOf, workerRow } from "../../../src/core/overview.ts";
 import type { WorkerState } from "../../../src/core/state.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
-import { foldOf, stableText, transcriptEventsOf } from "./fold.ts";
+import { HOME } from "../../kit/opened.ts";
+import { foldOf, stableText, transcriptEventsOf } from "../kit/fold.ts";
 import { Finding, type History } from "./history.ts";
 
 const decoder = new TextDecoder();
@@ -24,7 +24,7 @@ export function checkProjections(disk: SimulatedDisk, history: History): void {
   const expected = new Set<string>();
   for (const state of fold.workers()) {
     const directory = `workers/${encoded(state.record.workerId)}`;
-    for (const name of ["worker.json", "state.json", "usage.json"]) expected.add(`${directory}/${name}`);
+    expected.add(`${directory}/worker.json`);
     if (state.transcriptLength > 0) expected.add(`${directory}/transcript.jsonl`);
     checkWorker(disk, directory, state, transcripts.get(state.record.workerId) ?? []);
   }
@@ -47,10 +47,8 @@ function checkWorker(
 ): void {
   const { record, usage, usageByModel, ...rest } = state;
   const { workerId } = record;
-  const { createdAt, createdEventId, lastEventId: through } = state;
-  expect(disk, `${directory}/worker.json`, { through: createdEventId, workerId, createdAt, record });
-  expect(disk, `${directory}/state.json`, { through, workerId, state: rest });
-  expect(disk, `${directory}/usage.json`, { through, workerId, usage, usageByModel });
+  const content = { record, state: rest, usage: { total: usage, byModel: usageByModel } };
+  expect(disk, `${directory}/worker.json`, { through: state.lastEventId, workerId, ...content });
   if (events.length > 0) checkTranscript(disk, `${directory}/transcript.jsonl`, state, events);
 }
 

@@ -8,8 +8,8 @@
 import { type Diagnostic, isRuntimeError, Runtime, Worker } from "../../../mod.ts";
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import type { CallHook, SimulatedDisk } from "../../disk/mod.ts";
-import { ROOT } from "../kit/opened.ts";
-import { transcriptsOf } from "./fold.ts";
+import { ROOT } from "../../kit/opened.ts";
+import { transcriptsOf } from "../kit/fold.ts";
 import { Finding, type History } from "./history.ts";
 import { WitnessedStore } from "./witnessed_store.ts";
 

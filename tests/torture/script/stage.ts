@@ -5,7 +5,7 @@
  * @module
  */
 import { type CallHook, hooks, SimulatedDisk, type Trace } from "../../disk/mod.ts";
-import { HOME } from "../kit/opened.ts";
+import { HOME } from "../../kit/opened.ts";
 import type { Workload } from "../workloads.ts";
 import { bases, configOf } from "./bases.ts";
 import { Finding, type History } from "./history.ts";

@@ -1,14 +1,14 @@
 /**
- * A thread that runs jobs.
+ * Runs jobs in a Deno Worker.
  *
  * @module
  */
-/// <reference lib="deno.worker" />
+import { serve } from "../kit/serving.ts";
 import { jobSuites } from "./job_suites.ts";
-import { type Job, workHere } from "./parallel.ts";
+import { type SuiteJob, type Tally, workHere } from "./parallel.ts";
 
-self.onmessage = async ({ data }: MessageEvent<{ readonly suite: string; readonly job: Job }>) => {
-  const suite = jobSuites.find(({ name }) => name === data.suite);
-  if (suite === undefined) throw new Error(`Cannot work: there is no suite ${data.suite}`);
-  self.postMessage(await workHere(suite, data.job));
-};
+serve<SuiteJob, Tally>(async ({ suite: name, job }) => {
+  const suite = jobSuites.find((each) => each.name === name);
+  if (suite === undefined) throw new Error(`Cannot work: there is no suite ${name}`);
+  return await workHere(suite, job);
+});

@@ -8,7 +8,7 @@
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import { isRuntimeError, Runtime } from "../../../mod.ts";
 import { Random } from "../../disk/mod.ts";
-import { smallConfig } from "../kit/opened.ts";
+import { smallConfig } from "../../kit/opened.ts";
 import { transcript } from "../kit/readings.ts";
 import { BrokenOracle } from "../suite.ts";
 

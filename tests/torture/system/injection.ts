@@ -6,7 +6,7 @@
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import { Runtime } from "../../../mod.ts";
 import { transcript } from "../kit/readings.ts";
-import { smallConfig } from "../kit/opened.ts";
+import { smallConfig } from "../../kit/opened.ts";
 import { Child } from "../processes/child_process.ts";
 import { BrokenOracle } from "../suite.ts";
 

@@ -1,19 +1,55 @@
 /**
- * `purge`: delete workers that have ended.
+ * Commands that free space: `prune` and `purge`.
  *
  * @module
  */
 import { FsRuntimeSource } from "../../fs_store.ts";
 import { RuntimeReader } from "../../mod.ts";
-import { openRuntime, type StoreLocation, workerSizes } from "../../operate.ts";
+import { openRuntime, planPrune, type PrunePlan, type StoreLocation, workerSizes } from "../../operate.ts";
 import { invalidRequest } from "../../store.ts";
-import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { oneLine } from "../style.ts";
 import { table } from "../table.ts";
-import { bytes, whole } from "../units.ts";
+import { bytes, counted, parseAge, whole } from "../units.ts";
 import { filledPage } from "./events.ts";
+
+/** Runs `prune`. */
+export async function pruneCommand(
+  io: Io,
+  { through, olderThan, apply, json }: Options,
+  location: StoreLocation,
+): Promise<void> {
+  const now = io.now();
+  const before = olderThan === undefined ? undefined : now - ageOf(olderThan);
+  const plan = await planPrune(location, { through, before, now });
+  const applied = apply === true && plan.events > 0;
+  let result = plan;
+  if (applied) {
+    await using runtime = await openRuntime(location);
+    result = { ...plan, ...await runtime.prune({ through: plan.firstEventId - 1, dryRun: false }) };
+  }
+  print(io, json, { ...result, applied }, pruneText(result, applied));
+}
+
+function ageOf(text: string): number {
+  const ageMs = parseAge(text);
+  if (ageMs !== undefined) return ageMs;
+  throw invalidRequest("prune", `--older-than: 30d, 12h or 90m is needed, not ${text}`);
+}
+
+function pruneText({ events, bytes: size, firstEventId, lastUnneeded }: PrunePlan, applied: boolean): string {
+  if (events === 0) {
+    const why = lastUnneeded === 0
+      ? "every event is still needed; each close writes a checkpoint, and two are kept"
+      : `events from ${whole(lastUnneeded + 1)} on are still needed, and only whole segments are deleted`;
+    return `Nothing can be pruned: ${why}.\n`;
+  }
+  const what = `${counted(events, "event")} (${bytes(size)}), all before event ${whole(firstEventId)}`;
+  return applied
+    ? `Deleted ${what}. An event "runtime.pruned" records it.\n`
+    : `Would delete ${what}. State and transcripts stay.\nNothing was changed. Run again with --apply to do it.\n`;
+}
 
 const COLUMNS = [
   { name: "WORKER", flexible: true },
@@ -28,7 +64,7 @@ export async function purgeCommand(
   { apply, json }: Options,
   location: StoreLocation,
   workers: readonly string[],
-): Promise<number> {
+): Promise<void> {
   const { plan, purgedBefore } = await planOf(location, [...new Set(workers)]);
   const applied = apply === true && plan.length > 0;
   if (applied) {
@@ -41,7 +77,6 @@ export async function purgeCommand(
     ? "There is nothing left to purge.\n"
     : `${table(io, COLUMNS, rows)}${applied ? DONE : PREVIEW}\n`;
   print(io, json, { workers: plan, purgedBefore, applied }, skipped.join("") + text);
-  return exitCodes.ok;
 }
 
 const DONE = 'Purged. An event "worker.purged" records each; the log keeps their events until it is pruned.';

@@ -1,5 +1,6 @@
 /**
- * Shapes of all event types, and of the members that they share.
+ * Shapes of what is stored: all event types, and the parts of a snapshot, which are
+ * the state of the runtime and of a worker, each with its keys.
  *
  * @module
  */
@@ -19,8 +20,9 @@ import {
   oneOf,
   type Shape,
   text,
+  tuple,
 } from "./shape.ts";
-import { usageShape } from "./usage.ts";
+import { totalsShape, usageByModelShape, usageShape } from "./usage.ts";
 
 /** Outcomes with which a host may finish a run. */
 export const finishOutcomes = ["completed", "failed", "cancelled"] as const;
@@ -92,3 +94,46 @@ export const unknownShape: Shape = object(base, { ...keyed, workerId: ofWorker.w
 
 /** The entries of an event. */
 export const entriesShape: Shape = list(entry);
+
+const times = { createdAt: timeShape, updatedAt: timeShape, lastEventId: integer(1) };
+const usage = { usage: totalsShape, usageByModel: usageByModelShape };
+/** A worker id, a run id, or nothing. */
+const subject: Shape = (value, source) => value === "" ? undefined : name(value, source);
+const keys = keysOf(limits.keyBytesMax);
+/** Keys qualified by the worker that they were used for, all as JSON. */
+const purgedKeys = keysOf(6 * (limits.keyBytesMax + limits.idBytesMax) + 32);
+
+function keysOf(bytesMax: number): Shape {
+  return list(
+    tuple(text(bytesMax), text(limits.keyBytesMax), integer(1), timeShape, integer(0), integer(0), subject),
+  );
+}
+
+const openRun = { runId: name, eventId: integer(1), startedAt: timeShape };
+const endedRun = object({ ...openRun, endedAt: timeShape, outcome: oneOf(...outcomes) }, { reason });
+
+const runtimeState = object({
+  runtimeId: idShape,
+  status: oneOf("running", "retired"),
+  epoch: integer(0),
+  ...times,
+  ...usage,
+});
+
+const workerState = object({
+  record: recordShape,
+  labels: dictionary(name, name, limits.listItemsMax),
+  status: oneOf(...statuses),
+  run: nullable(object(openRun)),
+  lastRun: nullable(endedRun),
+  data: jsonObject,
+  transcriptLength: integer(0),
+  createdEventId: integer(1),
+  ...times,
+  ...usage,
+}, { displayName: name, reason });
+
+/** The runtime's part of a snapshot. */
+export const runtimePartShape: Shape = object({ state: runtimeState, keys }, { purged: purgedKeys });
+/** A worker's part of a snapshot. */
+export const workerPartShape: Shape = object({ state: workerState, keys });

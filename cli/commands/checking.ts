@@ -1,9 +1,18 @@
 /**
- * `verify`: check a store for damage.
+ * Commands that find and repair damage: `verify` and `repair`.
  *
  * @module
  */
-import { type Finding, type StoreLocation, type Verdict, verify, type VerifyReport } from "../../operate.ts";
+import {
+  type Finding,
+  isManualStep,
+  repair,
+  type RepairReport,
+  type StoreLocation,
+  type Verdict,
+  verify,
+  type VerifyReport,
+} from "../../operate.ts";
 import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -70,4 +79,42 @@ function summary(io: Io, report: VerifyReport, ms: number): string {
   return `${tone(io, "strong", report.runtimeId)} is ${tone(io, kind, text)}\n` +
     `  ${counted(report.events, "event")}, ${counted(report.workers, "worker")}, ${state}; ` +
     `${bytes(read)} read in ${duration(ms)}${speed}\n`;
+}
+
+/** Runs `repair`. */
+export async function repairCommand(
+  io: Io,
+  { apply, salvage, json }: Options,
+  location: StoreLocation,
+): Promise<number> {
+  const report = await withProgress(
+    io,
+    json,
+    (progress) => repair(location, { ...progress, apply, salvage }),
+  );
+  print(io, json, report, repairText(io, report));
+  return exitCodeOf((report.after ?? report.before).verdict);
+}
+
+function nextStep(steps: RepairReport["steps"], lost: RepairReport["lost"]): string {
+  const byHand = steps.find(isManualStep);
+  if (byHand === undefined) {
+    return `Run again with ${lost === null ? "--apply" : "--apply --salvage"} to do it.`;
+  }
+  if (byHand.action === "correct_config") {
+    return "Correct config.jsonc first: until then nothing can open the store.";
+  }
+  if (byHand.action === "restore_backup") return "Only a backup or an export can help: --apply is refused.";
+  return "Follow the steps by hand: --apply is refused until then.";
+}
+
+function repairText(io: Io, { before, steps, lost, applied, after }: RepairReport): string {
+  if (steps.length === 0) return `${findingsTable(io, before)}There is nothing to repair.\n`;
+  let text = findingsTable(io, before);
+  text += `${tone(io, "strong", applied ? "Done:" : "To be done:")}\n`;
+  for (const [index, { message }] of steps.entries()) text += `  ${index + 1}. ${visible(message)}\n`;
+  if (lost !== null) text += `${tone(io, "bad", `Lost: events ${lost[0]} to ${lost[1]}`)}\n`;
+  if (!applied) text += `\nNothing was changed. ${nextStep(steps, lost)}\n`;
+  if (after !== undefined) text += `\nVerified again: ${after.verdict}.\n${findingsTable(io, after)}`;
+  return text;
 }

@@ -1,4 +1,4 @@
-// Stores on the real disk for tests: a temporary directory, what is opened in it, and a hand on its files.
+// Stores on the real disk for tests: a temporary directory, the stores and runtimes opened in it, and its files.
 
 import { assert, assertEquals, fail } from "@std/assert";
 import { dirname, join } from "@std/path";
@@ -13,13 +13,13 @@ import {
 import type { RuntimeStore } from "../../store.ts";
 import { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "../../fs_store.ts";
 import { type RuntimeLayout, runtimeLayout, segmentPath, workerLayout } from "../../src/fs/layout.ts";
-import { acquire } from "../kit/acquire.ts";
+import { acquire } from "./acquire.ts";
 import { isGranted } from "../privileged.ts";
-import { withoutRoom } from "./lines/bytes_file.ts";
+import { withoutRoom } from "../fs/lines/bytes_file.ts";
 
 const encoder = new TextEncoder();
 
-/** Options of a test that reads and writes files, and may do nothing else. */
+/** Options of a test that may read and write files only. */
 export const onFiles: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
   permissions: { read: true, write: true },
   ignore: !isGranted("read") || !isGranted("write"),
@@ -28,7 +28,7 @@ export const onFiles: Pick<Deno.TestDefinition, "permissions" | "ignore"> = {
 /** Options of a test on the real disk. */
 type DiskTestOptions = Pick<Deno.TestDefinition, "permissions" | "ignore">;
 
-/** A test with a place of its own on the real disk; `options` is `privileged` if it needs more than files. */
+/** A test with its own place on the real disk; `options` is `privileged` if it needs more than files. */
 export function diskTest(
   name: string,
   body: (place: TestPlace) => void | Promise<void>,
@@ -86,13 +86,13 @@ export class TestPlace implements AsyncDisposable {
     return workerLayout(this.layout, workerId).transcript;
   }
 
-  /** Puts the operator's config there. */
+  /** Writes the operator's config. */
   configure(config: unknown): void {
     Deno.mkdirSync(this.layout.directory, { recursive: true });
     Deno.writeTextFileSync(this.layout.config, JSON.stringify(config));
   }
 
-  /** Ends a runtime as a kill of its process would: what is on disk now is what the next one finds. */
+  /** Ends a runtime like a kill of its process: the next one finds what is on disk now. */
   async kill(runtime: Runtime): Promise<void> {
     const copy = `${this.root}.killed`;
     copyTree(this.root, copy);
@@ -101,7 +101,7 @@ export class TestPlace implements AsyncDisposable {
     Deno.renameSync(copy, this.root);
   }
 
-  /** Names in a directory of the runtime, sorted; none when it is not there. */
+  /** Names in a directory of the runtime, sorted; none if it does not exist. */
   names(directory: string): string[] {
     try {
       return [...Deno.readDirSync(this.path(directory))].map(({ name }) => name).sort();
@@ -110,7 +110,7 @@ export class TestPlace implements AsyncDisposable {
     }
   }
 
-  /** Closes all and removes the directory. */
+  /** Closes everything and removes the directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const close of this.#opened) await close();
     Deno.removeSync(this.root, { recursive: true });
@@ -126,7 +126,7 @@ export function copyTree(from: string, to: string): void {
   }
 }
 
-/** A store with something else done at a call of its runtime, as it may happen when much goes on at once. */
+/** A store that acts differently at some calls of its runtime, to simulate concurrent operations. */
 export function acting(
   store: FsRuntimeStore,
   act: Partial<Pick<RuntimeStore, "append" | "prune">>,
@@ -148,7 +148,7 @@ export function flipBit(path: string, offset: number, mask = 1): void {
   Deno.writeFileSync(path, bytes);
 }
 
-/** Adds bytes behind the content of a file; room of the log is taken up. */
+/** Appends bytes to the content of a file, in place of its padding. */
 export function appendTo(path: string, bytes: Uint8Array | string): void {
   using file = Deno.openSync(path, { read: true, write: true });
   const end = contentLength(path);
@@ -158,12 +158,12 @@ export function appendTo(path: string, bytes: Uint8Array | string): void {
   assertEquals(file.writeSync(added), added.length);
 }
 
-/** Bytes of a file without the room behind its content. */
+/** Bytes of a file without padding. */
 export function contentLength(path: string): number {
   return withoutRoom(Deno.readFileSync(path)).length;
 }
 
-/** Files below a directory and what they hold, as text. */
+/** Files below a directory and their content, as text. */
 export function treeOf(directory: string, below = ""): Map<string, string> {
   const tree = new Map<string, string>();
   for (const { name, isDirectory } of Deno.readDirSync(join(directory, below))) {
@@ -174,7 +174,7 @@ export function treeOf(directory: string, below = ""): Map<string, string> {
   return tree;
 }
 
-/** Asserts that `work` is refused with `code`; gives the error. */
+/** Asserts that `work` is rejected with `code`; returns the error. */
 export async function refused<Code extends RuntimeErrorCode>(
   code: Code,
   work: () => unknown,
@@ -186,7 +186,7 @@ export async function refused<Code extends RuntimeErrorCode>(
     assertEquals(error.code, code, error.message);
     return error as Extract<AnyRuntimeError, { code: Code }>;
   }
-  fail(`nothing was refused, ${code} was expected`);
+  fail(`it was not rejected, ${code} was expected`);
 }
 
 /** The codes of a runtime's diagnostics, in order. */
@@ -217,7 +217,7 @@ export async function contentsOf(runtime: Runtime, workerId: string): Promise<st
   }
 }
 
-/** Creates a worker and says these things to it. */
+/** Sends these inputs to a worker, which is created if it does not exist. */
 export async function speak(runtime: Runtime, workerId: string, contents: readonly string[]): Promise<void> {
   if (!runtime.workers({ limit: 1_000 }).items.some(({ record }) => record.workerId === workerId)) {
     await runtime.createWorker({ workerId, intent: { kind: "assistant" } });
@@ -226,7 +226,7 @@ export async function speak(runtime: Runtime, workerId: string, contents: readon
   await Promise.all(contents.map((content) => worker.sendInput({ role: "user", content })));
 }
 
-/** The path of a file beside this one. */
+/** The path of a file in `tests/fs`. */
 export function beside(name: string): string {
   return join(dirname(import.meta.dirname ?? ""), "fs", name);
 }

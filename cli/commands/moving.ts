@@ -1,0 +1,91 @@
+/**
+ * Commands that move a store: `export`, `import` and `backup`.
+ *
+ * @module
+ */
+import {
+  backup,
+  type BackupReport,
+  exportRuntime,
+  importRuntime,
+  openStream,
+  type OperationOptions,
+  saveStream,
+  type StoreLocation,
+} from "../../operate.ts";
+import { exitCodes } from "../failure.ts";
+import { type Io, print } from "../io.ts";
+import type { Options } from "../options.ts";
+import { withProgress } from "../progress.ts";
+import { tone } from "../style.ts";
+import { bytes, counted, whole } from "../units.ts";
+import { exitCodeOf, findingsTable } from "./checking.ts";
+
+/** Runs `export`. */
+export async function exportCommand(io: Io, options: Options, location: StoreLocation): Promise<void> {
+  const { worker } = options;
+  await writeOutput(io, options, location, (progress) => exportRuntime(location, { ...progress, worker }));
+}
+
+/** Runs `import`. */
+export async function importCommand(
+  io: Io,
+  { dryRun = false, json }: Options,
+  file: string,
+  to: string,
+): Promise<void> {
+  const { stream, totalBytes = undefined } = file === "-"
+    ? { stream: Deno.stdin.readable }
+    : openStream(file);
+  const report = await withProgress(
+    io,
+    json,
+    (progress) => importRuntime(to, stream, { ...progress, totalBytes, dryRun }),
+  );
+  const what = `${counted(report.events, "event")} and ${counted(report.workers, "worker")}`;
+  const text = dryRun ? `The stream is intact: ${what}.\n` : `Imported ${what} into ${report.directory}\n`;
+  print(io, json, { ...report, dryRun }, text);
+}
+
+/** Runs `backup`. */
+export async function backupCommand(
+  io: Io,
+  { verify, json }: Options,
+  location: StoreLocation,
+  to: string,
+): Promise<number> {
+  const report = await withProgress(io, json, (progress) => backup(location, { ...progress, to, verify }));
+  print(io, json, report, backupText(io, report));
+  return report.verified === undefined ? exitCodes.ok : exitCodeOf(report.verified.verdict);
+}
+
+function backupText(
+  io: Io,
+  { directory, verified, segments, copiedBytes, keptBytes, lastEventId }: BackupReport,
+): string {
+  const copied = `${bytes(copiedBytes)} copied, ${bytes(keptBytes)} unchanged`;
+  const inSegments = `${counted(segments.copied, "segment")} copied, ${whole(segments.kept)} unchanged`;
+  const verdict = verified === undefined ? "" : `  verified: ${verified.verdict}\n`;
+  const findings = verified === undefined || verified.verdict === "clean" ? "" : findingsTable(io, verified);
+  return `${tone(io, "strong", directory)}\n` +
+    `  through event ${whole(lastEventId)}: ${copied}; ${inSegments}\n${verdict}${findings}`;
+}
+
+/** Writes a stream that is read from the store at `source`, and reports the file and its size. */
+export async function writeOutput(
+  io: Io,
+  { output = "-", force, json }: Options,
+  source: StoreLocation,
+  streamOf: (options: OperationOptions) => AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if (output === "-") {
+    for await (const chunk of streamOf({ signal: io.signal })) io.outBytes(chunk);
+    return;
+  }
+  const written = await withProgress(
+    io,
+    json,
+    (progress) => saveStream(output, streamOf(progress), { replace: force, source }),
+  );
+  print(io, json, { file: output, bytes: written }, `Wrote ${bytes(written)} to ${output}\n`);
+}

@@ -1,0 +1,31 @@
+/**
+ * Inputs of a recovery.
+ *
+ * @module
+ */
+import type { RuntimeError } from "../../core/errors.ts";
+import type { WorkerId } from "../../core/ids.ts";
+import type { StoreHost } from "../../core/store.ts";
+import type { Checkpoints } from "../checkpoint/checkpoints.ts";
+import type { WatchedPlace } from "../layout.ts";
+import type { Quarantine } from "../quarantine.ts";
+import type { Transcripts } from "../transcripts/transcripts.ts";
+import type { PurgedWorkers } from "../workers/purging.ts";
+import type { OpenedPlace } from "./place.ts";
+
+/** The parts of a store that are recovered, and its place. */
+export interface Recovery extends WatchedPlace {
+  readonly place: OpenedPlace;
+  /** Receives the content. */
+  readonly host: StoreHost;
+  readonly checkpoints: Checkpoints;
+  readonly transcripts: Transcripts;
+  readonly purged: PurgedWorkers;
+  readonly quarantine: Quarantine;
+  /** Removes the files of a worker. */
+  purge(workerId: WorkerId, purgedEventId: number): void;
+  /** Bounds the transcript lines in memory. */
+  flushIfFull(): Promise<void>;
+  /** Reports an error of the writer that is final. */
+  lost(error: RuntimeError): void;
+}
