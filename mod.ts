@@ -47,7 +47,9 @@
  *
  * @module
  */
-export { type CommandOptions, type EntryInput, type ReasonOptions } from "./src/core/commands.ts";
+export type { BlobRef } from "./src/core/blob_ref.ts";
+export type { BlobSource } from "./src/core/blobs.ts";
+export type { CommandOptions, CommitInput, CommitOptions, ReasonOptions } from "./src/core/commands.ts";
 export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
 export type { RuntimeOptions } from "./src/core/engine.ts";
 export {
@@ -58,27 +60,28 @@ export {
   type RuntimeErrorCode,
   type RuntimeErrorDetails,
 } from "./src/core/errors.ts";
+export type { EntryInput } from "./src/core/entries.ts";
 export type {
   CustomEvent,
   EventBase,
   EventEntry,
+  HostEvent,
+  KnownEvent,
+  RecordedUsage,
+  RunChange,
   RunOutcome,
   RuntimeClosed,
   RuntimeCreated,
   RuntimeEvent,
-  RuntimeEventType,
   RuntimeOpened,
-  RuntimeStopped,
-  TranscriptAppended,
-  TranscriptRole,
+  RuntimeRetired,
+  UnknownEvent,
+  WorkerChanges,
+  WorkerCommitted,
   WorkerCreated,
-  WorkerEnded,
   WorkerEventBase,
   WorkerPurged,
-  WorkerRunEnded,
-  WorkerRunStarted,
-  WorkerStateUpdated,
-  WorkerUsageRecorded,
+  WorkerStatus,
 } from "./src/core/event_types.ts";
 export {
   parseRuntimeId,
@@ -110,14 +113,24 @@ export type {
   WorkerRecord,
   WorkerSpec,
 } from "./src/core/records.ts";
-export type { Receipt, TranscriptReceipt } from "./src/core/receipts.ts";
-export type { FinishOptions, FinishOutcome, Run } from "./src/core/run.ts";
-export { type PruneOptions, Runtime, type RuntimeHealth } from "./src/core/runtime.ts";
+export type { CommitReceipt, Receipt, TranscriptReceipt } from "./src/core/receipts.ts";
+export { type FinishInput, type FinishOutcome, Run, type RunCommitInput } from "./src/core/run.ts";
+export {
+  type CreateWorkerOptions,
+  type PruneOptions,
+  Runtime,
+  type RuntimeHealth,
+} from "./src/core/runtime.ts";
 export type { SessionOptions } from "./src/core/session.ts";
 export type { RuntimeSource } from "./src/core/store.ts";
-export type { EndedRun, OpenRun, RuntimeState, WorkerState, WorkerStatus } from "./src/core/state.ts";
+export type { EndedRun, OpenRun, RuntimeState, WorkerState } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
-export type { BeginRunOptions, WorkerInput } from "./src/core/worker.ts";
-export { Worker } from "./src/core/worker.ts";
+export {
+  type BeginRunOptions,
+  type EntriesOptions,
+  type PutBlobOptions,
+  type StopOptions,
+  Worker,
+} from "./src/core/worker.ts";
 export { MemoryRuntimeStore, type MemoryStoreOptions } from "./src/memory/memory_store.ts";

@@ -32,8 +32,10 @@
  *
  * @module
  */
+export type { BlobRef } from "./src/core/blob_ref.ts";
 export type { Notice } from "./src/core/diagnostics.ts";
 export {
+  blobMissing,
   fencedAppend,
   type FileSpot,
   invalidRequest,
@@ -47,10 +49,13 @@ export type { EventRecord } from "./src/core/event_types.ts";
 export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./src/core/ids.ts";
 export type { JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
+export { workerNotFound } from "./src/core/rules.ts";
 export type { RuntimeState, StateView, WorkerState } from "./src/core/state.ts";
 export type {
   AppendBatch,
   AppendResult,
+  BlobFacts,
+  BlobOwner,
   LoadedSnapshot,
   PrunedEvents,
   PruneEvents,

@@ -8,10 +8,10 @@ import { invalidRequest } from "./errors.ts";
 import type { EntryTexts } from "./entries.ts";
 import type { EventHead, KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
-import { canonicalText, type Json, jsonObjectText, jsonText, type JsonObject } from "./json.ts";
+import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
 import { fingerprint } from "./keys.ts";
 import { limits } from "./limits.ts";
-import { type EntryInput, encodeEntries } from "./entries.ts";
+import { encodeEntries, type EntryInput } from "./entries.ts";
 import { assertShape, dictionary, list, nullable, object, type Shape, text, textIssue } from "./shape.ts";
 import { truncated } from "./text.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
@@ -142,7 +142,9 @@ export function changesOf(
   }
   if (run !== undefined) members.run = { ...run, ...reasonOf(run.reason, action) };
   if (status !== undefined) Object.assign(members, { status, ...reasonOf(reason, action) });
-  if (displayName !== undefined) members.displayName = checked(displayNameShape, displayName, "displayName", action);
+  if (displayName !== undefined) {
+    members.displayName = checked(displayNameShape, displayName, "displayName", action);
+  }
   if (labels !== undefined) members.labels = checkedLabels(labels, action);
   if (data !== undefined) {
     members.data = JSON.parse(jsonObjectText(data, action, "data", limits.dataBytesMax));

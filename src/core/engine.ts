@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { command, type CommandBody, type CommandOptions } from "./commands.ts";
+import { RuntimeBlobs } from "./blobs.ts";
+import { command, type CommandOptions, type Requested } from "./commands.ts";
 import type { DiagnosticCode } from "./diagnostics.ts";
 import type { RuntimeError } from "./errors.ts";
 import type { EventHead } from "./event_types.ts";
@@ -33,6 +34,10 @@ export class Engine extends Session<RuntimeStore> {
   readonly reads: Reads = new Reads(this);
   /** Signals of open runs. */
   readonly runs: OpenRuns = new OpenRuns();
+  /** Blobs. */
+  readonly blobs: RuntimeBlobs;
+  /** Workers whose newest command is yet to be queued, because its blobs are not ready. */
+  readonly #preparing = new Map<WorkerId, Promise<void>>();
   readonly #newId: () => string;
   readonly #committer: Committer;
   readonly #usageReported = new Set<string>();
@@ -41,6 +46,7 @@ export class Engine extends Session<RuntimeStore> {
   /** An engine that is yet to be opened. */
   constructor(options: RuntimeOptions) {
     super(options.store, options);
+    this.blobs = new RuntimeBlobs(options.store);
     this.#newId = options.newId ?? (() => crypto.randomUUID());
     this.#committer = new Committer(this.view, options.store, options.now ?? Date.now, {
       committed: (heads, result) => this.#committed(heads, result),
@@ -61,21 +67,48 @@ export class Engine extends Session<RuntimeStore> {
     const due = unrecorded.filter((event) => isKnown(event) || lastEventId < event.endsBefore);
     const missing = due.filter((event) => !isKnown(event));
     for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
-      if (head.type === "worker.run_interrupted") this.notice(interruption(head));
+      const notice = interruption(head);
+      if (notice !== undefined) this.notice(notice);
     }
     for (const event of due) await event.recorded();
   }
 
   /** Commits a command; its key stands for `content`. Resolves with the answer to its outcome. */
   submit<Answer>(
-    body: CommandBody,
+    requested: Requested,
     options: CommandOptions,
     answer: (outcome: Outcome) => Answer,
-    content?: unknown,
+    content: unknown,
   ): Promise<Answer> {
-    const asked = command(body, options, content);
+    const asked = command(requested, options, content);
     this.assertOpen();
-    return this.#committer.submit(asked, options.signal, answer);
+    const ready = this.#prepare(requested);
+    if (ready === undefined) return this.#committer.submit(asked, options.signal, answer);
+    return ready.then(() => {
+      this.assertOpen();
+      return this.#committer.submit(asked, options.signal, answer);
+    });
+  }
+
+  /**
+   * Prepares the blobs of a command, after those of the worker's earlier ones,
+   * so that the order of calls is the order of events; `undefined` if there is
+   * nothing to wait for.
+   */
+  #prepare({ type, workerId, life, entries }: Requested): Promise<void> | undefined {
+    if (workerId === undefined || type === "worker.created") return undefined;
+    const before = this.#preparing.get(workerId);
+    const owner = { workerId, life };
+    const isReady = entries === undefined || this.blobs.isReady(owner, entries);
+    if (isReady && before === undefined) return undefined;
+    const ready = (before ?? Promise.resolve()).then(() =>
+      entries === undefined ? undefined : this.run(this.blobs.prepare(owner, entries))
+    );
+    const settled = ready.catch(() => {}).then(() => {
+      if (this.#preparing.get(workerId) === settled) this.#preparing.delete(workerId);
+    });
+    this.#preparing.set(workerId, settled);
+    return ready;
   }
 
   /** Throws the error that ended the runtime, or `runtime_closed`. */
@@ -121,7 +154,9 @@ export class Engine extends Session<RuntimeStore> {
   #committed(heads: readonly EventHead[], result: AppendResult): void {
     for (const head of heads) {
       this.runs.apply(head);
-      if (head.type === "worker.usage_recorded") this.#reportUsage(head.usage.model, head.workerId);
+      if (head.type === "worker.purged") this.blobs.forget(head.workerId);
+      if (!("usage" in head)) continue;
+      for (const { model } of head.usage ?? []) this.#reportUsage(model, head.workerId);
     }
     this.news.wake();
     if (!result.snapshotDue || this.failure !== undefined) return;

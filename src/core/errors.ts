@@ -24,7 +24,7 @@ export interface RuntimeErrorDetails {
   /** The runtime was retired; its data stays readable. */
   readonly runtime_retired: { readonly runtimeId: string };
   /** The runtime or store was closed. */
-  readonly runtime_closed: RuntimeErrorDetails["runtime_stopped"];
+  readonly runtime_closed: RuntimeErrorDetails["runtime_retired"];
   /** The reference names another runtime. */
   readonly wrong_runtime: { readonly expected: string; readonly actual: string };
   /** No such worker. */
@@ -143,4 +143,11 @@ export function limitExceeded(
 export function fencedAppend(after: number, last: number): RuntimeError<"store_fenced"> {
   const message = `Cannot append events after ${after}: the last one is ${last}, of another writer`;
   return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
+}
+
+/** Creates a `blob_missing`; `file` is the path of its file, if blobs are files. */
+export function blobMissing(workerId: string, sha256: string, file = ""): RuntimeError<"blob_missing"> {
+  const state = file === "" ? "the worker has no such blob" : `${file} is missing`;
+  const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${state}`;
+  return new RuntimeError("blob_missing", message, { workerId, sha256, file });
 }

@@ -220,7 +220,9 @@ export class Committer {
         return;
       }
       const { head } = decision;
-      const record = encodeEvent(head, decision.entriesJson);
+      const { entries } = waiting.command.requested;
+      const blobs = entries === undefined || entries.blobs.length === 0 ? undefined : entries.blobs;
+      const record = encodeEvent(head, entries?.text() ?? "", blobs);
       if (!fitsBytes(record.json, limits.eventBytesMax)) {
         throw limitExceeded("write event", "event bytes", limits.eventBytesMax, byteLength(record.json));
       }

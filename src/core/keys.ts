@@ -49,7 +49,7 @@ export function keyEntryOf(event: EventHead): KeyEntry | undefined {
 }
 
 /** Scope of an event's key: its worker, or (undefined) the runtime. */
-export function keyScopeOf(event: { type: string; workerId?: WorkerId }): WorkerId | undefined {
+export function keyScopeOf(event: { type: string; workerId?: WorkerId | undefined }): WorkerId | undefined {
   return event.type === "worker.created" ? undefined : event.workerId;
 }
 

@@ -38,8 +38,18 @@ export function overviewOf(view: StateView, displayName: string | undefined): Ru
 
 /** Returns the row of a worker. */
 export function workerRow(state: WorkerState): WorkerRow {
-  const { record, displayName, labels, status, run, transcriptLength, usage, createdAt, updatedAt, lastEventId } =
-    state;
+  const {
+    record,
+    displayName,
+    labels,
+    status,
+    run,
+    transcriptLength,
+    usage,
+    createdAt,
+    updatedAt,
+    lastEventId,
+  } = state;
   return {
     workerId: record.workerId,
     ...(displayName === undefined ? {} : { displayName }),

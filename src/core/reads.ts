@@ -4,8 +4,11 @@
  *
  * @module
  */
-import type { RuntimeEvent } from "./event_types.ts";
+import type { BlobRef } from "./blob_ref.ts";
+import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
+import { invalidRequest } from "./errors.ts";
+import type { Json } from "./json.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
@@ -15,24 +18,29 @@ import {
   pageRange,
   readEventPage,
   readTranscriptPage,
+  type TranscriptEntry,
   type TranscriptPage,
 } from "./reading.ts";
 import { existingWorker, workerNotFound } from "./rules.ts";
 import type { Session } from "./session.ts";
-import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
+import { readable, type WorkerState } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 
-/** Filter, position and size of a page of workers. */
+/** Filter, order, position and size of a page of workers. */
 export interface WorkerListOptions {
   /** Only those of this status. */
   readonly status?: WorkerStatus | undefined;
-  /** Begin after the worker that this event created; take it from `next` of the page before. @default {0} */
+  /** Only those with all of these labels. */
+  readonly label?: Readonly<Record<string, string>> | undefined;
+  /** `created`: in the order of their creation. `active`: the one with the newest event first. @default {"created"} */
+  readonly orderBy?: "created" | "active" | undefined;
+  /** Cursor: `next` of the page before. @default the beginning */
   readonly after?: number | undefined;
   /** At most this many, up to 1,000. @default {50} */
   readonly limit?: number | undefined;
 }
 
-/** A page of workers in the order of their creation. */
+/** A page of workers. */
 export interface WorkerPage {
   /** Their states. */
   readonly items: readonly WorkerState[];
@@ -48,8 +56,8 @@ export interface EventsOptions extends PageOptions {
 
 /** Options of {@linkcode Reads.watch}. */
 export interface WatchEventsOptions extends WatchOptions {
-  /** Only events of this worker. */
-  readonly worker?: WorkerName | undefined;
+  /** Only events of these workers. A watch of one worker ends with its purge. */
+  readonly workers?: readonly WorkerName[] | undefined;
 }
 
 /** Reads that {@linkcode RuntimeReader} and {@linkcode Runtime} have in common. Durable state only. */
@@ -77,18 +85,37 @@ export class RuntimeView {
     return overviewOf(this.session.view, this.session.displayName);
   }
 
-  /** A page of workers in the order of their creation. */
+  /**
+   * A page of workers. In the order of activity a worker that has a new event
+   * meanwhile moves to the beginning, and is not on the later pages.
+   */
   workers(options: WorkerListOptions = {}): WorkerPage {
-    const { after = 0, limit = limits.pageItemsDefault, status } = options;
-    pageRange({ after, limit }, 0, "list workers");
+    const { after, limit = limits.pageItemsDefault, orderBy = "created" } = options;
+    pageRange({ after: after ?? 0, limit }, 0, "list workers");
+    if (orderBy !== "created" && orderBy !== "active") {
+      throw invalidRequest("list workers", "orderBy: created or active is needed");
+    }
+    const [states, cursorOf] = orderBy === "created"
+      ? [
+        this.session.view.workersAfter(after ?? 0),
+        ({ createdEventId }: WorkerState) => createdEventId,
+      ] as const
+      : [this.#byActivity(after), ({ lastEventId }: WorkerState) => lastEventId] as const;
     const items: WorkerState[] = [];
-    let cursor = after;
-    for (const state of this.session.view.workersAfter(after)) {
+    let cursor = after ?? 0;
+    for (const state of states) {
       if (items.length === limit) return { items, next: cursor };
-      cursor = state.createdEventId;
-      if (status === undefined || state.status === status) items.push(readable(state));
+      cursor = cursorOf(state);
+      if (isListed(state, options)) items.push(readable(state));
     }
     return { items, next: null };
+  }
+
+  /** Workers whose newest event precedes `before`, the newest first. */
+  #byActivity(before = Infinity): WorkerState[] {
+    return [...this.session.view.workers()]
+      .filter(({ lastEventId }) => lastEventId < before)
+      .sort((a, b) => b.lastEventId - a.lastEventId || b.createdEventId - a.createdEventId);
   }
 
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
@@ -109,29 +136,57 @@ export class RuntimeView {
    * `return()` settles immediately, also while `next()` waits.
    */
   watch(options: WatchEventsOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    const { after = this.lastEventId, signal, worker } = options;
-    pageRange({ after }, 0, "watch");
-    const workerId = worker === undefined ? undefined : workerIdOf(worker, this.runtimeId);
-    return new Watch(this.#watchSource(workerId), after, signal);
+    const workerIds = options.workers?.map((name) => workerIdOf(name, this.runtimeId));
+    const [only] = workerIds ?? [];
+    if (only !== undefined && workerIds?.length === 1) {
+      return this.watchLife(only, this.session.view.worker(only)?.createdEventId, options);
+    }
+    const ids = workerIds === undefined ? undefined : new Set(workerIds);
+    const isOfWorkers = (event: RuntimeEvent): boolean =>
+      ids === undefined || ("workerId" in event && event.workerId !== undefined && ids.has(event.workerId));
+    return this.#watch(undefined, 0, options, isOfWorkers);
   }
 
-  /** A watch is bound to the current worker: a later worker may reuse its id. */
-  #watchSource(workerId: WorkerId | undefined): WatchSource {
+  /** @internal */
+  watchLife(
+    workerId: WorkerId,
+    life: number | undefined,
+    options: WatchOptions,
+  ): AsyncGenerator<RuntimeEvent, void, void> {
+    return this.#watch(workerId, life, options, () => true);
+  }
+
+  /** Watches all events, or those of one life of a worker: a later worker may reuse its id. */
+  #watch(
+    workerId: WorkerId | undefined,
+    life: number | undefined,
+    { after = this.lastEventId, has, signal }: WatchOptions,
+    isOfWorkers: (event: RuntimeEvent) => boolean,
+  ): Watch {
+    pageRange({ after }, 0, "watch");
     const session = this.session;
     const createdEventId = (): number | undefined =>
-      workerId === undefined ? 0 : this.session.view.worker(workerId)?.createdEventId;
-    const life = createdEventId();
-    const missing = workerId === undefined || life !== undefined ? undefined : workerNotFound(workerId);
-    return {
+      workerId === undefined ? 0 : session.view.worker(workerId)?.createdEventId;
+    const missing = workerId === undefined || createdEventId() === life && life !== undefined
+      ? undefined
+      : workerNotFound(workerId);
+    const source: WatchSource = {
       news: session.news,
       newest: () => this.lastEventId,
       failure: () => session.failure ?? missing,
       isClosed: () => session.isClosed,
       isOver: () => createdEventId() !== life,
+      isWanted: (event) => isOfWorkers(event) && (has === undefined || has.some((name) => name in event)),
       isLast: ({ type, id }) => type === "worker.purged" && workerId !== undefined && id > (life ?? 0),
       read: (page) => this.events({ ...page, worker: workerId }),
     };
+    return new Watch(source, after, signal);
   }
+}
+
+function isListed(state: WorkerState, { status, label = {} }: WorkerListOptions): boolean {
+  if (status !== undefined && state.status !== status) return false;
+  return Object.entries(label).every(([name, value]) => state.labels[name] === value);
 }
 
 /** Reads of a runtime and its workers, by their names. */
@@ -159,5 +214,25 @@ export class Reads extends RuntimeView {
     );
     if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
     return page;
+  }
+
+  /** The bytes of a worker's blob. */
+  async blob(
+    worker: WorkerName,
+    { sha256, bytes }: BlobRef,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    this.session.assertOpen();
+    const workerId = workerIdOf(worker, this.runtimeId);
+    existingWorker(this.session.view, workerId);
+    return await this.session.run(this.session.store.readBlob(workerId, { sha256, bytes }));
+  }
+
+  /** The content of an entry, also if it is kept as a blob. */
+  async content(
+    worker: WorkerName,
+    { content, contentBlob }: Pick<TranscriptEntry, "content" | "contentBlob">,
+  ): Promise<Json> {
+    if (contentBlob === undefined) return content ?? null;
+    return await new Response(await this.blob(worker, contentBlob)).json();
   }
 }

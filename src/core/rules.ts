@@ -68,7 +68,16 @@ function assertFitsWorker(worker: WorkerState, event: OfWorker, action: Action):
 }
 
 /** Members that a worker accepts in any status: costs may arrive late. */
-const LATE: ReadonlySet<string> = new Set(["id", "at", "type", "workerId", "key", "request", "meta", "usage"]);
+const LATE: ReadonlySet<string> = new Set([
+  "id",
+  "at",
+  "type",
+  "workerId",
+  "key",
+  "request",
+  "meta",
+  "usage",
+]);
 
 function assertCommits(worker: WorkerState, event: Committed, action: Action): void {
   const { seq, count, runId, run, status } = event;

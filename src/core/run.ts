@@ -1,54 +1,177 @@
 /**
- * Runs: periods of work of a worker, one at a time.
+ * Runs: periods of work of a worker, one at a time. A run owns its writes: they
+ * are rejected once it has ended.
  *
  * @module
  */
-import type { CommandOptions } from "./commands.ts";
+import { onAbort } from "./abort.ts";
+import { type Commits, commitTo } from "./commit.ts";
+import {
+  type CommitInput,
+  type CommitOptions,
+  reasonOf,
+  type ReasonOptions,
+  type RequestedRun,
+  shown,
+} from "./commands.ts";
+import type { EntryInput } from "./entries.ts";
+import { invalidRequest, isRuntimeError } from "./errors.ts";
 import type { EventHead, RunOutcome } from "./event_types.ts";
-import type { Receipt } from "./receipts.ts";
+import {
+  type CommitReceipt,
+  commitReceipt,
+  type Receipt,
+  type TranscriptReceipt,
+  transcriptReceipt,
+} from "./receipts.ts";
+import { finishOutcomes } from "./shapes.ts";
 
 /** Outcome with which a host may finish a run. */
 export type FinishOutcome = Exclude<RunOutcome, "interrupted">;
 
-/** Options of {@linkcode Run.finish}. */
-export interface FinishOptions extends CommandOptions {
-  /** Reason for the outcome. */
+/** Changes that a run commits. */
+export interface RunCommitInput extends CommitInput {
+  /** Ends the run with this event. */
+  readonly finish?: {
+    /** Outcome. */
+    readonly outcome: FinishOutcome;
+    /** Reason; truncated to 64 KiB. */
+    readonly reason?: string | undefined;
+  } | undefined;
+}
+
+/** Changes with which a run ends. */
+export interface FinishInput extends CommitInput {
+  /** Reason for the outcome; truncated to 64 KiB. */
   readonly reason?: string | undefined;
 }
 
-/** An open run of a worker. */
-export interface Run extends Receipt {
+/**
+ * An open run of a worker. Its commands throw `run_ended` once it has ended,
+ * besides the errors of every command.
+ */
+export class Run implements AsyncDisposable, Receipt {
   /** Its id. */
   readonly runId: string;
+  /** The event that began it: increases strictly across owners, and so fences side effects elsewhere. */
+  readonly eventId: number;
+  /** When it began, ISO 8601. */
+  readonly at: string;
+  /** True if an earlier command with the same key began it. */
+  readonly duplicate: boolean;
   /**
-   * Aborts once a cancel of the worker or a stop of the runtime is durable, when
-   * the run is finished, when the runtime closes, and with the store's error as its
-   * reason when the store is lost. Pass it to `fetch`.
+   * Aborts once the end of the run is durable, when the runtime closes, and with
+   * the store's error as its reason when the store is lost. Pass it to `fetch`.
    */
   readonly signal: AbortSignal;
-  /** Ends the run. Throws `worker_not_running` if it is no longer the open run, besides the errors of every command. */
-  finish(outcome: FinishOutcome, options?: FinishOptions): Promise<Receipt>;
+  readonly #commits: Commits;
+  readonly #run: RequestedRun;
+
+  /** @internal */
+  constructor(commits: Commits, runId: string, begin: Receipt, signal: AbortSignal) {
+    this.#commits = commits;
+    this.runId = runId;
+    this.eventId = begin.eventId;
+    this.at = begin.at;
+    this.duplicate = begin.duplicate;
+    this.signal = signal;
+    this.#run = { runId, eventId: begin.eventId };
+  }
+
+  /** True while it is the open run. */
+  get isOpen(): boolean {
+    return this.#commits.openRunEventId() === this.eventId;
+  }
+
+  /** Appends 1 to 256 entries to the transcript atomically. */
+  append(entries: readonly EntryInput[], options: CommitOptions = {}): Promise<TranscriptReceipt> {
+    const request = { action: "append to transcript", run: this.#run };
+    return commitTo(this.#commits, request, { entries }, options, transcriptReceipt);
+  }
+
+  /** Commits changes as one event: all or nothing. With `finish`, the event also ends the run. */
+  commit({ finish, ...changes }: RunCommitInput, options: CommitOptions = {}): Promise<CommitReceipt> {
+    const request = { action: "commit", run: this.#run };
+    if (finish === undefined) return commitTo(this.#commits, request, changes, options, commitReceipt);
+    const { outcome, ...reason } = finish;
+    return this.finish(outcome, { ...changes, ...reason }, options);
+  }
+
+  /** Ends the run, and commits further changes with the same event. */
+  async finish(
+    outcome: FinishOutcome,
+    { reason, ...changes }: FinishInput = {},
+    options: CommitOptions = {},
+  ): Promise<CommitReceipt> {
+    const action = "finish run";
+    if (!finishOutcomes.includes(outcome)) {
+      throw invalidRequest(action, `outcome: ${shown(outcome)} is none of ${finishOutcomes.join(", ")}`);
+    }
+    const run = { ended: outcome, ...reasonOf(reason, action) };
+    const request = { action, run: this.#run };
+    return await commitTo(this.#commits, request, { ...changes, run }, options, commitReceipt);
+  }
+
+  /** Ends the run as cancelled. */
+  async cancel({ reason, ...options }: ReasonOptions = {}): Promise<Receipt> {
+    return await this.finish("cancelled", { reason }, options);
+  }
+
+  /** Ends the run as failed, unless it has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.finishIfOpen("failed", "it was left without a finish");
+  }
+
+  /** Ends the run unless it has ended, or can no longer end here. */
+  async finishIfOpen(outcome: FinishOutcome, reason: string): Promise<void> {
+    if (!this.isOpen) return;
+    try {
+      await this.finish(outcome, { reason });
+    } catch (error) {
+      if (!isRuntimeError(error) || !GONE.has(error.code)) throw error;
+    }
+  }
 }
+
+/** Codes of a run that has ended, or that the next opening ends. */
+const GONE: ReadonlySet<string> = new Set([
+  "run_ended",
+  "worker_not_found",
+  "runtime_closed",
+  "runtime_retired",
+]);
 
 /** The open run of a worker in this process. */
 interface Open {
+  readonly runId: string;
   /** The event that began the run, which identifies it even if run ids repeat. */
   readonly eventId: number;
+  readonly at: string;
   readonly controller: AbortController;
 }
 
-/** The abort signals of runs begun by this process. A run begins and ends with its events. */
+/** The runs begun by this process, and the callers that wait for their end. A run begins and ends with its events. */
 export class OpenRuns {
   readonly #open = new Map<string, Open>();
+  /** Callers that wait for the end of a worker's run, in order. */
+  readonly #waiting = new Map<string, (() => void)[]>();
   /** The abort reason of all signals once no run can be open. */
   #ended: unknown;
 
   /** Applies a durable event, in the order of the log. */
   apply(event: EventHead): void {
-    if (event.type === "worker.run_started") this.#begin(event.workerId, event.id);
-    else if (event.type === "worker.run_finished") this.#end(event.workerId, "is over");
-    else if (event.type === "worker.cancelled") this.#end(event.workerId, "was cancelled");
-    else if (event.type === "runtime.stopped") this.endAll(ended("was cancelled: the runtime was stopped"));
+    if (event.type === "runtime.retired") this.endAll(ended("was cancelled: the runtime was retired"));
+    if (event.type !== "worker.committed" || event.run === undefined) return;
+    const { workerId, id: eventId, at, runId = "", run } = event;
+    if (run.began) {
+      if (this.#ended !== undefined) return;
+      this.#open.set(workerId, { runId, eventId, at, controller: new AbortController() });
+    } else this.#end(workerId, run.ended === "cancelled" ? "was cancelled" : "is over");
+  }
+
+  /** Returns the open run of a worker. */
+  get(workerId: string): Readonly<Open> | undefined {
+    return this.#open.get(workerId);
   }
 
   /** Returns the signal of the run that an event began; already aborted if that run is not open in this process. */
@@ -58,22 +181,52 @@ export class OpenRuns {
     return AbortSignal.abort(this.#ended ?? ended("is over"));
   }
 
+  /**
+   * Resolves when a run of a worker ends, in the order of the calls; `isNext`
+   * puts a caller before the others. Rejects with the reason of `signal`.
+   */
+  ending(workerId: string, signal: AbortSignal | undefined, isNext: boolean): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const queue = this.#waiting.get(workerId) ?? [];
+      this.#waiting.set(workerId, queue);
+      const unlisten = signal === undefined ? () => {} : onAbort(signal, () => {
+        queue.splice(queue.indexOf(wake), 1);
+        reject(signal.reason);
+      });
+      const wake = () => {
+        unlisten();
+        resolve();
+      };
+      if (isNext) queue.unshift(wake);
+      else queue.push(wake);
+    });
+  }
+
+  /** Wakes the next caller that waits for a worker. */
+  wakeNext(workerId: string): void {
+    const queue = this.#waiting.get(workerId);
+    queue?.shift()?.();
+    if (queue?.length === 0) this.#waiting.delete(workerId);
+  }
+
   /** Aborts every signal, including those of runs that begin later. */
   endAll(reason: unknown): void {
     this.#ended ??= reason;
     const all = [...this.#open.values()];
     this.#open.clear();
     for (const { controller } of all) controller.abort(reason);
-  }
-
-  #begin(workerId: string, eventId: number): void {
-    if (this.#ended === undefined) this.#open.set(workerId, { eventId, controller: new AbortController() });
+    // Each tries to begin, and gets the error that ended all.
+    const waiting = [...this.#waiting.values()].flat();
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
   }
 
   #end(workerId: string, how: string): void {
     const open = this.#open.get(workerId);
     this.#open.delete(workerId);
     open?.controller.abort(ended(how));
+    this.wakeNext(workerId);
   }
 }
 

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { BlobRef } from "./blob_ref.ts";
 import type { Notice } from "./diagnostics.ts";
 import type { FileSpot, RuntimeError } from "./errors.ts";
 import type { EventRecord } from "./event_types.ts";
@@ -161,6 +162,17 @@ export interface ReadTranscript extends ReadRange {
   readonly workerId: WorkerId;
 }
 
+/** One life of a worker. */
+export interface BlobOwner {
+  /** The worker. */
+  readonly workerId: WorkerId;
+  /** The event that created it. */
+  readonly createdEventId: number;
+}
+
+/** Identity and size of a blob. */
+export type BlobFacts = Omit<BlobRef, "mediaType">;
+
 /** Events to delete. */
 export interface PruneEvents {
   /** The last event that may be deleted. */
@@ -189,6 +201,16 @@ export interface StoredRuntime {
   readTranscript(read: ReadTranscript): Promise<readonly string[]>;
   /** The location of an event, for errors about it; a runtime that is not in files has none. */
   spotOf?(eventId: number): FileSpot;
+  /** Size of a worker's blob in bytes; `undefined` if it has no such blob. */
+  blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined>;
+  /**
+   * The bytes of a worker's blob, verified as they are read. Throws
+   * `blob_missing`, and `blob_corrupt` if the size differs; the stream ends with
+   * `blob_corrupt` if the hash does.
+   */
+  readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
+  /** The blobs of a worker, in no particular order. */
+  blobs(workerId: WorkerId): Promise<readonly BlobFacts[]>;
   /** Releases everything. Idempotent. */
   close(): Promise<void>;
 }
@@ -219,6 +241,15 @@ export interface RuntimeStore extends StoredRuntime {
    * are final: every later append is rejected with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
+  /**
+   * Keeps bytes as a blob of a worker; resolves when they are durable. A blob
+   * that exists already is written again, which repairs it. Throws
+   * `worker_not_found` if the worker was purged, `limit_exceeded` beyond
+   * `limits.blobBytesMax`, and the error of the source; then nothing is kept.
+   */
+  putBlob(owner: BlobOwner, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts>;
+  /** Removes blobs of a worker. */
+  removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void>;
   /** Saves a snapshot. Appends may continue meanwhile. */
   saveSnapshot(snapshot: Snapshot): Promise<void>;
   /**

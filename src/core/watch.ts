@@ -5,7 +5,7 @@
  * @module
  */
 import { onAbort } from "./abort.ts";
-import type { RuntimeEvent } from "./event_types.ts";
+import type { RuntimeEvent, WorkerChanges } from "./event_types.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions } from "./reading.ts";
 import type { WakeUp } from "./wake.ts";
@@ -14,6 +14,8 @@ import type { WakeUp } from "./wake.ts";
 export interface WatchOptions {
   /** Begin after this event id: 0 for all kept events. @default the newest event */
   readonly after?: number | undefined;
+  /** Only events with at least one of these members. */
+  readonly has?: readonly (keyof WorkerChanges)[] | undefined;
   /** Ends the watch quietly. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -30,6 +32,8 @@ export interface WatchSource {
   isClosed(): boolean;
   /** True if no further event can come because the watched worker was purged. */
   isOver(): boolean;
+  /** Returns true if an event is to be delivered. */
+  isWanted(event: RuntimeEvent): boolean;
   /** Returns true if this is the last event of the watch. */
   isLast(event: RuntimeEvent): boolean;
   /** A page of events. */
@@ -128,7 +132,9 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
 
   #deliver(event: RuntimeEvent): void {
     const isLast = this.#source.isLast(event);
-    if (event.id > this.#after) this.#calls.shift()?.resolve({ done: false, value: event });
+    if (event.id > this.#after && this.#source.isWanted(event)) {
+      this.#calls.shift()?.resolve({ done: false, value: event });
+    }
     if (isLast) this.#end();
   }
 

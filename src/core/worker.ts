@@ -1,55 +1,72 @@
 /**
- * Worker handles: cheap to create, without I/O, and valid as long as the worker
- * that they refer to.
+ * Worker handles: cheap to create, without I/O, and bound to one life of a worker.
  *
  * @module
  */
+import type { BlobRef } from "./blob_ref.ts";
+import type { BlobSource } from "./blobs.ts";
+import { Commits, commitTo } from "./commit.ts";
 import {
-  actionOf,
-  AppendEntries,
   checkText,
-  type CommandBody,
   type CommandOptions,
-  copiedObject,
-  customBody,
-  entriesText,
-  type EntryInput,
-  givenReason,
+  type CommitInput,
+  type CommitOptions,
   type ReasonOptions,
-  shown,
+  Requested,
 } from "./commands.ts";
 import type { Engine } from "./engine.ts";
-import { invalidRequest } from "./errors.ts";
-import { finishOutcomes } from "./shapes.ts";
-import type { RuntimeEvent, TranscriptAppended } from "./event_types.ts";
+import type { EntryInput } from "./entries.ts";
+import { isRuntimeError } from "./errors.ts";
+import type { RuntimeEvent } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { textOf } from "./injected.ts";
+import type { Json } from "./json.ts";
 import { limits } from "./limits.ts";
-import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
-import { type Receipt, receipt, type TranscriptReceipt, transcriptReceipt } from "./receipts.ts";
-import type { FinishOptions, FinishOutcome, Run } from "./run.ts";
-import type { WorkerState } from "./state.ts";
-import type { Outcome } from "./group_commit.ts";
-import { parseUsage, type UsageReport } from "./usage.ts";
+import type { EventPage, PageOptions, TranscriptEntry, TranscriptPage } from "./reading.ts";
+import {
+  type CommitReceipt,
+  commitReceipt,
+  type Receipt,
+  receipt,
+  type TranscriptReceipt,
+  transcriptReceipt,
+} from "./receipts.ts";
+import { existingWorker, workerNotFound } from "./rules.ts";
+import { Run } from "./run.ts";
+import { readable, type WorkerState } from "./state.ts";
 import type { WatchOptions } from "./watch.ts";
 
 /** Options of {@linkcode Worker.beginRun}. */
-export interface BeginRunOptions extends CommandOptions {
+export interface BeginRunOptions extends CommitOptions {
   /** Caller-chosen id; generated if omitted. */
   readonly runId?: string | undefined;
+  /** Waits for the end of an open run, in the order of the calls, instead of throwing `worker_busy`. */
+  readonly wait?: boolean | undefined;
 }
 
-/** Input for a worker. */
-export interface WorkerInput extends EntryInput {
-  /** Role of the author. */
-  readonly role: "user" | "system";
+/** Options of {@linkcode Worker.stop} and {@linkcode Worker.retire}. */
+export interface StopOptions extends ReasonOptions {
+  /** Cancels an open run, instead of throwing `worker_busy`. */
+  readonly cancelRun?: boolean | undefined;
+}
+
+/** Options of {@linkcode Worker.putBlob}. */
+export interface PutBlobOptions {
+  /** Media type (RFC 2046). @default {"application/octet-stream"} */
+  readonly mediaType?: string | undefined;
+}
+
+/** Options of {@linkcode Worker.entries}. */
+export interface EntriesOptions {
+  /** Begin after this sequence. @default {0} */
+  readonly after?: number | undefined;
 }
 
 /**
  * A worker of a runtime. Every command resolves when its one event is durable.
  *
  * Every command may throw `invalid_request`, `worker_not_found`,
- * `runtime_stopped`, `runtime_closed`, `conflict`, `key_reused`,
+ * `runtime_retired`, `runtime_closed`, `conflict`, `key_reused`,
  * `limit_exceeded`, the store's `store_io`, `no_space`, `store_poisoned`,
  * `store_vanished` and `store_fenced`, and the reason of an aborted `signal`;
  * further errors are documented with each method. After a rejection the command happened completely
@@ -58,17 +75,19 @@ export interface WorkerInput extends EntryInput {
 export class Worker {
   /** The authoritative identity of this worker. */
   readonly ref: WorkerRef;
-  /** The receipt of its creation, on a handle returned by `createWorker`. */
+  /** The receipt of its creation, if this handle created it. */
   readonly creation: Receipt | undefined;
   readonly #engine: Engine;
+  readonly #commits: Commits;
 
   /**
-   * For the runtime; get handles from `Runtime.worker` and `Runtime.createWorker`.
+   * For the runtime; get handles from `Runtime.worker`, `Runtime.createWorker` and `Runtime.ensureWorker`.
    *
    * @internal
    */
-  constructor(engine: Engine, ref: WorkerRef, creation: Receipt | undefined) {
+  constructor(engine: Engine, ref: WorkerRef, life: number, creation: Receipt | undefined) {
     this.#engine = engine;
+    this.#commits = new Commits(engine, ref.workerId, life);
     this.ref = ref;
     this.creation = creation;
   }
@@ -78,142 +97,199 @@ export class Worker {
     return this.ref.workerId;
   }
 
+  /** The open run, if this process began it. */
+  get openRun(): Run | undefined {
+    const open = this.#engine.runs.get(this.workerId);
+    if (open === undefined || open.eventId !== this.#commits.openRunEventId()) return undefined;
+    const { eventId, at, runId, controller } = open;
+    return new Run(this.#commits, runId, { eventId, at, duplicate: false }, controller.signal);
+  }
+
   /** The current durable state; a copy that does not change. Throws `worker_not_found`. */
   state(): WorkerState {
-    return this.#engine.reads.worker(this.ref);
+    return readable(this.#current());
   }
 
-  /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */
-  sendInput(input: WorkerInput, options: CommandOptions = {}): Promise<TranscriptReceipt> {
-    return this.#append([input], "worker.input_accepted", options);
-  }
-
-  /** Appends 1 to 256 entries to the transcript atomically. Throws `worker_not_running`. */
-  append(entries: readonly EntryInput[], options: CommandOptions = {}): Promise<TranscriptReceipt> {
-    return this.#append(entries, "worker.transcript_appended", options);
-  }
-
-  /**
-   * Changes the host's data by a JSON Merge Patch (RFC 7396): members replace,
-   * objects merge, null removes. The result may have at most 256 KiB as JSON.
-   * Throws `worker_not_running`.
-   */
-  async updateState(patch: JsonObject, options: CommandOptions = {}): Promise<Receipt> {
-    const copy = copiedObject(patch, "update state", "patch");
-    return await this.#commit(
-      { type: "worker.state_updated", workerId: this.workerId, patch: copy },
+  /** Appends one entry to the transcript. Throws `worker_not_running`. */
+  sendInput(input: EntryInput, options: CommitOptions = {}): Promise<TranscriptReceipt> {
+    return commitTo(
+      this.#commits,
+      { action: "send input" },
+      { entries: [input] },
       options,
+      transcriptReceipt,
     );
   }
 
-  /** Begins a run. Throws `worker_busy` if one is open, `worker_not_running`. */
+  /** Appends 1 to 256 entries to the transcript atomically. Throws `worker_not_running`. */
+  append(entries: readonly EntryInput[], options: CommitOptions = {}): Promise<TranscriptReceipt> {
+    return commitTo(
+      this.#commits,
+      { action: "append to transcript" },
+      { entries },
+      options,
+      transcriptReceipt,
+    );
+  }
+
+  /**
+   * Commits changes as one event: all or nothing. Throws `worker_not_running`,
+   * unless there is nothing but usage: costs may arrive late.
+   */
+  commit(changes: CommitInput, options: CommitOptions = {}): Promise<CommitReceipt> {
+    return commitTo(this.#commits, { action: "commit" }, changes, options, commitReceipt);
+  }
+
+  /**
+   * Runs `work` as a run: it ends as completed, as cancelled if `work` throws
+   * after the run's or the caller's signal has aborted, and as failed if it
+   * throws otherwise. Returns the value of `work`, or throws its error. Throws
+   * `worker_busy` if a run is open, unless `wait` is set, and
+   * `worker_not_running`.
+   */
+  async run<Value>(
+    work: (run: Run) => Value | Promise<Value>,
+    options: BeginRunOptions = {},
+  ): Promise<Value> {
+    const run = await this.beginRun(options);
+    let value: Value;
+    try {
+      value = await work(run);
+    } catch (error) {
+      const isCancelled = options.signal?.aborted || run.signal.aborted;
+      // The error of the work is the one to report.
+      await run.finishIfOpen(isCancelled ? "cancelled" : "failed", textOf(error)).catch(() => {});
+      throw error;
+    }
+    if (run.isOpen) await run.finish("completed");
+    return value;
+  }
+
+  /** Begins a run. Throws `worker_busy` if one is open, unless `wait` is set, and `worker_not_running`. */
   async beginRun(options: BeginRunOptions = {}): Promise<Run> {
     const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
-    const body = { type: "worker.run_started", workerId: this.workerId, runId } as const;
-    return await this.#engine.submit(body, options, (outcome) => this.#run(outcome), options.runId ?? null);
+    if (!options.wait) return await this.#begin(runId, options);
+    for (let isNext = false;; isNext = true) {
+      try {
+        return await this.#begin(runId, options);
+      } catch (error) {
+        if (!isRuntimeError(error) || error.code !== "worker_busy") {
+          // Whoever waits behind this call is not woken by the end of its run.
+          if (isNext) this.#engine.runs.wakeNext(this.workerId);
+          throw error;
+        }
+      }
+      if (this.#commits.openRunEventId() === undefined) continue;
+      await this.#engine.runs.ending(this.workerId, options.signal, isNext);
+    }
   }
 
-  /** Records usage of a model; also after the worker's end, for costs that arrive late. */
-  async recordUsage(usage: UsageReport, options: CommandOptions = {}): Promise<Receipt> {
-    const body = {
-      type: "worker.usage_recorded",
-      workerId: this.workerId,
-      usage: parseUsage(usage),
-    } as const;
-    return await this.#commit(body, options);
-  }
-
-  /** Records an event defined by the host about this worker; `data` is JSON of at most 256 KiB. */
-  async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
-    return await this.#commit(customBody(name, data, this.workerId), options);
-  }
-
-  /** Ends the worker normally and permanently. Throws `worker_busy` while a run is open, `worker_not_running`. */
-  async stop(options: ReasonOptions = {}): Promise<Receipt> {
-    return await this.#end("worker.stopped", options);
+  async #begin(runId: string, options: BeginRunOptions): Promise<Run> {
+    const request = { action: "begin run", run: { runId } };
+    const { workerId } = this;
+    return await commitTo(this.#commits, request, { run: { began: true } }, options, (outcome) => {
+      const signal = this.#engine.runs.signalOf(workerId, outcome.eventId);
+      return new Run(this.#commits, outcome.subject, receipt(outcome), signal);
+    });
   }
 
   /**
-   * Ends the worker immediately and permanently: an open run is cancelled, its
-   * signal aborts. Throws `worker_not_running`.
+   * Stops the worker: it accepts nothing but late usage until it is restarted.
+   * Throws `worker_busy` while a run is open, unless `cancelRun` is set, and
+   * `worker_not_running`.
    */
-  async cancel(options: ReasonOptions = {}): Promise<Receipt> {
-    return await this.#end("worker.cancelled", options);
+  async stop(options: StopOptions = {}): Promise<Receipt> {
+    return await this.#setStatus("stop worker", "stopped", options);
+  }
+
+  /** Restarts a stopped worker. Throws `invalid_request` if it is running, and `worker_not_running` if it is retired. */
+  async restart(options: ReasonOptions = {}): Promise<Receipt> {
+    return await this.#setStatus("restart worker", "running", options);
+  }
+
+  /** Retires the worker permanently. Throws `worker_busy` while a run is open, unless `cancelRun` is set. */
+  async retire(options: StopOptions = {}): Promise<Receipt> {
+    return await this.#setStatus("retire worker", "retired", options);
+  }
+
+  async #setStatus(
+    action: string,
+    status: WorkerState["status"],
+    { reason, cancelRun, ...options }: StopOptions,
+  ): Promise<Receipt> {
+    const request = { action, cancelsRun: cancelRun };
+    return await commitTo(this.#commits, request, { status, reason }, options, receipt);
   }
 
   /**
-   * Deletes a stopped or cancelled worker: its state, its transcript and its keys,
-   * except those of the commands that ended it: a repeated `purge` with a `key`
-   * returns the first receipt. Its events stay in the log until that is pruned; its
+   * Deletes a stopped or retired worker: its state, its transcript, its blobs and
+   * its keys, except that of the purge: a repeated `purge` with a `key` returns
+   * the first receipt. Its events stay in the log until that is pruned; its
    * usage stays in the totals. Throws `invalid_request` while the worker is
    * running.
    */
   async purge(options: CommandOptions = {}): Promise<Receipt> {
-    return await this.#commit({ type: "worker.purged", workerId: this.workerId }, options);
+    const { workerId, life } = this.#commits;
+    const requested = new Requested("worker.purged", "purge worker", workerId, life);
+    return await this.#engine.submit(requested, options, receipt, null);
   }
 
   /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
   async transcript(options: PageOptions = {}): Promise<TranscriptPage> {
+    this.#current();
     return await this.#engine.reads.transcript(this.ref, options);
+  }
+
+  /** Entries of the transcript from a sequence on, up to the newest at the time of the call. */
+  async *entries({ after = 0 }: EntriesOptions = {}): AsyncGenerator<TranscriptEntry, void, void> {
+    const { transcriptLength } = this.#current();
+    while (after < transcriptLength) {
+      const { items } = await this.transcript({ after, limit: limits.pageItemsMax });
+      for (const entry of items) {
+        if (entry.seq > transcriptLength) return;
+        yield entry;
+        after = entry.seq;
+      }
+    }
+  }
+
+  /** The content of an entry, also if it is kept as a blob. Throws `blob_missing` and `blob_corrupt`. */
+  async content(entry: Pick<TranscriptEntry, "content" | "contentBlob">): Promise<Json> {
+    return await this.#engine.reads.content(this.ref, entry);
+  }
+
+  /**
+   * Keeps bytes as a blob of the worker; resolves when they are durable. A commit
+   * can refer to it with `blobs` of an entry. At most 1 GiB. Throws the error
+   * of a stream that fails.
+   */
+  async putBlob(source: BlobSource, { mediaType }: PutBlobOptions = {}): Promise<BlobRef> {
+    return await this.#engine.blobs.put(this.#commits, source, mediaType);
+  }
+
+  /** The bytes of a blob, which are verified as they are read. Throws `blob_missing` and `blob_corrupt`. */
+  async blob(ref: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    this.#current();
+    return await this.#engine.reads.blob(this.ref, ref);
   }
 
   /** A page of the worker's events. Throws `cursor_expired`. */
   async events(options: PageOptions = {}): Promise<EventPage> {
-    const { reads } = this.#engine;
-    reads.worker(this.ref);
-    return await reads.events({ ...options, worker: this.ref });
+    this.#current();
+    return await this.#engine.reads.events({ ...options, worker: this.ref });
   }
 
   /** The worker's events as they become durable, ending with its purge; see `Runtime.watch`. */
   watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#engine.reads.watch({ ...options, worker: this.ref });
+    return this.#engine.reads.watchLife(this.workerId, this.#commits.life, options);
   }
 
-  /** Path of every input: one promise from the call to the answer. */
-  #append(
-    entries: readonly EntryInput[],
-    type: TranscriptAppended["type"],
-    options: CommandOptions,
-  ): Promise<TranscriptReceipt> {
-    try {
-      const entriesJson = entriesText(entries, type);
-      const body = new AppendEntries(type, this.ref.workerId, entries.length, entriesJson);
-      return this.#engine.submit(body, options, transcriptReceipt, entries);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #end(type: "worker.stopped" | "worker.cancelled", options: ReasonOptions): Promise<Receipt> {
-    const reason = givenReason(options, actionOf({ type }));
-    return await this.#commit({ type, workerId: this.workerId, ...reason }, options);
-  }
-
-  #commit(body: CommandBody, options: CommandOptions): Promise<Receipt> {
-    return this.#engine.submit(body, options, receipt);
-  }
-
-  #run(outcome: Outcome): Run {
-    const { subject: runId } = outcome;
-    const { workerId } = this;
-    return {
-      ...receipt(outcome),
-      runId,
-      signal: this.#engine.runs.signalOf(workerId, outcome.eventId),
-      finish: (how, options) => this.#finish(runId, how, options),
-    };
-  }
-
-  async #finish(runId: string, outcome: FinishOutcome, options: FinishOptions = {}): Promise<Receipt> {
-    if (!finishOutcomes.includes(outcome)) {
-      throw invalidRequest(
-        "finish run",
-        `outcome: ${shown(outcome)} is none of ${finishOutcomes.join(", ")}`,
-      );
-    }
-    const reason = givenReason(options, "finish run");
-    const body = { type: "worker.run_finished", workerId: this.workerId, runId, outcome, ...reason } as const;
-    return await this.#commit(body, options);
+  /** The state of this life of the worker. Throws `worker_not_found`. */
+  #current(): WorkerState {
+    const { engine, workerId, life } = this.#commits;
+    const state = existingWorker(engine.view, workerId);
+    if (state.createdEventId !== life) throw workerNotFound(workerId);
+    return state;
   }
 }

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
-import { limitExceeded, RuntimeError } from "../../core/errors.ts";
+import { blobMissing, limitExceeded, RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { workerNotFound } from "../../core/rules.ts";
@@ -207,7 +207,9 @@ export function readBlob(
       try {
         const chunk = new Uint8Array(Math.min(CHUNK_BYTES, bytes - at));
         const length = readFull(opened, chunk, at);
-        if (length < chunk.length) return fail(controller, corrupt(`it ends at byte ${at + length} of ${bytes}`));
+        if (length < chunk.length) {
+          return fail(controller, corrupt(`it ends at byte ${at + length} of ${bytes}`));
+        }
         hash.update(chunk);
         at += length;
         if (at === bytes && hash.digest("hex") !== sha256) {
@@ -239,8 +241,7 @@ function openBlob(
     return fs.open(path, "read");
   } catch (error) {
     if (!isNotFound(error)) throw storeFault(error, "open", path);
-    const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${file} is missing`;
-    throw new RuntimeError("blob_missing", message, { workerId, sha256, file });
+    throw blobMissing(workerId, sha256, file);
   }
 }
 

@@ -1,0 +1,57 @@
+/**
+ * Commits: changes of a worker as one event. Every command of a worker is one.
+ *
+ * @module
+ */
+import { changesOf, type CommitOptions, type OwnChanges, Requested, type RequestedRun } from "./commands.ts";
+import type { Engine } from "./engine.ts";
+import type { Outcome } from "./group_commit.ts";
+import type { WorkerId } from "./ids.ts";
+
+/** One life of a worker, to which a handle's commands go. */
+export class Commits {
+  /** Creates the commits of the worker that an event created. */
+  constructor(readonly engine: Engine, readonly workerId: WorkerId, readonly life: number) {}
+
+  /** The event that began the open run, if there is one. */
+  openRunEventId(): number | undefined {
+    const state = this.engine.view.worker(this.workerId);
+    return state?.createdEventId === this.life ? state.run?.eventId : undefined;
+  }
+}
+
+/** How a commit is named in messages, and the run that it belongs to. */
+export interface CommitRequest {
+  /** Names the action in messages, such as `send input`. */
+  readonly action: string;
+  /** The run that commits, or that begins. */
+  readonly run?: RequestedRun | undefined;
+  /** Cancels the open run, if there is one. */
+  readonly cancelsRun?: boolean | undefined;
+}
+
+/** Commits changes of a worker; resolves with the answer to the outcome once the event is durable. */
+export function commitTo<Answer>(
+  { engine, workerId, life }: Commits,
+  { action, run, cancelsRun = false }: CommitRequest,
+  changes: OwnChanges,
+  options: CommitOptions,
+  answer: (outcome: Outcome) => Answer,
+): Promise<Answer> {
+  try {
+    const { members, entries } = changesOf(changes, options.meta, action);
+    const requested = new Requested(
+      "worker.committed",
+      action,
+      workerId,
+      life,
+      members,
+      entries,
+      run,
+      cancelsRun,
+    );
+    return engine.submit(requested, options, answer, changes);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
