@@ -37,25 +37,18 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const HINTS: { readonly [Code in AnyRuntimeError["code"]]?: string } = {
+  "store_missing":
+    'give the root directory of the host (it holds "runtimes"), or the directory of one runtime',
+  "store_locked": "stop the program that has it open, or use a reading command: they need no lock",
+  "store_corrupt": 'the command "verify" lists all damage, "repair" the steps of a repair',
+  "store_version": "a newer version of this package",
+  "no_space": 'free space on the disk; "prune" lists events of the store that can be deleted',
+  "worker_not_found": 'the command "inspect" lists the workers',
+};
+
 function hintOf(error: AnyRuntimeError): string | undefined {
-  switch (error.code) {
-    case "store_missing":
-      return 'give the root directory of the host (it holds "runtimes"), or the directory of one runtime';
-    case "store_permission":
-      return error.details.flag === "" ? undefined : `deno run ${error.details.flag}=DIR ...`;
-    case "store_locked":
-      return "stop the program that has it open, or use a reading command: they need no lock";
-    case "store_corrupt":
-      return 'the command "verify" lists all damage, "repair" the steps of a repair';
-    case "store_version":
-      return "a newer version of this package";
-    case "no_space":
-      return 'free space on the disk; "prune" lists events of the store that can be deleted';
-    case "worker_not_found":
-      return 'the command "inspect" lists the workers';
-    case "cursor_expired":
-      return `--after ${error.details.firstEventId - 1}`;
-    default:
-      return undefined;
-  }
+  if (error.code === "cursor_expired") return `--after ${error.details.firstEventId - 1}`;
+  if (error.code !== "store_permission") return HINTS[error.code];
+  return error.details.flag === "" ? undefined : `deno run ${error.details.flag}=DIR ...`;
 }

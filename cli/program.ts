@@ -23,7 +23,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   let code: number = exitCodes.ok;
   const program = makeProgram(io, (run) => async (...values: unknown[]) => {
     // Arguments, options, and the command itself.
-    code = await run(io, values.at(-2) as Parsed, ...values.slice(0, -2)) ?? exitCodes.ok;
+    code = await run(io, values.at(-2) as Options, ...values.slice(0, -2)) ?? exitCodes.ok;
   });
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
@@ -37,10 +37,8 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   }
 }
 
-/** Options that the program itself uses, and those of the commands. */
-type Parsed = Options & { readonly runtime?: string };
 // deno-lint-ignore no-explicit-any -- commander passes arguments as they come
-type Run = (io: Io, options: Parsed, ...args: any[]) => Promise<number | void>;
+type Run = (io: Io, options: Options, ...args: any[]) => Promise<number | void>;
 type Action = (run: Run) => (...values: unknown[]) => Promise<void>;
 
 /** Runs a command on the store that its first argument names. */

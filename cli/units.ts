@@ -42,14 +42,19 @@ export function dollars(costMicroUsd: number): string {
   return `$${value.toFixed(digits)}`;
 }
 
+/** Units of durations, each with the shortest duration that is shown in it. */
+const DURATIONS: readonly (readonly [from: number, unitMs: number, unit: string])[] = [
+  [172_800_000, 86_400_000, "days"],
+  [7_200_000, 3_600_000, "h"],
+  [120_000, 60_000, "min"],
+  [10_000, 1_000, "s"],
+];
+
 /** `350 ms`, `12 s`, `3 min`, `5 h`, `12 days`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
-  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
-  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
-  if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
-  return `${Math.round(ms / 86_400_000)} days`;
+  const [, unitMs, unit] = DURATIONS.find(([from]) => ms >= from) ?? [];
+  return unitMs === undefined ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / unitMs)} ${unit}`;
 }
 
 /** `3 min ago`. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { FsRuntimeSource } from "../../fs_store.ts";
-import { RuntimeReader } from "../../mod.ts";
+import { RuntimeReader, type WorkerState } from "../../mod.ts";
 import { openRuntime, planPrune, type PrunePlan, type StoreLocation, workerSizes } from "../../operate.ts";
 import { invalidRequest } from "../../store.ts";
 import { type Io, print } from "../io.ts";
@@ -100,30 +100,28 @@ interface PurgePlan {
 async function planOf(location: StoreLocation, workers: readonly string[]): Promise<PurgePlan> {
   await using view = await RuntimeReader.open({ source: new FsRuntimeSource(location) });
   const present = new Set<string>([...view.allWorkers()].map(({ record }) => record.workerId));
-  const purgedBefore: string[] = [];
+  const [plan, purgedBefore]: [PurgeRow[], string[]] = [[], []];
   for (const workerId of workers) {
-    if (!present.has(workerId) && await wasPurged(view, workerId)) purgedBefore.push(workerId);
+    const events = present.has(workerId)
+      ? []
+      : (await filledPage(view, { limit: 1, worker: workerId })).items;
+    if (events[0]?.type === "worker.purged") purgedBefore.push(workerId);
+    else plan.push(rowOf(location, workerId, view.worker(workerId)));
   }
-  const left = workers.filter((workerId) => !purgedBefore.includes(workerId));
-  return { plan: rowsOf(location, view, left), purgedBefore };
+  return { plan, purgedBefore };
 }
 
-/** Returns true if the last event of a worker in the log is its purge. */
-async function wasPurged(view: RuntimeReader, worker: string): Promise<boolean> {
-  const { items } = await filledPage(view, { limit: 1, worker });
-  return items[0]?.type === "worker.purged";
-}
-
-function rowsOf(location: StoreLocation, view: RuntimeReader, workers: readonly string[]): PurgeRow[] {
-  return workers.map((workerId) => {
-    const { status, transcriptLength: entries } = view.worker(workerId);
-    if (status === "running") {
-      throw invalidRequest(
-        `purge ${JSON.stringify(workerId)}`,
-        "it is running; its host has to stop or cancel it first",
-      );
-    }
-    const { transcript, other } = workerSizes(location, workerId);
-    return { workerId, status, entries, bytes: transcript + other };
-  });
+function rowOf(
+  location: StoreLocation,
+  workerId: string,
+  { status, transcriptLength: entries }: WorkerState,
+): PurgeRow {
+  if (status === "running") {
+    throw invalidRequest(
+      `purge ${JSON.stringify(workerId)}`,
+      "it is running; its host has to stop or cancel it first",
+    );
+  }
+  const { transcript, other } = workerSizes(location, workerId);
+  return { workerId, status, entries, bytes: transcript + other };
 }

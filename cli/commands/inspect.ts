@@ -10,7 +10,6 @@ import {
   listRuntimes,
   locateStore,
   type RuntimeListing,
-  type StoreLocation,
   storeOwner,
   type StoreSizes,
   storeSizes,
@@ -22,12 +21,12 @@ import type { Options } from "../options.ts";
 import { oneLine, type Tone, tone } from "../style.ts";
 import { pairs, table } from "../table.ts";
 import { ago, amount, bytes, counted, dollars, time, whole } from "../units.ts";
-import { withView } from "./view.ts";
+import { type Opened, withView } from "./view.ts";
 
 /** Runs `inspect`. */
 export async function inspectCommand(
   io: Io,
-  options: Options & { readonly runtime?: string },
+  options: Options,
   directory: string,
 ): Promise<number> {
   if (options.runtime === undefined && !isRuntimeDirectory(directory)) {
@@ -35,32 +34,11 @@ export async function inspectCommand(
     if (listing.runtimes.length !== 1) return await inspectAll(io, options, directory, listing);
   }
   const location = locateStore(directory, options.runtime);
-  return await withView(io, options, location, async ({ view, source }) => {
-    const facts = await factsOf(view, source, location, options);
-    const more = facts.count - facts.shown.length;
-    const rest = more > 0 ? `... and ${whole(more)} more; --limit 0 lists all\n` : "";
-    const text = heading(io, view, source, facts) + workerTable(io, facts.shown) + tone(io, "faint", rest);
-    print(io, options.json, facts.json, text);
-  });
+  return await withView(io, options, location, (opened) => inspectOne(io, options, opened));
 }
 
-/** Facts about one runtime. */
-interface Facts {
-  readonly sizes: StoreSizes;
-  readonly closed: boolean;
-  readonly owner: string | undefined;
-  readonly shown: readonly WorkerState[];
-  readonly count: number;
-  readonly firstEventId: number;
-  readonly json: unknown;
-}
-
-async function factsOf(
-  view: RuntimeReader,
-  source: FsRuntimeSource,
-  location: StoreLocation,
-  { limit, status }: Options,
-): Promise<Facts> {
+async function inspectOne(io: Io, { limit, status, json }: Options, opened: Opened): Promise<void> {
+  const { view, source, location } = opened;
   const all = [...view.allWorkers()];
   const workers = all.filter((state) => status === undefined || state.status === status);
   workers.sort((a, b) => b.lastEventId - a.lastEventId);
@@ -68,15 +46,15 @@ async function factsOf(
   const sizes = storeSizes(location, all.map(({ record }) => record.workerId));
   const closed = await isClosed(view, source);
   const by = closed ? undefined : storeOwner(location);
-  const owner = by === undefined ? undefined : `process ${by.pid}, since ${time(by.openedAt)}`;
-  const firstEventId = source.segments[0] ?? 1;
+  const owner = by === undefined ? null : `process ${by.pid}, since ${time(by.openedAt)}`;
   const { damage, directory, pending } = source;
-  const json = {
+  const overview = view.overview();
+  const facts = {
     directory,
-    overview: view.overview(),
-    firstEventId,
+    overview,
+    firstEventId: source.segments[0] ?? 1,
     closed,
-    owner: owner ?? null,
+    owner,
     sizes,
     pending,
     damage: damage === undefined
@@ -86,19 +64,23 @@ async function factsOf(
     workersMatching: workers.length,
     diagnostics: view.diagnostics(),
   };
-  return { sizes, closed, owner, shown, count: workers.length, firstEventId, json };
+  const condition = conditionOf(overview.status, closed);
+  const state = owner === null ? condition : `${condition} (${owner})`;
+  const more = workers.length - shown.length;
+  const rest = more > 0 ? `... and ${whole(more)} more; --limit 0 lists all\n` : "";
+  print(
+    io,
+    json,
+    facts,
+    heading(io, opened, sizes, state) + workerTable(io, shown) + tone(io, "faint", rest),
+  );
 }
 
-function heading(
-  io: Io,
-  view: RuntimeReader,
-  { directory, pending }: FsRuntimeSource,
-  { sizes, closed, owner, firstEventId }: Facts,
-): string {
+function heading(io: Io, { view, source }: Opened, sizes: StoreSizes, state: string): string {
   const overview = view.overview();
+  const { directory, pending, segments: [firstEventId = 1] } = source;
   const { workers, usage, lastEventId, updatedAt, displayName, runtimeId, epoch } = overview;
   const title = displayName === undefined ? runtimeId : `${runtimeId} (${displayName})`;
-  const state = conditionOf(overview.status, closed);
   const segments = `${bytes(sizes.log)} in ${counted(sizes.segments, "segment")}`;
   const kept = firstEventId === 1 ? "" : `, ${whole(firstEventId)} on are kept`;
   const ended = [
@@ -111,7 +93,7 @@ function heading(
     ...ended,
   ];
   const entries: [string, string][] = [
-    ["state", owner === undefined ? state : `${state} (${owner})`],
+    ["state", state],
     ["opened", `${counted(epoch, "time")}, created ${time(overview.createdAt)}`],
     ["events", `${whole(lastEventId)}${kept}; the last ${ago(updatedAt, io.now())}`],
     ["workers", `${whole(workers.total)}: ${counts.filter((text) => text !== "").join(", ")}`],

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { html, Markup, type Piece } from "./html.ts";
+import { html, Markup, nothing, type Piece } from "./html.ts";
 
 /** A point of a chart. */
 export interface Point {
@@ -34,9 +34,8 @@ const LEFT = 84;
 const BOTTOM = 32;
 const TOP = 10;
 
-/** A chart over days. */
-export function dayChart(chart: DayChart): Markup {
-  const { title, points, unit, show } = chart;
+/** A chart over days, with at most six labels at even distances. */
+export function dayChart({ title, points, unit, show, as }: DayChart): Markup {
   const top = niceTop(Math.max(0, ...points.map(({ value }) => value)));
   const y = (value: number): number => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
   const step = (WIDTH - LEFT) / Math.max(1, points.length);
@@ -47,67 +46,32 @@ export function dayChart(chart: DayChart): Markup {
       <text x="${LEFT - 6}" y="${round(y(value) + 4)}" text-anchor="end">${show(value)}</text>
     `
   );
-  const shapes = chart.as === "bars" ? bars(chart, x, y, step) : line(chart, x, y);
-  const labels = [...labelled(points)].map(({ label, index, anchor }) =>
-    html`<text x="${round(x(index))}" y="${HEIGHT - 6}" text-anchor="${anchor}">${label}</text>`
-  );
-  const rows = points.map(({ label, value }) => [label, show(value)]);
+  const width = Math.max(1, Math.min(48, step * 0.7));
+  const shapes = points.map(({ label, value }, index) => {
+    const tip = html`<title>${label}: ${show(value)}</title>`;
+    return as === "bars"
+      ? html`<rect class="bar" x="${round(x(index) - width / 2)}" width="${round(width)}" y="${
+        round(y(value))
+      }" height="${round(Math.max(0, y(0) - y(value)))}">${tip}</rect>`
+      : html`<circle class="dot" r="3" cx="${round(x(index))}" cy="${round(y(value))}">${tip}</circle>`;
+  });
+  const path = points.map(({ value }, index) => `${round(x(index))},${round(y(value))}`).join(" ");
+  const line = as === "bars" ? [] : [html`<polyline class="line" points="${path}" />`];
+  const every = Math.max(1, Math.ceil(points.length / 6));
+  const labels = points.map(({ label }, index) => {
+    if (index % every > 0) return nothing;
+    const anchor = index > 0 && index === points.length - 1 ? "end" : "middle";
+    return html`<text x="${round(x(index))}" y="${HEIGHT - 6}" text-anchor="${anchor}">${
+      label.slice(5)
+    }</text>`;
+  });
+  const drawn = [...marks, ...line, ...(as === "line" && points.length > 60 ? [] : shapes), ...labels];
+  const heads = [{ name: "Day" }, { name: unit, isNumber: true }];
+  const table = numbers(title, heads, points.map(({ label, value }) => [label, show(value)]));
   return html`
     <div
-      class="card"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${marks}${shapes}${labels}</svg>${numbers(
-        title,
-        ["Day", unit],
-        rows,
-      )}</div>
+      class="card"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${drawn}</svg>${table}</div>
   `;
-}
-
-function bars(
-  { points, show }: DayChart,
-  x: (index: number) => number,
-  y: (value: number) => number,
-  step: number,
-): Markup[] {
-  const width = Math.max(1, Math.min(48, step * 0.7));
-  return points.map(({ label, value }, index) =>
-    html`
-      <rect class="bar" x="${round(x(index) - width / 2)}" width="${round(width)}" y="${round(
-        y(value),
-      )}" height="${round(Math.max(0, y(0) - y(value)))}">
-        <title>${label}: ${show(value)}</title>
-      </rect>
-    `
-  );
-}
-
-function line(
-  { points, show }: DayChart,
-  x: (index: number) => number,
-  y: (value: number) => number,
-): Markup[] {
-  const path = points.map(({ value }, index) => `${round(x(index))},${round(y(value))}`).join(" ");
-  const dots = points.map(({ label, value }, index) =>
-    html`
-      <circle class="dot" r="3" cx="${round(x(index))}" cy="${round(y(value))}">
-        <title>${label}: ${show(value)}</title>
-      </circle>
-    `
-  );
-  return [
-    html`
-      <polyline class="line" points="${path}" />
-    `,
-    ...(points.length <= 60 ? dots : []),
-  ];
-}
-
-/** At most six labels, at even distances. */
-function* labelled(points: readonly Point[]): Generator<{ label: string; index: number; anchor: string }> {
-  const every = Math.max(1, Math.ceil(points.length / 6));
-  for (let index = 0; index < points.length; index += every) {
-    const isEdge = index === points.length - 1 && points.length > 1;
-    yield { label: (points[index]?.label ?? "").slice(5), index, anchor: isEdge ? "end" : "middle" };
-  }
 }
 
 /** A round number at or above `value`. */
@@ -138,16 +102,31 @@ export function nameBars(
   return html`<div class="card bars" role="group" aria-label="${title}">${items}</div>`;
 }
 
-function numbers(title: string, heads: readonly string[], rows: readonly (readonly string[])[]): Markup {
+/** The numbers of a chart, as a table that can be opened. */
+export function numbers(
+  caption: string,
+  heads: readonly Head[],
+  rows: readonly (readonly Piece[])[],
+): Markup {
   return html`<details class="chartdata"><summary>The numbers</summary>${
-    dataTable(title, heads.map((name, index) => ({ name, isNumber: index > 0 })), rows)
+    dataTable(caption, heads, rows)
   }</details>`;
+}
+
+/** Heading of a column. */
+export interface Head {
+  /** Its text. */
+  readonly name: string;
+  /** The column holds numbers. */
+  readonly isNumber?: boolean;
+  /** The column holds times. */
+  readonly isTime?: boolean;
 }
 
 /** A table. The first cell of a row is its heading. */
 export function dataTable(
   caption: string,
-  heads: readonly { readonly name: string; readonly isNumber?: boolean; readonly isTime?: boolean }[],
+  heads: readonly Head[],
   rows: readonly (readonly Piece[])[],
 ): Markup {
   const classOf = (index: number): string =>

@@ -6,7 +6,7 @@
 import type { HistoryDay } from "../../operate.ts";
 import { intentOf } from "../describe.ts";
 import { ago, amount, bytes, counted, dollars, time, whole } from "../units.ts";
-import { dataTable, dayChart, nameBars } from "./charts.ts";
+import { dataTable, dayChart, nameBars, numbers } from "./charts.ts";
 import { html, type Markup, nothing } from "./html.ts";
 import type { ReportFacts } from "./facts.ts";
 
@@ -148,11 +148,9 @@ export function byModel({ view }: ReportFacts): Markup {
     whole(usage.requests),
     dollars(usage.costMicroUsd),
   ]);
-  return html`<section><h2>Usage by model</h2>${
-    nameBars("Usage by model", bars)
-  }<details class="chartdata"><summary>The numbers</summary>${
-    dataTable("Usage by model", heads, rows)
-  }</details></section>\n`;
+  return html`<section><h2>Usage by model</h2>${nameBars("Usage by model", bars)}${
+    numbers("Usage by model", heads, rows)
+  }</section>\n`;
 }
 
 /** Workers that were there at the end of each day, counted back from now. */
