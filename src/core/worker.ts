@@ -265,7 +265,9 @@ export class Worker {
    * of a stream that fails.
    */
   async putBlob(source: BlobSource, { mediaType }: PutBlobOptions = {}): Promise<BlobRef> {
-    return await this.#engine.blobs.put(this.#commits, source, mediaType);
+    this.#engine.assertUsable();
+    this.#current();
+    return await this.#engine.run(this.#engine.blobs.put(this.#commits, source, mediaType));
   }
 
   /** The bytes of a blob, which are verified as they are read. Throws `blob_missing` and `blob_corrupt`. */

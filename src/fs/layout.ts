@@ -39,6 +39,8 @@ export interface RuntimeLayout {
   readonly quarantine: string;
   /** Files moved aside by repairs; never deleted. */
   readonly salvage: string;
+  /** Directory of blobs that are being written. */
+  readonly incoming: string;
 }
 
 /** The files of a runtime. */
@@ -110,6 +112,7 @@ export function layoutIn(place: string | URL): RuntimeLayout {
     workers: join(directory, "workers"),
     quarantine: join(directory, "quarantine"),
     salvage: join(directory, "salvage"),
+    incoming: join(directory, "incoming"),
   };
 }
 
@@ -121,6 +124,8 @@ export interface WorkerLayout {
   readonly worker: string;
   /** The worker's transcript. */
   readonly transcript: string;
+  /** Directory of the worker's blobs. */
+  readonly blobs: string;
 }
 
 /** The paths of a worker. */
@@ -132,6 +137,7 @@ export function workerLayout(layout: RuntimeLayout, workerId: string): WorkerLay
     directory,
     worker: file("worker.json"),
     transcript: file("transcript.jsonl"),
+    blobs: file("blobs"),
   };
 }
 

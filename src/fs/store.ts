@@ -11,6 +11,8 @@ import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type {
   AppendBatch,
   AppendResult,
+  BlobFacts,
+  BlobOwner,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -22,6 +24,7 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
+import { Blobs, blobSize, listBlobs, readBlob } from "./blobs/blobs.ts";
 import { checkpointRows } from "./checkpoint/checkpoint.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
@@ -80,6 +83,7 @@ export class FsRuntimeStore implements RuntimeStore {
   #transcripts!: Transcripts;
   #projections!: Projections;
   #purged!: PurgedWorkers;
+  #blobs!: Blobs;
   #checkpoints!: Checkpoints;
   #schedule!: CheckpointSchedule;
   #timer!: IdleTimer;
@@ -159,6 +163,36 @@ export class FsRuntimeStore implements RuntimeStore {
   spotOf(eventId: number): FileSpot {
     const segments = this.#writer?.segments ?? listSegments(this.#disk, this.#layout).firstEventIds;
     return segmentSpot(this.#layout, segments, eventId);
+  }
+
+  /** Keeps a blob. Throws `no_space` and `store_io`, besides the errors of every store. */
+  async putBlob(owner: BlobOwner, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
+    this.#assertOpen();
+    return await this.#blobs.put(owner, chunks);
+  }
+
+  /** Size of a blob. */
+  async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    this.#assertOpen();
+    return await Promise.resolve(blobSize(this.#fs, this.#layout, workerId, sha256));
+  }
+
+  /** Bytes of a blob. */
+  async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    this.#assertOpen();
+    return await Promise.resolve(readBlob(this.#fs, this.#layout, workerId, blob));
+  }
+
+  /** Blobs of a worker. */
+  async blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
+    this.#assertOpen();
+    return await Promise.resolve(listBlobs(this.#fs, this.#layout, workerId));
+  }
+
+  /** Removes blobs. */
+  async removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
+    this.#assertOpen();
+    await this.#blobs.remove(workerId, hashes);
   }
 
   /** Writes a checkpoint. A scheduled one syncs some of the transcripts, in turn; an explicit one syncs all. */
@@ -269,6 +303,12 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#schedule = new CheckpointSchedule(limits);
     this.#checkpoints = new Checkpoints(watched);
     this.#purged = new PurgedWorkers(watched);
+    this.#blobs = new Blobs(
+      fs,
+      layout,
+      ({ workerId, createdEventId }) => this.#transcripts.createdEventId(workerId) === createdEventId,
+    );
+    this.#blobs.clear();
     this.#projections = new Projections({ ...watched, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...watched, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();

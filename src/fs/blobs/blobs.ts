@@ -16,23 +16,12 @@ import { Slices } from "../../core/turn.ts";
 import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { closeQuietly, notAFile, readFull, removeQuietly, writeAll } from "../disk/files.ts";
+import { isBlobName } from "./name.ts";
 import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
 import { makeWorkerDirectory } from "../workers/directory.ts";
 
 /** Bytes read or written between two checks for other work. */
 const CHUNK_BYTES = 262_144;
-const BLOB_NAME = /^[0-9a-f]{64}$/;
-
-/** Returns true if a file of this name is a blob. */
-export function isBlobName(name: string): boolean {
-  return BLOB_NAME.test(name);
-}
-
-/** The directory of a worker's blobs. */
-export function blobsDirectory(layout: RuntimeLayout, workerId: string): string {
-  return join(workerLayout(layout, workerId).directory, "blobs");
-}
-
 /** The blobs of an open store. */
 export class Blobs {
   readonly #fs: FileSystem;
@@ -102,7 +91,7 @@ export class Blobs {
     const { directory } = workerLayout(this.#layout, workerId);
     await guardedAsync("make directory", directory, async () => {
       makeWorkerDirectory(this.#fs, this.#layout, workerId);
-      this.#fs.makeDirectory(blobsDirectory(this.#layout, workerId));
+      this.#fs.makeDirectory(workerLayout(this.#layout, workerId).blobs);
       await this.#fs.syncDirectory(this.#layout.workers);
       await this.#fs.syncDirectory(directory);
     }).catch((error) => {
@@ -114,7 +103,7 @@ export class Blobs {
 
   /** Renames a temporary file to the name of its blob. Replaces a blob of this name, which may be damaged. */
   async #name(owner: BlobOwner, temporary: string, sha256: string): Promise<void> {
-    const directory = blobsDirectory(this.#layout, owner.workerId);
+    const directory = workerLayout(this.#layout, owner.workerId).blobs;
     const path = join(directory, sha256);
     try {
       // No other call runs between this check and the rename.
@@ -133,7 +122,7 @@ export class Blobs {
 
   /** Removes blobs of a worker; returns the number of bytes freed. */
   async remove(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
-    const directory = blobsDirectory(this.#layout, workerId);
+    const directory = workerLayout(this.#layout, workerId).blobs;
     await guardedAsync("remove blobs", directory, async () => {
       for (const sha256 of hashes) this.#fs.remove(join(directory, sha256));
       await this.#fs.syncDirectory(directory);
@@ -159,14 +148,14 @@ export function blobSize(
   workerId: string,
   sha256: string,
 ): number | undefined {
-  const path = join(blobsDirectory(layout, workerId), sha256);
+  const path = join(workerLayout(layout, workerId).blobs, sha256);
   const stat = guarded("stat", path, () => fs.stat(path));
   return stat?.kind === "file" ? stat.size : undefined;
 }
 
 /** The blobs of a worker, in no particular order. */
 export function listBlobs(fs: FileSystem, layout: RuntimeLayout, workerId: string): BlobFacts[] {
-  const directory = blobsDirectory(layout, workerId);
+  const directory = workerLayout(layout, workerId).blobs;
   const names = guarded("list", directory, () => fs.stat(directory) === undefined ? [] : fs.list(directory));
   const found: BlobFacts[] = [];
   for (const { name, kind } of names) {
@@ -187,7 +176,7 @@ export function readBlob(
   workerId: string,
   { sha256, bytes }: BlobFacts,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const path = join(blobsDirectory(layout, workerId), sha256);
+  const path = join(workerLayout(layout, workerId).blobs, sha256);
   const file = nameOf(layout, path);
   const corrupt = (reason: string) => blobCorrupt({ workerId, sha256, file, reason });
   const opened = openBlob(fs, path, workerId, sha256, file, corrupt);

@@ -10,6 +10,7 @@ import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
 import type { WorkerState } from "../../core/state.ts";
 import type {
+  BlobFacts,
   ReadEvents,
   ReadTranscript,
   RuntimeSource,
@@ -17,6 +18,7 @@ import type {
   StoredEvents,
   StoreHost,
 } from "../../core/store.ts";
+import { blobSize, listBlobs, readBlob } from "../blobs/blobs.ts";
 import { OneAtATime } from "../checkpoint/one_at_a_time.ts";
 import { readConfig } from "../place/config.ts";
 import { DenoFileSystem } from "../disk/deno_file_system.ts";
@@ -151,6 +153,21 @@ export class FsRuntimeSource implements RuntimeSource {
     const { texts, notices } = await this.#transcriptTexts(state, read);
     for (const notice of notices) this.#log.host.notice(notice);
     return texts;
+  }
+
+  /** Size of a blob. */
+  async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    return await Promise.resolve(blobSize(this.#fs, this.#place.layout, workerId, sha256));
+  }
+
+  /** Bytes of a blob. */
+  async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return await Promise.resolve(readBlob(this.#fs, this.#place.layout, workerId, blob));
+  }
+
+  /** Blobs of a worker. */
+  async blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
+    return await Promise.resolve(listBlobs(this.#fs, this.#place.layout, workerId));
   }
 
   /** Reads the log until there are events after `after`. */

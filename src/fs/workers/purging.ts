@@ -8,6 +8,7 @@ import type { WorkerId } from "../../core/ids.ts";
 import { guarded, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { TEMPORARY_SUFFIX } from "../disk/files.ts";
+import { isBlobName } from "../blobs/name.ts";
 import { type RuntimeLayout, type WatchedPlace, workerLayout } from "../layout.ts";
 
 const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
@@ -39,11 +40,24 @@ export function removeWorker(fs: FileSystem, layout: RuntimeLayout, workerId: st
 
 function removeFiles(fs: FileSystem, directory: string): string[] {
   const left: string[] = [];
-  for (const { name } of fs.list(directory)) {
-    const ours = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
-    if (ours) fs.remove(join(directory, name));
+  for (const { name, kind } of fs.list(directory)) {
+    const path = join(directory, name);
+    const isFile = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
+    if (isFile) fs.remove(path);
+    else if (name === "blobs" && kind === "directory") left.push(...removeBlobs(fs, path));
     else left.push(name);
   }
+  return left;
+}
+
+/** Removes the directory of a worker's blobs; returns the names of those that are not blobs and remain. */
+function removeBlobs(fs: FileSystem, directory: string): string[] {
+  const left: string[] = [];
+  for (const { name, kind } of fs.list(directory)) {
+    if (kind === "file" && isBlobName(name)) fs.remove(join(directory, name));
+    else left.push(`blobs/${name}`);
+  }
+  if (left.length === 0) fs.removeDirectory(directory);
   return left;
 }
 
