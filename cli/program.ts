@@ -11,9 +11,10 @@ import { pruneCommand, purgeCommand } from "./commands/freeing.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { backupCommand, exportCommand, importCommand } from "./commands/moving.ts";
 import { reportCommand } from "./commands/report.ts";
+import { showCommand } from "./commands/show.ts";
+import { transcriptCommand } from "./commands/transcript.ts";
 import { usageCommand } from "./commands/usage.ts";
 import { withView } from "./commands/view.ts";
-import { showCommand, transcriptCommand } from "./commands/worker.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
 import { type Io, OutputClosed } from "./io.ts";
 import type { Options } from "./options.ts";
@@ -91,14 +92,14 @@ function command(program: Command, name: string, description: string): Command {
 function addReading(program: Command, action: Action): void {
   command(program, "inspect <dir>", "overview of runtimes, workers and sizes")
     .addOption(new Option("--status <status>", "only workers of this status")
-      .choices(["running", "stopped", "cancelled"]))
+      .choices(["running", "stopped", "retired"]))
     .option("-n, --limit <count>", "workers to list, the last active first; 0 for all", count, 30)
     .action(action(inspectCommand));
   command(program, "show <dir> <worker>", "record, state and usage of one worker")
     .action(action(onView(showCommand)));
   paged(command(program, "transcript <dir> <worker>", "the transcript of a worker"), "entries")
     .option("--all", "all entries")
-    .option("--full", "long entries in full")
+    .option("--full", "long parts in full")
     .action(action(onView(transcriptCommand)));
   paged(command(program, "events <dir>", "the log of events"), "events")
     .option("-w, --worker <id>", "only events of this worker")
@@ -148,7 +149,11 @@ function addFreeing(program: Command, action: Action): void {
     .option("--older-than <age>", "only events older than this: 30d, 12h, 90m")
     .option("--apply", "delete them")
     .action(action(onStore(pruneCommand)));
-  command(program, "purge <dir> <workers...>", "list ended workers to delete; --apply deletes them")
+  command(
+    program,
+    "purge <dir> <workers...>",
+    "list stopped and retired workers to delete; --apply deletes them",
+  )
     .option("--apply", "delete them")
     .action(action(onStore(purgeCommand)));
 }

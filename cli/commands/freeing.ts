@@ -27,7 +27,7 @@ export async function pruneCommand(
   let result = plan;
   if (applied) {
     await using runtime = await openRuntime(location);
-    result = { ...plan, ...await runtime.prune({ through: plan.firstEventId - 1, dryRun: false }) };
+    result = { ...plan, ...await runtime.prune({ through: plan.firstEventId - 1 }) };
   }
   print(io, json, { ...result, applied }, pruneText(result, applied));
 }
@@ -119,7 +119,7 @@ function rowOf(
   if (status === "running") {
     throw invalidRequest(
       `purge ${JSON.stringify(workerId)}`,
-      "it is running; its host has to stop or cancel it first",
+      "it is running; its host has to stop or retire it first",
     );
   }
   const { transcript, other } = workerSizes(location, workerId);

@@ -28,7 +28,7 @@ async function prunedStore(root: string): Promise<void> {
     await runtime.close();
   }
   const runtime = await openRuntime({ root });
-  const pruned = await runtime.prune({ dryRun: false });
+  const pruned = await runtime.prune();
   assert(pruned.events > 20, `pruned ${pruned.events}`);
   await runtime.worker("reviewer").append([{ role: "assistant", content: "after pruning" }]);
   await runtime.close();

@@ -34,7 +34,7 @@ async function largeStore(root: string): Promise<number> {
       bytes += content.length + 250;
       await worker.append([{ role: "assistant", content }]);
       if (index % 4 === 0) {
-        await worker.recordUsage({ model: `m-${index % 3}`, inputTokens: 900, costMicroUsd: 70 });
+        await worker.commit({ usage: { model: `m-${index % 3}`, inputTokens: 900, costMicroUsd: 70 } });
       }
     }));
   }

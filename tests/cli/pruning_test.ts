@@ -56,7 +56,7 @@ Deno.test("prune keeps the events that a missing transcript is rebuilt from", as
 /** One event of another time, as a wrong clock writes it, and a small cost with it. */
 async function stray(root: string, at: string, costMicroUsd: number): Promise<void> {
   const runtime = await openRuntime({ root, now: () => Date.parse(at) });
-  await runtime.worker("reviewer").recordUsage({ model: "m", costMicroUsd });
+  await runtime.worker("reviewer").commit({ usage: { model: "m", costMicroUsd } });
   await runtime.close();
 }
 
@@ -71,7 +71,7 @@ for (const at of ["2099-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
       for (let i = 0; i < 20; i++) {
         await worker.append([{ role: "assistant", content: `${today} ${"x".repeat(200)}` }]);
       }
-      await worker.recordUsage({ model: "m", costMicroUsd: 7_000_000 });
+      await worker.commit({ usage: { model: "m", costMicroUsd: 7_000_000 } });
       await runtime.close();
       const { json } = await command("prune", root, "--older-than", "2d", "--json");
       await using view = await openReader(local(root));
@@ -107,7 +107,7 @@ Deno.test("purge gives up workers that have ended, with --apply alone", async ()
     const before = snapshot(root);
     const running = await command("purge", root, "Ops/1", "reviewer");
     assertEquals(running.code, 1);
-    assertStringIncludes(running.err, "stop or cancel it first");
+    assertStringIncludes(running.err, "stop or retire it first");
     const told = await command("purge", root, "Ops/1");
     assertEquals(told.code, 0);
     assertStringIncludes(told.out, "Run again with --apply");

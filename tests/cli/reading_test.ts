@@ -61,7 +61,7 @@ Deno.test("inspect works on a store in use, and sees what the writer did", async
       await runtime.worker("reviewer").beginRun();
       const { code, json } = await command("inspect", root, "--json");
       assertEquals([code, json.closed, json.damage], [0, false, null]);
-      assertEquals(json.overview.workers, { total: 3, busy: 1, running: 1, stopped: 1, cancelled: 1 });
+      assertEquals(json.overview.workers, { total: 3, busy: 1, running: 1, stopped: 1, retired: 1 });
       assertStringIncludes(json.owner, "process");
       const verified = await command("verify", root, "--json");
       assertEquals([verified.code, verified.json.verdict], [0, "clean"]);

@@ -29,7 +29,7 @@ async function hostileStore(root: string): Promise<void> {
   });
   for (const content of hostile) await worker.append([{ role: "assistant", name: hostile[4], content }]);
   await worker.append([{ role: "tool", content: "long ".repeat(4_000) }]);
-  await worker.recordUsage({ model: hostile[2]?.slice(0, 100) ?? "", inputTokens: 5, costMicroUsd: 9 });
+  await worker.commit({ usage: { model: hostile[2]?.slice(0, 100) ?? "", inputTokens: 5, costMicroUsd: 9 } });
   for (let n = 0; n < 150; n++) await worker.append([{ role: "user", content: `entry ${n}` }]);
   await runtime.close();
 }

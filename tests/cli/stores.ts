@@ -51,15 +51,18 @@ export async function everyEvent(runtime: Runtime): Promise<void> {
     costMicroUsd: 12_345,
     durationMs: 1_850,
   };
-  await reviewer.recordUsage({ model: "m-large", ...usage });
-  await reviewer.recordUsage({ model: "m-small", inputTokens: 90, outputTokens: 8, costMicroUsd: 310 });
-  await reviewer.updateState({ verdict: "approve", files: 3 });
+  await reviewer.commit({ usage: { model: "m-large", ...usage } });
+  await reviewer.commit({ usage: { model: "m-small", inputTokens: 90, outputTokens: 8, costMicroUsd: 310 } });
+  await reviewer.commit({ data: { verdict: "approve", files: 3 } });
   await run.finish("completed");
-  await reviewer.record("review.posted", { url: "https://example.org/pr/42" });
+  await reviewer.commit({
+    events: [{ name: "review.posted", data: { url: "https://example.org/pr/42" } }],
+    labels: { pr: "42" },
+  }, { meta: { actor: "bot" } });
   const helper = await runtime.createWorker({ intent: { kind: "assistant", purpose: "Answers questions" } });
   await helper.sendInput({ role: "user", content: "日本語でもいいですか\u2028はい" });
   await helper.beginRun();
-  await helper.cancel({ reason: "not needed" });
+  await helper.retire({ reason: "not needed", cancelRun: true });
   const role = await runtime.createWorker({ workerId: "Ops/1", intent: { kind: "role", role: "operator" } });
   await role.stop({ reason: "shift is over" });
   const gone = await runtime.createWorker({ workerId: "gone", intent: { kind: "assistant" } });
@@ -69,7 +72,7 @@ export async function everyEvent(runtime: Runtime): Promise<void> {
   await runtime.record("host.note", { text: "half way", n: 0.5 });
 }
 
-/** Creates a store with every type of event: opened three times, once after a crash, and finally stopped. */
+/** Creates a store with every type of event: opened three times, once after a crash, and finally retired. */
 export async function everyEventStore(setup: StoreSetup): Promise<void> {
   const now = setup.now ?? steadyClock("2026-07-29T10:00:00.000Z", 3_600_000);
   const first = await openRuntime({ ...setup, now });
@@ -85,7 +88,7 @@ export async function everyEventStore(setup: StoreSetup): Promise<void> {
   await third.worker("reviewer").sendInput({ role: "system", content: "You were interrupted" });
   await third.close();
   const last = await openRuntime({ ...setup, now });
-  await last.stop({ reason: "the project is over" });
+  await last.retire({ reason: "the project is over" });
   await last.close();
 }
 

@@ -198,10 +198,10 @@ async function* eventsOfWorker(
   const mark = plainLines(JSON.stringify(workerId));
   for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
     const text = eventText(bytes, start, end);
-    const isCandidate = text.includes(mark) || text.includes('"type":"runtime.stopped"');
+    const isCandidate = text.includes(mark) || text.includes('"type":"runtime.retired"');
     if (!isCandidate) continue;
     const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEvent(text));
-    if (event.type === "runtime.stopped" || ("workerId" in event && event.workerId === workerId)) yield text;
+    if (event.type === "runtime.retired" || ("workerId" in event && event.workerId === workerId)) yield text;
   }
 }
 

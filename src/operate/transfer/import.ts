@@ -5,8 +5,8 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
-import type { EventRecord } from "../../core/event_types.ts";
-import { parseEvent } from "../../core/events.ts";
+import type { EventHead, EventRecord } from "../../core/event_types.ts";
+import { parseEvent, parseEventHead } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { Slices } from "../../core/turn.ts";
@@ -183,13 +183,19 @@ async function take(
     if (bytes > limits.eventBytesMax + 1) {
       throw badStream(line, `an event has at most ${limits.eventBytesMax} bytes`);
     }
-    batch.push(inLine(line, () => store.record(text, parseEvent(text))));
+    batch.push(inLine(line, () => store.record(text, headOf(text))));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
     await store.append(batch);
     [batch, units] = [[], 0];
   }
   await store.append(batch);
+}
+
+/** Validates a whole event, and returns the members that folding needs. */
+function headOf(text: string): EventHead {
+  const event = parseEvent(text);
+  return event.type === "unknown" ? parseEventHead(text) : event;
 }
 
 function inLine<T>(line: number, work: () => T): T {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { EventHead, EventRecord } from "../../core/event_types.ts";
-import { isTranscriptEvent, recordOf } from "../../core/events.ts";
+import { addsEntries, recordOf } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot, takeSnapshot } from "../../core/snapshots.ts";
@@ -111,8 +111,18 @@ export class ImportedStore {
     const isKept = this.#structure.event(head);
     if (this.#snapshot === undefined) this.#ledger.apply(head);
     // For a pruned log, only the transcripts of its snapshot's workers are kept.
-    const isRelevant = isTranscriptEvent(head) ? isKept : this.#snapshot === undefined;
-    return isRelevant ? recordOf(head, json) : { id: head.id, json };
+    const isRelevant = addsEntries(head) ? isKept : this.#snapshot === undefined;
+    if (!isRelevant) return { id: head.id, json };
+    const { id, workerId, creates, purges, seq, count } = recordOf(head, json);
+    return {
+      id,
+      json,
+      workerId,
+      creates: this.#snapshot === undefined ? creates : undefined,
+      purges,
+      seq,
+      count,
+    };
   }
 
   /** Writes a batch. */

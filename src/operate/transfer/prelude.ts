@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isTranscriptEvent, parseEvent } from "../../core/events.ts";
+import { addsEntries, parseEvent } from "../../core/events.ts";
 import type { JsonObject } from "../../core/json.ts";
 import { integer, object, type Shape } from "../../core/shape.ts";
 import type { WorkerState } from "../../core/state.ts";
@@ -36,7 +36,7 @@ export function parsePrelude(text: string): Prelude {
   if (text.startsWith(TRANSCRIPT_EVENT)) {
     const json = text.slice(TRANSCRIPT_EVENT.length, -1);
     const event = parseEvent(json);
-    if (isTranscriptEvent(event)) return { transcriptEvent: { ...event, json } };
+    if (event.type !== "unknown" && addsEntries(event)) return { transcriptEvent: { ...event, json } };
     throw corrupt("", `transcriptEvent.type: it is ${event.type}, which adds nothing to a transcript`);
   }
   const line = parsed(text);

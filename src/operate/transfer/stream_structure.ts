@@ -5,7 +5,7 @@
  * @module
  */
 import type { EventHead } from "../../core/event_types.ts";
-import { isTranscriptEvent } from "../../core/events.ts";
+import { addsEntries } from "../../core/events.ts";
 import type { StateView } from "../../core/state.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import type { ExportHeader } from "./export_format.ts";
@@ -99,18 +99,19 @@ export class StreamStructure {
     }
     this.#nextId++;
     // The snapshot was taken at the last event: its workers are those that exist at the end.
-    if (isTranscriptEvent(head)) {
-      const progress = this.#transcripts.get(head.workerId);
-      const isOfEarlierWorker = this.#isPruned && head.id <= (progress?.lastId ?? Infinity) &&
-        progress?.entries === 0;
-      if (progress === undefined || isOfEarlierWorker) return false;
-      advance(progress, head);
-      return true;
+    if (!this.#isPruned) {
+      if (head.type === "worker.created") {
+        this.#transcripts.set(head.workerId, { lastId: head.id - 1, entries: 0 });
+      }
+      if (head.type === "worker.purged") this.#transcripts.delete(head.workerId);
     }
-    if (this.#isPruned) return false;
-    if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: head.id, entries: 0 });
-    if (head.type === "worker.purged") this.#transcripts.delete(head.workerId);
-    return false;
+    if (!addsEntries(head)) return false;
+    const progress = this.#transcripts.get(head.workerId);
+    const isOfEarlierWorker = this.#isPruned && head.id <= (progress?.lastId ?? Infinity) &&
+      progress?.entries === 0;
+    if (progress === undefined || isOfEarlierWorker) return false;
+    advance(progress, head);
+    return true;
   }
 
   /** Checks the end of the stream; `view` is the resulting state. */

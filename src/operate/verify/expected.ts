@@ -5,8 +5,8 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import type { EventHead } from "../../core/event_types.ts";
-import { isKnownEvent, isTranscriptEvent, parseEvent } from "../../core/events.ts";
+import type { RuntimeEvent } from "../../core/event_types.ts";
+import { addsEntries, parseEvent, parseEventHead } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
@@ -72,12 +72,16 @@ export class Expected {
 
   /** Folds a line of the log. Throws `store_corrupt` if it contradicts the lines before. */
   apply(bytes: Uint8Array, start: number, end: number): void {
-    const head = parseEvent(eventText(bytes, start, end));
-    this.ledger.apply(head);
-    this.closed = head.type === "runtime.closed";
-    if (!isKnownEvent(head)) this.unknownCount++;
-    else if (isTranscriptEvent(head)) this.#add(head.workerId, bytes, start, end);
-    else this.#follow(head);
+    const text = eventText(bytes, start, end);
+    const event = parseEvent(text);
+    this.closed = event.type === "runtime.closed";
+    if (event.type === "unknown") {
+      this.unknownCount++;
+      return this.ledger.apply(parseEventHead(text));
+    }
+    this.ledger.apply(event);
+    this.#follow(event);
+    if (addsEntries(event)) this.#add(event.workerId, bytes, start, end);
   }
 
   /** Reads prunings and closings from a line that is not folded. */
@@ -88,7 +92,7 @@ export class Expected {
     if (text.includes('"runtime.pruned"')) this.#follow(parseEvent(text));
   }
 
-  #follow(head: EventHead): void {
+  #follow(head: RuntimeEvent): void {
     if (head.type === "custom" && head.name === "runtime.pruned" && isJsonObject(head.data)) {
       this.prunedTo = Math.max(this.prunedTo, Number(head.data.firstEventId) || 1);
     }
