@@ -190,7 +190,7 @@ const CLOSE = new Set([..."}]"].map((text) => text.charCodeAt(0)));
 const BACKSLASH = 0x5c;
 
 /** Offset of the `entries` of an event, and not of a member of that name inside another one; `undefined` if it has none. */
-function startOfEntries(json: string): number | undefined {
+export function startOfEntries(json: string): number | undefined {
   if (!json.includes(ENTRIES)) return undefined;
   let depth = 0;
   for (let at = 0; at < json.length; at++) {

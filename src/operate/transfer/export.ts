@@ -5,7 +5,7 @@
  * @module
  */
 import { RuntimeError } from "../../core/errors.ts";
-import { parseEvent } from "../../core/events.ts";
+import { parseEvent, startOfEntries } from "../../core/events.ts";
 import { type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import type { Ledger } from "../../core/ledger.ts";
@@ -205,13 +205,15 @@ async function* eventsOfWorker(
   }
 }
 
-const ORIGINAL = /,"originalId":\d+\}$/;
+const ORIGINAL = /,"originalId":\d+$/;
 
-/** Returns an event with a new id, and its original id at the end. */
+/** Returns an event with a new id, and its original id at the end, but before its entries. */
 function renumbered(text: string, id: number): string {
   const comma = text.indexOf(",");
-  const original = ORIGINAL.test(text) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;
-  return `{"id":${id}${text.slice(comma, -1)}${original}}`;
+  const entriesAt = startOfEntries(text) ?? text.length - 1;
+  const members = text.slice(comma, entriesAt);
+  const original = ORIGINAL.test(members) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;
+  return `{"id":${id}${members}${original}${text.slice(entriesAt)}`;
 }
 
 function cannotExport(
