@@ -5,7 +5,7 @@
  * @module
  */
 import { FsRuntimeStore } from "../../fs_store.ts";
-import { Runtime } from "../../mod.ts";
+import { Runtime, type Worker } from "../../mod.ts";
 import { join } from "@std/path";
 import type { FileSystem } from "../../src/fs/disk/file_system.ts";
 import { countingIds, openOn, steadyClock } from "../kit/opened.ts";
@@ -106,4 +106,40 @@ export async function severalDays(root: string): Promise<void> {
     }
     await runtime.close();
   }
+}
+
+/** A PNG of four by four red pixels, as base64. */
+export const PNG: string =
+  "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAEElEQVR42mP4z8AARwzEcQCukw/xOF6MEQAAAABJRU5ErkJggg==";
+
+/** Commits a session of messages in the formats of OpenAI and Anthropic, with images and long values. */
+export async function everyPart(runtime: Runtime, said = "Here it is"): Promise<Worker> {
+  const worker = await runtime.createWorker({
+    workerId: "coder",
+    displayName: "Coder",
+    intent: { kind: "assistant" },
+    labels: { team: "core" },
+  });
+  const png = await worker.putBlob(Uint8Array.fromBase64(PNG), { mediaType: "image/png" });
+  const svg = await worker.putBlob(new TextEncoder().encode(`<svg xmlns="http://www.w3.org/2000/svg"/>`), {
+    mediaType: "image/svg+xml",
+  });
+  const fake = await worker.putBlob(new TextEncoder().encode(said), { mediaType: "image/png" });
+  const text = await worker.putBlob(new TextEncoder().encode("notes"), { mediaType: "text/plain" });
+  const image = { type: "image_url", image_url: { url: `data:image/png;base64,${PNG}` } };
+  const linked = { type: "image", source: { type: "url", url: "http://127.0.0.1:9/leak.png" } };
+  const call = { id: "call_1", type: "function", function: { name: said, arguments: '{"path":"a.ts"}' } };
+  const used = { type: "tool_use", id: "toolu_1", name: "grep", input: { query: said } };
+  const long = `${said} ${"long ".repeat(4_000)}`;
+  await worker.append([
+    { role: "user", content: [{ type: "text", text: `Fix it. ${said}` }, image, linked], blobs: [png] },
+    { role: "assistant", content: { role: "assistant", content: null, tool_calls: [call] } },
+    { role: "tool", content: { role: "tool", tool_call_id: "call_1", content: said } },
+    { role: "assistant", content: [{ type: "thinking", thinking: said, signature: "x" }, used] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "toolu_1", content: long }] },
+    { role: "assistant", content: { verdict: said, score: 0.5 }, blobs: [svg, fake, text] },
+  ]);
+  await worker.append([{ role: "tool", content: `${said} ${"spilled ".repeat(40_000)}` }]);
+  await worker.append([{ role: "tool", content: `${said} ${"blob".repeat(500_000)}` }]);
+  return worker;
 }
