@@ -21,7 +21,7 @@ export interface Part {
   readonly title: string;
   /** Its text: also the arguments of a call, or the address of an image. */
   readonly text: string;
-  /** Bytes of the text, or of the image or file. */
+  /** Bytes of the text as it was written, or of the image or file; 0 for an image elsewhere. */
   readonly bytes: number;
   /** An image that the content holds, as base64. */
   readonly base64?: string;
@@ -73,7 +73,9 @@ export function excerptOf({ role, content, contentBlob, blobs }: EventEntry): st
 function inWords({ kind, title, text, bytes }: Part): string {
   if (kind === "call") return `[call ${title}]`;
   const isText = kind === "text" || kind === "result" || (kind === "json" && text !== "");
-  return isText ? text.slice(0, 200) : `[${title === "" ? kind : title}, ${size(bytes)}]`;
+  if (isText) return text.slice(0, 200);
+  const name = title === "" ? kind : title;
+  return bytes === 0 ? `[${name}]` : `[${name}, ${size(bytes)}]`;
 }
 
 class PartReader {
@@ -138,7 +140,8 @@ class PartReader {
     const named = [call.function, call.custom].find(isObject) ?? call;
     const input = named.arguments ?? named.input;
     if (typeof named.name !== "string" || input === undefined) return this.#json("call", call);
-    this.#add("call", named.name, typeof input === "string" ? indented(input) : jsonText(input));
+    const json = typeof input === "string" ? input : compactJson(input);
+    this.#add("call", named.name, indented(json), Buffer.byteLength(json));
   }
 
   #result(title: string, content: Json, level: number): void {
@@ -161,7 +164,8 @@ class PartReader {
   }
 
   #json(title: string, value: Json): void {
-    this.#add("json", title, jsonText(value));
+    const json = compactJson(value);
+    this.#add("json", title, indented(json), Buffer.byteLength(json));
   }
 
   #add(kind: PartKind, title: string, text: string, bytes?: number): void {
@@ -226,20 +230,19 @@ function textOf(value: Json | undefined): string {
   return typeof value === "string" ? value : "";
 }
 
-/** JSON in a string, indented; any other string as it is. */
+/** JSON of a moderate size, indented; any other text as it is. */
 function indented(text: string): string {
   if (text.length > INDENTED_MAX) return text;
   try {
-    return jsonText(JSON.parse(text));
+    return JSON.stringify(JSON.parse(text), null, 2);
   } catch {
     return text;
   }
 }
 
-function jsonText(value: Json): string {
+function compactJson(value: Json): string {
   try {
-    const text = JSON.stringify(value);
-    return text.length > INDENTED_MAX ? text : JSON.stringify(value, null, 2);
+    return JSON.stringify(value);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return "JSON that is nested too deeply to be shown";

@@ -36,6 +36,10 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
       "net",
       "env",
     ],
+    "report shows parts in a browser that is 360 wide and light": ["run", "net", "env"],
+    "report shows parts in a browser that is 360 wide and dark": ["run", "net", "env"],
+    "report shows parts in a browser that is 1200 wide and light": ["run", "net", "env"],
+    "report shows parts in a browser that is 1200 wide and dark": ["run", "net", "env"],
   },
   "tests/demo_test.ts": {
     "demo does every file exactly once, though its process is killed half way": ["run"],

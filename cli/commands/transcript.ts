@@ -91,7 +91,8 @@ async function shown(
 function partText(io: Io, { kind, title, text, bytes: size }: Part, full: boolean): string {
   const name = title === "" ? kind : `${kind} ${oneLine(title)}`;
   const isPlain = kind === "text" || kind === "json";
-  const label = isPlain && title === "" ? "" : tone(io, "faint", `  [${name}, ${bytes(size)}]\n`);
+  const heading = kind === "image" && size === 0 ? name : `${name}, ${bytes(size)}`;
+  const label = isPlain && title === "" ? "" : tone(io, "faint", `  [${heading}]\n`);
   const isCut = !full && text.length > CHARS_MAX;
   // Half of a surrogate pair at the end is not the worker's.
   const body = isCut ? text.slice(0, CHARS_MAX).replace(/[\uD800-\uDBFF]$/, "") : text;

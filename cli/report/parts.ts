@@ -14,8 +14,8 @@ import type { ReportFacts } from "./facts.ts";
 const CHARS_MAX = 8_000;
 /** Characters of a text that stand in the open. */
 const OPEN_CHARS_MAX = 4_000;
-/** Characters of a result that is unfolded at first. */
-const RESULT_CHARS_MAX = 400;
+/** Characters of a result or of JSON that is unfolded at first. */
+const UNFOLDED_CHARS_MAX = 400;
 /** Bytes of an image that is embedded. */
 const IMAGE_BYTES_MAX = 4_194_304;
 /** Images that a browser decodes and that hold nothing to run or to load. */
@@ -53,7 +53,7 @@ export async function partMarkup(
     beginningOf(part)
   }</summary>`;
   const body = html`<pre>${cut(text)}</pre>${cutNote(text)}`;
-  return kind === "result" && text.length <= RESULT_CHARS_MAX
+  return (kind === "result" || kind === "json") && text.length <= UNFOLDED_CHARS_MAX
     ? html`<details class="part" open>${heading}${body}</details>`
     : html`<details class="part">${heading}${body}</details>`;
 }

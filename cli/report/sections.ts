@@ -224,7 +224,7 @@ export function workerTable({ workers, bounds }: ReportFacts): Markup {
       <section>
         <h2>Workers</h2>
         <p class="soft">There are none.</p>
-      </section>\\n
+      </section>
     `;
   }
   const tones: Record<string, string> = { running: "good", busy: "warn", stopped: "", retired: "soft" };

@@ -72,7 +72,7 @@ async function transcript(facts: ReportFacts, state: WorkerState, budget: Budget
         transcriptLength,
       )} ${transcriptLength === 1
         ? "entry"
-        : "entries"}</span></summary>${note}<ol class="said">${shown}</ol></details>\\n
+        : "entries"}</span></summary>${note}<ol class="said">${shown}</ol></details>
   `;
 }
 

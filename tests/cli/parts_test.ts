@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- members of the messages of OpenAI and Anthropic
 // partsOf(): the messages of OpenAI and of Anthropic part by part, anything else as JSON, and nothing hostile in the way.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";

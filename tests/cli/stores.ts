@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- members of the messages of OpenAI and Anthropic
 /**
  * Stores for the tests of the command and of the operations, with a given clock and
  * given ids: each is the same every time.
