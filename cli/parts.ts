@@ -38,8 +38,28 @@ const TITLE_MAX = 120;
 /** Characters of JSON up to which it is indented: hostile JSON can grow a hundredfold by it. */
 const INDENTED_MAX = 65_536;
 /** Members that nobody wants to see beside a part. */
-const SILENT = new Set(["type", "role", "id", "index", "status", "signature", "cache_control"]);
-const TEXT_TYPES = new Set(["text", "input_text", "output_text"]);
+const SILENT = new Set(["type", "role", "id", "call_id", "index", "status", "signature", "cache_control"]);
+/** Types of parts that are texts, with the member that holds the text. */
+const TEXT_MEMBERS: ReadonlyMap<string, string> = new Map([
+  ["text", "text"],
+  ["input_text", "text"],
+  ["output_text", "text"],
+  ["refusal", "refusal"],
+  ["thinking", "thinking"],
+]);
+/** Members of a message that are shown if they are of the right kind. */
+const MESSAGE_MEMBERS: ReadonlyMap<string, (value: Json) => boolean> = new Map<
+  string,
+  (value: Json) => boolean
+>([
+  ["reasoning_content", isString],
+  ["refusal", isString],
+  ["tool_call_id", isString],
+  ["tool_calls", Array.isArray],
+  ["function_call", isObject],
+]);
+/** Members of a result that its title holds. */
+const RESULT_MEMBERS = new Set(["tool_use_id", "call_id", "is_error"]);
 const IMAGE_TYPES = new Set(["image", "image_url", "input_image"]);
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const DATA_URL = /^data:([\w.+/-]{1,100});base64,/;
@@ -101,47 +121,59 @@ class PartReader {
   }
 
   #message(message: JsonObject, level: number): void {
-    const { role, content = null, tool_calls: calls, tool_call_id: callId, ...more } = message;
-    const { refusal, reasoning_content: reasoning, function_call: call, ...rest } = more;
+    const { role, content = null, tool_calls: calls, function_call: call, tool_call_id: callId } = message;
+    const { refusal, reasoning_content: reasoning } = message;
     if (typeof reasoning === "string") this.#text("thinking", "", reasoning);
     if (role === "tool" || typeof callId === "string") this.#result(textOf(callId), content, level);
     else if (content !== null) this.read(content, level + 1);
     if (typeof refusal === "string") this.#text("text", "refusal", refusal);
     if (Array.isArray(calls)) this.#each(calls as readonly Json[], (call) => this.#call(call));
     if (isObject(call)) this.#call(call);
-    this.#rest(rest);
+    this.#others(
+      message,
+      (name, value) => name === "content" || (MESSAGE_MEMBERS.get(name)?.(value) ?? false),
+    );
   }
 
   /** A part of a message, by its type. */
   #part(value: JsonObject, level: number): void {
     const type = textOf(value.type);
-    if (TEXT_TYPES.has(type) && typeof value.text === "string") {
-      const { text, ...rest } = value;
-      this.#text("text", "", textOf(text));
-      return this.#rest(rest);
-    }
-    if (type === "refusal") return this.#text("text", type, textOf(value.refusal));
-    if (type === "thinking") return this.#text("thinking", "", textOf(value.thinking));
-    if (type === "redacted_thinking") return this.#add("thinking", "redacted", "", textOf(value.data).length);
-    if (type === "function_call" || /tool_use$/.test(type)) return this.#call(value);
-    if (type === "function_call_output" || /tool_result$/.test(type)) {
-      const { content, output, tool_use_id: useId, call_id: callId, is_error: isError, ...rest } = value;
+    const member = TEXT_MEMBERS.get(type) ?? "";
+    const text = value[member];
+    const image = IMAGE_TYPES.has(type) ? imageOf(value) : undefined;
+    if (typeof text === "string") {
+      this.#text(type === "thinking" ? type : "text", type === "refusal" ? type : "", text);
+      this.#others(value, (name) => name === member);
+    } else if (type === "redacted_thinking") {
+      this.#add("thinking", "redacted", "", textOf(value.data).length);
+      this.#others(value, (name) => name === "data");
+    } else if (type === "function_call" || type.endsWith("tool_use")) this.#call(value);
+    else if (type === "function_call_output" || type.endsWith("tool_result")) {
+      const { content, output, tool_use_id: useId, call_id: callId, is_error: isError } = value;
       const id = textOf(useId ?? callId);
       this.#result(isError === true ? `error ${id}` : id, content ?? output ?? null, level);
-      return this.#rest(rest);
+      const result = content === undefined || content === null ? "output" : "content";
+      this.#others(value, (name) => name === result || RESULT_MEMBERS.has(name));
+    } else if (image === undefined) this.#json("", value);
+    else {
+      this.parts.push(image);
+      this.#others(value, (name) => name === "image_url" || name === "source");
     }
-    const image = IMAGE_TYPES.has(type) ? imageOf(value) : undefined;
-    if (image === undefined) this.#json("", value);
-    else this.parts.push(image);
   }
 
   #call(call: Json): void {
     if (!isObject(call)) return this.#json("call", call);
     const named = [call.function, call.custom].find(isObject) ?? call;
-    const input = named.arguments ?? named.input;
-    if (typeof named.name !== "string" || input === undefined) return this.#json("call", call);
-    const json = typeof input === "string" ? input : compactJson(input);
-    this.#add("call", named.name, indented(json), Buffer.byteLength(json));
+    const { name, arguments: given, input = null } = named;
+    if (typeof name !== "string" || given === undefined && named.input === undefined) {
+      return this.#json("call", call);
+    }
+    const argument = given ?? input;
+    const json = typeof argument === "string" ? argument : compactJson(argument);
+    this.#add("call", name, indented(json), Buffer.byteLength(json));
+    const shown = given === undefined || given === null ? "input" : "arguments";
+    this.#others(named, (name) => name === "name" || name === shown);
+    if (named !== call) this.#others(call, (_name, value) => value === named);
   }
 
   #result(title: string, content: Json, level: number): void {
@@ -154,9 +186,11 @@ class PartReader {
   }
 
   /** The members of an object that no part has shown. */
-  #rest(members: JsonObject): void {
-    const shown = Object.entries(members).filter(([name, value]) => !SILENT.has(name) && !isEmpty(value));
-    if (shown.length > 0) this.#json("other members", Object.fromEntries(shown));
+  #others(object: JsonObject, isShown: (name: string, value: Json) => boolean): void {
+    const others = Object.entries(object).filter(([name, value]) =>
+      !isShown(name, value) && !isEmpty(value) && !SILENT.has(name)
+    );
+    if (others.length > 0) this.#json("other members", Object.fromEntries(others));
   }
 
   #text(kind: PartKind, title: string, text: string): void {
@@ -202,6 +236,10 @@ function inlineImage(mediaType: string, base64: string): Part | undefined {
   if (!BASE64.test(base64)) return undefined;
   const { length } = base64.replace(/=+$/, "");
   return { ...part("image", mediaType, "", Math.floor(length * 3 / 4)), base64 };
+}
+
+function isString(value: Json): boolean {
+  return typeof value === "string";
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

@@ -67,7 +67,7 @@ async function follow(
 ): Promise<void> {
   const print = (event: RuntimeEvent): void => {
     const [id = "", at = "", type = "", worker = "", what = ""] = rowOf(event);
-    const line = `${id.padStart(8)}  ${at}  ${type.padEnd(26)}  ${worker}${what === "" ? "" : `  ${what}`}`;
+    const line = `${id.padStart(8)}  ${at}  ${type.padEnd(16)}  ${worker}${what === "" ? "" : `  ${what}`}`;
     io.out(`${options.json ? JSON.stringify(event) : line.slice(0, Math.max(40, io.columns))}\n`);
   };
   for (const event of first) print(event);

@@ -96,7 +96,7 @@ function partText(io: Io, { kind, title, text, bytes: size }: Part, full: boolea
   const isCut = !full && text.length > CHARS_MAX;
   // Half of a surrogate pair at the end is not the worker's.
   const body = isCut ? text.slice(0, CHARS_MAX).replace(/[\uD800-\uDBFF]$/, "") : text;
-  const lines = visible(body).replace(/\n+$/, "").split("\n")
+  const lines = visible(withoutLastBreaks(body)).split("\n")
     .map((line) => line === "" ? "\n" : `  ${line}\n`).join("");
   const note = isCut
     ? tone(
@@ -106,4 +106,11 @@ function partText(io: Io, { kind, title, text, bytes: size }: Part, full: boolea
     )
     : "";
   return `${label}${text === "" ? "" : lines}${note}`;
+}
+
+/** The text without line breaks at its end. A pattern would take quadratic time on breaks elsewhere. */
+function withoutLastBreaks(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "\n" || text[end - 1] === "\r") end--;
+  return text.slice(0, end);
 }

@@ -47,12 +47,12 @@ export async function partMarkup(
   if (kind === "image") return await image(view, workerId, part, budget);
   if (kind === "file") return html`<p class="soft small">${title}, ${bytes(size)}, ${text}</p>`;
   const isOpen = kind === "text" && title === "" && text.length <= OPEN_CHARS_MAX;
-  if (isOpen) return html`<pre>${text}</pre>`;
+  if (isOpen) return preformatted(text);
   const name = title === "" ? kind : `${kind} ${title}`;
   const heading = html`<summary><span class="kind">${name}</span> <span class="soft">${bytes(size)}</span>${
     beginningOf(part)
   }</summary>`;
-  const body = html`<pre>${cut(text)}</pre>${cutNote(text)}`;
+  const body = html`${preformatted(cut(text))}${cutNote(text)}`;
   return (kind === "result" || kind === "json") && text.length <= UNFOLDED_CHARS_MAX
     ? html`<details class="part" open>${heading}${body}</details>`
     : html`<details class="part">${heading}${body}</details>`;
@@ -64,6 +64,11 @@ function beginningOf({ text }: Part): Markup {
   return line === "" ? nothing : html`
     <code class="soft">${line}${text.length > 80 ? " …" : ""}</code>
   `;
+}
+
+/** A text as it is. A browser drops a line break that begins it, so one is put before it. */
+function preformatted(text: string): Markup {
+  return html`<pre>${new Markup("\n")}${text}</pre>`;
 }
 
 function cut(text: string, charsMax: number = CHARS_MAX): string {

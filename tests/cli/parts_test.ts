@@ -2,6 +2,7 @@
 // partsOf(): the messages of OpenAI and of Anthropic part by part, anything else as JSON, and nothing hostile in the way.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
 import { excerptOf, type Part, partsOf } from "../../cli/parts.ts";
 import type { Json } from "../../mod.ts";
 import { PNG } from "./stores.ts";
@@ -30,6 +31,8 @@ Deno.test("partsOf() reads the messages of OpenAI's chat completions", () => {
     ["call", "get_weather", '{\n  "city": "Wien",\n  "days": 3\n}'],
     ["call", "broken", '{"city":'],
   ]);
+  const legacy = { role: "assistant", content: null, function_call: { name: "f", arguments: "{}" } };
+  assertEquals(seen(partsOf(legacy)), [["call", "f", "{}"]]);
   const result = { role: "tool", tool_call_id: "call_9pw", content: '{"celsius":21}' };
   assertEquals(seen(partsOf(result, "tool")), [["result", "call_9pw", '{"celsius":21}']]);
   const parts = [
@@ -140,6 +143,9 @@ Deno.test("partsOf() shows anything else as JSON, and loses no member", () => {
     const kinds = partsOf(value).map(({ kind }) => kind);
     assertEquals(kinds, ["json"], JSON.stringify(value));
   }
+  assertEquals(seen(partsOf({ role: "user", content: "Hi", refusal: 1, tool_calls: "x" })).slice(1), [
+    ["json", "other members", '{\n  "refusal": 1,\n  "tool_calls": "x"\n}'],
+  ]);
   assertEquals(seen(partsOf({ role: "user", content: "Hi", mood: "good" })), [
     ["text", "", "Hi"],
     ["json", "other members", '{\n  "mood": "good"\n}'],
@@ -187,3 +193,72 @@ Deno.test("excerptOf() names calls, images and content in blobs", () => {
   );
   assertStringIncludes(excerptOf({ role: "tool", contentBlob: blob }), "[content, 3.0 MiB]");
 });
+
+/** JSON that resembles messages: their members and types, with values of any kind. */
+const { message } = fc.letrec<{ message: Json; value: Json }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 5, depthSize: "small" },
+    fc.constantFrom<Json>(
+      "",
+      "<b>\u001b\ud800",
+      "data:image/png;base64,AAAA",
+      "https://example.org",
+      null,
+      7,
+    ),
+    fc.array(tie("message"), { maxLength: 4 }),
+    tie("message"),
+  ),
+  message: fc.dictionary(
+    fc.constantFrom(
+      ...["type", "role", "content", "text", "thinking", "data", "name", "input", "arguments", "function"],
+      ...[
+        "tool_calls",
+        "tool_call_id",
+        "tool_use_id",
+        "refusal",
+        "output",
+        "image_url",
+        "source",
+        "url",
+        "media_type",
+        "__proto__",
+      ],
+    ),
+    fc.oneof(
+      fc.constantFrom<Json>(
+        "text",
+        "image",
+        "image_url",
+        "tool_use",
+        "tool_result",
+        "thinking",
+        "message",
+        "tool",
+      ),
+      tie("value"),
+    ),
+    { maxKeys: 5 },
+  ) as fc.Arbitrary<Json>,
+}));
+
+Deno.test("partsOf() shows every string of what resembles a message, except opaque ones", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.array(message), message), fc.constantFrom("user", "tool"), (content, role) => {
+      const parts = partsOf(content, role);
+      for (const { title, bytes } of parts) assert(title.length <= 120 && bytes >= 0);
+      const shown = JSON.stringify(parts);
+      const isShown = !JSON.stringify(content).includes("<b>") || shown.includes("<b>");
+      // Types, ids and the data of redacted thoughts are not shown.
+      assert(isShown || hides(content), shown);
+    }),
+    { numRuns: 5_000, seed: 17 },
+  );
+});
+
+/** True if the marked string stands only where it is not shown. */
+function hides(content: Json): boolean {
+  const silent = new Set(["type", "role", "tool_call_id", "tool_use_id", "data", "media_type"]);
+  const text = JSON.stringify(content, (name, value) => silent.has(name) ? undefined : value);
+  return !text?.includes("<b>");
+}
