@@ -8,6 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { BlobRef, EventEntry, Json, JsonObject } from "../mod.ts";
+import { beginningOf } from "./style.ts";
 import { bytes as size } from "./units.ts";
 
 /** Meaning of a part. */
@@ -93,7 +94,7 @@ export function excerptOf({ role, content, contentBlob, blobs }: EventEntry): st
 function inWords({ kind, title, text, bytes }: Part): string {
   if (kind === "call") return `[call ${title}]`;
   const isText = kind === "text" || kind === "result" || (kind === "json" && text !== "");
-  if (isText) return text.slice(0, 200);
+  if (isText) return beginningOf(text, 200);
   const name = title === "" ? kind : title;
   return bytes === 0 ? `[${name}]` : `[${name}, ${size(bytes)}]`;
 }
@@ -208,13 +209,13 @@ class PartReader {
 }
 
 function part(kind: PartKind, title: string, text: string, bytes: number = Buffer.byteLength(text)): Part {
-  return { kind, title: title.slice(0, TITLE_MAX), text, bytes };
+  return { kind, title: beginningOf(title, TITLE_MAX), text, bytes };
 }
 
 function asResults(parts: readonly Part[], title: string): Part[] {
   return parts.map((part) =>
     part.kind === "text" || part.kind === "json"
-      ? { ...part, kind: "result", title: (title === "" ? part.title : title).slice(0, TITLE_MAX) }
+      ? { ...part, kind: "result", title: beginningOf(title === "" ? part.title : title, TITLE_MAX) }
       : part
   );
 }

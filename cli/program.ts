@@ -49,7 +49,7 @@ function onStore(run: Run): Run {
 }
 
 /** Runs a command on the store that its first argument names, opened for reading. */
-function onView(run: (...values: [...Parameters<Run>]) => void | Promise<void>): Run {
+function onView(run: (...values: [...Parameters<Run>]) => void | Promise<number | void>): Run {
   return onStore((io, options, location, ...rest) =>
     withView(io, options, location, (opened) => run(io, options, opened, ...rest))
   );

@@ -43,3 +43,11 @@ export function visible(text: string): string {
 export function oneLine(text: string): string {
   return visible(text).replace(/\s+/g, " ").trim();
 }
+
+/** The first characters of a text, without half of a surrogate pair at the end. */
+export function beginningOf(text: string, charsMax: number): string {
+  if (text.length <= charsMax) return text;
+  const isSplit = /[\uD800-\uDBFF]/.test(text[charsMax - 1] ?? "") &&
+    /[\uDC00-\uDFFF]/.test(text[charsMax] ?? "");
+  return text.slice(0, isSplit ? charsMax - 1 : charsMax);
+}

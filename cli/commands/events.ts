@@ -7,7 +7,7 @@ import type { EventPage, EventsOptions, RuntimeEvent, RuntimeReader, WorkerChang
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { excerptOf } from "../parts.ts";
-import { oneLine, tone } from "../style.ts";
+import { beginningOf, oneLine, tone } from "../style.ts";
 import { table } from "../table.ts";
 import { amount, dollars, time, whole } from "../units.ts";
 import type { Opened } from "./view.ts";
@@ -89,7 +89,7 @@ function rowOf(event: RuntimeEvent): string[] {
     time(event.at),
     oneLine(type),
     worker,
-    oneLine(summary(event)).slice(0, 200),
+    beginningOf(oneLine(summary(event)), 200),
   ];
 }
 
@@ -122,7 +122,7 @@ function changesOf(event: WorkerChanges): string[] {
   const [entry] = entries;
   if (entry !== undefined) {
     const more = entries.length > 1 ? ` (${whole(entries.length)} entries)` : "";
-    parts.push(`${entry.role}: ${excerptOf(entry).slice(0, 160)}${more}`);
+    parts.push(`${entry.role}: ${beginningOf(excerptOf(entry), 160)}${more}`);
   }
   for (const { model, inputTokens, outputTokens, costMicroUsd } of usage) {
     parts.push(`${model}: ${amount(inputTokens)} in, ${amount(outputTokens)} out, ${dollars(costMicroUsd)}`);

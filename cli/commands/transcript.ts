@@ -5,10 +5,11 @@
  */
 import type { RuntimeReader, TranscriptEntry, TranscriptPage } from "../../mod.ts";
 import { entryParts } from "../content.ts";
+import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import type { Part } from "../parts.ts";
-import { oneLine, type Tone, tone, visible } from "../style.ts";
+import { beginningOf, oneLine, type Tone, tone, visible } from "../style.ts";
 import { bytes, time, whole } from "../units.ts";
 import type { Opened } from "./view.ts";
 
@@ -18,16 +19,18 @@ export async function transcriptCommand(
   options: Options,
   { view }: Opened,
   workerId: string,
-): Promise<void> {
+): Promise<number | void> {
   const { all, limit, after, before, json } = options;
   if (all) return await printAll(io, options, view, workerId);
   const page = await view.transcript(workerId, { limit, after, before });
   if (json) return print(io, json, page, "");
   const { items, length, previous, next } = page;
   if (previous !== null) io.out(tone(io, "faint", `... older entries: --before ${previous}\n\n`));
-  for (const entry of items) io.out(await shown(io, options, view, workerId, entry));
+  let code: number = exitCodes.ok;
+  for (const entry of items) code = Math.max(code, await show(io, options, view, workerId, entry));
   if (length === 0) io.out(tone(io, "faint", "no entries\n"));
   if (next !== null) io.out(tone(io, "faint", `... newer entries: --after ${next}\n`));
+  return code;
 }
 
 async function printAll(
@@ -35,14 +38,17 @@ async function printAll(
   options: Options,
   view: RuntimeReader,
   workerId: string,
-): Promise<void> {
+): Promise<number> {
+  let code: number = exitCodes.ok;
   for (let after: number | null = 0; after !== null;) {
     const page: TranscriptPage = await view.transcript(workerId, { after, limit: 500 });
     for (const entry of page.items) {
-      io.out(options.json ? `${JSON.stringify(entry)}\n` : await shown(io, options, view, workerId, entry));
+      if (options.json) io.out(`${JSON.stringify(entry)}\n`);
+      else code = Math.max(code, await show(io, options, view, workerId, entry));
     }
     after = page.next;
   }
+  return code;
 }
 
 const ROLE_TONES: ReadonlyMap<string, Tone> = new Map([
@@ -57,13 +63,14 @@ const CHARS_MAX = 4_000;
 /** Bytes of content in a blob that are read to show its beginning. */
 const BLOB_BYTES_MAX = 1_048_576;
 
-async function shown(
+/** Prints an entry; returns the exit code. */
+async function show(
   io: Io,
   { full = false }: Options,
   view: RuntimeReader,
   workerId: string,
   entry: TranscriptEntry,
-): Promise<string> {
+): Promise<number> {
   const { seq, role, name, at, runId, metadata } = entry;
   const who = oneLine(name === undefined ? role : `${role} ${name}`);
   const run = runId === undefined ? "" : `  run ${oneLine(runId)}`;
@@ -81,11 +88,10 @@ async function shown(
     ? ""
     : `  ${tone(io, isDamaged ? "bad" : "faint", visible(note) + hint)}\n`;
   const json = metadata === undefined ? "" : oneLine(JSON.stringify(metadata));
-  const shownJson = full || json.length <= CHARS_MAX
-    ? json
-    : `${json.slice(0, CHARS_MAX).toWellFormed()} ...`;
+  const shownJson = full || json.length <= CHARS_MAX ? json : `${beginningOf(json, CHARS_MAX)} ...`;
   const extra = json === "" ? "" : tone(io, "faint", `  ${shownJson}\n`);
-  return `${head}${parts.map((part) => partText(io, part, full)).join("")}${notes}${extra}\n`;
+  io.out(`${head}${parts.map((part) => partText(io, part, full)).join("")}${notes}${extra}\n`);
+  return isDamaged ? exitCodes.damaged : exitCodes.ok;
 }
 
 function partText(io: Io, { kind, title, text, bytes: size }: Part, full: boolean): string {
@@ -94,8 +100,7 @@ function partText(io: Io, { kind, title, text, bytes: size }: Part, full: boolea
   const heading = kind === "image" && size === 0 ? name : `${name}, ${bytes(size)}`;
   const label = isPlain && title === "" ? "" : tone(io, "faint", `  [${heading}]\n`);
   const isCut = !full && text.length > CHARS_MAX;
-  // Half of a surrogate pair at the end is not the worker's.
-  const body = isCut ? text.slice(0, CHARS_MAX).replace(/[\uD800-\uDBFF]$/, "") : text;
+  const body = isCut ? beginningOf(text, CHARS_MAX) : text;
   const lines = visible(withoutLastBreaks(body)).split("\n")
     .map((line) => line === "" ? "\n" : `  ${line}\n`).join("");
   const note = isCut

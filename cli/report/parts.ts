@@ -6,6 +6,7 @@
  */
 import { orProblem } from "../content.ts";
 import type { Part } from "../parts.ts";
+import { beginningOf, oneLine } from "../style.ts";
 import { bytes, whole } from "../units.ts";
 import { html, Markup, nothing } from "./html.ts";
 import type { ReportFacts } from "./facts.ts";
@@ -50,17 +51,17 @@ export async function partMarkup(
   if (isOpen) return preformatted(text);
   const name = title === "" ? kind : `${kind} ${title}`;
   const heading = html`<summary><span class="kind">${name}</span> <span class="soft">${bytes(size)}</span>${
-    beginningOf(part)
+    previewOf(part)
   }</summary>`;
-  const body = html`${preformatted(cut(text))}${cutNote(text)}`;
+  const body = html`${preformatted(beginningOf(text, CHARS_MAX))}${cutNote(text)}`;
   return (kind === "result" || kind === "json") && text.length <= UNFOLDED_CHARS_MAX
     ? html`<details class="part" open>${heading}${body}</details>`
     : html`<details class="part">${heading}${body}</details>`;
 }
 
 /** The beginning of a folded part, on one line. */
-function beginningOf({ text }: Part): Markup {
-  const line = cut(text, 80).replace(/\s+/g, " ").trim();
+function previewOf({ text }: Part): Markup {
+  const line = oneLine(beginningOf(text, 80));
   return line === "" ? nothing : html`
     <code class="soft">${line}${text.length > 80 ? " …" : ""}</code>
   `;
@@ -69,11 +70,6 @@ function beginningOf({ text }: Part): Markup {
 /** A text as it is. A browser drops a line break that begins it, so one is put before it. */
 function preformatted(text: string): Markup {
   return html`<pre>${new Markup("\n")}${text}</pre>`;
-}
-
-function cut(text: string, charsMax: number = CHARS_MAX): string {
-  // Half of a surrogate pair at the end is not the worker's.
-  return text.length > charsMax ? text.slice(0, charsMax).replace(/[\uD800-\uDBFF]$/, "") : text;
 }
 
 function cutNote({ length }: string): Markup {
@@ -89,7 +85,7 @@ async function image(
 ): Promise<Markup> {
   const name = title === "" ? "image" : title;
   if (base64 === undefined && blob === undefined) {
-    return html`<p class="soft small">${name} at <code>${cut(text, 300)}</code></p>`;
+    return html`<p class="soft small">${name} at <code>${beginningOf(text, 300)}</code></p>`;
   }
   const caption = `${name}, ${bytes(size)}`;
   const isShown = IMAGE_TYPES.has(title) && size <= IMAGE_BYTES_MAX && size <= budget.images;
