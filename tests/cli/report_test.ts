@@ -113,7 +113,8 @@ const SAID = hostile.slice(0, 5).join(" ") + "\u001b[2J\u202Eabc\ud800";
 
 async function partStore(root: string): Promise<void> {
   const runtime = await openRuntime({ root });
-  await everyPart(runtime, SAID);
+  const worker = await everyPart(runtime, SAID);
+  await worker.append([{ role: hostile[1] ?? "", name: hostile[4] ?? "", content: "a role of its own" }]);
   await runtime.close();
 }
 
