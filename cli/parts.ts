@@ -38,7 +38,7 @@ const LEVELS_MAX = 4;
 const TITLE_MAX = 120;
 /** Characters of JSON up to which it is indented: hostile JSON can grow a hundredfold by it. */
 const INDENTED_MAX = 65_536;
-/** Members that nobody wants to see beside a part. */
+/** Members without meaning for a person. */
 const SILENT = new Set(["type", "role", "id", "call_id", "index", "status", "signature", "cache_control"]);
 /** Types of parts that are texts, with the member that holds the text. */
 const TEXT_MEMBERS: ReadonlyMap<string, string> = new Map([

@@ -31,7 +31,7 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "the command ends quietly when nobody reads its output": ["run"],
   },
   "tests/cli/report_test.ts": {
-    "report is read in a browser: all of it is there, nothing is asked for, nothing runs": [
+    "report is complete in a browser, requests nothing and runs nothing": [
       "run",
       "net",
       "env",

@@ -1,5 +1,5 @@
 /**
- * The looks of the page: light and dark, from a phone's width on.
+ * The style sheet of the page: light and dark, from the width of a phone.
  *
  * @module
  */

@@ -34,7 +34,7 @@ async function prunedStore(root: string): Promise<void> {
   await runtime.close();
 }
 
-/** What a reader sees of a store. */
+/** Everything that a reader returns of a store. */
 async function seen(root: string): Promise<unknown> {
   await using view = await openReader(local(root));
   const workers = [...view.allWorkers()];
@@ -107,7 +107,7 @@ Deno.test("exportRuntime() of one worker is a runtime of its own, the same again
   });
 });
 
-Deno.test("importRuntime() refuses what is not whole, and leaves nothing behind", async () => {
+Deno.test("importRuntime() rejects incomplete streams, and leaves no files", async () => {
   await withDirectory(async (directory) => {
     const [source, target] = [join(directory, "source"), join(directory, "target")];
     await everyEventStore({ root: source });

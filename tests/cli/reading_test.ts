@@ -125,7 +125,7 @@ Deno.test("errors say what to do next", async () => {
   });
 });
 
-Deno.test("--help tells the commands, and each command its options", async () => {
+Deno.test("--help lists the commands, and each command its options", async () => {
   const { code, out } = await command("--help");
   assertEquals(code, 0);
   const commands = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name = ""]) => name);
@@ -238,7 +238,7 @@ Deno.test("transcript shows the parts of messages, and content in blobs with --f
   });
 });
 
-Deno.test("events tells each change of a worker on one line", async () => {
+Deno.test("events shows each change of a worker on one line", async () => {
   await withDirectory(async (root) => {
     const runtime = await openRuntime({ root });
     const worker = await everyPart(runtime);

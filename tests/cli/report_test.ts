@@ -65,7 +65,7 @@ Deno.test("report shows what is damaged, and what can be read of it", async () =
 
 Deno.test({
   ...privileged(
-    "report is read in a browser: all of it is there, nothing is asked for, nothing runs",
+    "report is complete in a browser, requests nothing and runs nothing",
     findChromium() === undefined ? "no Chromium" : undefined,
   ),
   fn: async () => {
