@@ -89,8 +89,13 @@ function headOf(worker: WorkerState | undefined, command: Command, id: number, a
       : { id, at, type: "worker.committed", workerId, seq, count, runId } as const;
     return key === undefined ? head : { ...head, ...key };
   }
+  const { meta, reason } = members ?? {};
+  // In the order of the text.
   const cancelled = run !== undefined && requested.cancelsRun
-    ? { run: { ended: "cancelled", ...(members?.reason === undefined ? {} : { reason: members.reason }) } }
+    ? {
+      ...(meta === undefined ? {} : { meta }),
+      run: { ended: "cancelled", ...(reason === undefined ? {} : { reason }) },
+    }
     : {};
   return {
     id,

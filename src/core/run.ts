@@ -107,9 +107,9 @@ export class Run implements AsyncDisposable, Receipt {
     if (!finishOutcomes.includes(outcome)) {
       throw invalidRequest(action, `outcome: ${shown(outcome)} is none of ${finishOutcomes.join(", ")}`);
     }
-    const run = { ended: outcome, ...reasonOf(reason, action) };
-    const request = { action, run: this.#run };
-    return await commitTo(this.#commits, request, { ...changes, run }, options, commitReceipt);
+    const own = { run: { ended: outcome, ...reasonOf(reason, action) } };
+    const request = { action, run: this.#run, own };
+    return await commitTo(this.#commits, request, changes, options, commitReceipt);
   }
 
   /** Ends the run as cancelled. */
