@@ -82,7 +82,7 @@ for (const error of Object.values(errors)) {
           () => worker.sendInput({ role: "user", content: "x" }),
           () => run.finish("completed"),
           () => runtime.flush(),
-          () => runtime.prune({ dryRun: false }),
+          () => runtime.prune(),
         ]
       ) assertEquals(await assertRejects(work), error);
       store.script.saveSnapshot = () => Promise.reject(new Error("it must not be called"));

@@ -8,7 +8,7 @@ import { type PageOptions, pageRange, readEventPage, readTranscriptPage } from "
 import type { ReadEvents, ReadRange, RuntimeStore, StoredEvents } from "../../src/core/store.ts";
 import { a, AT } from "./given.ts";
 
-/** Events `first` to `last`; those whose id `ofA` takes are worker a's. Pages hold at most `most`. */
+/** Events `first` to `last`; those that `ofA` selects are of worker a. Pages hold at most `most`. */
 class FakeLog {
   readonly reads: ReadEvents[] = [];
   readonly #first: number;
@@ -38,7 +38,7 @@ class FakeLog {
 
   #text(id: number): string {
     const workerId = this.#ofA(id) ? a : "b";
-    return JSON.stringify({ id, at: AT, type: "custom", workerId, name: "n", data: "x".repeat(1_000) });
+    return JSON.stringify({ id, at: AT, type: "worker.committed", workerId, data: { x: "x".repeat(1_000) } });
   }
 }
 
@@ -75,7 +75,7 @@ for (
     before: 2,
   }, { after: Infinity }]
 ) {
-  Deno.test(`pageRange() refuses ${Deno.inspect(options)}`, () => {
+  Deno.test(`pageRange() rejects ${Deno.inspect(options)}`, () => {
     assertEquals(
       (assertThrows(() => pageRange(options, 30, "x"), RuntimeError) as RuntimeError).code,
       "invalid_request",
@@ -148,7 +148,7 @@ Deno.test("readEventPage() of a worker gathers its events from as many pages as 
   ]);
 });
 
-Deno.test("readEventPage() of a worker cuts the page of a store that ignores the limit", async () => {
+Deno.test("readEventPage() of a worker truncates the page of a store that ignores the limit", async () => {
   const log = new FakeLog(1, 100, 7, (id) => id % 10 === 5);
   const lax = { readEvents: (read: ReadEvents) => log.readEvents({ ...read, limit: undefined }) };
   const page = async (options: PageOptions) =>
@@ -184,7 +184,7 @@ function transcript(counts: number[], most = 100): RuntimeStore {
     return {
       id: index + 1,
       at: AT,
-      type: "worker.transcript_appended",
+      type: "worker.committed",
       workerId: a,
       seq: seq - count,
       count,
