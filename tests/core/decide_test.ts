@@ -147,7 +147,10 @@ Deno.test("decide() rejects every late write of a run that ended, by whatever en
   ];
   for (const end of ends) {
     for (const write of writes) given(open, end).when(write).isRejected("run_ended");
-    for (const write of writes) given(open, end, open).when(write).isRejected("run_ended");
+    const restart = committed(a, { status: "running" });
+    const next = "status" in end && end.status === "stopped" ? [restart, open] : [open];
+    if ("status" in end && end.status === "retired") continue;
+    for (const write of writes) given(open, end, ...next).when(write).isRejected("run_ended");
   }
 });
 
@@ -287,6 +290,17 @@ Deno.test("decide() repeats the receipt of a key before anything else is checked
   given(event, { type: "runtime.retired" }).when(begin, { key: "k", content: "same", expect: 0 }).repeats(5);
   given(event).when(begin, { key: "k", content: "other" }).isRejected("key_reused", { key: "k", eventId: 5 });
   given(event).when(patch, { key: "l" }).becomes(committed(a, { data: { x: 1 } }));
+});
+
+Deno.test("decide() repeats the receipts of the runtime's own commands", () => {
+  const request = fingerprint("same");
+  const same = { key: "k", content: "same" };
+  given(keyed(other, "k", request)).when(note, same).repeats(5);
+  given(keyed(other, "k", request)).when(note, { key: "k", content: "other" }).isRejected("key_reused");
+  given(keyed({ type: "runtime.retired" }, "k", request)).when(retireRuntime, same).repeats(5);
+  const c = parseWorkerId("c");
+  given(keyed(created(c), "k", request)).when(create("c"), same).repeats(5);
+  given(keyed(created(c), "k", request)).when(create("d"), { key: "k" }).isRejected("key_reused");
 });
 
 Deno.test("decide() separates the keys of workers and of the runtime, and drops those of purged workers", () => {

@@ -57,7 +57,6 @@ const table: Readonly<
   "entries": [{ seq: 3, count: 4 }, { transcriptLength: 6 }, said(a, 1, 2)],
   "entries of a run": [{ seq: 1, count: 1, runId: "r" }, { transcriptLength: 1 }, open],
   "meta alone": [{ meta: { by: "me" } }, {}],
-  "the beginning of a run": [{ runId: "r", run: { began: true } }, { run }],
   "the end of a run": [
     { runId: "r", run: { ended: "completed" } },
     { run: null, lastRun: { ...run, endedAt: AT, outcome: "completed" } },
@@ -145,6 +144,14 @@ for (const [what, [changes, expected, ...before]] of Object.entries(table)) {
     assertEquals(ledger.worker(a), withoutUndefined({ ...state, ...expected, ...last, lastRun: ended }));
   });
 }
+
+Deno.test("evolve() of the beginning of a run opens it, and keeps the run before it", () => {
+  const first = stateOfA(open);
+  assertEquals([first.run, first.lastRun], [run, null]);
+  const end = committed(a, { runId: "r", run: { ended: "failed" } });
+  const { run: second, lastRun } = stateOfA(open, end, open);
+  assertEquals([second, lastRun], [{ ...run, eventId: 7 }, { ...run, endedAt: AT, outcome: "failed" }]);
+});
 
 for (
   const [what, [{ run, runId, status, reason, ...changes }, expected, ...before]] of Object.entries(table)
