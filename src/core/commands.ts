@@ -6,7 +6,7 @@
  */
 import { invalidRequest } from "./errors.ts";
 import type { EntryTexts } from "./entries.ts";
-import type { EventHead, KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
+import type { KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
 import { fingerprint } from "./keys.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import type { EventHead } from "../../src/core/event_types.ts";
-import { OpenRuns } from "../../src/core/run.ts";
+import { OpenRuns } from "../../src/core/open_runs.ts";
 import { a, b, began, committed, type Event, numbered } from "./given.ts";
 import { listenersOf, turns } from "./scripted_store.ts";
 
