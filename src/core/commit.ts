@@ -27,7 +27,7 @@ export class Commits {
   }
 }
 
-/** How a commit is named in messages, and the run that it belongs to. */
+/** Name of a commit in messages, the run that it belongs to, and changes that callers cannot make. */
 export interface CommitRequest {
   /** Names the action in messages, such as `send input`. */
   readonly action: string;
