@@ -145,6 +145,28 @@ for (const [what, [changes, expected, ...before]] of Object.entries(table)) {
   });
 }
 
+/** Changes of every part of the state. */
+const full: Changes = {
+  displayName: "Z",
+  labels: { zz: "1" },
+  data: { zz: 1 },
+  usage: [{ ...tokens(100), model: "zz" }],
+};
+
+for (const [what, [changes, expected, ...before]] of Object.entries(table)) {
+  Deno.test(`evolve() of ${what} keeps every other part of the state`, () => {
+    const ledger = ledgerOf(...born, open, committed(a, { runId: "r", run: { ended: "failed" } }));
+    const all = [committed(a, full), ...before];
+    for (const event of numbered(all, 7)) ledger.apply(event);
+    const state = ledger.worker(a);
+    const id = 7 + all.length;
+    ledger.apply({ id, at: AT, ...committed(a, changes) } as EventHead);
+    const kept = { ...ledger.worker(a), lastEventId: state?.lastEventId } as Record<string, unknown>;
+    for (const name of Object.keys(expected)) kept[name] = Reflect.get(state ?? {}, name);
+    assertEquals<unknown>(withoutUndefined(kept), state);
+  });
+}
+
 Deno.test("evolve() of the beginning of a run opens it, and keeps the run before it", () => {
   const first = stateOfA(open);
   assertEquals([first.run, first.lastRun], [run, null]);
@@ -272,6 +294,12 @@ Deno.test("evolve() rejects a first event that is not runtime.created", () => {
     const error = assertThrows(() => ledgerOf({ type, epoch: 1 } as unknown as Event), RuntimeError);
     assertEquals((error as RuntimeError).code, "store_corrupt");
   }
+});
+
+Deno.test("evolve() rejects the creation of another runtime", () => {
+  const other = "other" as typeof runtimeId;
+  const error = assertThrows(() => ledgerOf({ type: "runtime.created", runtimeId: other }), RuntimeError);
+  assertEquals(error.code, "store_corrupt");
 });
 
 const impossible: Readonly<Record<string, Event | EventHead>> = {
