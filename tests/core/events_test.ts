@@ -120,6 +120,17 @@ function assertRoundTrip(changes: Changes): void {
   }
 }
 
+Deno.test("parseEventHead() of the most frequent events has the members that are present, and no others", () => {
+  const samples: Changes[] = [{}, { runId: "r" }].flatMap((
+    run,
+  ) => [run, { ...run, key: "k", request: "1f" }]);
+  for (const sample of samples) {
+    const { json } = encodeEvent(head(sample), entriesOf(entry));
+    assertEquals(Object.entries(parseEventHead(json)), Object.entries(head(sample)));
+    assertEquals(json, JSON.stringify({ ...head(sample), entries: JSON.parse(entriesOf(entry)) }));
+  }
+});
+
 Deno.test("encodeEvent() returns the facets of an event for a store", () => {
   const records = numbered(plain).map((event) => encodeEvent(event, ""));
   const relevant = records.filter(({ creates, purges }) => creates || purges);
