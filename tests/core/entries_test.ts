@@ -153,6 +153,9 @@ const spills: Readonly<Record<string, readonly [sizes: number[], oversized: numb
     1,
   ]],
   "two of the largest": [[...Array(5).fill(200 * KIB), 250 * KIB, 240 * KIB], [5, 6]],
+  // Each entry has 14 bytes besides its content.
+  "content that just fits": [Array(4).fill(inline - 14), []],
+  "content that is one byte too large together": [[inline - 14, inline - 13, inline - 14, inline - 14], [1]],
   "equal ones, in their order": [Array(10).fill(200 * KIB), [0, 1, 2, 3, 4]],
   "no content that is not larger than a reference": [Array(256).fill(150), []],
 };
