@@ -11,6 +11,7 @@ import { blobMissing, invalidRequest } from "./errors.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { BlobOwner, RuntimeStore } from "./store.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** Bytes of a blob. */
 export type BlobSource =
@@ -35,9 +36,12 @@ export class RuntimeBlobs {
   /** Blobs that were put or used since the opening: those are never removed. */
   readonly #used = new Map<WorkerId, { readonly life: number; readonly hashes: Set<string> }>();
 
-  /** Creates the blobs of a store. */
-  constructor(store: RuntimeStore) {
+  readonly #ending: AbortSignal;
+
+  /** Creates the blobs of a store; `ending` ends the reading of streams that may stall. */
+  constructor(store: RuntimeStore, ending: AbortSignal) {
     this.#store = store;
+    this.#ending = ending;
   }
 
   /** Puts a blob. */
@@ -48,7 +52,7 @@ export class RuntimeBlobs {
   ): Promise<BlobRef> {
     checkText(mediaType, "put blob", "mediaType", limits.nameBytesMax);
     const owner: BlobOwner = { workerId, createdEventId: life };
-    const { sha256, bytes } = await this.#store.putBlob(owner, chunksOf(source));
+    const { sha256, bytes } = await this.#store.putBlob(owner, untilAborted(chunksOf(source), this.#ending));
     this.#usedBy({ workerId, life }).add(sha256);
     return { sha256, bytes, mediaType };
   }

@@ -38,6 +38,8 @@ export class Engine extends Session<RuntimeStore> {
   readonly blobs: RuntimeBlobs;
   /** Workers whose newest command is yet to be queued, because its blobs are not ready. */
   readonly #preparing = new Map<WorkerId, Promise<void>>();
+  /** Ends operations that wait for a caller's stream. */
+  readonly #ending = new AbortController();
   readonly #newId: () => string;
   readonly #committer: Committer;
   readonly #usageReported = new Set<string>();
@@ -46,7 +48,7 @@ export class Engine extends Session<RuntimeStore> {
   /** An engine that is yet to be opened. */
   constructor(options: RuntimeOptions) {
     super(options.store, options);
-    this.blobs = new RuntimeBlobs(options.store);
+    this.blobs = new RuntimeBlobs(options.store, this.#ending.signal);
     this.#newId = options.newId ?? (() => crypto.randomUUID());
     this.#committer = new Committer(this.view, options.store, options.now ?? Date.now, {
       committed: (heads, result) => this.#committed(heads, result),
@@ -127,6 +129,7 @@ export class Engine extends Session<RuntimeStore> {
   /** Waits for operations in flight, ends watches and runs, and closes the store. */
   async close(): Promise<void> {
     this.isClosed = true;
+    this.#ending.abort(this.closedError());
     await this.#committer.idle();
     this.runs.endAll(ended("ended: the runtime was closed"));
     this.news.wake();
@@ -147,6 +150,7 @@ export class Engine extends Session<RuntimeStore> {
   }
 
   protected override stop(error: RuntimeError): void {
+    this.#ending.abort(error);
     this.#committer.fail(error);
     this.runs.endAll(error);
   }

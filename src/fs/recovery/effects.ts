@@ -56,7 +56,11 @@ export class ReplayedEffects {
       const { count } = span;
       const workerId = parsed(textOf(bytes, span.workerFrom, span.workerEnd)) as WorkerId;
       const line = this.#memory.copy(bytes, start, end + 1);
-      if (typeof workerId === "string") this.#waiting.push({ kind: "transcript", id, workerId, line, count });
+      if (typeof workerId === "string") {
+        // The event that creates a worker may hold its first entries.
+        if (isOfType(bytes, start, "worker.created")) this.#waiting.push({ kind: "created", id, workerId });
+        this.#waiting.push({ kind: "transcript", id, workerId, line, count });
+      }
       return eventHeadText(bytes, start, end, span);
     }
     const text = eventText(bytes, start, end);

@@ -27,7 +27,7 @@ import { ImportPlace } from "./import_place.ts";
 import { ImportedStore, type ImportTarget } from "./imported_store.ts";
 import { diskOf, Meter, type OperationOptions } from "../options.ts";
 import { parsePrelude } from "./prelude.ts";
-import { untilAborted } from "./until_aborted.ts";
+import { untilAborted } from "../../core/until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
 
 /** The highest event id accepted: the runtime must be able to continue after it. */

@@ -68,7 +68,7 @@ export class StreamStructure {
       createdEventId <= this.#header.lastEventId && !this.#transcripts.has(workerId);
     if (!isInOrder) throw corrupt("", "it is not the next worker of the snapshot");
     this.#createdEventId = createdEventId;
-    this.#transcripts.set(workerId, { lastId: createdEventId, entries: 0 });
+    this.#transcripts.set(workerId, { lastId: createdEventId - 1, entries: 0 });
   }
 
   /** Checks a transcript event that precedes the first event of a pruned log. */

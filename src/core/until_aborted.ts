@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { onAbort } from "../../core/abort.ts";
+import { onAbort } from "./abort.ts";
 
 /**
  * Yields the chunks of a stream. Throws the signal's reason once it aborts, even
@@ -16,9 +16,11 @@ export async function* untilAborted<T>(
 ): AsyncGenerator<T, void, void> {
   signal?.throwIfAborted();
   if (signal === undefined) return yield* stream;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  let stopListening = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stopListening = onAbort(signal, () => reject(signal.reason));
+  });
   aborted.catch(() => {});
-  const stopListening = onAbort(signal, () => reject(signal.reason));
   const chunks = stream[Symbol.asyncIterator]();
   try {
     for (;;) {
