@@ -243,23 +243,39 @@ Deno.test("a command whose signal aborts while its blob is put is not committed"
   assertEquals((await later).firstSeq, 1);
 });
 
-Deno.test("close() waits for a blob that is being put, and rejects the command that waits for it", async () => {
+Deno.test("close() ends a blob whose bytes are still read, and waits until the store has settled it", async () => {
   const { store, runtime, worker } = await start();
   const gate = new Gate();
   store.script.putBlob = async (_owner, _chunks, put) => {
     await gate.passed;
     return await put();
   };
-  const putting = worker.putBlob(bytes);
+  const stalled = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) });
+  const puts = [rejected(() => worker.putBlob(bytes)), rejected(() => worker.putBlob(stalled))];
   const sending = rejected(() => worker.sendInput({ role: "user", content: LARGE }));
   await turns();
   const closing = runtime.close();
   await turns();
   assertEquals(store.closings, 0);
   gate.open();
-  assertEquals([(await putting).bytes, (await sending).code], [3, "runtime_closed"]);
+  assertEquals(
+    (await Promise.all([...puts, sending])).map(({ code }) => code),
+    Array(3).fill("runtime_closed"),
+  );
   await closing;
   assertEquals(store.closings, 1);
+});
+
+Deno.test("a blob whose bytes never come ends with the error of a lost store", async () => {
+  const { store, runtime, worker } = await start();
+  const stalled = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) });
+  const putting = rejected(() => worker.putBlob(stalled));
+  await turns();
+  const lost = new RuntimeError("store_vanished", "Cannot put blob: replaced", { file: "f", reason: "r" });
+  store.host?.lost(lost);
+  assertEquals(await putting, lost);
+  assertEquals(await rejected(() => worker.putBlob(bytes)), lost);
+  await runtime.close();
 });
 
 Deno.test("the same content is one blob, however often it is committed", async () => {
