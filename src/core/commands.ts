@@ -6,7 +6,7 @@
  */
 import { invalidRequest } from "./errors.ts";
 import type { EntryTexts } from "./entries.ts";
-import type { EventHead, KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
+import type { KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
 import { fingerprint } from "./keys.ts";
@@ -103,7 +103,7 @@ export interface CommitInput {
 }
 
 /** Changes that only the runtime's own methods make. */
-export interface OwnChanges extends CommitInput {
+export interface OwnChanges {
   /** Beginning or end of a run. */
   readonly run?: RunChange | undefined;
   /** New status. */
@@ -118,13 +118,18 @@ const eventsShape = list(object({ name, data: anything }), limits.listItemsMax);
 const labelsShape = dictionary(name, nullable(name), limits.listItemsMax);
 const displayNameShape = nullable(name);
 const COMMIT_MEMBERS: ReadonlySet<string> = new Set([
-  ...["entries", "usage", "data", "events", "displayName", "labels"],
-  ...["run", "status", "reason"],
+  "entries",
+  "usage",
+  "data",
+  "events",
+  "displayName",
+  "labels",
 ]);
 
 /** Validates changes and copies them. Throws `invalid_request`, `limit_exceeded`. */
 export function changesOf(
-  changes: OwnChanges,
+  changes: CommitInput,
+  { run, status, reason }: OwnChanges,
   meta: JsonObject | undefined,
   action: string,
 ): { readonly members: RequestedMembers | undefined; readonly entries: EntryTexts | undefined } {
@@ -134,7 +139,7 @@ export function changesOf(
       throw invalidRequest(action, `unknown member ${JSON.stringify(member)}`);
     }
   }
-  const { entries, usage, data, events, displayName, labels, run, status, reason } = changes;
+  const { entries, usage, data, events, displayName, labels } = changes;
   // In the order of the text.
   const members: Record<string, unknown> = {};
   if (meta !== undefined) {

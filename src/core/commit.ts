@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { changesOf, type CommitOptions, type OwnChanges, Requested, type RequestedRun } from "./commands.ts";
+import {
+  changesOf,
+  type CommitInput,
+  type CommitOptions,
+  type OwnChanges,
+  Requested,
+  type RequestedRun,
+} from "./commands.ts";
 import type { Engine } from "./engine.ts";
 import type { Outcome } from "./group_commit.ts";
 import type { WorkerId } from "./ids.ts";
@@ -20,7 +27,7 @@ export class Commits {
   }
 }
 
-/** How a commit is named in messages, and the run that it belongs to. */
+/** Name of a commit in messages, the run that it belongs to, and changes that callers cannot make. */
 export interface CommitRequest {
   /** Names the action in messages, such as `send input`. */
   readonly action: string;
@@ -28,18 +35,22 @@ export interface CommitRequest {
   readonly run?: RequestedRun | undefined;
   /** Cancels the open run, if there is one. */
   readonly cancelsRun?: boolean | undefined;
+  /** Changes that callers cannot ask for by a commit. */
+  readonly own?: OwnChanges | undefined;
+  /** The run id that the caller chose, for which a key stands, too. */
+  readonly chosenRunId?: string | undefined;
 }
 
 /** Commits changes of a worker; resolves with the answer to the outcome once the event is durable. */
 export function commitTo<Answer>(
   { engine, workerId, life }: Commits,
-  { action, run, cancelsRun = false }: CommitRequest,
-  changes: OwnChanges,
+  { action, run, cancelsRun = false, own = {}, chosenRunId }: CommitRequest,
+  changes: CommitInput,
   options: CommitOptions,
   answer: (outcome: Outcome) => Answer,
 ): Promise<Answer> {
   try {
-    const { members, entries } = changesOf(changes, options.meta, action);
+    const { members, entries } = changesOf(changes, own, options.meta, action);
     const requested = new Requested(
       "worker.committed",
       action,
@@ -50,7 +61,8 @@ export function commitTo<Answer>(
       run,
       cancelsRun,
     );
-    return engine.submit(requested, options, answer, changes);
+    const content = options.key === undefined ? undefined : { ...changes, ...own, chosenRunId };
+    return engine.submit(requested, options, answer, content);
   } catch (error) {
     return Promise.reject(error);
   }

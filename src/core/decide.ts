@@ -28,12 +28,13 @@ export function decide(view: DecisionView, command: Command, id: number, at: str
   const { requested, key } = command;
   const { type, workerId, action } = requested;
   const worker = workerId === undefined ? undefined : view.worker(workerId);
-  const isOwn = type === "worker.created" || worker?.createdEventId === requested.life;
+  const isOwn = workerId === undefined || type === "worker.created" ||
+    worker?.createdEventId === requested.life;
   if (key !== undefined) {
     const earlier = isOwn ? view.keyEntry(keyScopeOf(requested), key.key) : purgeOf(view, requested, key.key);
     if (earlier !== undefined) return { duplicate: sameRequest(earlier, key) };
   }
-  if (workerId !== undefined && !isOwn) throw workerNotFound(workerId, action);
+  if (!isOwn) throw workerNotFound(workerId, action);
   assertLive(view.runtime, () => action);
   checkExpectation(view, worker, command);
   if (worker !== undefined) checkRun(worker, requested);
@@ -89,8 +90,13 @@ function headOf(worker: WorkerState | undefined, command: Command, id: number, a
       : { id, at, type: "worker.committed", workerId, seq, count, runId } as const;
     return key === undefined ? head : { ...head, ...key };
   }
+  const { meta, reason } = members ?? {};
+  // In the order of the text.
   const cancelled = run !== undefined && requested.cancelsRun
-    ? { run: { ended: "cancelled", ...(members?.reason === undefined ? {} : { reason: members.reason }) } }
+    ? {
+      ...(meta === undefined ? {} : { meta }),
+      run: { ended: "cancelled", ...(reason === undefined ? {} : { reason }) },
+    }
     : {};
   return {
     id,

@@ -14,7 +14,7 @@ import type { WorkerId } from "./ids.ts";
 import { callHost } from "./injected.ts";
 import { interruption, opening } from "./opening.ts";
 import { Reads } from "./reads.ts";
-import { ended, OpenRuns } from "./run.ts";
+import { ended, OpenRuns } from "./open_runs.ts";
 import { Session, type SessionOptions } from "./session.ts";
 import { takeSnapshot } from "./snapshots.ts";
 import type { AppendResult, RuntimeStore, UnrecordedEvent } from "./store.ts";

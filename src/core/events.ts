@@ -253,6 +253,8 @@ function contentIssues(entries: readonly object[]): string[] | undefined {
 }
 
 function isSameHead(head: EventHead, members: Omit<WorkerChange, "entries">): boolean {
+  // The entries do not begin as they are written, so they were not skipped.
+  if ("entries" in head) return false;
   if (isPlain(members as EntriesHead)) {
     const [a, b] = [head as WorkerChange, members as WorkerChange];
     return PLAIN_MEMBERS.every((name) => a[name] === b[name]);

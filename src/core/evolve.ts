@@ -154,8 +154,9 @@ function retiredWorkers(
   for (const state of view.workers()) {
     if (state.status === "retired") continue;
     const lastRun = endedRun(state, at, "cancelled", reason);
-    const next = { ...state, status: "retired", run: null, lastRun, updatedAt: at, lastEventId: id } as const;
-    workers.push(reason === undefined ? next : { ...next, reason });
+    const next: Mutable<WorkerState> = { ...state, status: "retired", run: null, lastRun };
+    setOrDelete(next, "reason", reason);
+    workers.push(Object.assign(next, { updatedAt: at, lastEventId: id }));
   }
   return workers;
 }

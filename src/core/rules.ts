@@ -86,6 +86,9 @@ function assertCommits(worker: WorkerState, event: Committed, action: Action): v
     throw notRunning(worker, action());
   }
   if (seq !== undefined && count !== undefined) assertNext(worker, seq, count, action);
+  if (run !== undefined && (run.began === undefined) === (run.ended === undefined)) {
+    throw invalidRequest(action(), "a run either begins or ends");
+  }
   if (run?.began) {
     if (runId === undefined) throw invalidRequest(action(), "it begins a run without an id");
     if (worker.run !== null) throw busy(worker, worker.run.runId, action());

@@ -18,7 +18,7 @@ import {
 } from "./commands.ts";
 import type { DiagnosticReport } from "./diagnostics.ts";
 import { Engine, type RuntimeOptions } from "./engine.ts";
-import { isRuntimeError, type RuntimeError } from "./errors.ts";
+import { blobMissing, isRuntimeError, type RuntimeError } from "./errors.ts";
 import { parseWorkerId, type WorkerId, workerIdOf, type WorkerName, type WorkerRef } from "./ids.ts";
 import type { Outcome } from "./group_commit.ts";
 import type { Json } from "./json.ts";
@@ -125,7 +125,10 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     const isEmpty = Object.values(first).every((value) => value === undefined);
     const { members, entries } = isEmpty && options.meta === undefined
       ? { members: {}, entries: undefined }
-      : changesOf(first, options.meta, action);
+      : changesOf(first, {}, options.meta, action);
+    const [blob] = entries?.blobs ?? [];
+    // Blobs are kept for a worker, and it has none yet.
+    if (blob !== undefined) throw blobMissing(workerId, blob.sha256);
     const record = workerRecord(parsed, workerId);
     const requested = new Requested("worker.created", action, workerId, 0, { record, ...members }, entries);
     const answer = (outcome: Outcome): Worker =>

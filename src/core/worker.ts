@@ -172,7 +172,10 @@ export class Worker {
     if (!options.wait) return await this.#begin(runId, options);
     for (let isNext = false;; isNext = true) {
       try {
-        return await this.#begin(runId, options);
+        const run = await this.#begin(runId, options);
+        // A repeated command begins no run whose end would wake the next caller.
+        if (isNext && run.duplicate) this.#engine.runs.wakeNext(this.workerId);
+        return run;
       } catch (error) {
         if (!isRuntimeError(error) || error.code !== "worker_busy") {
           // Whoever waits behind this call is not woken by the end of its run.
@@ -186,9 +189,10 @@ export class Worker {
   }
 
   async #begin(runId: string, options: BeginRunOptions): Promise<Run> {
-    const request = { action: "begin run", run: { runId } };
+    const own = { run: { began: true } } as const;
+    const request = { action: "begin run", run: { runId }, own, chosenRunId: options.runId };
     const { workerId } = this;
-    return await commitTo(this.#commits, request, { run: { began: true } }, options, (outcome) => {
+    return await commitTo(this.#commits, request, {}, options, (outcome) => {
       const signal = this.#engine.runs.signalOf(workerId, outcome.eventId);
       return new Run(this.#commits, outcome.subject, receipt(outcome), signal);
     });
@@ -218,8 +222,8 @@ export class Worker {
     status: WorkerState["status"],
     { reason, cancelRun, ...options }: StopOptions,
   ): Promise<Receipt> {
-    const request = { action, cancelsRun: cancelRun };
-    return await commitTo(this.#commits, request, { status, reason }, options, receipt);
+    const request = { action, cancelsRun: cancelRun, own: { status, reason } };
+    return await commitTo(this.#commits, request, {}, options, receipt);
   }
 
   /**
