@@ -28,7 +28,8 @@ export function decide(view: DecisionView, command: Command, id: number, at: str
   const { requested, key } = command;
   const { type, workerId, action } = requested;
   const worker = workerId === undefined ? undefined : view.worker(workerId);
-  const isOwn = type === "worker.created" || worker?.createdEventId === requested.life;
+  const isOwn = type === "worker.created" || workerId === undefined ||
+    worker?.createdEventId === requested.life;
   if (key !== undefined) {
     const earlier = isOwn ? view.keyEntry(keyScopeOf(requested), key.key) : purgeOf(view, requested, key.key);
     if (earlier !== undefined) return { duplicate: sameRequest(earlier, key) };
