@@ -73,11 +73,11 @@ export const lifeTests: Tests = {
     await place.writesNothing(() => runtime.flush());
   },
 
-  "health is ok, stopped or closed": async (place) => {
+  "health is ok, retired or closed": async (place) => {
     deepEqual((await place.open()).health, { status: "ok" });
-    await place.runtime.stop();
-    deepEqual(place.runtime.health, { status: "stopped" });
-    deepEqual((await place.reopen()).health, { status: "stopped" });
+    await place.runtime.retire();
+    deepEqual(place.runtime.health, { status: "retired" });
+    deepEqual((await place.reopen()).health, { status: "retired" });
     await place.runtime.close();
     deepEqual(place.runtime.health, { status: "closed" });
   },
