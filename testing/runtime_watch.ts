@@ -113,14 +113,15 @@ export const watchTests: Tests = withWorkers(["a", "b"], {
       const late = a.watch({ after: 0 });
       await Promise.all([a.stop(), a.purge()]);
       if (again) {
-        await place.create("a");
-        for (let count = 0; count < 120; count++) await a.commit({ events: [{ name: "note", data: count }] });
+        const later = await place.create("a");
+        for (let count = 0; count < 120; count++) await later.commit({ data: { count } });
       }
       deepEqual(await Promise.all(ids), [[5, 6], [3, 5, 6], []]);
       deepEqual(await take(late), [3, 5, 6]);
-      if (!again) return void await refused(a.watch({ after: 0 }).next(), "worker_not_found");
-      const next = take(a.watch({ after: 3 }));
-      await Promise.all([a.stop(), a.purge()]);
+      await refused(a.watch({ after: 0 }).next(), "worker_not_found");
+      if (!again) return;
+      const next = take(place.a.watch({ after: 3 }));
+      await Promise.all([place.a.stop(), place.a.purge()]);
       // The id's events are those of both workers.
       deepEqual(await next, range(5, 129));
     },
