@@ -4,7 +4,8 @@
  * @module
  */
 import { deepEqual, equal } from "./assert.ts";
-import { allEvents, range } from "./dump.ts";
+import { limits } from "../src/core/limits.ts";
+import { allEvents, contentsOf, range } from "./dump.ts";
 import { refused, type Tests } from "./place.ts";
 
 /** The tests. */
@@ -66,6 +67,17 @@ export const lifeTests: Tests = {
     deepEqual((await Promise.all(given)).map(({ eventId }) => eventId), range(3, 202));
     const events = await allEvents(await place.open());
     deepEqual(events.flatMap((event) => event.type === "custom" ? [event.data] : []), range(0, 199));
+  },
+
+  "close() waits for earlier commands whose content is kept as blobs": async (place) => {
+    const runtime = await place.open();
+    const worker = await place.create("a");
+    const contents = range(0, 4).map((index) => `${index}`.repeat(limits.contentInlineBytesMax));
+    const given = contents.map((content) => worker.sendInput({ role: "user", content }));
+    await runtime.close();
+    deepEqual((await Promise.all(given)).map(({ firstSeq }) => firstSeq), range(1, 5));
+    deepEqual(await contentsOf((await place.open()).worker("a")), contents);
+    equal((await allEvents(place.runtime)).findIndex(({ type }) => type === "runtime.closed"), 8);
   },
 
   "flush() waits for everything and writes no event": async (place) => {
