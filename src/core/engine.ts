@@ -86,10 +86,7 @@ export class Engine extends Session<RuntimeStore> {
     this.assertOpen();
     const ready = this.#prepare(requested);
     if (ready === undefined) return this.#committer.submit(asked, options.signal, answer);
-    return ready.then(() => {
-      this.assertOpen();
-      return this.#committer.submit(asked, options.signal, answer);
-    });
+    return ready.then(() => this.#committer.submit(asked, options.signal, answer));
   }
 
   /**
@@ -129,6 +126,7 @@ export class Engine extends Session<RuntimeStore> {
   /** Waits for operations in flight, ends watches and runs, and closes the store. */
   async close(): Promise<void> {
     this.isClosed = true;
+    while (this.#preparing.size > 0) await Promise.all(this.#preparing.values());
     this.#ending.abort(this.closedError());
     await this.#committer.idle();
     this.runs.endAll(ended("ended: the runtime was closed"));

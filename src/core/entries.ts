@@ -107,7 +107,13 @@ export function encodeEntries(entries: readonly EntryInput[], action: string): E
     throw invalidRequest(action, `entries: 1 to ${limits.entriesMax} are allowed, not ${entries.length}`);
   }
   const texts = new EntryTexts();
-  for (const entry of entries) addEntry(texts, entry, action);
+  for (const entry of entries) {
+    addEntry(texts, entry, action);
+    // Before the rest is encoded: it could take all memory.
+    if (texts.units > limits.queueUnitsMax) {
+      throw limitExceeded(action, "units of JSON", limits.queueUnitsMax, texts.units);
+    }
+  }
   return texts;
 }
 
