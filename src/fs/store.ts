@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Notice } from "../core/diagnostics.ts";
 import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
@@ -28,26 +27,22 @@ import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
 import { guardedAsync, storeFault } from "./disk/faults.ts";
-import type { FileSystem } from "./disk/file_system.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
-import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
-import type { PlacedLine } from "./lines/waiting_lines.ts";
+import { absolutePath, type Place, runtimeLayout, type WatchedPlace } from "./layout.ts";
+import type { PlacedLine } from "./lines/buffer.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
-import { prunable, removeSegments } from "./log/pruning.ts";
-import { listSegments, type LogPosition, segmentSpot } from "./log/segments.ts";
+import { listSegments, type LogPosition, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
 import type { LogWriter } from "./log/writer.ts";
 import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
-import type { StoreConfig } from "./place/config.ts";
 import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
 import { recoverStore } from "./recovery/open.ts";
 import { type OpenedPlace, openPlace, type PlaceOptions } from "./recovery/place.ts";
-import type { TranscriptLength } from "./transcripts/length.ts";
+import type { TranscriptLength } from "./transcripts/state.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
-import { checkPathLengths } from "./workers/directory.ts";
+import { checkPathLengths, PurgedWorkers } from "./workers/directories.ts";
 import { Projections } from "./workers/projections.ts";
-import { PurgedWorkers } from "./workers/purging.ts";
 
 export type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 
@@ -66,16 +61,14 @@ export class FsRuntimeStore implements RuntimeStore {
   /** The directory of this runtime. */
   readonly directory: string;
   readonly #options: Omit<PlaceOptions, "owner">;
-  readonly #disk: FileSystem;
   readonly #now: () => number;
-  readonly #layout: RuntimeLayout;
+  /** The files on the disk as it is, without the guard. */
+  readonly #files: Place;
   #acquiring: Promise<StoreInfo> | undefined;
   #closing: Promise<void> | undefined;
   /** Absent until the store is locked; so are the parts that follow. */
-  #place: OpenedPlace | undefined;
+  #place!: OpenedPlace;
   #host!: StoreHost;
-  #fs!: FileSystem;
-  #config!: StoreConfig;
   #pages!: LogPages;
   #transcripts!: Transcripts;
   #projections!: Projections;
@@ -98,11 +91,11 @@ export class FsRuntimeStore implements RuntimeStore {
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimeId } = this;
-    this.#options = { root: absolutePath(options.root), runtimeId, create: options.create ?? true };
-    this.#disk = environment.fileSystem ?? new DenoFileSystem();
+    this.#options = { root: absolutePath(options.root), create: options.create ?? true };
+    const layout = runtimeLayout(this.#options.root, runtimeId);
+    this.#files = { fs: environment.fileSystem ?? new DenoFileSystem(), layout, runtimeId };
     this.#now = environment.now ?? Date.now;
-    this.#layout = runtimeLayout(this.#options.root, runtimeId);
-    this.directory = this.#layout.directory;
+    this.directory = layout.directory;
   }
 
   /**
@@ -125,7 +118,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
     this.#assertOpen();
-    checkPathLengths(this.#fs, this.#layout, workerId);
+    checkPathLengths(this.#place, workerId);
   }
 
   /** Appends a batch to the log; resolves when it is durable. */
@@ -157,8 +150,8 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** The segment that holds an event. */
   spotOf(eventId: number): FileSpot {
-    const segments = this.#writer?.segments ?? listSegments(this.#disk, this.#layout).firstEventIds;
-    return segmentSpot(this.#layout, segments, eventId);
+    const segments = this.#writer?.segments ?? listSegments(this.#files).firstEventIds;
+    return segmentSpot(this.#files.layout, segments, eventId);
   }
 
   /** Writes a checkpoint. A scheduled one syncs some of the transcripts, in turn; an explicit one syncs all. */
@@ -212,7 +205,7 @@ export class FsRuntimeStore implements RuntimeStore {
     const writer = this.#assertOpen();
     const unneeded = () => Math.min(through, this.#checkpoints.lastUnneeded());
     const plan = (bound: number) =>
-      prunable(this.#fs, this.#layout, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
+      prunable(this.#place, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
     if (dryRun) return plan(unneeded()).pruned;
     return await this.#checkpointing.run(async () => {
       // Events that become removable during the sync of transcripts are kept: the sync may have missed their lines.
@@ -224,7 +217,7 @@ export class FsRuntimeStore implements RuntimeStore {
       const { gone, pruned } = plan(bound);
       writer.forget(new Set(gone));
       this.#pages.close();
-      await removeSegments(this.#fs, this.#layout, gone);
+      await removeSegments(this.#place, gone);
       return pruned;
     });
   }
@@ -253,30 +246,23 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async #acquire(host: StoreHost): Promise<StoreInfo> {
-    const { runtimeId } = this;
-    const layout = this.#layout;
-    const options = { ...this.#options, owner: newOwner(this.#now) };
-    const place = this.#place = await openPlace(this.#disk, layout, options);
-    const fs = this.#fs = place.fs;
-    const { displayName, limits } = this.#config = place.config;
-    const notice = (found: Notice) => host.notice(found);
-    const watched = { fs, layout, runtimeId, notice };
-    const kept = new Quarantine(watched, limits);
+    const files: WatchedPlace = { ...this.#files, notice: (found) => host.notice(found) };
+    const place = this.#place = await openPlace(files, { ...this.#options, owner: newOwner(this.#now) });
+    const { displayName, limits } = place.config;
+    const kept = new Quarantine(place, limits);
     const quarantine = async (path: string) => void await kept.keep(path);
     place.guard.onLost = (error) => this.#lost(error);
     this.#host = host;
-    this.#pages = new LogPages(fs, layout, runtimeId);
+    this.#pages = new LogPages(place);
     this.#schedule = new CheckpointSchedule(limits);
-    this.#checkpoints = new Checkpoints(watched);
-    this.#purged = new PurgedWorkers(watched);
-    this.#projections = new Projections({ ...watched, view: host.view, displayName, quarantine });
-    this.#transcripts = new Transcripts({ ...watched, quarantine, log: () => this.#durableLog() });
+    this.#checkpoints = new Checkpoints(place);
+    this.#purged = new PurgedWorkers(place);
+    this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
+    this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
-    for (const found of place.notices) notice(found);
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
-      ...watched,
-      place,
+      ...place,
       host,
       checkpoints: this.#checkpoints,
       transcripts: this.#transcripts,
@@ -323,7 +309,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** Bounds the transcript lines in memory during the replay, which writes them as late as possible. */
   async #keepReplayBounded(): Promise<void> {
-    const { transcriptBufferBytes } = this.#config.limits;
+    const { transcriptBufferBytes } = this.#place.config.limits;
     if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#transcripts.flushAll();
   }
 
@@ -366,7 +352,7 @@ export class FsRuntimeStore implements RuntimeStore {
    */
   async #keepTranscriptsBounded(): Promise<void> {
     const { pendingBytes } = this.#transcripts;
-    const { transcriptBufferBytes } = this.#config.limits;
+    const { transcriptBufferBytes } = this.#place.config.limits;
     if (pendingBytes <= transcriptBufferBytes) return;
     const relieving = this.#relieving ??= this.#transcripts.flushAll().finally(() =>
       this.#relieving = undefined
@@ -377,9 +363,9 @@ export class FsRuntimeStore implements RuntimeStore {
   async #syncTranscripts(turn?: number): Promise<void> {
     if (await this.#transcripts.syncAll(turn)) this.#namesUnsynced = true;
     if (!this.#namesUnsynced) return;
-    const { workers } = this.#layout;
+    const { fs, layout: { workers } } = this.#place;
     this.#namesUnsynced = false;
-    await guardedAsync("sync", workers, () => this.#fs.syncDirectory(workers)).catch((error) => {
+    await guardedAsync("sync", workers, () => fs.syncDirectory(workers)).catch((error) => {
       this.#namesUnsynced = true;
       throw error;
     });
@@ -393,7 +379,7 @@ export class FsRuntimeStore implements RuntimeStore {
   #flushFailed(error: unknown): void {
     // A lost place has been reported already.
     if (isVanished(error)) return;
-    const { message } = storeFault(error, "flush", this.#layout.directory);
+    const { message } = storeFault(error, "flush", this.directory);
     this.#host.notice({ code: "projection_failed", severity: "warning", message });
   }
 

@@ -20,7 +20,7 @@ import type { LogPosition } from "../log/segments.ts";
 import type { Place } from "../layout.ts";
 import { scanLines } from "../lines/scanner.ts";
 import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
-import type { TranscriptLength } from "../transcripts/length.ts";
+import type { TranscriptLength } from "../transcripts/state.ts";
 
 const FORMAT = "worker-runtime/checkpoint";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -6,8 +6,8 @@
  * @module
  */
 import { join } from "@std/path";
-import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, RuntimeError } from "../../core/errors.ts";
+import type { PrunedEvents } from "../../core/store.ts";
 import {
   assertDirectory,
   closeQuietly,
@@ -16,15 +16,17 @@ import {
   removeQuietly,
   TEMPORARY_SUFFIX,
 } from "../disk/files.ts";
-import { corrupt, guarded } from "../disk/faults.ts";
-import type { FileSystem, OpenFile, OpenMode } from "../disk/file_system.ts";
+import { corrupt, guarded, guardedAsync } from "../disk/faults.ts";
+import type { OpenFile, OpenMode } from "../disk/file_system.ts";
 import {
+  type Files,
   FORMAT_VERSION,
   nameOf,
   type Place,
   type RuntimeLayout,
   segmentFirstEventId,
   segmentPath,
+  type WatchedPlace,
 } from "../layout.ts";
 import { encodeLines, eventText, isIntact, logText, NEWLINE } from "../lines/codec.ts";
 import { plainLines } from "../../core/json.ts";
@@ -61,7 +63,7 @@ export class Segment {
   #end: number | undefined;
 
   /** A segment in an open file. */
-  constructor({ layout, runtimeId }: Omit<Place, "fs">, first: number, file: OpenFile) {
+  constructor({ layout, runtimeId }: Place, first: number, file: OpenFile) {
     this.first = first;
     this.file = file;
     this.path = segmentPath(layout, first);
@@ -137,8 +139,7 @@ export interface SegmentListing {
  * under the name of a segment is left out; `onOdd` receives the error and the first event id. @default throws the error
  */
 export function listSegments(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  { fs, layout }: Files,
   onOdd: (error: RuntimeError<"store_corrupt">, firstEventId: number) => void = refuse,
 ): SegmentListing {
   const entries = guarded("list", layout.events, () => {
@@ -177,15 +178,42 @@ function refuse(error: RuntimeError): never {
 
 /** Removes temporary files, and reports entries that are not the store's. */
 export function sweepStrays(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  { fs, layout, notice }: WatchedPlace,
   { foreign, temporary }: SegmentListing,
-  notice: (notice: Notice) => void,
 ): void {
   for (const name of temporary) removeQuietly(fs, join(layout.events, name));
   for (const name of foreign) {
     const file = `events/${name}`;
     const message = `${JSON.stringify(file)} is none of the store's files`;
     notice({ code: "foreign_entry", severity: "warning", message, file });
+  }
+}
+
+/** The segments that pruning deletes. */
+export interface Prunable {
+  /** First event ids of the segments, in order. */
+  readonly gone: readonly number[];
+  /** The answer to the caller. */
+  readonly pruned: PrunedEvents;
+}
+
+/** The segments that hold no event after `through`; the last one is always kept. */
+export function prunable({ fs, layout }: Files, segments: readonly number[], through: number): Prunable {
+  const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
+  const firstEventId = segments[gone.length] ?? 1;
+  const paths = gone.map((segment) => segmentPath(layout, segment));
+  const bytes = paths.reduce(
+    (sum, path) => sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0),
+    0,
+  );
+  return { gone, pruned: { firstEventId, events: firstEventId - (segments[0] ?? 1), bytes } };
+}
+
+/** Removes segments, oldest first. Each removal is synced before the next one, so that no crash leaves a gap. */
+export async function removeSegments({ fs, layout }: Files, gone: readonly number[]): Promise<void> {
+  const { events } = layout;
+  for (const path of gone.map((segment) => segmentPath(layout, segment))) {
+    guarded("remove", path, () => fs.remove(path));
+    await guardedAsync("sync", events, () => fs.syncDirectory(events));
   }
 }

@@ -21,7 +21,7 @@ import { Slices } from "../../core/turn.ts";
 import { Checkpoints } from "../checkpoint/checkpoints.ts";
 import { readBytes, withFile } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
-import { guarded, isNotFound } from "../disk/faults.ts";
+import { guarded, ifCorrupt, isNotFound } from "../disk/faults.ts";
 import { segmentPath } from "../layout.ts";
 import { eventText } from "../lines/codec.ts";
 import { type LogEnd, readLog } from "../recovery/recover.ts";
@@ -106,14 +106,9 @@ export class LogFollower {
   }
 
   #list(): readonly number[] {
-    const { fs, layout } = this.#place;
-    try {
-      this.#odd = undefined;
-      return this.segments = listSegments(fs, layout, (error) => this.#odd ??= error).firstEventIds;
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      return this.segments = [];
-    }
+    this.#odd = undefined;
+    const list = () => listSegments(this.#place, (error) => this.#odd ??= error).firstEventIds;
+    return this.segments = ifCorrupt(list, () => []);
   }
 
   /** Pushes the newest checkpoint if it is ahead. Problems found are reported then, and always if it is the first. */

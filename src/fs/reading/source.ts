@@ -117,10 +117,9 @@ export class FsRuntimeSource implements RuntimeSource {
 
   /** Reads the newest usable checkpoint and the log after it. */
   async load(host: StoreHost): Promise<SourceInfo> {
-    const { fs, layout, runtimeId } = this.#place;
     const displayName = this.#readName(host);
     const follower = new LogFollower(this.#place, host);
-    this.#opened = { host, follower, pages: new LogPages(fs, layout, runtimeId) };
+    this.#opened = { host, follower, pages: new LogPages(this.#place) };
     await follower.begin();
     return { displayName };
   }

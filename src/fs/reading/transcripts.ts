@@ -12,11 +12,11 @@ import { assertDirectory, withFile } from "../disk/files.ts";
 import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
 import { nameOf, workerLayout } from "../layout.ts";
 import { DamagedLine, type LinePage, type LineRange } from "../lines/pages.ts";
-import { eventText, transcriptMarks } from "../lines/codec.ts";
+import { eventText } from "../lines/codec.ts";
 import { lastExtent, readTranscriptLines, type TranscriptOwner } from "../transcripts/file.ts";
-import type { WholeExtent } from "../transcripts/length.ts";
+import type { WholeExtent } from "../transcripts/state.ts";
 import type { LogFollower } from "./follower.ts";
-import { logLines } from "./log_lines.ts";
+import { logTranscriptLines } from "../log/scan.ts";
 import type { FoundPlace } from "../place/find.ts";
 
 /**
@@ -102,10 +102,8 @@ async function fromLog(
   const workerIdJson = plainLines(JSON.stringify(owner.workerId));
   const texts: string[] = [];
   let total = 0;
-  const stretch = { segments: log.segments, after, through: log.lastEventId };
-  for await (const { bytes, start, end } of logLines(place, stretch)) {
-    const marks = transcriptMarks(bytes, start, end);
-    if (marks?.workerIdJson !== workerIdJson || marks.seq + marks.count <= range.from) continue;
+  for await (const { bytes, start, end, ...marks } of logTranscriptLines(place, log, after)) {
+    if (marks.workerIdJson !== workerIdJson || marks.seq + marks.count <= range.from) continue;
     if (marks.seq >= range.to) break;
     const isFull = texts.length > 0 && total + end - start > limits.pageBytesMax;
     if (isFull && range.keep === "first") break;

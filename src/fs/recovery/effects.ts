@@ -9,10 +9,9 @@ import type { WorkerId } from "../../core/ids.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { corrupt } from "../disk/faults.ts";
 import type { LogLine } from "../log/scan.ts";
-import { LineBuffer } from "../lines/buffer.ts";
+import { LineBuffer, type PlacedLine } from "../lines/buffer.ts";
 import { eventHeadText, eventText, isOfType, textOf, transcriptSpan } from "../lines/codec.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
-import type { PlacedLine } from "../lines/waiting_lines.ts";
 
 /** Effect of an event on the files besides the log. */
 type ReplayedEffect =

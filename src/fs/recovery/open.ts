@@ -38,7 +38,7 @@ export interface Recovered {
  * is removed for an event before it is folded and on the device.
  */
 export async function recoverStore(recovery: Recovery): Promise<Recovered> {
-  const { fs, layout, runtimeId, notice, place, host, transcripts, quarantine } = recovery;
+  const { notice, host, transcripts, config } = recovery;
 
   const checkpoint = recovery.checkpoints.load();
   const through = checkpoint?.snapshot.through ?? 0;
@@ -46,12 +46,12 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   transcripts.beginReplay();
   for (const row of checkpoint?.rows ?? []) transcripts.restore(row);
   recovery.purged.restore(checkpoint?.purgedLeft ?? []);
-  const unrecorded = unrecordedSalvage(fs, layout, runtimeId, notice);
+  const unrecorded = unrecordedSalvage(recovery);
   if (checkpoint !== undefined) host.restore(checkpoint.snapshot);
 
-  const listing = listSegments(fs, layout);
+  const listing = listSegments(recovery);
   const segments = listing.firstEventIds;
-  sweepStrays(fs, layout, listing, notice);
+  sweepStrays(recovery, listing);
 
   if (checkpoint !== undefined) await completeTranscripts(recovery, segments, checkpoint);
 
@@ -60,26 +60,22 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   const witness = (lastEventId: number) => {
     effects.preview();
     ahead = allAheadOfLog(recovery, transcripts.lengths(), lastEventId);
-    return bestWitness(recovery, ahead, place.wasSynced, lastEventId);
+    return bestWitness(recovery, ahead, recovery.wasSynced, lastEventId);
   };
   const end = await replayLog(recovery, segments, { ...start, witness }, effects);
 
-  await repairTail(recovery, end, quarantine);
-  await removeAhead(recovery, ahead, end.lastEventId, quarantine);
-  await place.rememberConfig();
+  await repairTail(recovery, end, recovery.quarantine);
+  await removeAhead(recovery, ahead, end.lastEventId, recovery.quarantine);
+  await recovery.rememberConfig();
   transcripts.endReplay();
   effects.settle(Infinity);
 
   const isRemoved = end.tail?.row.verdict === "remove_segment";
   const kept = isRemoved ? segments.filter((segment) => segment !== end.segment) : segments;
-  const { durability, limits: { segmentBytes } } = place.config;
-  const writer = new LogWriter(fs, layout, runtimeId, { ...end, segments: kept }, {
-    durability,
-    segmentBytes,
-    guard: place.guard,
-    notice,
-    lost: recovery.lost,
-  });
+  const { guard, lost } = recovery;
+  const { durability, limits: { segmentBytes } } = config;
+  const options = { durability, segmentBytes, guard, lost };
+  const writer = new LogWriter(recovery, { ...end, segments: kept }, options);
   const isClean = isCleanEnd(end, segments);
   if (!isClean) await writer.startSegment();
   if (!isClean && end.lastEventId > 0) notice(uncleanOpening(through, end.lastEventId));

@@ -12,7 +12,7 @@
  * @module
  */
 import { manyText } from "../lines/codec.ts";
-import { encodeScratch } from "../disk/scratch.ts";
+import { encodeScratch } from "../disk/files.ts";
 
 /** Bytes of the block: pages of 50 short messages for about 700 workers. */
 export const TAILS_BYTES_MAX = 12_582_912;

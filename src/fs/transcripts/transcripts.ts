@@ -8,9 +8,8 @@ import type { WorkerId } from "../../core/ids.ts";
 import type { ReadTranscript } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
 import { OpenFiles } from "../disk/open_files.ts";
-import type { PlacedLine } from "../lines/waiting_lines.ts";
-import type { TranscriptLength } from "./length.ts";
-import { withSynced } from "./state.ts";
+import type { PlacedLine } from "../lines/buffer.ts";
+import { isUnproven, type TranscriptLength, withSynced } from "./state.ts";
 import { TranscriptTails } from "./tails.ts";
 import { Transcript, type TranscriptHost, type TranscriptPool } from "./transcript.ts";
 
@@ -59,7 +58,7 @@ export class Transcripts {
 
   /** Transcripts that may have lost lines in a power cut: all, or those of a turn. */
   unproven(turn?: number): Transcript[] {
-    return this.#all(turn).filter(({ state }) => state.kind === "unproven");
+    return this.#all(turn).filter(({ state }) => isUnproven(state));
   }
 
   /** Adds the transcript of a new worker, whose id may have been used before. */

@@ -21,7 +21,7 @@ import { readSmallFile, removeQuietly } from "../disk/files.ts";
 import { storeFault } from "../disk/faults.ts";
 import { nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { seal, sealHead, sealInSlices, unseal } from "../lines/sealed.ts";
-import { prepareWorkerDirectory } from "./directory.ts";
+import { prepareWorkerDirectory } from "./directories.ts";
 
 /** The largest projection that is read: an overview of the most workers allowed. */
 export const PROJECTION_BYTES_MAX = 268_435_456;
@@ -113,12 +113,12 @@ export class Projections {
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
     try {
-      const { fs, layout, runtimeId } = this.#host;
-      await prepareWorkerDirectory(fs, layout, workerId);
+      const { fs, runtimeId } = this.#host;
+      await prepareWorkerDirectory(this.#host, workerId);
       if (this.#isPurged(state)) return;
       const { path, format, through, body } = this.#ofWorker(state);
       const bytes = seal({ format, runtimeId }, { through, ...body });
-      await replaceInStore(fs, layout, path, () => [bytes], { durable: false });
+      await replaceInStore(this.#host, path, () => [bytes], { durable: false });
       if (this.#isPurged(state)) removeQuietly(fs, path);
     } catch (error) {
       if (this.#isPurged(state)) return;
@@ -157,9 +157,9 @@ export class Projections {
   }
 
   async #writeOverview(texts: () => Generator<string>): Promise<void> {
-    const { fs, layout, layout: { overview: path } } = this.#host;
+    const { overview } = this.#host.layout;
     try {
-      await replaceInStore(fs, layout, path, () => sealInSlices(texts()), { durable: false });
+      await replaceInStore(this.#host, overview, () => sealInSlices(texts()), { durable: false });
     } catch (error) {
       this.#overviewDirty ??= 0;
       this.#failed(error);

@@ -11,7 +11,7 @@ import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } fr
 import { located } from "../../fs/disk/faults.ts";
 import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.ts";
 import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
-import { logLines, type LogStretch } from "../../fs/reading/log_lines.ts";
+import { logLines, type ScanRange } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { untilSteady } from "../../fs/reading/steady.ts";
@@ -74,14 +74,14 @@ export async function readHistory(location: StoreLocation, options: HistoryOptio
   const place = placeOf(location, options);
   const { through } = options;
   return await untilSteady(() => {
-    const { firstEventIds: segments } = listSegments(place.fs, place.layout);
+    const { firstEventIds: segments } = listSegments(place);
     return walk(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
   });
 }
 
 async function walk(
   place: FoundPlace,
-  stretch: LogStretch,
+  stretch: ScanRange,
   options: HistoryOptions,
 ): Promise<History> {
   const days = new Map<string, Day>();

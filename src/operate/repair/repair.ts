@@ -106,9 +106,9 @@ async function salvage(
   options: RepairOptions,
 ): Promise<void> {
   const clock = new Clock(options.now ?? Date.now);
-  const lock = await takeLock(place.fs, place.layout, newOwner(options.now ?? Date.now));
+  const lock = await takeLock(place, newOwner(options.now ?? Date.now));
   try {
-    if (lost !== null) await beginSalvage(place.fs, place.layout, place.runtimeId, lost);
+    if (lost !== null) await beginSalvage(place, lost);
     const work = new Salvage(place, clock);
     for (const step of steps) {
       options.signal?.throwIfAborted();

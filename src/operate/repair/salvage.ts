@@ -39,10 +39,10 @@ export class Salvage {
 
   /** Performs a step; steps of an opening are skipped. */
   async run(step: RepairStep): Promise<void> {
-    const { fs, layout } = this.#place;
+    const { layout } = this.#place;
     if (step.action === "rebuild_identity") await this.#identity();
     const isAside = step.action === "set_checkpoint_aside" || step.action === "set_aside";
-    if (isAside && step.file !== undefined) await moveAside(fs, layout, join(layout.directory, step.file));
+    if (isAside && step.file !== undefined) await moveAside(this.#place, join(layout.directory, step.file));
     if (step.eventId === undefined) return;
     if (step.action === "cut_log") await this.#cut(step.eventId);
     if (step.action === "cut_log" || step.action === "cut_transcripts") {
@@ -51,16 +51,15 @@ export class Salvage {
   }
 
   async #identity(): Promise<void> {
-    const { fs, layout, runtimeId } = this.#place;
-    if (fs.stat(layout.identity) !== undefined) await moveAside(fs, layout, layout.identity);
+    const { fs, layout: { identity } } = this.#place;
+    if (fs.stat(identity) !== undefined) await moveAside(this.#place, identity);
     const config = JSON.parse(JSON.stringify(defaultConfig));
-    await createIdentity(fs, layout, runtimeId, { createdAt: this.#createdAt(), config });
+    await createIdentity(this.#place, { createdAt: this.#createdAt(), config });
   }
 
   /** Time of the first event in the log. */
   #createdAt(): string {
-    const { fs, layout } = this.#place;
-    const [first = 1] = listSegments(fs, layout, () => {}).firstEventIds;
+    const [first = 1] = listSegments(this.#place, () => {}).firstEventIds;
     const text = withSegment(this.#place, first, (segment) => {
       const [line] = scanSegment(segment, segment.start, first - 1);
       return line && eventText(line.bytes, line.start, line.end);
@@ -75,9 +74,9 @@ export class Salvage {
   async #cut(eventId: number): Promise<void> {
     const { fs, layout } = this.#place;
     const odd: number[] = [];
-    const { firstEventIds } = listSegments(fs, layout, (_error, id) => odd.push(id));
+    const { firstEventIds } = listSegments(this.#place, (_error, id) => odd.push(id));
     for (const segment of [...firstEventIds, ...odd].sort((a, b) => b - a)) {
-      if (segment >= eventId) await moveAside(fs, layout, segmentPath(layout, segment));
+      if (segment >= eventId) await moveAside(this.#place, segmentPath(layout, segment));
     }
     const own = firstEventIds.findLast((segment) => segment < eventId);
     if (own !== undefined) await this.#cutSegment(own, eventId);
@@ -129,7 +128,7 @@ export class Salvage {
   /** Writes bytes to a new file in `salvage/`. */
   async #keep(label: string, chunks: () => Iterable<Uint8Array>): Promise<void> {
     const { fs, layout } = this.#place;
-    const path = await freeInSalvage(fs, layout, label);
+    const path = await freeInSalvage(this.#place, label);
     await writeNew(fs, path, chunks(), { durable: true });
     await fs.syncDirectory(layout.salvage);
   }

@@ -16,8 +16,7 @@
 import { invalidRequest, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
-import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
-import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
+import { type Checkpoint, type CheckpointRow, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { closeQuietly, makeDirectory, readIfThere, readSmallFile, replaceFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded, guardedAsync } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
@@ -31,12 +30,11 @@ import {
 } from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { decodeName } from "../../fs/names.ts";
-import { removeSegments } from "../../fs/log/pruning.ts";
-import { cursorExpired } from "../../fs/log/segments.ts";
+import { cursorExpired, removeSegments } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
 import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
-import { logLines, openKept } from "../../fs/reading/log_lines.ts";
+import { logLines, openKept } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
@@ -145,12 +143,13 @@ function readNewest(place: FoundPlace): { checkpoint: Checkpoint; bytes: Uint8Ar
   return undefined;
 }
 
-async function makeTarget({ fs, layout }: FoundPlace, root: string): Promise<FileLock> {
+async function makeTarget(place: FoundPlace, root: string): Promise<FileLock> {
+  const { fs, layout } = place;
   await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
   await makeDirectory(fs, runtimesDirectory(root));
   await makeDirectory(fs, layout.directory);
   const owner = newOwner(Date.now);
-  const lock = await takeLock(fs, layout, owner);
+  const lock = await takeLock(place, owner);
   try {
     await makeDirectory(fs, layout.events, "events");
     await makeDirectory(fs, layout.workers, "workers");
@@ -242,7 +241,7 @@ class BackupCopy {
         throw corrupt("events", reason);
       }
       // A new copy starts over if the source was pruned meanwhile.
-      await removeSegments(fs, layout, this.#copied());
+      await removeSegments(this.#to, this.#copied());
     }
     for (const segment of segments) {
       const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(layout, segment)];

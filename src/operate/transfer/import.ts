@@ -127,8 +127,9 @@ async function complete(
   options: OperationOptions,
 ): Promise<void> {
   const createdAt = header.createdAt === "" ? new Date(0).toISOString() : header.createdAt;
-  await updateConfigSnapshot(fs, layout, runtimeId, { createdAt, config: {} }, config, true);
-  const { verdict, findings, lastEventId } = await verifyPlace({ fs, layout, runtimeId }, options, true);
+  const place = { fs, layout, runtimeId };
+  await updateConfigSnapshot(place, { createdAt, config: {} }, config, true);
+  const { verdict, findings, lastEventId } = await verifyPlace(place, options, true);
   if (verdict === "clean" && lastEventId === header.lastEventId) return;
   const worst = findings.find(({ severity }) => severity === "damaged") ??
     findings.find(({ severity }) => severity === "healable");

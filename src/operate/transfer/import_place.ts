@@ -14,9 +14,14 @@ import type { RuntimeId } from "../../core/ids.ts";
 import { makeDirectory } from "../../fs/disk/files.ts";
 import { corrupt, guarded, guardedAsync, storeFault, systemCode } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
-import { layoutIn, type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../../fs/layout.ts";
+import {
+  importDirectory,
+  layoutIn,
+  type RuntimeLayout,
+  runtimeLayout,
+  runtimesDirectory,
+} from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
-import { importDirectory } from "../../fs/place/import_name.ts";
 import { clearDirectory, removeTree } from "../remove_tree.ts";
 
 /** Names that a killed import may leave in its directory, besides temporary files. */
@@ -78,7 +83,7 @@ export class ImportPlace {
     if (!isNew) assertLeftover(fs, directory);
     const owner = newOwner(Date.now);
     try {
-      this.#lock = await takeLock(fs, this.layout, owner);
+      this.#lock = await takeLock({ fs, layout: this.layout }, owner);
       this.#directory = directory;
     } catch (error) {
       const isOurs = isNew && !(isRuntimeError(error) && error.code === "store_locked");

@@ -14,11 +14,10 @@ import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import type { StoreConfig } from "../../fs/place/config.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import type { RuntimeLayout } from "../../fs/layout.ts";
-import { LineBuffer } from "../../fs/lines/buffer.ts";
+import { LineBuffer, type PlacedLine } from "../../fs/lines/buffer.ts";
 import { LogWriter } from "../../fs/log/writer.ts";
 import { Projections } from "../../fs/workers/projections.ts";
 import { Transcripts } from "../../fs/transcripts/transcripts.ts";
-import type { PlacedLine } from "../../fs/lines/waiting_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
 import type { Prelude } from "./prelude.ts";
 import { StreamStructure, type TranscriptPlace } from "./stream_structure.ts";
@@ -58,17 +57,11 @@ export class ImportedStore {
     this.#ledger = new Ledger(runtimeId);
     if (target === undefined) return;
     const { fs, layout, config: { limits: { segmentBytes } } } = target;
+    const place = { fs, layout, runtimeId, notice: () => {} };
     const start = { segments: [], lastEventId: header.firstEventId - 1, offset: Infinity, lineOffset: 0 };
-    this.#writer = new LogWriter(fs, layout, runtimeId, start, {
-      durability: "written",
-      segmentBytes,
-      notice: () => {},
-    });
+    this.#writer = new LogWriter(place, start, { durability: "written", segmentBytes });
     this.#transcripts = new Transcripts({
-      fs,
-      layout,
-      runtimeId,
-      notice: () => {},
+      ...place,
       quarantine: () => Promise.resolve(),
       log: () => {
         throw new Error("Cannot rebuild transcript: an import is under way");

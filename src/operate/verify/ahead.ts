@@ -50,7 +50,7 @@ export class AheadOfLogCheck {
     const { place, place: { fs, layout } } = this.#check;
     // A log without a segment is damaged, which is reported already.
     const hasLog = guarded("stat", layout.events, () => fs.stat(layout.events)?.kind === "directory");
-    const last = hasLog ? listSegments(fs, layout, () => {}).firstEventIds.at(-1) : undefined;
+    const last = hasLog ? listSegments(place, () => {}).firstEventIds.at(-1) : undefined;
     if (last === undefined) return 0;
     return withSegment(place, last, ({ file, end }) => {
       const lines = intactLines(file, Math.max(0, end - 2 * LINE_BYTES_MAX), end);

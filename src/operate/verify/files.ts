@@ -31,7 +31,7 @@ import {
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
 import { wholeExtent } from "../../fs/transcripts/healing.ts";
-import { NOTHING } from "../../fs/transcripts/length.ts";
+import { NOTHING } from "../../fs/transcripts/state.ts";
 import { PROJECTION_BYTES_MAX, WORKER_FORMAT, workerContent } from "../../fs/workers/projections.ts";
 import { AheadOfLogCheck } from "./ahead.ts";
 import type { FilesCheck } from "./check.ts";

@@ -12,13 +12,12 @@ import { guardedAsync, ifCorrupt } from "../../fs/disk/faults.ts";
 import { closeQuietly } from "../../fs/disk/files.ts";
 import { nameOf, segmentPath } from "../../fs/layout.ts";
 import { LINE_BYTES_MAX } from "../../fs/lines/codec.ts";
-import { intactLines, type LogLine, scanSegment } from "../../fs/log/scan.ts";
+import { intactLines, type LogLine, openKept, scanSegment } from "../../fs/log/scan.ts";
 import type { Segment } from "../../fs/log/segments.ts";
 import { judgeTail } from "../../fs/log/tail_table.ts";
 import type { Check } from "./check.ts";
 import { checkCheckpoint } from "./checkpoints.ts";
 import { sleep } from "../../fs/reading/follower.ts";
-import { openKept } from "../../fs/reading/log_lines.ts";
 
 /** Pauses before a bad end counts as bad: a writer may be adding to it. */
 const SETTLE_PAUSES_MS: readonly number[] = [100, 200];

@@ -11,14 +11,12 @@ import type { RuntimeId } from "../../core/ids.ts";
 import { defaultConfig, readConfig, type StoreConfig } from "../../fs/place/config.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { corrupt, ifCorrupt } from "../../fs/disk/faults.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { readIdentity, wasSynced } from "../../fs/place/identity.ts";
-import type { RuntimeLayout } from "../../fs/layout.ts";
 import { type LostRange, pendingSalvage as pendingSalvageOf } from "../../fs/recovery/salvage_record.ts";
 import { cursorExpired, listSegments } from "../../fs/log/segments.ts";
 import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
-import { importedRuntime } from "../../fs/place/import_name.ts";
+import { importedRuntime } from "../../fs/layout.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions } from "../options.ts";
 import { logBytes } from "../sizes.ts";
@@ -146,19 +144,19 @@ async function verifyOnce(
 }
 
 /** Checks the identity and the config. Returns true if every answer has waited for the device. */
-function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings): boolean {
+function checkIdentity(place: FoundPlace, findings: Findings): boolean {
   const identity = ifCorrupt(() => {
-    const found = readIdentity(fs, layout, runtimeId);
+    const found = readIdentity(place);
     if (found === undefined) throw corrupt("runtime.json", "it is missing");
     return found;
   }, ({ message }) => {
     findings.add("identity_damaged", "damaged", message, { file: "runtime.json" });
     return undefined;
   });
-  return wasSynced(identity, configOf(layout, fs, findings));
+  return wasSynced(identity, configOf(place, findings));
 }
 
-function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): StoreConfig {
+function configOf({ fs, layout }: FoundPlace, findings: Findings): StoreConfig {
   try {
     return readConfig(fs, layout.config);
   } catch (error) {
@@ -170,10 +168,10 @@ function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): St
 }
 
 /** Reports an interrupted repair. */
-function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings): LostRange | null {
+function checkSalvage(place: FoundPlace, findings: Findings): LostRange | null {
   const file = "salvage/pending.json";
   return ifCorrupt(() => {
-    const lost = pendingSalvageOf(fs, layout, runtimeId);
+    const lost = pendingSalvageOf(place);
     if (lost === undefined) return null;
     const [first, last] = lost;
     const message =
@@ -186,9 +184,9 @@ function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings)
   });
 }
 
-function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly number[] {
+function segmentsOf(place: FoundPlace, findings: Findings): readonly number[] {
   return ifCorrupt(() => {
-    const { firstEventIds, foreign } = listSegments(fs, layout, ({ details: { file, reason } }, id) => {
+    const { firstEventIds, foreign } = listSegments(place, ({ details: { file, reason } }, id) => {
       findings.add("log_damaged", "damaged", reason, { file, eventIds: [id, id] });
     });
     for (const name of foreign) {
@@ -203,6 +201,6 @@ function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly nu
 }
 
 /** First event id of the oldest segment; `Infinity` if there is none. */
-function oldestSegment({ fs, layout }: FoundPlace): number {
-  return ifCorrupt(() => listSegments(fs, layout).firstEventIds[0] ?? Infinity, () => Infinity);
+function oldestSegment(place: FoundPlace): number {
+  return ifCorrupt(() => listSegments(place).firstEventIds[0] ?? Infinity, () => Infinity);
 }

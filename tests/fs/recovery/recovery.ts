@@ -1,7 +1,6 @@
 // Recovering a log that is given as bytes.
 
-import type { DiskTree } from "../../disk/mod.ts";
-import { SimulatedDisk } from "../../disk/mod.ts";
+import { type DiskTree, SimulatedDisk } from "../../disk/mod.ts";
 import { runtimeLayout, segmentPath } from "../../../src/fs/layout.ts";
 import { type LogEnd, type LogStart, readLog } from "../../../src/fs/recovery/recover.ts";
 import { listSegments } from "../../../src/fs/log/segments.ts";
@@ -29,7 +28,7 @@ export function recover(
   start: LogStart = { through: 0, position: undefined },
 ): Recovered {
   const fs = diskOf(segments);
-  const { firstEventIds } = listSegments(fs, layout);
+  const { firstEventIds } = listSegments({ fs, layout });
   const reading = readLog({ fs, layout, runtimeId: "local" }, firstEventIds, start);
   const ids: number[] = [];
   for (;;) {
