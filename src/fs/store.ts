@@ -21,7 +21,6 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
-import { checkpointRows } from "./checkpoint/checkpoint.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
@@ -31,7 +30,7 @@ import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type Place, runtimeLayout, type WatchedPlace } from "./layout.ts";
 import type { PlacedLine } from "./lines/buffer.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
-import { listSegments, type LogPosition, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
+import { listSegments, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
 import type { LogWriter } from "./log/writer.ts";
 import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 import { isVanished } from "./place/guard.ts";
@@ -39,7 +38,6 @@ import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
 import { recoverStore } from "./recovery/open.ts";
 import { type OpenedPlace, openPlace, type PlaceOptions } from "./recovery/place.ts";
-import type { TranscriptLength } from "./transcripts/state.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
 import { checkPathLengths, PurgedWorkers } from "./workers/directories.ts";
 import { Projections } from "./workers/projections.ts";
@@ -165,39 +163,24 @@ export class FsRuntimeStore implements RuntimeStore {
     // A consistent view of this moment, taken before the first await.
     const { position } = writer;
     const turn = this.#schedule.isDue(this.#appliedEventId) ? this.#schedule.nextTurn() : undefined;
-    const lengths = this.#transcripts.lengths();
+    const lengthsThen = this.#transcripts.lengths();
     const saved = this.#schedule.start();
-    const work = () => this.#saveCheckpoint(snapshot, position, lengths, turn);
-    saved(snapshot.through, await this.#checkpointing.run(work));
-  }
-
-  /**
-   * Writes a checkpoint and returns its size. A worker whose files cannot be
-   * written does not prevent it: the log has the lines.
-   */
-  async #saveCheckpoint(
-    snapshot: Snapshot,
-    position: LogPosition,
-    lengthsThen: ReadonlyMap<string, TranscriptLength>,
-    turn: number | undefined,
-  ): Promise<number> {
-    const writer = this.#assertOpen();
-    await writer.syncNow();
-    this.#removeLeftovers();
-    await this.#syncTranscripts(turn);
-    // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
-    const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
-    const { through, runtimeJson } = snapshot;
-    const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
-    return await this.#checkpoints.save({
-      runtimeId: this.runtimeId,
-      through,
-      position,
-      runtimeJson,
-      // Covered purges are not replayed again.
-      purgedLeft: this.#purged.left().filter(([, purgedEventId]) => purgedEventId <= through),
-      rows,
+    // A worker whose files cannot be written does not prevent the checkpoint: the log has the lines.
+    const checkpointBytes = await this.#checkpointing.run(async () => {
+      await this.#assertOpen().syncNow();
+      this.#removeLeftovers();
+      await this.#syncTranscripts(turn);
+      // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
+      const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
+      return await this.#checkpoints.save({
+        snapshot,
+        position,
+        lengths: this.#transcripts.withSynced(lengths),
+        // Covered purges are not replayed again.
+        purgedLeft: this.#purged.left().filter(([, purgedEventId]) => purgedEventId <= snapshot.through),
+      });
     });
+    saved(snapshot.through, checkpointBytes);
   }
 
   /** Deletes whole segments that neither checkpoint needs. */
@@ -315,16 +298,11 @@ export class FsRuntimeStore implements RuntimeStore {
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
     if (record === undefined || line === undefined) return;
-    const { id, workerId, creates, purges, count } = record;
+    const { id, workerId, purges } = record;
     this.#appliedEventId = id;
     this.#schedule.add(line.end - line.start);
-    if (workerId === undefined) return;
-    if (creates) this.#transcripts.create(workerId, id);
-    if (count !== undefined) this.#transcripts.add(workerId, line, count);
-    if (purges) {
-      this.#transcripts.forget(workerId);
-      this.#removeWorker(workerId, id);
-    }
+    this.#transcripts.apply(record, line);
+    if (purges && workerId !== undefined) this.#removeWorker(workerId, id);
   }
 
   #removeWorker(workerId: WorkerId, purgedEventId: number): void {

@@ -66,7 +66,7 @@ export class Checkpoints {
           await clearForFile(this.#place, path);
         }
         fs.remove(temporary);
-        const bytes = await writeCheckpoint(fs, temporary, content);
+        const bytes = await writeCheckpoint(this.#place, temporary, content);
         // It may have been renamed already by a call that failed afterwards.
         const isThere = this.#currentIsGood && fs.stat(checkpoint) !== undefined;
         if (isThere) await fs.rename(checkpoint, previousCheckpoint);

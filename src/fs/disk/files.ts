@@ -89,10 +89,8 @@ export function readIfThere<T>(
   work: (file: OpenFile) => T,
 ): T | undefined {
   return guarded("read", path, () => {
-    const kind = fs.stat(path)?.kind;
     // Absent files are frequent, and an opening that fails takes several times as long.
-    if (kind === undefined) return undefined;
-    if (kind !== "file") throw corrupt(name, notAFile(kind));
+    if (!isPresent(fs, path, "file", name)) return undefined;
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;
     try {
@@ -120,9 +118,9 @@ const KIND_TEXTS: Readonly<Record<FileStat["kind"], string>> = {
   other: "FIFO, socket or device",
 };
 
-/** Describes the entry found instead of a file. */
-export function notAFile(kind: FileStat["kind"]): string {
-  return `it is a ${KIND_TEXTS[kind]}, not a file`;
+/** Describes the entry found instead of a file or directory. */
+export function wrongKind(kind: FileStat["kind"], wanted: "file" | "directory"): string {
+  return `it is a ${KIND_TEXTS[kind]}, not a ${wanted}`;
 }
 
 /** Options of {@linkcode replaceFile}. */
@@ -207,22 +205,23 @@ export function removeQuietly(fs: FileSystem, path: string): void {
 export async function makeDirectory(fs: FileSystem, path: string, name: string = path): Promise<void> {
   await guardedAsync("make directory", path, async () => {
     if (fs.makeDirectory(path)) return await fs.syncDirectory(dirname(path));
-    assertDirectory(fs, path, name);
+    isPresent(fs, path, "directory", name);
   });
 }
 
-/** Throws `store_corrupt` unless the path is absent or a regular file itself, not a link to one. */
-export function assertFile(fs: FileSystem, path: string, name: string = path): void {
+/**
+ * Returns true if there is a file or directory at a path, and false if there is nothing. Throws `store_corrupt` for
+ * anything else, such as a link.
+ */
+export function isPresent(
+  fs: FileSystem,
+  path: string,
+  wanted: "file" | "directory",
+  name: string = path,
+): boolean {
   const kind = fs.stat(path)?.kind;
-  if (kind !== undefined && kind !== "file") throw corrupt(name, notAFile(kind));
-}
-
-/** Throws `store_corrupt` unless the path is a directory itself, not a link to one. */
-export function assertDirectory(fs: FileSystem, path: string, name: string = path): void {
-  const kind = fs.stat(path)?.kind;
-  if (kind !== undefined && kind !== "directory") {
-    throw corrupt(name, `it is a ${KIND_TEXTS[kind]}, not a directory`);
-  }
+  if (kind !== undefined && kind !== wanted) throw corrupt(name, wrongKind(kind, wanted));
+  return kind !== undefined;
 }
 
 /** Longer reads are rare enough to allocate their own buffer. */

@@ -150,7 +150,7 @@ function readOn(
   for (let position = offset; position < lines.end; position = offset + page.bytes) {
     const length = Math.min(step, lines.end - position);
     bytes ??= readScratch(lines.file, position, length);
-    const line = new LineReader(bytes, 0);
+    const line = new LineReader(bytes);
     // Bytes after the last line wanted, damaged or not, belong to another page.
     while (next < to && line.advance()) {
       const after = numberAfter(lines, bytes, line, from, next);

@@ -30,10 +30,7 @@ export interface DurableLog {
 const OPEN_MAX = 8;
 
 /** Start of the lines of a segment, and their end if no more will be written to it. */
-interface Bounds {
-  readonly start: number;
-  readonly end: number | undefined;
-}
+type Bounds = readonly [start: number, end: number | undefined];
 
 /** Reads pages of events. */
 export class LogPages {
@@ -90,7 +87,7 @@ export class LogPages {
     return guarded("read", path, () => {
       const file = this.#files.get(path);
       log.check?.(segment, file);
-      const { start, end = log.offset } = this.#boundsOf(segment, file, segment === log.segments.at(-1));
+      const [start, end = log.offset] = this.#boundsOf(segment, file, segment === log.segments.at(-1));
       const lines = { file, start, end, first: segment, next, numberOf: idOf, countOf: () => 1 };
       try {
         return readLinePage(lines, range);
@@ -106,9 +103,9 @@ export class LogPages {
 
   #boundsOf(segment: number, file: OpenFile, isLast: boolean): Bounds {
     const known = this.#bounds.get(segment);
-    if (known !== undefined && (isLast || known.end !== undefined)) return known;
+    if (known !== undefined && (isLast || known[1] !== undefined)) return known;
     const opened = new Segment(this.#place, segment, file);
-    const bounds = { start: opened.start, end: isLast ? undefined : opened.end };
+    const bounds: Bounds = [opened.start, isLast ? undefined : opened.end];
     this.#bounds.set(segment, bounds);
     return bounds;
   }

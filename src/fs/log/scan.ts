@@ -72,7 +72,7 @@ export interface ScanHooks {
   /** Opens a segment. @default {@linkcode openSegment} */
   readonly open?: ((first: number) => Segment) | undefined;
   /** Checks a segment before its lines are read; returns false if its header is not intact. */
-  readonly check?: ((segment: Segment) => boolean) | undefined;
+  readonly check?: ((segment: Segment) => boolean | void) | undefined;
 }
 
 /** A scan of the log. Iterating it reads the log; `stop` is valid after the last line. */
@@ -206,16 +206,13 @@ export async function* logLines(
   if (scan.lastEventId < through) throw missing(place, scan, through);
 }
 
-/** A line that adds to a transcript, in a buffer that the next step may overwrite. */
-export interface TranscriptLogLine extends TranscriptMarks, LogLine {}
-
 /** The lines of events after `after` that add to transcripts, in order. Throws the errors of {@linkcode logLines}. */
 export async function* logTranscriptLines(
   place: Place,
   { segments, lastEventId: through, check }: Pick<DurableLog, "segments" | "lastEventId" | "check">,
   after: number,
-): AsyncGenerator<TranscriptLogLine, void, void> {
-  const hooks: ScanHooks = { check: ({ first, file }) => (check?.(first, file), true) };
+): AsyncGenerator<LogLine & TranscriptMarks, void, void> {
+  const hooks: ScanHooks = { check: ({ first, file }) => check?.(first, file) };
   for await (const line of logLines(place, { segments, after, through }, undefined, hooks)) {
     const marks = transcriptMarks(line.bytes, line.start, line.end);
     if (marks !== undefined) yield { ...line, ...marks };

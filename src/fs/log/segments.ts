@@ -9,12 +9,12 @@ import { join } from "@std/path";
 import { type FileSpot, RuntimeError } from "../../core/errors.ts";
 import type { PrunedEvents } from "../../core/store.ts";
 import {
-  assertDirectory,
   closeQuietly,
-  notAFile,
+  isPresent,
   readBytes,
   removeQuietly,
   TEMPORARY_SUFFIX,
+  wrongKind,
 } from "../disk/files.ts";
 import { corrupt, guarded, guardedAsync } from "../disk/faults.ts";
 import type { OpenFile, OpenMode } from "../disk/file_system.ts";
@@ -143,8 +143,7 @@ export function listSegments(
   onOdd: (error: RuntimeError<"store_corrupt">, firstEventId: number) => void = refuse,
 ): SegmentListing {
   const entries = guarded("list", layout.events, () => {
-    if (fs.stat(layout.events)?.kind === "directory") return fs.list(layout.events);
-    assertDirectory(fs, layout.events, "events");
+    if (isPresent(fs, layout.events, "directory", "events")) return fs.list(layout.events);
     throw corrupt("events", "the directory of the log is missing");
   });
   const firstEventIds: number[] = [];
@@ -153,7 +152,7 @@ export function listSegments(
   for (const { name, kind } of entries) {
     const id = segmentFirstEventId(name);
     if (id !== undefined && kind === "file") firstEventIds.push(id);
-    else if (id !== undefined) onOdd(corrupt(`events/${name}`, notAFile(kind)), id);
+    else if (id !== undefined) onOdd(corrupt(`events/${name}`, wrongKind(kind, "file")), id);
     else if (name.endsWith(TEMPORARY_SUFFIX) && kind === "file") temporary.push(name);
     else foreign.push(name);
   }
@@ -189,16 +188,12 @@ export function sweepStrays(
   }
 }
 
-/** The segments that pruning deletes. */
-export interface Prunable {
-  /** First event ids of the segments, in order. */
-  readonly gone: readonly number[];
-  /** The answer to the caller. */
-  readonly pruned: PrunedEvents;
-}
-
-/** The segments that hold no event after `through`; the last one is always kept. */
-export function prunable({ fs, layout }: Files, segments: readonly number[], through: number): Prunable {
+/** First event ids of the segments that hold no event after `through`; the last one is always kept. */
+export function prunable(
+  { fs, layout }: Files,
+  segments: readonly number[],
+  through: number,
+): { readonly gone: readonly number[]; readonly pruned: PrunedEvents } {
   const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
   const firstEventId = segments[gone.length] ?? 1;
   const paths = gone.map((segment) => segmentPath(layout, segment));

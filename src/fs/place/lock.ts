@@ -9,7 +9,7 @@
 import { Clock } from "../../core/clock.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { replaceInStore } from "../aside.ts";
-import { assertFile, readSmallFile } from "../disk/files.ts";
+import { isPresent, readSmallFile } from "../disk/files.ts";
 import { guarded } from "../disk/faults.ts";
 import type { FileLock, FileSystem } from "../disk/file_system.ts";
 import { type Files, nameOf } from "../layout.ts";
@@ -51,7 +51,7 @@ export async function takeLock(place: Files, owner: Owner): Promise<FileLock> {
 export async function holdLock(place: Files): Promise<FileLock> {
   const { fs, layout } = place;
   // Locking creates the file if it is missing.
-  guarded("lock", layout.lock, () => assertFile(fs, layout.lock, nameOf(layout, layout.lock)));
+  guarded("lock", layout.lock, () => isPresent(fs, layout.lock, "file", nameOf(layout, layout.lock)));
   const held = await tryLock(fs, layout.lock);
   if (held === undefined) throw lockedError(place);
   const lock = { identity: () => held.identity(), release: () => releaseQuietly(held) };

@@ -23,9 +23,8 @@ import { DenoFileSystem } from "../disk/deno_file_system.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { LogPages } from "../log/pages.ts";
 import { cursorExpired, segmentSpot } from "../log/segments.ts";
-import { LogFollower, type PendingTail, sleep } from "./follower.ts";
+import { LogFollower, type PendingTail, sleep, untilSteady } from "./follower.ts";
 import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../place/find.ts";
-import { untilSteady } from "./steady.ts";
 import { transcriptTexts } from "./transcripts.ts";
 
 /** Further options of a {@linkcode FsRuntimeSource}. */

@@ -8,7 +8,7 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError } from "../../core/errors.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
-import { assertDirectory, withFile } from "../disk/files.ts";
+import { isPresent, withFile } from "../disk/files.ts";
 import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
 import { nameOf, workerLayout } from "../layout.ts";
 import { DamagedLine, type LinePage, type LineRange } from "../lines/pages.ts";
@@ -58,7 +58,7 @@ function pageOfFile(
   const { directory, transcript: path } = workerLayout(layout, owner.workerId);
   try {
     return guarded("read", path, () => {
-      assertDirectory(fs, directory, nameOf(layout, directory));
+      isPresent(fs, directory, "directory", nameOf(layout, directory));
       return withFile(fs, path, "read", (file) => {
         const { bytes, entries, lastEventId } = lastExtent(file, owner, file.stat().size);
         const to = Math.min(range.to, entries + 1);

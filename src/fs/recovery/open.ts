@@ -10,7 +10,7 @@ import { listSegments, sweepStrays } from "../log/segments.ts";
 import { LogWriter } from "../log/writer.ts";
 import type { Recovery } from "./recovery.ts";
 import { completeTranscripts } from "./completion.ts";
-import { type LogEnd, type LogStart, readLog } from "./recover.ts";
+import { type LogEnd, LogReader, type LogStart } from "./recover.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
 import { repairTail, uncleanOpening } from "./tail.ts";
 import { type AheadOfLog, allAheadOfLog, bestWitness, removeAhead } from "./witness.ts";
@@ -58,7 +58,7 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   const effects = new ReplayedEffects(transcripts, recovery.purge);
   let ahead: readonly AheadOfLog[] = [];
   const witness = (lastEventId: number) => {
-    effects.preview();
+    effects.apply(Infinity);
     ahead = allAheadOfLog(recovery, transcripts.lengths(), lastEventId);
     return bestWitness(recovery, ahead, recovery.wasSynced, lastEventId);
   };
@@ -94,27 +94,20 @@ async function replayLog(
   effects: ReplayedEffects,
 ): Promise<LogEnd> {
   const { host, flushIfFull } = recovery;
-  const lines = readLog(recovery, segments, start);
+  const log = new LogReader(recovery, segments, start);
   const slices = new Slices();
   let texts: string[] = [];
-  try {
-    for (let step = lines.next();; step = lines.next()) {
-      if (step.done) {
-        host.replay(texts);
-        return step.value;
-      }
-      texts.push(effects.add(step.value));
-      if (texts.length < REPLAY_EVENTS) continue;
-      host.replay(texts);
-      texts = [];
-      effects.settle(step.value.durable);
-      await flushIfFull();
-      await slices.pause();
-    }
-  } finally {
-    // Closes the open segment if folding failed.
-    lines.return(undefined as never);
+  for (const line of log) {
+    texts.push(effects.add(line));
+    if (texts.length < REPLAY_EVENTS) continue;
+    host.replay(texts);
+    texts = [];
+    effects.settle(line.durable);
+    await flushIfFull();
+    await slices.pause();
   }
+  host.replay(texts);
+  return log.end;
 }
 
 /** Returns true if the last segment can be continued. After any other end a new one begins. */

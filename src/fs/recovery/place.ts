@@ -12,7 +12,7 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { readConfig, type StoreConfig } from "../place/config.ts";
 import { clearForFile } from "../aside.ts";
-import { assertDirectory, makeDirectory, withFileAsync, writeNew } from "../disk/files.ts";
+import { isPresent, makeDirectory, withFileAsync, writeNew } from "../disk/files.ts";
 import { guarded, guardedAsync, ifCorrupt } from "../disk/faults.ts";
 import { guardedDisk } from "../place/guarded_disk.ts";
 import type { FileLock } from "../disk/file_system.ts";
@@ -83,8 +83,7 @@ async function openGuarded(
   // Never follows a link; a removed directory is recreated and filled from the log.
   await makeDirectory(fs, layout.workers, "workers");
   guarded("open", layout.directory, () => {
-    if (fs.stat(layout.events)?.kind === "directory") guard.holdInside();
-    else assertDirectory(fs, layout.events, "events");
+    if (isPresent(fs, layout.events, "directory", "events")) guard.holdInside();
   });
   const rememberConfig = (isInDoubt = false) => updateConfigSnapshot(place, identity, config, isInDoubt);
   // Before the first event, its sync may have failed, and a second one could report success wrongly.
@@ -99,11 +98,8 @@ async function ensureDirectories({ fs, layout }: Files, { root, create }: PlaceO
   if (create) await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
   for (const directory of [runtimesDirectory(root), layout.directory]) {
     if (create) await makeDirectory(fs, directory);
-    const kind = guarded("stat", directory, () => {
-      assertDirectory(fs, directory);
-      return fs.stat(directory)?.kind;
-    });
-    if (kind === undefined) throw missing(layout, "there is no such runtime");
+    const isThere = guarded("stat", directory, () => isPresent(fs, directory, "directory"));
+    if (!isThere) throw missing(layout, "there is no such runtime");
   }
 }
 

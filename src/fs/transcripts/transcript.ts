@@ -8,7 +8,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import type { ReadTranscript } from "../../core/store.ts";
 import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
-import { assertDirectory, assertFile, closeQuietly } from "../disk/files.ts";
+import { closeQuietly, isPresent } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
 import { nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
@@ -199,7 +199,8 @@ export class Transcript {
 
   /** Reads a page. Throws `store_corrupt` if the file is damaged and cannot be repaired from the log. */
   async read(read: ReadTranscript): Promise<string[]> {
-    const range = rangeOf(read, this.#state.entries + this.#waiting.entries);
+    const length = this.#state.entries + this.#waiting.entries;
+    const range: LineRange = { ...read, to: Math.min(read.to, length) + 1 };
     if (range.from >= range.to) return [];
     const tail = this.#isTail(range) ? this.#pool.tails.get(this, range.from, range.to - 1) : undefined;
     if (tail !== undefined) return tail;
@@ -309,7 +310,7 @@ export class Transcript {
     if (!makeWorkerDirectory(this.#pool, this.owner.workerId)) {
       const found = isReplaying ? this.#foundBegun(header) : undefined;
       if (found !== undefined) return found;
-      assertFile(fs, path, nameOf(layout, path));
+      isPresent(fs, path, "file", nameOf(layout, path));
       fs.remove(path);
     }
     const file = fs.open(path, "create");
@@ -337,7 +338,7 @@ export class Transcript {
   /** Verifies the file and truncates the lines after its end; they are in the log, and waiting to be written. */
   #verified(state: Written): Written {
     const { fs, layout, isReplaying } = this.#pool;
-    assertDirectory(fs, this.#directory, nameOf(layout, this.#directory));
+    isPresent(fs, this.#directory, "directory", nameOf(layout, this.#directory));
     const file = this.#file;
     verifyTranscript(file, this.owner, state);
     const { bytes, entries } = state;
@@ -467,11 +468,6 @@ export class Transcript {
     this.#nameUnsynced = false;
     this.#isFailing = false;
   }
-}
-
-/** Returns the range of entries of a read, in a transcript of `length` entries. */
-function rangeOf({ from, to, keep }: ReadTranscript, length: number): LineRange {
-  return { from, to: Math.min(to, length) + 1, keep };
 }
 
 function purged({ workerId }: TranscriptOwner): RuntimeError {

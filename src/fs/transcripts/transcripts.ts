@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { EventRecord } from "../../core/event_types.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { ReadTranscript } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
@@ -24,6 +25,9 @@ export const SYNC_TURNS = 16;
 const PARALLEL_SYNCS = 2;
 /** A quarter of the strictest common limit on open files: Deno raises its own limit to the hard one. */
 const OPEN_MAX = 1_024;
+
+/** An event as far as transcripts are concerned. */
+export type AppliedEvent = Omit<EventRecord, "json">;
 
 /** The transcripts of a runtime. */
 export class Transcripts {
@@ -76,6 +80,14 @@ export class Transcripts {
   endReplay(): void {
     this.#pool.isReplaying = false;
     for (const transcript of this.#all()) transcript.doubt();
+  }
+
+  /** Applies an event; the bytes of its line must not change until it is flushed. */
+  apply({ id, workerId, creates, purges, count }: AppliedEvent, line: PlacedLine | undefined): void {
+    if (workerId === undefined) return;
+    if (creates) this.create(workerId, id);
+    if (count !== undefined && line !== undefined) this.add(workerId, line, count);
+    if (purges) this.forget(workerId);
   }
 
   /** Adds a line of the log; its bytes must not change until it is flushed. */

@@ -10,7 +10,7 @@ import type { WorkerId } from "../../core/ids.ts";
 import { guarded, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { moveAside } from "../aside.ts";
-import { assertDirectory, TEMPORARY_SUFFIX } from "../disk/files.ts";
+import { isPresent, TEMPORARY_SUFFIX } from "../disk/files.ts";
 import { type Files, nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { isVanished } from "../place/guard.ts";
 
@@ -19,7 +19,7 @@ export function makeWorkerDirectory({ fs, layout }: Files, workerId: string): bo
   const { directory } = workerLayout(layout, workerId);
   // Checked first: a failing creation takes ten times as long.
   if (fs.stat(directory) === undefined && fs.makeDirectory(directory)) return true;
-  assertDirectory(fs, directory, nameOf(layout, directory));
+  isPresent(fs, directory, "directory", nameOf(layout, directory));
   return false;
 }
 

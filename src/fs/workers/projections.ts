@@ -42,7 +42,7 @@ export interface ProjectionHost extends WatchedPlace {
 interface Projection {
   readonly path: string;
   readonly format: string;
-  /** The event through which it is current. */
+  /** The event through which it is current; 0 accepts any. */
   readonly through: number;
   /** Members besides the seal and `through`; for an overview, without its rows. */
   readonly body: object;
@@ -210,29 +210,20 @@ export class Projections {
 
   /** Returns true if a projection is bad. A damaged one is reported and quarantined. */
   async #isBad({ path, format, through }: Projection, lagging: string[]): Promise<boolean> {
-    const issue = this.#issueOf(path, format, through);
-    if (issue === undefined) return false;
-    const file = nameOf(this.#host.layout, path);
-    if (issue === "lags") {
-      lagging.push(file);
-      return true;
-    }
-    await this.#quarantine(path);
-    const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
-    this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
-    return true;
-  }
-
-  /** Returns the problem with a projection: `lags` if it is missing or not current; `through` 0 accepts any. */
-  #issueOf(path: string, format: string, through: number): string | undefined {
+    const { fs, layout, runtimeId, notice } = this.#host;
+    const file = nameOf(layout, path);
     try {
-      const bytes = readSmallFile(this.#host.fs, path, PROJECTION_BYTES_MAX, nameOf(this.#host.layout, path));
-      if (bytes === undefined) return "lags";
-      const content = unseal(bytes, { format, runtimeId: this.#host.runtimeId }, path);
-      return through === 0 || content.through === through ? undefined : "lags";
+      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
+      const content = bytes && unseal(bytes, { format, runtimeId }, path);
+      if (content !== undefined && (through === 0 || content.through === through)) return false;
+      lagging.push(file);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      await this.#quarantine(path);
+      const issue = error instanceof Error ? error.message : String(error);
+      const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
+      notice({ code: "projection_rebuilt", severity: "warning", message, file });
     }
+    return true;
   }
 
   async #quarantine(path: string): Promise<void> {

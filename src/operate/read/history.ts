@@ -14,7 +14,7 @@ import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
 import { logLines, type ScanRange } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
-import { untilSteady } from "../../fs/reading/steady.ts";
+import { untilSteady } from "../../fs/reading/follower.ts";
 
 /** A day (UTC) of a runtime. */
 export interface HistoryDay {

@@ -9,10 +9,9 @@ import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import { guarded } from "../../fs/disk/faults.ts";
 import { workerLayout } from "../../fs/layout.ts";
 import { listSegments, prunable } from "../../fs/log/segments.ts";
-import { foldLog } from "../../fs/reading/follower.ts";
+import { foldLog, untilSteady } from "../../fs/reading/follower.ts";
 import { logLines } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
-import { untilSteady } from "../../fs/reading/steady.ts";
 import { type FindOptions, placeOf } from "../options.ts";
 
 /** Options of {@linkcode planPrune}. */

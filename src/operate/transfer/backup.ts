@@ -33,13 +33,12 @@ import { decodeName } from "../../fs/names.ts";
 import { cursorExpired, removeSegments } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
-import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
+import { foldLog, type LogFollower, untilSteady } from "../../fs/reading/follower.ts";
 import { logLines, openKept } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
 import { logBytes } from "../sizes.ts";
-import { untilSteady } from "../../fs/reading/steady.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
 /** Bytes at the end of a transcript that are compared: verification of the copy reads all of them. */

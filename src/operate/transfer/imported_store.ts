@@ -9,12 +9,11 @@ import { isTranscriptEvent, recordOf } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot, takeSnapshot } from "../../core/snapshots.ts";
-import { checkpointRows } from "../../fs/checkpoint/checkpoint.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import type { StoreConfig } from "../../fs/place/config.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import type { RuntimeLayout } from "../../fs/layout.ts";
-import { LineBuffer, type PlacedLine } from "../../fs/lines/buffer.ts";
+import { LineBuffer } from "../../fs/lines/buffer.ts";
 import { LogWriter } from "../../fs/log/writer.ts";
 import { Projections } from "../../fs/workers/projections.ts";
 import { Transcripts } from "../../fs/transcripts/transcripts.ts";
@@ -114,7 +113,7 @@ export class ImportedStore {
     const [writer, transcripts] = [this.#writer, this.#transcripts];
     if (writer === undefined || transcripts === undefined || batch.length === 0) return;
     const lines = await writer.append(batch);
-    for (const [index, record] of batch.entries()) this.#take(transcripts, record, lines[index]);
+    for (const [index, record] of batch.entries()) transcripts.apply(record, lines[index]);
     if (transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) transcripts.flushNow();
   }
 
@@ -148,12 +147,12 @@ export class ImportedStore {
     writer: LogWriter,
     transcripts: Transcripts,
   ): Promise<void> {
-    const snapshot = takeSnapshot(this.#ledger);
-    const { through, runtimeJson } = snapshot;
-    const rows = checkpointRows(snapshot, transcripts.lengths());
-    const { position } = writer;
     const checkpoints = new Checkpoints({ fs, layout, runtimeId: this.#runtimeId, notice: () => {} });
-    await checkpoints.save({ runtimeId: this.#runtimeId, through, position, runtimeJson, rows });
+    await checkpoints.save({
+      snapshot: takeSnapshot(this.#ledger),
+      position: writer.position,
+      lengths: transcripts.lengths(),
+    });
   }
 
   async #project({ fs, layout, config: { displayName } }: ImportTarget): Promise<void> {
@@ -170,14 +169,6 @@ export class ImportedStore {
     const workerIds = [...this.#ledger.workers()].map(({ record }) => record.workerId);
     projections.touch(workerIds, this.#ledger.runtime.lastEventId);
     await projections.flush();
-  }
-
-  #take(transcripts: Transcripts, record: EventRecord, line: PlacedLine | undefined): void {
-    const { id, workerId, creates, purges, count } = record;
-    if (workerId === undefined || line === undefined) return;
-    if (creates) transcripts.create(workerId, id);
-    if (count !== undefined) transcripts.add(workerId, line, count);
-    if (purges) transcripts.forget(workerId);
   }
 
   #addLine(json: string, { id, workerId, count }: TranscriptPlace): void {

@@ -12,7 +12,7 @@ import { overviewOf, workerRow } from "../../core/overview.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
 import {
-  assertDirectory,
+  isPresent,
   readBytes,
   readFull,
   readSmallFile,
@@ -184,7 +184,7 @@ class FilesVerifier {
     const { fs, layout } = this.#check.place;
     const directory = dirname(path);
     try {
-      guarded("stat", path, () => assertDirectory(fs, directory, nameOf(layout, directory)));
+      guarded("stat", path, () => isPresent(fs, directory, "directory", nameOf(layout, directory)));
       if (guarded("stat", path, () => fs.stat(path)) === undefined) return missing();
       read();
     } catch (error) {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertDirectory, assertFile } from "../../fs/disk/files.ts";
+import { isPresent } from "../../fs/disk/files.ts";
 import { guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Findings } from "./finding.ts";
@@ -14,16 +14,16 @@ import type { FoundPlace } from "../../fs/place/find.ts";
 export function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
   // The next opening moves a wrong owner.json aside; it fails on anything else, at once or later.
   const places = [
-    [layout.lock, assertFile, "damaged"],
-    [layout.owner, assertFile, "healable"],
-    [layout.workers, assertDirectory, "damaged"],
-    [layout.quarantine, assertDirectory, "damaged"],
-    [layout.salvage, assertDirectory, "damaged"],
+    [layout.lock, "file", "damaged"],
+    [layout.owner, "file", "healable"],
+    [layout.workers, "directory", "damaged"],
+    [layout.quarantine, "directory", "damaged"],
+    [layout.salvage, "directory", "damaged"],
   ] as const;
-  for (const [path, check, severity] of places) {
+  for (const [path, kind, severity] of places) {
     const file = nameOf(layout, path);
-    ifCorrupt(
-      () => guarded("stat", path, () => check(fs, path, file)),
+    ifCorrupt<unknown>(
+      () => guarded("stat", path, () => isPresent(fs, path, kind, file)),
       ({ details: { reason } }) => findings.add("wrong_kind", severity, reason, { file }),
     );
   }

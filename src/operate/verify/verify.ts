@@ -20,7 +20,7 @@ import { importedRuntime } from "../../fs/layout.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions } from "../options.ts";
 import { logBytes } from "../sizes.ts";
-import { untilSteady } from "../../fs/reading/steady.ts";
+import { untilSteady } from "../../fs/reading/follower.ts";
 import { readCheckpoints } from "./checkpoints.ts";
 import { checkKinds } from "./kinds.ts";
 import { verifyFiles } from "./files.ts";

@@ -2,7 +2,7 @@
 
 import { type DiskTree, SimulatedDisk } from "../../disk/mod.ts";
 import { runtimeLayout, segmentPath } from "../../../src/fs/layout.ts";
-import { type LogEnd, type LogStart, readLog } from "../../../src/fs/recovery/recover.ts";
+import { type LogEnd, LogReader, type LogStart } from "../../../src/fs/recovery/recover.ts";
 import { listSegments } from "../../../src/fs/log/segments.ts";
 
 export const layout: ReturnType<typeof runtimeLayout> = runtimeLayout("/data", "local");
@@ -29,11 +29,7 @@ export function recover(
 ): Recovered {
   const fs = diskOf(segments);
   const { firstEventIds } = listSegments({ fs, layout });
-  const reading = readLog({ fs, layout, runtimeId: "local" }, firstEventIds, start);
-  const ids: number[] = [];
-  for (;;) {
-    const step = reading.next();
-    if (step.done) return { ids, end: step.value };
-    ids.push(step.value.id);
-  }
+  const log = new LogReader({ fs, layout, runtimeId: "local" }, firstEventIds, start);
+  const ids = Array.from(log, ({ id }) => id);
+  return { ids, end: log.end };
 }

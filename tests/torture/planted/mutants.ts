@@ -165,8 +165,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a projection that lags is accepted",
     file: "fs/workers/projections.ts",
-    find: '      return through === 0 || content.through === through ? undefined : "lags";',
-    replace: '      return content.through === undefined ? "lags" : undefined;',
+    find: "(through === 0 || content.through === through)) return false;",
+    replace: "content.through !== undefined) return false;",
     first: ["crash-states"],
   },
   {
@@ -202,15 +202,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint points behind later events",
     file: "fs/store.ts",
-    find: "      through,\n      position,",
-    replace: "      through,\n      position: writer.position,",
+    find: "        snapshot,\n        position,",
+    replace: "        snapshot,\n        position: writer.position,",
     first: ["crash-states"],
   },
   {
     name: "a checkpoint takes its name before it is synced",
     file: "fs/checkpoint/checkpoint.ts",
-    find: "sealInSlices(texts(content)), { durable: true }",
-    replace: "sealInSlices(texts(content)), { durable: false }",
+    find: "sealInSlices(texts(runtimeId, content)), { durable: true }",
+    replace: "sealInSlices(texts(runtimeId, content)), { durable: false }",
     first: ["crash-states"],
   },
   {
@@ -244,7 +244,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the end of a segment is remembered from when it was the last",
     file: "fs/log/pages.ts",
-    find: "if (known !== undefined && (isLast || known.end !== undefined)) return known;",
+    find: "if (known !== undefined && (isLast || known[1] !== undefined)) return known;",
     replace: "if (known !== undefined) return known;",
     first: ["model"],
   },
