@@ -17,21 +17,16 @@ export interface PlacedLine {
   readonly end: number;
 }
 
-/** Lines encoded together. */
-export interface EncodedLines {
-  /** The bytes of all lines. */
-  readonly bytes: Uint8Array;
-  /** Location of each line. */
-  readonly lines: readonly PlacedLine[];
-}
-
 /** Encodes lines into blocks of memory. */
 export class LineBuffer {
   #block: Uint8Array = new Uint8Array(0);
   #used = 0;
 
-  /** Encodes the lines of events, with their checksums. */
-  encode(events: readonly { readonly json: string }[], durable: number): EncodedLines {
+  /** Encodes the lines of events, with their checksums. Returns the bytes of all, and the place of each. */
+  encode(
+    events: readonly { readonly json: string }[],
+    durable: number,
+  ): { readonly bytes: Uint8Array; readonly lines: readonly PlacedLine[] } {
     const lines = logText(events, durable);
     const ends = encodeLines(lines, this.#block, this.#used) ?? this.#encodeAnew(lines);
     const block = this.#block;

@@ -25,13 +25,9 @@ const TAIL_BYTES = 4_096;
 
 /** A damaged line. Internal to the store, which repairs the file or throws a typed error. */
 export class DamagedLine extends Error {
-  /** Byte offset of the line. */
-  readonly byteOffset: number;
-
   /** A damaged line at a byte offset. */
-  constructor(byteOffset: number) {
+  constructor(readonly byteOffset: number) {
     super(`Damaged line at byte ${byteOffset}`);
-    this.byteOffset = byteOffset;
   }
 }
 

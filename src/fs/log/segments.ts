@@ -49,10 +49,6 @@ export interface LogPosition {
 
 /** An open segment. */
 export class Segment {
-  /** Id of its first event. */
-  readonly first: number;
-  /** The file. */
-  readonly file: OpenFile;
   /** Path of the file. */
   readonly path: string;
   /** Name of the file in errors and diagnostics. */
@@ -62,10 +58,8 @@ export class Segment {
   readonly #runtimeId: string;
   #end: number | undefined;
 
-  /** A segment in an open file. */
-  constructor({ layout, runtimeId }: Place, first: number, file: OpenFile) {
-    this.first = first;
-    this.file = file;
+  /** A segment that begins with an event, in an open file. */
+  constructor({ layout, runtimeId }: Place, readonly first: number, readonly file: OpenFile) {
     this.path = segmentPath(layout, first);
     this.name = nameOf(layout, this.path);
     this.start = segmentHeader(runtimeId, first).length;

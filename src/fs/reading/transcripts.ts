@@ -9,10 +9,11 @@ import { isRuntimeError } from "../../core/errors.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import { isPresent, withFile } from "../disk/files.ts";
-import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
+import { guarded, isNotFound, systemCode } from "../disk/faults.ts";
 import { nameOf, workerLayout } from "../layout.ts";
 import { DamagedLine, type LinePage, type LineRange } from "../lines/pages.ts";
 import { eventText } from "../lines/codec.ts";
+import { assertRebuildable } from "../transcripts/healing.ts";
 import { lastExtent, readTranscriptLines, type TranscriptOwner } from "../transcripts/file.ts";
 import type { WholeExtent } from "../transcripts/state.ts";
 import type { LogFollower } from "./follower.ts";
@@ -42,7 +43,7 @@ export async function transcriptTexts(
   if (inFile.cut && range.keep === "first") return inFile.texts;
   const isShort = inFile.entries < (log.base.entries.get(owner.createdEventId) ?? 0);
   const after = Math.max(inFile.lastEventId, isShort ? 0 : log.base.through);
-  assertReachable(place, owner, log, after);
+  assertRebuildable(place, owner, log, after);
   const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
   return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
 }
@@ -81,15 +82,6 @@ function pageOfFile(
     notice({ code: "transcript_rebuilt", severity: "warning", message, workerId: owner.workerId, file });
     return nothing;
   }
-}
-
-function assertReachable({ layout }: FoundPlace, owner: TranscriptOwner, log: ReadLog, after: number): void {
-  const firstKept = log.segments[0] ?? 1;
-  if (after + 1 >= firstKept) return;
-  const path = nameOf(layout, workerLayout(layout, owner.workerId).transcript);
-  throw corrupt(path, "it is missing or damaged, and the log it could be read from was pruned", {
-    eventIds: [owner.createdEventId, firstKept - 1],
-  });
 }
 
 async function fromLog(

@@ -154,14 +154,21 @@ export async function rebuildTranscript(
   return { bytes, entries };
 }
 
-/** Throws `store_corrupt` if the log was pruned past the worker's creation, so that nothing can be rebuilt. */
-export function assertRebuildable({ layout }: Files, owner: TranscriptOwner, log: DurableLog): void {
-  const firstKept = log.segments[0] ?? 1;
-  if (owner.createdEventId >= firstKept) return;
+/**
+ * Throws `store_corrupt` if events after `after`, by default all since the worker's creation, were pruned from the
+ * log, so that the transcript cannot be rebuilt from it.
+ */
+export function assertRebuildable(
+  { layout }: Files,
+  owner: TranscriptOwner,
+  { segments: [firstKept = 1] }: Pick<DurableLog, "segments">,
+  after: number = owner.createdEventId - 1,
+): void {
+  if (after + 1 >= firstKept) return;
   const { transcript } = workerLayout(layout, owner.workerId);
   throw corrupt(
     nameOf(layout, transcript),
-    "it is damaged, and the log it could be rebuilt from was pruned",
+    "it is missing or damaged, and the log it could be rebuilt from was pruned",
     {
       eventIds: [owner.createdEventId, firstKept - 1],
     },

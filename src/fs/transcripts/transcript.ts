@@ -76,10 +76,6 @@ export interface TranscriptPool extends TranscriptHost {
 
 /** A transcript. */
 export class Transcript {
-  /** The worker. */
-  readonly owner: TranscriptOwner;
-  /** The turn of checkpoints that sync the file. */
-  readonly turn: number;
   readonly #pool: TranscriptPool;
   #state: TranscriptState;
   #waiting = new WaitingLines();
@@ -93,12 +89,15 @@ export class Transcript {
   #isFailing = false;
   #path: string | undefined;
 
-  /** A transcript of this length, according to a checkpoint. */
-  constructor(pool: TranscriptPool, owner: TranscriptOwner, turn: number, length: TranscriptLength) {
+  /** A transcript of this length, according to a checkpoint; those of its turn sync the file. */
+  constructor(
+    pool: TranscriptPool,
+    readonly owner: TranscriptOwner,
+    readonly turn: number,
+    length: TranscriptLength,
+  ) {
     const { transcriptBytes: bytes, transcriptLength: entries, transcriptSynced } = length;
     this.#pool = pool;
-    this.owner = owner;
-    this.turn = turn;
     this.#state = restored(length);
     this.#synced = transcriptSynced ?? (bytes === undefined ? undefined : { bytes, entries });
     this.#unsynced = transcriptSynced !== undefined;
