@@ -25,8 +25,8 @@ import { logBytes } from "../sizes.ts";
 import { untilSteady } from "../../fs/reading/steady.ts";
 import { readCheckpoints } from "./checkpoints.ts";
 import { checkKinds } from "./kinds.ts";
-import { verifyFiles } from "./files.ts";
-import { verifyLog } from "./log.ts";
+import { FilesVerifier } from "./files.ts";
+import { LogVerifier } from "./log.ts";
 
 /** Result of a verification. Plain JSON. */
 export interface VerifyReport {
@@ -119,21 +119,22 @@ async function verifyOnce(
   meter.stage("log", logBytes(place, segments), "bytes");
   const expected = new Expected(runtimeId);
   const check = { place, checkpoints, segments, isSynced, expected, findings, meter };
-  const log = await verifyLog(check);
-  const { lastEventId } = log;
+  const log = new LogVerifier(check);
+  await log.run();
   if (expected.unknownCount > 0) {
     const message =
       `${expected.unknownCount} events are of types that this version does not know; they are kept`;
     findings.add("event_unknown", "info", message);
   }
-  const files = log.folded ? await verifyFiles({ ...check, lastEventId }) : { bytes: 0, closed: false };
+  const files = new FilesVerifier(check);
+  if (log.folded) await files.run();
   return {
     runtimeId,
     directory: layout.directory,
     verdict: findings.verdict,
     closed: files.closed,
     firstEventId: segments[0] ?? 1,
-    lastEventId,
+    lastEventId: log.lastEventId,
     events: log.events,
     workers: expected.ledger.workerCount,
     logBytes: log.bytes,
