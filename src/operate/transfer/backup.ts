@@ -19,22 +19,16 @@ import type { Ledger } from "../../core/ledger.ts";
 import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
 import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { closeQuietly, makeDirectory, readIfThere, readSmallFile, replaceFile } from "../../fs/disk/files.ts";
-import { corrupt, guarded, guardedAsync } from "../../fs/disk/faults.ts";
+import { corrupt, guarded } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
-import {
-  absolutePath,
-  nameOf,
-  runtimeLayout,
-  runtimesDirectory,
-  segmentPath,
-  workerLayout,
-} from "../../fs/layout.ts";
+import { absolutePath, nameOf, runtimeLayout, segmentPath, workerLayout } from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { decodeName } from "../../fs/names.ts";
 import { removeSegments } from "../../fs/log/pruning.ts";
 import { cursorExpired } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
+import { makeParts, makeRuntimes } from "./import_place.ts";
 import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
 import { logLines, openKept } from "../../fs/reading/log_lines.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
@@ -146,14 +140,11 @@ function readNewest(place: FoundPlace): { checkpoint: Checkpoint; bytes: Uint8Ar
 }
 
 async function makeTarget({ fs, layout }: FoundPlace, root: string): Promise<FileLock> {
-  await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
-  await makeDirectory(fs, runtimesDirectory(root));
+  await makeRuntimes(fs, root);
   await makeDirectory(fs, layout.directory);
-  const owner = newOwner(Date.now);
-  const lock = await takeLock(fs, layout, owner);
+  const lock = await takeLock(fs, layout, newOwner(Date.now));
   try {
-    await makeDirectory(fs, layout.events, "events");
-    await makeDirectory(fs, layout.workers, "workers");
+    await makeParts(fs, layout);
     return lock;
   } catch (error) {
     lock.release();
