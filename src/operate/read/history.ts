@@ -109,7 +109,17 @@ function dayOf(days: Map<string, Day>, day: string): Day {
   return found;
 }
 
+/** Numbers of a day that count events, by type of event. */
+const COUNTS: Readonly<Record<string, "created" | "ended" | "interrupted">> = {
+  "worker.created": "created",
+  "worker.stopped": "ended",
+  "worker.cancelled": "ended",
+  "worker.run_interrupted": "interrupted",
+};
+
 function count(day: Day, event: EventHead): void {
+  const counted = COUNTS[event.type];
+  if (counted !== undefined) day[counted]++;
   switch (event.type) {
     case "worker.usage_recorded":
       day.usage = addUsage(day.usage, event.usage);
@@ -118,16 +128,6 @@ function count(day: Day, event: EventHead): void {
     case "worker.input_accepted":
     case "worker.transcript_appended":
       day.entries += event.count;
-      break;
-    case "worker.created":
-      day.created++;
-      break;
-    case "worker.stopped":
-    case "worker.cancelled":
-      day.ended++;
-      break;
-    case "worker.run_interrupted":
-      day.interrupted++;
       break;
   }
 }

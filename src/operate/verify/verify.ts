@@ -148,13 +148,11 @@ async function verifyOnce(
 
 /** Checks the identity and the config. Returns true if every answer has waited for the device. */
 function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings): boolean {
-  const identity = ifCorrupt(() => {
+  const file = "runtime.json";
+  const identity = findings.ifCorrupt("identity_damaged", "damaged", { file }, undefined, () => {
     const found = readIdentity(fs, layout, runtimeId);
-    if (found === undefined) throw corrupt("runtime.json", "it is missing");
+    if (found === undefined) throw corrupt(file, "it is missing");
     return found;
-  }, ({ message }) => {
-    findings.add("identity_damaged", "damaged", message, { file: "runtime.json" });
-    return undefined;
   });
   return wasSynced(identity, configOf(layout, fs, findings));
 }
@@ -173,7 +171,7 @@ function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): St
 /** Reports an interrupted repair. */
 function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings): LostRange | null {
   const file = "salvage/pending.json";
-  return ifCorrupt(() => {
+  return findings.ifCorrupt("foreign_entry", "info", { file }, null, () => {
     const lost = pendingSalvageOf(fs, layout, runtimeId);
     if (lost === undefined) return null;
     const [first, last] = lost;
@@ -181,14 +179,11 @@ function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings)
       `a repair was interrupted; the next opening records that events ${first} to ${last} are lost`;
     findings.add("salvage_unrecorded", "healable", message, { file, eventIds: lost });
     return lost;
-  }, ({ message }) => {
-    findings.add("foreign_entry", "info", message, { file });
-    return null;
   });
 }
 
 function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly number[] {
-  return ifCorrupt(() => {
+  return findings.ifCorrupt<readonly number[]>("log_gap", "damaged", { file: "events" }, [], () => {
     const { firstEventIds, foreign } = listSegments(fs, layout, ({ details: { file, reason } }, id) => {
       findings.add("log_damaged", "damaged", reason, { file, eventIds: [id, id] });
     });
@@ -197,9 +192,6 @@ function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly nu
       findings.add("foreign_entry", "info", message, { file: `events/${name}` });
     }
     return firstEventIds;
-  }, ({ message }) => {
-    findings.add("log_gap", "damaged", message, { file: "events" });
-    return [];
   });
 }
 
