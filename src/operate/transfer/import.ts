@@ -100,7 +100,8 @@ async function importLines(
     const store = new ImportedStore(header, runtimeId, files);
     await take(lines, store, meter);
     await store.finish();
-    const { events, lastEventId, workers } = store;
+    const { lastEventId, workers } = store;
+    const events = lastEventId + 1 - header.firstEventId;
     return { runtimeId, directory, events, lastEventId, workers };
   };
   if (options.dryRun === true) return await read(undefined);

@@ -72,7 +72,7 @@ export class ImportedFiles {
   async finish(ledger: Ledger): Promise<void> {
     const { fs, layout, runtimeId } = this.#parts;
     const [writer, transcripts, { lastEventId }] = [this.#writer, this.#transcripts, ledger.runtime];
-    if (writer.position.offset === Infinity) await writer.startSegment();
+    if (writer.segments.length === 0) await writer.startSegment();
     await writer.syncNow();
     await transcripts.syncAll();
     const snapshot = takeSnapshot(ledger);

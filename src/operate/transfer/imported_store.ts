@@ -1,6 +1,7 @@
 /**
- * A store during its import: the structure of the stream is checked, its events are
- * folded, and its files are written.
+ * A store during its import: the structure of the stream is checked (the order of its
+ * lines, the numbers of its events, the completeness of transcripts), its events are
+ * folded, and its files are written. Methods throw `store_corrupt`.
  *
  * @module
  */
@@ -10,32 +11,45 @@ import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import type { WorkerState } from "../../core/state.ts";
+import { corrupt } from "../../fs/disk/faults.ts";
 import { LineBuffer } from "../../fs/lines/buffer.ts";
 import type { ExportHeader } from "./export_format.ts";
 import type { ImportedFiles } from "./imported_files.ts";
-import { StreamStructure, type TranscriptPlace } from "./stream_structure.ts";
+
+/** The members of a transcript event that determine its position. */
+export interface TranscriptPlace {
+  /** The event. */
+  readonly id: number;
+  /** The worker of the transcript. */
+  readonly workerId: WorkerId;
+  /** Sequence of its first entry. */
+  readonly seq: number;
+  /** Number of its entries. */
+  readonly count: number;
+}
 
 /** A store that is being imported. */
 export class ImportedStore {
+  readonly #header: ExportHeader;
   readonly #files: ImportedFiles | undefined;
-  readonly #structure: StreamStructure;
   readonly #ledger: Ledger;
   readonly #lines = new LineBuffer();
+  /** The last event and the entries so far of each transcript. */
+  readonly #transcripts = new Map<string, { lastId: number; entries: number }>();
   /** The snapshot of a pruned log, of its last event. */
   #snapshot: { through: number; runtimeJson: string; workers: string[] } | undefined;
-  /** Events written. */
-  events = 0;
+  #hasTranscripts = false;
+  /** The event that created the last worker of the snapshot. */
+  #createdEventId = 0;
+  /** The last event so far. */
+  lastEventId: number;
 
   /** Creates an empty store; without `files`, the stream is only checked. */
   constructor(header: ExportHeader, runtimeId: RuntimeId, files: ImportedFiles | undefined) {
+    this.#header = header;
     this.#files = files;
-    this.#structure = new StreamStructure(header);
     this.#ledger = new Ledger(runtimeId);
-  }
-
-  /** The last event. */
-  get lastEventId(): number {
-    return this.#structure.lastEventId;
+    this.lastEventId = header.firstEventId - 1;
   }
 
   /** The number of workers. */
@@ -43,46 +57,111 @@ export class ImportedStore {
     return this.#ledger.workerCount;
   }
 
-  /** Adds the runtime's part of the snapshot of a pruned log. */
+  /** Adds the runtime's part of the snapshot of a pruned log: the first line after the header. */
   snapshot(through: number, runtime: object): void {
-    this.#structure.snapshot(through);
+    const { firstEventId, lastEventId } = this.#header;
+    if (this.#snapshot !== undefined) throw corrupt("", "it is a second snapshot");
+    this.#assertPrecedesEvents();
+    if (firstEventId === 1) throw corrupt("", "it is a snapshot, but the log was not pruned");
+    if (through !== lastEventId) {
+      throw corrupt("", `it is a snapshot of event ${through}, not of event ${lastEventId}`);
+    }
     this.#snapshot = { through, runtimeJson: JSON.stringify(runtime), workers: [] };
   }
 
-  /** Adds a worker's part of the snapshot. */
+  /** Adds a worker's part of the snapshot, in order of creation. */
   snapshotWorker(createdEventId: number, part: { readonly state: WorkerState }): void {
+    if (this.#snapshot === undefined || this.#hasTranscripts) {
+      throw corrupt("", "a worker must follow the snapshot");
+    }
+    this.#assertPrecedesEvents();
     const { record: { workerId }, createdEventId: stateCreatedEventId } = part.state;
-    this.#structure.snapshotWorker(workerId, createdEventId, stateCreatedEventId);
-    this.#snapshot?.workers.push(JSON.stringify(part));
+    const isInOrder = createdEventId === stateCreatedEventId && createdEventId > this.#createdEventId &&
+      createdEventId <= this.#header.lastEventId && !this.#transcripts.has(workerId);
+    if (!isInOrder) throw corrupt("", "it is not the next worker of the snapshot");
+    this.#createdEventId = createdEventId;
+    this.#transcripts.set(workerId, { lastId: createdEventId, entries: 0 });
+    this.#snapshot.workers.push(JSON.stringify(part));
     this.#files?.create(workerId, createdEventId);
   }
 
   /** Adds a transcript event that precedes the first event of a pruned log. */
   transcriptEvent(json: string, place: TranscriptPlace): void {
-    this.#structure.transcriptEvent(place);
+    this.#assertPrecedesEvents();
+    this.#hasTranscripts = true;
+    if (!this.#transcripts.has(place.workerId)) {
+      throw corrupt("", "it is of a worker that is not in the snapshot");
+    }
+    if (place.id >= this.#header.firstEventId) {
+      throw corrupt("", `event ${place.id} belongs among the events`);
+    }
+    this.#advance(place);
     const { lines: [line] } = this.#lines.encode([{ json }], place.id - 1);
-    if (line !== undefined) this.#files?.add(place.workerId as WorkerId, line, place.count);
+    if (line !== undefined) this.#files?.add(place.workerId, line, place.count);
   }
 
-  /** Folds an event; returns the record to append. */
+  /** Folds the next event; returns the record to append. */
   record(json: string, head: EventHead): EventRecord {
-    const isKept = this.#structure.event(head);
-    if (this.#snapshot === undefined) this.#ledger.apply(head);
-    // For a pruned log, only the transcripts of its snapshot's workers are kept.
-    const isRelevant = isTranscriptEvent(head) ? isKept : this.#snapshot === undefined;
-    return isRelevant ? recordOf(head, json) : { id: head.id, json };
+    const { firstEventId, lastEventId } = this.#header;
+    const { id } = head;
+    const isPruned = this.#snapshot !== undefined;
+    const expected = this.lastEventId + 1;
+    if (id !== expected) throw corrupt("", `it is event ${id}, and ${expected} was expected`);
+    if (id > lastEventId) throw corrupt("", `event ${lastEventId} is the last`);
+    if (firstEventId > 1 && !isPruned) {
+      throw corrupt("", `events 1 to ${firstEventId - 1} are missing, and no snapshot replaces them`);
+    }
+    this.lastEventId = id;
+    if (!isPruned) this.#ledger.apply(head);
+    if (isTranscriptEvent(head)) {
+      const isKept = this.#isKept(head);
+      if (isKept) this.#advance(head);
+      return isKept ? recordOf(head, json) : { id, json };
+    }
+    // The snapshot was taken at the last event: its workers are those that exist at the end.
+    if (isPruned) return { id, json };
+    if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: id, entries: 0 });
+    if (head.type === "worker.purged") this.#transcripts.delete(head.workerId);
+    return recordOf(head, json);
   }
 
   /** Writes a batch. */
   async append(batch: readonly EventRecord[]): Promise<void> {
-    this.events += batch.length;
     if (batch.length > 0) await this.#files?.append(batch);
   }
 
-  /** Ends the import. */
+  /** Ends the import. The stream must be complete. */
   async finish(): Promise<void> {
+    const { firstEventId, lastEventId } = this.#header;
     if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
-    this.#structure.end(this.#ledger);
+    if (this.lastEventId !== lastEventId || firstEventId > 1 && this.#snapshot === undefined) {
+      throw corrupt("", `it ends with event ${this.lastEventId} of ${lastEventId}`);
+    }
+    for (const { record: { workerId }, transcriptLength } of this.#ledger.workers()) {
+      const entries = this.#transcripts.get(workerId)?.entries ?? 0;
+      if (entries === transcriptLength) continue;
+      const id = JSON.stringify(workerId);
+      throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
+    }
     await this.#files?.finish(this.#ledger);
+  }
+
+  /** Returns true for the transcript of a worker that exists at the end, not of an earlier one with its id. */
+  #isKept({ id, workerId }: TranscriptPlace): boolean {
+    const progress = this.#transcripts.get(workerId);
+    if (progress === undefined) return false;
+    return this.#snapshot === undefined || id > progress.lastId || progress.entries > 0;
+  }
+
+  #advance({ id, workerId, seq, count }: TranscriptPlace): void {
+    const { lastId = 0, entries = 0 } = this.#transcripts.get(workerId) ?? {};
+    if (id <= lastId || seq !== entries + 1) {
+      throw corrupt("", `it adds entry ${seq} to a transcript of ${entries} entries`);
+    }
+    this.#transcripts.set(workerId, { lastId: id, entries: entries + count });
+  }
+
+  #assertPrecedesEvents(): void {
+    if (this.lastEventId >= this.#header.firstEventId) throw corrupt("", "it must precede the events");
   }
 }
