@@ -75,11 +75,11 @@ export async function readHistory(location: StoreLocation, options: HistoryOptio
   const { through } = options;
   return await untilSteady(() => {
     const { firstEventIds: segments } = listSegments(place.fs, place.layout);
-    return walk(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
+    return daysOf(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
   });
 }
 
-async function walk(
+async function daysOf(
   place: FoundPlace,
   stretch: LogStretch,
   options: HistoryOptions,
@@ -101,11 +101,9 @@ async function walk(
 }
 
 function dayOf(days: Map<string, Day>, day: string): Day {
-  let found = days.get(day);
-  if (found === undefined) {
-    found = { day, usage: noUsage, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
-    days.set(day, found);
-  }
+  const none = { day, usage: noUsage, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
+  const found = days.get(day) ?? none;
+  days.set(day, found);
   return found;
 }
 

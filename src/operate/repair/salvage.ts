@@ -7,19 +7,18 @@
  */
 import { basename, join } from "@std/path";
 import type { Clock } from "../../core/clock.ts";
-import { isRuntimeError } from "../../core/errors.ts";
 import { parseEventHead } from "../../core/events.ts";
 import { freeInSalvage, moveAside } from "../../fs/aside.ts";
 import { defaultConfig } from "../../fs/place/config.ts";
-import { closeQuietly, readBytes, withFileAsync, writeNew } from "../../fs/disk/files.ts";
-import { guardedAsync, storeFault } from "../../fs/disk/faults.ts";
+import { readBytes, withFileAsync, writeNew } from "../../fs/disk/files.ts";
+import { guardedAsync, ifCorrupt } from "../../fs/disk/faults.ts";
 import { createIdentity } from "../../fs/place/identity.ts";
 import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { segmentPath } from "../../fs/layout.ts";
 import { eventText } from "../../fs/lines/codec.ts";
 import { encodeName } from "../../fs/names.ts";
-import { scanSegment } from "../../fs/log/scan.ts";
-import { listSegments, openSegment, withSegment } from "../../fs/log/segments.ts";
+import { type LogLine, scanSegment } from "../../fs/log/scan.ts";
+import { listSegments, withSegment } from "../../fs/log/segments.ts";
 import { aheadOfLog, workersOnDisk } from "../../fs/recovery/witness.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import type { RepairStep } from "./plan.ts";
@@ -47,13 +46,13 @@ async function rebuildIdentity(place: FoundPlace, clock: Clock): Promise<void> {
 
 /** Time of the first event in the log. */
 function createdAt(place: FoundPlace, clock: Clock): string {
-  const { fs, layout } = place;
-  const [first = 1] = listSegments(fs, layout, () => {}).firstEventIds;
-  const text = withSegment(place, first, (segment) => {
+  const [first = 1] = listSegments(place.fs, place.layout, () => {}).firstEventIds;
+  const at = withSegment(place, first, (segment) => {
     const [line] = scanSegment(segment, segment.start, first - 1);
-    return line && eventText(line.bytes, line.start, line.end);
+    const time = (line: LogLine) => parseEventHead(eventText(line.bytes, line.start, line.end)).at;
+    return line && ifCorrupt(() => time(line), () => undefined);
   });
-  return (text === undefined ? undefined : timeOf(text)) ?? clock.now();
+  return at ?? clock.now();
 }
 
 /**
@@ -72,31 +71,24 @@ async function cutLog(place: FoundPlace, eventId: number): Promise<void> {
   await fs.syncDirectory(layout.events);
 }
 
+/** Truncates a segment before an event. */
 async function cutSegment(place: FoundPlace, first: number, eventId: number): Promise<void> {
-  const segment = openSegment(place, first, "update");
-  const { file, path } = segment;
-  try {
+  const { path, offset } = withSegment(place, first, (segment) => {
     let offset = segment.start;
     for (const line of scanSegment(segment, offset, first - 1)) {
       if (line.id === eventId) break;
       offset = line.endOffset;
     }
-    await cutFile(place, file, basename(path), offset);
-  } catch (error) {
-    throw storeFault(error, "truncate", path);
-  } finally {
-    closeQuietly(file);
-  }
+    return { path: segment.path, offset };
+  });
+  await cutFile(place, path, basename(path), offset);
 }
 
 /** Truncates transcripts before the lines of this event and later ones, which would prove that the log lost its end. */
 async function cutTranscripts(place: FoundPlace, eventId: number): Promise<void> {
-  const { fs } = place;
   for (const workerId of workersOnDisk(place)) {
     for (const { path, offset } of aheadOfLog(place, workerId, 0, eventId - 1)) {
-      const label = `${encodeName(workerId)}-${basename(path)}`;
-      const cut = (file: OpenFile) => cutFile(place, file, label, offset);
-      await guardedAsync("cut", path, () => withFileAsync(fs, path, "update", cut));
+      await cutFile(place, path, `${encodeName(workerId)}-${basename(path)}`, offset);
     }
   }
 }
@@ -104,30 +96,23 @@ async function cutTranscripts(place: FoundPlace, eventId: number): Promise<void>
 /** Copies the end of a file to `salvage/`, then truncates it. */
 async function cutFile(
   { fs, layout }: FoundPlace,
-  file: OpenFile,
+  path: string,
   label: string,
   offset: number,
 ): Promise<void> {
-  const { size } = file.stat();
-  if (offset >= size) return;
-  function* rest(): Generator<Uint8Array> {
-    for (let at = offset; at < size; at += PART_BYTES) {
-      yield readBytes(file, at, Math.min(PART_BYTES, size - at));
+  const cut = async (file: OpenFile): Promise<void> => {
+    const { size } = file.stat();
+    if (offset >= size) return;
+    function* rest(): Generator<Uint8Array> {
+      for (let at = offset; at < size; at += PART_BYTES) {
+        yield readBytes(file, at, Math.min(PART_BYTES, size - at));
+      }
     }
-  }
-  const path = await freeInSalvage(fs, layout, `${label}-${offset}`);
-  await writeNew(fs, path, rest(), { durable: true });
-  await fs.syncDirectory(layout.salvage);
-  file.truncate(offset);
-  await file.syncData();
-}
-
-/** The time of an event; `undefined` if the text is not an event. */
-function timeOf(text: string): string | undefined {
-  try {
-    return parseEventHead(text).at;
-  } catch (error) {
-    if (!isRuntimeError(error)) throw error;
-    return undefined;
-  }
+    const kept = await freeInSalvage(fs, layout, `${label}-${offset}`);
+    await writeNew(fs, kept, rest(), { durable: true });
+    await fs.syncDirectory(layout.salvage);
+    file.truncate(offset);
+    await file.syncData();
+  };
+  await guardedAsync("truncate", path, () => withFileAsync(fs, path, "update", cut));
 }

@@ -91,7 +91,10 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
       const newest = readNewest(place);
       const { follower, ledger } = await foldLog(place);
       if (follower.damage !== undefined) throw follower.damage;
-      lock ??= await makeTarget(target, to);
+      await makeRuntimes(fs, to);
+      await makeDirectory(fs, target.layout.directory);
+      lock ??= await takeLock(fs, target.layout, newOwner(Date.now));
+      await makeParts(fs, target.layout);
       const counts = { copiedBytes: 0, keptBytes: 0, segments: { copied: 0, kept: 0 } };
       const copy: Copy = { from: place, to: target, follower, ledger, meter, seen: new Set(), counts };
       await copyStore(copy, newest);
@@ -130,19 +133,6 @@ function readNewest(place: FoundPlace): NewestCheckpoint {
     if (newest !== undefined) return newest;
   }
   return undefined;
-}
-
-async function makeTarget({ fs, layout }: FoundPlace, root: string): Promise<FileLock> {
-  await makeRuntimes(fs, root);
-  await makeDirectory(fs, layout.directory);
-  const lock = await takeLock(fs, layout, newOwner(Date.now));
-  try {
-    await makeParts(fs, layout);
-    return lock;
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
 }
 
 /** A copy in progress. */

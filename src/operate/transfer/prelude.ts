@@ -13,28 +13,19 @@ import type { ImportedStore } from "./imported_store.ts";
 
 const TRANSCRIPT_EVENT = '{"transcriptEvent":';
 
-/** Members of the lines of a snapshot. */
+/** A line of a snapshot: one of the members is present. */
 interface Prelude {
-  readonly through: number;
-  readonly runtime: JsonObject;
-  readonly createdEventId: number;
-  readonly part: { readonly state: WorkerState };
+  readonly snapshot?: { readonly through: number; readonly runtime: JsonObject };
+  readonly snapshotWorker?: {
+    readonly createdEventId: number;
+    readonly part: { readonly state: WorkerState };
+  };
 }
 
-/** Kinds of lines, each with its shape. */
-const kinds = [
-  {
-    name: "snapshot",
-    shape: object({ through: integer(1), runtime: runtimePartShape }),
-    add: (store: ImportedStore, { through, runtime }: Prelude) => store.snapshot(through, runtime),
-  },
-  {
-    name: "snapshotWorker",
-    shape: object({ createdEventId: integer(1), part: workerPartShape }),
-    add: (store: ImportedStore, { createdEventId, part }: Prelude) =>
-      store.snapshotWorker(createdEventId, part),
-  },
-] as const;
+const lineShape = object({}, {
+  snapshot: object({ through: integer(1), runtime: runtimePartShape }),
+  snapshotWorker: object({ createdEventId: integer(1), part: workerPartShape }),
+});
 
 /** Adds a line that precedes the events to a store. Throws `store_corrupt`, naming the invalid member. */
 export function addPrelude(text: string, store: ImportedStore): void {
@@ -45,11 +36,12 @@ export function addPrelude(text: string, store: ImportedStore): void {
     throw corrupt("", `transcriptEvent.type: it is ${event.type}, which adds nothing to a transcript`);
   }
   const line = parsed(text);
-  for (const { name, shape, add } of kinds) {
-    if (!text.startsWith(`{"${name}":`)) continue;
-    const issues = object({ [name]: shape })(line, "stored");
-    if (issues === undefined) return add(store, (line as Record<string, Prelude>)[name] as Prelude);
-    throw corrupt("", issues.join("; "));
+  const issues = lineShape(line, "stored");
+  if (issues !== undefined) throw corrupt("", issues.join("; "));
+  const { snapshot, snapshotWorker } = line as Prelude;
+  if (snapshot !== undefined) return store.snapshot(snapshot.through, snapshot.runtime);
+  if (snapshotWorker !== undefined) {
+    return store.snapshotWorker(snapshotWorker.createdEventId, snapshotWorker.part);
   }
   throw corrupt("", "it is neither an event nor a line that may precede events");
 }

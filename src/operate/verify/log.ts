@@ -5,15 +5,15 @@
  *
  * @module
  */
+import type { FileSpot } from "../../core/errors.ts";
 import { Slices } from "../../core/turn.ts";
 import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { conversionHint } from "../../fs/lines/conversion.ts";
 import { guardedAsync, ifCorrupt } from "../../fs/disk/faults.ts";
 import { closeQuietly } from "../../fs/disk/files.ts";
-import { nameOf, segmentPath } from "../../fs/layout.ts";
 import { LINE_BYTES_MAX } from "../../fs/lines/codec.ts";
 import { intactLines, type LogLine, scanSegment } from "../../fs/log/scan.ts";
-import type { Segment } from "../../fs/log/segments.ts";
+import { type Segment, segmentSpot } from "../../fs/log/segments.ts";
 import { judgeTail } from "../../fs/log/tail_table.ts";
 import type { Check } from "./check.ts";
 import { checkCheckpoint } from "./checkpoints.ts";
@@ -53,8 +53,7 @@ export class LogVerifier {
       this.#step(segment);
       await this.#segment(segment, index === segments.length - 1);
     }
-    this.#unreached();
-    this.#unexplained();
+    this.#ends();
     if (!this.folded && findings.verdict !== "damaged") {
       const message = "the log was pruned, and no checkpoint says what it began with";
       findings.add("log_gap", "damaged", message, { file: "events" });
@@ -66,7 +65,7 @@ export class LogVerifier {
     const missing = this.lastEventId + 1;
     if (segment === missing) return;
     this.folded = false;
-    const file = this.#name(segment);
+    const { file } = this.#spot(segment);
     if (segment < missing) {
       const message = `it begins with event ${segment}, which is there already`;
       return this.#check.findings.add("log_inconsistent", "damaged", message, { file });
@@ -238,26 +237,22 @@ export class LogVerifier {
     return found;
   }
 
-  /** Reports a log that does not begin with event 1, unless an event records that it was pruned. */
-  #unexplained(): void {
+  /** Reports checkpoints after the end, and a log that does not begin with event 1 unless it was pruned. */
+  #ends(): void {
     const { segments: [first = 1], expected, findings } = this.#check;
-    if (first <= Math.max(1, expected.prunedTo)) return;
-    const message = `events 1 to ${first - 1} are missing, and no event tells that they were pruned`;
-    findings.add("log_gap", "damaged", message, { file: this.#name(first), eventIds: [1, first - 1] });
-  }
-
-  #unreached(): void {
-    for (const { snapshot } of this.#checkpoints) {
-      if (snapshot.through <= this.lastEventId) continue;
+    for (const { snapshot: { through } } of this.#checkpoints) {
+      if (through <= this.lastEventId) continue;
       const message =
-        `the log ends with event ${this.lastEventId}, but a checkpoint covers event ${snapshot.through}: is it an older copy, or one taken while the store was in use?`;
-      const eventIds = [this.lastEventId + 1, snapshot.through] as const;
-      this.#check.findings.add("log_behind_checkpoint", "damaged", message, { eventIds });
+        `the log ends with event ${this.lastEventId}, but a checkpoint covers event ${through}: is it an older copy, or one taken while the store was in use?`;
+      const eventIds = [this.lastEventId + 1, through] as const;
+      findings.add("log_behind_checkpoint", "damaged", message, { eventIds });
     }
+    if (first <= Math.max(1, expected.prunedTo)) return;
+    const message = `events 1 to ${first - 1} are missing, and no event records that they were pruned`;
+    findings.add("log_gap", "damaged", message, { ...this.#spot(first), eventIds: [1, first - 1] });
   }
 
-  #name(segment: number): string {
-    const { layout } = this.#check.place;
-    return nameOf(layout, segmentPath(layout, segment));
+  #spot(segment: number): FileSpot {
+    return segmentSpot(this.#check.place.layout, [segment], segment);
   }
 }

@@ -9,7 +9,6 @@ import { basename } from "@std/path";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import { defaultConfig, readConfig, type StoreConfig } from "../../fs/place/config.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { corrupt, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { readIdentity, wasSynced } from "../../fs/place/identity.ts";
@@ -20,7 +19,7 @@ import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
 import { importedRuntime } from "../../fs/place/import_name.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
-import { Meter, type OperationOptions } from "../options.ts";
+import { diskOf, Meter, type OperationOptions } from "../options.ts";
 import { logBytes } from "../sizes.ts";
 import { untilSteady } from "../../fs/reading/steady.ts";
 import { readCheckpoints } from "./checkpoints.ts";
@@ -80,8 +79,7 @@ export interface VerifyReport {
  * ```
  */
 export async function verify(location: StoreLocation, options: OperationOptions = {}): Promise<VerifyReport> {
-  const fs = options.fileSystem ?? new DenoFileSystem();
-  return await verifyPlace(findPlace(fs, location, true), options);
+  return await verifyPlace(findPlace(diskOf(options), location, true), options);
 }
 
 /** {@linkcode verify} for a known place; `isImporting` is set by an import that verifies its own result. */
