@@ -116,19 +116,18 @@ function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
   return here.inode === there.inode && here.device === there.device;
 }
 
-/** A checkpoint with the bytes of its file. */
-type NewestCheckpoint = { readonly checkpoint: Checkpoint; readonly bytes: Uint8Array } | undefined;
-
 /** Reads the newest checkpoint with its bytes; the file may be replaced while it is read. */
-function readNewest(place: FoundPlace): NewestCheckpoint {
+function readNewest(place: FoundPlace): (Checkpoint & { readonly content: Uint8Array }) | undefined {
   const { fs, layout } = place;
   for (const path of [layout.checkpoint, layout.previousCheckpoint, layout.checkpoint]) {
-    const newest = ifCorrupt<NewestCheckpoint>(() => {
+    const newest = ifCorrupt(() => {
       const checkpoint = readCheckpoint(place, path, nameOf(layout, path));
       const bytes = readSmallFile(fs, path, Number.MAX_SAFE_INTEGER);
       const again = readCheckpoint(place, path, nameOf(layout, path));
       if (checkpoint === undefined || bytes?.length !== checkpoint.bytes) return undefined;
-      return again?.snapshot.through === checkpoint.snapshot.through ? { checkpoint, bytes } : undefined;
+      return again?.snapshot.through === checkpoint.snapshot.through
+        ? { ...checkpoint, content: bytes }
+        : undefined;
     }, () => undefined);
     if (newest !== undefined) return newest;
   }
@@ -147,14 +146,14 @@ interface Copy {
   readonly counts: { copiedBytes: number; keptBytes: number; segments: { copied: number; kept: number } };
 }
 
-async function copyStore(copy: Copy, newest: NewestCheckpoint): Promise<void> {
+async function copyStore(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
   const { from: { fs: source, layout: from }, to: { fs, layout: to }, follower } = copy;
-  assertHolds(follower, newest?.checkpoint.position.segment ?? 1);
+  assertHolds(follower, newest?.position.segment ?? 1);
   await checkSource(copy);
   await assertContinues(copy);
   // The log first: after an interruption, a copy whose transcripts are ahead of its log would be rejected.
   await copySegments(copy);
-  if (newest !== undefined) await copyTranscripts(copy, newest.checkpoint.rows);
+  if (newest !== undefined) await copyTranscripts(copy, newest.rows);
   const last = follower.position?.segment ?? 1;
   // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
   await follower.advance();
@@ -164,7 +163,7 @@ async function copyStore(copy: Copy, newest: NewestCheckpoint): Promise<void> {
   await copySegments(copy);
   removePurged(copy);
   await fs.syncDirectory(to.workers);
-  await copySmall(copy, to.checkpoint, newest?.bytes);
+  await copySmall(copy, to.checkpoint, newest?.content);
   for (const name of ["config", "identity"] as const) {
     await copySmall(copy, to[name], readSmallFile(source, from[name], 65_536));
   }

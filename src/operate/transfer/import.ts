@@ -28,7 +28,7 @@ import { inImportPlace } from "./import_place.ts";
 import { ImportedFiles } from "./imported_files.ts";
 import { ImportedStore } from "./imported_store.ts";
 import { diskOf, Meter, type OperationOptions } from "../options.ts";
-import { addPrelude } from "./prelude.ts";
+import { addPrelude, parsed } from "./prelude.ts";
 import { untilAborted } from "./until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
 
@@ -143,12 +143,7 @@ async function assertClean(
 }
 
 function parseHeader(text: string): ExportHeader {
-  let header: Partial<ExportHeader>;
-  try {
-    header = JSON.parse(text);
-  } catch {
-    throw badStream(1, "it is not valid JSON");
-  }
+  const header = inLine(1, () => parsed(text)) as Partial<ExportHeader> | null;
   if (header?.format !== EXPORT_FORMAT) throw badStream(1, `it is not a stream of format ${EXPORT_FORMAT}`);
   const { version, runtimeId, createdAt, firstEventId, lastEventId, config = "" } = header;
   if (typeof version === "number" && version > EXPORT_VERSION) {

@@ -16,17 +16,11 @@ import { LineBuffer } from "../../fs/lines/buffer.ts";
 import type { ExportHeader } from "./export_format.ts";
 import type { ImportedFiles } from "./imported_files.ts";
 
-/** The members of a transcript event that determine its position. */
-export interface TranscriptPlace {
-  /** The event. */
-  readonly id: number;
-  /** The worker of the transcript. */
-  readonly workerId: WorkerId;
-  /** Sequence of its first entry. */
-  readonly seq: number;
-  /** Number of its entries. */
-  readonly count: number;
-}
+/** A transcript event. */
+type TranscriptPlace = Extract<
+  EventHead,
+  { readonly type: "worker.input_accepted" | "worker.transcript_appended" }
+>;
 
 /** A store that is being imported. */
 export class ImportedStore {

@@ -46,7 +46,8 @@ export function addPrelude(text: string, store: ImportedStore): void {
   throw corrupt("", "it is neither an event nor a line that may precede events");
 }
 
-function parsed(text: string): unknown {
+/** Parses a line. Throws `store_corrupt` if it is not JSON. */
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

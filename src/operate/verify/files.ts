@@ -35,7 +35,7 @@ import { PROJECTION_BYTES_MAX, WORKER_FORMAT, workerContent } from "../../fs/wor
 import { loggedByNow, reportIfAhead } from "./ahead.ts";
 import type { Check } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
-import type { FindingCode, FindingSeverity } from "./finding.ts";
+import type { Finding, FindingSeverity } from "./finding.ts";
 import { purgedSince } from "../read/purged_since.ts";
 import { entriesIn, sizesInside, sum } from "../sizes.ts";
 
@@ -49,12 +49,7 @@ const UNWRITTEN: Problem = {
 };
 
 /** A problem of a file. */
-interface Problem {
-  readonly code: FindingCode;
-  readonly severity: FindingSeverity;
-  readonly message: string;
-  readonly byteOffset?: number;
-}
+type Problem = Pick<Finding, "code" | "severity" | "message" | "byteOffset">;
 
 /** Verifies the files of every worker, the overview and all other entries. */
 export class FilesVerifier {

@@ -9,10 +9,11 @@ import { basename } from "@std/path";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import { defaultConfig, readConfig, type StoreConfig } from "../../fs/place/config.ts";
-import { corrupt, ifCorrupt } from "../../fs/disk/faults.ts";
+import { corrupt, guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { readIdentity, wasSynced } from "../../fs/place/identity.ts";
-import type { RuntimeLayout } from "../../fs/layout.ts";
+import { assertDirectory, assertFile } from "../../fs/disk/files.ts";
+import { nameOf, type RuntimeLayout } from "../../fs/layout.ts";
 import { type LostRange, pendingSalvage as pendingSalvageOf } from "../../fs/recovery/salvage_record.ts";
 import { cursorExpired, listSegments } from "../../fs/log/segments.ts";
 import { Expected } from "./expected.ts";
@@ -23,7 +24,6 @@ import { diskOf, Meter, type OperationOptions } from "../options.ts";
 import { logBytes } from "../sizes.ts";
 import { untilSteady } from "../../fs/reading/steady.ts";
 import { readCheckpoints } from "./checkpoints.ts";
-import { checkKinds } from "./kinds.ts";
 import { FilesVerifier } from "./files.ts";
 import { LogVerifier } from "./log.ts";
 
@@ -142,6 +142,25 @@ async function verifyOnce(
     pendingSalvage,
     counts: findings.counts,
   };
+}
+
+/** Reports a wrong kind, without opening anything, at the paths of the lock, its owner and the directories of the store. */
+function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
+  // The next opening moves a wrong owner.json aside; it fails on anything else, at once or later.
+  const places = [
+    [layout.lock, assertFile, "damaged"],
+    [layout.owner, assertFile, "healable"],
+    [layout.workers, assertDirectory, "damaged"],
+    [layout.quarantine, assertDirectory, "damaged"],
+    [layout.salvage, assertDirectory, "damaged"],
+  ] as const;
+  for (const [path, check, severity] of places) {
+    const file = nameOf(layout, path);
+    ifCorrupt(
+      () => guarded("stat", path, () => check(fs, path, file)),
+      ({ details: { reason } }) => findings.add("wrong_kind", severity, reason, { file }),
+    );
+  }
 }
 
 /** Checks the identity and the config. Returns true if every answer has waited for the device. */
