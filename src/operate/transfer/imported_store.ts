@@ -7,7 +7,7 @@
  */
 import type { EventHead, EventRecord } from "../../core/event_types.ts";
 import { isTranscriptEvent, recordOf } from "../../core/events.ts";
-import type { RuntimeId, WorkerId } from "../../core/ids.ts";
+import type { RuntimeId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import type { WorkerState } from "../../core/state.ts";
