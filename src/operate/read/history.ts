@@ -75,11 +75,11 @@ export async function readHistory(location: StoreLocation, options: HistoryOptio
   const { through } = options;
   return await untilSteady(() => {
     const { firstEventIds: segments } = listSegments(place);
-    return walk(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
+    return daysOf(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
   });
 }
 
-async function walk(
+async function daysOf(
   place: FoundPlace,
   stretch: ScanRange,
   options: HistoryOptions,
@@ -101,15 +101,23 @@ async function walk(
 }
 
 function dayOf(days: Map<string, Day>, day: string): Day {
-  let found = days.get(day);
-  if (found === undefined) {
-    found = { day, usage: noUsage, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
-    days.set(day, found);
-  }
+  const none = { day, usage: noUsage, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
+  const found = days.get(day) ?? none;
+  days.set(day, found);
   return found;
 }
 
+/** Numbers of a day that count events, by type of event. */
+const COUNTS: Readonly<Record<string, "created" | "ended" | "interrupted">> = {
+  "worker.created": "created",
+  "worker.stopped": "ended",
+  "worker.cancelled": "ended",
+  "worker.run_interrupted": "interrupted",
+};
+
 function count(day: Day, event: EventHead): void {
+  const counted = COUNTS[event.type];
+  if (counted !== undefined) day[counted]++;
   switch (event.type) {
     case "worker.usage_recorded":
       day.usage = addUsage(day.usage, event.usage);
@@ -118,16 +126,6 @@ function count(day: Day, event: EventHead): void {
     case "worker.input_accepted":
     case "worker.transcript_appended":
       day.entries += event.count;
-      break;
-    case "worker.created":
-      day.created++;
-      break;
-    case "worker.stopped":
-    case "worker.cancelled":
-      day.ended++;
-      break;
-    case "worker.run_interrupted":
-      day.interrupted++;
       break;
   }
 }
