@@ -165,13 +165,13 @@ Deno.test("a command whose signal aborts in the queue is never written", async (
   const controller = new AbortController();
   const [kept, given] = [
     submit(committer, note("kept"), 1),
-    submit(committer, note("given up"), 1, controller.signal),
+    submit(committer, note("aborted"), 1, controller.signal),
   ];
   const reason = new Error("enough");
   controller.abort(reason);
   assertEquals(await assertRejects(() => given), reason);
   await kept;
-  assertEquals(store.batches.flat().map(({ json }) => json.includes("given up")).includes(true), false);
+  assertEquals(store.batches.flat().map(({ json }) => json.includes("aborted")).includes(true), false);
   assertEquals(await assertRejects(() => submit(committer, note("x"), 1, controller.signal)), reason);
 });
 

@@ -148,7 +148,7 @@ export class Transcripts {
     }
     await this.flushAll();
     const written = this.#all().filter(({ unsynced }) => unsynced !== undefined);
-    const due = written.filter((transcript) => turn === undefined || transcript.turn === turn);
+    const due = this.#all(turn).filter(({ unsynced }) => unsynced !== undefined);
     for (let index = 0; index < due.length; index += PARALLEL_SYNCS) {
       await Promise.all(due.slice(index, index + PARALLEL_SYNCS).map((transcript) => transcript.sync()));
     }

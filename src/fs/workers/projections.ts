@@ -185,7 +185,7 @@ export class Projections {
     const { view, displayName } = this.#host;
     return {
       path: this.#host.layout.overview,
-      format: "worker-runtime/overview",
+      format: OVERVIEW_FORMAT,
       through: view.runtime.lastEventId,
       body: { overview: overviewOf(view, displayName) },
     };
@@ -236,6 +236,8 @@ export class Projections {
   }
 }
 
+/** Format of `overview.json`. */
+export const OVERVIEW_FORMAT = "worker-runtime/overview";
 /** Format of `worker.json`. */
 export const WORKER_FORMAT = "worker-runtime/worker";
 

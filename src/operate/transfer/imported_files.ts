@@ -46,12 +46,9 @@ export class ImportedFiles {
   /** Writes a batch. */
   async append(batch: readonly EventRecord[]): Promise<void> {
     const lines = await this.#writer.append(batch);
-    for (const [index, { id, workerId, creates, purges, count }] of batch.entries()) {
-      const line = lines[index];
-      if (workerId === undefined || line === undefined) continue;
-      if (creates) this.create(workerId, id);
-      if (count !== undefined) this.add(workerId, line, count);
-      if (purges) this.#transcripts.forget(workerId);
+    for (const [index, record] of batch.entries()) {
+      this.#transcripts.apply(record, lines[index]);
+      this.#keepBounded();
     }
   }
 
@@ -63,6 +60,10 @@ export class ImportedFiles {
   /** Adds a line to a transcript. */
   add(workerId: WorkerId, line: PlacedLine, count: number): void {
     this.#transcripts.add(workerId, line, count);
+    this.#keepBounded();
+  }
+
+  #keepBounded(): void {
     if (this.#transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) this.#transcripts.flushNow();
   }
 

@@ -31,7 +31,12 @@ import {
 } from "../../fs/transcripts/file.ts";
 import { wholeExtent } from "../../fs/transcripts/healing.ts";
 import { NOTHING } from "../../fs/transcripts/state.ts";
-import { PROJECTION_BYTES_MAX, WORKER_FORMAT, workerContent } from "../../fs/workers/projections.ts";
+import {
+  OVERVIEW_FORMAT,
+  PROJECTION_BYTES_MAX,
+  WORKER_FORMAT,
+  workerContent,
+} from "../../fs/workers/projections.ts";
 import { loggedByNow, reportIfAhead } from "./ahead.ts";
 import type { Check } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
@@ -40,7 +45,6 @@ import { purgedSince } from "../read/purged_since.ts";
 import { entriesIn, sizesInside, sum } from "../sizes.ts";
 
 const CHUNK_BYTES = 1_048_576;
-const OVERVIEW_FORMAT = "worker-runtime/overview";
 const DAMAGED = { code: "transcript_damaged", severity: "damaged" } as const;
 const UNWRITTEN: Problem = {
   code: "transcript_behind",
