@@ -41,7 +41,7 @@ const regressions: Readonly<Record<string, readonly string[]>> = {
   "model": [
     // A transcript whose sync had failed was to be rebuilt from a log that was pruned meanwhile.
     "seed-1000609",
-    // A sync failed behind a prune, and with it all of the transcript was given up.
+    // A sync failed after a prune, and the whole transcript was discarded.
     "seed-1001225",
   ],
 };

@@ -8,54 +8,55 @@ import { basename, dirname, join } from "@std/path";
 import { limitExceeded } from "../core/errors.ts";
 import { makeDirectory, replaceFile, type ReplaceOptions, TEMPORARY_SUFFIX } from "./disk/files.ts";
 import { guarded, guardedAsync, isExisting } from "./disk/faults.ts";
-import type { FileSystem } from "./disk/file_system.ts";
-import type { RuntimeLayout } from "./layout.ts";
+import type { Files } from "./layout.ts";
 
 /** Most files in the directory; beyond that, the operator must move them elsewhere. */
 const SALVAGE_FILES_MAX = 256;
 
 /** Moves a file or directory into `salvage/`, durably. Returns its new name. */
-export async function moveAside(fs: FileSystem, layout: RuntimeLayout, path: string): Promise<string> {
-  const target = await freeInSalvage(fs, layout, basename(path));
+export async function moveAside(place: Files, path: string): Promise<string> {
+  const { fs, layout: { salvage } } = place;
+  const target = await freeInSalvage(place, basename(path));
   await guardedAsync("move", path, async () => {
     await fs.rename(path, target);
-    await fs.syncDirectory(layout.salvage);
+    await fs.syncDirectory(salvage);
     await fs.syncDirectory(dirname(path));
   });
   return basename(target);
 }
 
 /** Moves aside anything but a regular file at a path. Returns whether there was anything. */
-export async function clearForFile(fs: FileSystem, layout: RuntimeLayout, path: string): Promise<boolean> {
-  const kind = guarded("stat", path, () => fs.stat(path)?.kind ?? "file");
+export async function clearForFile(place: Files, path: string): Promise<boolean> {
+  const kind = guarded("stat", path, () => place.fs.stat(path)?.kind ?? "file");
   if (kind === "file") return false;
-  await moveAside(fs, layout, path);
+  await moveAside(place, path);
   return true;
 }
 
 /** {@linkcode replaceFile}, after moving aside anything but a regular file at its path or that of its temporary file. */
 export async function replaceInStore(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  place: Files,
   path: string,
   chunks: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   options: ReplaceOptions,
 ): Promise<number> {
   try {
-    return await replaceFile(fs, path, chunks(), options);
+    return await replaceFile(place.fs, path, chunks(), options);
   } catch (error) {
     let moved = false;
-    for (const place of [path, `${path}${TEMPORARY_SUFFIX}`]) {
-      moved = await clearForFile(fs, layout, place) || moved;
+    for (const name of [path, `${path}${TEMPORARY_SUFFIX}`]) {
+      moved = await clearForFile(place, name) || moved;
     }
     if (!moved) throw error;
-    return await replaceFile(fs, path, chunks(), options);
+    return await replaceFile(place.fs, path, chunks(), options);
   }
 }
 
 /** Returns an unused path in `salvage/`, numbered so that nothing is ever overwritten. */
-export async function freeInSalvage(fs: FileSystem, layout: RuntimeLayout, label: string): Promise<string> {
-  const directory = layout.salvage;
+export async function freeInSalvage(
+  { fs, layout: { salvage: directory } }: Files,
+  label: string,
+): Promise<string> {
   try {
     await makeDirectory(fs, directory, "salvage");
   } catch (error) {

@@ -8,7 +8,7 @@ import type { Notice } from "../core/diagnostics.ts";
 import { invalidRequest } from "../core/errors.ts";
 import { guarded } from "./disk/faults.ts";
 import type { FileSystem } from "./disk/file_system.ts";
-import { encodeName } from "./names.ts";
+import { decodeName, encodeName } from "./names.ts";
 
 /** Version of the on-disk format. */
 export const FORMAT_VERSION = 1;
@@ -43,12 +43,16 @@ export interface RuntimeLayout {
   readonly incoming: string;
 }
 
-/** The files of a runtime. */
-export interface Place {
+/** A directory of a runtime, which need not exist yet. */
+export interface Files {
   /** The disk. */
   readonly fs: FileSystem;
   /** The paths of the runtime. */
   readonly layout: RuntimeLayout;
+}
+
+/** The files of a runtime. */
+export interface Place extends Files {
   /** The runtime. */
   readonly runtimeId: string;
 }
@@ -114,6 +118,19 @@ export function layoutIn(place: string | URL): RuntimeLayout {
     salvage: join(directory, "salvage"),
     incoming: join(directory, "incoming"),
   };
+}
+
+/** Suffix of the directory of an unfinished import. No encoded name has it, because dots are always escaped. */
+const IMPORTING = ".importing";
+
+/** The runtime whose unfinished import has a directory of this name, if any. */
+export function importedRuntime(name: string): string | undefined {
+  return name.endsWith(IMPORTING) ? decodeName(name.slice(0, -IMPORTING.length)) : undefined;
+}
+
+/** Directory of the unfinished import of a runtime. */
+export function importDirectory({ directory }: RuntimeLayout): string {
+  return `${directory}${IMPORTING}`;
 }
 
 /** The paths of one worker. */

@@ -38,10 +38,10 @@ export class Quarantine {
    * a file is moved to `salvage/`.
    */
   async keep(path: string, start = 0, end: number = Infinity): Promise<string> {
-    const { fs, layout } = this.#place;
+    const { fs } = this.#place;
     return await guardedAsync("keep in quarantine", path, async () => {
       const stat = fs.stat(path);
-      if (stat !== undefined && stat.kind !== "file") return await moveAside(fs, layout, path);
+      if (stat !== undefined && stat.kind !== "file") return await moveAside(this.#place, path);
       const size = Math.min(end, stat?.size ?? 0);
       let name = "";
       for (let from = start; from < size; from += PART_BYTES) {

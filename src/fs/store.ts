@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Notice } from "../core/diagnostics.ts";
 import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
@@ -25,32 +24,26 @@ import type {
   StoreSupports,
 } from "../core/store.ts";
 import { Blobs, blobSize, listBlobs, readBlob } from "./blobs/blobs.ts";
-import { checkpointRows } from "./checkpoint/checkpoint.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
 import { guardedAsync, storeFault } from "./disk/faults.ts";
-import type { FileSystem } from "./disk/file_system.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
-import { absolutePath, type RuntimeLayout, runtimeLayout } from "./layout.ts";
-import type { PlacedLine } from "./lines/waiting_lines.ts";
+import { absolutePath, type Place, runtimeLayout, type WatchedPlace } from "./layout.ts";
+import type { PlacedLine } from "./lines/buffer.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
-import { prunable, removeSegments } from "./log/pruning.ts";
-import { listSegments, type LogPosition, segmentSpot } from "./log/segments.ts";
+import { listSegments, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
 import type { LogWriter } from "./log/writer.ts";
 import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
-import type { StoreConfig } from "./place/config.ts";
 import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
 import { recoverStore } from "./recovery/open.ts";
 import { type OpenedPlace, openPlace, type PlaceOptions } from "./recovery/place.ts";
-import type { TranscriptLength } from "./transcripts/length.ts";
 import { Transcripts } from "./transcripts/transcripts.ts";
-import { checkPathLengths } from "./workers/directory.ts";
+import { checkPathLengths, PurgedWorkers } from "./workers/directories.ts";
 import { Projections } from "./workers/projections.ts";
-import { PurgedWorkers } from "./workers/purging.ts";
 
 export type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 
@@ -69,16 +62,14 @@ export class FsRuntimeStore implements RuntimeStore {
   /** The directory of this runtime. */
   readonly directory: string;
   readonly #options: Omit<PlaceOptions, "owner">;
-  readonly #disk: FileSystem;
   readonly #now: () => number;
-  readonly #layout: RuntimeLayout;
+  /** The files on the disk as it is, without the guard. */
+  readonly #files: Place;
   #acquiring: Promise<StoreInfo> | undefined;
   #closing: Promise<void> | undefined;
   /** Absent until the store is locked; so are the parts that follow. */
-  #place: OpenedPlace | undefined;
+  #place!: OpenedPlace;
   #host!: StoreHost;
-  #fs!: FileSystem;
-  #config!: StoreConfig;
   #pages!: LogPages;
   #transcripts!: Transcripts;
   #projections!: Projections;
@@ -102,11 +93,11 @@ export class FsRuntimeStore implements RuntimeStore {
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimeId } = this;
-    this.#options = { root: absolutePath(options.root), runtimeId, create: options.create ?? true };
-    this.#disk = environment.fileSystem ?? new DenoFileSystem();
+    this.#options = { root: absolutePath(options.root), create: options.create ?? true };
+    const layout = runtimeLayout(this.#options.root, runtimeId);
+    this.#files = { fs: environment.fileSystem ?? new DenoFileSystem(), layout, runtimeId };
     this.#now = environment.now ?? Date.now;
-    this.#layout = runtimeLayout(this.#options.root, runtimeId);
-    this.directory = this.#layout.directory;
+    this.directory = layout.directory;
   }
 
   /**
@@ -129,7 +120,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
     this.#assertOpen();
-    checkPathLengths(this.#fs, this.#layout, workerId);
+    checkPathLengths(this.#place, workerId);
   }
 
   /** Appends a batch to the log; resolves when it is durable. */
@@ -161,8 +152,8 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** The segment that holds an event. */
   spotOf(eventId: number): FileSpot {
-    const segments = this.#writer?.segments ?? listSegments(this.#disk, this.#layout).firstEventIds;
-    return segmentSpot(this.#layout, segments, eventId);
+    const segments = this.#writer?.segments ?? listSegments(this.#files).firstEventIds;
+    return segmentSpot(this.#files.layout, segments, eventId);
   }
 
   /** Keeps a blob. Throws `no_space` and `store_io`, besides the errors of every store. */
@@ -174,19 +165,19 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Size of a blob. */
   async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
     this.#assertOpen();
-    return await Promise.resolve(blobSize(this.#fs, this.#layout, workerId, sha256));
+    return await Promise.resolve(blobSize(this.#place, workerId, sha256));
   }
 
   /** Bytes of a blob. */
   async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     this.#assertOpen();
-    return await Promise.resolve(readBlob(this.#fs, this.#layout, workerId, blob));
+    return await Promise.resolve(readBlob(this.#place, workerId, blob));
   }
 
   /** Blobs of a worker. */
   async blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
     this.#assertOpen();
-    return await Promise.resolve(listBlobs(this.#fs, this.#layout, workerId));
+    return await Promise.resolve(listBlobs(this.#place, workerId));
   }
 
   /** Removes blobs. */
@@ -206,39 +197,24 @@ export class FsRuntimeStore implements RuntimeStore {
     // A consistent view of this moment, taken before the first await.
     const { position } = writer;
     const turn = this.#schedule.isDue(this.#appliedEventId) ? this.#schedule.nextTurn() : undefined;
-    const lengths = this.#transcripts.lengths();
+    const lengthsThen = this.#transcripts.lengths();
     const saved = this.#schedule.start();
-    const work = () => this.#saveCheckpoint(snapshot, position, lengths, turn);
-    saved(snapshot.through, await this.#checkpointing.run(work));
-  }
-
-  /**
-   * Writes a checkpoint and returns its size. A worker whose files cannot be
-   * written does not prevent it: the log has the lines.
-   */
-  async #saveCheckpoint(
-    snapshot: Snapshot,
-    position: LogPosition,
-    lengthsThen: ReadonlyMap<string, TranscriptLength>,
-    turn: number | undefined,
-  ): Promise<number> {
-    const writer = this.#assertOpen();
-    await writer.syncNow();
-    this.#removeLeftovers();
-    await this.#syncTranscripts(turn);
-    // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
-    const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
-    const { through, runtimeJson } = snapshot;
-    const rows = checkpointRows(snapshot, this.#transcripts.withSynced(lengths));
-    return await this.#checkpoints.save({
-      runtimeId: this.runtimeId,
-      through,
-      position,
-      runtimeJson,
-      // Covered purges are not replayed again.
-      purgedLeft: this.#purged.left().filter(([, purgedEventId]) => purgedEventId <= through),
-      rows,
+    // A worker whose files cannot be written does not prevent the checkpoint: the log has the lines.
+    const checkpointBytes = await this.#checkpointing.run(async () => {
+      await this.#assertOpen().syncNow();
+      this.#removeLeftovers();
+      await this.#syncTranscripts(turn);
+      // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
+      const lengths = writer.lastEventId === snapshot.through ? this.#transcripts.lengths() : lengthsThen;
+      return await this.#checkpoints.save({
+        snapshot,
+        position,
+        lengths: this.#transcripts.withSynced(lengths),
+        // Covered purges are not replayed again.
+        purgedLeft: this.#purged.left().filter(([, purgedEventId]) => purgedEventId <= snapshot.through),
+      });
     });
+    saved(snapshot.through, checkpointBytes);
   }
 
   /** Deletes whole segments that neither checkpoint needs. */
@@ -246,7 +222,7 @@ export class FsRuntimeStore implements RuntimeStore {
     const writer = this.#assertOpen();
     const unneeded = () => Math.min(through, this.#checkpoints.lastUnneeded());
     const plan = (bound: number) =>
-      prunable(this.#fs, this.#layout, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
+      prunable(this.#place, writer.segments, Math.min(bound, this.#transcripts.firstNeeded() - 1));
     if (dryRun) return plan(unneeded()).pruned;
     return await this.#checkpointing.run(async () => {
       // Events that become removable during the sync of transcripts are kept: the sync may have missed their lines.
@@ -258,7 +234,7 @@ export class FsRuntimeStore implements RuntimeStore {
       const { gone, pruned } = plan(bound);
       writer.forget(new Set(gone));
       this.#pages.close();
-      await removeSegments(this.#fs, this.#layout, gone);
+      await removeSegments(this.#place, gone);
       return pruned;
     });
   }
@@ -287,36 +263,28 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   async #acquire(host: StoreHost): Promise<StoreInfo> {
-    const { runtimeId } = this;
-    const layout = this.#layout;
-    const options = { ...this.#options, owner: newOwner(this.#now) };
-    const place = this.#place = await openPlace(this.#disk, layout, options);
-    const fs = this.#fs = place.fs;
-    const { displayName, limits } = this.#config = place.config;
-    const notice = (found: Notice) => host.notice(found);
-    const watched = { fs, layout, runtimeId, notice };
-    const kept = new Quarantine(watched, limits);
+    const files: WatchedPlace = { ...this.#files, notice: (found) => host.notice(found) };
+    const place = this.#place = await openPlace(files, { ...this.#options, owner: newOwner(this.#now) });
+    const { displayName, limits } = place.config;
+    const kept = new Quarantine(place, limits);
     const quarantine = async (path: string) => void await kept.keep(path);
     place.guard.onLost = (error) => this.#lost(error);
     this.#host = host;
-    this.#pages = new LogPages(fs, layout, runtimeId);
+    this.#pages = new LogPages(place);
     this.#schedule = new CheckpointSchedule(limits);
-    this.#checkpoints = new Checkpoints(watched);
-    this.#purged = new PurgedWorkers(watched);
+    this.#checkpoints = new Checkpoints(place);
+    this.#purged = new PurgedWorkers(place);
     this.#blobs = new Blobs(
-      fs,
-      layout,
+      place,
       ({ workerId, createdEventId }) => this.#transcripts.createdEventId(workerId) === createdEventId,
     );
     this.#blobs.clear();
-    this.#projections = new Projections({ ...watched, view: host.view, displayName, quarantine });
-    this.#transcripts = new Transcripts({ ...watched, quarantine, log: () => this.#durableLog() });
+    this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
+    this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
-    for (const found of place.notices) notice(found);
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
-      ...watched,
-      place,
+      ...place,
       host,
       checkpoints: this.#checkpoints,
       transcripts: this.#transcripts,
@@ -363,22 +331,17 @@ export class FsRuntimeStore implements RuntimeStore {
 
   /** Bounds the transcript lines in memory during the replay, which writes them as late as possible. */
   async #keepReplayBounded(): Promise<void> {
-    const { transcriptBufferBytes } = this.#config.limits;
+    const { transcriptBufferBytes } = this.#place.config.limits;
     if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#transcripts.flushAll();
   }
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
     if (record === undefined || line === undefined) return;
-    const { id, workerId, creates, purges, count } = record;
+    const { id, workerId, purges } = record;
     this.#appliedEventId = id;
     this.#schedule.add(line.end - line.start);
-    if (workerId === undefined) return;
-    if (creates) this.#transcripts.create(workerId, id);
-    if (count !== undefined) this.#transcripts.add(workerId, line, count);
-    if (purges) {
-      this.#transcripts.forget(workerId);
-      this.#removeWorker(workerId, id);
-    }
+    this.#transcripts.apply(record, line);
+    if (purges && workerId !== undefined) this.#removeWorker(workerId, id);
   }
 
   #removeWorker(workerId: WorkerId, purgedEventId: number): void {
@@ -406,7 +369,7 @@ export class FsRuntimeStore implements RuntimeStore {
    */
   async #keepTranscriptsBounded(): Promise<void> {
     const { pendingBytes } = this.#transcripts;
-    const { transcriptBufferBytes } = this.#config.limits;
+    const { transcriptBufferBytes } = this.#place.config.limits;
     if (pendingBytes <= transcriptBufferBytes) return;
     const relieving = this.#relieving ??= this.#transcripts.flushAll().finally(() =>
       this.#relieving = undefined
@@ -417,9 +380,9 @@ export class FsRuntimeStore implements RuntimeStore {
   async #syncTranscripts(turn?: number): Promise<void> {
     if (await this.#transcripts.syncAll(turn)) this.#namesUnsynced = true;
     if (!this.#namesUnsynced) return;
-    const { workers } = this.#layout;
+    const { fs, layout: { workers } } = this.#place;
     this.#namesUnsynced = false;
-    await guardedAsync("sync", workers, () => this.#fs.syncDirectory(workers)).catch((error) => {
+    await guardedAsync("sync", workers, () => fs.syncDirectory(workers)).catch((error) => {
       this.#namesUnsynced = true;
       throw error;
     });
@@ -433,7 +396,7 @@ export class FsRuntimeStore implements RuntimeStore {
   #flushFailed(error: unknown): void {
     // A lost place has been reported already.
     if (isVanished(error)) return;
-    const { message } = storeFault(error, "flush", this.#layout.directory);
+    const { message } = storeFault(error, "flush", this.directory);
     this.#host.notice({ code: "projection_failed", severity: "warning", message });
   }
 

@@ -10,11 +10,10 @@ import { invalidRequest, isRuntimeError, RuntimeError } from "../core/errors.ts"
 import type { RuntimeId } from "../core/ids.ts";
 import { guarded } from "../fs/disk/faults.ts";
 import type { FileSystem } from "../fs/disk/file_system.ts";
-import { absolutePath, layoutIn, runtimesDirectory } from "../fs/layout.ts";
+import { absolutePath, importedRuntime, layoutIn, runtimesDirectory } from "../fs/layout.ts";
 import { decodeName } from "../fs/names.ts";
 import { readIdentity } from "../fs/place/identity.ts";
 import { type Owner, readOwner } from "../fs/place/lock.ts";
-import { importedRuntime } from "../fs/place/import_name.ts";
 import { isStore, type StoreLocation } from "../fs/place/find.ts";
 import { diskOf, type FindOptions, placeOf } from "./options.ts";
 
@@ -65,7 +64,7 @@ export function listRuntimes(root: string | URL, options: FindOptions = {}): Run
 
 function listed(fs: FileSystem, runtimeId: RuntimeId, directory: string): ListedRuntime {
   try {
-    const identity = readIdentity(fs, layoutIn(directory), runtimeId);
+    const identity = readIdentity({ fs, layout: layoutIn(directory), runtimeId });
     if (identity === undefined) return { runtimeId, directory, problem: "runtime.json is missing" };
     return { runtimeId, directory, createdAt: identity.createdAt };
   } catch (error) {
@@ -76,7 +75,7 @@ function listed(fs: FileSystem, runtimeId: RuntimeId, directory: string): Listed
 
 /** Returns true if the directory is that of one runtime, rather than a root directory. Requires `--allow-read`. */
 export function isRuntimeDirectory(directory: string | URL, options: FindOptions = {}): boolean {
-  return isStore(diskOf(options), layoutIn(directory));
+  return isStore({ fs: diskOf(options), layout: layoutIn(directory) });
 }
 
 /**

@@ -50,10 +50,7 @@ const PROGRESS_MS = 100;
 export class Meter {
   readonly #options: OperationOptions;
   #reportedAt = -Infinity;
-  #stage = "";
-  #unit: OperationProgress["unit"] = "bytes";
-  #done = 0;
-  #total = 0;
+  #progress: OperationProgress = { stage: "", done: 0, total: 0, unit: "bytes" };
 
   /** A meter without a stage. */
   constructor(options: OperationOptions) {
@@ -62,10 +59,7 @@ export class Meter {
 
   /** Begins a stage. */
   stage(stage: string, total: number, unit: OperationProgress["unit"]): void {
-    this.#stage = stage;
-    this.#total = total;
-    this.#unit = unit;
-    this.#done = 0;
+    this.#progress = { stage, done: 0, total, unit };
     this.#reportedAt = -Infinity;
     this.add(0);
   }
@@ -73,12 +67,13 @@ export class Meter {
   /** Adds to the units done. Throws the reason of an aborted signal. */
   add(amount: number): void {
     this.#options.signal?.throwIfAborted();
-    this.#done += amount;
+    const progress = { ...this.#progress, done: this.#progress.done + amount };
+    this.#progress = progress;
     const { onProgress } = this.#options;
     if (onProgress === undefined) return;
     const now = performance.now();
-    if (now - this.#reportedAt < PROGRESS_MS && this.#done < this.#total) return;
+    if (now - this.#reportedAt < PROGRESS_MS && progress.done < progress.total) return;
     this.#reportedAt = now;
-    onProgress({ stage: this.#stage, done: this.#done, total: this.#total, unit: this.#unit });
+    onProgress(progress);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { join } from "@std/path";
 import { guarded } from "../fs/disk/faults.ts";
-import type { FileSystem } from "../fs/disk/file_system.ts";
+import type { DirectoryEntry, FileSystem } from "../fs/disk/file_system.ts";
 import { type RuntimeLayout, segmentPath, workerLayout } from "../fs/layout.ts";
 import type { FoundPlace, StoreLocation } from "../fs/place/find.ts";
 import { type FindOptions, placeOf } from "./options.ts";
@@ -43,11 +43,7 @@ export function storeSizes(
   options: FindOptions = {},
 ): StoreSizes {
   const { fs, layout } = placeOf(location, options);
-  const inside = (directory: string): number[] => {
-    const list = () => fs.stat(directory)?.kind === "directory" ? fs.list(directory) : [];
-    return guarded("list", directory, list).map(({ name }) => sizeOf(fs, join(directory, name)));
-  };
-  const segments = inside(layout.events);
+  const segments = sizesInside(fs, layout.events);
   const workers = Array.from(workerIds, (workerId) => sizesIn(fs, layout, workerId));
   const sizes = {
     log: sum(segments),
@@ -55,7 +51,7 @@ export function storeSizes(
     checkpoints: sizeOf(fs, layout.checkpoint, layout.previousCheckpoint),
     other: sizeOf(fs, layout.identity, layout.config, layout.overview) +
       sum(workers.map(({ other }) => other)),
-    quarantine: sum(inside(layout.quarantine)) + sum(inside(layout.salvage)),
+    quarantine: sum([layout.quarantine, layout.salvage].flatMap((path) => sizesInside(fs, path))),
   };
   return { ...sizes, segments: segments.length, total: sum(Object.values(sizes)) };
 }
@@ -75,6 +71,17 @@ export function logBytes({ fs, layout }: FoundPlace, segments: readonly number[]
   return sizeOf(fs, ...segments.map((segment) => segmentPath(layout, segment)));
 }
 
+/** Entries of a directory; none if it is missing or something else. */
+export function entriesIn(fs: FileSystem, directory: string): readonly DirectoryEntry[] {
+  const list = () => fs.stat(directory)?.kind === "directory" ? fs.list(directory) : [];
+  return guarded("list", directory, list);
+}
+
+/** Sizes of the entries of a directory. */
+export function sizesInside(fs: FileSystem, directory: string): number[] {
+  return entriesIn(fs, directory).map(({ name }) => sizeOf(fs, join(directory, name)));
+}
+
 function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): WorkerSizes {
   const { transcript, worker } = workerLayout(layout, workerId);
   return { transcript: sizeOf(fs, transcript), other: sizeOf(fs, worker) };
@@ -84,6 +91,7 @@ function sizeOf(fs: FileSystem, ...paths: readonly string[]): number {
   return sum(paths.map((path) => guarded("stat", path, () => fs.stat(path)?.size ?? 0)));
 }
 
-function sum(numbers: readonly number[]): number {
+/** Sum of numbers. */
+export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }

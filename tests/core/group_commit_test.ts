@@ -165,13 +165,13 @@ Deno.test("a command whose signal aborts in the queue is never written", async (
   const controller = new AbortController();
   const [kept, cancelled] = [
     submit(committer, note("kept"), 1),
-    submit(committer, note("cancelled"), 1, controller.signal),
+    submit(committer, note("aborted"), 1, controller.signal),
   ];
   const reason = new Error("enough");
   controller.abort(reason);
   assertEquals(await assertRejects(() => cancelled), reason);
   await kept;
-  assertEquals(store.batches.flat().map(({ json }) => json.includes("cancelled")).includes(true), false);
+  assertEquals(store.batches.flat().map(({ json }) => json.includes("aborted")).includes(true), false);
   assertEquals(await assertRejects(() => submit(committer, note("x"), 1, controller.signal)), reason);
 });
 

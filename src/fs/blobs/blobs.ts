@@ -15,26 +15,25 @@ import type { BlobFacts, BlobOwner } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
 import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { closeQuietly, notAFile, readFull, removeQuietly, writeAll } from "../disk/files.ts";
+import { closeQuietly, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
 import { isBlobName } from "./name.ts";
-import { nameOf, type RuntimeLayout, workerLayout } from "../layout.ts";
-import { makeWorkerDirectory } from "../workers/directory.ts";
+import { type Files, nameOf, workerLayout } from "../layout.ts";
+import { makeWorkerDirectory } from "../workers/directories.ts";
 
 /** Bytes read or written between two checks for other work. */
 const CHUNK_BYTES = 262_144;
+
 /** The blobs of an open store. */
 export class Blobs {
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
+  readonly #files: Files;
   readonly #isCurrent: (owner: BlobOwner) => boolean;
   /** Workers whose directories are durable, and the events that created them. */
   readonly #placed = new Map<WorkerId, number>();
   #temporaries = 0;
 
   /** Creates the blobs of a store; `isCurrent` returns true if a worker has not been purged. */
-  constructor(fs: FileSystem, layout: RuntimeLayout, isCurrent: (owner: BlobOwner) => boolean) {
-    this.#fs = fs;
-    this.#layout = layout;
+  constructor(files: Files, isCurrent: (owner: BlobOwner) => boolean) {
+    this.#files = files;
     this.#isCurrent = isCurrent;
   }
 
@@ -44,8 +43,8 @@ export class Blobs {
    * beyond `limits.blobBytesMax`, and the error of the source.
    */
   async put(owner: BlobOwner, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
-    const { incoming } = this.#layout;
-    guarded("make directory", incoming, () => this.#fs.makeDirectory(incoming));
+    const { incoming } = this.#files.layout;
+    guarded("make directory", incoming, () => this.#files.fs.makeDirectory(incoming));
     const temporary = join(incoming, `${++this.#temporaries}`);
     const facts = await this.#write(temporary, chunks);
     try {
@@ -53,13 +52,13 @@ export class Blobs {
       await this.#name(owner, temporary, facts.sha256);
       return facts;
     } catch (error) {
-      removeQuietly(this.#fs, temporary);
+      removeQuietly(this.#files.fs, temporary);
       throw error;
     }
   }
 
   async #write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
-    const file = guarded("create", path, () => this.#fs.open(path, "create"));
+    const file = guarded("create", path, () => this.#files.fs.open(path, "create"));
     try {
       const hash = createHash("sha256");
       const slices = new Slices();
@@ -76,7 +75,7 @@ export class Blobs {
       await guardedAsync("sync", path, () => file.sync());
       return { sha256: hash.digest("hex"), bytes };
     } catch (error) {
-      removeQuietly(this.#fs, path);
+      removeQuietly(this.#files.fs, path);
       throw error;
     } finally {
       closeQuietly(file);
@@ -88,12 +87,12 @@ export class Blobs {
     const { workerId, createdEventId } = owner;
     this.#assertCurrent(owner);
     if (this.#placed.get(workerId) === createdEventId) return;
-    const { directory } = workerLayout(this.#layout, workerId);
+    const { directory } = workerLayout(this.#files.layout, workerId);
     await guardedAsync("make directory", directory, async () => {
-      makeWorkerDirectory(this.#fs, this.#layout, workerId);
-      this.#fs.makeDirectory(workerLayout(this.#layout, workerId).blobs);
-      await this.#fs.syncDirectory(this.#layout.workers);
-      await this.#fs.syncDirectory(directory);
+      makeWorkerDirectory(this.#files, workerId);
+      this.#files.fs.makeDirectory(workerLayout(this.#files.layout, workerId).blobs);
+      await this.#files.fs.syncDirectory(this.#files.layout.workers);
+      await this.#files.fs.syncDirectory(directory);
     }).catch((error) => {
       this.#assertCurrent(owner);
       throw error;
@@ -103,13 +102,13 @@ export class Blobs {
 
   /** Renames a temporary file to the name of its blob. Replaces a blob of this name, which may be damaged. */
   async #name(owner: BlobOwner, temporary: string, sha256: string): Promise<void> {
-    const directory = workerLayout(this.#layout, owner.workerId).blobs;
+    const directory = workerLayout(this.#files.layout, owner.workerId).blobs;
     const path = join(directory, sha256);
     try {
       // No other call runs between this check and the rename.
       this.#assertCurrent(owner);
-      await this.#fs.rename(temporary, path);
-      await this.#fs.syncDirectory(directory);
+      await this.#files.fs.rename(temporary, path);
+      await this.#files.fs.syncDirectory(directory);
     } catch (error) {
       this.#assertCurrent(owner);
       throw storeFault(error, "put blob", path);
@@ -122,20 +121,20 @@ export class Blobs {
 
   /** Removes blobs of a worker; returns the number of bytes freed. */
   async remove(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
-    const directory = workerLayout(this.#layout, workerId).blobs;
+    const directory = workerLayout(this.#files.layout, workerId).blobs;
     await guardedAsync("remove blobs", directory, async () => {
-      for (const sha256 of hashes) this.#fs.remove(join(directory, sha256));
-      await this.#fs.syncDirectory(directory);
+      for (const sha256 of hashes) this.#files.fs.remove(join(directory, sha256));
+      await this.#files.fs.syncDirectory(directory);
     });
   }
 
   /** Removes what interrupted writes have left. */
   clear(): void {
-    const { incoming } = this.#layout;
+    const { incoming } = this.#files.layout;
     guarded("clear", incoming, () => {
-      if (this.#fs.stat(incoming)?.kind !== "directory") return;
-      for (const { name, kind } of this.#fs.list(incoming)) {
-        if (kind === "file") this.#fs.remove(join(incoming, name));
+      if (this.#files.fs.stat(incoming)?.kind !== "directory") return;
+      for (const { name, kind } of this.#files.fs.list(incoming)) {
+        if (kind === "file") this.#files.fs.remove(join(incoming, name));
       }
     });
   }
@@ -143,8 +142,7 @@ export class Blobs {
 
 /** Size of a blob's file; `undefined` if there is none. */
 export function blobSize(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  { fs, layout }: Files,
   workerId: string,
   sha256: string,
 ): number | undefined {
@@ -154,12 +152,13 @@ export function blobSize(
 }
 
 /** The blobs of a worker, in no particular order. */
-export function listBlobs(fs: FileSystem, layout: RuntimeLayout, workerId: string): BlobFacts[] {
+export function listBlobs(files: Files, workerId: string): BlobFacts[] {
+  const { fs, layout } = files;
   const directory = workerLayout(layout, workerId).blobs;
   const names = guarded("list", directory, () => fs.stat(directory) === undefined ? [] : fs.list(directory));
   const found: BlobFacts[] = [];
   for (const { name, kind } of names) {
-    const bytes = kind === "file" && isBlobName(name) ? blobSize(fs, layout, workerId, name) : undefined;
+    const bytes = kind === "file" && isBlobName(name) ? blobSize(files, workerId, name) : undefined;
     if (bytes !== undefined) found.push({ sha256: name, bytes });
   }
   return found;
@@ -171,8 +170,7 @@ export function listBlobs(fs: FileSystem, layout: RuntimeLayout, workerId: strin
  * differs; the stream ends with `blob_corrupt` if the hash does.
  */
 export function readBlob(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  { fs, layout }: Files,
   workerId: string,
   { sha256, bytes }: BlobFacts,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -226,7 +224,7 @@ function openBlob(
 ): OpenFile {
   try {
     const kind = fs.stat(path)?.kind;
-    if (kind !== undefined && kind !== "file") throw corrupt(notAFile(kind));
+    if (kind !== undefined && kind !== "file") throw corrupt(wrongKind(kind, "file"));
     return fs.open(path, "read");
   } catch (error) {
     if (!isNotFound(error)) throw storeFault(error, "open", path);

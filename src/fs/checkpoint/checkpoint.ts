@@ -15,12 +15,12 @@ import type { Snapshot } from "../../core/store.ts";
 import { conversionHint } from "../lines/conversion.ts";
 import { readBytes, readIfThere, writeNew } from "../disk/files.ts";
 import { corrupt, located } from "../disk/faults.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
+import type { OpenFile } from "../disk/file_system.ts";
 import type { LogPosition } from "../log/segments.ts";
 import type { Place } from "../layout.ts";
 import { scanLines } from "../lines/scanner.ts";
 import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
-import type { TranscriptLength } from "../transcripts/length.ts";
+import type { TranscriptLength } from "../transcripts/state.ts";
 
 const FORMAT = "worker-runtime/checkpoint";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -38,18 +38,14 @@ export interface CheckpointRow extends TranscriptLength {
 
 /** A checkpoint to write. */
 export interface CheckpointContent {
-  /** The runtime. */
-  readonly runtimeId: string;
-  /** The last event that it covers. */
-  readonly through: number;
-  /** Position of that event. */
+  /** The state. */
+  readonly snapshot: Snapshot;
+  /** Position of its last event. */
   readonly position: LogPosition;
-  /** The runtime's part of the snapshot, as text. */
-  readonly runtimeJson: string;
+  /** Lengths of the transcripts. */
+  readonly lengths: ReadonlyMap<string, TranscriptLength>;
   /** Purged workers whose files could not be removed yet, and the events that purged them. */
   readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
-  /** The workers, created on demand. */
-  readonly rows: Iterable<CheckpointRow> | AsyncIterable<CheckpointRow>;
 }
 
 /** A checkpoint that was read. */
@@ -74,20 +70,23 @@ type CheckpointHead = Pick<Checkpoint, "position"> & Partial<Pick<Checkpoint, "p
 
 /** Writes a checkpoint into a file that must not exist, synced; returns its size. */
 export async function writeCheckpoint(
-  fs: FileSystem,
+  { fs, runtimeId }: Place,
   path: string,
   content: CheckpointContent,
 ): Promise<number> {
-  return await writeNew(fs, path, sealInSlices(texts(content)), { durable: true });
+  return await writeNew(fs, path, sealInSlices(texts(runtimeId, content)), { durable: true });
 }
 
-async function* texts(content: CheckpointContent): AsyncGenerator<string> {
-  const { runtimeId, through, position, runtimeJson, purgedLeft = [] } = content;
+async function* texts(
+  runtimeId: string,
+  { snapshot: state, position, lengths, purgedLeft = [] }: CheckpointContent,
+): AsyncGenerator<string> {
+  const { through, runtimeJson } = state;
   const left = purgedLeft.length === 0 ? {} : { purgedLeft };
   const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
   yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
-  for await (const { snapshot, ...row } of content.rows) {
+  for await (const { snapshot, ...row } of checkpointRows(state, lengths)) {
     yield `${comma}${JSON.stringify(row).slice(0, -1)},"snapshot":${snapshot}}`;
     comma = ",\n";
   }

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { RuntimeError } from "../../core/errors.ts";
 import { clearForFile } from "../aside.ts";
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { removeQuietly, TEMPORARY_SUFFIX } from "../disk/files.ts";
-import { guardedAsync } from "../disk/faults.ts";
+import { guardedAsync, ifCorrupt } from "../disk/faults.ts";
 import type { WatchedPlace } from "../layout.ts";
 
 const CURRENT = "checkpoint.json";
@@ -59,15 +58,15 @@ export class Checkpoints {
 
   /** Writes a checkpoint; the current one becomes the previous one. Returns its size. */
   async save(content: CheckpointContent): Promise<number> {
-    const { fs, layout, layout: { checkpoint, previousCheckpoint, directory } } = this.#place;
+    const { fs, layout: { checkpoint, previousCheckpoint, directory } } = this.#place;
     const temporary = `${checkpoint}${TEMPORARY_SUFFIX}`;
     return await guardedAsync("write checkpoint", checkpoint, async () => {
       try {
         for (const path of [temporary, checkpoint, previousCheckpoint]) {
-          await clearForFile(fs, layout, path);
+          await clearForFile(this.#place, path);
         }
         fs.remove(temporary);
-        const bytes = await writeCheckpoint(fs, temporary, content);
+        const bytes = await writeCheckpoint(this.#place, temporary, content);
         // It may have been renamed already by a call that failed afterwards.
         const isThere = this.#currentIsGood && fs.stat(checkpoint) !== undefined;
         if (isThere) await fs.rename(checkpoint, previousCheckpoint);
@@ -84,13 +83,11 @@ export class Checkpoints {
   }
 
   #tryRead(path: string, name: string, isReported = true): Checkpoint | undefined {
-    try {
-      return readCheckpoint(this.#place, path, name);
-    } catch (error) {
-      if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
-      if (isReported) this.#report(name, error.message);
+    const read = () => readCheckpoint(this.#place, path, name);
+    return ifCorrupt<Checkpoint | undefined>(read, ({ message }) => {
+      if (isReported) this.#report(name, message);
       return undefined;
-    }
+    });
   }
 
   #report(file: string, message: string): void {

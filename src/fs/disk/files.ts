@@ -89,10 +89,8 @@ export function readIfThere<T>(
   work: (file: OpenFile) => T,
 ): T | undefined {
   return guarded("read", path, () => {
-    const kind = fs.stat(path)?.kind;
     // Absent files are frequent, and an opening that fails takes several times as long.
-    if (kind === undefined) return undefined;
-    if (kind !== "file") throw corrupt(name, notAFile(kind));
+    if (!isPresent(fs, path, "file", name)) return undefined;
     const file = openIfThere(fs, path);
     if (file === undefined) return undefined;
     try {
@@ -120,9 +118,9 @@ const KIND_TEXTS: Readonly<Record<FileStat["kind"], string>> = {
   other: "FIFO, socket or device",
 };
 
-/** Describes the entry found instead of a file. */
-export function notAFile(kind: FileStat["kind"]): string {
-  return `it is a ${KIND_TEXTS[kind]}, not a file`;
+/** Describes the entry found instead of a file or directory. */
+export function wrongKind(kind: FileStat["kind"], wanted: "file" | "directory"): string {
+  return `it is a ${KIND_TEXTS[kind]}, not a ${wanted}`;
 }
 
 /** Options of {@linkcode replaceFile}. */
@@ -207,20 +205,52 @@ export function removeQuietly(fs: FileSystem, path: string): void {
 export async function makeDirectory(fs: FileSystem, path: string, name: string = path): Promise<void> {
   await guardedAsync("make directory", path, async () => {
     if (fs.makeDirectory(path)) return await fs.syncDirectory(dirname(path));
-    assertDirectory(fs, path, name);
+    isPresent(fs, path, "directory", name);
   });
 }
 
-/** Throws `store_corrupt` unless the path is absent or a regular file itself, not a link to one. */
-export function assertFile(fs: FileSystem, path: string, name: string = path): void {
+/**
+ * Returns true if there is a file or directory at a path, and false if there is nothing. Throws `store_corrupt` for
+ * anything else, such as a link.
+ */
+export function isPresent(
+  fs: FileSystem,
+  path: string,
+  wanted: "file" | "directory",
+  name: string = path,
+): boolean {
   const kind = fs.stat(path)?.kind;
-  if (kind !== undefined && kind !== "file") throw corrupt(name, notAFile(kind));
+  if (kind !== undefined && kind !== wanted) throw corrupt(name, wrongKind(kind, wanted));
+  return kind !== undefined;
 }
 
-/** Throws `store_corrupt` unless the path is a directory itself, not a link to one. */
-export function assertDirectory(fs: FileSystem, path: string, name: string = path): void {
-  const kind = fs.stat(path)?.kind;
-  if (kind !== undefined && kind !== "directory") {
-    throw corrupt(name, `it is a ${KIND_TEXTS[kind]}, not a directory`);
-  }
+/** Longer reads are rare enough to allocate their own buffer. */
+const SCRATCH_BYTES = 524_288;
+
+const encoder = new TextEncoder();
+/**
+ * One shared buffer for short work whose bytes are not kept: a new buffer each time
+ * costs more than the read itself, and burdens the garbage collector.
+ */
+let buffer: Uint8Array | undefined;
+
+/**
+ * Reads at most `length` bytes of a file from `position`. They are valid until the
+ * next call: keep a copy to use them after that or across an await.
+ */
+export function readScratch(file: OpenFile, position: number, length: number): Uint8Array {
+  const bytes = length > SCRATCH_BYTES ? new Uint8Array(length) : scratch().subarray(0, length);
+  return bytes.subarray(0, readFull(file, bytes, position));
+}
+
+/** Encodes a text. The bytes are valid until the next call. */
+export function encodeScratch(text: string): Uint8Array {
+  if (text.length * 3 > SCRATCH_BYTES) return encoder.encode(text);
+  const { written } = encoder.encodeInto(text, scratch());
+  return scratch().subarray(0, written);
+}
+
+/** The shared buffer, for work in pieces; its content is valid until the next call of any of these functions. */
+export function scratch(): Uint8Array {
+  return buffer ??= new Uint8Array(SCRATCH_BYTES);
 }

@@ -1,19 +1,20 @@
 /**
- * Memory for encoded lines. A line is encoded once, for the log and for its
+ * Encoded lines in memory. A line is encoded once, for the log and for its
  * transcript, and never overwritten.
  *
  * @module
  */
 import { nextBlock } from "../../core/blocks.ts";
 import { encodeLines, type LogText, logText } from "./codec.ts";
-import type { PlacedLine } from "./waiting_lines.ts";
 
-/** Lines encoded together. */
-export interface EncodedLines {
-  /** The bytes of all lines. */
-  readonly bytes: Uint8Array;
-  /** Location of each line. */
-  readonly lines: readonly PlacedLine[];
+/** A line in a block of memory that is never overwritten, with its newline. */
+export interface PlacedLine {
+  /** The block. */
+  readonly block: Uint8Array;
+  /** Start of the line. */
+  readonly start: number;
+  /** End of the line. */
+  readonly end: number;
 }
 
 /** Encodes lines into blocks of memory. */
@@ -21,8 +22,11 @@ export class LineBuffer {
   #block: Uint8Array = new Uint8Array(0);
   #used = 0;
 
-  /** Encodes the lines of events, with their checksums. */
-  encode(events: readonly { readonly json: string }[], durable: number): EncodedLines {
+  /** Encodes the lines of events, with their checksums. Returns the bytes of all, and the place of each. */
+  encode(
+    events: readonly { readonly json: string }[],
+    durable: number,
+  ): { readonly bytes: Uint8Array; readonly lines: readonly PlacedLine[] } {
     const lines = logText(events, durable);
     const ends = encodeLines(lines, this.#block, this.#used) ?? this.#encodeAnew(lines);
     const block = this.#block;
@@ -55,5 +59,63 @@ export class LineBuffer {
   #grow(bytes: number): void {
     this.#block = nextBlock(this.#block.length, bytes);
     this.#used = 0;
+  }
+}
+
+/**
+ * Lines that wait to be written, in order. They stay in the memory they were encoded
+ * into, and only numbers are kept of each: a view of every line would burden
+ * the garbage collector more than the lines themselves.
+ */
+export class WaitingLines {
+  /** The blocks of the lines, and for each the number of lines before it. */
+  readonly #blocks: Uint8Array[] = [];
+  readonly #firsts: number[] = [];
+  #lastBlock: Uint8Array | undefined;
+  /** Start and end of each line. One array: each further one would cost cache misses. */
+  readonly #places: number[] = [];
+  #bytes = 0;
+  #entries = 0;
+
+  /** The number of lines. */
+  get length(): number {
+    return this.#places.length / 2;
+  }
+
+  /** Their bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The transcript entries in them. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** The last line, as a view. */
+  get last(): Uint8Array | undefined {
+    return this.#lastBlock?.subarray(this.#places.at(-2), this.#places.at(-1));
+  }
+
+  /** Adds a line that holds some entries. */
+  add({ block, start, end }: PlacedLine, entries: number): void {
+    if (block !== this.#lastBlock) {
+      this.#firsts.push(this.length);
+      this.#blocks.push(block);
+      this.#lastBlock = block;
+    }
+    this.#places.push(start, end);
+    this.#bytes += end - start;
+    this.#entries += entries;
+  }
+
+  /** The lines, as views. */
+  *[Symbol.iterator](): Generator<Uint8Array, void, void> {
+    for (const [index, block] of this.#blocks.entries()) {
+      const next = this.#firsts[index + 1] ?? this.length;
+      for (let line = this.#firsts[index] ?? 0; line < next; line++) {
+        yield block.subarray(this.#places[2 * line], this.#places[2 * line + 1]);
+      }
+    }
   }
 }

@@ -15,8 +15,11 @@ import { limits } from "../../core/limits.ts";
 export const NEWLINE = 0x0a;
 /** Bytes of the longest line: the largest event with its seal. */
 export const LINE_BYTES_MAX: number = limits.eventBytesMax + 4_096;
-/** Bytes of `,"crc":"hhhhhhhh"}`. */
-const TRAILER_BYTES = 18;
+/**
+ * Bytes of `,"crc":"hhhhhhhh"}`. Sealing adds as many to a JSON object: the checksum instead of its brace, and a
+ * newline.
+ */
+export const SEAL_BYTES = 18;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -86,9 +89,6 @@ export function encodeLines(
   return ends;
 }
 
-/** Bytes that sealing adds to a JSON object: the checksum instead of its brace, and a newline. */
-export const SEAL_BYTES: number = TRAILER_BYTES;
-
 /** Bytes of one sealed JSON object, with its newline. */
 export function sealedBytes(json: string): Uint8Array {
   const bytes = encoder.encode(`${json.slice(0, -1)},"crc":"00000000"}\n`);
@@ -97,7 +97,7 @@ export function sealedBytes(json: string): Uint8Array {
 }
 
 function fillChecksum(bytes: Uint8Array, start: number, end: number): void {
-  let crc = crc32(bytes.subarray(start, end - TRAILER_BYTES));
+  let crc = crc32(bytes.subarray(start, end - SEAL_BYTES));
   for (let place = end - 3; place >= end - 10; place--) {
     bytes[place] = hexDigits[crc & 15] ?? 0;
     crc >>>= 4;
@@ -106,7 +106,7 @@ function fillChecksum(bytes: Uint8Array, start: number, end: number): void {
 
 /** Returns true if the bytes from `start` to `end` (without a newline) are a line with a valid checksum. */
 export function isIntact(bytes: Uint8Array, start: number, end: number): boolean {
-  const trailer = end - TRAILER_BYTES;
+  const trailer = end - SEAL_BYTES;
   if (trailer <= start || !matches(bytes, trailer, trailerHead) || !matches(bytes, end - 2, trailerTail)) {
     return false;
   }
@@ -168,7 +168,7 @@ export function eventText(bytes: Uint8Array, start: number, end: number): string
 
 /** Bytes of an intact line of the log from `,"durable":` to its end. */
 export function durableTailBytes(bytes: Uint8Array, end: number): number {
-  let last = end - TRAILER_BYTES - 1;
+  let last = end - SEAL_BYTES - 1;
   while (isDigit(bytes[last])) last--;
   return end - (last + 1 - durableHead.length);
 }
@@ -213,7 +213,7 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
 
 /** The text of the JSON object in an intact sealed line: the line without `crc`. */
 export function sealedText(bytes: Uint8Array, start: number, end: number): string {
-  return `${textOf(bytes, start, end - TRAILER_BYTES)}}`;
+  return `${textOf(bytes, start, end - SEAL_BYTES)}}`;
 }
 
 /** Location of the worker and the entries in a line that adds to a transcript. */

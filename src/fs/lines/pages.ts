@@ -1,13 +1,15 @@
 /**
  * Reads pages of consecutive lines from a file of numbered lines, from either
- * end. Each line is checked.
+ * end, and the last line alone. Each line is checked.
  *
  * @module
  */
 import { limits } from "../../core/limits.ts";
-import { readScratch } from "../disk/scratch.ts";
+import { readBytes, readScratch } from "../disk/files.ts";
+import type { OpenFile } from "../disk/file_system.ts";
 import { isIntact, LINE_BYTES_MAX, NEWLINE } from "./codec.ts";
 import { LineReader } from "./reader.ts";
+import type { Line } from "./scanner.ts";
 import { findLine, type SortedLines } from "./search.ts";
 
 /** Bytes by which a line may be off its estimated offset, besides two lines of average size. */
@@ -18,16 +20,14 @@ const NEAR_BYTES_MAX = 524_288;
 const NEAR_TRIES = 3;
 /** Bytes read at a time while the size of the rest of a page is unknown. */
 const REST_BYTES = 65_536;
+/** Bytes of the first read of a last line. */
+const TAIL_BYTES = 4_096;
 
 /** A damaged line. Internal to the store, which repairs the file or throws a typed error. */
 export class DamagedLine extends Error {
-  /** Byte offset of the line. */
-  readonly byteOffset: number;
-
   /** A damaged line at a byte offset. */
-  constructor(byteOffset: number) {
+  constructor(readonly byteOffset: number) {
     super(`Damaged line at byte ${byteOffset}`);
-    this.byteOffset = byteOffset;
   }
 }
 
@@ -146,7 +146,7 @@ function readOn(
   for (let position = offset; position < lines.end; position = offset + page.bytes) {
     const length = Math.min(step, lines.end - position);
     bytes ??= readScratch(lines.file, position, length);
-    const line = new LineReader(bytes, 0);
+    const line = new LineReader(bytes);
     // Bytes after the last line wanted, damaged or not, belong to another page.
     while (next < to && line.advance()) {
       const after = numberAfter(lines, bytes, line, from, next);
@@ -185,4 +185,29 @@ function numberAfter(
   const after = number + lines.countOf(bytes, start, end);
   const isNext = next === 0 ? number <= from && from < after : number === next;
   return isNext ? after : 0;
+}
+
+/**
+ * Reads the last line that ends in a newline between `start` and `end`, if any;
+ * `bytes` are the line alone, without its newline. Throws {@linkcode DamagedLine}
+ * unless it is intact, or if the file ends before `end`.
+ */
+export function lastLine(
+  file: OpenFile,
+  start: number,
+  end: number,
+): Pick<Line, "bytes" | "offset" | "endOffset"> | undefined {
+  if (end <= start) return undefined;
+  for (let length = TAIL_BYTES;; length *= 4) {
+    const from = Math.max(start, end - length);
+    const bytes = readBytes(file, from, end - from);
+    if (bytes.length < end - from) throw new DamagedLine(from);
+    const newline = bytes.lastIndexOf(NEWLINE);
+    const before = newline <= 0 ? -1 : bytes.lastIndexOf(NEWLINE, newline - 1);
+    if (before === -1 && from > start) continue;
+    if (newline === -1) return undefined;
+    const offset = from + before + 1;
+    if (!isIntact(bytes, before + 1, newline)) throw new DamagedLine(offset);
+    return { bytes: bytes.subarray(before + 1, newline), offset, endOffset: from + newline + 1 };
+  }
 }

@@ -12,24 +12,20 @@ export class LineReader {
   /** Start of the line in the bytes. */
   start = 0;
   /** Offset of its newline. */
-  end: number;
+  end = -1;
   readonly #bytes: Uint8Array;
-  /** Start of the first line. */
-  readonly #first: number;
   /** Text of all whole lines; `undefined` if some bytes may not be valid text. */
   readonly #text: string | undefined;
   readonly #isAscii: boolean;
   #textStart = 0;
   #textEnd = -1;
 
-  /** Lines from `first` on. */
-  constructor(bytes: Uint8Array, first: number) {
-    const part = bytes.subarray(first, bytes.lastIndexOf(NEWLINE) + 1);
+  /** A reader before the first line. */
+  constructor(bytes: Uint8Array) {
+    const part = bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
     this.#bytes = bytes;
-    this.#first = first;
     this.#text = manyText(part);
     this.#isAscii = this.#text?.length === part.length;
-    this.end = first - 1;
   }
 
   /** Advances to the next line; returns false if there is no further whole line. */
@@ -39,9 +35,7 @@ export class LineReader {
       this.#textStart = this.#textEnd + 1;
       this.#textEnd = this.#text.indexOf("\n", this.#textStart);
     }
-    const end = this.#isAscii
-      ? this.#textEnd === -1 ? -1 : this.#first + this.#textEnd
-      : this.#bytes.indexOf(NEWLINE, this.start);
+    const end = this.#isAscii ? this.#textEnd : this.#bytes.indexOf(NEWLINE, this.start);
     if (end === -1) return false;
     this.end = end;
     return true;

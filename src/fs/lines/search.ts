@@ -6,7 +6,7 @@
  * @module
  */
 import type { OpenFile } from "../disk/file_system.ts";
-import { readScratch } from "../disk/scratch.ts";
+import { readScratch } from "../disk/files.ts";
 import { LINE_BYTES_MAX, NEWLINE } from "./codec.ts";
 
 const PROBE_BYTES = 4_096;

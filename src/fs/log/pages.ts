@@ -8,8 +8,8 @@ import { limits } from "../../core/limits.ts";
 import type { ReadEvents, ReadRange, StoredEvents } from "../../core/store.ts";
 import { conversionHint } from "../lines/conversion.ts";
 import { corrupt, guarded } from "../disk/faults.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
+import type { OpenFile } from "../disk/file_system.ts";
+import { nameOf, type Place, segmentPath } from "../layout.ts";
 import { DamagedLine, type LinePage, readLinePage } from "../lines/pages.ts";
 import { idOf } from "../lines/codec.ts";
 import { OpenFiles } from "../disk/open_files.ts";
@@ -30,23 +30,18 @@ export interface DurableLog {
 const OPEN_MAX = 8;
 
 /** Start of the lines of a segment, and their end if no more will be written to it. */
-interface Bounds {
-  readonly start: number;
-  readonly end: number | undefined;
-}
+type Bounds = readonly [start: number, end: number | undefined];
 
 /** Reads pages of events. */
 export class LogPages {
-  readonly #layout: RuntimeLayout;
-  readonly #runtimeId: string;
+  readonly #place: Place;
   readonly #files: OpenFiles;
   readonly #bounds = new Map<number, Bounds>();
 
   /** A reader of the log of a runtime. */
-  constructor(fs: FileSystem, layout: RuntimeLayout, runtimeId: string) {
-    this.#layout = layout;
-    this.#runtimeId = runtimeId;
-    this.#files = new OpenFiles(fs, "read", OPEN_MAX);
+  constructor(place: Place) {
+    this.#place = place;
+    this.#files = new OpenFiles(place.fs, "read", OPEN_MAX);
   }
 
   /** A page of events. Throws `cursor_expired`, `store_corrupt`. */
@@ -87,12 +82,12 @@ export class LogPages {
     const index = log.segments.findLastIndex((segment) => segment <= edge);
     const segment = log.segments[index] ?? 1;
     const next = log.segments[index + 1] ?? log.lastEventId + 1;
-    const path = segmentPath(this.#layout, segment);
+    const path = segmentPath(this.#place.layout, segment);
     const range = { from: Math.max(from, segment), to: Math.min(to, next), keep };
     return guarded("read", path, () => {
       const file = this.#files.get(path);
       log.check?.(segment, file);
-      const { start, end = log.offset } = this.#boundsOf(segment, file, segment === log.segments.at(-1));
+      const [start, end = log.offset] = this.#boundsOf(segment, file, segment === log.segments.at(-1));
       const lines = { file, start, end, first: segment, next, numberOf: idOf, countOf: () => 1 };
       try {
         return readLinePage(lines, range);
@@ -101,16 +96,16 @@ export class LogPages {
         const { byteOffset } = cause;
         const reason = `a line of the log is damaged${conversionHint(file)}`;
         const eventIds = [range.from, range.to - 1] as const;
-        throw corrupt(nameOf(this.#layout, path), reason, { byteOffset, eventIds, cause });
+        throw corrupt(nameOf(this.#place.layout, path), reason, { byteOffset, eventIds, cause });
       }
     });
   }
 
   #boundsOf(segment: number, file: OpenFile, isLast: boolean): Bounds {
     const known = this.#bounds.get(segment);
-    if (known !== undefined && (isLast || known.end !== undefined)) return known;
-    const opened = new Segment({ layout: this.#layout, runtimeId: this.#runtimeId }, segment, file);
-    const bounds = { start: opened.start, end: isLast ? undefined : opened.end };
+    if (known !== undefined && (isLast || known[1] !== undefined)) return known;
+    const opened = new Segment(this.#place, segment, file);
+    const bounds: Bounds = [opened.start, isLast ? undefined : opened.end];
     this.#bounds.set(segment, bounds);
     return bounds;
   }

@@ -5,13 +5,32 @@
  *
  * @module
  */
+import { Slices } from "../../core/turn.ts";
 import { closeQuietly } from "../disk/files.ts";
-import { storeFault } from "../disk/faults.ts";
+import { corrupt, isNotFound, storeFault } from "../disk/faults.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import type { Place } from "../layout.ts";
-import { LINE_BYTES_MAX, type LineMarks, lineMarks } from "../lines/codec.ts";
+import {
+  LINE_BYTES_MAX,
+  type LineMarks,
+  lineMarks,
+  type TranscriptMarks,
+  transcriptMarks,
+} from "../lines/codec.ts";
+import { conversionHint } from "../lines/conversion.ts";
 import { isWhole, type Line, scanLines } from "../lines/scanner.ts";
-import { type LogPosition, openSegment, type Segment } from "./segments.ts";
+import type { DurableLog } from "./pages.ts";
+import {
+  cursorExpired,
+  listSegments,
+  type LogPosition,
+  openSegment,
+  type Segment,
+  withSegment,
+} from "./segments.ts";
+
+/** Bytes between two pauses. */
+const SLICE_BYTES = 262_144;
 
 /** A line of an event, in a buffer that the next step may overwrite. `durable` is the highest event known to be synced. */
 export interface LogLine extends LineMarks, Omit<Line, "terminated"> {}
@@ -53,7 +72,7 @@ export interface ScanHooks {
   /** Opens a segment. @default {@linkcode openSegment} */
   readonly open?: ((first: number) => Segment) | undefined;
   /** Checks a segment before its lines are read; returns false if its header is not intact. */
-  readonly check?: ((segment: Segment) => boolean) | undefined;
+  readonly check?: ((segment: Segment) => boolean | void) | undefined;
 }
 
 /** A scan of the log. Iterating it reads the log; `stop` is valid after the last line. */
@@ -154,4 +173,71 @@ function eventLine(line: Line, durableBefore: number): LogLine | undefined {
   if (marks === undefined) return undefined;
   const durable = Math.max(marks.durable, durableBefore);
   return { id: marks.id, durable, bytes, start, end, offset, endOffset };
+}
+
+/**
+ * The lines of events after `after`, for operations that read a long part of the log. Checks that every line is
+ * intact and in its place. Throws `store_corrupt` if one is damaged or missing, and `cursor_expired` if a segment was
+ * pruned meanwhile. `meter` counts the bytes read; an error that it throws ends the read.
+ */
+export async function* logLines(
+  place: Place,
+  range: ScanRange,
+  meter?: { add(bytes: number): void },
+  hooks: ScanHooks = { open: (first) => openKept(place, first) },
+): AsyncGenerator<LogLine, void, void> {
+  const scan = new LogScan(place, range, hooks);
+  const slices = new Slices();
+  let read = 0;
+  let offset = 0;
+  for (const line of scan) {
+    // The offset decreases only from one segment to the next.
+    read += line.endOffset - (line.offset < offset ? 0 : offset);
+    offset = line.endOffset;
+    if (line.id > range.after) yield line;
+    if (read < SLICE_BYTES) continue;
+    meter?.add(read);
+    read = 0;
+    await slices.pause();
+  }
+  const { end, paddingBytes } = scan.stop;
+  meter?.add(read + Math.max(0, end + paddingBytes - offset));
+  const { through = 0 } = range;
+  if (scan.lastEventId < through) throw missing(place, scan, through);
+}
+
+/** The lines of events after `after` that add to transcripts, in order. Throws the errors of {@linkcode logLines}. */
+export async function* logTranscriptLines(
+  place: Place,
+  { segments, lastEventId: through, check }: Pick<DurableLog, "segments" | "lastEventId" | "check">,
+  after: number,
+): AsyncGenerator<LogLine & TranscriptMarks, void, void> {
+  const hooks: ScanHooks = { check: ({ first, file }) => check?.(first, file) };
+  for await (const line of logLines(place, { segments, after, through }, undefined, hooks)) {
+    const marks = transcriptMarks(line.bytes, line.start, line.end);
+    if (marks !== undefined) yield { ...line, ...marks };
+  }
+}
+
+/** Opens a segment. Throws `cursor_expired` if the log begins after it by now. */
+export function openKept(place: Place, segment: number): Segment {
+  try {
+    return openSegment(place, segment);
+  } catch (error) {
+    const [oldest = 0] = isNotFound(error) ? listSegments(place).firstEventIds : [];
+    throw oldest > segment ? cursorExpired(segment - 1, oldest) : error;
+  }
+}
+
+/** The error for the event at which a scan stopped too early. */
+function missing(place: Place, { stop, lastEventId }: LogScan, through: number): Error {
+  const expected = lastEventId + 1;
+  if (stop.reason === "line") {
+    const spot = { byteOffset: stop.offset, eventIds: [expected, expected] } as const;
+    return withSegment(place, stop.segment, ({ file, name }) => {
+      return corrupt(name, `the line of event ${expected} is damaged${conversionHint(file)}`, spot);
+    });
+  }
+  const last = stop.reason === "gap" ? Math.max(expected, stop.segment - 1) : through;
+  return corrupt("events", `events ${expected} to ${last} are missing`, { eventIds: [expected, last] });
 }

@@ -7,10 +7,9 @@
  * @module
  */
 import { readBytes, withFile } from "../disk/files.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { type RuntimeLayout, segmentPath } from "../layout.ts";
-import { lastLine } from "../lines/last_line.ts";
-import { DamagedLine } from "../lines/pages.ts";
+import type { OpenFile } from "../disk/file_system.ts";
+import { type Files, segmentPath } from "../layout.ts";
+import { DamagedLine, lastLine } from "../lines/pages.ts";
 import { contentSize } from "./padding.ts";
 import { isVanished } from "../place/guard.ts";
 
@@ -49,11 +48,7 @@ export function compareEnd(file: OpenFile, { offset, mark }: SegmentEnd): "same"
 }
 
 /** Reads the ends of segments. One that cannot be read is omitted: reading a page of it reports the fault. */
-export function readEnds(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  segments: readonly number[],
-): Map<number, SegmentEnd> {
+export function readEnds({ fs, layout }: Files, segments: readonly number[]): Map<number, SegmentEnd> {
   const ends = new Map<number, SegmentEnd>();
   for (const segment of segments) {
     try {

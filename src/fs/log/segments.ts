@@ -6,25 +6,27 @@
  * @module
  */
 import { join } from "@std/path";
-import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, RuntimeError } from "../../core/errors.ts";
+import type { PrunedEvents } from "../../core/store.ts";
 import {
-  assertDirectory,
   closeQuietly,
-  notAFile,
+  isPresent,
   readBytes,
   removeQuietly,
   TEMPORARY_SUFFIX,
+  wrongKind,
 } from "../disk/files.ts";
-import { corrupt, guarded } from "../disk/faults.ts";
-import type { FileSystem, OpenFile, OpenMode } from "../disk/file_system.ts";
+import { corrupt, guarded, guardedAsync } from "../disk/faults.ts";
+import type { OpenFile, OpenMode } from "../disk/file_system.ts";
 import {
+  type Files,
   FORMAT_VERSION,
   nameOf,
   type Place,
   type RuntimeLayout,
   segmentFirstEventId,
   segmentPath,
+  type WatchedPlace,
 } from "../layout.ts";
 import { encodeLines, eventText, isIntact, logText, NEWLINE } from "../lines/codec.ts";
 import { plainLines } from "../../core/json.ts";
@@ -47,10 +49,6 @@ export interface LogPosition {
 
 /** An open segment. */
 export class Segment {
-  /** Id of its first event. */
-  readonly first: number;
-  /** The file. */
-  readonly file: OpenFile;
   /** Path of the file. */
   readonly path: string;
   /** Name of the file in errors and diagnostics. */
@@ -60,10 +58,8 @@ export class Segment {
   readonly #runtimeId: string;
   #end: number | undefined;
 
-  /** A segment in an open file. */
-  constructor({ layout, runtimeId }: Omit<Place, "fs">, first: number, file: OpenFile) {
-    this.first = first;
-    this.file = file;
+  /** A segment that begins with an event, in an open file. */
+  constructor({ layout, runtimeId }: Place, readonly first: number, readonly file: OpenFile) {
     this.path = segmentPath(layout, first);
     this.name = nameOf(layout, this.path);
     this.start = segmentHeader(runtimeId, first).length;
@@ -137,13 +133,11 @@ export interface SegmentListing {
  * under the name of a segment is left out; `onOdd` receives the error and the first event id. @default throws the error
  */
 export function listSegments(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  { fs, layout }: Files,
   onOdd: (error: RuntimeError<"store_corrupt">, firstEventId: number) => void = refuse,
 ): SegmentListing {
   const entries = guarded("list", layout.events, () => {
-    if (fs.stat(layout.events)?.kind === "directory") return fs.list(layout.events);
-    assertDirectory(fs, layout.events, "events");
+    if (isPresent(fs, layout.events, "directory", "events")) return fs.list(layout.events);
     throw corrupt("events", "the directory of the log is missing");
   });
   const firstEventIds: number[] = [];
@@ -152,7 +146,7 @@ export function listSegments(
   for (const { name, kind } of entries) {
     const id = segmentFirstEventId(name);
     if (id !== undefined && kind === "file") firstEventIds.push(id);
-    else if (id !== undefined) onOdd(corrupt(`events/${name}`, notAFile(kind)), id);
+    else if (id !== undefined) onOdd(corrupt(`events/${name}`, wrongKind(kind, "file")), id);
     else if (name.endsWith(TEMPORARY_SUFFIX) && kind === "file") temporary.push(name);
     else foreign.push(name);
   }
@@ -177,15 +171,38 @@ function refuse(error: RuntimeError): never {
 
 /** Removes temporary files, and reports entries that are not the store's. */
 export function sweepStrays(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  { fs, layout, notice }: WatchedPlace,
   { foreign, temporary }: SegmentListing,
-  notice: (notice: Notice) => void,
 ): void {
   for (const name of temporary) removeQuietly(fs, join(layout.events, name));
   for (const name of foreign) {
     const file = `events/${name}`;
     const message = `${JSON.stringify(file)} is none of the store's files`;
     notice({ code: "foreign_entry", severity: "warning", message, file });
+  }
+}
+
+/** First event ids of the segments that hold no event after `through`; the last one is always kept. */
+export function prunable(
+  { fs, layout }: Files,
+  segments: readonly number[],
+  through: number,
+): { readonly gone: readonly number[]; readonly pruned: PrunedEvents } {
+  const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
+  const firstEventId = segments[gone.length] ?? 1;
+  const paths = gone.map((segment) => segmentPath(layout, segment));
+  const bytes = paths.reduce(
+    (sum, path) => sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0),
+    0,
+  );
+  return { gone, pruned: { firstEventId, events: firstEventId - (segments[0] ?? 1), bytes } };
+}
+
+/** Removes segments, oldest first. Each removal is synced before the next one, so that no crash leaves a gap. */
+export async function removeSegments({ fs, layout }: Files, gone: readonly number[]): Promise<void> {
+  const { events } = layout;
+  for (const path of gone.map((segment) => segmentPath(layout, segment))) {
+    guarded("remove", path, () => fs.remove(path));
+    await guardedAsync("sync", events, () => fs.syncDirectory(events));
   }
 }

@@ -12,21 +12,19 @@
  *
  * @module
  */
-import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import type { EventRecord } from "../../core/event_types.ts";
 import { closeQuietly, removeQuietly, writeAll } from "../disk/files.ts";
-import { corrupt, guarded, isExisting, storeFault } from "../disk/faults.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
-import { LineBuffer } from "../lines/buffer.ts";
+import { corrupt, guarded, storeFault } from "../disk/faults.ts";
+import type { OpenFile } from "../disk/file_system.ts";
+import { nameOf, segmentPath, type WatchedPlace } from "../layout.ts";
+import { LineBuffer, type PlacedLine } from "../lines/buffer.ts";
 import type { DurableLog } from "./pages.ts";
 import { Padding } from "./padding.ts";
 import { isVanished, type PlaceGuard, vanished } from "../place/guard.ts";
 import { compareEnd, endOf, markOf, readEnds, type SegmentEnd } from "./segment_ends.ts";
 import { type LogPosition, segmentHeader } from "./segments.ts";
 import { SyncClock } from "./sync_clock.ts";
-import type { PlacedLine } from "../lines/waiting_lines.ts";
 
 /** Unsynced bytes that durability `written` allows: a torn tail must be no longer than one write. */
 const UNSYNCED_BYTES_MAX = 1_048_576;
@@ -47,17 +45,13 @@ export interface WriterOptions {
   readonly segmentBytes: number;
   /** Checks that the paths still name the files written. If omitted, only links and size are checked. */
   readonly guard?: PlaceGuard | undefined;
-  /** Receives diagnostics. */
-  readonly notice: (notice: Notice) => void;
   /** Receives a final failure as soon as it happens. */
   readonly lost?: ((error: RuntimeError) => void) | undefined;
 }
 
 /** Appends batches of events to the log. */
 export class LogWriter {
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
-  readonly #runtimeId: string;
+  readonly #place: WatchedPlace;
   readonly #options: WriterOptions;
   /** Replaced on each change: readers keep the list they started with. */
   #segments: readonly number[];
@@ -80,19 +74,11 @@ export class LogWriter {
   #failure: RuntimeError | undefined;
 
   /** A writer of a recovered log. Reads the ends of its segments. */
-  constructor(
-    fs: FileSystem,
-    layout: RuntimeLayout,
-    runtimeId: string,
-    start: WriterStart,
-    options: WriterOptions,
-  ) {
-    this.#fs = fs;
-    this.#layout = layout;
-    this.#runtimeId = runtimeId;
+  constructor(place: WatchedPlace, start: WriterStart, options: WriterOptions) {
+    this.#place = place;
     this.#options = options;
     this.#segments = [...start.segments];
-    this.#ends = readEnds(fs, layout, start.segments);
+    this.#ends = readEnds(place, start.segments);
     this.#lastEventId = this.#syncedEventId = start.lastEventId;
     this.#offset = this.#size = start.offset;
     this.#lineOffset = start.lineOffset;
@@ -130,7 +116,7 @@ export class LogWriter {
   }
 
   get #path(): string {
-    return segmentPath(this.#layout, this.#segment);
+    return segmentPath(this.#place.layout, this.#segment);
   }
 
   get #unsyncedBytes(): number {
@@ -148,8 +134,11 @@ export class LogWriter {
     this.#checkFile(file);
     const { bytes, lines } = this.#lines.encode(events, this.#syncedEventId);
     this.#write(file, bytes);
-    await this.#sync(file, bytes.length);
-    this.#confirm(file);
+    this.#writtenBytes += bytes.length;
+    const { durability, guard } = this.#options;
+    if (durability === "synced" || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);
+    // Checks after the sync, before the batch is acknowledged, that the path names the file written.
+    this.#checked(() => guard?.confirm(file, this.#path, this.#segments));
     this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);
     this.#offset += bytes.length;
     this.#lastLine = lines.at(-1) ?? this.#lastLine;
@@ -161,10 +150,13 @@ export class LogWriter {
   /** Begins a new segment after the last event. The header is synced before anything is written after it. */
   async startSegment(): Promise<void> {
     const firstEventId = this.#lastEventId + 1;
-    const path = segmentPath(this.#layout, firstEventId);
-    const header = segmentHeader(this.#runtimeId, firstEventId);
+    const path = segmentPath(this.#place.layout, firstEventId);
+    const header = segmentHeader(this.#place.runtimeId, firstEventId);
     await this.syncNow();
-    await this.#removePadding();
+    // Only the last segment may have padding, so it is removed and synced before the next one is created.
+    if (this.#size > this.#offset) {
+      await this.#syncFile(guarded("truncate", this.#path, () => this.#removePadding()));
+    }
     const file = guarded("create segment", path, () => this.#create(path, header));
     await this.#syncCreated(file, path);
     this.close();
@@ -201,7 +193,8 @@ export class LogWriter {
     if (end === undefined) return void this.#ends.set(segment, endOf(file));
     const found = compareEnd(file, end);
     if (found === "same") return;
-    const name = nameOf(this.#layout, segmentPath(this.#layout, segment));
+    const { layout } = this.#place;
+    const name = nameOf(layout, segmentPath(layout, segment));
     if (found === "replaced") throw this.fail(vanished(name, "it was replaced while the store was open"));
     throw corrupt(name, "it does not end as it did before", { byteOffset: end.offset });
   }
@@ -216,7 +209,7 @@ export class LogWriter {
   finish(): void {
     try {
       const isLost = this.#failure !== undefined || this.#options.guard?.failure !== undefined;
-      if (!isLost && this.#size > this.#offset) this.#removePaddingNow();
+      if (!isLost && this.#size > this.#offset) this.#removePadding();
     } catch {
       // The padding stays; it is not content.
     }
@@ -234,29 +227,20 @@ export class LogWriter {
    * event and is overwritten; it stays if that fails, because a log needs a segment.
    */
   #create(path: string, header: Uint8Array): OpenFile {
-    const { file, isNew } = this.#createFile(path, header.length);
+    const { fs } = this.#place;
+    const size = fs.stat(path)?.size;
+    if (size !== undefined && size > header.length) {
+      throw this.fail(this.#vanished("another process wrote it"));
+    }
+    const file = fs.open(path, size === undefined ? "create" : "update");
     try {
+      if (size !== undefined) file.truncate(0);
       writeAll(file, header, 0);
       return file;
     } catch (error) {
       closeQuietly(file);
-      if (isNew) removeQuietly(this.#fs, path);
+      if (size === undefined) removeQuietly(fs, path);
       throw error;
-    }
-  }
-
-  #createFile(path: string, headerBytes: number): { readonly file: OpenFile; readonly isNew: boolean } {
-    try {
-      return { file: this.#fs.open(path, "create"), isNew: true };
-    } catch (error) {
-      if (!isExisting(error)) throw error;
-      const size = this.#fs.stat(path)?.size ?? 0;
-      if (size > headerBytes) {
-        throw this.fail(this.#vanished("another process wrote it"));
-      }
-      const file = this.#fs.open(path, "update");
-      file.truncate(0);
-      return { file, isNew: false };
     }
   }
 
@@ -264,18 +248,18 @@ export class LogWriter {
   async #syncCreated(file: OpenFile, path: string): Promise<void> {
     try {
       await file.sync();
-      await this.#fs.syncDirectory(this.#layout.events);
+      await this.#place.fs.syncDirectory(this.#place.layout.events);
     } catch (error) {
       closeQuietly(file);
       throw this.fail(
-        this.#poison(`${nameOf(this.#layout, path)} could not be synced at its creation`, error),
+        this.#poison(`${nameOf(this.#place.layout, path)} could not be synced at its creation`, error),
       );
     }
   }
 
   #openFile(): OpenFile {
     return this.#file ??= guarded("open", this.#path, () => {
-      const file = this.#fs.open(this.#path, "update");
+      const file = this.#place.fs.open(this.#path, "update");
       try {
         if (this.#ends.has(this.#segment)) this.#checkSegment(this.#segment, file);
         return file;
@@ -297,15 +281,8 @@ export class LogWriter {
     }
   }
 
-  /** Only the last segment may have padding, so it is removed and synced before the next one is created. */
-  async #removePadding(): Promise<void> {
-    if (this.#size > this.#offset) {
-      await this.#syncFile(guarded("truncate", this.#path, () => this.#removePaddingNow()));
-    }
-  }
-
   /** Leaves bytes that other processes wrote after the log. */
-  #removePaddingNow(): OpenFile {
+  #removePadding(): OpenFile {
     const file = this.#openFile();
     this.#checkFile(file);
     try {
@@ -342,12 +319,6 @@ export class LogWriter {
     }
   }
 
-  async #sync(file: OpenFile, length: number): Promise<void> {
-    this.#writtenBytes += length;
-    if (this.#options.durability === "written" && this.#unsyncedBytes < UNSYNCED_BYTES_MAX) return;
-    await this.#syncFile(file);
-  }
-
   async #syncFile(file: OpenFile): Promise<void> {
     // Bytes appended during the sync are not part of it.
     const written = this.#writtenBytes;
@@ -378,11 +349,6 @@ export class LogWriter {
     );
   }
 
-  /** Checks after the sync, before the batch is acknowledged, that the path names the file written. */
-  #confirm(file: OpenFile): void {
-    this.#checked(() => this.#options.guard?.confirm(file, this.#path, this.#segments));
-  }
-
   #checked<T>(check: () => T): T {
     try {
       return check();
@@ -402,19 +368,19 @@ export class LogWriter {
 
   #poison(reason: string, error: unknown): RuntimeError {
     if (isVanished(error)) return error;
-    const file = nameOf(this.#layout, this.#path);
+    const file = nameOf(this.#place.layout, this.#path);
     const cause = storeFault(error, "write", this.#path);
     const message = `Cannot write ${JSON.stringify(file)}: ${reason}; reopen the store`;
     return new RuntimeError("store_poisoned", message, { file, reason }, { cause });
   }
 
   #vanished(reason: string): RuntimeError<"store_vanished"> {
-    return vanished(nameOf(this.#layout, this.#path), reason);
+    return vanished(nameOf(this.#place.layout, this.#path), reason);
   }
 
   #slowSync(durationMs: number): void {
     const message = `A sync of the log took ${Math.round(durationMs)} ms`;
-    const file = nameOf(this.#layout, this.#path);
-    this.#options.notice({ code: "slow_sync", severity: "warning", message, file });
+    const file = nameOf(this.#place.layout, this.#path);
+    this.#place.notice({ code: "slow_sync", severity: "warning", message, file });
   }
 }

@@ -5,8 +5,9 @@
  */
 import { parse } from "@std/jsonc";
 import { z } from "zod";
-import { invalidRequest, isRuntimeError } from "../../core/errors.ts";
+import { invalidRequest } from "../../core/errors.ts";
 import { nameSchema, parseShape } from "../../core/schema.ts";
+import { ifCorrupt } from "../disk/faults.ts";
 import { readSmallFile } from "../disk/files.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 
@@ -75,14 +76,15 @@ export function readConfig(fs: FileSystem, path: string): StoreConfig {
 
 /** Reads the file. A link or an oversized file is the operator's mistake, not damage. */
 function readOwnFile(fs: FileSystem, path: string): Uint8Array | undefined {
-  try {
-    return readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc");
-  } catch (error) {
-    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-    const { reason } = error.details;
-    const advice = reason.startsWith("it is a symbolic link") ? "; put a copy of the file in its place" : "";
-    throw invalidRequest(`use ${JSON.stringify(path)}`, `${reason}${advice}`);
-  }
+  return ifCorrupt(
+    () => readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc"),
+    ({ details: { reason } }) => {
+      const advice = reason.startsWith("it is a symbolic link")
+        ? "; put a copy of the file in its place"
+        : "";
+      throw invalidRequest(`use ${JSON.stringify(path)}`, `${reason}${advice}`);
+    },
+  );
 }
 
 function parsed(bytes: Uint8Array, path: string): unknown {

@@ -10,9 +10,16 @@ import { isJsonObject } from "../../core/json.ts";
 import { readSmallFile } from "../disk/files.ts";
 import { guarded } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
-import { absolutePath, layoutIn, type Place, type RuntimeLayout, runtimeLayout } from "../layout.ts";
+import {
+  absolutePath,
+  type Files,
+  importDirectory,
+  importedRuntime,
+  layoutIn,
+  type Place,
+  runtimeLayout,
+} from "../layout.ts";
 import { decodeName } from "../names.ts";
-import { importDirectory, importedRuntime } from "./import_name.ts";
 
 /** Location of a store: its root and id, or the directory of the runtime itself, for example of a copy. */
 export type StoreLocation =
@@ -41,17 +48,17 @@ export function findPlace(fs: FileSystem, location: StoreLocation, examine: bool
   if ("root" in location) {
     const runtimeId = parseRuntimeId(location.runtimeId);
     const layout = runtimeLayout(location.root, runtimeId);
-    assertStore(fs, layout);
+    assertStore({ fs, layout });
     return { fs, layout, runtimeId };
   }
   const layout = layoutIn(location.directory);
-  assertStore(fs, layout);
+  assertStore({ fs, layout });
   const imported = importedRuntime(basename(layout.directory));
   if (imported !== undefined && !examine) {
     const issue = "it is an unfinished import; run the import again";
     throw invalidRequest(`read ${JSON.stringify(location.directory)}`, issue);
   }
-  const runtimeId = idInside(fs, layout) ?? imported ?? decodeName(basename(layout.directory));
+  const runtimeId = idInside({ fs, layout }) ?? imported ?? decodeName(basename(layout.directory));
   if (runtimeId === undefined) {
     const issue = `runtime.json does not say whose it is, and the directory has no runtime's name`;
     throw invalidRequest(`read ${JSON.stringify(location.directory)}`, issue);
@@ -60,14 +67,14 @@ export function findPlace(fs: FileSystem, location: StoreLocation, examine: bool
 }
 
 /** True if a directory is that of a runtime: it holds `runtime.json` or `events`. */
-export function isStore(fs: FileSystem, { directory, identity, events }: RuntimeLayout): boolean {
+export function isStore({ fs, layout: { directory, identity, events } }: Files): boolean {
   return guarded("read", directory, () => [identity, events].some((path) => fs.stat(path) !== undefined));
 }
 
-function assertStore(fs: FileSystem, layout: RuntimeLayout): void {
-  const { directory: path } = layout;
+function assertStore(place: Files): void {
+  const { fs, layout, layout: { directory: path } } = place;
   const kind = guarded("read", path, () => fs.stat(path)?.kind);
-  if (kind === "directory" && isStore(fs, layout)) return;
+  if (kind === "directory" && isStore(place)) return;
   const isImported = kind === undefined && fs.stat(importDirectory(layout)) !== undefined;
   const why = isImported
     ? "its import did not finish; run the import again"
@@ -78,7 +85,7 @@ function assertStore(fs: FileSystem, layout: RuntimeLayout): void {
 }
 
 /** The runtime id in `runtime.json`, which may be damaged otherwise. */
-function idInside(fs: FileSystem, layout: RuntimeLayout): string | undefined {
+function idInside({ fs, layout }: Files): string | undefined {
   try {
     const bytes = readSmallFile(fs, layout.identity, 65_536);
     const content: unknown = JSON.parse(new TextDecoder().decode(bytes));

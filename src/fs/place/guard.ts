@@ -9,8 +9,8 @@
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import { closeQuietly } from "../disk/files.ts";
 import { corrupt, guarded, storeFault, systemCode } from "../disk/faults.ts";
-import type { FileIdentity, FileLock, FileSystem, OpenDirectory, OpenFile } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout, segmentPath } from "../layout.ts";
+import type { FileIdentity, FileLock, OpenDirectory, OpenFile } from "../disk/file_system.ts";
+import { type Files, nameOf, segmentPath } from "../layout.ts";
 
 /** A path and a handle to the file or directory that it named at opening. */
 interface Held {
@@ -34,8 +34,7 @@ export class PlaceGuard {
   makeRoom: () => boolean = () => false;
   /** True if inode numbers identify files. If not, only links and sizes are checked. */
   readonly isExact: boolean;
-  readonly #fs: FileSystem;
-  readonly #layout: RuntimeLayout;
+  readonly #place: Files;
   readonly #directories: OpenDirectory[] = [];
   /** Lock and directories inside the runtime's directory. */
   readonly #inside: Held[] = [];
@@ -50,10 +49,9 @@ export class PlaceGuard {
   #failure: RuntimeError | undefined;
 
   /** Opens handles to the runtime's directory and its lock. Throws `store_vanished` if they were replaced meanwhile. */
-  constructor(fs: FileSystem, layout: RuntimeLayout, lock: FileLock) {
-    this.#fs = fs;
-    this.#layout = layout;
-    this.isExact = fs.supports.directorySync && hasNumbers(fs, layout, lock);
+  constructor(place: Files, lock: FileLock) {
+    const { fs, layout } = this.#place = place;
+    this.isExact = fs.supports.directorySync && hasNumbers(place, lock);
     try {
       this.#runtime = this.#hold(layout.directory);
       if (!this.isExact) return;
@@ -73,7 +71,7 @@ export class PlaceGuard {
 
   /** Opens handles to the directories of the log and of the workers, once they exist. */
   holdInside(): void {
-    const { events, workers } = this.#layout;
+    const { events, workers } = this.#place.layout;
     this.#events = this.#hold(events);
     for (const inside of [this.#events, this.#hold(workers)]) {
       if (inside !== undefined) this.#inside.push(inside);
@@ -142,7 +140,7 @@ export class PlaceGuard {
 
   #hold(path: string): Held | undefined {
     if (!this.isExact) return undefined;
-    const handle = openDirectory(this.#fs, this.#layout, path);
+    const handle = openDirectory(this.#place, path);
     this.#directories.push(handle);
     const directory = heldAt(path, handle);
     this.#look(directory);
@@ -157,7 +155,7 @@ export class PlaceGuard {
       held.identity = heldAt(held.path, held.handle).identity;
       if (isSame(found, held.identity)) return found;
     }
-    const file = nameOf(this.#layout, held.path) || held.path;
+    const file = nameOf(this.#place.layout, held.path) || held.path;
     const reason = found === undefined
       ? "it was moved or removed while the store was open"
       : "it was replaced while the store was open";
@@ -166,7 +164,7 @@ export class PlaceGuard {
 
   #identityAt(path: string): FileIdentity | undefined {
     try {
-      return this.#fs.identity(path);
+      return this.#place.fs.identity(path);
     } catch (error) {
       if (GONE.has(systemCode(error))) return undefined;
       throw storeFault(error, "check", path);
@@ -174,10 +172,10 @@ export class PlaceGuard {
   }
 
   #findAll(segments: readonly number[]): void {
-    const { events } = this.#layout;
-    const names = new Set(guarded("check", events, () => this.#fs.list(events)).map(({ name }) => name));
+    const { fs, layout, layout: { events } } = this.#place;
+    const names = new Set(guarded("check", events, () => fs.list(events)).map(({ name }) => name));
     for (const segment of segments) {
-      const file = nameOf(this.#layout, segmentPath(this.#layout, segment));
+      const file = nameOf(layout, segmentPath(layout, segment));
       if (names.has(file.slice(file.lastIndexOf("/") + 1))) continue;
       throw this.lose(vanished(file, "it was moved or removed while the store was open"));
     }
@@ -208,10 +206,11 @@ export function isSame(one: FileIdentity, other: FileIdentity): boolean {
  * Returns true if inode numbers identify the lock and the directory: they
  * differ, and repeated lookups and openings of a path return the same ones.
  */
-function hasNumbers(fs: FileSystem, layout: RuntimeLayout, lock: FileLock): boolean {
+function hasNumbers(place: Files, lock: FileLock): boolean {
+  const { fs, layout } = place;
   const held = lock.identity();
   for (let count = 0; count < 3; count++) {
-    const directory = openDirectory(fs, layout, layout.directory);
+    const directory = openDirectory(place, layout.directory);
     try {
       const opened = directory.identity();
       const found = [fs.identity(layout.directory), fs.identity(layout.directory)];
@@ -225,7 +224,7 @@ function hasNumbers(fs: FileSystem, layout: RuntimeLayout, lock: FileLock): bool
   return false;
 }
 
-function openDirectory(fs: FileSystem, layout: RuntimeLayout, path: string): OpenDirectory {
+function openDirectory({ fs, layout }: Files, path: string): OpenDirectory {
   try {
     return fs.openDirectory(path);
   } catch (error) {

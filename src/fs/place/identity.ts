@@ -9,8 +9,7 @@ import { RuntimeError } from "../../core/errors.ts";
 import { corrupt, isExisting } from "../disk/faults.ts";
 import type { StoreConfig } from "./config.ts";
 import { readSmallFile, replaceFile, writeNew } from "../disk/files.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import type { RuntimeLayout } from "../layout.ts";
+import type { Place } from "../layout.ts";
 import { type Seal, seal, unseal } from "../lines/sealed.ts";
 import { dirname } from "@std/path";
 
@@ -35,11 +34,7 @@ function sealOf(runtimeId: string): Seal {
 }
 
 /** Reads the identity; `undefined` if there is none. Throws `store_corrupt` or `store_version`. */
-export function readIdentity(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  runtimeId: string,
-): StoreIdentity | undefined {
+export function readIdentity({ fs, layout, runtimeId }: Place): StoreIdentity | undefined {
   const bytes = readSmallFile(fs, layout.identity, IDENTITY_BYTES_MAX, "runtime.json");
   if (bytes === undefined) return undefined;
   const content = unseal(bytes, sealOf(runtimeId), "runtime.json");
@@ -50,9 +45,7 @@ export function readIdentity(
 
 /** Writes the identity of a new store. Never overwrites: throws `store_permission` if one exists but is hidden. */
 export async function createIdentity(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  runtimeId: string,
+  { fs, layout, runtimeId }: Place,
   identity: StoreIdentity,
 ): Promise<void> {
   try {
@@ -72,9 +65,7 @@ export async function createIdentity(
 
 /** Keeps the config snapshot current; the identity is unchanged. With `isInDoubt` it is rewritten in any case. */
 export async function updateConfigSnapshot(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  runtimeId: string,
+  { fs, layout, runtimeId }: Place,
   identity: StoreIdentity,
   config: StoreConfig,
   isInDoubt: boolean,

@@ -9,10 +9,10 @@
 import { Clock } from "../../core/clock.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { replaceInStore } from "../aside.ts";
-import { assertFile, readSmallFile } from "../disk/files.ts";
+import { isPresent, readSmallFile } from "../disk/files.ts";
 import { guarded } from "../disk/faults.ts";
 import type { FileLock, FileSystem } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout } from "../layout.ts";
+import { type Files, nameOf } from "../layout.ts";
 
 /** The holder of the lock. */
 export interface Owner {
@@ -36,10 +36,10 @@ const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
  * Takes the lock and records its owner. Throws `store_locked`, `store_corrupt` for
  * a link at its path, or `store_io` if locks have no effect.
  */
-export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<FileLock> {
-  const lock = await holdLock(fs, layout);
+export async function takeLock(place: Files, owner: Owner): Promise<FileLock> {
+  const lock = await holdLock(place);
   try {
-    await writeOwner(fs, layout, owner);
+    await writeOwner(place, owner);
     return lock;
   } catch (error) {
     lock.release();
@@ -48,11 +48,12 @@ export async function takeLock(fs: FileSystem, layout: RuntimeLayout, owner: Own
 }
 
 /** Takes the lock without writing. Throws the errors of {@linkcode takeLock}. */
-export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<FileLock> {
+export async function holdLock(place: Files): Promise<FileLock> {
+  const { fs, layout } = place;
   // Locking creates the file if it is missing.
-  guarded("lock", layout.lock, () => assertFile(fs, layout.lock, nameOf(layout, layout.lock)));
+  guarded("lock", layout.lock, () => isPresent(fs, layout.lock, "file", nameOf(layout, layout.lock)));
   const held = await tryLock(fs, layout.lock);
-  if (held === undefined) throw lockedError(fs, layout);
+  if (held === undefined) throw lockedError(place);
   const lock = { identity: () => held.identity(), release: () => releaseQuietly(held) };
   try {
     testLock(fs, layout.lock);
@@ -64,9 +65,9 @@ export async function holdLock(fs: FileSystem, layout: RuntimeLayout): Promise<F
 }
 
 /** Records the owner of the lock. */
-export async function writeOwner(fs: FileSystem, layout: RuntimeLayout, owner: Owner): Promise<void> {
+export async function writeOwner(place: Files, owner: Owner): Promise<void> {
   const bytes = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
-  await replaceInStore(fs, layout, layout.owner, () => [bytes], { durable: false });
+  await replaceInStore(place, place.layout.owner, () => [bytes], { durable: false });
 }
 
 async function tryLock(fs: FileSystem, path: string): Promise<FileLock | undefined> {
@@ -97,7 +98,7 @@ function releaseQuietly(lock: FileLock): void {
   }
 }
 
-function lockedError(fs: FileSystem, layout: RuntimeLayout): RuntimeError<"store_locked"> {
+function lockedError({ fs, layout }: Files): RuntimeError<"store_locked"> {
   const by = readOwner(fs, layout.owner);
   const owner = by === undefined ? "another process" : `process ${by.pid} (since ${by.openedAt})`;
   const message = `Cannot open store ${JSON.stringify(layout.directory)}: ${owner} has it open`;

@@ -21,14 +21,13 @@ import { Slices } from "../../core/turn.ts";
 import { Checkpoints } from "../checkpoint/checkpoints.ts";
 import { readBytes, withFile } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
-import { guarded, isNotFound } from "../disk/faults.ts";
+import { guarded, ifCorrupt, isNotFound } from "../disk/faults.ts";
 import { segmentPath } from "../layout.ts";
 import { eventText } from "../lines/codec.ts";
-import { type LogEnd, readLog } from "../recovery/recover.ts";
+import { type LogEnd, LogReader } from "../recovery/recover.ts";
 import type { LogLine } from "../log/scan.ts";
 import { listSegments, type LogPosition, segmentSpot } from "../log/segments.ts";
 import type { FoundPlace } from "../place/find.ts";
-import { untilSteady } from "./steady.ts";
 
 /** Time after which events of the last write are read again, in milliseconds. */
 const SETTLE_MS = 50;
@@ -106,14 +105,9 @@ export class LogFollower {
   }
 
   #list(): readonly number[] {
-    const { fs, layout } = this.#place;
-    try {
-      this.#odd = undefined;
-      return this.segments = listSegments(fs, layout, (error) => this.#odd ??= error).firstEventIds;
-    } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-      return this.segments = [];
-    }
+    this.#odd = undefined;
+    const list = () => listSegments(this.#place, (error) => this.#odd ??= error).firstEventIds;
+    return this.segments = ifCorrupt(list, () => []);
   }
 
   /** Pushes the newest checkpoint if it is ahead. Problems found are reported then, and always if it is the first. */
@@ -138,20 +132,15 @@ export class LogFollower {
     // The log was pruned past the last event read.
     if ((this.position?.segment ?? 1) < (segments[0] ?? 1)) this.#restore(false);
     const start = { through: this.lastEventId, position: this.position };
-    const lines = readLog(this.#place, segments, start);
+    const log = new LogReader(this.#place, segments, start);
     const slices = new Slices();
     this.#held = [];
-    try {
-      for (;;) {
-        const step = lines.next();
-        if (step.done && this.#odd !== undefined) throw this.#odd;
-        if (step.done) return await this.#end(step.value);
-        this.#take(step.value);
-        await slices.pause();
-      }
-    } finally {
-      lines.return(undefined as never);
+    for (const line of log) {
+      this.#take(line);
+      await slices.pause();
     }
+    if (this.#odd !== undefined) throw this.#odd;
+    await this.#end(log.end);
   }
 
   /** Pushes the events that a line says were synced, and holds the line itself back. */
@@ -242,4 +231,32 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener("abort", done);
     if (signal?.aborted) done();
   });
+}
+
+/** A read fails only if a writer prunes or purges this many times during it. */
+const ATTEMPTS_MAX = 32;
+
+/** Returns true if a writer may have removed the file being read, by pruning, purging or replacing it. */
+function isOvertaken(error: unknown): boolean {
+  return isNotFound(error) || isRuntimeError(error) && error.code === "cursor_expired";
+}
+
+/**
+ * Runs `read`, and retries it if a writer removed a file that it was reading.
+ * Each attempt must start from the current state of the disk; `again` is called
+ * before each retry, and its errors are final. Throws the last error after
+ * several attempts.
+ */
+export async function untilSteady<T>(
+  read: () => T | Promise<T>,
+  again: () => Promise<void> = () => Promise.resolve(),
+): Promise<T> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await read();
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || !isOvertaken(error)) throw error;
+    }
+    await again();
+  }
 }

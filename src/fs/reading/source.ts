@@ -25,9 +25,8 @@ import { DenoFileSystem } from "../disk/deno_file_system.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { LogPages } from "../log/pages.ts";
 import { cursorExpired, segmentSpot } from "../log/segments.ts";
-import { LogFollower, type PendingTail, sleep } from "./follower.ts";
+import { LogFollower, type PendingTail, sleep, untilSteady } from "./follower.ts";
 import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../place/find.ts";
-import { untilSteady } from "./steady.ts";
 import { transcriptTexts } from "./transcripts.ts";
 
 /** Further options of a {@linkcode FsRuntimeSource}. */
@@ -119,10 +118,9 @@ export class FsRuntimeSource implements RuntimeSource {
 
   /** Reads the newest usable checkpoint and the log after it. */
   async load(host: StoreHost): Promise<SourceInfo> {
-    const { fs, layout, runtimeId } = this.#place;
     const displayName = this.#readName(host);
     const follower = new LogFollower(this.#place, host);
-    this.#opened = { host, follower, pages: new LogPages(fs, layout, runtimeId) };
+    this.#opened = { host, follower, pages: new LogPages(this.#place) };
     await follower.begin();
     return { displayName };
   }
@@ -157,17 +155,17 @@ export class FsRuntimeSource implements RuntimeSource {
 
   /** Size of a blob. */
   async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
-    return await Promise.resolve(blobSize(this.#fs, this.#place.layout, workerId, sha256));
+    return await Promise.resolve(blobSize(this.#place, workerId, sha256));
   }
 
   /** Bytes of a blob. */
   async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-    return await Promise.resolve(readBlob(this.#fs, this.#place.layout, workerId, blob));
+    return await Promise.resolve(readBlob(this.#place, workerId, blob));
   }
 
   /** Blobs of a worker. */
   async blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
-    return await Promise.resolve(listBlobs(this.#fs, this.#place.layout, workerId));
+    return await Promise.resolve(listBlobs(this.#place, workerId));
   }
 
   /** Reads the log until there are events after `after`. */

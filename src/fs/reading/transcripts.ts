@@ -8,15 +8,16 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError } from "../../core/errors.ts";
 import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
-import { assertDirectory, withFile } from "../disk/files.ts";
-import { corrupt, guarded, isNotFound, systemCode } from "../disk/faults.ts";
+import { isPresent, withFile } from "../disk/files.ts";
+import { guarded, isNotFound, systemCode } from "../disk/faults.ts";
 import { nameOf, workerLayout } from "../layout.ts";
 import { DamagedLine, type LinePage, type LineRange } from "../lines/pages.ts";
-import { eventText, transcriptMarks } from "../lines/codec.ts";
+import { eventText } from "../lines/codec.ts";
+import { assertRebuildable } from "../transcripts/healing.ts";
 import { lastExtent, readTranscriptLines, type TranscriptOwner } from "../transcripts/file.ts";
-import type { WholeExtent } from "../transcripts/length.ts";
+import type { WholeExtent } from "../transcripts/state.ts";
 import type { LogFollower } from "./follower.ts";
-import { logLines } from "./log_lines.ts";
+import { logTranscriptLines } from "../log/scan.ts";
 import type { FoundPlace } from "../place/find.ts";
 
 /**
@@ -42,7 +43,7 @@ export async function transcriptTexts(
   if (inFile.cut && range.keep === "first") return inFile.texts;
   const isShort = inFile.entries < (log.base.entries.get(owner.createdEventId) ?? 0);
   const after = Math.max(inFile.lastEventId, isShort ? 0 : log.base.through);
-  assertReachable(place, owner, log, after);
+  assertRebuildable(place, owner, log, after);
   const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
   return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
 }
@@ -58,7 +59,7 @@ function pageOfFile(
   const { directory, transcript: path } = workerLayout(layout, owner.workerId);
   try {
     return guarded("read", path, () => {
-      assertDirectory(fs, directory, nameOf(layout, directory));
+      isPresent(fs, directory, "directory", nameOf(layout, directory));
       return withFile(fs, path, "read", (file) => {
         const { bytes, entries, lastEventId } = lastExtent(file, owner, file.stat().size);
         const to = Math.min(range.to, entries + 1);
@@ -83,15 +84,6 @@ function pageOfFile(
   }
 }
 
-function assertReachable({ layout }: FoundPlace, owner: TranscriptOwner, log: ReadLog, after: number): void {
-  const firstKept = log.segments[0] ?? 1;
-  if (after + 1 >= firstKept) return;
-  const path = nameOf(layout, workerLayout(layout, owner.workerId).transcript);
-  throw corrupt(path, "it is missing or damaged, and the log it could be read from was pruned", {
-    eventIds: [owner.createdEventId, firstKept - 1],
-  });
-}
-
 async function fromLog(
   place: FoundPlace,
   log: ReadLog,
@@ -102,10 +94,8 @@ async function fromLog(
   const workerIdJson = plainLines(JSON.stringify(owner.workerId));
   const texts: string[] = [];
   let total = 0;
-  const stretch = { segments: log.segments, after, through: log.lastEventId };
-  for await (const { bytes, start, end } of logLines(place, stretch)) {
-    const marks = transcriptMarks(bytes, start, end);
-    if (marks?.workerIdJson !== workerIdJson || marks.seq + marks.count <= range.from) continue;
+  for await (const { bytes, start, end, ...marks } of logTranscriptLines(place, log, after)) {
+    if (marks.workerIdJson !== workerIdJson || marks.seq + marks.count <= range.from) continue;
     if (marks.seq >= range.to) break;
     const isFull = texts.length > 0 && total + end - start > limits.pageBytesMax;
     if (isFull && range.keep === "first") break;

@@ -14,7 +14,7 @@ import { Slices } from "../../core/turn.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { guardedAsync } from "../disk/faults.ts";
 import { LineBuffer } from "../lines/buffer.ts";
-import { logTranscriptLines } from "../log/transcript_lines.ts";
+import { logTranscriptLines } from "../log/scan.ts";
 import type { Transcript } from "../transcripts/transcript.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
 import type { Recovery } from "./recovery.ts";
@@ -70,7 +70,7 @@ async function shortTranscripts(transcripts: Transcripts): Promise<Map<string, S
 
 /** Adds the missing lines in one pass over the log up to the checkpoint. */
 async function addLines(
-  { fs, layout, runtimeId, flushIfFull }: Recovery,
+  recovery: Recovery,
   segments: readonly number[],
   { position, snapshot }: Checkpoint,
   short: ReadonlyMap<string, Short>,
@@ -78,17 +78,16 @@ async function addLines(
   const log = {
     segments: segments.filter((segment) => segment <= position.segment),
     lastEventId: snapshot.through,
-    offset: position.offset,
   };
   const after = Math.min(...[...short.values()].map(({ lastEventId }) => lastEventId));
   const memory = new LineBuffer();
-  for await (const line of logTranscriptLines(fs, layout, runtimeId, log, after)) {
+  for await (const line of logTranscriptLines(recovery, log, after)) {
     const found = short.get(line.workerIdJson);
     const isNext = found !== undefined && line.id > found.lastEventId && line.seq === found.entries + 1;
     if (!isNext) continue;
     found.transcript.add(memory.copy(line.bytes, line.start, line.end + 1), line.count);
     found.entries += line.count;
     found.lastEventId = line.id;
-    await flushIfFull();
+    await recovery.flushIfFull();
   }
 }

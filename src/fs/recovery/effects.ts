@@ -9,18 +9,15 @@ import type { WorkerId } from "../../core/ids.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { corrupt } from "../disk/faults.ts";
 import type { LogLine } from "../log/scan.ts";
-import { LineBuffer } from "../lines/buffer.ts";
+import { LineBuffer, type PlacedLine } from "../lines/buffer.ts";
 import { eventHeadText, eventText, isOfType, textOf, transcriptSpan } from "../lines/codec.ts";
-import type { Transcripts } from "../transcripts/transcripts.ts";
-import type { PlacedLine } from "../lines/waiting_lines.ts";
+import type { AppliedEvent, Transcripts } from "../transcripts/transcripts.ts";
 
-/** Effect of an event on the files besides the log. */
-type ReplayedEffect =
-  & { readonly id: number; readonly workerId: WorkerId }
-  & (
-    | { readonly kind: "created" | "purged" }
-    | { readonly kind: "transcript"; readonly line: PlacedLine; readonly count: number }
-  );
+/** Types of the events that create and purge workers. */
+const TYPES = { creates: "worker.created", purges: "worker.purged" } as const;
+
+/** An event with an effect on the files besides the log. */
+type ReplayedEffect = AppliedEvent & { readonly workerId: WorkerId; readonly line?: PlacedLine };
 
 /** The value of a JSON text; `undefined` if it is invalid, which the runtime reports. */
 function parsed(text: string): unknown {
@@ -58,48 +55,39 @@ export class ReplayedEffects {
       const line = this.#memory.copy(bytes, start, end + 1);
       if (typeof workerId === "string") {
         // The event that creates a worker may hold its first entries.
-        if (isOfType(bytes, start, "worker.created")) this.#waiting.push({ kind: "created", id, workerId });
-        this.#waiting.push({ kind: "transcript", id, workerId, line, count });
+        const creates = isOfType(bytes, start, TYPES.creates) || undefined;
+        this.#waiting.push({ id, workerId, creates, line, count });
       }
       return eventHeadText(bytes, start, end, span);
     }
     const text = eventText(bytes, start, end);
-    const kind = (["created", "purged"] as const).find((kind) => isOfType(bytes, start, `worker.${kind}`));
+    const kind = (["creates", "purges"] as const).find((kind) => isOfType(bytes, start, TYPES[kind]));
     const event = kind === undefined ? undefined : parsed(text);
     const workerId = isJsonObject(event) ? event.workerId : undefined;
     if (kind !== undefined && typeof workerId === "string") {
-      this.#waiting.push({ kind, id, workerId: workerId as WorkerId });
+      this.#waiting.push({ id, workerId: workerId as WorkerId, [kind]: true });
     }
     return text;
   }
 
   /** Applies the effects of events through one that is on the device. */
   settle(through: number): void {
-    this.#apply(through);
+    this.apply(through);
     for (const { workerId, id } of this.#purged.splice(0)) this.#purge(workerId, id);
   }
 
-  /** Applies all effects in memory. Files are unchanged until {@linkcode settle}. */
-  preview(): void {
-    this.#apply(Infinity);
-  }
-
-  #apply(through: number): void {
+  /** Applies the effects in memory. Files are unchanged until {@linkcode settle}. */
+  apply(through: number): void {
     for (
       let [effect] = this.#waiting;
       effect !== undefined && effect.id <= through;
       [effect] = this.#waiting
     ) {
       this.#waiting.shift();
-      const { kind, workerId, id } = effect;
-      if (kind === "transcript") {
-        if (!this.#transcripts.has(workerId)) throw unknownWorker(id, workerId);
-        this.#transcripts.add(workerId, effect.line, effect.count);
-      } else if (kind === "created") this.#transcripts.create(workerId, id);
-      else {
-        this.#transcripts.forget(workerId);
-        this.#purged.push(effect);
-      }
+      const { line, workerId, id } = effect;
+      if (line !== undefined && !this.#transcripts.has(workerId)) throw unknownWorker(id, workerId);
+      this.#transcripts.apply(effect, line);
+      if (effect.purges) this.#purged.push(effect);
     }
   }
 }

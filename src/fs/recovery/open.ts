@@ -10,7 +10,7 @@ import { listSegments, sweepStrays } from "../log/segments.ts";
 import { LogWriter } from "../log/writer.ts";
 import type { Recovery } from "./recovery.ts";
 import { completeTranscripts } from "./completion.ts";
-import { type LogEnd, type LogStart, readLog } from "./recover.ts";
+import { type LogEnd, LogReader, type LogStart } from "./recover.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
 import { repairTail, uncleanOpening } from "./tail.ts";
 import { type AheadOfLog, allAheadOfLog, bestWitness, removeAhead } from "./witness.ts";
@@ -38,7 +38,7 @@ export interface Recovered {
  * is removed for an event before it is folded and on the device.
  */
 export async function recoverStore(recovery: Recovery): Promise<Recovered> {
-  const { fs, layout, runtimeId, notice, place, host, transcripts, quarantine } = recovery;
+  const { notice, host, transcripts, config } = recovery;
 
   const checkpoint = recovery.checkpoints.load();
   const through = checkpoint?.snapshot.through ?? 0;
@@ -46,40 +46,36 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   transcripts.beginReplay();
   for (const row of checkpoint?.rows ?? []) transcripts.restore(row);
   recovery.purged.restore(checkpoint?.purgedLeft ?? []);
-  const unrecorded = unrecordedSalvage(fs, layout, runtimeId, notice);
+  const unrecorded = unrecordedSalvage(recovery);
   if (checkpoint !== undefined) host.restore(checkpoint.snapshot);
 
-  const listing = listSegments(fs, layout);
+  const listing = listSegments(recovery);
   const segments = listing.firstEventIds;
-  sweepStrays(fs, layout, listing, notice);
+  sweepStrays(recovery, listing);
 
   if (checkpoint !== undefined) await completeTranscripts(recovery, segments, checkpoint);
 
   const effects = new ReplayedEffects(transcripts, recovery.purge);
   let ahead: readonly AheadOfLog[] = [];
   const witness = (lastEventId: number) => {
-    effects.preview();
+    effects.apply(Infinity);
     ahead = allAheadOfLog(recovery, transcripts.lengths(), lastEventId);
-    return bestWitness(recovery, ahead, place.wasSynced, lastEventId);
+    return bestWitness(recovery, ahead, recovery.wasSynced, lastEventId);
   };
   const end = await replayLog(recovery, segments, { ...start, witness }, effects);
 
-  await repairTail(recovery, end, quarantine);
-  await removeAhead(recovery, ahead, end.lastEventId, quarantine);
-  await place.rememberConfig();
+  await repairTail(recovery, end, recovery.quarantine);
+  await removeAhead(recovery, ahead, end.lastEventId, recovery.quarantine);
+  await recovery.rememberConfig();
   transcripts.endReplay();
   effects.settle(Infinity);
 
   const isRemoved = end.tail?.row.verdict === "remove_segment";
   const kept = isRemoved ? segments.filter((segment) => segment !== end.segment) : segments;
-  const { durability, limits: { segmentBytes } } = place.config;
-  const writer = new LogWriter(fs, layout, runtimeId, { ...end, segments: kept }, {
-    durability,
-    segmentBytes,
-    guard: place.guard,
-    notice,
-    lost: recovery.lost,
-  });
+  const { guard, lost } = recovery;
+  const { durability, limits: { segmentBytes } } = config;
+  const options = { durability, segmentBytes, guard, lost };
+  const writer = new LogWriter(recovery, { ...end, segments: kept }, options);
   const isClean = isCleanEnd(end, segments);
   if (!isClean) await writer.startSegment();
   if (!isClean && end.lastEventId > 0) notice(uncleanOpening(through, end.lastEventId));
@@ -98,27 +94,20 @@ async function replayLog(
   effects: ReplayedEffects,
 ): Promise<LogEnd> {
   const { host, flushIfFull } = recovery;
-  const lines = readLog(recovery, segments, start);
+  const log = new LogReader(recovery, segments, start);
   const slices = new Slices();
   let texts: string[] = [];
-  try {
-    for (let step = lines.next();; step = lines.next()) {
-      if (step.done) {
-        host.replay(texts);
-        return step.value;
-      }
-      texts.push(effects.add(step.value));
-      if (texts.length < REPLAY_EVENTS) continue;
-      host.replay(texts);
-      texts = [];
-      effects.settle(step.value.durable);
-      await flushIfFull();
-      await slices.pause();
-    }
-  } finally {
-    // Closes the open segment if folding failed.
-    lines.return(undefined as never);
+  for (const line of log) {
+    texts.push(effects.add(line));
+    if (texts.length < REPLAY_EVENTS) continue;
+    host.replay(texts);
+    texts = [];
+    effects.settle(line.durable);
+    await flushIfFull();
+    await slices.pause();
   }
+  host.replay(texts);
+  return log.end;
 }
 
 /** Returns true if the last segment can be continued. After any other end a new one begins. */

@@ -66,16 +66,10 @@ export interface Tail {
   readonly bytes: number;
 }
 
-/** Reads the events after `start`; returns the end of the log. Throws `store_corrupt`, `store_version`. */
-export function readLog(
-  place: Place,
-  segments: readonly number[],
-  start: LogStart,
-): Generator<LogLine, LogEnd, void> {
-  return new LogReader(place, segments, start).read();
-}
-
-class LogReader {
+/** The events after a start. Iterating it reads the log; `end` is valid after the last line. */
+export class LogReader implements Iterable<LogLine> {
+  /** The end of the log. */
+  end!: LogEnd;
   readonly #place: Place;
   readonly #segments: readonly number[];
   readonly #start: LogStart;
@@ -86,6 +80,7 @@ class LogReader {
   /** Lines of the current segment that may not be synced. */
   #doubtful: { readonly id: number; readonly offset: number }[] = [];
 
+  /** A reader that has read nothing yet. */
   constructor(place: Place, segments: readonly number[], start: LogStart) {
     this.#place = place;
     this.#segments = segments;
@@ -94,7 +89,8 @@ class LogReader {
     this.#lineOffset = start.position?.lineOffset ?? 0;
   }
 
-  *read(): Generator<LogLine, LogEnd, void> {
+  /** Reads the lines. Throws `store_corrupt`, `store_version`. */
+  *[Symbol.iterator](): Generator<LogLine, void, void> {
     const { through: after, position } = this.#start;
     this.#checkFirst();
     const range = { segments: this.#segments, after, position };
@@ -104,7 +100,7 @@ class LogReader {
       yield line;
     }
     if (scan.stop.reason === "gap") throw this.#gap(scan.stop.segment);
-    return this.#end(scan.stop);
+    this.end = this.#endAt(scan.stop);
   }
 
   /** Throws unless the log includes the event that the checkpoint covers. */
@@ -172,7 +168,7 @@ class LogReader {
     doubtful.push({ id, offset });
   }
 
-  #end(stop: ScanStop): LogEnd {
+  #endAt(stop: ScanStop): LogEnd {
     const { segment, offset, paddingBytes } = stop;
     const isWhole = stop.reason === "end";
     const isClosed = isWhole && this.#isClosed(segment);

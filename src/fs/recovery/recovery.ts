@@ -7,15 +7,13 @@ import type { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { StoreHost } from "../../core/store.ts";
 import type { Checkpoints } from "../checkpoint/checkpoints.ts";
-import type { WatchedPlace } from "../layout.ts";
 import type { Quarantine } from "../quarantine.ts";
 import type { Transcripts } from "../transcripts/transcripts.ts";
-import type { PurgedWorkers } from "../workers/purging.ts";
+import type { PurgedWorkers } from "../workers/directories.ts";
 import type { OpenedPlace } from "./place.ts";
 
 /** The parts of a store that are recovered, and its place. */
-export interface Recovery extends WatchedPlace {
-  readonly place: OpenedPlace;
+export interface Recovery extends OpenedPlace {
   /** Receives the content. */
   readonly host: StoreHost;
   readonly checkpoints: Checkpoints;

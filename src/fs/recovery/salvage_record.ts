@@ -7,16 +7,13 @@
  * @module
  */
 import { join } from "@std/path";
-import { z } from "zod";
-import type { Notice } from "../../core/diagnostics.ts";
-import { isRuntimeError } from "../../core/errors.ts";
 import { SALVAGED } from "../../core/events.ts";
 import { fingerprint } from "../../core/keys.ts";
+import { integer, object, text } from "../../core/shape.ts";
 import type { UnrecordedEvent } from "../../core/store.ts";
 import { makeDirectory, readSmallFile, replaceFile } from "../disk/files.ts";
-import { corrupt, guardedAsync } from "../disk/faults.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import type { RuntimeLayout } from "../layout.ts";
+import { corrupt, guardedAsync, ifCorrupt } from "../disk/faults.ts";
+import type { Place, RuntimeLayout, WatchedPlace } from "../layout.ts";
 import { seal, unseal } from "../lines/sealed.ts";
 
 const FORMAT = "worker-runtime/salvage";
@@ -26,41 +23,39 @@ const BYTES_MAX = 4_096;
 /** First and last event that are lost. */
 export type LostRange = readonly [first: number, last: number];
 
-const recordSchema = z.looseObject({
-  firstLostEventId: z.int().min(1),
-  lastLostEventId: z.int().min(1),
-  key: z.string().min(1),
-});
+interface SalvageRecord {
+  readonly firstLostEventId: number;
+  readonly lastLostEventId: number;
+  readonly key: string;
+}
 
-type SalvageRecord = z.infer<typeof recordSchema>;
+const recordShape = object({
+  firstLostEventId: integer(1),
+  lastLostEventId: integer(1),
+  key: text(BYTES_MAX),
+});
 
 function pathOf(layout: RuntimeLayout): string {
   return join(layout.salvage, "pending.json");
 }
 
-function read(fs: FileSystem, layout: RuntimeLayout, runtimeId: string): SalvageRecord | undefined {
+function read({ fs, layout, runtimeId }: Place): SalvageRecord | undefined {
   const bytes = readSmallFile(fs, pathOf(layout), BYTES_MAX, FILE);
   if (bytes === undefined) return undefined;
-  const { success, data } = recordSchema.safeParse(unseal(bytes, { format: FORMAT, runtimeId }, FILE));
-  if (!success) throw corrupt(FILE, "it lacks its members");
-  return data;
+  const record: unknown = unseal(bytes, { format: FORMAT, runtimeId }, FILE);
+  if (recordShape(record, "stored") !== undefined) throw corrupt(FILE, "it lacks its members");
+  return record as SalvageRecord;
 }
 
 /** The events that an interrupted repair loses; `undefined` without one. Throws `store_corrupt`. */
-export function pendingSalvage(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  runtimeId: string,
-): LostRange | undefined {
-  const record = read(fs, layout, runtimeId);
+export function pendingSalvage(place: Place): LostRange | undefined {
+  const record = read(place);
   return record && [record.firstLostEventId, record.lastLostEventId];
 }
 
 /** Writes the range durably. Replaces that of an interrupted repair, which `lost` must include. */
 export async function beginSalvage(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  runtimeId: string,
+  { fs, layout, runtimeId }: Place,
   [firstLostEventId, lastLostEventId]: LostRange,
 ): Promise<void> {
   const key = `${SALVAGED} ${crypto.randomUUID()}`;
@@ -70,22 +65,18 @@ export async function beginSalvage(
 }
 
 /** The event that an interrupted repair has not recorded. A damaged file is left alone and reported. */
-export function unrecordedSalvage(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  runtimeId: string,
-  notice: (notice: Notice) => void,
-): readonly UnrecordedEvent[] {
+export function unrecordedSalvage(place: WatchedPlace): readonly UnrecordedEvent[] {
   const foreign = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
-    notice({ code: "foreign_entry", severity: "warning", message, file: FILE });
+    place.notice({ code: "foreign_entry", severity: "warning", message, file: FILE });
   };
-  try {
-    const record = read(fs, layout, runtimeId);
+  return ifCorrupt<readonly UnrecordedEvent[]>(() => {
+    const record = read(place);
     if (record === undefined) return [];
     const { firstLostEventId, lastLostEventId, key } = record;
     const data = { firstLostEventId, lastLostEventId, keptIn: "salvage" };
     const event = { name: SALVAGED, data, key, request: fingerprint(JSON.stringify(data)) };
+    const { fs, layout } = place;
     const path = pathOf(layout);
     // If this fails, the next opening finds the key in the log and tries again.
     const recorded = async (): Promise<void> => {
@@ -95,9 +86,8 @@ export function unrecordedSalvage(
       }).catch(foreign);
     };
     return [{ ...event, endsBefore: firstLostEventId, recorded }];
-  } catch (error) {
-    if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+  }, (error) => {
     foreign(error);
     return [];
-  }
+  });
 }

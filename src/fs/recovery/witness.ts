@@ -18,15 +18,15 @@
 import { join } from "@std/path";
 import { readBytes, withFile, withFileAsync } from "../disk/files.ts";
 import { guarded, guardedAsync } from "../disk/faults.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { nameOf, type Place, type RuntimeLayout, type WatchedPlace, workerLayout } from "../layout.ts";
+import type { OpenFile } from "../disk/file_system.ts";
+import { type Files, nameOf, type Place, type WatchedPlace, workerLayout } from "../layout.ts";
 import type { LogWitness } from "./recover.ts";
 import { isIntact, NEWLINE, sealedText, transcriptMarks } from "../lines/codec.ts";
 import { decodeName, encodeName } from "../names.ts";
-import { removeWorker } from "../workers/purging.ts";
+import { removeWorker } from "../workers/directories.ts";
 import type { Quarantine } from "../quarantine.ts";
 import { intactLines } from "../log/scan.ts";
-import type { TranscriptLength } from "../transcripts/length.ts";
+import type { TranscriptLength } from "../transcripts/state.ts";
 
 const HEADER_BYTES_MAX = 4_096;
 
@@ -75,16 +75,17 @@ export function bestWitness(
  * own. Idempotent, also after a crash.
  */
 export async function removeAhead(
-  { fs, layout, notice }: WatchedPlace,
+  place: WatchedPlace,
   parts: readonly AheadOfLog[],
   lastEventId: number,
   quarantine: Quarantine,
 ): Promise<void> {
+  const { fs, layout, notice } = place;
   for (const { workerId, path, offset, lastEventId: last } of parts) {
     const file = nameOf(layout, path);
     const kept = `quarantine/${await quarantine.keep(path, offset)}`;
     await guardedAsync("truncate", path, async () => {
-      if (offset === 0) return await removeLostWorker(fs, layout, workerId, quarantine);
+      if (offset === 0) return await removeLostWorker(place, workerId, quarantine);
       await withFileAsync(fs, path, "update", async (transcript) => {
         transcript.truncate(offset);
         await transcript.sync();
@@ -100,12 +101,8 @@ export async function removeAhead(
 }
 
 /** Removes the files of a worker whose creation is lost. The transcript comes last, so that a crash leaves it. */
-async function removeLostWorker(
-  fs: FileSystem,
-  layout: RuntimeLayout,
-  workerId: string,
-  quarantine: Quarantine,
-): Promise<void> {
+async function removeLostWorker(place: Files, workerId: string, quarantine: Quarantine): Promise<void> {
+  const { fs, layout } = place;
   const { directory, transcript } = workerLayout(layout, workerId);
   for (const { name, kind } of fs.list(directory)) {
     const other = join(directory, name);
@@ -114,7 +111,7 @@ async function removeLostWorker(
     fs.remove(other);
   }
   await fs.syncDirectory(directory);
-  removeWorker(fs, layout, workerId);
+  removeWorker(place, workerId);
   await fs.syncDirectory(layout.workers);
 }
 

@@ -6,16 +6,14 @@
  */
 import { plainLines } from "../../core/json.ts";
 import { byteLength } from "../../core/text.ts";
-import { readBytes, writeAll } from "../disk/files.ts";
+import { readBytes, scratch, writeAll } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import { FORMAT_VERSION } from "../layout.ts";
-import { lastLine } from "../lines/last_line.ts";
-import { DamagedLine, type LinePage, type LineRange, readLinePage } from "../lines/pages.ts";
+import { DamagedLine, lastLine, type LinePage, type LineRange, readLinePage } from "../lines/pages.ts";
 import type { SortedLines } from "../lines/search.ts";
 import { WorkerLines } from "../lines/worker_lines.ts";
-import type { TranscriptExtent, WholeExtent } from "./length.ts";
+import type { TranscriptExtent, WholeExtent } from "./state.ts";
 import { idOf, SEAL_BYTES, sealedBytes, transcriptMarks } from "../lines/codec.ts";
-import { scratch } from "../disk/scratch.ts";
 
 /** The owner of a transcript: a worker id may be used again after a purge. */
 export interface TranscriptOwner {

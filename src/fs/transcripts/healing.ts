@@ -10,14 +10,14 @@ import { replaceInStore } from "../aside.ts";
 import { readBytes, withFile } from "../disk/files.ts";
 import { corrupt, isNotFound } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { nameOf, type RuntimeLayout } from "../layout.ts";
+import { type Files, nameOf, type Place, workerLayout } from "../layout.ts";
 import { idOf } from "../lines/codec.ts";
 import { DamagedLine } from "../lines/pages.ts";
 import { isWhole, scanLines } from "../lines/scanner.ts";
 import { WorkerLines } from "../lines/worker_lines.ts";
 import type { DurableLog } from "../log/pages.ts";
 import { endOf } from "../log/segment_ends.ts";
-import { logTranscriptLines } from "../log/transcript_lines.ts";
+import { logTranscriptLines } from "../log/scan.ts";
 import {
   checkTranscript,
   hasTranscriptHeader,
@@ -25,8 +25,14 @@ import {
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "./file.ts";
-import { NOTHING, type TranscriptExtent, type WholeExtent } from "./length.ts";
-import type { Ready, TranscriptState, Unproven, Unverified } from "./state.ts";
+import {
+  isUnproven,
+  NOTHING,
+  type TranscriptExtent,
+  type TranscriptState,
+  type WholeExtent,
+  type Written,
+} from "./state.ts";
 
 const CHUNK_BYTES = 1_048_576;
 
@@ -64,18 +70,17 @@ export function wholeExtent(
 export function verifyTranscript(
   file: OpenFile,
   owner: TranscriptOwner,
-  state: Unproven | Unverified | Ready,
+  { bytes, entries, mark, synced }: Written,
 ): void {
-  const { bytes, entries } = state;
-  if (state.kind === "unproven") {
-    const whole = wholeExtent(file, owner, state.synced, bytes);
+  if (synced !== undefined) {
+    const whole = wholeExtent(file, owner, synced, bytes);
     if (whole.bytes < bytes || whole.entries !== entries) throw new DamagedLine(whole.bytes);
     return;
   }
   const { size } = file.stat();
   if (size < bytes) throw new DamagedLine(size);
   checkTranscript(file, owner, bytes, entries);
-  if (state.mark !== undefined && endOf(file, bytes).mark !== state.mark) throw new DamagedLine(bytes);
+  if (mark !== undefined && endOf(file, bytes).mark !== mark) throw new DamagedLine(bytes);
 }
 
 /**
@@ -86,7 +91,7 @@ export function partLeft(
   fs: FileSystem,
   owner: TranscriptOwner,
   path: string,
-  { bytes, entries, synced }: Unproven,
+  { bytes, entries, synced = NOTHING }: Written,
 ): WholeExtent | undefined {
   try {
     return withFile(fs, path, "read", (file) => {
@@ -112,19 +117,19 @@ export function partLeft(
  * is unknown, if the log is damaged too, and if entries are missing.
  */
 export async function rebuildTranscript(
-  fs: FileSystem,
-  layout: RuntimeLayout,
+  place: Place,
   owner: TranscriptOwner,
-  path: string,
   log: DurableLog,
   synced: TranscriptExtent | undefined,
   wanted: number,
 ): Promise<TranscriptExtent> {
-  if (synced === undefined) assertRebuildable(layout, owner, path, log);
+  const { fs, layout } = place;
+  const { transcript: path } = workerLayout(layout, owner.workerId);
+  if (synced === undefined) assertRebuildable(place, owner, log);
   const firstKept = log.segments[0] ?? 1;
   const workerIdJson = plainLines(JSON.stringify(owner.workerId));
   const missing = (entry: number) => {
-    assertRebuildable(layout, owner, path, log);
+    assertRebuildable(place, owner, log);
     return corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
   };
   let entries = 0;
@@ -137,7 +142,7 @@ export async function rebuildTranscript(
       yield* linesTo(fs, owner, path, whole.bytes);
       ({ entries, lastEventId: after } = whole);
     }
-    for await (const line of logTranscriptLines(fs, layout, owner.runtimeId, log, after)) {
+    for await (const line of logTranscriptLines(place, log, after)) {
       if (line.workerIdJson !== workerIdJson) continue;
       if (line.seq !== entries + 1) throw missing(entries + 1);
       entries += line.count;
@@ -145,22 +150,29 @@ export async function rebuildTranscript(
     }
     if (entries < wanted) throw missing(entries + 1);
   }
-  const bytes = await replaceInStore(fs, layout, path, chunks, { durable: true });
+  const bytes = await replaceInStore(place, path, chunks, { durable: true });
   return { bytes, entries };
 }
 
-/** Throws `store_corrupt` if the log was pruned past the worker's creation, so that nothing can be rebuilt. */
+/**
+ * Throws `store_corrupt` if events after `after`, by default all since the worker's creation, were pruned from the
+ * log, so that the transcript cannot be rebuilt from it.
+ */
 export function assertRebuildable(
-  layout: RuntimeLayout,
+  { layout }: Files,
   owner: TranscriptOwner,
-  path: string,
-  log: DurableLog,
+  { segments: [firstKept = 1] }: Pick<DurableLog, "segments">,
+  after: number = owner.createdEventId - 1,
 ): void {
-  const firstKept = log.segments[0] ?? 1;
-  if (owner.createdEventId >= firstKept) return;
-  throw corrupt(nameOf(layout, path), "it is damaged, and the log it could be rebuilt from was pruned", {
-    eventIds: [owner.createdEventId, firstKept - 1],
-  });
+  if (after + 1 >= firstKept) return;
+  const { transcript } = workerLayout(layout, owner.workerId);
+  throw corrupt(
+    nameOf(layout, transcript),
+    "it is missing or damaged, and the log it could be rebuilt from was pruned",
+    {
+      eventIds: [owner.createdEventId, firstKept - 1],
+    },
+  );
 }
 
 function wholeOf(fs: FileSystem, owner: TranscriptOwner, path: string, before: number): WholeExtent {
@@ -186,7 +198,7 @@ export function isDamage(error: unknown, { code }: RuntimeError): boolean {
 
 /** Returns true if only unsynced lines are missing, which is not damage: the log has them. */
 export function isPowerLoss(state: TranscriptState, error: unknown): boolean {
-  if (state.kind !== "unproven") return false;
+  if (!isUnproven(state)) return false;
   const { synced: { bytes } } = state;
   return error instanceof DamagedLine ? error.byteOffset >= bytes : bytes === 0 && isNotFound(error);
 }

@@ -3,11 +3,11 @@
  *
  * | event                                            | from                 | to                                      |
  * | ------------------------------------------------ | -------------------- | --------------------------------------- |
- * | {@linkcode restored} from a checkpoint           |                      | unwritten, unproven, unverified or lost |
+ * | {@linkcode restored} from a checkpoint           |                      | unwritten, unverified or lost           |
  * | worker created                                   |                      | unwritten                               |
- * | {@linkcode shortened} to the part that is left   | unproven             | unwritten or unverified                 |
+ * | {@linkcode shortened} to the part that is left   | unverified           | unwritten or unverified                 |
  * | file begun with its header                       | unwritten            | ready                                   |
- * | file verified                                    | unproven, unverified | ready                                   |
+ * | file verified                                    | unverified           | ready                                   |
  * | lines {@linkcode appended}                       | ready                | ready                                   |
  * | file {@linkcode doubted}                         | ready                | unverified                              |
  * | damage found, lines that the log lacks, or too many waiting: {@linkcode lost} | all but purged | lost |
@@ -20,67 +20,84 @@
  * @module
  */
 import { markOf } from "../log/segment_ends.ts";
-import type { WaitingLines } from "../lines/waiting_lines.ts";
-import { NOTHING, type TranscriptExtent, type TranscriptLength } from "./length.ts";
+import type { WaitingLines } from "../lines/buffer.ts";
 
-/** No byte of the file is known to be intact: the first flush creates it. */
-export interface Unwritten extends TranscriptExtent {
-  readonly kind: "unwritten";
+/** The first part of a transcript's file. */
+export interface TranscriptExtent {
+  /** Bytes, including the header; 0 if not even the header is known to exist. */
+  readonly bytes: number;
+  /** Entries in them. */
+  readonly entries: number;
 }
 
-/** Any line after `synced` may have been lost in a power cut: all are verified at the first use. */
-export interface Unproven extends TranscriptExtent {
-  readonly kind: "unproven";
-  readonly synced: TranscriptExtent;
+/** The intact part of a transcript's file. */
+export interface WholeExtent extends TranscriptExtent {
+  /** The event in its last line, or the one that created the worker. */
+  readonly lastEventId: number;
 }
 
-/** The end of the file is verified at the next use. */
-export interface Unverified extends TranscriptExtent {
-  readonly kind: "unverified";
-  /** Checksum of the last line, if it is known. */
-  readonly mark: string | undefined;
+/** No part of a file. */
+export const NOTHING: TranscriptExtent = Object.freeze({ bytes: 0, entries: 0 });
+
+/** The length of a transcript, as a checkpoint records it. */
+export interface TranscriptLength {
+  /** The event that created the worker. */
+  readonly createdEventId: number;
+  /** Bytes of the file that are intact; `undefined` if it must be rebuilt. */
+  readonly transcriptBytes: number | undefined;
+  /** Entries in them. */
+  readonly transcriptLength: number;
+  /** The synced part; absent if all of it is synced. Lines after it may be missing after a power cut. */
+  readonly transcriptSynced?: TranscriptExtent | undefined;
 }
 
-/** The file ends at the expected byte, and can be read and appended to. */
-export interface Ready extends TranscriptExtent {
-  readonly kind: "ready";
-  /** Checksum of the last line. */
-  readonly mark: string;
+/** A file of known length. */
+export interface Written extends TranscriptExtent {
+  /**
+   * - `unwritten`: no byte is known to be intact; the first flush creates the file.
+   * - `unverified`: the file is verified at the next use.
+   * - `ready`: it ends at the expected byte, and can be read and appended to.
+   */
+  readonly kind: "unwritten" | "unverified" | "ready";
+  /** Checksum of the last line, if it is known; always of a `ready` file. */
+  readonly mark?: string | undefined;
+  /** Of an `unverified` file any line of which after this part may have been lost in a power cut: all are verified. */
+  readonly synced?: TranscriptExtent | undefined;
 }
 
-/** The file is damaged, and must be rebuilt from the log. */
+/**
+ * - `lost`: the file is damaged, and must be rebuilt from the log.
+ * - `purged`: the worker was purged; only calls that began before refer to this object.
+ */
 export interface Lost {
-  readonly kind: "lost";
+  readonly kind: "lost" | "purged";
   /** Entries that the rebuilt file must have at least. */
   readonly entries: number;
 }
 
-/** The worker was purged; only calls that began before refer to this object. */
-export interface Purged {
-  readonly kind: "purged";
-  readonly entries: 0;
-}
-
 /** State of a transcript. Lines waiting in memory follow its entries. */
-export type TranscriptState = Unwritten | Unproven | Unverified | Ready | Lost | Purged;
+export type TranscriptState = Written | Lost;
+
+/** Returns true for a file that may lack lines which a power cut took. */
+export function isUnproven(state: TranscriptState): state is Written & { synced: TranscriptExtent } {
+  return state.kind === "unverified" && state.synced !== undefined;
+}
 
 /** State according to a checkpoint. */
 export function restored(length: TranscriptLength): TranscriptState {
   const { transcriptBytes: bytes, transcriptLength: entries, transcriptSynced: synced } = length;
   if (bytes === undefined) return { kind: "lost", entries };
   if (bytes === 0 || synced === undefined) return shortened({ bytes, entries });
-  return { kind: "unproven", bytes, entries, synced };
+  return { kind: "unverified", bytes, entries, synced };
 }
 
 /** State of a file whose intact part is this one, judged by its end. */
-export function shortened({ bytes, entries }: TranscriptExtent): Unwritten | Unverified {
-  return bytes === 0
-    ? { kind: "unwritten", ...NOTHING }
-    : { kind: "unverified", bytes, entries, mark: undefined };
+export function shortened({ bytes, entries }: TranscriptExtent): Written {
+  return bytes === 0 ? { kind: "unwritten", ...NOTHING } : { kind: "unverified", bytes, entries };
 }
 
 /** State after lines were appended up to byte `bytes`. */
-export function appended({ entries, mark }: Ready, bytes: number, lines: WaitingLines): Ready {
+export function appended({ entries, mark }: Written, bytes: number, lines: WaitingLines): Written {
   const { last } = lines;
   return {
     kind: "ready",

@@ -5,22 +5,19 @@
  * parses the text again, so that readers share no objects.
  *
  * A tail records its last entry, entries never change, and a new worker with a
- * used id is another {@linkcode TailOwner}: a tail can be short, but never
+ * used id is another owner: a tail can be short, but never
  * wrong. Damage on disk is not detected until the next read from there, as with
  * the page cache of the system.
  *
  * @module
  */
 import { manyText } from "../lines/codec.ts";
-import { encodeScratch } from "../disk/scratch.ts";
+import { encodeScratch } from "../disk/files.ts";
 
 /** Bytes of the block: pages of 50 short messages for about 700 workers. */
 export const TAILS_BYTES_MAX = 12_582_912;
 /** Longest tail: a longer one would evict too many others. */
 const TAIL_BYTES_MAX = 262_144;
-
-/** Identity of a transcript. */
-export type TailOwner = object;
 
 /** A tail in the block. */
 interface Tail {
@@ -34,7 +31,7 @@ interface Tail {
 
 /** Tails in a ring buffer: the oldest is overwritten first. */
 export class TranscriptTails {
-  readonly #tails = new Map<TailOwner, Tail>();
+  readonly #tails = new Map<object, Tail>();
   readonly #bytesMax: number;
   #block: Uint8Array | undefined;
   /** Offset of the next tail. */
@@ -46,7 +43,7 @@ export class TranscriptTails {
   }
 
   /** Texts of the events that hold the entries from `from` to `last`, the newest. */
-  get(owner: TailOwner, from: number, last: number): string[] | undefined {
+  get(owner: object, from: number, last: number): string[] | undefined {
     const tail = this.#tails.get(owner);
     if (this.#block === undefined || tail === undefined || tail.last !== last || tail.from > from) {
       return undefined;
@@ -59,7 +56,7 @@ export class TranscriptTails {
   }
 
   /** Stores the texts of the events that hold the entries from `from` to `last`, the newest. */
-  put(owner: TailOwner, from: number, last: number, texts: readonly string[]): void {
+  put(owner: object, from: number, last: number, texts: readonly string[]): void {
     this.#tails.delete(owner);
     const units = texts.reduce((sum, text) => sum + text.length + 1, 0);
     if (units > TAIL_BYTES_MAX) return;
@@ -72,7 +69,7 @@ export class TranscriptTails {
   }
 
   /** Removes the tail of an owner. */
-  delete(owner: TailOwner): void {
+  delete(owner: object): void {
     this.#tails.delete(owner);
   }
 

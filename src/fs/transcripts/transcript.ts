@@ -8,16 +8,16 @@
 import { RuntimeError } from "../../core/errors.ts";
 import type { ReadTranscript } from "../../core/store.ts";
 import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
-import { assertDirectory, assertFile, closeQuietly } from "../disk/files.ts";
+import { closeQuietly, isPresent } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
 import { nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { eventText, transcriptMarks } from "../lines/codec.ts";
 import { DamagedLine, type LineRange } from "../lines/pages.ts";
-import { type PlacedLine, WaitingLines } from "../lines/waiting_lines.ts";
+import { type PlacedLine, WaitingLines } from "../lines/buffer.ts";
 import type { DurableLog } from "../log/pages.ts";
 import { endOf, markOf } from "../log/segment_ends.ts";
-import { makeWorkerDirectory, prepareWorkerDirectory } from "../workers/directory.ts";
+import { makeWorkerDirectory, prepareWorkerDirectory } from "../workers/directories.ts";
 import {
   appendLines,
   readTranscriptLines,
@@ -34,17 +34,18 @@ import {
   rebuildTranscript,
   verifyTranscript,
 } from "./healing.ts";
-import type { TranscriptExtent, TranscriptLength, WholeExtent } from "./length.ts";
 import {
   appended,
   doubted,
+  isUnproven,
   lost,
-  type Ready,
   restored,
   shortened,
+  type TranscriptExtent,
+  type TranscriptLength,
   type TranscriptState,
-  type Unproven,
-  type Unverified,
+  type WholeExtent,
+  type Written,
 } from "./state.ts";
 import type { TranscriptTails } from "./tails.ts";
 
@@ -75,10 +76,6 @@ export interface TranscriptPool extends TranscriptHost {
 
 /** A transcript. */
 export class Transcript {
-  /** The worker. */
-  readonly owner: TranscriptOwner;
-  /** The turn of checkpoints that sync the file. */
-  readonly turn: number;
   readonly #pool: TranscriptPool;
   #state: TranscriptState;
   #waiting = new WaitingLines();
@@ -92,12 +89,15 @@ export class Transcript {
   #isFailing = false;
   #path: string | undefined;
 
-  /** A transcript of this length, according to a checkpoint. */
-  constructor(pool: TranscriptPool, owner: TranscriptOwner, turn: number, length: TranscriptLength) {
+  /** A transcript of this length, according to a checkpoint; those of its turn sync the file. */
+  constructor(
+    pool: TranscriptPool,
+    readonly owner: TranscriptOwner,
+    readonly turn: number,
+    length: TranscriptLength,
+  ) {
     const { transcriptBytes: bytes, transcriptLength: entries, transcriptSynced } = length;
     this.#pool = pool;
-    this.owner = owner;
-    this.turn = turn;
     this.#state = restored(length);
     this.#synced = transcriptSynced ?? (bytes === undefined ? undefined : { bytes, entries });
     this.#unsynced = transcriptSynced !== undefined;
@@ -114,9 +114,10 @@ export class Transcript {
   }
 
   /** The state of a file that was written since the last sync, and is not known to lack anything. */
-  get unsynced(): Ready | Unverified | undefined {
+  get unsynced(): Written | undefined {
     const state = this.#state;
-    return this.#unsynced && (state.kind === "ready" || state.kind === "unverified") ? state : undefined;
+    const isKnown = state.kind === "ready" || state.kind === "unverified" && !isUnproven(state);
+    return this.#unsynced && isKnown ? state : undefined;
   }
 
   /** The log must be kept, because the file does not hold all entries. */
@@ -145,7 +146,7 @@ export class Transcript {
 
   /** Shortens an unproven transcript whose file lost its end to the part that is left; `undefined` if it did not. */
   shorten(): WholeExtent | undefined {
-    if (this.#state.kind !== "unproven") return undefined;
+    if (!isUnproven(this.#state)) return undefined;
     const left = partLeft(this.#pool.fs, this.owner, this.#filePath, this.#state);
     if (left !== undefined) this.#state = shortened(left);
     return left;
@@ -197,7 +198,8 @@ export class Transcript {
 
   /** Reads a page. Throws `store_corrupt` if the file is damaged and cannot be repaired from the log. */
   async read(read: ReadTranscript): Promise<string[]> {
-    const range = rangeOf(read, this.#state.entries + this.#waiting.entries);
+    const length = this.#state.entries + this.#waiting.entries;
+    const range: LineRange = { ...read, to: Math.min(read.to, length) + 1 };
     if (range.from >= range.to) return [];
     const tail = this.#isTail(range) ? this.#pool.tails.get(this, range.from, range.to - 1) : undefined;
     if (tail !== undefined) return tail;
@@ -282,24 +284,32 @@ export class Transcript {
   }
 
   /** Makes the file ready, or throws. */
-  #ready(): Ready {
+  #ready(): Written {
     const state = this.#state;
-    if (state.kind === "ready") return state;
-    if (state.kind === "purged") throw purged(this.owner);
-    if (state.kind === "lost") throw new DamagedLine(0);
-    return this.#state = state.kind === "unwritten" ? this.#begin() : this.#verified(state);
+    switch (state.kind) {
+      case "ready":
+        return state;
+      case "unwritten":
+        return this.#state = this.#begin();
+      case "unverified":
+        return this.#state = this.#verified(state);
+      case "lost":
+        throw new DamagedLine(0);
+      case "purged":
+        throw purged(this.owner);
+    }
   }
 
   /** Creates the file. An existing one is an unfinished creation, or a purged worker's. */
-  #begin(): Ready {
+  #begin(): Written {
     const { fs, layout, files, isReplaying } = this.#pool;
     const path = this.#filePath;
     const header = transcriptHeader(this.owner);
     files.close(path);
-    if (!makeWorkerDirectory(fs, layout, this.owner.workerId)) {
+    if (!makeWorkerDirectory(this.#pool, this.owner.workerId)) {
       const found = isReplaying ? this.#foundBegun(header) : undefined;
       if (found !== undefined) return found;
-      assertFile(fs, path, nameOf(layout, path));
+      isPresent(fs, path, "file", nameOf(layout, path));
       fs.remove(path);
     }
     const file = fs.open(path, "create");
@@ -313,9 +323,9 @@ export class Transcript {
   }
 
   /** A file that already begins with its owner's header; `undefined` if there is none. */
-  #foundBegun(header: Uint8Array): Ready | undefined {
+  #foundBegun(header: Uint8Array): Written | undefined {
     try {
-      const ready = this.#verified({ kind: "unverified", bytes: header.length, entries: 0, mark: undefined });
+      const ready = this.#verified({ kind: "unverified", bytes: header.length, entries: 0 });
       this.#unsynced = true;
       return ready;
     } catch (error) {
@@ -325,9 +335,9 @@ export class Transcript {
   }
 
   /** Verifies the file and truncates the lines after its end; they are in the log, and waiting to be written. */
-  #verified(state: Unproven | Unverified): Ready {
+  #verified(state: Written): Written {
     const { fs, layout, isReplaying } = this.#pool;
-    assertDirectory(fs, this.#directory, nameOf(layout, this.#directory));
+    isPresent(fs, this.#directory, "directory", nameOf(layout, this.#directory));
     const file = this.#file;
     verifyTranscript(file, this.owner, state);
     const { bytes, entries } = state;
@@ -365,7 +375,7 @@ export class Transcript {
       // A file that cannot be rebuilt is left unchanged: its other pages can still be read.
       const isLost = this.#state.kind === "lost";
       if (!isLost && !isPowerLoss(this.#state, error)) {
-        assertRebuildable(this.#pool.layout, this.owner, path, this.#pool.log());
+        assertRebuildable(this.#pool, this.owner, this.#pool.log());
       }
       if (!isLost) this.#lose(error);
       await guardedAsync("rebuild", path, () => this.#rebuild());
@@ -441,21 +451,13 @@ export class Transcript {
 
   async #rebuildNow(): Promise<void> {
     const { fs, layout } = this.#pool;
-    const path = this.#filePath;
-    await prepareWorkerDirectory(fs, layout, this.owner.workerId);
-    await this.#pool.quarantine(path);
+    await prepareWorkerDirectory(this.#pool, this.owner.workerId);
+    await this.#pool.quarantine(this.#filePath);
     if (this.#state.kind === "purged") throw purged(this.owner);
     // Lines added from now on follow those that are read from the log.
     const state = this.#state = lost(this.#state, this.#takeWaiting());
-    const rebuilt = await rebuildTranscript(
-      fs,
-      layout,
-      this.owner,
-      path,
-      this.#pool.log(),
-      this.#synced,
-      state.entries,
-    );
+    const log = this.#pool.log();
+    const rebuilt = await rebuildTranscript(this.#pool, this.owner, log, this.#synced, state.entries);
     // The directory may be new as well.
     await fs.syncDirectory(layout.workers);
     // The worker was purged meanwhile.
@@ -465,11 +467,6 @@ export class Transcript {
     this.#nameUnsynced = false;
     this.#isFailing = false;
   }
-}
-
-/** Returns the range of entries of a read, in a transcript of `length` entries. */
-function rangeOf({ from, to, keep }: ReadTranscript, length: number): LineRange {
-  return { from, to: Math.min(to, length) + 1, keep };
 }
 
 function purged({ workerId }: TranscriptOwner): RuntimeError {

@@ -4,13 +4,13 @@
  *
  * @module
  */
+import type { EventRecord } from "../../core/event_types.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { ReadTranscript } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
 import { OpenFiles } from "../disk/open_files.ts";
-import type { PlacedLine } from "../lines/waiting_lines.ts";
-import type { TranscriptLength } from "./length.ts";
-import { withSynced } from "./state.ts";
+import type { PlacedLine } from "../lines/buffer.ts";
+import { isUnproven, type TranscriptLength, withSynced } from "./state.ts";
 import { TranscriptTails } from "./tails.ts";
 import { Transcript, type TranscriptHost, type TranscriptPool } from "./transcript.ts";
 
@@ -25,6 +25,9 @@ export const SYNC_TURNS = 16;
 const PARALLEL_SYNCS = 2;
 /** A quarter of the strictest common limit on open files: Deno raises its own limit to the hard one. */
 const OPEN_MAX = 1_024;
+
+/** An event as far as transcripts are concerned. */
+export type AppliedEvent = Omit<EventRecord, "json">;
 
 /** The transcripts of a runtime. */
 export class Transcripts {
@@ -59,7 +62,7 @@ export class Transcripts {
 
   /** Transcripts that may have lost lines in a power cut: all, or those of a turn. */
   unproven(turn?: number): Transcript[] {
-    return this.#all(turn).filter(({ state }) => state.kind === "unproven");
+    return this.#all(turn).filter(({ state }) => isUnproven(state));
   }
 
   /** Adds the transcript of a new worker, whose id may have been used before. */
@@ -77,6 +80,14 @@ export class Transcripts {
   endReplay(): void {
     this.#pool.isReplaying = false;
     for (const transcript of this.#all()) transcript.doubt();
+  }
+
+  /** Applies an event; the bytes of its line must not change until it is flushed. */
+  apply({ id, workerId, creates, purges, count }: AppliedEvent, line: PlacedLine | undefined): void {
+    if (workerId === undefined) return;
+    if (creates) this.create(workerId, id);
+    if (count !== undefined && line !== undefined) this.add(workerId, line, count);
+    if (purges) this.forget(workerId);
   }
 
   /** Adds a line of the log; its bytes must not change until it is flushed. */
@@ -137,7 +148,7 @@ export class Transcripts {
     }
     await this.flushAll();
     const written = this.#all().filter(({ unsynced }) => unsynced !== undefined);
-    const due = written.filter((transcript) => turn === undefined || transcript.turn === turn);
+    const due = this.#all(turn).filter(({ unsynced }) => unsynced !== undefined);
     for (let index = 0; index < due.length; index += PARALLEL_SYNCS) {
       await Promise.all(due.slice(index, index + PARALLEL_SYNCS).map((transcript) => transcript.sync()));
     }

@@ -21,7 +21,7 @@ import { readSmallFile, removeQuietly } from "../disk/files.ts";
 import { storeFault } from "../disk/faults.ts";
 import { nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { seal, sealHead, sealInSlices, unseal } from "../lines/sealed.ts";
-import { prepareWorkerDirectory } from "./directory.ts";
+import { prepareWorkerDirectory } from "./directories.ts";
 
 /** The largest projection that is read: an overview of the most workers allowed. */
 export const PROJECTION_BYTES_MAX = 268_435_456;
@@ -42,7 +42,7 @@ export interface ProjectionHost extends WatchedPlace {
 interface Projection {
   readonly path: string;
   readonly format: string;
-  /** The event through which it is current. */
+  /** The event through which it is current; 0 accepts any. */
   readonly through: number;
   /** Members besides the seal and `through`; for an overview, without its rows. */
   readonly body: object;
@@ -113,12 +113,12 @@ export class Projections {
     const state = this.#host.view.worker(workerId);
     if (state === undefined || this.#isPurged(state)) return;
     try {
-      const { fs, layout, runtimeId } = this.#host;
-      await prepareWorkerDirectory(fs, layout, workerId);
+      const { fs, runtimeId } = this.#host;
+      await prepareWorkerDirectory(this.#host, workerId);
       if (this.#isPurged(state)) return;
       const { path, format, through, body } = this.#ofWorker(state);
       const bytes = seal({ format, runtimeId }, { through, ...body });
-      await replaceInStore(fs, layout, path, () => [bytes], { durable: false });
+      await replaceInStore(this.#host, path, () => [bytes], { durable: false });
       if (this.#isPurged(state)) removeQuietly(fs, path);
     } catch (error) {
       if (this.#isPurged(state)) return;
@@ -157,9 +157,9 @@ export class Projections {
   }
 
   async #writeOverview(texts: () => Generator<string>): Promise<void> {
-    const { fs, layout, layout: { overview: path } } = this.#host;
+    const { overview } = this.#host.layout;
     try {
-      await replaceInStore(fs, layout, path, () => sealInSlices(texts()), { durable: false });
+      await replaceInStore(this.#host, overview, () => sealInSlices(texts()), { durable: false });
     } catch (error) {
       this.#overviewDirty ??= 0;
       this.#failed(error);
@@ -185,7 +185,7 @@ export class Projections {
     const { view, displayName } = this.#host;
     return {
       path: this.#host.layout.overview,
-      format: "worker-runtime/overview",
+      format: OVERVIEW_FORMAT,
       through: view.runtime.lastEventId,
       body: { overview: overviewOf(view, displayName) },
     };
@@ -210,29 +210,20 @@ export class Projections {
 
   /** Returns true if a projection is bad. A damaged one is reported and quarantined. */
   async #isBad({ path, format, through }: Projection, lagging: string[]): Promise<boolean> {
-    const issue = this.#issueOf(path, format, through);
-    if (issue === undefined) return false;
-    const file = nameOf(this.#host.layout, path);
-    if (issue === "lags") {
-      lagging.push(file);
-      return true;
-    }
-    await this.#quarantine(path);
-    const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
-    this.#host.notice({ code: "projection_rebuilt", severity: "warning", message, file });
-    return true;
-  }
-
-  /** Returns the problem with a projection: `lags` if it is missing or not current; `through` 0 accepts any. */
-  #issueOf(path: string, format: string, through: number): string | undefined {
+    const { fs, layout, runtimeId, notice } = this.#host;
+    const file = nameOf(layout, path);
     try {
-      const bytes = readSmallFile(this.#host.fs, path, PROJECTION_BYTES_MAX, nameOf(this.#host.layout, path));
-      if (bytes === undefined) return "lags";
-      const content = unseal(bytes, { format, runtimeId: this.#host.runtimeId }, path);
-      return through === 0 || content.through === through ? undefined : "lags";
+      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
+      const content = bytes && unseal(bytes, { format, runtimeId }, path);
+      if (content !== undefined && (through === 0 || content.through === through)) return false;
+      lagging.push(file);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      await this.#quarantine(path);
+      const issue = error instanceof Error ? error.message : String(error);
+      const message = `Projection ${JSON.stringify(file)} is written again: it is damaged (${issue})`;
+      notice({ code: "projection_rebuilt", severity: "warning", message, file });
     }
+    return true;
   }
 
   async #quarantine(path: string): Promise<void> {
@@ -245,6 +236,8 @@ export class Projections {
   }
 }
 
+/** Format of `overview.json`. */
+export const OVERVIEW_FORMAT = "worker-runtime/overview";
 /** Format of `worker.json`. */
 export const WORKER_FORMAT = "worker-runtime/worker";
 

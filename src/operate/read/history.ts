@@ -11,10 +11,10 @@ import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } fr
 import { located } from "../../fs/disk/faults.ts";
 import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.ts";
 import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
-import { logLines, type LogStretch } from "../../fs/reading/log_lines.ts";
+import { logLines, type ScanRange } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
-import { untilSteady } from "../../fs/reading/steady.ts";
+import { untilSteady } from "../../fs/reading/follower.ts";
 
 /** A day (UTC) of a runtime. */
 export interface HistoryDay {
@@ -76,14 +76,14 @@ export async function readHistory(location: StoreLocation, options: HistoryOptio
   const place = placeOf(location, options);
   const { through } = options;
   return await untilSteady(() => {
-    const { firstEventIds: segments } = listSegments(place.fs, place.layout);
-    return walk(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
+    const { firstEventIds: segments } = listSegments(place);
+    return daysOf(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
   });
 }
 
-async function walk(
+async function daysOf(
   place: FoundPlace,
-  stretch: LogStretch,
+  stretch: ScanRange,
   options: HistoryOptions,
 ): Promise<History> {
   const days = new Map<string, Day>();
@@ -110,11 +110,8 @@ async function walk(
 const NOTHING = { created: 0, ended: 0, restarted: 0, entries: 0, interrupted: 0 };
 
 function dayOf(days: Map<string, Day>, day: string): Day {
-  let found = days.get(day);
-  if (found === undefined) {
-    found = { day, usage: noUsage, usageByModel: {}, ...NOTHING };
-    days.set(day, found);
-  }
+  const found = days.get(day) ?? { day, usage: noUsage, usageByModel: {}, ...NOTHING };
+  days.set(day, found);
   return found;
 }
 

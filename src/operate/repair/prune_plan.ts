@@ -8,12 +8,10 @@ import type { PrunedEvents } from "../../core/store.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import { guarded } from "../../fs/disk/faults.ts";
 import { workerLayout } from "../../fs/layout.ts";
-import { prunable } from "../../fs/log/pruning.ts";
-import { listSegments } from "../../fs/log/segments.ts";
-import { foldLog } from "../../fs/reading/follower.ts";
-import { logLines } from "../../fs/reading/log_lines.ts";
+import { listSegments, prunable } from "../../fs/log/segments.ts";
+import { foldLog, untilSteady } from "../../fs/reading/follower.ts";
+import { logLines } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
-import { untilSteady } from "../../fs/reading/steady.ts";
 import { type FindOptions, placeOf } from "../options.ts";
 
 /** Options of {@linkcode planPrune}. */
@@ -45,7 +43,7 @@ export interface PrunePlan extends PrunedEvents {
  */
 export async function planPrune(location: StoreLocation, options: PlanPruneOptions = {}): Promise<PrunePlan> {
   const place = placeOf(location, options);
-  const { fs, layout, runtimeId } = place;
+  const { runtimeId } = place;
   const { follower } = await foldLog(place);
   if (follower.damage !== undefined) throw follower.damage;
   const { lastEventId } = follower;
@@ -54,8 +52,8 @@ export async function planPrune(location: StoreLocation, options: PlanPruneOptio
   const through = Math.min(last, lastEventId, old);
   const checkpoints = new Checkpoints({ ...place, notice: () => {} });
   const lastUnneeded = Math.min(checkpoints.lastUnneeded(), firstNeeded(place, checkpoints) - 1);
-  const { firstEventIds } = listSegments(fs, layout);
-  const { pruned } = prunable(fs, layout, firstEventIds, Math.min(through, lastUnneeded));
+  const { firstEventIds } = listSegments(place);
+  const { pruned } = prunable(place, firstEventIds, Math.min(through, lastUnneeded));
   return { runtimeId, ...pruned, through, lastUnneeded };
 }
 
@@ -80,7 +78,7 @@ async function lastEventBefore(
 ): Promise<number> {
   const [end, future] = [before, now].map((ms) => new Date(Math.max(0, ms)).toISOString());
   return await untilSteady(async () => {
-    const { firstEventIds: segments } = listSegments(place.fs, place.layout);
+    const { firstEventIds: segments } = listSegments(place);
     let last = 0;
     for await (
       const { bytes, start, id } of logLines(place, { segments, after: (segments[0] ?? 1) - 1, through })

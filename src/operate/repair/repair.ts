@@ -20,7 +20,7 @@ import { assertInPlace, openPlace } from "../open_runtime.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
 import { diskOf, type OperationOptions } from "../options.ts";
 import { isManualStep, planRepair, type RepairStep } from "./plan.ts";
-import { Salvage } from "./salvage.ts";
+import { performStep } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
 /** Options of {@linkcode repair}. */
@@ -106,13 +106,12 @@ async function salvage(
   options: RepairOptions,
 ): Promise<void> {
   const clock = new Clock(options.now ?? Date.now);
-  const lock = await takeLock(place.fs, place.layout, newOwner(options.now ?? Date.now));
+  const lock = await takeLock(place, newOwner(options.now ?? Date.now));
   try {
-    if (lost !== null) await beginSalvage(place.fs, place.layout, place.runtimeId, lost);
-    const work = new Salvage(place, clock);
+    if (lost !== null) await beginSalvage(place, lost);
     for (const step of steps) {
       options.signal?.throwIfAborted();
-      await work.run(step);
+      await performStep(place, clock, step);
     }
   } finally {
     lock.release();

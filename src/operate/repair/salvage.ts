@@ -7,140 +7,112 @@
  */
 import { basename, join } from "@std/path";
 import type { Clock } from "../../core/clock.ts";
-import { isRuntimeError } from "../../core/errors.ts";
 import { parseEventHead } from "../../core/events.ts";
 import { freeInSalvage, moveAside } from "../../fs/aside.ts";
 import { defaultConfig } from "../../fs/place/config.ts";
-import { closeQuietly, readBytes, withFileAsync, writeNew } from "../../fs/disk/files.ts";
-import { guardedAsync, storeFault } from "../../fs/disk/faults.ts";
+import { readBytes, withFileAsync, writeNew } from "../../fs/disk/files.ts";
+import { guardedAsync, ifCorrupt } from "../../fs/disk/faults.ts";
 import { createIdentity } from "../../fs/place/identity.ts";
 import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { segmentPath } from "../../fs/layout.ts";
 import { eventText } from "../../fs/lines/codec.ts";
 import { encodeName } from "../../fs/names.ts";
-import { scanSegment } from "../../fs/log/scan.ts";
-import { listSegments, openSegment, withSegment } from "../../fs/log/segments.ts";
+import { type LogLine, scanSegment } from "../../fs/log/scan.ts";
+import { listSegments, withSegment } from "../../fs/log/segments.ts";
 import { aheadOfLog, workersOnDisk } from "../../fs/recovery/witness.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import type { RepairStep } from "./plan.ts";
 
 const PART_BYTES = 1_048_576;
 
-/** Performs the steps of a repair. */
-export class Salvage {
-  readonly #place: FoundPlace;
-  readonly #clock: Clock;
+/** Performs a step on a store whose lock is held; steps of an opening are skipped. */
+export async function performStep(place: FoundPlace, clock: Clock, step: RepairStep): Promise<void> {
+  const { action, file, eventId } = step;
+  if (action === "rebuild_identity") await rebuildIdentity(place, clock);
+  const isAside = action === "set_checkpoint_aside" || action === "set_aside";
+  if (isAside && file !== undefined) await moveAside(place, join(place.layout.directory, file));
+  if (eventId === undefined) return;
+  if (action === "cut_log") await cutLog(place, eventId);
+  if (action === "cut_log" || action === "cut_transcripts") await cutTranscripts(place, eventId);
+}
 
-  /** Creates a salvage of a store whose lock is held. */
-  constructor(place: FoundPlace, clock: Clock) {
-    this.#place = place;
-    this.#clock = clock;
+async function rebuildIdentity(place: FoundPlace, clock: Clock): Promise<void> {
+  const { fs, layout: { identity } } = place;
+  if (fs.stat(identity) !== undefined) await moveAside(place, identity);
+  const config = JSON.parse(JSON.stringify(defaultConfig));
+  await createIdentity(place, { createdAt: createdAt(place, clock), config });
+}
+
+/** Time of the first event in the log. */
+function createdAt(place: FoundPlace, clock: Clock): string {
+  const [first = 1] = listSegments(place, () => {}).firstEventIds;
+  const at = withSegment(place, first, (segment) => {
+    const [line] = scanSegment(segment, segment.start, first - 1);
+    const time = (line: LogLine) => parseEventHead(eventText(line.bytes, line.start, line.end)).at;
+    return line && ifCorrupt(() => time(line), () => undefined);
+  });
+  return at ?? clock.now();
+}
+
+/**
+ * Truncates the log before an event: later segments are moved to `salvage/`, the
+ * rest of the event's segment is copied there.
+ */
+async function cutLog(place: FoundPlace, eventId: number): Promise<void> {
+  const { fs, layout } = place;
+  const odd: number[] = [];
+  const { firstEventIds } = listSegments(place, (_error, id) => odd.push(id));
+  for (const segment of [...firstEventIds, ...odd].sort((a, b) => b - a)) {
+    if (segment >= eventId) await moveAside(place, segmentPath(layout, segment));
   }
+  const own = firstEventIds.findLast((segment) => segment < eventId);
+  if (own !== undefined) await cutSegment(place, own, eventId);
+  await fs.syncDirectory(layout.events);
+}
 
-  /** Performs a step; steps of an opening are skipped. */
-  async run(step: RepairStep): Promise<void> {
-    const { fs, layout } = this.#place;
-    if (step.action === "rebuild_identity") await this.#identity();
-    const isAside = step.action === "set_checkpoint_aside" || step.action === "set_aside";
-    if (isAside && step.file !== undefined) await moveAside(fs, layout, join(layout.directory, step.file));
-    if (step.eventId === undefined) return;
-    if (step.action === "cut_log") await this.#cut(step.eventId);
-    if (step.action === "cut_log" || step.action === "cut_transcripts") {
-      await this.#cutTranscripts(step.eventId);
+/** Truncates a segment before an event. */
+async function cutSegment(place: FoundPlace, first: number, eventId: number): Promise<void> {
+  const { path, offset } = withSegment(place, first, (segment) => {
+    let offset = segment.start;
+    for (const line of scanSegment(segment, offset, first - 1)) {
+      if (line.id === eventId) break;
+      offset = line.endOffset;
     }
-  }
+    return { path: segment.path, offset };
+  });
+  await cutFile(place, path, basename(path), offset);
+}
 
-  async #identity(): Promise<void> {
-    const { fs, layout, runtimeId } = this.#place;
-    if (fs.stat(layout.identity) !== undefined) await moveAside(fs, layout, layout.identity);
-    const config = JSON.parse(JSON.stringify(defaultConfig));
-    await createIdentity(fs, layout, runtimeId, { createdAt: this.#createdAt(), config });
-  }
-
-  /** Time of the first event in the log. */
-  #createdAt(): string {
-    const { fs, layout } = this.#place;
-    const [first = 1] = listSegments(fs, layout, () => {}).firstEventIds;
-    const text = withSegment(this.#place, first, (segment) => {
-      const [line] = scanSegment(segment, segment.start, first - 1);
-      return line && eventText(line.bytes, line.start, line.end);
-    });
-    return (text === undefined ? undefined : timeOf(text)) ?? this.#clock.now();
-  }
-
-  /**
-   * Truncates the log before an event: later segments are moved to `salvage/`, the
-   * rest of the event's segment is copied there.
-   */
-  async #cut(eventId: number): Promise<void> {
-    const { fs, layout } = this.#place;
-    const odd: number[] = [];
-    const { firstEventIds } = listSegments(fs, layout, (_error, id) => odd.push(id));
-    for (const segment of [...firstEventIds, ...odd].sort((a, b) => b - a)) {
-      if (segment >= eventId) await moveAside(fs, layout, segmentPath(layout, segment));
+/** Truncates transcripts before the lines of this event and later ones, which would prove that the log lost its end. */
+async function cutTranscripts(place: FoundPlace, eventId: number): Promise<void> {
+  for (const workerId of workersOnDisk(place)) {
+    for (const { path, offset } of aheadOfLog(place, workerId, 0, eventId - 1)) {
+      await cutFile(place, path, `${encodeName(workerId)}-${basename(path)}`, offset);
     }
-    const own = firstEventIds.findLast((segment) => segment < eventId);
-    if (own !== undefined) await this.#cutSegment(own, eventId);
-    await fs.syncDirectory(layout.events);
-  }
-
-  async #cutSegment(first: number, eventId: number): Promise<void> {
-    const segment = openSegment(this.#place, first, "update");
-    const { file, path } = segment;
-    try {
-      let offset = segment.start;
-      for (const line of scanSegment(segment, offset, first - 1)) {
-        if (line.id === eventId) break;
-        offset = line.endOffset;
-      }
-      await this.#cutFile(file, basename(path), offset);
-    } catch (error) {
-      throw storeFault(error, "truncate", path);
-    } finally {
-      closeQuietly(file);
-    }
-  }
-
-  /** Truncates transcripts before the lines of this event and later ones, which would prove that the log lost its end. */
-  async #cutTranscripts(eventId: number): Promise<void> {
-    const { fs } = this.#place;
-    for (const workerId of workersOnDisk(this.#place)) {
-      for (const { path, offset } of aheadOfLog(this.#place, workerId, 0, eventId - 1)) {
-        const label = `${encodeName(workerId)}-${basename(path)}`;
-        const cut = (file: OpenFile) => this.#cutFile(file, label, offset);
-        await guardedAsync("cut", path, () => withFileAsync(fs, path, "update", cut));
-      }
-    }
-  }
-
-  /** Copies the end of a file to `salvage/`, then truncates it. */
-  async #cutFile(file: OpenFile, label: string, offset: number): Promise<void> {
-    const { size } = file.stat();
-    if (offset >= size) return;
-    await this.#keep(`${label}-${offset}`, function* (): Generator<Uint8Array> {
-      for (let at = offset; at < size; at += PART_BYTES) {
-        yield readBytes(file, at, Math.min(PART_BYTES, size - at));
-      }
-    });
-    file.truncate(offset);
-    await file.syncData();
-  }
-
-  /** Writes bytes to a new file in `salvage/`. */
-  async #keep(label: string, chunks: () => Iterable<Uint8Array>): Promise<void> {
-    const { fs, layout } = this.#place;
-    const path = await freeInSalvage(fs, layout, label);
-    await writeNew(fs, path, chunks(), { durable: true });
-    await fs.syncDirectory(layout.salvage);
   }
 }
 
-/** The time of an event; `undefined` if the text is not an event. */
-function timeOf(text: string): string | undefined {
-  try {
-    return parseEventHead(text).at;
-  } catch (error) {
-    if (!isRuntimeError(error)) throw error;
-    return undefined;
-  }
+/** Copies the end of a file to `salvage/`, then truncates it. */
+async function cutFile(
+  place: FoundPlace,
+  path: string,
+  label: string,
+  offset: number,
+): Promise<void> {
+  const { fs, layout } = place;
+  const cut = async (file: OpenFile): Promise<void> => {
+    const { size } = file.stat();
+    if (offset >= size) return;
+    function* rest(): Generator<Uint8Array> {
+      for (let at = offset; at < size; at += PART_BYTES) {
+        yield readBytes(file, at, Math.min(PART_BYTES, size - at));
+      }
+    }
+    const kept = await freeInSalvage(place, `${label}-${offset}`);
+    await writeNew(fs, kept, rest(), { durable: true });
+    await fs.syncDirectory(layout.salvage);
+    file.truncate(offset);
+    await file.syncData();
+  };
+  await guardedAsync("truncate", path, () => withFileAsync(fs, path, "update", cut));
 }

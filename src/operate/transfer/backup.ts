@@ -13,35 +13,27 @@
  *
  * @module
  */
-import { invalidRequest, RuntimeError } from "../../core/errors.ts";
+import { Buffer } from "node:buffer";
+import { invalidRequest, type RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
-import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
-import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
+import { type Checkpoint, type CheckpointRow, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { closeQuietly, makeDirectory, readIfThere, readSmallFile, replaceFile } from "../../fs/disk/files.ts";
-import { corrupt, guarded, guardedAsync } from "../../fs/disk/faults.ts";
+import { corrupt, guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
-import {
-  absolutePath,
-  nameOf,
-  runtimeLayout,
-  runtimesDirectory,
-  segmentPath,
-  workerLayout,
-} from "../../fs/layout.ts";
+import { absolutePath, nameOf, runtimeLayout, segmentPath, workerLayout } from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { decodeName } from "../../fs/names.ts";
-import { removeSegments } from "../../fs/log/pruning.ts";
-import { cursorExpired } from "../../fs/log/segments.ts";
-import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { cursorExpired, listSegments, removeSegments } from "../../fs/log/segments.ts";
+import { hasTranscriptHeader } from "../../fs/transcripts/file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
-import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
-import { logLines, openKept } from "../../fs/reading/log_lines.ts";
+import { makeParts, makeRuntimes } from "./import_place.ts";
+import { foldLog, type LogFollower, untilSteady } from "../../fs/reading/follower.ts";
+import { logLines, openKept } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { removeTree } from "../remove_tree.ts";
-import { logBytes } from "../sizes.ts";
-import { untilSteady } from "../../fs/reading/steady.ts";
+import { entriesIn, logBytes } from "../sizes.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
 /** Bytes at the end of a transcript that are compared: verification of the copy reads all of them. */
@@ -92,27 +84,22 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
   const meter = new Meter(options);
   let lock: FileLock | undefined;
   try {
-    const copy = await untilSteady(async () => {
+    const report = await untilSteady(async () => {
       const newest = readNewest(place);
       const { follower, ledger } = await foldLog(place);
       if (follower.damage !== undefined) throw follower.damage;
-      lock ??= await makeTarget(target, to);
-      const copy = new BackupCopy(place, target, follower, ledger, meter);
-      await copy.run(newest);
-      return copy;
+      await makeRuntimes(fs, to);
+      await makeDirectory(fs, target.layout.directory);
+      lock ??= await takeLock(target, newOwner(Date.now));
+      await makeParts(fs, target.layout);
+      const counts = { copiedBytes: 0, keptBytes: 0, segments: { copied: 0, kept: 0 } };
+      const copy: Copy = { from: place, to: target, follower, ledger, meter, seen: new Set(), counts };
+      await copyStore(copy, newest);
+      return { runtimeId, directory: target.layout.directory, lastEventId: follower.lastEventId, ...counts };
     });
     lock?.release();
     const verified = options.verify === false ? undefined : await verifyPlace(target, options);
-    const { copiedBytes, keptBytes, copiedSegments: copied, keptSegments: kept, lastEventId } = copy;
-    return {
-      runtimeId,
-      directory: target.layout.directory,
-      lastEventId,
-      copiedBytes,
-      keptBytes,
-      segments: { copied, kept },
-      verified,
-    };
+    return { ...report, verified };
   } finally {
     lock?.release();
   }
@@ -127,236 +114,187 @@ function isSameDirectory(fs: FileSystem, one: string, other: string): boolean {
 }
 
 /** Reads the newest checkpoint with its bytes; the file may be replaced while it is read. */
-function readNewest(place: FoundPlace): { checkpoint: Checkpoint; bytes: Uint8Array } | undefined {
+function readNewest(place: FoundPlace): (Checkpoint & { readonly content: Uint8Array }) | undefined {
   const { fs, layout } = place;
   for (const path of [layout.checkpoint, layout.previousCheckpoint, layout.checkpoint]) {
-    try {
+    const newest = ifCorrupt(() => {
       const checkpoint = readCheckpoint(place, path, nameOf(layout, path));
       const bytes = readSmallFile(fs, path, Number.MAX_SAFE_INTEGER);
       const again = readCheckpoint(place, path, nameOf(layout, path));
-      if (checkpoint === undefined || bytes === undefined || again === undefined) continue;
-      if (again.snapshot.through === checkpoint.snapshot.through && bytes.length === checkpoint.bytes) {
-        return { checkpoint, bytes };
-      }
-    } catch (error) {
-      if (!(error instanceof RuntimeError) || error.code !== "store_corrupt") throw error;
-    }
+      if (checkpoint === undefined || bytes?.length !== checkpoint.bytes) return undefined;
+      return again?.snapshot.through === checkpoint.snapshot.through
+        ? { ...checkpoint, content: bytes }
+        : undefined;
+    }, () => undefined);
+    if (newest !== undefined) return newest;
   }
   return undefined;
 }
 
-async function makeTarget({ fs, layout }: FoundPlace, root: string): Promise<FileLock> {
-  await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
-  await makeDirectory(fs, runtimesDirectory(root));
-  await makeDirectory(fs, layout.directory);
-  const owner = newOwner(Date.now);
-  const lock = await takeLock(fs, layout, owner);
-  try {
-    await makeDirectory(fs, layout.events, "events");
-    await makeDirectory(fs, layout.workers, "workers");
-    return lock;
-  } catch (error) {
-    lock.release();
-    throw error;
+/** A copy in progress. */
+interface Copy {
+  readonly from: FoundPlace;
+  readonly to: FoundPlace;
+  readonly follower: LogFollower;
+  readonly ledger: Ledger;
+  readonly meter: Meter;
+  /** Segments that were copied or compared before. */
+  readonly seen: Set<number>;
+  readonly counts: { copiedBytes: number; keptBytes: number; segments: { copied: number; kept: number } };
+}
+
+async function copyStore(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
+  const { from: { fs: source, layout: from }, to: { fs, layout: to }, follower } = copy;
+  assertHolds(follower, newest?.position.segment ?? 1);
+  await checkSource(copy);
+  await assertContinues(copy);
+  // The log first: after an interruption, a copy whose transcripts are ahead of its log would be rejected.
+  await copySegments(copy);
+  if (newest !== undefined) await copyTranscripts(copy, newest.rows);
+  const last = follower.position?.segment ?? 1;
+  // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
+  await follower.advance();
+  if (follower.damage !== undefined) throw follower.damage;
+  // Segments pruned since are in the copy, provided that the log continues after its last segment.
+  assertHolds(follower, last);
+  await copySegments(copy);
+  removePurged(copy);
+  await fs.syncDirectory(to.workers);
+  await copySmall(copy, to.checkpoint, newest?.content);
+  for (const name of ["config", "identity"] as const) {
+    await copySmall(copy, to[name], readSmallFile(source, from[name], 65_536));
   }
 }
 
-class BackupCopy {
-  readonly #from: FoundPlace;
-  readonly #to: FoundPlace;
-  readonly #follower: LogFollower;
-  readonly #ledger: Ledger;
-  readonly #meter: Meter;
-  /** Segments that were copied or compared before. */
-  readonly #seen = new Set<number>();
-  copiedBytes = 0;
-  keptBytes = 0;
-  copiedSegments = 0;
-  keptSegments = 0;
+/** Scans the log of the source: damaged data must not replace a good copy. */
+async function checkSource({ from, follower, meter }: Copy): Promise<void> {
+  const { segments, lastEventId } = follower;
+  meter.stage("check", logBytes(from, segments), "bytes");
+  const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
+  for await (const _line of logLines(from, stretch, meter)) continue;
+}
 
-  constructor(from: FoundPlace, to: FoundPlace, follower: LogFollower, ledger: Ledger, meter: Meter) {
-    this.#from = from;
-    this.#to = to;
-    this.#follower = follower;
-    this.#ledger = ledger;
-    this.#meter = meter;
-  }
+/** Throws `cursor_expired` if a segment was pruned. */
+function assertHolds({ segments: [oldest = 1] }: LogFollower, segment: number): void {
+  if (segment < oldest) throw cursorExpired(segment - 1, oldest);
+}
 
-  async run(newest: { checkpoint: Checkpoint; bytes: Uint8Array } | undefined): Promise<void> {
-    const { layout: from } = this.#from;
-    const { fs, layout: to } = this.#to;
-    this.#assertHolds(newest?.checkpoint.position.segment ?? 1);
-    await this.#check();
-    // The log first: after an interruption, a copy whose transcripts are ahead of its log would be rejected.
-    await this.#segments();
-    if (newest !== undefined) await this.#transcripts(newest.checkpoint.rows);
-    const { segment: last } = this.#follower.position ?? { segment: 1 };
-    // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
-    await this.#follower.advance();
-    if (this.#follower.damage !== undefined) throw this.#follower.damage;
-    // Segments pruned since are in the copy, provided that the log continues after its last segment.
-    this.#assertHolds(last);
-    await this.#segments();
-    await this.#removePurged();
-    await fs.syncDirectory(to.workers);
-    if (newest !== undefined) await this.#small(to.checkpoint, newest.bytes);
-    for (const name of ["config", "identity"] as const) {
-      const bytes = readSmallFile(this.#from.fs, from[name], 65_536);
-      if (bytes !== undefined) await this.#small(to[name], bytes);
+/** Throws unless the copy is an earlier state of the source. */
+async function assertContinues(copy: Copy): Promise<void> {
+  const { from, to, follower: { segments } } = copy;
+  const { fs, layout } = to;
+  const [oldest = 1] = segments;
+  const copied = listSegments(to).firstEventIds;
+  const foreign = copied.find((segment) => segment >= oldest && !segments.includes(segment));
+  if (foreign !== undefined) throw diverged(nameOf(layout, segmentPath(layout, foreign)));
+  if ((copied.at(-1) ?? oldest) < oldest) {
+    if (fs.stat(layout.identity) !== undefined) {
+      const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
+      throw corrupt("events", reason);
     }
+    // A new copy starts over if the source was pruned meanwhile.
+    await removeSegments(to, copied);
+    return;
   }
-
-  /** Scans the log of the source: damaged data must not replace a good copy. */
-  async #check(): Promise<void> {
-    const { segments, lastEventId } = this.#follower;
-    this.#meter.stage("check", logBytes(this.#from, segments), "bytes");
-    const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
-    for await (const _line of logLines(this.#from, stretch, this.#meter)) continue;
-    await this.#assertContinues();
+  for (const segment of copied.filter((segment) => segment >= oldest)) {
+    const path = segmentPath(layout, segment);
+    const size = guarded("stat", path, () => fs.stat(path)?.size ?? 0);
+    const isEarlier = size <= sizeOf(copy, segment) &&
+      isPrefix(from.fs, path, segmentPath(from.layout, segment), size);
+    if (!isEarlier) throw diverged(nameOf(layout, path));
   }
+}
 
-  /** Throws `cursor_expired` if a segment was pruned. */
-  #assertHolds(segment: number): void {
-    const [oldest = 1] = this.#follower.segments;
-    if (segment < oldest) throw cursorExpired(segment - 1, oldest);
+async function copySegments(copy: Copy): Promise<void> {
+  const { from, to, follower: { segments, position }, meter, seen, counts } = copy;
+  const wanted = segments.filter((segment) => segment <= (position?.segment ?? 1));
+  meter.stage("log", logBytes(from, wanted), "bytes");
+  for (const segment of wanted) {
+    const [source, target] = [segmentPath(from.layout, segment), segmentPath(to.layout, segment)];
+    const size = sizeOf(copy, segment);
+    const isSame = to.fs.stat(target)?.size === size;
+    if (isSame && seen.has(segment)) continue;
+    seen.add(segment);
+    counts.segments[isSame ? "kept" : "copied"]++;
+    counts[isSame ? "keptBytes" : "copiedBytes"] += size;
+    if (!isSame) await copyFile(from.fs, source, target, size, true, meter);
   }
+  await to.fs.syncDirectory(to.layout.events);
+}
 
-  /** The last event in the copy. */
-  get lastEventId(): number {
-    return this.#follower.lastEventId;
+/** Bytes of a segment that are to be copied. Throws `cursor_expired` if it was pruned. */
+function sizeOf({ from, follower: { position } }: Copy, segment: number): number {
+  if (segment === position?.segment) return position.offset;
+  const { file, path } = openKept(from, segment);
+  try {
+    return guarded("stat", path, () => file.stat().size);
+  } finally {
+    closeQuietly(file);
   }
+}
 
-  /** Throws unless the copy is an earlier state of the source. */
-  async #assertContinues(): Promise<void> {
-    const { fs, layout } = this.#to;
-    const { segments, position } = this.#follower;
-    for (const segment of this.#copied()) {
-      const path = segmentPath(layout, segment);
-      if (segments.includes(segment) || segment < (segments[0] ?? 1)) continue;
-      throw diverged(nameOf(layout, path));
-    }
-    const last = this.#copied().at(-1);
-    if (last !== undefined && last < (segments[0] ?? 1)) {
-      if (fs.stat(layout.identity) !== undefined) {
-        const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
-        throw corrupt("events", reason);
-      }
-      // A new copy starts over if the source was pruned meanwhile.
-      await removeSegments(fs, layout, this.#copied());
-    }
-    for (const segment of segments) {
-      const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(layout, segment)];
-      const size = guarded("stat", copy, () => fs.stat(copy)?.size);
-      if (size === undefined) continue;
-      const sourceSize = segment === position?.segment ? position.offset : this.#sizeOf(segment);
-      const isEarlier = size <= sourceSize && isPrefix(this.#from.fs, copy, source, size);
-      if (!isEarlier) throw diverged(nameOf(layout, copy));
-    }
-  }
-
-  #copied(): readonly number[] {
-    const { fs, layout } = this.#to;
-    const names = guarded("list", layout.events, () => fs.list(layout.events));
-    return names.map(({ name }) => Number.parseInt(name, 10)).filter((id) => id > 0).sort((a, b) => a - b);
-  }
-
-  async #segments(): Promise<void> {
-    const { segments, position } = this.#follower;
-    const wanted = segments.filter((segment) => segment <= (position?.segment ?? 1));
-    this.#meter.stage("log", logBytes(this.#from, wanted), "bytes");
-    for (const segment of wanted) {
-      const [source, copy] = [segmentPath(this.#from.layout, segment), segmentPath(this.#to.layout, segment)];
-      const isLast = segment === position?.segment;
-      const size = isLast ? position?.offset ?? 0 : this.#sizeOf(segment);
-      const have = this.#to.fs.stat(copy)?.size;
-      const isSeen = this.#seen.has(segment);
-      this.#seen.add(segment);
-      if (have === size && isSeen) continue;
-      if (have === size) {
-        this.keptBytes += size;
-        this.keptSegments++;
-      } else {
-        await copyFile(this.#from.fs, source, copy, size, { durable: true, meter: this.#meter });
-        this.copiedBytes += size;
-        this.copiedSegments++;
-      }
-    }
-    await this.#to.fs.syncDirectory(this.#to.layout.events);
-  }
-
-  /** Throws `cursor_expired` if the segment was pruned. */
-  #sizeOf(segment: number): number {
-    const { file, path } = openKept(this.#from, segment);
+/** Copies the part of each transcript that the checkpoint covers. The worker of a missing one was purged since. */
+async function copyTranscripts(copy: Copy, rows: readonly CheckpointRow[]): Promise<void> {
+  const { from, meter } = copy;
+  meter.stage("transcripts", rows.length, "workers");
+  for (const row of rows) {
+    meter.add(1);
+    const isThere = () => hasHeader(from, row.workerId, row.createdEventId);
     try {
-      return guarded("stat", path, () => file.stat().size);
-    } finally {
-      closeQuietly(file);
+      if (isThere()) await copyTranscript(copy, row);
+    } catch (error) {
+      if (isThere()) throw error;
     }
   }
+}
 
-  /** Copies the part of each transcript that the checkpoint covers. The worker of a missing one was purged since. */
-  async #transcripts(rows: readonly CheckpointRow[]): Promise<void> {
-    this.#meter.stage("transcripts", rows.length, "workers");
-    const { runtimeId } = this.#from;
-    // A transcript lost from the copy in a power cut is rebuilt from the log, unless that was pruned.
-    const isPruned = (this.#follower.segments[0] ?? 1) > 1;
-    for (const row of rows) {
-      this.#meter.add(1);
-      const source = workerLayout(this.#from.layout, row.workerId).transcript;
-      const owner = { runtimeId, workerId: row.workerId, createdEventId: row.createdEventId };
-      try {
-        if (hasHeader(this.#from, source, owner)) await this.#transcript(row, source, isPruned);
-      } catch (error) {
-        if (hasHeader(this.#from, source, owner)) throw error;
-      }
-    }
+async function copyTranscript(
+  { from, to, follower: { segments: [oldest = 1] }, counts }: Copy,
+  { workerId, transcriptBytes, transcriptSynced }: CheckpointRow,
+): Promise<void> {
+  const source = workerLayout(from.layout, workerId).transcript;
+  const { directory, transcript: target } = workerLayout(to.layout, workerId);
+  const size = guarded("stat", source, () => from.fs.stat(source)?.size ?? 0);
+  // A power cut may have taken unsynced lines; the log of the copy has them, too.
+  const bytes = Math.min(size, transcriptBytes ?? size);
+  if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes ?? 0)) return;
+  if (to.fs.stat(target)?.size === bytes && isPrefix(from.fs, target, source, bytes, SAMPLE_BYTES)) {
+    counts.keptBytes += bytes;
+    return;
   }
+  guarded("make directory", directory, () => to.fs.makeDirectory(directory));
+  // A transcript lost from the copy in a power cut is rebuilt from the log, unless that was pruned.
+  await copyFile(from.fs, source, target, bytes, oldest > 1);
+  counts.copiedBytes += bytes;
+}
 
-  /** Removes files of workers purged since the older copy was made; its log contains the purges by now. */
-  async #removePurged(): Promise<void> {
-    const { fs, layout, runtimeId } = this.#to;
-    for (const { name, kind } of guarded("list", layout.workers, () => fs.list(layout.workers))) {
-      const workerId = kind === "directory" ? decodeName(name) : undefined;
-      if (workerId === undefined) continue;
-      const { directory, transcript } = workerLayout(layout, workerId);
-      const createdEventId = this.#ledger.worker(workerId as WorkerId)?.createdEventId;
-      if (createdEventId === undefined) await removeTree(fs, directory);
-      else if (!hasHeader(this.#to, transcript, { runtimeId, workerId, createdEventId })) {
-        guarded("remove", transcript, () => fs.remove(transcript));
-      }
+/** Removes files of workers purged since the older copy was made; its log contains the purges by now. */
+function removePurged({ to, to: { fs, layout }, ledger }: Copy): void {
+  for (const { name, kind } of entriesIn(fs, layout.workers)) {
+    const workerId = kind === "directory" ? decodeName(name) : undefined;
+    if (workerId === undefined) continue;
+    const { directory, transcript } = workerLayout(layout, workerId);
+    const createdEventId = ledger.worker(workerId as WorkerId)?.createdEventId;
+    if (createdEventId === undefined) removeTree(fs, directory);
+    else if (!hasHeader(to, workerId, createdEventId)) {
+      guarded("remove", transcript, () => fs.remove(transcript));
     }
   }
+}
 
-  async #transcript(row: CheckpointRow, source: string, durable: boolean): Promise<void> {
-    const { workerId, transcriptBytes, transcriptSynced } = row;
-    const { directory, transcript: copy } = workerLayout(this.#to.layout, workerId);
-    const size = guarded("stat", source, () => this.#from.fs.stat(source)?.size ?? 0);
-    // A power cut may have taken unsynced lines; the log of the copy has them, too.
-    const bytes = Math.min(size, transcriptBytes ?? size);
-    if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes ?? 0)) return;
-    const have = this.#to.fs.stat(copy)?.size ?? -1;
-    if (have === bytes && isPrefix(this.#from.fs, copy, source, have, SAMPLE_BYTES)) {
-      this.keptBytes += have;
-      return;
-    }
-    guarded("make directory", directory, () => this.#to.fs.makeDirectory(directory));
-    await copyFile(this.#from.fs, source, copy, bytes, { durable });
-    this.copiedBytes += bytes;
-  }
-
-  async #small(path: string, bytes: Uint8Array): Promise<void> {
-    const found = readSmallFile(this.#to.fs, path, Number.MAX_SAFE_INTEGER);
-    if (found?.length === bytes.length && found.every((byte, index) => byte === bytes[index])) {
-      this.keptBytes += bytes.length;
-      return;
-    }
-    await replaceFile(this.#to.fs, path, [bytes], { durable: true });
-    this.copiedBytes += bytes.length;
-  }
+/** Writes a small file; absent bytes are skipped. */
+async function copySmall({ to: { fs }, counts }: Copy, path: string, bytes?: Uint8Array): Promise<void> {
+  if (bytes === undefined) return;
+  const found = readSmallFile(fs, path, Number.MAX_SAFE_INTEGER);
+  const isSame = found !== undefined && Buffer.compare(found, bytes) === 0;
+  counts[isSame ? "keptBytes" : "copiedBytes"] += bytes.length;
+  if (!isSame) await replaceFile(fs, path, [bytes], { durable: true });
 }
 
 /** Returns true if the transcript of this worker exists, rather than that of a later worker with its id. */
-function hasHeader({ fs }: FoundPlace, path: string, owner: TranscriptOwner): boolean {
+function hasHeader({ fs, layout, runtimeId }: FoundPlace, workerId: string, createdEventId: number): boolean {
+  const { transcript: path } = workerLayout(layout, workerId);
+  const owner = { runtimeId, workerId, createdEventId };
   return guarded("read", path, () => {
     const isFile = fs.stat(path)?.kind === "file";
     return isFile && readIfThere(fs, path, path, (file) => hasTranscriptHeader(file, owner)) === true;

@@ -12,21 +12,14 @@ import type { Meter } from "../options.ts";
 
 const CHUNK_BYTES = 1_048_576;
 
-/** Options of {@linkcode copyFile}. */
-export interface CopyOptions {
-  /** The copy must be on the device before the call resolves. */
-  readonly durable: boolean;
-  /** Counts the bytes. */
-  readonly meter?: Meter;
-}
-
-/** Copies the first `size` bytes of a file, atomically. */
+/** Copies the first `size` bytes of a file, atomically and with `durable` synced. `meter` counts them. */
 export async function copyFile(
   fs: FileSystem,
   from: string,
   to: string,
   size: number,
-  { durable, meter }: CopyOptions,
+  durable: boolean,
+  meter?: Meter,
 ): Promise<void> {
   const file = guarded("open", from, () => fs.open(from, "read"));
   async function* chunks(): AsyncGenerator<Uint8Array> {

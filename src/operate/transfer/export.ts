@@ -24,7 +24,7 @@ import {
 } from "../../fs/transcripts/file.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
 import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
-import { logLines, type LogStretch } from "../../fs/reading/log_lines.ts";
+import { logLines, type ScanRange } from "../../fs/log/scan.ts";
 import { absoluteLocation, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { logBytes } from "../sizes.ts";
@@ -74,7 +74,7 @@ async function* exportFrom(
 
 function header(place: FoundPlace, firstEventId: number, lastEventId: number): ExportHeader {
   const { fs, layout, runtimeId } = place;
-  const createdAt = ifCorrupt(() => readIdentity(fs, layout, runtimeId)?.createdAt ?? "", () => "");
+  const createdAt = ifCorrupt(() => readIdentity(place)?.createdAt ?? "", () => "");
   const config = readSmallFile(fs, layout.config, 65_536);
   return {
     format: EXPORT_FORMAT,
@@ -191,7 +191,7 @@ async function* workerLines(
 
 async function* eventsOfWorker(
   place: FoundPlace,
-  stretch: LogStretch,
+  stretch: ScanRange,
   workerId: WorkerId,
   meter?: Meter,
 ): AsyncGenerator<string, void, void> {

@@ -48,41 +48,28 @@ export interface ExportHeader {
 
 const encoder = new TextEncoder();
 
-/** Count and checksum of the lines, for the last line. */
-export class StreamSum {
-  #lines = 0;
-  #crc = 0;
-
-  /** Counts the bytes of whole lines. */
-  add(bytes: Uint8Array, lines: number): void {
-    this.#crc = crc32(bytes, this.#crc);
-    this.#lines += lines;
-  }
-
-  /** Returns the last line of the stream. */
-  end(): string {
-    return `{"end":{"lines":${this.#lines},"crc":"${this.#crc.toString(16).padStart(8, "0")}"}}\n`;
-  }
+/** The last line of a stream. */
+function lastLine(lines: number, crc: number): string {
+  return `{"end":{"lines":${lines},"crc":"${crc.toString(16).padStart(8, "0")}"}}`;
 }
 
 /** Encodes lines in pieces of about 64 KiB, and ends them with their sum. */
 export async function* encodeStream(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, void> {
-  const sum = new StreamSum();
   let text = "";
   let count = 0;
+  let crc = 0;
   for await (const line of lines) {
     text += `${line}\n`;
     count++;
     if (text.length < 65_536) continue;
     const bytes = encoder.encode(text);
-    sum.add(bytes, count);
+    crc = crc32(bytes, crc);
     yield bytes;
-    [text, count] = ["", 0];
+    text = "";
   }
   const bytes = encoder.encode(text);
-  sum.add(bytes, count);
   yield bytes;
-  yield encoder.encode(sum.end());
+  yield encoder.encode(`${lastLine(count, crc32(bytes, crc))}\n`);
 }
 
 /** Creates the error of a line that cannot be imported. */
@@ -96,7 +83,7 @@ export async function* decodeStream(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<{ readonly text: string; readonly line: number; readonly bytes: number }, void, void> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const sum = new StreamSum();
+  let crc = 0;
   const rest = new GrowingBytes();
   let line = 0;
   let ended = false;
@@ -111,11 +98,11 @@ export async function* decodeStream(
       start = newline + 1;
       if (ended) throw badStream(line, "something follows the last line");
       ended = text.startsWith('{"end":');
-      if (ended && `${text}\n` !== sum.end()) {
+      if (ended && text !== lastLine(line - 1, crc)) {
         throw badStream(line, "the stream was changed: its checksum does not match");
       }
       if (ended) continue;
-      sum.add(whole, 1);
+      crc = crc32(whole, crc);
       yield { text, line, bytes: whole.length };
     }
     rest.add(chunk.subarray(start));

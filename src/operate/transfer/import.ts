@@ -23,10 +23,12 @@ import {
   EXPORT_VERSION,
   type ExportHeader,
 } from "./export_format.ts";
-import { ImportPlace } from "./import_place.ts";
-import { ImportedStore, type ImportTarget } from "./imported_store.ts";
+import type { FoundPlace } from "../../fs/place/find.ts";
+import { inImportPlace } from "./import_place.ts";
+import { ImportedFiles } from "./imported_files.ts";
+import { ImportedStore } from "./imported_store.ts";
 import { diskOf, Meter, type OperationOptions } from "../options.ts";
-import { parsePrelude } from "./prelude.ts";
+import { addPrelude, parsed } from "./prelude.ts";
 import { untilAborted } from "../../core/until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
 
@@ -94,41 +96,42 @@ async function importLines(
   const header = parseHeader(first.value.text);
   const runtimeId = inLine(1, () => parseRuntimeId(header.runtimeId));
   const { directory } = runtimeLayout(root, runtimeId);
-  const place = options.dryRun === true ? undefined : await ImportPlace.begin(fs, root, runtimeId);
-  let store: ImportedStore | undefined;
-  try {
-    const target = place === undefined ? undefined : await prepare(fs, place, header);
-    store = new ImportedStore(target, header, runtimeId);
+  const read = async (files: ImportedFiles | undefined): Promise<ImportReport> => {
+    const store = new ImportedStore(header, runtimeId, files);
     await take(lines, store, meter);
     await store.finish();
-    const { events, lastEventId, workers } = store;
-    if (target !== undefined) await complete(target, header, runtimeId, options);
-    await place?.commit(runtimeId);
+    const { lastEventId, workers } = store;
+    const events = lastEventId + 1 - header.firstEventId;
     return { runtimeId, directory, events, lastEventId, workers };
-  } catch (error) {
-    store?.close();
-    throw place === undefined ? error : place.abandon(error);
-  }
+  };
+  if (options.dryRun === true) return await read(undefined);
+  return await inImportPlace(fs, root, runtimeId, async (layout) => {
+    const place = { fs, layout, runtimeId };
+    // The operator's config applies to the import itself.
+    if (header.config !== undefined) {
+      await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
+    }
+    const config = readConfig(fs, layout.config);
+    const files = new ImportedFiles(place, config, header.firstEventId);
+    try {
+      const report = await read(files);
+      const createdAt = header.createdAt === "" ? new Date(0).toISOString() : header.createdAt;
+      await updateConfigSnapshot(place, { createdAt, config: {} }, config, true);
+      await assertClean(place, header, options);
+      return report;
+    } finally {
+      files.close();
+    }
+  });
 }
 
-/** Writes the operator's config, which applies to the import itself. */
-async function prepare(fs: FileSystem, { layout }: ImportPlace, header: ExportHeader): Promise<ImportTarget> {
-  if (header.config !== undefined) {
-    await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
-  }
-  return { fs, layout, config: readConfig(fs, layout.config) };
-}
-
-/** Writes `runtime.json` and verifies the whole store. Throws `store_corrupt` unless it is clean. */
-async function complete(
-  { fs, layout, config }: ImportTarget,
+/** Verifies the whole store. Throws `store_corrupt` unless it is clean. */
+async function assertClean(
+  place: FoundPlace,
   header: ExportHeader,
-  runtimeId: RuntimeId,
   options: OperationOptions,
 ): Promise<void> {
-  const createdAt = header.createdAt === "" ? new Date(0).toISOString() : header.createdAt;
-  await updateConfigSnapshot(fs, layout, runtimeId, { createdAt, config: {} }, config, true);
-  const { verdict, findings, lastEventId } = await verifyPlace({ fs, layout, runtimeId }, options, true);
+  const { verdict, findings, lastEventId } = await verifyPlace(place, options, true);
   if (verdict === "clean" && lastEventId === header.lastEventId) return;
   const worst = findings.find(({ severity }) => severity === "damaged") ??
     findings.find(({ severity }) => severity === "healable");
@@ -140,12 +143,7 @@ async function complete(
 }
 
 function parseHeader(text: string): ExportHeader {
-  let header: Partial<ExportHeader>;
-  try {
-    header = JSON.parse(text);
-  } catch {
-    throw badStream(1, "it is not valid JSON");
-  }
+  const header = inLine(1, () => parsed(text)) as Partial<ExportHeader> | null;
   if (header?.format !== EXPORT_FORMAT) throw badStream(1, `it is not a stream of format ${EXPORT_FORMAT}`);
   const { version, runtimeId, createdAt, firstEventId, lastEventId, config = "" } = header;
   if (typeof version === "number" && version > EXPORT_VERSION) {
@@ -177,7 +175,7 @@ async function take(
     meter.add(bytes);
     await slices.pause();
     if (!text.startsWith('{"id":')) {
-      inLine(line, () => store.prelude(parsePrelude(text)));
+      inLine(line, () => addPrelude(text, store));
       continue;
     }
     if (bytes > limits.eventBytesMax + 1) {

@@ -16,7 +16,7 @@ import { corrupt, guarded, guardedAsync, storeFault, systemCode } from "../../fs
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
 import { layoutIn, type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
-import { importDirectory } from "../../fs/place/import_name.ts";
+import { importDirectory } from "../../fs/layout.ts";
 import { clearDirectory, removeTree } from "../remove_tree.ts";
 
 /** Names that a killed import may leave in its directory, besides temporary files. */
@@ -31,101 +31,83 @@ const WRITTEN: ReadonlySet<string> = new Set([
   "checkpoint.json",
 ]);
 
-/** The directory of one import, from its lock to its rename. */
-export class ImportPlace {
-  readonly #fs: FileSystem;
-  readonly #root: string;
-  readonly #final: RuntimeLayout;
-  /** Directories above it that were missing, the lowest first. */
-  readonly #made: readonly string[];
-  #lock: FileLock | undefined;
-  /** The directory to remove if the import fails. */
-  #directory: string | undefined;
-  /** Layout of the temporary directory. */
-  readonly layout: RuntimeLayout;
-
-  private constructor(fs: FileSystem, root: string, final: RuntimeLayout, made: readonly string[]) {
-    this.#fs = fs;
-    this.#root = root;
-    this.#final = final;
-    this.#made = made;
-    this.layout = layoutIn(importDirectory(final));
-  }
-
-  /**
-   * Creates the directory below `root`, or takes over that of a killed import.
-   * Throws `invalid_request` if the runtime already exists, `store_locked` if
-   * another import of it is running, and `store_corrupt` for a directory with files
-   * that no import wrote.
-   */
-  static async begin(fs: FileSystem, root: string, runtimeId: RuntimeId): Promise<ImportPlace> {
-    const final = runtimeLayout(root, runtimeId);
-    const place = new ImportPlace(fs, root, final, missingAbove(fs, final.directory));
-    place.#assertFree(runtimeId);
-    try {
-      await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
-      await makeDirectory(fs, runtimesDirectory(root));
-      await place.#take();
-      return place;
-    } catch (error) {
-      throw place.abandon(error);
-    }
-  }
-
-  async #take(): Promise<void> {
-    const [fs, { directory }] = [this.#fs, this.layout];
-    const isNew = guarded("make directory", directory, () => fs.makeDirectory(directory));
-    if (!isNew) assertLeftover(fs, directory);
-    const owner = newOwner(Date.now);
-    try {
-      this.#lock = await takeLock(fs, this.layout, owner);
-      this.#directory = directory;
-    } catch (error) {
-      const isOurs = isNew && !(isRuntimeError(error) && error.code === "store_locked");
-      if (isOurs) this.#directory = directory;
-      throw error;
-    }
-    if (!isNew) guarded("clear", directory, () => clearDirectory(fs, directory, ["lock", "owner.json"]));
-    await makeDirectory(fs, this.layout.events, "events");
-    await makeDirectory(fs, this.layout.workers, "workers");
-  }
-
-  /** Renames the directory to its final name, durably. Its content must be synced. */
-  async commit(runtimeId: RuntimeId): Promise<void> {
-    const [fs, from, to] = [this.#fs, this.layout.directory, this.#final.directory];
-    this.#assertFree(runtimeId);
+/**
+ * Runs `work` in a new directory below `root`, or in that of a killed import. Afterwards the directory, whose content
+ * must be synced, is renamed to its final name, durably. If anything fails, all that was created is removed.
+ * Throws `invalid_request` if the runtime already exists, `store_locked` if another import of it is running, and
+ * `store_corrupt` for a directory with files that no import wrote.
+ */
+export async function inImportPlace<T>(
+  fs: FileSystem,
+  root: string,
+  runtimeId: RuntimeId,
+  work: (layout: RuntimeLayout) => Promise<T>,
+): Promise<T> {
+  const final = runtimeLayout(root, runtimeId);
+  const layout = layoutIn(importDirectory(final));
+  const from = layout.directory;
+  const made = missingAbove(fs, final.directory);
+  let lock: FileLock | undefined;
+  /** The directory to remove after a failure. */
+  let own: string | undefined;
+  assertFree(fs, root, final, runtimeId);
+  try {
+    await makeRuntimes(fs, root);
+    const isNew = guarded("make directory", from, () => fs.makeDirectory(from));
+    if (isNew) own = from;
+    else assertLeftover(fs, from);
+    lock = await takeLock({ fs, layout }, newOwner(Date.now));
+    own = from;
+    if (!isNew) guarded("clear", from, () => clearDirectory(fs, from, ["lock", "owner.json"]));
+    await makeParts(fs, layout);
+    const result = await work(layout);
+    assertFree(fs, root, final, runtimeId);
     await guardedAsync("rename", from, async () => {
       await fs.syncDirectory(from);
       // Windows cannot rename a directory that contains an open file.
-      if (!fs.supports.directorySync) this.#lock?.release();
-      await fs.rename(from, to);
-      this.#directory = to;
-      await fs.syncDirectory(runtimesDirectory(this.#root));
+      if (!fs.supports.directorySync) lock?.release();
+      await fs.rename(from, final.directory);
+      own = final.directory;
+      await fs.syncDirectory(dirname(final.directory));
     });
-    this.#lock?.release();
-  }
-
-  /** Removes everything that the import created. Returns the typed error to throw for `error`. */
-  abandon(error: unknown): unknown {
-    const { directory } = this.layout;
-    try {
-      if (this.#directory !== undefined) removeTree(this.#fs, this.#directory);
-      for (const path of this.#made) this.#fs.removeDirectory(path);
-    } catch {
-      // Report the original error; the next import removes the rest.
-    } finally {
-      this.#lock?.release();
-    }
+    return result;
+  } catch (error) {
+    // Another import may have locked the new directory first.
+    const isTaken = isRuntimeError(error) && error.code === "store_locked";
+    removeCreated(fs, isTaken ? undefined : own, made);
     const isFault = systemCode(error) !== "" || error instanceof Error && error.name === "NotCapable";
-    return isFault ? storeFault(error, "import into", directory) : error;
+    throw isFault ? storeFault(error, "import into", from) : error;
+  } finally {
+    lock?.release();
   }
+}
 
-  #assertFree(runtimeId: RuntimeId): void {
-    const { directory } = this.#final;
-    if (guarded("read", directory, () => this.#fs.stat(directory)) === undefined) return;
-    const issue = `runtime ${JSON.stringify(runtimeId)} already exists; import into another root`;
-    throw invalidRequest(`import into ${JSON.stringify(this.#root)}`, issue);
+/** Removes what a failed import created. The original error is reported; the next import removes the rest. */
+function removeCreated(fs: FileSystem, directory: string | undefined, made: readonly string[]): void {
+  try {
+    if (directory !== undefined) removeTree(fs, directory);
+    for (const path of made) fs.removeDirectory(path);
+  } catch {
+    // Reported by the caller.
   }
+}
+
+function assertFree(fs: FileSystem, root: string, { directory }: RuntimeLayout, runtimeId: RuntimeId): void {
+  if (guarded("read", directory, () => fs.stat(directory)) === undefined) return;
+  const issue = `runtime ${JSON.stringify(runtimeId)} already exists; import into another root`;
+  throw invalidRequest(`import into ${JSON.stringify(root)}`, issue);
+}
+
+/** Creates a root directory with the directory of its runtimes. */
+export async function makeRuntimes(fs: FileSystem, root: string): Promise<void> {
+  await guardedAsync("make directory", root, () => fs.ensureDirectory(root));
+  await makeDirectory(fs, runtimesDirectory(root));
+}
+
+/** Creates the directories of a store. */
+export async function makeParts(fs: FileSystem, { events, workers }: RuntimeLayout): Promise<void> {
+  await makeDirectory(fs, events, "events");
+  await makeDirectory(fs, workers, "workers");
 }
 
 /** The missing directories above a path, the lowest first. */

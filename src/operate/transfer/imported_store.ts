@@ -1,6 +1,7 @@
 /**
- * A store during its import: the log, the transcripts and the state are built
- * together, and completed by a checkpoint.
+ * A store during its import: the structure of the stream is checked (the order of its
+ * lines, the numbers of its events, the completeness of transcripts), its events are
+ * folded, and its files are written. Methods throw `store_corrupt`.
  *
  * @module
  */
@@ -8,77 +9,43 @@ import type { EventHead, EventRecord } from "../../core/event_types.ts";
 import { addsEntries, recordOf } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
-import { restoreSnapshot, takeSnapshot } from "../../core/snapshots.ts";
-import { checkpointRows } from "../../fs/checkpoint/checkpoint.ts";
-import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
-import type { StoreConfig } from "../../fs/place/config.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
-import type { RuntimeLayout } from "../../fs/layout.ts";
+import { restoreSnapshot } from "../../core/snapshots.ts";
+import type { WorkerState } from "../../core/state.ts";
+import { corrupt } from "../../fs/disk/faults.ts";
 import { LineBuffer } from "../../fs/lines/buffer.ts";
-import { LogWriter } from "../../fs/log/writer.ts";
-import { Projections } from "../../fs/workers/projections.ts";
-import { Transcripts } from "../../fs/transcripts/transcripts.ts";
-import type { PlacedLine } from "../../fs/lines/waiting_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
-import type { Prelude } from "./prelude.ts";
-import { StreamStructure, type TranscriptPlace } from "./stream_structure.ts";
+import type { ImportedFiles } from "./imported_files.ts";
 
-/** Target of an import; absent if the stream is only checked. */
-export interface ImportTarget {
-  /** The disk. */
-  readonly fs: FileSystem;
-  /** The files. */
-  readonly layout: RuntimeLayout;
-  /** The config in the stream. */
-  readonly config: StoreConfig;
+/** The entries that an event adds to a transcript. */
+interface TranscriptPlace {
+  readonly id: number;
+  readonly workerId: WorkerId;
+  readonly seq: number;
+  readonly count: number;
 }
-
-/** Transcript bytes kept in memory before they are written. */
-const TRANSCRIPT_BYTES_MAX = 16_777_216;
 
 /** A store that is being imported. */
 export class ImportedStore {
-  readonly #target: ImportTarget | undefined;
-  readonly #structure: StreamStructure;
-  readonly #runtimeId: RuntimeId;
+  readonly #header: ExportHeader;
+  readonly #files: ImportedFiles | undefined;
   readonly #ledger: Ledger;
-  readonly #writer: LogWriter | undefined;
-  readonly #transcripts: Transcripts | undefined;
   readonly #lines = new LineBuffer();
+  /** The last event and the entries so far of each transcript. */
+  readonly #transcripts = new Map<string, { lastId: number; entries: number }>();
   /** The snapshot of a pruned log, of its last event. */
   #snapshot: { through: number; runtimeJson: string; workers: string[] } | undefined;
-  /** Events written. */
-  events = 0;
+  #hasTranscripts = false;
+  /** The event that created the last worker of the snapshot. */
+  #createdEventId = 0;
+  /** The last event so far. */
+  lastEventId: number;
 
-  /** Creates an empty store. */
-  constructor(target: ImportTarget | undefined, header: ExportHeader, runtimeId: RuntimeId) {
-    this.#target = target;
-    this.#structure = new StreamStructure(header);
-    this.#runtimeId = runtimeId;
+  /** Creates an empty store; without `files`, the stream is only checked. */
+  constructor(header: ExportHeader, runtimeId: RuntimeId, files: ImportedFiles | undefined) {
+    this.#header = header;
+    this.#files = files;
     this.#ledger = new Ledger(runtimeId);
-    if (target === undefined) return;
-    const { fs, layout, config: { limits: { segmentBytes } } } = target;
-    const start = { segments: [], lastEventId: header.firstEventId - 1, offset: Infinity, lineOffset: 0 };
-    this.#writer = new LogWriter(fs, layout, runtimeId, start, {
-      durability: "written",
-      segmentBytes,
-      notice: () => {},
-    });
-    this.#transcripts = new Transcripts({
-      fs,
-      layout,
-      runtimeId,
-      notice: () => {},
-      quarantine: () => Promise.resolve(),
-      log: () => {
-        throw new Error("Cannot rebuild transcript: an import is under way");
-      },
-    });
-  }
-
-  /** The last event. */
-  get lastEventId(): number {
-    return this.#structure.lastEventId;
+    this.lastEventId = header.firstEventId - 1;
   }
 
   /** The number of workers. */
@@ -86,120 +53,110 @@ export class ImportedStore {
     return this.#ledger.workerCount;
   }
 
-  /** Adds a line that precedes the events of a pruned log. */
-  prelude({ snapshot, snapshotWorker, transcriptEvent }: Prelude): void {
-    if (snapshot !== undefined) {
-      const { through, runtime } = snapshot;
-      this.#structure.snapshot(through);
-      this.#snapshot = { through, runtimeJson: JSON.stringify(runtime), workers: [] };
+  /** Adds the runtime's part of the snapshot of a pruned log: the first line after the header. */
+  snapshot(through: number, runtime: object): void {
+    const { firstEventId, lastEventId } = this.#header;
+    if (this.#snapshot !== undefined) throw corrupt("", "it is a second snapshot");
+    this.#assertPrecedesEvents();
+    if (firstEventId === 1) throw corrupt("", "it is a snapshot, but the log was not pruned");
+    if (through !== lastEventId) {
+      throw corrupt("", `it is a snapshot of event ${through}, not of event ${lastEventId}`);
     }
-    if (snapshotWorker !== undefined) {
-      const { createdEventId, part } = snapshotWorker;
-      const { record: { workerId }, createdEventId: stateCreatedEventId } = part.state;
-      this.#structure.snapshotWorker(workerId, createdEventId, stateCreatedEventId);
-      this.#snapshot?.workers.push(JSON.stringify(part));
-      this.#transcripts?.create(workerId, createdEventId);
-    }
-    if (transcriptEvent !== undefined) {
-      this.#structure.transcriptEvent(transcriptEvent);
-      this.#addLine(transcriptEvent.json, transcriptEvent);
-    }
+    this.#snapshot = { through, runtimeJson: JSON.stringify(runtime), workers: [] };
   }
 
-  /** Folds an event; returns the record to append. */
+  /** Adds a worker's part of the snapshot, in order of creation. */
+  snapshotWorker(createdEventId: number, part: { readonly state: WorkerState }): void {
+    if (this.#snapshot === undefined || this.#hasTranscripts) {
+      throw corrupt("", "a worker must follow the snapshot");
+    }
+    this.#assertPrecedesEvents();
+    const { record: { workerId }, createdEventId: stateCreatedEventId } = part.state;
+    const isInOrder = createdEventId === stateCreatedEventId && createdEventId > this.#createdEventId &&
+      createdEventId <= this.#header.lastEventId && !this.#transcripts.has(workerId);
+    if (!isInOrder) throw corrupt("", "it is not the next worker of the snapshot");
+    this.#createdEventId = createdEventId;
+    this.#transcripts.set(workerId, { lastId: createdEventId - 1, entries: 0 });
+    this.#snapshot.workers.push(JSON.stringify(part));
+    this.#files?.create(workerId, createdEventId);
+  }
+
+  /** Adds a transcript event that precedes the first event of a pruned log. */
+  transcriptEvent(json: string, place: TranscriptPlace): void {
+    this.#assertPrecedesEvents();
+    this.#hasTranscripts = true;
+    if (!this.#transcripts.has(place.workerId)) {
+      throw corrupt("", "it is of a worker that is not in the snapshot");
+    }
+    if (place.id >= this.#header.firstEventId) {
+      throw corrupt("", `event ${place.id} belongs among the events`);
+    }
+    this.#advance(place);
+    const { lines: [line] } = this.#lines.encode([{ json }], place.id - 1);
+    if (line !== undefined) this.#files?.add(place.workerId, line, place.count);
+  }
+
+  /** Folds the next event; returns the record to append. */
   record(json: string, head: EventHead): EventRecord {
-    const isKept = this.#structure.event(head);
-    if (this.#snapshot === undefined) this.#ledger.apply(head);
-    // For a pruned log, only the transcripts of its snapshot's workers are kept.
-    const isRelevant = addsEntries(head) ? isKept : this.#snapshot === undefined;
-    if (!isRelevant) return { id: head.id, json };
-    const { id, workerId, creates, purges, seq, count } = recordOf(head, json);
-    return {
-      id,
-      json,
-      workerId,
-      creates: this.#snapshot === undefined ? creates : undefined,
-      purges,
-      seq,
-      count,
-    };
+    const { firstEventId, lastEventId } = this.#header;
+    const { id } = head;
+    const isPruned = this.#snapshot !== undefined;
+    const expected = this.lastEventId + 1;
+    if (id !== expected) throw corrupt("", `it is event ${id}, and ${expected} was expected`);
+    if (id > lastEventId) throw corrupt("", `event ${lastEventId} is the last`);
+    if (firstEventId > 1 && !isPruned) {
+      throw corrupt("", `events 1 to ${firstEventId - 1} are missing, and no snapshot replaces them`);
+    }
+    this.lastEventId = id;
+    if (isPruned) {
+      // The snapshot was taken at the last event: its workers are those that exist at the end.
+      if (!addsEntries(head) || !this.#isKept(head)) return { id, json };
+      this.#advance(head);
+      return { ...recordOf(head, json), creates: undefined };
+    }
+    this.#ledger.apply(head);
+    if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: id - 1, entries: 0 });
+    if (head.type === "worker.purged") this.#transcripts.delete(head.workerId);
+    if (addsEntries(head)) this.#advance(head);
+    return recordOf(head, json);
   }
 
   /** Writes a batch. */
   async append(batch: readonly EventRecord[]): Promise<void> {
-    this.events += batch.length;
-    const [writer, transcripts] = [this.#writer, this.#transcripts];
-    if (writer === undefined || transcripts === undefined || batch.length === 0) return;
-    const lines = await writer.append(batch);
-    for (const [index, record] of batch.entries()) this.#take(transcripts, record, lines[index]);
-    if (transcripts.pendingBytes > TRANSCRIPT_BYTES_MAX) transcripts.flushNow();
+    if (batch.length > 0) await this.#files?.append(batch);
   }
 
-  /** Ends the import: syncs everything, and writes a checkpoint and the projections. */
+  /** Ends the import. The stream must be complete. */
   async finish(): Promise<void> {
+    const { firstEventId, lastEventId } = this.#header;
     if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
-    this.#structure.end(this.#ledger);
-    const [writer, transcripts, target] = [this.#writer, this.#transcripts, this.#target];
-    if (writer === undefined || transcripts === undefined || target === undefined) return;
-    if (this.events === 0) await writer.startSegment();
-    try {
-      await writer.syncNow();
-      await transcripts.syncAll();
-      await this.#checkpoint(target, writer, transcripts);
-      await this.#project(target);
-      for (const path of [target.layout.workers, target.layout.events]) await target.fs.syncDirectory(path);
-    } finally {
-      writer.close();
-      transcripts.close();
+    if (this.lastEventId !== lastEventId || firstEventId > 1 && this.#snapshot === undefined) {
+      throw corrupt("", `it ends with event ${this.lastEventId} of ${lastEventId}`);
     }
+    for (const { record: { workerId }, transcriptLength } of this.#ledger.workers()) {
+      const entries = this.#transcripts.get(workerId)?.entries ?? 0;
+      if (entries === transcriptLength) continue;
+      const id = JSON.stringify(workerId);
+      throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
+    }
+    await this.#files?.finish(this.#ledger);
   }
 
-  /** Closes its files after a failure. */
-  close(): void {
-    this.#writer?.close();
-    this.#transcripts?.close();
+  /** Returns true for the transcript of a worker that exists at the end, not of an earlier one with its id. */
+  #isKept({ id, workerId }: TranscriptPlace): boolean {
+    const progress = this.#transcripts.get(workerId);
+    return progress !== undefined && (id > progress.lastId || progress.entries > 0);
   }
 
-  async #checkpoint(
-    { fs, layout }: ImportTarget,
-    writer: LogWriter,
-    transcripts: Transcripts,
-  ): Promise<void> {
-    const snapshot = takeSnapshot(this.#ledger);
-    const { through, runtimeJson } = snapshot;
-    const rows = checkpointRows(snapshot, transcripts.lengths());
-    const { position } = writer;
-    const checkpoints = new Checkpoints({ fs, layout, runtimeId: this.#runtimeId, notice: () => {} });
-    await checkpoints.save({ runtimeId: this.#runtimeId, through, position, runtimeJson, rows });
+  #advance({ id, workerId, seq, count }: TranscriptPlace): void {
+    const { lastId = 0, entries = 0 } = this.#transcripts.get(workerId) ?? {};
+    if (id <= lastId || seq !== entries + 1) {
+      throw corrupt("", `it adds entry ${seq} to a transcript of ${entries} entries`);
+    }
+    this.#transcripts.set(workerId, { lastId: id, entries: entries + count });
   }
 
-  async #project({ fs, layout, config: { displayName } }: ImportTarget): Promise<void> {
-    const projections = new Projections({
-      fs,
-      layout,
-      runtimeId: this.#runtimeId,
-      view: this.#ledger,
-      displayName,
-      notice: () => {},
-      quarantine: () => Promise.resolve(),
-    });
-    projections.begin();
-    const workerIds = [...this.#ledger.workers()].map(({ record }) => record.workerId);
-    projections.touch(workerIds, this.#ledger.runtime.lastEventId);
-    await projections.flush();
-  }
-
-  #take(transcripts: Transcripts, record: EventRecord, line: PlacedLine | undefined): void {
-    const { id, workerId, creates, purges, count } = record;
-    if (workerId === undefined || line === undefined) return;
-    if (creates) transcripts.create(workerId, id);
-    if (count !== undefined) transcripts.add(workerId, line, count);
-    if (purges) transcripts.forget(workerId);
-  }
-
-  #addLine(json: string, { id, workerId, count }: TranscriptPlace): void {
-    const { lines: [line] } = this.#lines.encode([{ json }], id - 1);
-    if (line !== undefined) this.#transcripts?.add(workerId as WorkerId, line, count);
-    if ((this.#transcripts?.pendingBytes ?? 0) > TRANSCRIPT_BYTES_MAX) this.#transcripts?.flushNow();
+  #assertPrecedesEvents(): void {
+    if (this.lastEventId >= this.#header.firstEventId) throw corrupt("", "it must precede the events");
   }
 }

@@ -10,7 +10,7 @@ import { invalidRequest } from "../../core/errors.ts";
 import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
 import { guarded, guardedAsync, storeFault } from "../../fs/disk/faults.ts";
 import type { FileLock, FileStat } from "../../fs/disk/file_system.ts";
-import { closeQuietly, removeQuietly, writeAll } from "../../fs/disk/files.ts";
+import { removeQuietly, withFileAsync, writeAll } from "../../fs/disk/files.ts";
 import { absolutePath } from "../../fs/layout.ts";
 import { findPlace, type StoreLocation } from "../../fs/place/find.ts";
 
@@ -109,8 +109,7 @@ function lockTemporary(path: string, temporary: string): FileLock {
 }
 
 async function writeTemporary(path: string, stream: AsyncIterable<Uint8Array>): Promise<number> {
-  const file = guarded("write", path, () => disk.open(path, "update"));
-  try {
+  return await withFileAsync(disk, path, "update", async (file) => {
     let position = 0;
     file.truncate(0);
     for await (const chunk of stream) {
@@ -119,9 +118,7 @@ async function writeTemporary(path: string, stream: AsyncIterable<Uint8Array>): 
     }
     await file.sync();
     return position;
-  } finally {
-    closeQuietly(file);
-  }
+  });
 }
 
 function copyMode(from: string, to: string): void {

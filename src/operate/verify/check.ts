@@ -26,9 +26,3 @@ export interface Check {
   /** Receives progress. */
   readonly meter: Meter;
 }
-
-/** A store whose log was read to its end. */
-export interface FilesCheck extends Check {
-  /** The last event of the log. */
-  readonly lastEventId: number;
-}

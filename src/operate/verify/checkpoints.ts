@@ -7,7 +7,6 @@ import type { WorkerId } from "../../core/ids.ts";
 import { canonicalText } from "../../core/json.ts";
 import { snapshotTexts } from "../../core/snapshots.ts";
 import { type Checkpoint, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
-import { ifCorrupt } from "../../fs/disk/faults.ts";
 import { nameOf } from "../../fs/layout.ts";
 import type { Expected } from "./expected.ts";
 import type { Findings } from "./finding.ts";
@@ -18,10 +17,8 @@ export function readCheckpoints(place: FoundPlace, findings: Findings): Checkpoi
   const { layout } = place;
   const checkpoints = [layout.previousCheckpoint, layout.checkpoint].map((path) => {
     const file = nameOf(layout, path);
-    return ifCorrupt(() => readCheckpoint(place, path, file), ({ message }) => {
-      findings.add("checkpoint_damaged", "healable", message, { file });
-      return undefined;
-    });
+    const read = () => readCheckpoint(place, path, file);
+    return findings.ifCorrupt("checkpoint_damaged", "healable", { file }, undefined, read);
   });
   return checkpoints.filter((checkpoint) => checkpoint !== undefined).sort((a, b) =>
     a.snapshot.through - b.snapshot.through

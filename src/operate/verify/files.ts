@@ -6,20 +6,19 @@
  */
 import { dirname, join } from "@std/path";
 import { crc32 } from "node:zlib";
-import { isRuntimeError } from "../../core/errors.ts";
 import { canonicalText } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
 import {
-  assertDirectory,
+  isPresent,
   readBytes,
   readFull,
+  readIfThere,
   readSmallFile,
   TEMPORARY_SUFFIX,
-  withFile,
 } from "../../fs/disk/files.ts";
-import { guarded, ifCorrupt, isNotFound } from "../../fs/disk/faults.ts";
+import { guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { decodeName } from "../../fs/names.ts";
@@ -31,143 +30,161 @@ import {
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
 import { wholeExtent } from "../../fs/transcripts/healing.ts";
-import { NOTHING } from "../../fs/transcripts/length.ts";
-import { PROJECTION_BYTES_MAX, WORKER_FORMAT, workerContent } from "../../fs/workers/projections.ts";
-import { AheadOfLogCheck } from "./ahead.ts";
-import type { FilesCheck } from "./check.ts";
+import { NOTHING } from "../../fs/transcripts/state.ts";
+import {
+  OVERVIEW_FORMAT,
+  PROJECTION_BYTES_MAX,
+  WORKER_FORMAT,
+  workerContent,
+} from "../../fs/workers/projections.ts";
+import { loggedByNow, reportIfAhead } from "./ahead.ts";
+import type { Check } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
-import type { FindingCode, FindingSeverity } from "./finding.ts";
+import type { Finding, FindingSeverity } from "./finding.ts";
 import { purgedSince } from "../read/purged_since.ts";
+import { entriesIn, sizesInside, sum } from "../sizes.ts";
 
 const CHUNK_BYTES = 1_048_576;
+const DAMAGED = { code: "transcript_damaged", severity: "damaged" } as const;
+const UNWRITTEN: Problem = {
+  code: "transcript_behind",
+  severity: "pending",
+  message: "it is not written yet",
+};
 
-/** Result of the verification of the files. */
-export interface FilesRead {
-  /** Bytes read. */
-  readonly bytes: number;
-  /** The last writer closed the store, and none has opened it since. */
-  readonly closed: boolean;
-}
+/** A problem of a file. */
+type Problem = Pick<Finding, "code" | "severity" | "message" | "byteOffset">;
 
-/** Verifies the files of every worker and the overview. */
-export async function verifyFiles(check: FilesCheck): Promise<FilesRead> {
-  const { expected: { ledger }, meter } = check;
-  const files = new FilesVerifier(check);
-  const slices = new Slices();
-  meter.stage("files", ledger.workerCount, "workers");
-  for (const state of ledger.workers()) {
-    files.worker(state);
-    meter.add(1);
-    await slices.pause();
-  }
-  files.overview();
-  const closed = await files.settle();
-  files.strays();
-  return { bytes: files.bytes, closed };
-}
-
-class FilesVerifier {
-  readonly #check: FilesCheck;
-  readonly #ahead: AheadOfLogCheck;
-  readonly #overview: "current" | "behind" | "missing";
-  #projected: boolean | undefined;
+/** Verifies the files of every worker, the overview and all other entries. */
+export class FilesVerifier {
+  readonly #check: Check;
+  #overview: "current" | "behind" | "missing" = "current";
   /** Transcripts that differ from the log: damaged, unless their workers were purged meanwhile. */
   readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
   /** Reports that are healable if the store was closed all the time, and pending if a writer has opened it. */
   readonly #healable: ((severity: FindingSeverity) => void)[] = [];
-  #workers: boolean | undefined;
   /** Bytes read. */
   bytes = 0;
+  /** True if the last writer closed the store, and none has opened it since. */
+  closed = false;
 
-  constructor(check: FilesCheck) {
+  /** Verifies the files of a store whose log was folded to its end. */
+  constructor(check: Check) {
     this.#check = check;
-    this.#ahead = new AheadOfLogCheck(check);
-    this.#overview = this.#readOverview();
   }
 
-  worker(state: WorkerState): void {
+  /** Runs the verification. */
+  async run(): Promise<void> {
+    const { place: { fs, layout }, expected: { ledger }, meter } = this.#check;
+    this.#overview = this.#readOverview();
+    const slices = new Slices();
+    meter.stage("files", ledger.workerCount, "workers");
+    const hasWorkers = guarded("stat", layout.workers, () => fs.stat(layout.workers)?.kind === "directory");
+    for (const state of ledger.workers()) {
+      this.#worker(state);
+      if (hasWorkers) this.#temporary(workerLayout(layout, state.record.workerId).directory);
+      meter.add(1);
+      await slices.pause();
+    }
+    const overview = { overview: overviewOf(ledger, undefined), rows: [...ledger.workers()].map(workerRow) };
+    this.#projection(layout.overview, OVERVIEW_FORMAT, ledger.runtime.lastEventId, overview, undefined);
+    await this.#settle();
+    this.#strays();
+  }
+
+  #worker(state: WorkerState): void {
     const { workerId } = state.record;
     const paths = workerLayout(this.#check.place.layout, workerId);
     const transcript = this.#check.expected.transcripts.get(workerId);
-    if (transcript !== undefined && !this.#ahead.reportIfAhead(workerId, transcript.bytes)) {
+    if (transcript !== undefined && !reportIfAhead(this.#check, workerId, transcript.bytes)) {
       this.#transcript(transcript, paths.transcript);
     }
     this.#projection(paths.worker, WORKER_FORMAT, state.lastEventId, workerContent(state), workerId);
-    if (this.#hasWorkers) this.#temporary(paths.directory);
   }
 
   /**
    * Reports broken transcripts, except those of workers purged since the log was read, and leftovers of a writer
-   * in a closed store. Returns true if it is closed.
+   * in a closed store.
    */
-  async settle(): Promise<boolean> {
-    const { place, expected, lastEventId } = this.#check;
+  async #settle(): Promise<void> {
+    const { place, expected: { closed, ledger: { runtime: { lastEventId } } } } = this.#check;
     const purged = await purgedSince(place, lastEventId, this.#suspects.map(({ owner }) => owner));
     for (const { owner, report } of this.#suspects) if (!purged.has(owner)) report();
-    const isReopened = expected.closed && this.#ahead.loggedByNow() > lastEventId;
+    const isReopened = closed && loggedByNow(place) > lastEventId;
     for (const report of this.#healable) report(isReopened ? "pending" : "healable");
-    return expected.closed && !isReopened && this.#overview !== "behind";
+    this.closed = closed && !isReopened && this.#overview !== "behind";
   }
 
-  overview(): void {
-    const { place: { layout }, expected: { ledger } } = this.#check;
-    const rows = [...ledger.workers()].map(workerRow);
-    const overview = overviewOf(ledger, undefined);
-    const { lastEventId } = ledger.runtime;
-    this.#projection(layout.overview, "worker-runtime/overview", lastEventId, { overview, rows }, undefined);
-  }
-
-  strays(): void {
+  #strays(): void {
     const { place: { fs, layout }, expected: { ledger }, findings } = this.#check;
     const known = new Set([...ledger.workers()].map(({ record }) => record.workerId as string));
-    for (const { name, kind } of this.#names(layout.workers)) {
+    for (const { name, kind } of entriesIn(fs, layout.workers)) {
       const workerId = kind === "directory" ? decodeName(name) : undefined;
-      if (workerId !== undefined && (known.has(workerId) || this.#ahead.reportIfAhead(workerId, 0))) continue;
+      if (workerId !== undefined && (known.has(workerId) || reportIfAhead(this.#check, workerId, 0))) {
+        continue;
+      }
       const message = workerId === undefined
         ? `${JSON.stringify(name)} is not a file of the store`
         : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
       findings.add("foreign_entry", "info", message, { file: `workers/${name}` });
     }
     for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
-    const kept = this.#names(layout.quarantine);
+    const kept = sizesInside(fs, layout.quarantine);
     if (kept.length === 0) return;
-    const sizes = kept.map(({ name }) => fs.stat(join(layout.quarantine, name))?.size ?? 0);
-    const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    const message = `${kept.length} files with ${bytes} bytes that were truncated or replaced are kept`;
+    const message = `${kept.length} files with ${sum(kept)} bytes that were truncated or replaced are kept`;
     findings.add("quarantine_kept", "info", message, { file: "quarantine" });
   }
 
   /** Reports unfinished files in a directory. */
   #temporary(directory: string): void {
-    for (const { name } of this.#names(directory)) {
+    const { place: { fs, layout }, findings } = this.#check;
+    for (const { name } of entriesIn(fs, directory)) {
       if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
       const message = `${JSON.stringify(name)} was never finished`;
-      const file = nameOf(this.#check.place.layout, join(directory, name));
-      this.#check.findings.add("temporary_left", "info", message, { file });
+      findings.add("temporary_left", "info", message, { file: nameOf(layout, join(directory, name)) });
     }
   }
 
-  #names(path: string): readonly { readonly name: string; readonly kind: string }[] {
-    const { fs } = this.#check.place;
-    return guarded("list", path, () => fs.stat(path)?.kind === "directory" ? fs.list(path) : []);
+  /**
+   * Returns the problem of a file. `read` returns the problem of its content, or undefined if there is no such
+   * file. A link as the directory above it is damage.
+   */
+  #problem(
+    path: string,
+    read: () => Problem | null | undefined,
+    missing: Problem | null,
+    damaged: (reason: string) => Problem,
+  ): Problem | null {
+    const { fs, layout } = this.#check.place;
+    const directory = dirname(path);
+    const found = ifCorrupt(() => {
+      guarded("stat", path, () => isPresent(fs, directory, "directory", nameOf(layout, directory)));
+      return read();
+    }, ({ details: { reason } }) => damaged(reason));
+    return found === undefined ? missing : found;
   }
 
+  /** Verifies a transcript. A damaged one is rebuilt from the log, unless the log was pruned. */
   #transcript(expected: ExpectedTranscript, path: string): void {
-    const { fs } = this.#check.place;
-    const read = (file: OpenFile): void => this.#transcriptFile(file, expected, path);
-    this.#read(
-      path,
-      () => guarded("read", path, () => withFile(fs, path, "read", read)),
-      () => this.#transcriptMissing(expected, path),
-      (reason) => this.#transcriptBroken("transcript_damaged", reason, expected, path),
-    );
-  }
-
-  /** An empty transcript has no file yet, and the next opening creates one that was never written. */
-  #transcriptMissing(expected: ExpectedTranscript, path: string): void {
-    if (expected.bytes === transcriptHeaderBytes(expected.owner)) return;
-    if (this.#isPending(expected)) this.#pending(path, expected);
-    else this.#transcriptBroken("transcript_missing", "it is missing", expected, path);
+    const { place: { fs, layout }, segments } = this.#check;
+    const { owner, owner: { workerId, createdEventId }, bytes, synced } = expected;
+    const read = () =>
+      readIfThere(fs, path, nameOf(layout, path), (file) => this.#transcriptProblem(file, expected));
+    const damaged = (message: string): Problem => ({ ...DAMAGED, message });
+    const absent = this.#isPending(expected)
+      ? UNWRITTEN
+      : { ...DAMAGED, code: "transcript_missing", message: "it is missing" } as const;
+    // An empty transcript has no file yet, and the next opening creates one that was never written.
+    const missing = bytes === transcriptHeaderBytes(owner) ? null : absent;
+    const problem = this.#problem(path, read, missing, damaged);
+    if (problem === null) return;
+    if (problem.severity !== "damaged") return this.#report(problem, path, workerId);
+    const canHeal = createdEventId >= (segments[0] ?? 1) || (problem.byteOffset ?? 0) >= synced;
+    const severity = canHeal ? "healable" : "damaged";
+    const message = problem.message +
+      (canHeal ? "; it is rebuilt from the log" : ", and the log it could be rebuilt from was pruned");
+    const report = () => this.#report({ ...problem, severity, message }, path, workerId);
+    this.#suspects.push({ owner, report });
   }
 
   /** True if a writer may not have written the transcript yet: all of its lines come from the log. */
@@ -175,69 +192,32 @@ class FilesVerifier {
     return known && base === transcriptHeaderBytes(owner) && !this.#isClosed;
   }
 
-  #pending(path: string, { owner }: ExpectedTranscript, byteOffset?: number): void {
-    this.#report("transcript_behind", "pending", "it is not written yet", path, owner.workerId, byteOffset);
-  }
-
-  /** Reads a file, and reports one that is missing or damaged. A link as the directory above it is damage. */
-  #read(path: string, read: () => void, missing: () => void, damaged: (reason: string) => void): void {
-    const { fs, layout } = this.#check.place;
-    const directory = dirname(path);
-    try {
-      guarded("stat", path, () => assertDirectory(fs, directory, nameOf(layout, directory)));
-      if (guarded("stat", path, () => fs.stat(path)) === undefined) return missing();
-      read();
-    } catch (error) {
-      if (!isRuntimeError(error)) throw error;
-      if (isNotFound(error.cause)) return missing();
-      if (error.code !== "store_corrupt") throw error;
-      damaged(error.details.reason);
-    }
-  }
-
-  #transcriptFile(file: OpenFile, expected: ExpectedTranscript, path: string): void {
+  #transcriptProblem(file: OpenFile, expected: ExpectedTranscript): Problem | null {
     const { owner, base, bytes } = expected;
-    const damaged = (why: string, byteOffset: number): void =>
-      this.#transcriptBroken("transcript_damaged", why, expected, path, byteOffset);
-    const behind = (severity: FindingSeverity, message: string, byteOffset: number): void =>
-      this.#report("transcript_behind", severity, message, path, owner.workerId, byteOffset);
-    const headerBytes = transcriptHeaderBytes(owner);
+    const damaged = (message: string, byteOffset: number): Problem => ({ ...DAMAGED, message, byteOffset });
     if (!hasTranscriptHeader(file, owner)) {
-      if (bytes === headerBytes) return;
-      if (this.#isPending(expected) && isUnwritten(file, owner)) return this.#pending(path, expected);
+      if (bytes === transcriptHeaderBytes(owner)) return null;
+      if (this.#isPending(expected) && isUnwritten(file, owner)) return UNWRITTEN;
       return damaged("it is of another worker, or its header is damaged", 0);
     }
-    if (!expected.known) return;
+    if (!expected.known) return null;
     const { size } = file.stat();
-    if (size < base && this.#isPending(expected)) return this.#pending(path, expected, size);
-    if (size < base) return damaged(`it ends at byte ${size} of ${base}`, size);
+    if (size < base) {
+      return this.#isPending(expected)
+        ? { ...UNWRITTEN, byteOffset: size }
+        : damaged(`it ends at byte ${size} of ${base}`, size);
+    }
     this.bytes += Math.min(size, bytes);
     const isWhole = size >= bytes && checksum(file, base, bytes) === expected.crc;
     // The checksum covers the lines of the log; lines before them are verified one by one.
     const end = isWhole ? base : Math.min(size, bytes);
     const whole = wholeExtent(file, owner, NOTHING, end).bytes;
     if (whole < end && (whole < base || size >= bytes)) return damaged("a line of it is damaged", whole);
-    if (isWhole && size > bytes && this.#isClosed) return behind("healable", "bytes follow its end", bytes);
-    if (isWhole) return;
-    if (size >= bytes) return damaged("it does not hold the lines of the log", base);
-    behind(this.#isClosed ? "healable" : "pending", `it has ${size} of ${bytes} bytes`, size);
-  }
-
-  #transcriptBroken(
-    code: FindingCode,
-    why: string,
-    expected: ExpectedTranscript,
-    path: string,
-    byteOffset?: number,
-  ): void {
-    const { owner: { createdEventId, workerId }, synced } = expected;
-    const canHeal = createdEventId >= (this.#check.segments[0] ?? 1) || (byteOffset ?? 0) >= synced;
-    const message = canHeal
-      ? `${why}; it is rebuilt from the log`
-      : `${why}, and the log it could be rebuilt from was pruned`;
-    const report = () =>
-      this.#report(code, canHeal ? "healable" : "damaged", message, path, workerId, byteOffset);
-    this.#suspects.push({ owner: expected.owner, report });
+    const behind = { code: "transcript_behind", severity: this.#lateness } as const;
+    if (!isWhole && size >= bytes) return damaged("it does not hold the lines of the log", base);
+    if (!isWhole) return { ...behind, message: `it has ${size} of ${bytes} bytes`, byteOffset: size };
+    const hasMore = size > bytes && this.#isClosed;
+    return hasMore ? { ...behind, message: "bytes follow its end", byteOffset: bytes } : null;
   }
 
   #projection(
@@ -249,45 +229,30 @@ class FilesVerifier {
   ): void {
     const { fs, layout, runtimeId } = this.#check.place;
     const file = nameOf(layout, path);
-    const report = (code: FindingCode, severity: FindingSeverity, why: string, byteOffset?: number): void =>
-      this.#report(code, severity, why, path, workerId, byteOffset);
-    // A copy may have no projections, which is not damage: the next opening writes them.
-    const missing = (): void => {
-      const severity = this.#isClosed && this.#isProjected ? "healable" : "pending";
-      report("projection_missing", severity, "it is missing");
-    };
-    const read = (): void => {
+    const severity = this.#lateness;
+    const mismatch = { code: "projection_mismatch", severity: "healable" } as const;
+    const read = (): Problem | null | undefined => {
       const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
-      if (bytes === undefined) return missing();
+      if (bytes === undefined) return undefined;
       this.bytes += bytes.length;
       const content = unseal(bytes, { format, runtimeId }, file);
       const isAhead = typeof content.through === "number" && content.through > through;
-      if (isAhead && this.#isClosed) {
-        report("projection_mismatch", "healable", "it is ahead of the log");
-      } else if (content.through !== through) {
+      if (isAhead && this.#isClosed) return { ...mismatch, message: "it is ahead of the log" };
+      if (content.through !== through) {
         const message = `it is current through event ${content.through}, the log through ${through}`;
-        report("projection_behind", this.#isClosed ? "healable" : "pending", message);
-      } else if (!holdsSame(content, body)) {
-        report("projection_mismatch", "healable", "it contradicts the log");
+        return { code: "projection_behind", severity, message };
       }
+      return holdsSame(content, body) ? null : { ...mismatch, message: "it contradicts the log" };
     };
-    this.#read(path, read, missing, (reason) => report("projection_damaged", "healable", reason, 0));
-  }
-
-  /** True if the path of all workers is a directory. */
-  get #hasWorkers(): boolean {
-    const { fs, layout } = this.#check.place;
-    return this.#workers ??= guarded(
-      "stat",
-      layout.workers,
-      () => fs.stat(layout.workers)?.kind === "directory",
+    // A copy may have no projections, which is not damage: the next opening writes them.
+    const missing: Problem = { code: "projection_missing", severity, message: "it is missing" };
+    const problem = this.#problem(
+      path,
+      read,
+      missing,
+      (message) => ({ code: "projection_damaged", severity: "healable", message, byteOffset: 0 }),
     );
-  }
-
-  /** True if projections were ever written here. */
-  get #isProjected(): boolean {
-    const { fs, layout } = this.#check.place;
-    return this.#projected ??= fs.stat(layout.overview) !== undefined;
+    if (problem !== null) this.#report(problem, path, workerId);
   }
 
   /** True if the store was closed and all files were written; the overview is the last one. */
@@ -295,24 +260,26 @@ class FilesVerifier {
     return this.#check.expected.closed && this.#overview === "current";
   }
 
+  /** Severity of a file that is not current. */
+  get #lateness(): FindingSeverity {
+    return this.#isClosed ? "healable" : "pending";
+  }
+
   /** Compares the overview with the end of the log; a damaged one counts as current. */
   #readOverview(): "current" | "behind" | "missing" {
-    const { place: { fs, layout: { overview: path }, runtimeId }, lastEventId } = this.#check;
+    const { place: { fs, layout: { overview: path }, runtimeId }, expected: { ledger } } = this.#check;
     return ifCorrupt<"current" | "behind" | "missing">(() => {
       const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX);
       if (bytes === undefined) return "missing";
-      const { through } = unseal(bytes, { format: "worker-runtime/overview", runtimeId }, path);
-      return typeof through === "number" && through < lastEventId ? "behind" : "current";
+      const { through } = unseal(bytes, { format: OVERVIEW_FORMAT, runtimeId }, path);
+      return typeof through === "number" && through < ledger.runtime.lastEventId ? "behind" : "current";
     }, () => "current");
   }
 
   #report(
-    code: FindingCode,
-    severity: FindingSeverity,
-    message: string,
+    { code, severity, message, byteOffset }: Problem,
     path: string,
     workerId: string | undefined,
-    byteOffset?: number,
   ): void {
     const { place: { layout }, findings } = this.#check;
     const spot = { file: nameOf(layout, path), workerId, byteOffset };

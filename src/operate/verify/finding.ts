@@ -4,6 +4,7 @@
  * @module
  */
 import type { FileSpot } from "../../core/errors.ts";
+import { ifCorrupt } from "../../fs/disk/faults.ts";
 
 /** The closed set of findings. */
 export type FindingCode =
@@ -117,6 +118,20 @@ export class Findings {
     const room = severity === "damaged" ? 2 * FINDINGS_MAX : FINDINGS_MAX;
     if (isNoise || this.items.length >= room) this.dropped++;
     else this.items.push({ code, severity, message, ...withoutUndefined(spot) });
+  }
+
+  /** Runs `work`. If it throws `store_corrupt`, adds a finding with its message and returns `otherwise`. */
+  ifCorrupt<T>(
+    code: FindingCode,
+    severity: FindingSeverity,
+    spot: FindingSpot,
+    otherwise: T,
+    work: () => T,
+  ): T {
+    return ifCorrupt(work, ({ message }) => {
+      this.add(code, severity, message, spot);
+      return otherwise;
+    });
   }
 }
 

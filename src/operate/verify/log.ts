@@ -5,57 +5,45 @@
  *
  * @module
  */
+import type { FileSpot } from "../../core/errors.ts";
 import { Slices } from "../../core/turn.ts";
 import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { conversionHint } from "../../fs/lines/conversion.ts";
 import { guardedAsync, ifCorrupt } from "../../fs/disk/faults.ts";
 import { closeQuietly } from "../../fs/disk/files.ts";
-import { nameOf, segmentPath } from "../../fs/layout.ts";
 import { LINE_BYTES_MAX } from "../../fs/lines/codec.ts";
-import { intactLines, type LogLine, scanSegment } from "../../fs/log/scan.ts";
-import type { Segment } from "../../fs/log/segments.ts";
+import { intactLines, type LogLine, openKept, scanSegment } from "../../fs/log/scan.ts";
+import { type Segment, segmentSpot } from "../../fs/log/segments.ts";
 import { judgeTail } from "../../fs/log/tail_table.ts";
 import type { Check } from "./check.ts";
 import { checkCheckpoint } from "./checkpoints.ts";
 import { sleep } from "../../fs/reading/follower.ts";
-import { openKept } from "../../fs/reading/log_lines.ts";
 
 /** Pauses before a bad end counts as bad: a writer may be adding to it. */
 const SETTLE_PAUSES_MS: readonly number[] = [100, 200];
 
-/** Result of the verification of the log. */
-export interface LogRead {
-  /** The last event of the log. */
-  readonly lastEventId: number;
-  /** Events whose lines are intact. */
-  readonly events: number;
-  /** Bytes read. */
-  readonly bytes: number;
-  /** True if the state is that of the last event. */
-  readonly folded: boolean;
-}
-
 /** Verifies the log. */
-export async function verifyLog(check: Check): Promise<LogRead> {
-  return await new LogVerifier(check).run();
-}
-
-class LogVerifier {
+export class LogVerifier {
   readonly #check: Check;
   readonly #slices = new Slices();
-  #id = 0;
-  #events = 0;
-  #bytes = 0;
-  /** True if the fold is that of event `#id`; false after damage, until a checkpoint replaces it. */
-  #folded = true;
-  #checkpoints: Checkpoint[];
+  /** The last event of the log. */
+  lastEventId = 0;
+  /** Events whose lines are intact. */
+  events = 0;
+  /** Bytes read. */
+  bytes = 0;
+  /** True if the fold is that of the last event; false after damage, until a checkpoint replaces it. */
+  folded = true;
+  #checkpoints: readonly Checkpoint[];
 
+  /** Verifies the log of a store. */
   constructor(check: Check) {
     this.#check = check;
-    this.#checkpoints = [...check.checkpoints];
+    this.#checkpoints = check.checkpoints;
   }
 
-  async run(): Promise<LogRead> {
+  /** Runs the verification. */
+  async run(): Promise<void> {
     const { segments, findings } = this.#check;
     if (segments.length === 0) {
       findings.add("log_gap", "damaged", "the log has no segment", { file: "events" });
@@ -64,33 +52,30 @@ class LogVerifier {
       this.#step(segment);
       await this.#segment(segment, index === segments.length - 1);
     }
-    this.#unreached();
-    this.#unexplained();
-    if (!this.#folded && findings.verdict !== "damaged") {
+    this.#ends();
+    if (!this.folded && findings.verdict !== "damaged") {
       const message = "the log was pruned, and no checkpoint says what it began with";
       findings.add("log_gap", "damaged", message, { file: "events" });
     }
-    return { lastEventId: this.#id, events: this.#events, bytes: this.#bytes, folded: this.#folded };
   }
 
   /** Advances from one segment to the next, or to the first. */
   #step(segment: number): void {
-    const missing = this.#id + 1;
+    const missing = this.lastEventId + 1;
     if (segment === missing) return;
-    this.#folded = false;
-    const file = this.#name(segment);
+    this.folded = false;
+    const { file } = this.#spot(segment);
     if (segment < missing) {
       const message = `it begins with event ${segment}, which is there already`;
       return this.#check.findings.add("log_inconsistent", "damaged", message, { file });
     }
-    this.#id = segment - 1;
-    const reached = this.#checkpoints.find(({ snapshot }) => snapshot.through === segment - 1);
+    this.lastEventId = segment - 1;
     // Missing events at the front are reported after the log was read.
     if (missing > 1) {
       const message = `events ${missing} to ${segment - 1} are missing`;
       this.#check.findings.add("log_gap", "damaged", message, { file, eventIds: [missing, segment - 1] });
     }
-    if (reached !== undefined) this.#reach(reached);
+    this.#reach();
   }
 
   async #segment(first: number, isLast: boolean): Promise<void> {
@@ -134,14 +119,13 @@ class LogVerifier {
     const { meter } = this.#check;
     let offset = from;
     let counted = from;
-    for (const line of scanSegment(segment, from, this.#id)) {
+    for (const line of scanSegment(segment, from, this.lastEventId)) {
       offset = line.endOffset;
-      this.#id = line.id;
-      this.#events++;
-      this.#bytes += line.endOffset - line.offset;
+      this.lastEventId = line.id;
+      this.events++;
+      this.bytes += line.endOffset - line.offset;
       this.#take(line);
-      const next = this.#checkpoints[0];
-      if (next !== undefined && next.snapshot.through <= line.id) this.#reach(next);
+      this.#reach();
       if (offset - counted < 131_072) continue;
       meter.add(offset - counted);
       counted = offset;
@@ -155,31 +139,40 @@ class LogVerifier {
   #take({ bytes, start, end }: LogLine): void {
     const { expected, findings } = this.#check;
     ifCorrupt(() => {
-      if (this.#folded) expected.apply(bytes, start, end);
+      if (this.folded) expected.apply(bytes, start, end);
       else expected.skip(bytes, start, end);
     }, ({ message }) => {
-      this.#folded = false;
-      findings.add("log_inconsistent", "damaged", message, { eventIds: [this.#id, this.#id] });
+      this.folded = false;
+      findings.add("log_inconsistent", "damaged", message, {
+        eventIds: [this.lastEventId, this.lastEventId],
+      });
     });
   }
 
-  /** Compares a checkpoint with the fold at the event that it covers; after damage, it replaces the fold. */
-  #reach(checkpoint: Checkpoint): void {
+  /** Compares checkpoints of this event with the fold; after damage, the first replaces it. Drops those passed. */
+  #reach(): void {
     const { expected, findings } = this.#check;
-    this.#checkpoints = this.#checkpoints.filter((other) => other !== checkpoint);
-    if (checkpoint.snapshot.through !== this.#id) return;
-    if (this.#folded) return checkCheckpoint(checkpoint, expected, findings);
-    ifCorrupt(() => {
-      expected.restore(checkpoint);
-      this.#folded = true;
-    }, ({ message }) => findings.add("checkpoint_damaged", "healable", message));
+    for (const checkpoint of this.#checkpoints) {
+      const { through } = checkpoint.snapshot;
+      if (through > this.lastEventId) break;
+      this.#checkpoints = this.#checkpoints.slice(1);
+      if (through < this.lastEventId) continue;
+      if (this.folded) {
+        checkCheckpoint(checkpoint, expected, findings);
+        continue;
+      }
+      ifCorrupt(() => {
+        expected.restore(checkpoint);
+        this.folded = true;
+      }, ({ message }) => findings.add("checkpoint_damaged", "healable", message));
+    }
   }
 
   /** Judges a bad part of a segment; returns the offset at which to continue. */
   async #bad(segment: Segment, offset: number, isLast: boolean): Promise<number> {
     const { file, first, end, name } = segment;
     const { segments, checkpoints, findings, meter } = this.#check;
-    const k = this.#id + 1;
+    const k = this.lastEventId + 1;
     if (isLast && await this.#isWritten(segment, offset)) return end;
     const next = this.#nextGood(segment, offset);
     const later = segments.filter((other) => other > first);
@@ -207,10 +200,9 @@ class LogVerifier {
     const what = lastLost === k ? `event ${k} is damaged` : `events ${k} to ${lastLost} are damaged`;
     const message = `${what}: ${row.reason}${conversionHint(file)}`;
     findings.add("log_damaged", "damaged", message, { ...spot, eventIds: [k, lastLost] });
-    this.#folded = false;
-    this.#id = next.id === 0 ? lastLost : next.id - 1;
-    const passed = this.#checkpoints.findLast(({ snapshot }) => snapshot.through <= this.#id);
-    if (passed !== undefined) this.#reach(passed);
+    this.folded = false;
+    this.lastEventId = next.id === 0 ? lastLost : next.id - 1;
+    this.#reach();
     meter.add(next.offset - offset);
     return next.offset;
   }
@@ -220,7 +212,7 @@ class LogVerifier {
     for (const pauseMs of SETTLE_PAUSES_MS) {
       await sleep(pauseMs);
       const [line] = intactLines(file, byteOffset, file.stat().size);
-      if (line?.offset !== byteOffset || line.id !== this.#id + 1) continue;
+      if (line?.offset !== byteOffset || line.id !== this.lastEventId + 1) continue;
       const message = "a writer is at the end of the log; what it adds now was not verified";
       this.#check.findings.add("tail_pending", "pending", message, { byteOffset });
       return true;
@@ -234,36 +226,32 @@ class LogVerifier {
     const witnessEnd = from + 2 * LINE_BYTES_MAX;
     for (const { id, durable, offset } of intactLines(file, from, end)) {
       if (id === 0) continue;
-      if (found.id === 0 && id > this.#id) {
+      if (found.id === 0 && id > this.lastEventId) {
         found.id = id;
         found.offset = offset;
       }
       found.durable = Math.max(found.durable, durable);
-      if (found.id > 0 && (found.durable > this.#id || offset > witnessEnd)) break;
+      if (found.id > 0 && (found.durable > this.lastEventId || offset > witnessEnd)) break;
     }
     return found;
   }
 
-  /** Reports a log that does not begin with event 1, unless an event records that it was pruned. */
-  #unexplained(): void {
+  /** Reports checkpoints after the end, and a log that does not begin with event 1 unless it was pruned. */
+  #ends(): void {
     const { segments: [first = 1], expected, findings } = this.#check;
-    if (first <= Math.max(1, expected.prunedTo)) return;
-    const message = `events 1 to ${first - 1} are missing, and no event tells that they were pruned`;
-    findings.add("log_gap", "damaged", message, { file: this.#name(first), eventIds: [1, first - 1] });
-  }
-
-  #unreached(): void {
-    for (const { snapshot } of this.#checkpoints) {
-      if (snapshot.through <= this.#id) continue;
+    for (const { snapshot: { through } } of this.#checkpoints) {
+      if (through <= this.lastEventId) continue;
       const message =
-        `the log ends with event ${this.#id}, but a checkpoint covers event ${snapshot.through}: is it an older copy, or one taken while the store was in use?`;
-      const eventIds = [this.#id + 1, snapshot.through] as const;
-      this.#check.findings.add("log_behind_checkpoint", "damaged", message, { eventIds });
+        `the log ends with event ${this.lastEventId}, but a checkpoint covers event ${through}: is it an older copy, or one taken while the store was in use?`;
+      const eventIds = [this.lastEventId + 1, through] as const;
+      findings.add("log_behind_checkpoint", "damaged", message, { eventIds });
     }
+    if (first <= Math.max(1, expected.prunedTo)) return;
+    const message = `events 1 to ${first - 1} are missing, and no event records that they were pruned`;
+    findings.add("log_gap", "damaged", message, { ...this.#spot(first), eventIds: [1, first - 1] });
   }
 
-  #name(segment: number): string {
-    const { layout } = this.#check.place;
-    return nameOf(layout, segmentPath(layout, segment));
+  #spot(segment: number): FileSpot {
+    return segmentSpot(this.#check.place.layout, [segment], segment);
   }
 }

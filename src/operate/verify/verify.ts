@@ -9,24 +9,22 @@ import { basename } from "@std/path";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import { defaultConfig, readConfig, type StoreConfig } from "../../fs/place/config.ts";
-import { DenoFileSystem } from "../../fs/disk/deno_file_system.ts";
-import { corrupt, ifCorrupt } from "../../fs/disk/faults.ts";
+import { corrupt, guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { readIdentity, wasSynced } from "../../fs/place/identity.ts";
-import type { RuntimeLayout } from "../../fs/layout.ts";
+import { isPresent } from "../../fs/disk/files.ts";
+import { importedRuntime, nameOf, type RuntimeLayout } from "../../fs/layout.ts";
 import { type LostRange, pendingSalvage as pendingSalvageOf } from "../../fs/recovery/salvage_record.ts";
 import { cursorExpired, listSegments } from "../../fs/log/segments.ts";
 import { Expected } from "./expected.ts";
 import { type Finding, type FindingCode, Findings, type Verdict } from "./finding.ts";
-import { importedRuntime } from "../../fs/place/import_name.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
-import { Meter, type OperationOptions } from "../options.ts";
+import { diskOf, Meter, type OperationOptions } from "../options.ts";
 import { logBytes } from "../sizes.ts";
-import { untilSteady } from "../../fs/reading/steady.ts";
+import { untilSteady } from "../../fs/reading/follower.ts";
 import { readCheckpoints } from "./checkpoints.ts";
-import { checkKinds } from "./kinds.ts";
-import { verifyFiles } from "./files.ts";
-import { verifyLog } from "./log.ts";
+import { FilesVerifier } from "./files.ts";
+import { LogVerifier } from "./log.ts";
 
 /** Result of a verification. Plain JSON. */
 export interface VerifyReport {
@@ -80,8 +78,7 @@ export interface VerifyReport {
  * ```
  */
 export async function verify(location: StoreLocation, options: OperationOptions = {}): Promise<VerifyReport> {
-  const fs = options.fileSystem ?? new DenoFileSystem();
-  return await verifyPlace(findPlace(fs, location, true), options);
+  return await verifyPlace(findPlace(diskOf(options), location, true), options);
 }
 
 /** {@linkcode verify} for a known place; `isImporting` is set by an import that verifies its own result. */
@@ -119,21 +116,22 @@ async function verifyOnce(
   meter.stage("log", logBytes(place, segments), "bytes");
   const expected = new Expected(runtimeId);
   const check = { place, checkpoints, segments, isSynced, expected, findings, meter };
-  const log = await verifyLog(check);
-  const { lastEventId } = log;
+  const log = new LogVerifier(check);
+  await log.run();
   if (expected.unknownCount > 0) {
     const message =
       `${expected.unknownCount} events are of types that this version does not know; they are kept`;
     findings.add("event_unknown", "info", message);
   }
-  const files = log.folded ? await verifyFiles({ ...check, lastEventId }) : { bytes: 0, closed: false };
+  const files = new FilesVerifier(check);
+  if (log.folded) await files.run();
   return {
     runtimeId,
     directory: layout.directory,
     verdict: findings.verdict,
     closed: files.closed,
     firstEventId: segments[0] ?? 1,
-    lastEventId,
+    lastEventId: log.lastEventId,
     events: log.events,
     workers: expected.ledger.workerCount,
     logBytes: log.bytes,
@@ -145,17 +143,34 @@ async function verifyOnce(
   };
 }
 
+/** Reports a wrong kind, without opening anything, at the paths of the lock, its owner and the directories of the store. */
+function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
+  // The next opening moves a wrong owner.json aside; it fails on anything else, at once or later.
+  const places = [
+    [layout.lock, "file", "damaged"],
+    [layout.owner, "file", "healable"],
+    [layout.workers, "directory", "damaged"],
+    [layout.quarantine, "directory", "damaged"],
+    [layout.salvage, "directory", "damaged"],
+  ] as const;
+  for (const [path, kind, severity] of places) {
+    const file = nameOf(layout, path);
+    ifCorrupt<unknown>(
+      () => guarded("stat", path, () => isPresent(fs, path, kind, file)),
+      ({ details: { reason } }) => findings.add("wrong_kind", severity, reason, { file }),
+    );
+  }
+}
+
 /** Checks the identity and the config. Returns true if every answer has waited for the device. */
-function checkIdentity({ fs, layout, runtimeId }: FoundPlace, findings: Findings): boolean {
-  const identity = ifCorrupt(() => {
-    const found = readIdentity(fs, layout, runtimeId);
-    if (found === undefined) throw corrupt("runtime.json", "it is missing");
+function checkIdentity(place: FoundPlace, findings: Findings): boolean {
+  const file = "runtime.json";
+  const identity = findings.ifCorrupt("identity_damaged", "damaged", { file }, undefined, () => {
+    const found = readIdentity(place);
+    if (found === undefined) throw corrupt(file, "it is missing");
     return found;
-  }, ({ message }) => {
-    findings.add("identity_damaged", "damaged", message, { file: "runtime.json" });
-    return undefined;
   });
-  return wasSynced(identity, configOf(layout, fs, findings));
+  return wasSynced(identity, configOf(place.layout, place.fs, findings));
 }
 
 function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): StoreConfig {
@@ -170,25 +185,22 @@ function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): St
 }
 
 /** Reports an interrupted repair. */
-function checkSalvage({ fs, layout, runtimeId }: FoundPlace, findings: Findings): LostRange | null {
+function checkSalvage(place: FoundPlace, findings: Findings): LostRange | null {
   const file = "salvage/pending.json";
-  return ifCorrupt(() => {
-    const lost = pendingSalvageOf(fs, layout, runtimeId);
+  return findings.ifCorrupt("foreign_entry", "info", { file }, null, () => {
+    const lost = pendingSalvageOf(place);
     if (lost === undefined) return null;
     const [first, last] = lost;
     const message =
       `a repair was interrupted; the next opening records that events ${first} to ${last} are lost`;
     findings.add("salvage_unrecorded", "healable", message, { file, eventIds: lost });
     return lost;
-  }, ({ message }) => {
-    findings.add("foreign_entry", "info", message, { file });
-    return null;
   });
 }
 
-function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly number[] {
-  return ifCorrupt(() => {
-    const { firstEventIds, foreign } = listSegments(fs, layout, ({ details: { file, reason } }, id) => {
+function segmentsOf(place: FoundPlace, findings: Findings): readonly number[] {
+  return findings.ifCorrupt<readonly number[]>("log_gap", "damaged", { file: "events" }, [], () => {
+    const { firstEventIds, foreign } = listSegments(place, ({ details: { file, reason } }, id) => {
       findings.add("log_damaged", "damaged", reason, { file, eventIds: [id, id] });
     });
     for (const name of foreign) {
@@ -196,13 +208,10 @@ function segmentsOf({ fs, layout }: FoundPlace, findings: Findings): readonly nu
       findings.add("foreign_entry", "info", message, { file: `events/${name}` });
     }
     return firstEventIds;
-  }, ({ message }) => {
-    findings.add("log_gap", "damaged", message, { file: "events" });
-    return [];
   });
 }
 
 /** First event id of the oldest segment; `Infinity` if there is none. */
-function oldestSegment({ fs, layout }: FoundPlace): number {
-  return ifCorrupt(() => listSegments(fs, layout).firstEventIds[0] ?? Infinity, () => Infinity);
+function oldestSegment(place: FoundPlace): number {
+  return ifCorrupt(() => listSegments(place).firstEventIds[0] ?? Infinity, () => Infinity);
 }

@@ -94,7 +94,7 @@ Deno.test("scanLines() ends with a line that is longer than allowed, unterminate
   assertEquals(second?.terminated, false);
   assertEquals(second?.offset, 2);
   assert((second?.text.length ?? 0) >= 2 * MIB);
-  assert((second?.text.length ?? 0) < 5 * MIB, "reading it was given up");
+  assert((second?.text.length ?? 0) < 5 * MIB, "the rest of it was not read");
   assertEquals(rest, []);
 });
 

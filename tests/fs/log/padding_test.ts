@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { contentSize, Padding, PADDING_BYTES_MAX } from "../../../src/fs/log/padding.ts";
-import { type LogEnd, readLog } from "../../../src/fs/recovery/recover.ts";
+import { LogReader } from "../../../src/fs/recovery/recover.ts";
 import { Quarantine } from "../../../src/fs/quarantine.ts";
 import { repairTail } from "../../../src/fs/recovery/tail.ts";
 import { fileOf, joined } from "../lines/bytes_file.ts";
@@ -120,14 +120,14 @@ Deno.test("finish() leaves what somebody else wrote behind the room", async () =
   assertEquals(bytesOf(disk), found);
 });
 
-Deno.test("readLog() finds a torn line within room, and counts no room to it", () => {
+Deno.test("LogReader finds a torn line within room, and counts no room to it", () => {
   const torn = joined(linesOf(3, 3).subarray(0, 40), spaces(100), linesOf(3, 3).subarray(140));
   const { ids, end } = recover({ 1: joined(begin, torn, spaces(1_000)) });
   assertEquals([ids, end.tail?.row.name], [[1, 2], "torn_tail"]);
   assert(torn.length >= (end.tail?.bytes ?? 0) && end.paddingBytes >= 1_000);
 });
 
-Deno.test("readLog() ends a segment before its room, also when it holds no event", () => {
+Deno.test("LogReader ends a segment before its room, also when it holds no event", () => {
   const { ids, end } = recover({ 1: joined(segmentOf(1), spaces(4_096)) });
   assertEquals([ids, end.lastEventId, end.tail, end.paddingBytes], [[], 0, undefined, 4_096]);
 });
@@ -138,10 +138,10 @@ Deno.test("repairTail() syncs a truncation of padding by the last writer before 
   const { position } = writer;
   writer.finish();
   const place = { fs: disk, layout, runtimeId: "local", notice: () => {} };
-  const reading = readLog(place, [1], { through: 3, position });
-  const end = reading.next().value as LogEnd;
+  const log = new LogReader(place, [1], { through: 3, position });
+  assertEquals([...log], []);
   const limits = { quarantineBytes: 1_000, quarantineFiles: 1 };
-  await repairTail(place, end, new Quarantine(place, limits));
+  await repairTail(place, log.end, new Quarantine(place, limits));
   assertEquals(disk.dirtySectors, 0);
   for (const { disk: left } of disk.crashStates()) assertEquals(bytesOf(left), contentOf(left));
 });

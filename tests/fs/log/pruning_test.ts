@@ -106,7 +106,7 @@ diskTest("prune() of a store without a checkpoint gives up nothing", async (plac
   assert(place.names("events").length > 3);
   const { lastEventId } = runtime;
   assertEquals((await runtime.prune({ dryRun: false })).events, 0);
-  assertEquals(runtime.lastEventId, lastEventId, "nothing was given up, nothing is told");
+  assertEquals(runtime.lastEventId, lastEventId, "nothing was deleted, and nothing is reported");
 });
 
 diskTest(

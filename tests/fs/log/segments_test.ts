@@ -83,8 +83,8 @@ Deno.test("append() with durability written resolves without a sync, until a meg
 Deno.test("forget() leaves out segments that were removed", () => {
   const { disk } = setup();
   const start = { segments: [1, 3, 9], lastEventId: 9, offset: 200, lineOffset: 0 };
-  const options = { segmentBytes: 1_000, durability: "synced", notice: () => {} } as const;
-  const writer = new LogWriter(disk, layout, "local", start, options);
+  const place = { fs: disk, layout, runtimeId: "local", notice: () => {} };
+  const writer = new LogWriter(place, start, { segmentBytes: 1_000, durability: "synced" });
   writer.forget(new Set([1, 3]));
   assertEquals(writer.segments, [9]);
 });

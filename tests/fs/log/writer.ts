@@ -25,7 +25,7 @@ export function guardOn(disk: SimulatedDisk): PlaceGuard {
   disk.plant.directory(layout.workers);
   const lock = disk.lock(layout.lock);
   assert(lock !== undefined);
-  const guard = new PlaceGuard(disk, layout, lock);
+  const guard = new PlaceGuard({ fs: disk, layout }, lock);
   guard.holdInside();
   return guard;
 }
@@ -38,12 +38,8 @@ export function setup(options: { segmentBytes?: number; durability?: "synced" | 
   const lineOffset = begin.length - linesOf(2, 2).length;
   const start = { segments: [1], lastEventId: 2, offset: begin.length, lineOffset };
   const { segmentBytes = 1_000_000, durability = "synced" } = options;
-  const writer = new LogWriter(disk, layout, "local", start, {
-    segmentBytes,
-    durability,
-    guard,
-    notice: (found) => notices.push(found),
-  });
+  const place = { fs: disk, layout, runtimeId: "local", notice: (found: Notice) => void notices.push(found) };
+  const writer = new LogWriter(place, start, { segmentBytes, durability, guard });
   return { disk, writer, guard, notices };
 }
 

@@ -34,10 +34,8 @@ diskTest(
     await (await place.open()).close();
     const before = Deno.readTextFileSync(place.layout.identity);
     const identity = { createdAt: "2026-01-01T00:00:00.000Z", config: {} };
-    const error = await refused(
-      "store_permission",
-      () => createIdentity(new DenoFileSystem(), place.layout, "local", identity),
-    );
+    const files = { fs: new DenoFileSystem(), layout: place.layout, runtimeId: "local" };
+    const error = await refused("store_permission", () => createIdentity(files, identity));
     assertEquals(error.details.flag, "--allow-read");
     assertEquals(Deno.readTextFileSync(place.layout.identity), before);
   },

@@ -20,7 +20,7 @@ function idsAndTail({ ids, end }: Recovered): [readonly number[], string | undef
   return [ids, end.tail?.row.name];
 }
 
-Deno.test("readLog() gives all events over all segments, and where the log ends", () => {
+Deno.test("LogReader gives all events over all segments, and where the log ends", () => {
   const last = segmentOf(6, linesOf(6, 7));
   const { ids, end } = recover({ 1: segmentOf(1, linesOf(1, 3)), 4: segmentOf(4, linesOf(4, 5)), 6: last });
   assertEquals(ids, [1, 2, 3, 4, 5, 6, 7]);
@@ -38,19 +38,19 @@ Deno.test("readLog() gives all events over all segments, and where the log ends"
   });
 });
 
-Deno.test("readLog() of a new log gives no event, and nothing is in doubt", () => {
+Deno.test("LogReader of a new log gives no event, and nothing is in doubt", () => {
   const { ids, end } = recover({ 1: segmentOf(1) });
   assertEquals(ids, []);
   assertEquals([end.lastEventId, end.offset, end.doubtOffset, end.tail], [0, header1, header1, undefined]);
 });
 
-Deno.test("readLog() has all lines in doubt that no later one saw synced", () => {
+Deno.test("LogReader has all lines in doubt that no later one saw synced", () => {
   const lines = [1, 2, 3, 4, 5].map((id) => lineOf(eventJson(id), id <= 3 ? id - 1 : 2));
   const { end } = recover({ 1: segmentOf(1, ...lines) });
   assertEquals(end.doubtOffset, header1 + (lines[0]?.length ?? 0) + (lines[1]?.length ?? 0));
 });
 
-Deno.test("readLog() finds a torn tail at every place where the last batch may be cut", () => {
+Deno.test("LogReader finds a torn tail at every place where the last batch may be cut", () => {
   const good = segmentOf(1, linesOf(1, 3));
   const batch = joined(lineOf(eventJson(4), 3), lineOf(eventJson(5), 3));
   for (let length = 1; length < batch.length; length++) {
@@ -63,7 +63,7 @@ Deno.test("readLog() finds a torn tail at every place where the last batch may b
   }
 });
 
-Deno.test("readLog() takes an intact line behind a hole for no witness, when it does not claim the hole was synced", () => {
+Deno.test("LogReader takes an intact line behind a hole for no witness, when it does not claim the hole was synced", () => {
   const hole = new Uint8Array(lineOf(eventJson(4), 3).length);
   const batch = joined(hole, lineOf(eventJson(5), 3));
   const { ids, end } = recover({ 1: segmentOf(1, linesOf(1, 3), batch) });
@@ -71,7 +71,7 @@ Deno.test("readLog() takes an intact line behind a hole for no witness, when it 
   assertEquals([end.lastEventId, end.tail?.bytes], [3, batch.length]);
 });
 
-Deno.test("readLog() finds damage at every byte that a later line saw synced", () => {
+Deno.test("LogReader finds damage at every byte that a later line saw synced", () => {
   const bytes = segmentOf(1, linesOf(1, 3));
   const lastLine = bytes.length - linesOf(3, 3).length;
   // The newline of event 2 is the first byte that only event 3 itself could tell of.
@@ -85,12 +85,12 @@ Deno.test("readLog() finds damage at every byte that a later line saw synced", (
   }
 });
 
-Deno.test("readLog() throws store_corrupt when more lies behind the bad line than one write can leave", () => {
+Deno.test("LogReader throws store_corrupt when more lies behind the bad line than one write can leave", () => {
   const { reason } = corruptBy({ 1: segmentOf(1, linesOf(1, 2), new Uint8Array(9_000_000)) });
   assertStringIncludes(reason, "more bytes follow it");
 });
 
-Deno.test("readLog() does not take a line that is intact but not the next", () => {
+Deno.test("LogReader does not take a line that is intact but not the next", () => {
   const wrong = [
     lineOf(eventJson(3), 1), // one is missing
     lineOf(eventJson(1), 0), // it is there already
@@ -106,7 +106,7 @@ Deno.test("readLog() does not take a line that is intact but not the next", () =
   }
 });
 
-Deno.test("readLog() throws store_corrupt for a gap, an overlap and a missing first segment", () => {
+Deno.test("LogReader throws store_corrupt for a gap, an overlap and a missing first segment", () => {
   const gap = corruptBy({ 1: segmentOf(1, linesOf(1, 3)), 6: segmentOf(6, linesOf(6, 7)) });
   assertEquals([gap.file, gap.eventIds], ["events", [4, 5]]);
   const overlap = corruptBy({ 1: segmentOf(1, linesOf(1, 3)), 3: segmentOf(3, linesOf(3, 4)) });
@@ -116,20 +116,20 @@ Deno.test("readLog() throws store_corrupt for a gap, an overlap and a missing fi
   assertEquals(corruptBy({}).file, "events");
 });
 
-Deno.test("readLog() throws store_corrupt for a bad end of a segment that is not the last", () => {
+Deno.test("LogReader throws store_corrupt for a bad end of a segment that is not the last", () => {
   const torn = linesOf(4, 4).subarray(0, 20);
   const { eventIds } = corruptBy({ 1: segmentOf(1, linesOf(1, 3), torn), 5: segmentOf(5, linesOf(5, 5)) });
   assertEquals(eventIds, [4, 4]);
 });
 
-Deno.test("readLog() throws store_corrupt for stray bytes between segments that fit, and has nothing cut", () => {
+Deno.test("LogReader throws store_corrupt for stray bytes between segments that fit, and has nothing cut", () => {
   const stray = linesOf(4, 4).subarray(0, 20);
   const first = segmentOf(1, linesOf(1, 3), stray);
   const { file, byteOffset } = corruptBy({ 1: first, 4: segmentOf(4, linesOf(4, 5)) });
   assertEquals([file, byteOffset], ["events/0000000000000001.jsonl", first.length - 20]);
 });
 
-Deno.test("readLog() finds an unfinished segment at every length of its header", () => {
+Deno.test("LogReader finds an unfinished segment at every length of its header", () => {
   const header = segmentHeader("local", 4);
   for (let length = 0; length < header.length; length++) {
     const { ids, end } = recover({ 1: segmentOf(1, linesOf(1, 3)), 4: header.subarray(0, length) });
@@ -138,7 +138,7 @@ Deno.test("readLog() finds an unfinished segment at every length of its header",
   }
 });
 
-Deno.test("readLog() throws store_corrupt for a damaged header with events behind it", () => {
+Deno.test("LogReader throws store_corrupt for a damaged header with events behind it", () => {
   const bytes = segmentOf(4, lineOf(eventJson(4), 3));
   for (let at = 0; at < segmentHeader("local", 4).length - 1; at++) {
     const damaged = bytes.slice();
@@ -148,14 +148,14 @@ Deno.test("readLog() throws store_corrupt for a damaged header with events behin
   }
 });
 
-Deno.test("readLog() throws store_corrupt for a segment of another runtime, or under another name", () => {
+Deno.test("LogReader throws store_corrupt for a segment of another runtime, or under another name", () => {
   const other = joined(segmentHeader("other", 1), linesOf(1, 2));
   assertStringIncludes(corruptBy({ 1: other }).reason, '"other"');
   const renamed = { 1: segmentOf(1, linesOf(1, 3)), 4: segmentOf(5, linesOf(5, 5)) };
   assertStringIncludes(corruptBy(renamed).reason, "begins with event 5");
 });
 
-Deno.test("readLog() throws store_version for a segment that a newer version wrote", () => {
+Deno.test("LogReader throws store_version for a segment that a newer version wrote", () => {
   const header = { format: "worker-runtime/events", version: 2, runtimeId: "local", firstEventId: 4, new: 1 };
   const newer = joined(lineOf(JSON.stringify(header), 3), encoder.encode("whatever\n"));
   const error = assertThrows(() => recover({ 1: segmentOf(1, linesOf(1, 3)), 4: newer }), RuntimeError);

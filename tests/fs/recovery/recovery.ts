@@ -1,9 +1,8 @@
 // Recovering a log that is given as bytes.
 
-import type { DiskTree } from "../../disk/mod.ts";
-import { SimulatedDisk } from "../../disk/mod.ts";
+import { type DiskTree, SimulatedDisk } from "../../disk/mod.ts";
 import { runtimeLayout, segmentPath } from "../../../src/fs/layout.ts";
-import { type LogEnd, type LogStart, readLog } from "../../../src/fs/recovery/recover.ts";
+import { type LogEnd, LogReader, type LogStart } from "../../../src/fs/recovery/recover.ts";
 import { listSegments } from "../../../src/fs/log/segments.ts";
 
 export const layout: ReturnType<typeof runtimeLayout> = runtimeLayout("/data", "local");
@@ -29,12 +28,8 @@ export function recover(
   start: LogStart = { through: 0, position: undefined },
 ): Recovered {
   const fs = diskOf(segments);
-  const { firstEventIds } = listSegments(fs, layout);
-  const reading = readLog({ fs, layout, runtimeId: "local" }, firstEventIds, start);
-  const ids: number[] = [];
-  for (;;) {
-    const step = reading.next();
-    if (step.done) return { ids, end: step.value };
-    ids.push(step.value.id);
-  }
+  const { firstEventIds } = listSegments({ fs, layout });
+  const log = new LogReader({ fs, layout, runtimeId: "local" }, firstEventIds, start);
+  const ids = Array.from(log, ({ id }) => id);
+  return { ids, end: log.end };
 }

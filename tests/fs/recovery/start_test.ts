@@ -22,7 +22,7 @@ function corruptBy(...args: Parameters<typeof recover>): RuntimeError<"store_cor
   return error.details as RuntimeError<"store_corrupt">["details"];
 }
 
-Deno.test("readLog() from a checkpoint gives only what lies behind it, and does not read what lies before", () => {
+Deno.test("LogReader from a checkpoint gives only what lies behind it, and does not read what lies before", () => {
   const bytes = segmentOf(1, linesOf(1, 5));
   // Damage in the history costs nothing at opening.
   bytes[header + 5] = 0;
@@ -32,7 +32,7 @@ Deno.test("readLog() from a checkpoint gives only what lies behind it, and does 
   assertEquals([end.lastEventId, end.offset, end.tail], [5, bytes.length, undefined]);
 });
 
-Deno.test("readLog() from a checkpoint at the end of the log gives nothing, and nothing is in doubt", () => {
+Deno.test("LogReader from a checkpoint at the end of the log gives nothing, and nothing is in doubt", () => {
   const bytes = segmentOf(1, linesOf(1, 5));
   const { ids, end } = recover({ 1: bytes }, behind(5));
   assertEquals(ids, []);
@@ -40,7 +40,7 @@ Deno.test("readLog() from a checkpoint at the end of the log gives nothing, and 
   assertEquals(end.lineOffset, behind(5).position?.lineOffset);
 });
 
-Deno.test("readLog() from a checkpoint goes on in the next segments, older ones may be gone", () => {
+Deno.test("LogReader from a checkpoint goes on in the next segments, older ones may be gone", () => {
   const start = behind(3);
   const log = { 1: segmentOf(1, linesOf(1, 3)), 4: segmentOf(4, linesOf(4, 5)), 6: segmentOf(6) };
   assertEquals(recover(log, start).ids, [4, 5]);
@@ -48,7 +48,7 @@ Deno.test("readLog() from a checkpoint goes on in the next segments, older ones 
   assertEquals(recover({ 6: segmentOf(6, linesOf(6, 6)) }, { through: 5, position }).ids, [6]);
 });
 
-Deno.test("readLog() throws store_corrupt when the log ends before what the checkpoint covers", () => {
+Deno.test("LogReader throws store_corrupt when the log ends before what the checkpoint covers", () => {
   for (const last of [0, 1, 4]) {
     const bytes = last === 0 ? segmentOf(1) : segmentOf(1, linesOf(1, last));
     const { eventIds, byteOffset } = corruptBy({ 1: bytes }, behind(5));
@@ -56,12 +56,12 @@ Deno.test("readLog() throws store_corrupt when the log ends before what the chec
   }
 });
 
-Deno.test("readLog() throws store_corrupt when the segment that the checkpoint names is gone", () => {
+Deno.test("LogReader throws store_corrupt when the segment that the checkpoint names is gone", () => {
   const { file, eventIds } = corruptBy({ 4: segmentOf(4, linesOf(4, 5)) }, behind(3));
   assertEquals([file, eventIds], ["events", [3, 3]]);
 });
 
-Deno.test("readLog() throws store_corrupt when the line that the checkpoint names is damaged or another", () => {
+Deno.test("LogReader throws store_corrupt when the line that the checkpoint names is damaged or another", () => {
   const start = behind(3);
   const lineOffset = start.position?.lineOffset ?? 0;
   const good = segmentOf(1, linesOf(1, 5));
@@ -76,7 +76,7 @@ Deno.test("readLog() throws store_corrupt when the line that the checkpoint name
   assertEquals(corruptBy({ 1: other }, start).eventIds, [3, 3]);
 });
 
-Deno.test("readLog() throws store_corrupt when a checkpoint at the start of a segment finds no header there", () => {
+Deno.test("LogReader throws store_corrupt when a checkpoint at the start of a segment finds no header there", () => {
   const position: LogPosition = { segment: 4, offset: segmentHeader("local", 4).length, lineOffset: 0 };
   const bytes = segmentOf(4, linesOf(4, 4));
   bytes[3] = 0;

@@ -1,21 +1,21 @@
 // Transitions between the states of a transcript.
 
 import { assertEquals } from "@std/assert";
-import { WaitingLines } from "../../../src/fs/lines/waiting_lines.ts";
-import { NOTHING } from "../../../src/fs/transcripts/length.ts";
+import { WaitingLines } from "../../../src/fs/lines/buffer.ts";
 import {
   appended,
   doubted,
   lost,
-  type Ready,
+  NOTHING,
   restored,
   shortened,
   type TranscriptState,
   withSynced,
+  type Written,
 } from "../../../src/fs/transcripts/state.ts";
 
 const encoder = new TextEncoder();
-const ready: Ready = { kind: "ready", bytes: 100, entries: 5, mark: '0123abcd"}\n' };
+const ready: Written = { kind: "ready", bytes: 100, entries: 5, mark: '0123abcd"}\n' };
 const row = { createdEventId: 1, transcriptBytes: 100, transcriptLength: 5 };
 
 function waiting(text: string, entries: number): WaitingLines {
@@ -28,8 +28,8 @@ function waiting(text: string, entries: number): WaitingLines {
 Deno.test("restored() returns the state that a checkpoint leaves to verify", () => {
   const synced = { bytes: 60, entries: 2 };
   const cases: readonly [Parameters<typeof restored>[0], TranscriptState][] = [
-    [row, { kind: "unverified", bytes: 100, entries: 5, mark: undefined }],
-    [{ ...row, transcriptSynced: synced }, { kind: "unproven", bytes: 100, entries: 5, synced }],
+    [row, { kind: "unverified", bytes: 100, entries: 5 }],
+    [{ ...row, transcriptSynced: synced }, { kind: "unverified", bytes: 100, entries: 5, synced }],
     [{ ...row, transcriptBytes: 0, transcriptLength: 0 }, { kind: "unwritten", bytes: 0, entries: 0 }],
     [{ ...row, transcriptBytes: undefined }, { kind: "lost", entries: 5 }],
     [{ ...row, transcriptBytes: undefined, transcriptSynced: synced }, { kind: "lost", entries: 5 }],

@@ -95,7 +95,7 @@ async function caller(
   if (gives !== null) {
     void (async () => {
       for (let turns = 0; turns < gives; turns++) await turn();
-      controller.abort(new Error("given up"));
+      controller.abort(new Error("aborted"));
     })();
   }
   for (let command = 0; command < commands; command++) {
@@ -115,7 +115,7 @@ async function once(
     const { eventId } = await runtime.worker("w").sendInput({ role: "user", content: key }, { key, signal });
     answers.push({ key, eventId, error: undefined, gaveUp: false });
   } catch (error) {
-    const gaveUp = error instanceof Error && error.message === "given up";
+    const gaveUp = error instanceof Error && error.message === "aborted";
     answers.push({ key, eventId: undefined, error, gaveUp });
   }
 }

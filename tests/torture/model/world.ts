@@ -127,9 +127,9 @@ export class World {
     const command = randomCommand(random, this.#reference, this.#scenario.workerIds, this.#runs);
     const abort = random.chance(0.02);
     const controller = abort ? new AbortController() : undefined;
-    if (abort && random.chance(0.5)) controller?.abort(new Error("given up"));
+    if (abort && random.chance(0.5)) controller?.abort(new Error("aborted"));
     const promise = give(runtime, command, this.#runs, controller?.signal);
-    controller?.abort(new Error("given up"));
+    controller?.abort(new Error("aborted"));
     try {
       return { command, abort, value: await promise, error: undefined };
     } catch (error) {
@@ -158,10 +158,10 @@ export class World {
 
   #wasGivenUp({ abort, error }: Result): boolean {
     if (!abort) return false;
-    if (error instanceof Error && error.message === "given up") return true;
+    if (error instanceof Error && error.message === "aborted") return true;
     // Rejected before it was queued.
     if (isRuntimeError(error)) return true;
-    throw this.broken("I7", "a command that was given up was answered", error);
+    throw this.broken("I7", "a command that was aborted was answered", error);
   }
 
   #hold({ command, value, error }: Result): void {

@@ -43,15 +43,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the name of a new segment is not synced",
     file: "fs/log/writer.ts",
-    find: "      await file.sync();\n      await this.#fs.syncDirectory(this.#layout.events);",
+    find: "      await file.sync();\n      await this.#place.fs.syncDirectory(this.#place.layout.events);",
     replace: "      await file.sync();",
     first: ["programs"],
   },
   {
     name: "the header of a segment is not synced before events follow",
     file: "fs/log/writer.ts",
-    find: "      await file.sync();\n      await this.#fs.syncDirectory(this.#layout.events);",
-    replace: "      await this.#fs.syncDirectory(this.#layout.events);",
+    find: "      await file.sync();\n      await this.#place.fs.syncDirectory(this.#place.layout.events);",
+    replace: "      await this.#place.fs.syncDirectory(this.#place.layout.events);",
     first: ["crash-states"],
   },
   {
@@ -165,8 +165,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a projection that lags is accepted",
     file: "fs/workers/projections.ts",
-    find: '      return through === 0 || content.through === through ? undefined : "lags";',
-    replace: '      return content.through === undefined ? "lags" : undefined;',
+    find: "(through === 0 || content.through === through)) return false;",
+    replace: "content.through !== undefined) return false;",
     first: ["crash-states"],
   },
   {
@@ -202,15 +202,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a checkpoint points behind later events",
     file: "fs/store.ts",
-    find: "      through,\n      position,",
-    replace: "      through,\n      position: writer.position,",
+    find: "        snapshot,\n        position,",
+    replace: "        snapshot,\n        position: writer.position,",
     first: ["crash-states"],
   },
   {
     name: "a checkpoint takes its name before it is synced",
     file: "fs/checkpoint/checkpoint.ts",
-    find: "sealInSlices(texts(content)), { durable: true }",
-    replace: "sealInSlices(texts(content)), { durable: false }",
+    find: "sealInSlices(texts(runtimeId, content)), { durable: true }",
+    replace: "sealInSlices(texts(runtimeId, content)), { durable: false }",
     first: ["crash-states"],
   },
   {
@@ -244,7 +244,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the end of a segment is remembered from when it was the last",
     file: "fs/log/pages.ts",
-    find: "if (known !== undefined && (isLast || known.end !== undefined)) return known;",
+    find: "if (known !== undefined && (isLast || known[1] !== undefined)) return known;",
     replace: "if (known !== undefined) return known;",
     first: ["model"],
   },
@@ -257,15 +257,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "pruning removes the newest segment first",
-    file: "fs/log/pruning.ts",
+    file: "fs/log/segments.ts",
     find: "  for (const path of gone.map((segment) => segmentPath(layout, segment))) {",
     replace: "  for (const path of gone.map((segment) => segmentPath(layout, segment)).toReversed()) {",
     first: ["crash-states"],
   },
   {
     name: "a purge leaves the worker's files",
-    file: "fs/workers/purging.ts",
-    find: "of removeWorker(fs, layout, workerId)) {",
+    file: "fs/workers/directories.ts",
+    find: "of removeWorker(this.#place, workerId)) {",
     replace: "of [removeWorker.name].slice(1)) {",
     first: ["crash-states"],
   },
@@ -286,7 +286,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what an opening finds is not made durable",
     file: "fs/recovery/place.ts",
-    find: "  await syncDirectories(fs, layout, options.root);\n",
+    find: "  await syncDirectories(place, options.root);\n",
     replace: "  void syncDirectories;\n",
     first: ["recovery-crashes"],
   },

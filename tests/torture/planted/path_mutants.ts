@@ -10,15 +10,19 @@ export const pathMutants: readonly Mutant[] = [
   {
     name: "a commit does not check its paths after the sync",
     file: "fs/log/writer.ts",
-    find: "    await this.#sync(file, bytes.length);\n    this.#confirm(file);",
-    replace: "    await this.#sync(file, bytes.length);",
+    find: "    this.#checked(() => guard?.confirm(file, this.#path, this.#segments));\n",
+    replace: "",
     first: ["paths"],
   },
   {
     name: "a commit checks its paths before the sync only",
     file: "fs/log/writer.ts",
-    find: "    await this.#sync(file, bytes.length);\n    this.#confirm(file);",
-    replace: "    this.#confirm(file);\n    await this.#sync(file, bytes.length);",
+    find:
+      '    if (durability === "synced" || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);\n' +
+      "    // Checks after the sync, before the batch is acknowledged, that the path names the file written.\n" +
+      "    this.#checked(() => guard?.confirm(file, this.#path, this.#segments));\n",
+    replace: "    this.#checked(() => guard?.confirm(file, this.#path, this.#segments));\n" +
+      '    if (durability === "synced" || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);\n',
     first: ["paths"],
   },
   {
