@@ -81,7 +81,7 @@ export class Model {
     const worker = this.workers.get(step.workerId);
     if (command === "create") return this.#create(step, worker);
     if (handle === undefined || handle !== worker) return repeatedPurge(step, handle);
-    const content = command === "purge" || command === "begin" ? command : `${command} ${step.number}`;
+    const content = command === "purge" ? command : `${command} ${step.number}`;
     const earlier = key === undefined ? undefined : worker.keys.get(key);
     if (earlier !== undefined) {
       if (earlier.content !== content) return { code: "key_reused" };

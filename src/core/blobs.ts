@@ -52,7 +52,7 @@ export class RuntimeBlobs {
   ): Promise<BlobRef> {
     checkText(mediaType, "put blob", "mediaType", limits.nameBytesMax);
     const owner: BlobOwner = { workerId, createdEventId: life };
-    const { sha256, bytes } = await this.#store.putBlob(owner, untilAborted(chunksOf(source), this.#ending));
+    const { sha256, bytes } = await this.#store.putBlob(owner, chunksOf(source, this.#ending));
     this.#usedBy({ workerId, life }).add(sha256);
     return { sha256, bytes, mediaType };
   }
@@ -92,10 +92,13 @@ export class RuntimeBlobs {
   }
 }
 
-function chunksOf(source: BlobSource): AsyncIterable<Uint8Array> {
+/** The bytes of a source. A stream, which may stall, ends when `ending` aborts. */
+function chunksOf(source: BlobSource, ending: AbortSignal): AsyncIterable<Uint8Array> {
   if (source instanceof Uint8Array) return oneChunk(source.slice());
-  if (source instanceof Blob) return source.stream();
-  if (typeof source === "object" && source !== null && Symbol.asyncIterator in source) return checked(source);
+  if (source instanceof Blob) return untilAborted(source.stream(), ending);
+  if (typeof source === "object" && source !== null && Symbol.asyncIterator in source) {
+    return untilAborted(checked(source), ending);
+  }
   throw invalidRequest("put blob", "a Uint8Array, a Blob or a stream of bytes is needed");
 }
 

@@ -65,6 +65,7 @@ export class Run implements AsyncDisposable, Receipt {
   readonly signal: AbortSignal;
   readonly #commits: Commits;
   readonly #run: RequestedRun;
+  #hasFinished = false;
 
   /** @internal */
   constructor(commits: Commits, runId: string, begin: Receipt, signal: AbortSignal) {
@@ -75,6 +76,16 @@ export class Run implements AsyncDisposable, Receipt {
     this.duplicate = begin.duplicate;
     this.signal = signal;
     this.#run = { runId, eventId: begin.eventId };
+  }
+
+  /** The same run, with a signal that also aborts with another one. @internal */
+  abortedBy(signal: AbortSignal): Run {
+    return new Run(this.#commits, this.runId, this, AbortSignal.any([this.signal, signal]));
+  }
+
+  /** Throws the reason of its end if it has ended, but not through this handle. @internal */
+  assertOwnEnd(): void {
+    if (!this.isOpen && !this.#hasFinished) this.signal.throwIfAborted();
   }
 
   /** True while it is the open run. */
@@ -108,7 +119,9 @@ export class Run implements AsyncDisposable, Receipt {
     }
     const own = { run: { ended: outcome, ...reasonOf(reason, action) } };
     const request = { action, run: this.#run, own };
-    return await commitTo(this.#commits, request, changes, options, commitReceipt);
+    const receipt = await commitTo(this.#commits, request, changes, options, commitReceipt);
+    this.#hasFinished = true;
+    return receipt;
   }
 
   /** Ends the run as cancelled. */

@@ -143,7 +143,8 @@ export class Worker {
   /**
    * Runs `work` as a run: it ends as completed, as cancelled if `work` throws
    * after the run's or the caller's signal has aborted, and as failed if it
-   * throws otherwise. Returns the value of `work`, or throws its error. Throws
+   * throws otherwise. The caller's signal aborts the run's. Returns the value of
+   * `work`, or throws its error, or the reason if the run was ended elsewhere. Throws
    * `worker_busy` if a run is open, unless `wait` is set, and
    * `worker_not_running`.
    */
@@ -151,17 +152,19 @@ export class Worker {
     work: (run: Run) => Value | Promise<Value>,
     options: BeginRunOptions = {},
   ): Promise<Value> {
-    const run = await this.beginRun(options);
+    const { signal } = options;
+    const begun = await this.beginRun(options);
+    const run = signal === undefined ? begun : begun.abortedBy(signal);
     let value: Value;
     try {
       value = await work(run);
     } catch (error) {
-      const isCancelled = options.signal?.aborted || run.signal.aborted;
       // The error of the work is the one to report.
-      await run.finishIfOpen(isCancelled ? "cancelled" : "failed", textOf(error)).catch(() => {});
+      await run.finishIfOpen(run.signal.aborted ? "cancelled" : "failed", textOf(error)).catch(() => {});
       throw error;
     }
     if (run.isOpen) await run.finish("completed");
+    run.assertOwnEnd();
     return value;
   }
 
