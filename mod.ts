@@ -130,6 +130,7 @@ export {
   type BeginRunOptions,
   type EntriesOptions,
   type PutBlobOptions,
+  type RemoveBlobsOptions,
   type StopOptions,
   Worker,
 } from "./src/core/worker.ts";

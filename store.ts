@@ -33,6 +33,7 @@
  * @module
  */
 export type { BlobRef } from "./src/core/blob_ref.ts";
+export { HashedInput, verifiedStream } from "./src/core/blob_stream.ts";
 export type { Notice } from "./src/core/diagnostics.ts";
 export {
   blobMissing,
@@ -55,6 +56,7 @@ export type {
   AppendBatch,
   AppendResult,
   BlobFacts,
+  BlobInput,
   BlobOwner,
   LoadedSnapshot,
   PrunedEvents,

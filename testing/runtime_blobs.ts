@@ -5,6 +5,7 @@
  */
 import { deepEqual, equal, ok, rejects } from "./assert.ts";
 import type { BlobRef } from "../src/core/blob_ref.ts";
+import { HashedInput } from "../src/core/blob_stream.ts";
 import { parseWorkerId } from "../src/core/ids.ts";
 import { limits } from "../src/core/limits.ts";
 import type { Worker } from "../src/core/worker.ts";
@@ -109,6 +110,39 @@ export const blobTests: Tests = withWorkers(["a", "b"], {
     const wrongSize = { ...await place.b.putBlob(bytes), bytes: 1 };
     await place.reopen();
     await place.rejects(place.b.append([{ role: "user", content: "x", blobs: [wrongSize] }]), "blob_missing");
+  },
+
+  "removeUnreferencedBlobs() removes the blobs that no entry refers to": async (place) => {
+    const [used, unused] = [await place.a.putBlob(bytes), await place.a.putBlob(chunks("abc"))];
+    await place.a.append([{ role: "tool", content: large }, { role: "user", content: "x", blobs: [used] }]);
+    const other = await place.b.putBlob(chunks("abc"));
+    // Not while this process may still commit a reference to it.
+    deepEqual(await place.a.removeUnreferencedBlobs(), []);
+    await place.reopen();
+    const found = [{ sha256: ABC, bytes: 3 }];
+    deepEqual(await place.a.removeUnreferencedBlobs({ dryRun: true }), found);
+    equal((await read(place.a, unused)).length, 3);
+    await place.writesNothing(place.a.removeUnreferencedBlobs());
+    await place.throughout(async () => {
+      await place.rejects(() => place.a.blob(unused), "blob_missing");
+      deepEqual(await read(place.a, used), [...bytes]);
+      deepEqual((await contentsOf(place.a))[0], large);
+      equal((await read(place.b, other)).length, 3);
+    });
+    deepEqual(await place.a.removeUnreferencedBlobs(), []);
+  },
+
+  "removeUnreferencedBlobs() keeps a blob that is put or referred to again": async (place) => {
+    const [first, second] = [await place.a.putBlob(bytes), await place.a.putBlob(chunks("abc"))];
+    await place.reopen();
+    await place.a.putBlob(bytes);
+    await place.a.append([{ role: "user", content: "x", blobs: [second] }]);
+    deepEqual(await place.a.removeUnreferencedBlobs(), []);
+    await place.throughout(async () => {
+      for (const { ref, length } of [{ ref: first, length: 1000 }, { ref: second, length: 3 }]) {
+        equal((await read(place.a, ref)).length, length);
+      }
+    });
   },
 
   "purge() removes the blobs of a worker, and no later worker has them": async (place) => {
@@ -219,9 +253,9 @@ const owner = { workerId: parseWorkerId("a"), createdEventId: 3 };
 export const seamBlobTests: Tests = onStore(["a", "b"], {
   "putBlob() of a store keeps blobs of a worker": async (seam) => {
     const facts = { sha256: ABC, bytes: 3 };
-    deepEqual(await seam.store.putBlob(owner, chunks("abc")), facts);
-    deepEqual(await seam.store.putBlob(owner, chunks("ab", "c")), facts);
-    deepEqual(await seam.store.putBlob(owner, chunks()), { sha256: EMPTY, bytes: 0 });
+    deepEqual(await seam.store.putBlob(owner, input("abc")), facts);
+    deepEqual(await seam.store.putBlob(owner, input("ab", "c")), facts);
+    deepEqual(await seam.store.putBlob(owner, input()), { sha256: EMPTY, bytes: 0 });
     for (const open of [() => seam, () => seam.reopen()]) {
       const { store } = await open();
       const kept = await store.blobs(owner.workerId);
@@ -236,8 +270,8 @@ export const seamBlobTests: Tests = onStore(["a", "b"], {
 
   "removeBlobs() removes those named, and is idempotent": async (seam) => {
     const { store } = seam;
-    await store.putBlob(owner, chunks("abc"));
-    await store.putBlob(owner, chunks());
+    await store.putBlob(owner, input("abc"));
+    await store.putBlob(owner, input());
     await store.removeBlobs(owner.workerId, [ABC]);
     await store.removeBlobs(owner.workerId, [ABC, "0".repeat(64)]);
     equal(await store.blobSize(owner.workerId, ABC), undefined);
@@ -248,22 +282,26 @@ export const seamBlobTests: Tests = onStore(["a", "b"], {
 
   ...each([["another life", 4], ["no worker", 0]], ([what, createdEventId]) => ({
     [`putBlob() of a store for ${what} is worker_not_found`]: async ({ store }: Seam) => {
-      await refused(() => store.putBlob({ ...owner, createdEventId }, chunks("abc")), "worker_not_found");
+      await refused(() => store.putBlob({ ...owner, createdEventId }, input("abc")), "worker_not_found");
       deepEqual(await store.blobs(owner.workerId), []);
     },
   })),
 
   "append() of a purge removes the blobs of its worker only": async (seam) => {
     const other = { workerId: parseWorkerId("b"), createdEventId: 4 };
-    for (const each of [owner, other]) await seam.store.putBlob(each, chunks("abc"));
+    for (const each of [owner, other]) await seam.store.putBlob(each, input("abc"));
     await seam.append(...purged("a"));
     deepEqual(await seam.store.blobs(owner.workerId), []);
     const again = await seam.reopen();
     deepEqual(await again.store.blobs(owner.workerId), []);
     equal(await again.store.blobSize(other.workerId, ABC), 3);
-    await refused(() => again.store.putBlob(owner, chunks("abc")), "worker_not_found");
+    await refused(() => again.store.putBlob(owner, input("abc")), "worker_not_found");
   },
 });
+
+function input(...texts: string[]): HashedInput {
+  return new HashedInput(chunks(...texts));
+}
 
 async function* chunks(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield new TextEncoder().encode(text);

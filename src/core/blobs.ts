@@ -5,12 +5,13 @@
  * @module
  */
 import type { BlobRef } from "./blob_ref.ts";
+import { HashedInput } from "./blob_stream.ts";
 import { checkText } from "./commands.ts";
 import type { EntryTexts } from "./entries.ts";
 import { blobMissing, invalidRequest } from "./errors.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
-import type { BlobOwner, RuntimeStore } from "./store.ts";
+import type { BlobFacts, RuntimeStore } from "./store.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** Bytes of a blob. */
@@ -33,9 +34,13 @@ const encoder = new TextEncoder();
 /** The blobs of a runtime. */
 export class RuntimeBlobs {
   readonly #store: RuntimeStore;
-  /** Blobs that were put or used since the opening: those are never removed. */
-  readonly #used = new Map<WorkerId, { readonly life: number; readonly hashes: Set<string> }>();
-
+  /**
+   * Blobs that were put or referred to since the opening: those are never
+   * removed. True if the blob is known to exist.
+   */
+  readonly #used = new Map<WorkerId, { readonly life: number; readonly hashes: Map<string, boolean> }>();
+  /** Removals in progress, by worker. */
+  readonly #removing = new Map<WorkerId, Promise<unknown>>();
   readonly #ending: AbortSignal;
 
   /** Creates the blobs of a store; `ending` ends the reading of streams that may stall. */
@@ -51,9 +56,13 @@ export class RuntimeBlobs {
     mediaType = "application/octet-stream",
   ): Promise<BlobRef> {
     checkText(mediaType, "put blob", "mediaType", limits.nameBytesMax);
-    const owner: BlobOwner = { workerId, createdEventId: life };
-    const { sha256, bytes } = await this.#store.putBlob(owner, chunksOf(source, this.#ending));
-    this.#usedBy({ workerId, life }).add(sha256);
+    const used = this.#usedBy({ workerId, life });
+    const input = new HashedInput(
+      chunksOf(source, this.#ending),
+      ({ sha256 }) => this.#use(workerId, used, sha256),
+    );
+    const { sha256, bytes } = await this.#store.putBlob({ workerId, createdEventId: life }, input);
+    used.set(sha256, true);
     return { sha256, bytes, mediaType };
   }
 
@@ -62,17 +71,19 @@ export class RuntimeBlobs {
     if (entries.oversized().length > 0) return false;
     if (entries.blobs.length === 0) return true;
     const used = this.#usedBy(owner);
-    return entries.blobs.every(({ sha256 }) => used.has(sha256));
+    return entries.blobs.every(({ sha256 }) => used.get(sha256));
   }
 
   /** Moves large content into blobs, and checks that the blobs that entries refer to exist. */
   async prepare(owner: Life, entries: EntryTexts): Promise<void> {
+    const { workerId } = owner;
     const used = this.#usedBy(owner);
     for (const { sha256, bytes } of entries.blobs) {
-      if (used.has(sha256)) continue;
-      const size = await this.#store.blobSize(owner.workerId, sha256);
-      if (size !== bytes) throw blobMissing(owner.workerId, sha256);
-      used.add(sha256);
+      if (used.get(sha256)) continue;
+      await this.#use(workerId, used, sha256);
+      const size = await this.#store.blobSize(workerId, sha256);
+      if (size !== bytes) throw blobMissing(workerId, sha256);
+      used.set(sha256, true);
     }
     for (const index of entries.oversized()) {
       const bytes = encoder.encode(entries.content(index));
@@ -80,14 +91,46 @@ export class RuntimeBlobs {
     }
   }
 
+  /**
+   * Removes the blobs of a worker that are neither referred to nor used since
+   * the opening, and returns them; with `dryRun`, removes none. `references` are
+   * the blobs that its transcript refers to; `assertCurrent` throws unless the
+   * worker still exists.
+   */
+  async removeUnreferenced(
+    owner: Life,
+    references: ReadonlySet<string>,
+    dryRun: boolean,
+    assertCurrent: () => void,
+  ): Promise<BlobFacts[]> {
+    const { workerId } = owner;
+    const kept = await this.#store.blobs(workerId);
+    while (this.#removing.has(workerId)) await this.#removing.get(workerId);
+    assertCurrent();
+    // No other call runs between here and the beginning of the removal.
+    const used = this.#usedBy(owner);
+    const found = kept.filter(({ sha256 }) => !references.has(sha256) && !used.has(sha256));
+    if (dryRun || found.length === 0) return found;
+    const removing = this.#store.removeBlobs(workerId, found.map(({ sha256 }) => sha256));
+    this.#removing.set(workerId, removing.catch(() => {}));
+    await removing.finally(() => this.#removing.delete(workerId));
+    return found;
+  }
+
   /** Forgets a purged worker. */
   forget(workerId: WorkerId): void {
     this.#used.delete(workerId);
   }
 
-  #usedBy({ workerId, life }: Life): Set<string> {
+  /** Protects a blob from being removed, and waits for a removal that may have chosen it before. */
+  async #use(workerId: WorkerId, used: Map<string, boolean>, sha256: string): Promise<void> {
+    if (!used.has(sha256)) used.set(sha256, false);
+    await this.#removing.get(workerId);
+  }
+
+  #usedBy({ workerId, life }: Life): Map<string, boolean> {
     let used = this.#used.get(workerId);
-    if (used?.life !== life) this.#used.set(workerId, used = { life, hashes: new Set() });
+    if (used?.life !== life) this.#used.set(workerId, used = { life, hashes: new Map() });
     return used.hashes;
   }
 }

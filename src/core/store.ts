@@ -173,6 +173,15 @@ export interface BlobOwner {
 /** Identity and size of a blob. */
 export type BlobFacts = Omit<BlobRef, "mediaType">;
 
+/**
+ * The bytes of a blob to keep. Iterated once; a chunk is valid until the next one.
+ * The iteration throws `limit_exceeded` beyond `limits.blobBytesMax`, and the error of the source.
+ */
+export interface BlobInput extends AsyncIterable<Uint8Array> {
+  /** Hash and size of the bytes, known once they have been iterated. */
+  readonly facts: BlobFacts;
+}
+
 /** Events to delete. */
 export interface PruneEvents {
   /** The last event that may be deleted. */
@@ -247,7 +256,7 @@ export interface RuntimeStore extends StoredRuntime {
    * `worker_not_found` if the worker was purged, `limit_exceeded` beyond
    * `limits.blobBytesMax`, and the error of the source; then nothing is kept.
    */
-  putBlob(owner: BlobOwner, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts>;
+  putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts>;
   /** Removes blobs of a worker. */
   removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void>;
   /** Saves a snapshot. Appends may continue meanwhile. */

@@ -34,6 +34,7 @@ import {
 import { existingWorker, workerNotFound } from "./rules.ts";
 import { Run } from "./run.ts";
 import { readable, type WorkerState } from "./state.ts";
+import type { BlobFacts } from "./store.ts";
 import type { WatchOptions } from "./watch.ts";
 
 /** Options of {@linkcode Worker.beginRun}. */
@@ -54,6 +55,12 @@ export interface StopOptions extends ReasonOptions {
 export interface PutBlobOptions {
   /** Media type (RFC 2046). @default {"application/octet-stream"} */
   readonly mediaType?: string | undefined;
+}
+
+/** Options of {@linkcode Worker.removeUnreferencedBlobs}. */
+export interface RemoveBlobsOptions {
+  /** Only return the blobs that would be removed. @default {false} */
+  readonly dryRun?: boolean | undefined;
 }
 
 /** Options of {@linkcode Worker.entries}. */
@@ -281,6 +288,25 @@ export class Worker {
   async blob(ref: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     this.#current();
     return await this.#engine.reads.blob(this.ref, ref);
+  }
+
+  /**
+   * Removes the blobs that no entry of the transcript refers to, and returns
+   * them; with `dryRun`, removes none. Blobs that were put, or referred to by a
+   * command, since the runtime was opened are never removed. Reads the whole
+   * transcript.
+   */
+  async removeUnreferencedBlobs({ dryRun = false }: RemoveBlobsOptions = {}): Promise<readonly BlobFacts[]> {
+    this.#engine.assertUsable();
+    const references = new Set<string>();
+    for await (const { blobs = [], contentBlob } of this.entries()) {
+      for (const { sha256 } of blobs) references.add(sha256);
+      if (contentBlob !== undefined) references.add(contentBlob.sha256);
+    }
+    const { blobs } = this.#engine;
+    return await this.#engine.run(
+      blobs.removeUnreferenced(this.#commits, references, dryRun, () => this.#current()),
+    );
   }
 
   /** A page of the worker's events. Throws `cursor_expired`. */

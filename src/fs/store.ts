@@ -11,6 +11,7 @@ import type {
   AppendBatch,
   AppendResult,
   BlobFacts,
+  BlobInput,
   BlobOwner,
   PrunedEvents,
   PruneEvents,
@@ -157,9 +158,9 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   /** Keeps a blob. Throws `no_space` and `store_io`, besides the errors of every store. */
-  async putBlob(owner: BlobOwner, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
+  async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
     this.#assertOpen();
-    return await this.#blobs.put(owner, chunks);
+    return await this.#blobs.put(owner, input);
   }
 
   /** Size of a blob. */

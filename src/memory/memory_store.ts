@@ -6,7 +6,7 @@
  */
 import { indexOfAtLeast } from "../core/bisection.ts";
 import { scanEvents } from "../core/event_scan.ts";
-import { blobMissing, fencedAppend, limitExceeded, RuntimeError, storeClosed } from "../core/errors.ts";
+import { blobMissing, fencedAppend, RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
@@ -16,6 +16,7 @@ import type {
   AppendBatch,
   AppendResult,
   BlobFacts,
+  BlobInput,
   BlobOwner,
   PrunedEvents,
   PruneEvents,
@@ -128,25 +129,16 @@ export class MemoryRuntimeStore implements RuntimeStore {
   /** Keeps a blob. */
   async putBlob(
     { workerId, createdEventId }: BlobOwner,
-    chunks: AsyncIterable<Uint8Array>,
+    input: BlobInput,
   ): Promise<BlobFacts> {
     const parts: Uint8Array<ArrayBuffer>[] = [];
-    let bytes = 0;
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
-      if (bytes > limits.blobBytesMax) {
-        throw limitExceeded("put blob", "blob bytes", limits.blobBytesMax, bytes);
-      }
-      parts.push(chunk.slice());
-    }
+    for await (const chunk of input) parts.push(chunk.slice());
     const all = new Uint8Array(await new Blob(parts).arrayBuffer());
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", all));
-    const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
     return await this.#attempt(() => {
       const blobs = this.#kept.blobs.get(workerId);
       if (blobs?.createdEventId !== createdEventId) throw workerNotFound(workerId, "put blob");
-      blobs.kept.set(sha256, all);
-      return { sha256, bytes };
+      blobs.kept.set(input.facts.sha256, all);
+      return input.facts;
     });
   }
 

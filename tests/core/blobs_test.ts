@@ -287,3 +287,30 @@ Deno.test("the same content is one blob, however often it is committed", async (
   assertEquals(new Set(items.map(({ contentBlob }) => contentBlob?.sha256)).size, 1);
   await runtime.close();
 });
+
+Deno.test("a blob that a removal has chosen is put after it, and a reference to it is blob_missing", async () => {
+  const storage = new MemoryStorage();
+  const before = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local", storage }) });
+  const first = await (await before.createWorker({ workerId: "a", intent })).putBlob(bytes);
+  await before.close();
+  const gate = new Gate();
+  const store = new ScriptedStore({}, storage);
+  store.script.removeBlobs = async (remove) => {
+    await gate.passed;
+    return await remove();
+  };
+  await using runtime = await Runtime.open({ store });
+  const worker = runtime.worker("a");
+  const removing = worker.removeUnreferencedBlobs();
+  await turns();
+  const referring = rejected(() => worker.append([{ role: "user", content: "x", blobs: [first] }]));
+  const putting = worker.putBlob(bytes);
+  await turns();
+  gate.open();
+  assertEquals((await removing).map(({ sha256 }) => sha256), [first.sha256]);
+  assertEquals((await referring).code, "blob_missing");
+  const again = await putting;
+  assertEquals(await worker.removeUnreferencedBlobs(), []);
+  await worker.append([{ role: "user", content: "x", blobs: [again] }]);
+  assertEquals((await new Response(await worker.blob(again)).arrayBuffer()).byteLength, bytes.length);
+});

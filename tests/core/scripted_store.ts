@@ -6,6 +6,7 @@ import type {
   AppendBatch,
   AppendResult,
   BlobFacts,
+  BlobInput,
   BlobOwner,
   PrunedEvents,
   PruneEvents,
@@ -28,11 +29,8 @@ export interface Script {
   readTranscript?(read: ReadTranscript, page: () => Promise<readonly string[]>): Promise<readonly string[]>;
   saveSnapshot?(snapshot: Snapshot): Promise<void>;
   prune?(prune: PruneEvents): Promise<PrunedEvents>;
-  putBlob?(
-    owner: BlobOwner,
-    chunks: AsyncIterable<Uint8Array>,
-    put: () => Promise<BlobFacts>,
-  ): Promise<BlobFacts>;
+  putBlob?(owner: BlobOwner, input: BlobInput, put: () => Promise<BlobFacts>): Promise<BlobFacts>;
+  removeBlobs?(remove: () => Promise<void>): Promise<void>;
   blobSize?(sha256: string, size: () => Promise<number | undefined>): Promise<number | undefined>;
   flush?(): Promise<void>;
   close?(): Promise<void>;
@@ -93,9 +91,9 @@ export class ScriptedStore implements RuntimeStore {
     return this.script.prune?.(prune) ?? this.#memory.prune(prune);
   }
 
-  putBlob(owner: BlobOwner, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
-    const put = (): Promise<BlobFacts> => this.#memory.putBlob(owner, chunks);
-    return this.script.putBlob?.(owner, chunks, put) ?? put();
+  putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+    const put = (): Promise<BlobFacts> => this.#memory.putBlob(owner, input);
+    return this.script.putBlob?.(owner, input, put) ?? put();
   }
 
   blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
@@ -112,7 +110,8 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
-    return this.#memory.removeBlobs(workerId, hashes);
+    const remove = (): Promise<void> => this.#memory.removeBlobs(workerId, hashes);
+    return this.script.removeBlobs?.(remove) ?? remove();
   }
 
   flush(): Promise<void> {

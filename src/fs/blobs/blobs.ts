@@ -5,17 +5,15 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { join } from "@std/path";
-import { blobMissing, limitExceeded, RuntimeError } from "../../core/errors.ts";
+import { verifiedStream } from "../../core/blob_stream.ts";
+import { blobMissing, RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
-import { limits } from "../../core/limits.ts";
 import { workerNotFound } from "../../core/rules.ts";
-import type { BlobFacts, BlobOwner } from "../../core/store.ts";
-import { Slices } from "../../core/turn.ts";
-import { guarded, guardedAsync, isNotFound, storeFault } from "../disk/faults.ts";
-import type { FileSystem, OpenFile } from "../disk/file_system.ts";
-import { closeQuietly, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
+import type { BlobFacts, BlobInput, BlobOwner } from "../../core/store.ts";
+import { guarded, guardedAsync, storeFault } from "../disk/faults.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import { closeQuietly, openIfThere, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
 import { isBlobName } from "./name.ts";
 import { type Files, nameOf, workerLayout } from "../layout.ts";
 import { makeWorkerDirectory } from "../workers/directories.ts";
@@ -39,41 +37,32 @@ export class Blobs {
 
   /**
    * Keeps bytes as a blob; resolves when they are durable. Throws
-   * `worker_not_found` if the worker was purged meanwhile, `limit_exceeded`
-   * beyond `limits.blobBytesMax`, and the error of the source.
+   * `worker_not_found` if the worker was purged meanwhile, and the errors of the input.
    */
-  async put(owner: BlobOwner, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
+  async put(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
     const { incoming } = this.#files.layout;
     guarded("make directory", incoming, () => this.#files.fs.makeDirectory(incoming));
     const temporary = join(incoming, `${++this.#temporaries}`);
-    const facts = await this.#write(temporary, chunks);
+    await this.#write(temporary, input);
     try {
       await this.#place(owner);
-      await this.#name(owner, temporary, facts.sha256);
-      return facts;
+      await this.#name(owner, temporary, input.facts.sha256);
+      return input.facts;
     } catch (error) {
       removeQuietly(this.#files.fs, temporary);
       throw error;
     }
   }
 
-  async #write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
+  async #write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const file = guarded("create", path, () => this.#files.fs.open(path, "create"));
     try {
-      const hash = createHash("sha256");
-      const slices = new Slices();
       let bytes = 0;
       for await (const chunk of chunks) {
-        if (bytes + chunk.length > limits.blobBytesMax) {
-          throw limitExceeded("put blob", "blob bytes", limits.blobBytesMax, bytes + chunk.length);
-        }
-        hash.update(chunk);
         guarded("write", path, () => writeAll(file, chunk, bytes));
         bytes += chunk.length;
-        await slices.pause();
       }
       await guardedAsync("sync", path, () => file.sync());
-      return { sha256: hash.digest("hex"), bytes };
     } catch (error) {
       removeQuietly(this.#files.fs, path);
       throw error;
@@ -165,70 +154,44 @@ export function listBlobs(files: Files, workerId: string): BlobFacts[] {
 }
 
 /**
- * The bytes of a blob, read as they are asked for and compared with their
- * hash at the end. Throws `blob_missing`, and `blob_corrupt` if the size
- * differs; the stream ends with `blob_corrupt` if the hash does.
+ * The bytes of a blob, read and verified as they are asked for. Throws
+ * `blob_missing`, and `blob_corrupt` if the size differs; the stream ends with
+ * `blob_corrupt` if the hash does.
  */
 export function readBlob(
   { fs, layout }: Files,
   workerId: string,
-  { sha256, bytes }: BlobFacts,
+  blob: BlobFacts,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const { sha256, bytes } = blob;
   const path = join(workerLayout(layout, workerId).blobs, sha256);
   const file = nameOf(layout, path);
   const corrupt = (reason: string) => blobCorrupt({ workerId, sha256, file, reason });
-  const opened = openBlob(fs, path, workerId, sha256, file, corrupt);
-  const size = opened.size();
-  if (size !== bytes) {
-    closeQuietly(opened);
-    throw corrupt(`it has ${size} bytes, not ${bytes}`);
-  }
-  const hash = createHash("sha256");
-  let at = 0;
-  const fail = (controller: ReadableStreamDefaultController, error: unknown): void => {
-    closeQuietly(opened);
-    controller.error(error);
-  };
-  return new ReadableStream({
-    pull(controller): void {
-      try {
-        const chunk = new Uint8Array(Math.min(CHUNK_BYTES, bytes - at));
-        const length = readFull(opened, chunk, at);
-        if (length < chunk.length) {
-          return fail(controller, corrupt(`it ends at byte ${at + length} of ${bytes}`));
-        }
-        hash.update(chunk);
-        at += length;
-        if (at === bytes && hash.digest("hex") !== sha256) {
-          return fail(controller, corrupt("its bytes do not have its hash"));
-        }
-        if (length > 0) controller.enqueue(chunk);
-        if (at < bytes) return;
-        closeQuietly(opened);
-        controller.close();
-      } catch (error) {
-        fail(controller, storeFault(error, "read", path));
-      }
-    },
-    cancel: () => closeQuietly(opened),
-  }, { highWaterMark: 0 });
+  const stat = guarded("read", path, () => fs.stat(path));
+  if (stat === undefined) throw blobMissing(workerId, sha256, file);
+  if (stat.kind !== "file") throw corrupt(wrongKind(stat.kind, "file"));
+  if (stat.size !== bytes) throw corrupt(`it has ${stat.size} bytes, not ${bytes}`);
+  return verifiedStream(chunksOf(fs, path, () => blobMissing(workerId, sha256, file)), blob, corrupt);
 }
 
-function openBlob(
+/** The bytes of a file, in chunks. It is opened when the first one is asked for: a stream may never be read. */
+async function* chunksOf(
   fs: FileSystem,
   path: string,
-  workerId: string,
-  sha256: string,
-  file: string,
-  corrupt: (reason: string) => RuntimeError,
-): OpenFile {
+  missing: () => RuntimeError,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+  const file = guarded("open", path, () => openIfThere(fs, path));
+  if (file === undefined) throw missing();
   try {
-    const kind = fs.stat(path)?.kind;
-    if (kind !== undefined && kind !== "file") throw corrupt(wrongKind(kind, "file"));
-    return fs.open(path, "read");
-  } catch (error) {
-    if (!isNotFound(error)) throw storeFault(error, "open", path);
-    throw blobMissing(workerId, sha256, file);
+    for (let at = 0;;) {
+      const chunk = new Uint8Array(CHUNK_BYTES);
+      const length = guarded("read", path, () => readFull(file, chunk, at));
+      if (length > 0) yield chunk.subarray(0, length);
+      at += length;
+      if (length < CHUNK_BYTES) return;
+    }
+  } finally {
+    closeQuietly(file);
   }
 }
 

@@ -85,7 +85,9 @@ export class ReplayedEffects {
     ) {
       this.#waiting.shift();
       const { line, workerId, id } = effect;
-      if (line !== undefined && !this.#transcripts.has(workerId)) throw unknownWorker(id, workerId);
+      if (line !== undefined && !effect.creates && !this.#transcripts.has(workerId)) {
+        throw unknownWorker(id, workerId);
+      }
       this.#transcripts.apply(effect, line);
       if (effect.purges) this.#purged.push(effect);
     }
