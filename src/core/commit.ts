@@ -62,7 +62,9 @@ export function commitTo<Answer, Types extends HostTypes>(
       run,
       cancelsRun,
     );
-    const content = options.key === undefined ? undefined : { ...changes, ...own, chosenRunId };
+    // The end of a run is a command of that run only: a key does not stand for the end of a later one.
+    const endedRun = own.run?.ended === undefined ? undefined : run?.eventId;
+    const content = options.key === undefined ? undefined : { ...changes, ...own, chosenRunId, endedRun };
     return engine.submit(requested, options, answer, content);
   } catch (error) {
     return Promise.reject(error);
