@@ -72,6 +72,8 @@ export interface RuntimeErrorDetails {
   readonly store_vanished: { readonly file: string; readonly reason: string };
   /** Another owner has taken over the store: `owner` describes it, `epoch` is its fence, 0 if unknown. Final. */
   readonly store_fenced: { readonly epoch: number; readonly owner: string };
+  /** A failover of the database lost acknowledged events: it ends with `lastEventId`. Final. */
+  readonly store_rolled_back: { readonly lastEventId: number; readonly acknowledged: number };
   /** The durability of written data is uncertain; the store rejects everything until reopened. Sticky. */
   readonly store_poisoned: RuntimeErrorDetails["store_vanished"];
 }
@@ -150,4 +152,10 @@ export function blobMissing(workerId: string, sha256: string, file = ""): Runtim
   const state = file === "" ? "the worker has no such blob" : `${file} is missing`;
   const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${state}`;
   return new RuntimeError("blob_missing", message, { workerId, sha256, file });
+}
+
+/** The error for events that are no longer kept. */
+export function cursorExpired(after: number, firstEventId: number): RuntimeError<"cursor_expired"> {
+  const message = `Cannot read events after ${after}: the oldest that is kept is ${firstEventId}`;
+  return new RuntimeError("cursor_expired", message, { after, firstEventId });
 }

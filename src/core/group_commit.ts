@@ -253,7 +253,12 @@ function settle({ outcome, refusal, resolve, reject }: QueuedCommand): void {
 }
 
 /** Errors after which a store accepts nothing more. */
-const FINAL = { store_poisoned: true, store_vanished: true, store_fenced: true } as const;
+const FINAL = {
+  store_poisoned: true,
+  store_vanished: true,
+  store_fenced: true,
+  store_rolled_back: true,
+} as const;
 
 /** Returns whether an error is final: the store accepts nothing more until it is reopened. */
 export function isFinal(error: unknown): error is RuntimeError<keyof typeof FINAL> {

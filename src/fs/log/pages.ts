@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { cursorExpired } from "../../core/errors.ts";
 import { scanEvents } from "../../core/event_scan.ts";
 import { limits } from "../../core/limits.ts";
 import type { ReadEvents, ReadRange, StoredEvents } from "../../core/store.ts";
@@ -13,7 +14,7 @@ import { nameOf, type Place, segmentPath } from "../layout.ts";
 import { DamagedLine, type LinePage, readLinePage } from "../lines/pages.ts";
 import { idOf } from "../lines/codec.ts";
 import { OpenFiles } from "../disk/open_files.ts";
-import { cursorExpired, Segment } from "./segments.ts";
+import { Segment } from "./segments.ts";
 
 /** The durable part of the log. */
 export interface DurableLog {

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { cursorExpired } from "../../core/errors.ts";
 import { Slices } from "../../core/turn.ts";
 import { closeQuietly } from "../disk/files.ts";
 import { corrupt, isNotFound, storeFault } from "../disk/faults.ts";
@@ -20,14 +21,7 @@ import {
 import { conversionHint } from "../lines/conversion.ts";
 import { isWhole, type Line, scanLines } from "../lines/scanner.ts";
 import type { DurableLog } from "./pages.ts";
-import {
-  cursorExpired,
-  listSegments,
-  type LogPosition,
-  openSegment,
-  type Segment,
-  withSegment,
-} from "./segments.ts";
+import { listSegments, type LogPosition, openSegment, type Segment, withSegment } from "./segments.ts";
 
 /** Bytes between two pauses. */
 const SLICE_BYTES = 262_144;

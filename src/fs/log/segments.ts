@@ -159,12 +159,6 @@ export function segmentSpot(layout: RuntimeLayout, segments: readonly number[], 
   return { file: segment === undefined ? "events" : nameOf(layout, segmentPath(layout, segment)) };
 }
 
-/** The error for events that are no longer kept. */
-export function cursorExpired(after: number, firstEventId: number): RuntimeError<"cursor_expired"> {
-  const message = `Cannot read events after ${after}: the oldest that is kept is ${firstEventId}`;
-  return new RuntimeError("cursor_expired", message, { after, firstEventId });
-}
-
 function refuse(error: RuntimeError): never {
   throw error;
 }

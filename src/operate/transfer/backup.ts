@@ -14,7 +14,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { invalidRequest, type RuntimeError } from "../../core/errors.ts";
+import { cursorExpired, invalidRequest, type RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { type Checkpoint, type CheckpointRow, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
@@ -24,7 +24,7 @@ import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
 import { absolutePath, nameOf, runtimeLayout, segmentPath, workerLayout } from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { decodeName } from "../../fs/names.ts";
-import { cursorExpired, listSegments, removeSegments } from "../../fs/log/segments.ts";
+import { listSegments, removeSegments } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader } from "../../fs/transcripts/file.ts";
 import { copyFile, isPrefix } from "./copy_file.ts";
 import { makeParts, makeRuntimes } from "./import_place.ts";

@@ -1,0 +1,8 @@
+/**
+ * The PostgreSQL store, for runtimes that outgrow one machine.
+ *
+ * @module
+ */
+export type { PostgresClient, PostgresRow } from "./src/postgres/client.ts";
+export { createSchema } from "./src/postgres/schema.ts";
+export { PostgresRuntimeStore, type PostgresStoreOptions } from "./src/postgres/store.ts";

@@ -1,0 +1,64 @@
+// A PostgreSQL server on loopback for the tests of a file.
+
+import { join } from "@std/path";
+
+const BINARIES = ["/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin"];
+
+/** Directory of the server's programs; `undefined` on a machine without them. */
+export const binaries: string | undefined = BINARIES.find((path) => {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+});
+
+/** A running server. */
+export interface Server extends AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+  /** Runs a program of the server's, such as `pg_ctl`. */
+  run(program: string, ...args: string[]): Promise<void>;
+}
+
+/** Starts a server in a new directory. PostgreSQL refuses to run as root, so root becomes `postgres`. */
+export async function startServer(settings: readonly string[] = []): Promise<Server> {
+  if (binaries === undefined) throw new Error("PostgreSQL is not installed");
+  const directory = await Deno.makeTempDir({ prefix: "worker-runtime-postgres-" });
+  const asUser = Deno.uid() === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
+  if (Deno.uid() === 0) await execute("chown", "postgres:postgres", directory);
+  const port = freePort();
+  const data = join(directory, "data");
+  const run = (program: string, ...args: string[]) =>
+    execute(...asUser, join(binaries ?? "", program), ...args);
+  await run("initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C");
+  const options = [
+    `-p ${port}`,
+    "-c listen_addresses=127.0.0.1",
+    `-c unix_socket_directories=${directory}`,
+    ...settings.map((setting) => `-c ${setting}`),
+  ];
+  await run("pg_ctl", "-D", data, "-w", "-l", join(directory, "log"), "-o", options.join(" "), "start");
+  return {
+    port,
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    run,
+    [Symbol.asyncDispose]: async () => {
+      await run("pg_ctl", "-D", data, "-m", "immediate", "stop").catch(() => {});
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return listener.addr.port;
+}
+
+async function execute(...command: string[]): Promise<void> {
+  const [program = "", ...args] = command;
+  const { success, stderr } = await new Deno.Command(program, { args, stdout: "null", stderr: "piped" })
+    .output();
+  if (!success) throw new Error(`${command.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+}
