@@ -6,3 +6,4 @@
 export type { PostgresClient, PostgresRow } from "./src/postgres/client.ts";
 export { createSchema } from "./src/postgres/schema.ts";
 export { PostgresRuntimeStore, type PostgresStoreOptions } from "./src/postgres/store.ts";
+export { PostgresRuntimeSource, type PostgresSourceOptions } from "./src/postgres/source.ts";
