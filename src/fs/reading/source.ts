@@ -5,7 +5,7 @@
  * @module
  */
 import type { Notice } from "../../core/diagnostics.ts";
-import { type FileSpot, isRuntimeError, type RuntimeError } from "../../core/errors.ts";
+import { cursorExpired, type FileSpot, isRuntimeError, type RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
 import type { WorkerState } from "../../core/state.ts";
@@ -24,7 +24,7 @@ import { readConfig } from "../place/config.ts";
 import { DenoFileSystem } from "../disk/deno_file_system.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { LogPages } from "../log/pages.ts";
-import { cursorExpired, segmentSpot } from "../log/segments.ts";
+import { segmentSpot } from "../log/segments.ts";
 import { LogFollower, type PendingTail, sleep, untilSteady } from "./follower.ts";
 import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../place/find.ts";
 import { transcriptTexts } from "./transcripts.ts";
