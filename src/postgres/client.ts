@@ -93,7 +93,6 @@ export function databaseFault(error: unknown, operation: string): RuntimeError {
 
 /** An id as a value of a column: text of one line without NUL, which PostgreSQL does not keep. */
 export function column(id: string): string {
-  // deno-lint-ignore no-control-regex
   return id.replace(/[%\n\0]/g, (char) => char === "%" ? "%25" : char === "\n" ? "%0A" : "%00");
 }
 

@@ -28,6 +28,8 @@ export const processClock: Clock = {
 export interface LeaseHolder {
   /** Unique name of the holder. */
   readonly host: string;
+  /** Space of its runtimes. */
+  readonly space: string;
   /** Description for people. */
   readonly owner: string;
   /** Where to reach it, if the host wants to be reached. */
@@ -47,7 +49,7 @@ export class Lease {
   /** Holder. */
   readonly holder: LeaseHolder;
   /** Called once if the lease ends without being released. */
-  onLost: () => void = () => {};
+  readonly lost: Set<() => void> = new Set();
   #validUntil = -Infinity;
   #state: "new" | "held" | "released" | "lost" = "new";
   #cancel: () => void = () => {};
@@ -67,12 +69,12 @@ export class Lease {
 
   /** Takes the lease, and renews it from then on. */
   async acquire(): Promise<void> {
-    const { host, owner, address } = this.holder;
-    const text = `INSERT INTO worker_runtime.hosts AS hosts (host, owner, address, lease_until)
-      VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond')
+    const { host, space, owner, address } = this.holder;
+    const text = `INSERT INTO worker_runtime.hosts AS hosts (host, space, owner, address, lease_until)
+      VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond')
       ON CONFLICT (host) DO UPDATE SET lease_until = excluded.lease_until`;
     const sentAt = this.#clock.now();
-    await this.#database.rows("take lease", text, host, owner, address, this.#leaseMs);
+    await this.#database.rows("take lease", text, host, space, owner, address, this.#leaseMs);
     this.#state = "held";
     this.#extend(sentAt);
   }
@@ -134,6 +136,6 @@ export class Lease {
   #lose(): void {
     this.#cancel();
     this.#state = "lost";
-    this.onLost();
+    for (const lost of this.lost) lost();
   }
 }

@@ -23,7 +23,7 @@ const STATEMENTS = [
   )`,
   // A process that owns runtimes, and the end of its lease by the database's clock.
   `CREATE TABLE IF NOT EXISTS worker_runtime.hosts (
-    host text COLLATE "C" PRIMARY KEY, owner text NOT NULL, address text,
+    host text COLLATE "C" PRIMARY KEY, space text COLLATE "C" NOT NULL, owner text NOT NULL, address text,
     lease_until timestamptz NOT NULL
   ) WITH (fillfactor = 50)`,
   // The fence of a runtime is its epoch: it rises with each claim.

@@ -52,15 +52,20 @@ export interface PostgresStoreOptions {
   readonly displayName?: string | undefined;
 }
 
-/** Settings for tests. */
+/** Parts that a host shares among its stores, and a clock for tests. */
 export interface PostgresEnvironment {
   /** Clock and timers. */
   readonly clock?: Clock | undefined;
+  /** A lease that is held already. @default a lease of this store alone */
+  readonly lease?: Lease | undefined;
+  /** Called when the store has lost its runtime. */
+  readonly onLost?: ((error: RuntimeError) => void) | undefined;
 }
 
 /** Shares of a lease within which a statement must answer. */
 const ANSWER_SHARE = 3;
-const LEASE_MS = 15_000;
+/** Default time of a lease. */
+export const LEASE_MS = 15_000;
 const POLL_MS = 200;
 /** Events after which a snapshot is due, and the ratio of their bytes to those of a snapshot. */
 const SNAPSHOT_EVENTS = 10_000;
@@ -81,6 +86,9 @@ export class PostgresRuntimeStore implements RuntimeStore {
   readonly #space: string;
   readonly #database: Database;
   readonly #lease: Lease;
+  readonly #ownsLease: boolean;
+  readonly #onLost: (error: RuntimeError) => void;
+  readonly #leaseLost = () => void this.#lost();
   #host!: StoreHost;
   #kept!: Kept;
   #state: "new" | "open" | "closed" = "new";
@@ -95,14 +103,17 @@ export class PostgresRuntimeStore implements RuntimeStore {
   #bytesSince = 0;
 
   /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request`. */
-  constructor(options: PostgresStoreOptions, { clock = processClock }: PostgresEnvironment = {}) {
-    const { leaseMs = LEASE_MS, owner = defaultOwner(), address = null } = options;
+  constructor(options: PostgresStoreOptions, environment: PostgresEnvironment = {}) {
+    const { clock = processClock, lease, onLost = () => {} } = environment;
+    const { leaseMs = lease?.leaseMs ?? LEASE_MS, owner = defaultOwner(), address = null } = options;
     this.runtimeId = parseRuntimeId(options.runtimeId);
     this.#options = options;
     this.#space = options.space ?? "default";
     this.#database = new Database(options.client, leaseMs / ANSWER_SHARE);
-    this.#lease = new Lease(this.#database, { host: crypto.randomUUID(), owner, address }, leaseMs, clock);
-    this.#lease.onLost = () => void this.#lost();
+    const holder = { host: crypto.randomUUID(), space: this.#space, owner, address };
+    this.#lease = lease ?? new Lease(this.#database, holder, leaseMs, clock);
+    this.#ownsLease = lease === undefined;
+    this.#onLost = onLost;
   }
 
   /**
@@ -114,7 +125,8 @@ export class PostgresRuntimeStore implements RuntimeStore {
     if (this.#state === "closed") throw storeClosed(this.runtimeId);
     this.#host = host;
     await checkSchema(this.#database);
-    await this.#lease.acquire();
+    if (this.#ownsLease) await this.#lease.acquire();
+    this.#lease.lost.add(this.#leaseLost);
     try {
       const row = await this.#claim();
       this.#kept = new Kept(this.#database, row.no);
@@ -298,7 +310,8 @@ export class PostgresRuntimeStore implements RuntimeStore {
         WHERE no = $1 AND epoch = $2`;
       await this.#kept.rows("release runtime", text, this.#epoch).catch(() => {});
     }
-    await this.#lease.release().catch(() => {});
+    this.#lease.lost.delete(this.#leaseLost);
+    if (this.#ownsLease) await this.#lease.release().catch(() => {});
   }
 
   /** Claims the runtime: raises its epoch unless the lease of another holder still runs. */
@@ -400,8 +413,11 @@ export class PostgresRuntimeStore implements RuntimeStore {
 
   /** Ends the store with an error: it is thrown, and by every later call. */
   async #fail(error: RuntimeError): Promise<never> {
-    this.#failure ??= error;
-    this.#lease.abandon();
+    if (this.#failure === undefined) {
+      this.#failure = error;
+      this.#onLost(error);
+    }
+    if (this.#ownsLease) this.#lease.abandon();
     await Promise.resolve();
     throw this.#failure;
   }
@@ -413,6 +429,7 @@ export class PostgresRuntimeStore implements RuntimeStore {
     if (this.#failure !== undefined) return this.#failure;
     this.#failure = error;
     if (this.#state === "open") this.#host.lost(error);
+    this.#onLost(error);
     return error;
   }
 
@@ -532,7 +549,7 @@ export class PostgresRuntimeStore implements RuntimeStore {
 }
 
 /** A description of this process. */
-function defaultOwner(): string {
+export function defaultOwner(): string {
   return `process ${Deno.pid}`;
 }
 

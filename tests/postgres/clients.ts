@@ -15,7 +15,7 @@ function address({ port }: Server): { host: string; port: number; user: string; 
 
 /** A pool of `pg`. */
 export async function pgClient(server: Server, max = 4): Promise<OpenClient> {
-  const { default: pg } = await import("npm:pg@^8");
+  const { default: pg } = await import("pg");
   const pool = new pg.Pool({ ...address(server), max, password: "", application_name: "tests" });
   pool.on("error", () => {});
   return { client: pool, [Symbol.asyncDispose]: () => pool.end() };
@@ -23,7 +23,7 @@ export async function pgClient(server: Server, max = 4): Promise<OpenClient> {
 
 /** A pool of `postgres`. */
 export async function postgresJsClient(server: Server): Promise<OpenClient> {
-  const { default: postgres } = await import("npm:postgres@^3");
+  const { default: postgres } = await import("postgres");
   const sql = postgres({ ...address(server), max: 4, password: "", onnotice: () => {} });
   const client: PostgresClient = { query: (text, params) => sql.unsafe(text, params) };
   return { client, [Symbol.asyncDispose]: () => sql.end() };
@@ -31,7 +31,7 @@ export async function postgresJsClient(server: Server): Promise<OpenClient> {
 
 /** PGlite: PostgreSQL in this process, which needs no server. */
 export async function pgliteClient(): Promise<OpenClient> {
-  const { PGlite } = await import("npm:@electric-sql/pglite@^0.3");
+  const { PGlite } = await import("@electric-sql/pglite");
   const database = await PGlite.create();
   return { client: database, [Symbol.asyncDispose]: () => database.close() };
 }
