@@ -5,7 +5,7 @@
  * Requires no permission.
  *
  * The conformance suite of `./testing` is the contract in full.
- * `examples/sqlite_store.ts` is a store of less than 200 lines.
+ * `examples/sqlite_store.ts` is a store of some 300 lines.
  *
  * @example Usage
  * ```ts
