@@ -36,7 +36,7 @@ import type { PlacedLine } from "./lines/buffer.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
 import { listSegments, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
 import type { LogWriter } from "./log/writer.ts";
-import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
+import { type FsStoreEnvironment, type FsStoreOptions, settingsOf } from "./options.ts";
 import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -90,12 +90,13 @@ export class FsRuntimeStore implements RuntimeStore {
   /** True if names in the directory of workers were not synced. */
   #namesUnsynced = false;
 
-  /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for an invalid id or root. */
+  /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for invalid options. */
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimeId } = this;
-    this.#options = { root: absolutePath(options.root), create: options.create ?? true };
-    const layout = runtimeLayout(this.#options.root, runtimeId);
+    const root = absolutePath(options.root);
+    this.#options = { root, create: options.create ?? true, ...settingsOf(options) };
+    const layout = runtimeLayout(root, runtimeId);
     this.#files = { fs: environment.fileSystem ?? new DenoFileSystem(), layout, runtimeId };
     this.#now = environment.now ?? Date.now;
     this.directory = layout.directory;
@@ -105,7 +106,7 @@ export class FsRuntimeStore implements RuntimeStore {
    * Opens the store: creates it unless it exists, locks it until it is closed,
    * recovers it, and pushes its content to the host.
    *
-   * Throws `store_locked` while it is open elsewhere, `store_missing`,
+   * Throws `store_locked` while it is open elsewhere (after `lockWaitMs`), `store_missing`,
    * `store_corrupt`, `store_version`, `store_permission` with the flag to add,
    * `no_space`, `store_io`, and `invalid_request` for an invalid config.
    */
