@@ -79,6 +79,8 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "reader.py reads of the golden store what is expected": ["run"],
     "reader.py notices a flipped bit in every file, and names the file": ["run"],
     "reader.py notices what is missing at the end of a log": ["run"],
+    "reader.py notices blobs that are missing, truncated or replaced": ["run"],
+    "reader.py rejects what requires a feature that it does not know": ["run"],
     "reader.py leaves out a write that was never acknowledged, as the store does": ["run"],
     "reader.py reads a store whose older events were pruned": ["run"],
   },

@@ -14,6 +14,7 @@ import sys
 import zlib
 
 VERSION = 1
+FEATURES = ()
 TORN_BYTES_MAX = 8_388_608 + 4_096
 ROOM_BYTES_MAX = 262_144
 AMOUNTS = (
@@ -54,6 +55,9 @@ def check_seal(content, file, fmt, runtime_id):
         raise Damage(file, 0, f"it is not a {fmt} file")
     if content["version"] > VERSION:
         raise Damage(file, 0, f"version {content['version']} is newer than {VERSION}")
+    unknown = [feature for feature in content.get("requires", []) if feature not in FEATURES]
+    if unknown:
+        raise Damage(file, 0, f"it requires {', '.join(unknown)}")
     if content["runtimeId"] != runtime_id:
         raise Damage(file, 0, f"it belongs to {content['runtimeId']!r}")
     return content
@@ -160,7 +164,7 @@ def without_room(content):
 
 
 def segment_header(runtime_id, first):
-    head = {"format": "worker-runtime/events", "version": VERSION, "runtimeId": runtime_id}
+    head = {"format": "worker-runtime/events", "version": VERSION, "runtimeId": runtime_id, "requires": []}
     head |= {"firstEventId": first, "previousEventId": first - 1, "durable": first - 1, "crc": "00000000"}
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode() + b"\n"
