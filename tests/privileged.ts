@@ -75,6 +75,9 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
   "tests/examples/workers_test.ts": {
     "workers cancels the slow ones and lets the others finish, without any permission": ["run"],
   },
+  "tests/format/content_test.ts": {
+    "JSON content is the same for a reader in Python, also of an import": ["run"],
+  },
   "tests/format/reader_test.ts": {
     "reader.py reads of the golden store what is expected": ["run"],
     "reader.py notices a flipped bit in every file, and names the file": ["run"],

@@ -7,46 +7,7 @@ import { withDirectory } from "../cli/kit.ts";
 import { openRuntime } from "../cli/stores.ts";
 import { appendTo, diskTest, flipBit, speak, type TestPlace } from "../kit/place.ts";
 import { golden, seenIn, shortened } from "../golden/golden.ts";
-import { isGranted, privileged, type PrivilegedOptions } from "../privileged.ts";
-
-const script = fromFileUrl(new URL("reader.py", import.meta.url));
-const python = isGranted("run") ? await findPython() : undefined;
-
-/** The Python of this machine, if it is recent enough. */
-async function findPython(): Promise<string | undefined> {
-  for (const name of ["python3", "python"]) {
-    try {
-      const args = ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"];
-      const { code } = await new Deno.Command(name, { args, stdout: "null", stderr: "null" }).output();
-      if (code === 0) return name;
-    } catch {
-      // Not there.
-    }
-  }
-  return undefined;
-}
-
-interface Read {
-  readonly code: number;
-  /** What was read, without the tail. */
-  readonly seen: unknown;
-  readonly tail: unknown;
-  readonly err: string;
-}
-
-async function read(root: string, runtimeId = "local"): Promise<Read> {
-  const { code, stdout, stderr } = await new Deno.Command(python ?? "", {
-    args: [script, root, runtimeId],
-    env: { PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1" },
-    stdin: "null",
-  }).output();
-  const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  const { tail, ...seen } = out === "" ? { tail: undefined } : JSON.parse(out);
-  return { code, seen, tail, err };
-}
-
-const withPython = (name: string): PrivilegedOptions =>
-  privileged(name, python === undefined ? "no Python 3.9 or later" : undefined);
+import { readWithPython, runPython, withPython } from "./python.ts";
 
 function readerTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ ...withPython(name), fn });
@@ -61,7 +22,7 @@ function copied(from: string, to: string): void {
 }
 
 readerTest("reader.py reads of the golden store what is expected", async () => {
-  const { code, seen, tail, err } = await read(golden("v1"));
+  const { code, seen, tail, err } = await readWithPython(golden("v1"));
   assertEquals([code, err, tail], [0, "", null]);
   assertEquals(shortened(seen), JSON.parse(Deno.readTextFileSync(join(golden("v1"), "expected.json"))));
 });
@@ -97,12 +58,10 @@ for root in sys.argv[2:]:
 `;
 
 async function readAll(roots: readonly string[]): Promise<string[]> {
-  const { code, stdout, stderr } = await new Deno.Command(python ?? "", {
-    args: ["-c", READ_ALL, fromFileUrl(new URL(".", import.meta.url)), ...roots],
-    env: { PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1" },
-  }).output();
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout).trimEnd().split(/\r?\n/);
+  const folder = fromFileUrl(new URL(".", import.meta.url));
+  const { code, out, err } = await runPython(["-c", READ_ALL, folder, ...roots]);
+  assertEquals(code, 0, err);
+  return out.trimEnd().split(/\r?\n/);
 }
 
 readerTest("reader.py notices a flipped bit in every file, and names the file", async () => {
@@ -196,7 +155,7 @@ diskTest(
     await speak(runtime, "con", ["日本語 🦊"]);
     await place.kill(runtime);
     appendTo(place.segment(1), '{"id":99,"at":"2026-');
-    const { code, seen, tail, err } = await read(place.root);
+    const { code, seen, tail, err } = await readWithPython(place.root);
     assertEquals([code, err], [0, ""]);
     assertEquals((tail as { bytes: number }).bytes, 20);
     assertEquals(seen, await seenIn(place.root));
@@ -212,7 +171,7 @@ diskTest(
     await speak(runtime, "b", ["after the last checkpoint"]);
     assert((await runtime.prune()).events > 0);
     await place.kill(runtime);
-    const { code, seen, err } = await read(place.root);
+    const { code, seen, err } = await readWithPython(place.root);
     assertEquals([code, err], [0, ""]);
     assertEquals(seen, await seenIn(place.root));
     assertNotEquals((seen as { events: { id: number }[] }).events[0]?.id, 1);
