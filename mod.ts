@@ -76,7 +76,6 @@ export type {
   CustomEvent,
   EventBase,
   EventEntry,
-  HostEvent,
   KnownEvent,
   RecordedUsage,
   RunChange,
@@ -94,6 +93,15 @@ export type {
   WorkerPurged,
   WorkerStatus,
 } from "./src/core/event_types.ts";
+export type {
+  ContentOf,
+  DataOf,
+  HostEvent,
+  HostEventOf,
+  HostTypes,
+  Patch,
+  PatchOf,
+} from "./src/core/host_types.ts";
 export {
   parseRuntimeId,
   parseWorkerId,
