@@ -5,20 +5,22 @@
 //
 // Each line is a message. `@photo.png What is this?` sends an image with it.
 
-// deno-lint-ignore-file no-console camelcase -- the names of the protocol
+// deno-lint-ignore-file no-console
 import OpenAI from "openai";
-import { type EntryInput, type Json, type Run, Runtime, type Worker } from "@yoi/worker-runtime";
+import { type EntryInput, type Run, Runtime, type Worker } from "@yoi/worker-runtime";
 import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
 
 type Message = OpenAI.ChatCompletionMessageParam;
+/** Contents are messages as the protocol has them. */
+type Chat = { readonly content: Message };
 type Call = OpenAI.ChatCompletionMessageToolCall;
 
 const model = Deno.env.get("OPENAI_MODEL") ?? "gpt-4o-mini";
 const client = new OpenAI();
 /** Entries of the transcript that the model is shown. */
-const CONTEXT_ENTRIES = 40;
+const CONTEXT_ENTRIES = 200;
 const tools: OpenAI.ChatCompletionTool[] = [{
   type: "function",
   function: {
@@ -28,23 +30,27 @@ const tools: OpenAI.ChatCompletionTool[] = [{
   },
 }];
 
-/** The newest messages. Contents are messages as the protocol has them; their images are blobs. */
-async function context(worker: Worker): Promise<Message[]> {
-  const { items } = await worker.transcript({ limit: CONTEXT_ENTRIES });
+/** The newest messages. Their images are blobs. */
+async function context(worker: Worker<Chat>): Promise<Message[]> {
+  const after = Math.max(0, worker.state().transcriptLength - CONTEXT_ENTRIES);
+  const entries = await Array.fromAsync(worker.entries({ after }));
   // From a question on: a result without its call is rejected.
-  const entries = items.slice(items.findIndex(({ role }) => role === "user"));
-  return await Promise.all(entries.map(async (entry) => {
-    const message = await worker.content(entry) as unknown as Message;
-    const images = await Promise.all((entry.blobs ?? []).map(async (ref) => {
-      const bytes = await new Response(await worker.blob(ref)).bytes();
-      return {
-        type: "image_url" as const,
-        image_url: { url: `data:${ref.mediaType};base64,${bytes.toBase64()}` },
-      };
-    }));
-    if (message.role !== "user" || typeof message.content === "string") return message;
-    return { ...message, content: [...message.content, ...images] };
-  }));
+  const from = entries.findIndex(({ role }) => role === "user");
+  if (from < 0 && after > 0) throw new Error(`Cannot ask ${model}: the question is too far back`);
+  return await Promise.all(
+    entries.slice(Math.max(0, from)).map(async (entry) => {
+      const message = await worker.content(entry);
+      const images = await Promise.all((entry.blobs ?? []).map(async (ref) => {
+        const bytes = await new Response(await worker.blob(ref)).bytes();
+        return {
+          type: "image_url" as const,
+          image_url: { url: `data:${ref.mediaType};base64,${bytes.toBase64()}` },
+        };
+      }));
+      if (message.role !== "user" || typeof message.content === "string") return message;
+      return { ...message, content: [...message.content, ...images] };
+    }),
+  );
 }
 
 /** Calls of the last answer that have no result yet. */
@@ -63,7 +69,7 @@ function isAnswered(messages: readonly Message[]): boolean {
 }
 
 /** Asks the model. Its answer, what it cost, and the end of the run are one event: all of it is kept, or nothing. */
-async function ask(run: Run, messages: Message[]): Promise<void> {
+async function ask(run: Run<Chat>, messages: Message[]): Promise<void> {
   const startedAt = performance.now();
   const stream = client.chat.completions.stream(
     { model, messages, tools, stream_options: { include_usage: true } },
@@ -76,7 +82,7 @@ async function ask(run: Run, messages: Message[]): Promise<void> {
   const isLast = tool_calls === undefined || tool_calls.length === 0;
   if (isLast) console.log();
   await run.commit({
-    entries: [{ role, content: { role, content, ...(isLast ? {} : { tool_calls }) } as unknown as Json }],
+    entries: [{ role, content: { role, content, ...(isLast ? {} : { tool_calls }) } }],
     usage: {
       model,
       inputTokens: usage?.prompt_tokens ?? 0,
@@ -89,9 +95,9 @@ async function ask(run: Run, messages: Message[]): Promise<void> {
 }
 
 /** Calls a tool and keeps its result, however large. After a crash in between, the tool is called again. */
-async function perform(run: Run, call: Call): Promise<void> {
+async function perform(run: Run<Chat>, call: Call): Promise<void> {
   const { name, arguments: given } = call.type === "function" ? call.function : { name: "", arguments: "" };
-  const result = { role: "tool", tool_call_id: call.id };
+  const result = { role: "tool", tool_call_id: call.id } as const;
   try {
     if (name !== "fetch_page") throw new Error(`There is no tool ${name}`);
     const response = await fetch(JSON.parse(given).url, { signal: run.signal });
@@ -103,7 +109,7 @@ async function perform(run: Run, call: Call): Promise<void> {
 }
 
 /** Does what is left to do until the last message is an answer. */
-async function answer(worker: Worker): Promise<void> {
+async function answer(worker: Worker<Chat>): Promise<void> {
   try {
     await worker.run(async (run) => {
       for (let messages = await context(worker); !isAnswered(messages); messages = await context(worker)) {
@@ -119,16 +125,16 @@ async function answer(worker: Worker): Promise<void> {
 }
 
 /** A line as an entry; `@FILE` at its beginning adds an image. */
-async function entryOf(worker: Worker, line: string): Promise<EntryInput> {
+async function entryOf(worker: Worker<Chat>, line: string): Promise<EntryInput<Chat>> {
   const [, path, text = line] = /^@(\S+)\s*(.*)$/.exec(line) ?? [];
-  const content = { role: "user", content: [{ type: "text", text }] };
+  const content: Message = { role: "user", content: [{ type: "text", text }] };
   if (path === undefined) return { role: "user", content };
   const mediaType = `image/${path.split(".").at(-1)?.replace("jpg", "jpeg")}`;
   const file = await Deno.open(path);
   return { role: "user", content, blobs: [await worker.putBlob(file.readable, { mediaType })] };
 }
 
-await using runtime = await Runtime.open({
+await using runtime = await Runtime.open<Chat>({
   store: new FsRuntimeStore({ root: "./data", runtimeId: "chat" }),
 });
 const worker = await runtime.ensureWorker({ workerId: "chat", intent: { kind: "assistant" } });

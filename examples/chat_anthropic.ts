@@ -6,19 +6,21 @@
 
 // deno-lint-ignore-file no-console camelcase -- the names of the protocol
 import Anthropic from "@anthropic-ai/sdk";
-import { type Json, type Run, Runtime, type TranscriptEntry, type Worker } from "@yoi/worker-runtime";
+import { type Run, Runtime, type TranscriptEntry, type Worker } from "@yoi/worker-runtime";
 import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
 
 type Block = Anthropic.ContentBlockParam;
+/** Contents are blocks as the protocol has them. */
+type Chat = { readonly content: Block[] };
 type Message = Anthropic.MessageParam & { readonly content: Block[] };
 type MediaType = Anthropic.Base64ImageSource["media_type"];
 
 const model = Deno.env.get("ANTHROPIC_MODEL") ?? "claude-haiku-4-5";
 const client = new Anthropic();
 /** Entries of the transcript that the model is shown. */
-const CONTEXT_ENTRIES = 40;
+const CONTEXT_ENTRIES = 200;
 const tools: Anthropic.Tool[] = [{
   name: "fetch_url",
   description: "Fetches a web page or an image.",
@@ -26,8 +28,8 @@ const tools: Anthropic.Tool[] = [{
 }];
 
 /** The blocks of an entry. Images are blobs: those of a tool belong to its result. */
-async function blocksOf(worker: Worker, entry: TranscriptEntry): Promise<Block[]> {
-  const blocks = await worker.content(entry) as unknown as Block[];
+async function blocksOf(worker: Worker<Chat>, entry: TranscriptEntry<Chat>): Promise<Block[]> {
+  const blocks = await worker.content(entry);
   const images = await Promise.all((entry.blobs ?? []).map(async (ref) => {
     const data = (await new Response(await worker.blob(ref)).bytes()).toBase64();
     const source = { type: "base64" as const, media_type: ref.mediaType as MediaType, data };
@@ -39,11 +41,14 @@ async function blocksOf(worker: Worker, entry: TranscriptEntry): Promise<Block[]
 }
 
 /** The newest messages: entries of one role in a row are one message. */
-async function context(worker: Worker): Promise<Message[]> {
-  const { items } = await worker.transcript({ limit: CONTEXT_ENTRIES });
+async function context(worker: Worker<Chat>): Promise<Message[]> {
+  const after = Math.max(0, worker.state().transcriptLength - CONTEXT_ENTRIES);
+  const entries = await Array.fromAsync(worker.entries({ after }));
   const messages: Message[] = [];
   // From a question on: a result without its call is rejected.
-  for (const entry of items.slice(items.findIndex(({ role }) => role === "user"))) {
+  const from = entries.findIndex(({ role }) => role === "user");
+  if (from < 0 && after > 0) throw new Error(`Cannot ask ${model}: the question is too far back`);
+  for (const entry of entries.slice(Math.max(0, from))) {
     const role = entry.role === "assistant" ? "assistant" : "user";
     if (messages.at(-1)?.role !== role) messages.push({ role, content: [] });
     messages.at(-1)?.content.push(...await blocksOf(worker, entry));
@@ -64,7 +69,7 @@ function isAnswered(messages: readonly Message[]): boolean {
 }
 
 /** Asks the model. Its answer, what it cost, and the end of the run are one event: all of it is kept, or nothing. */
-async function ask(run: Run, messages: Message[]): Promise<void> {
+async function ask(run: Run<Chat>, messages: Message[]): Promise<void> {
   const startedAt = performance.now();
   const stream = client.messages.stream({ model, max_tokens: 4_096, messages, tools }, {
     signal: run.signal,
@@ -78,7 +83,7 @@ async function ask(run: Run, messages: Message[]): Promise<void> {
     usage.cache_creation_input_tokens ?? 0,
   ];
   await run.commit({
-    entries: [{ role: "assistant", content: content as unknown as Json }],
+    entries: [{ role: "assistant", content }],
     usage: {
       model,
       inputTokens: usage.input_tokens + cachedTokens + cacheWriteTokens,
@@ -93,11 +98,11 @@ async function ask(run: Run, messages: Message[]): Promise<void> {
 
 /** Calls a tool and keeps its result, however large; an image becomes a blob. After a crash in between, it is called again. */
 async function perform(
-  run: Run,
-  worker: Worker,
+  run: Run<Chat>,
+  worker: Worker<Chat>,
   { id, name, input }: Anthropic.ToolUseBlockParam,
 ): Promise<void> {
-  const result = { type: "tool_result", tool_use_id: id };
+  const result = { type: "tool_result", tool_use_id: id } as const;
   try {
     if (name !== "fetch_url") throw new Error(`There is no tool ${name}`);
     const response = await fetch((input as { url: string }).url, { signal: run.signal });
@@ -119,7 +124,7 @@ async function perform(
 }
 
 /** Does what is left to do until the last message is an answer. */
-async function answer(worker: Worker): Promise<void> {
+async function answer(worker: Worker<Chat>): Promise<void> {
   try {
     await worker.run(async (run) => {
       for (let messages = await context(worker); !isAnswered(messages); messages = await context(worker)) {
@@ -134,7 +139,7 @@ async function answer(worker: Worker): Promise<void> {
   }
 }
 
-await using runtime = await Runtime.open({
+await using runtime = await Runtime.open<Chat>({
   store: new FsRuntimeStore({ root: "./data", runtimeId: "chat" }),
 });
 const worker = await runtime.ensureWorker({ workerId: "chat", intent: { kind: "assistant" } });
