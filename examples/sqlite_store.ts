@@ -249,7 +249,7 @@ export class SqliteRuntimeStore implements RuntimeStore {
     this.#run("INSERT INTO pieces VALUES (?, ?, ?)", blob, number, bytes);
   }
 
-  /** Gives a blob its hash, in place of one that had it before. */
+  /** Sets the hash of a blob, which replaces one with the same hash. */
   #nameBlob(owner: BlobOwner, blob: number, facts: BlobFacts): BlobFacts {
     const { workerId } = owner;
     const { sha256, bytes } = facts;

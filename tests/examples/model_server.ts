@@ -66,7 +66,7 @@ export function serveModel<Body>(protocol: Protocol<Body>, answers: readonly Ans
   };
 }
 
-/** Clients are told not to retry. */
+/** A response that rejects a request; clients must not retry it. */
 function refusal(status: number, message: string): Response {
   const headers = { "x-should-retry": "false" };
   return Response.json({ type: "error", error: { message, type: "test" } }, { status, headers });
