@@ -7,6 +7,7 @@
 import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
+import type { BlobHash } from "../core/sha256.ts";
 import type {
   AppendBatch,
   AppendResult,
@@ -24,7 +25,7 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
-import { Blobs, blobSize, listBlobs, readBlob } from "./blobs/blobs.ts";
+import { Blobs, listBlobs, newHash, readBlob } from "./blobs/blobs.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
@@ -164,10 +165,15 @@ export class FsRuntimeStore implements RuntimeStore {
     return await this.#blobs.put(owner, input);
   }
 
+  /** A new hash of the platform. */
+  newHash(): BlobHash {
+    return newHash();
+  }
+
   /** Size of a blob. */
   async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
     this.#assertOpen();
-    return await Promise.resolve(blobSize(this.#place, workerId, sha256));
+    return await this.#blobs.size(workerId, sha256);
   }
 
   /** Bytes of a blob. */
@@ -276,10 +282,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#schedule = new CheckpointSchedule(limits);
     this.#checkpoints = new Checkpoints(place);
     this.#purged = new PurgedWorkers(place);
-    this.#blobs = new Blobs(
-      place,
-      ({ workerId, createdEventId }) => this.#transcripts.createdEventId(workerId) === createdEventId,
-    );
+    this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
     this.#blobs.clear();
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });

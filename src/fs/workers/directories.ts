@@ -55,11 +55,22 @@ export function checkPathLengths({ fs, layout }: Files, workerId: string): void 
 const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
 
 /**
- * Number of times that the files of a worker are listed: `worker.json` and the
- * transcript may each be renamed into place once more by calls that began before
- * the purge.
+ * Number of times that the files of a worker are listed: `worker.json`, the
+ * transcript and blobs may be renamed into place by calls that began before the
+ * purge.
  */
-const LISTINGS_MAX = 3;
+const LISTINGS_MAX = 4;
+
+/** Removes a directory; returns false if something was renamed into it meanwhile. */
+function removeEmpty(fs: FileSystem, directory: string): boolean {
+  try {
+    fs.removeDirectory(directory);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "ENOTEMPTY") return false;
+    throw error;
+  }
+}
 
 /** Removes a worker's files; returns the names of those that are not the store's and remain. */
 export function removeWorker({ fs, layout }: Files, workerId: string): string[] {
@@ -69,12 +80,9 @@ export function removeWorker({ fs, layout }: Files, workerId: string): string[] 
     for (let listings = 1;; listings++) {
       const left = removeFiles(fs, directory);
       if (left.length > 0) return left;
-      try {
-        fs.removeDirectory(directory);
-        return [];
-      } catch (error) {
-        if (systemCode(error) !== "ENOTEMPTY" || listings === LISTINGS_MAX) throw error;
-      }
+      if (listings === LISTINGS_MAX) fs.removeDirectory(directory);
+      else if (!removeEmpty(fs, directory)) continue;
+      return [];
     }
   });
 }
@@ -98,7 +106,7 @@ function removeBlobs(fs: FileSystem, directory: string): string[] {
     if (kind === "file" && isBlobName(name)) fs.remove(join(directory, name));
     else left.push(`blobs/${name}`);
   }
-  if (left.length === 0) fs.removeDirectory(directory);
+  if (left.length === 0) removeEmpty(fs, directory);
   return left;
 }
 
