@@ -295,7 +295,7 @@ export class FsRuntimeStore implements RuntimeStore {
       transcripts: this.#transcripts,
       purged: this.#purged,
       quarantine: kept,
-      purge: (workerId, id) => this.#removeWorker(workerId, id),
+      purge: (workerId, id, keepsBlobs) => this.#removeWorker(workerId, id, keepsBlobs),
       flushIfFull: () => this.#keepReplayBounded(),
       lost: (error) => this.#lost(error),
     });
@@ -342,17 +342,18 @@ export class FsRuntimeStore implements RuntimeStore {
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
     if (record === undefined || line === undefined) return;
-    const { id, workerId, purges } = record;
+    const { id, workerId, purges, creates } = record;
+    if (creates && workerId !== undefined) this.#removeLeftBy(workerId);
     this.#appliedEventId = id;
     this.#schedule.add(line.end - line.start);
     this.#transcripts.apply(record, line);
     if (purges && workerId !== undefined) this.#removeWorker(workerId, id);
   }
 
-  #removeWorker(workerId: WorkerId, purgedEventId: number): void {
+  #removeWorker(workerId: WorkerId, purgedEventId: number, keepsBlobs = false): void {
     this.#projections.forget(workerId, purgedEventId);
     this.#namesUnsynced = true;
-    this.#purged.remove(workerId, purgedEventId);
+    this.#purged.remove(workerId, purgedEventId, keepsBlobs);
   }
 
   /** Retries the removal of purged workers' files, unless a new worker has the id. */
@@ -361,6 +362,12 @@ export class FsRuntimeStore implements RuntimeStore {
       if (this.#transcripts.has(workerId)) this.#purged.forget(workerId);
       else this.#removeWorker(workerId, purgedEventId);
     }
+  }
+
+  /** Retries the removal of a purged worker's files before its id is used again: its blobs would be the new worker's. */
+  #removeLeftBy(workerId: WorkerId): void {
+    const [left] = this.#purged.left().filter(([purged]) => purged === workerId);
+    if (left !== undefined) this.#removeWorker(...left);
   }
 
   /** The log through the last event whose effects on transcripts are applied. */

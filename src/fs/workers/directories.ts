@@ -72,14 +72,17 @@ function removeEmpty(fs: FileSystem, directory: string): boolean {
   }
 }
 
-/** Removes a worker's files; returns the names of those that are not the store's and remain. */
-export function removeWorker({ fs, layout }: Files, workerId: string): string[] {
+/**
+ * Removes a worker's files; returns the names of those that are not the store's and remain.
+ * With `keepsBlobs`, its blobs and its directory remain, too.
+ */
+export function removeWorker({ fs, layout }: Files, workerId: string, keepsBlobs = false): string[] {
   const { directory } = workerLayout(layout, workerId);
   return guarded("purge", directory, () => {
     if (fs.stat(directory)?.kind !== "directory") return [];
     for (let listings = 1;; listings++) {
-      const left = removeFiles(fs, directory);
-      if (left.length > 0) return left;
+      const left = removeFiles(fs, directory, keepsBlobs);
+      if (left.length > 0 || keepsBlobs) return left;
       if (listings === LISTINGS_MAX) fs.removeDirectory(directory);
       else if (!removeEmpty(fs, directory)) continue;
       return [];
@@ -87,13 +90,13 @@ export function removeWorker({ fs, layout }: Files, workerId: string): string[] 
   });
 }
 
-function removeFiles(fs: FileSystem, directory: string): string[] {
+function removeFiles(fs: FileSystem, directory: string, keepsBlobs: boolean): string[] {
   const left: string[] = [];
   for (const { name, kind } of fs.list(directory)) {
     const path = join(directory, name);
     const isFile = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
     if (isFile) fs.remove(path);
-    else if (name === "blobs" && kind === "directory") left.push(...removeBlobs(fs, path));
+    else if (name === "blobs" && kind === "directory") left.push(...keepsBlobs ? [] : removeBlobs(fs, path));
     else left.push(name);
   }
   return left;
@@ -135,11 +138,15 @@ export class PurgedWorkers {
     this.#left.delete(workerId);
   }
 
-  /** Removes a worker's files. A failure is reported, and retried later. */
-  remove(workerId: WorkerId, purgedEventId: number): void {
+  /**
+   * Removes a worker's files. A failure is reported, and retried later. With
+   * `keepsBlobs`, its blobs remain, and files that are not the store's are not reported yet.
+   */
+  remove(workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean): void {
     this.#left.delete(workerId);
     try {
-      for (const name of removeWorker(this.#place, workerId)) {
+      const foreign = removeWorker(this.#place, workerId, keepsBlobs);
+      for (const name of keepsBlobs ? [] : foreign) {
         const message = `${JSON.stringify(name)} of purged worker ${
           JSON.stringify(workerId)
         } is none of the store's files`;
