@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
-import { SimulatedDisk } from "../../disk/mod.ts";
+import { failAt, SimulatedDisk } from "../../disk/mod.ts";
 import { LOCAL_HOME as HOME } from "../../kit/opened.ts";
 import { codesOf, diagnosticOf, diskTest, refused } from "../../kit/place.ts";
 import { BLOBS, BYTES, incoming, openWorker, OTHER, pathOf, readBack, refer, refOf } from "./given.ts";
@@ -76,6 +76,28 @@ Deno.test("the next worker with the id has blobs of its own, which are durable",
   await refused("blob_missing", () => refer(next, BYTES));
   await next.putBlob(BYTES);
   await refer(next, BYTES);
+  const again = await openWorker(disk.crash());
+  assertEquals(await readBack(again.worker, BYTES), BYTES);
+  await again.runtime.close();
+  await runtime.close();
+});
+
+Deno.test("the directories of the next worker with the id are synced, though the first attempt failed", async () => {
+  const disk = new SimulatedDisk();
+  const { runtime, worker } = await openWorker(disk);
+  await worker.putBlob(BYTES);
+  await worker.stop();
+  await worker.purge();
+  const next = await openWorker(disk, runtime);
+  disk.onCall = failAt(
+    1,
+    "EIO",
+    "once",
+    ({ operation, path }) => operation === "syncDirectory" && path === `${HOME}/workers`,
+  );
+  await refused("store_io", () => next.worker.putBlob(BYTES));
+  await next.worker.putBlob(BYTES);
+  await refer(next.worker, BYTES);
   const again = await openWorker(disk.crash());
   assertEquals(await readBack(again.worker, BYTES), BYTES);
   await again.runtime.close();
@@ -199,3 +221,25 @@ diskTest(
     assertEquals(codesOf(runtime), []);
   },
 );
+
+/** A disk that calls back when the second sync of a directory of blobs is done: the one after the rename. */
+class PausingDisk extends DenoFileSystem {
+  /** What happens then. */
+  between: (() => Promise<unknown>) | undefined;
+  #syncs = 0;
+
+  override async syncDirectory(path: string): Promise<void> {
+    await super.syncDirectory(path);
+    if (path.endsWith("blobs") && ++this.#syncs === 2) await this.between?.();
+  }
+}
+
+diskTest("putBlob() is worker_not_found when the purge comes after its last call", async (place) => {
+  const fileSystem = new PausingDisk();
+  const runtime = await place.open({}, { fileSystem });
+  const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+  await worker.stop();
+  fileSystem.between = () => worker.purge();
+  await refused("worker_not_found", () => worker.putBlob(BYTES));
+  assertEquals(place.names("workers"), []);
+});
