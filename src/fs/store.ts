@@ -7,6 +7,7 @@
 import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
+import type { BlobHash } from "../core/sha256.ts";
 import type {
   AppendBatch,
   AppendResult,
@@ -24,7 +25,7 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
-import { Blobs, blobSize, listBlobs, readBlob } from "./blobs/blobs.ts";
+import { Blobs, listBlobs, newHash, readBlob } from "./blobs/blobs.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
@@ -164,10 +165,15 @@ export class FsRuntimeStore implements RuntimeStore {
     return await this.#blobs.put(owner, input);
   }
 
+  /** A new hash of the platform. */
+  newHash(): BlobHash {
+    return newHash();
+  }
+
   /** Size of a blob. */
   async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
     this.#assertOpen();
-    return await Promise.resolve(blobSize(this.#place, workerId, sha256));
+    return await this.#blobs.size(workerId, sha256);
   }
 
   /** Bytes of a blob. */
@@ -276,14 +282,11 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#schedule = new CheckpointSchedule(limits);
     this.#checkpoints = new Checkpoints(place);
     this.#purged = new PurgedWorkers(place);
-    this.#blobs = new Blobs(
-      place,
-      ({ workerId, createdEventId }) => this.#transcripts.createdEventId(workerId) === createdEventId,
-    );
-    this.#blobs.clear();
+    this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
+    this.#blobs.clear();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
       ...place,
@@ -292,7 +295,7 @@ export class FsRuntimeStore implements RuntimeStore {
       transcripts: this.#transcripts,
       purged: this.#purged,
       quarantine: kept,
-      purge: (workerId, id) => this.#removeWorker(workerId, id),
+      purge: (workerId, id, keepsBlobs) => this.#removeWorker(workerId, id, keepsBlobs),
       flushIfFull: () => this.#keepReplayBounded(),
       lost: (error) => this.#lost(error),
     });
@@ -339,17 +342,18 @@ export class FsRuntimeStore implements RuntimeStore {
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
     if (record === undefined || line === undefined) return;
-    const { id, workerId, purges } = record;
+    const { id, workerId, purges, creates } = record;
+    if (creates && workerId !== undefined) this.#removeLeftBy(workerId);
     this.#appliedEventId = id;
     this.#schedule.add(line.end - line.start);
     this.#transcripts.apply(record, line);
     if (purges && workerId !== undefined) this.#removeWorker(workerId, id);
   }
 
-  #removeWorker(workerId: WorkerId, purgedEventId: number): void {
+  #removeWorker(workerId: WorkerId, purgedEventId: number, keepsBlobs = false): void {
     this.#projections.forget(workerId, purgedEventId);
     this.#namesUnsynced = true;
-    this.#purged.remove(workerId, purgedEventId);
+    this.#purged.remove(workerId, purgedEventId, keepsBlobs);
   }
 
   /** Retries the removal of purged workers' files, unless a new worker has the id. */
@@ -358,6 +362,12 @@ export class FsRuntimeStore implements RuntimeStore {
       if (this.#transcripts.has(workerId)) this.#purged.forget(workerId);
       else this.#removeWorker(workerId, purgedEventId);
     }
+  }
+
+  /** Retries the removal of a purged worker's files before its id is used again: its blobs would be the new worker's. */
+  #removeLeftBy(workerId: WorkerId): void {
+    const [left] = this.#purged.left().filter(([purged]) => purged === workerId);
+    if (left !== undefined) this.#removeWorker(...left);
   }
 
   /** The log through the last event whose effects on transcripts are applied. */
