@@ -111,6 +111,11 @@ export function openIfThere(fs: FileSystem, path: string): OpenFile | undefined 
   }
 }
 
+/** Size of the file at a path; 0 if there is none. */
+export function sizeOf(fs: FileSystem, path: string): number {
+  return guarded("stat", path, () => fs.stat(path)?.size ?? 0);
+}
+
 const KIND_TEXTS: Readonly<Record<FileStat["kind"], string>> = {
   file: "file",
   directory: "directory",

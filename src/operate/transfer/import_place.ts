@@ -14,9 +14,14 @@ import type { RuntimeId } from "../../core/ids.ts";
 import { makeDirectory } from "../../fs/disk/files.ts";
 import { corrupt, guarded, guardedAsync, storeFault, systemCode } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
-import { layoutIn, type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../../fs/layout.ts";
+import {
+  importDirectory,
+  layoutIn,
+  type RuntimeLayout,
+  runtimeLayout,
+  runtimesDirectory,
+} from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
-import { importDirectory } from "../../fs/layout.ts";
 import { clearDirectory, removeTree } from "../remove_tree.ts";
 
 /** Names that a killed import may leave in its directory, besides temporary files. */
