@@ -119,11 +119,6 @@ export class ImportedStore {
     return recordOf(head, json);
   }
 
-  /** Writes a batch. */
-  async append(batch: readonly EventRecord[]): Promise<void> {
-    if (batch.length > 0) await this.#files?.append(batch);
-  }
-
   /** Ends the import. The stream must be complete. */
   async finish(): Promise<void> {
     const { firstEventId, lastEventId } = this.#header;
