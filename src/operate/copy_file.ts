@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { Slices } from "../core/turn.ts";
 import { readBytes, replaceFile, type ReplaceOptions, withFile, withFileAsync } from "../fs/disk/files.ts";
 import { corrupt, guarded, guardedAsync } from "../fs/disk/faults.ts";
-import type { FileSystem, OpenFile } from "../fs/disk/file_system.ts";
+import type { FileSystem } from "../fs/disk/file_system.ts";
 import type { Meter } from "./options.ts";
 
 const CHUNK_BYTES = 1_048_576;
@@ -47,15 +47,12 @@ export async function copyFile(
 
 /** Returns true if the first `size` bytes of two files are equal; compares at least the last `sample` of them. */
 export function isPrefix(fs: FileSystem, a: string, b: string, size: number, sample: number = size): boolean {
-  const compare = (one: OpenFile, other: OpenFile): boolean => {
-    for (let at = Math.max(0, size - sample); at < size; at += CHUNK_BYTES) {
-      const length = Math.min(CHUNK_BYTES, size - at);
-      const [left, right] = [readBytes(one, at, length), readBytes(other, at, length)];
-      if (left.length < length || Buffer.compare(left, right) !== 0) return false;
-    }
-    return true;
-  };
-  const beside = (one: OpenFile) =>
-    guarded("open", b, () => withFile(fs, b, "read", (other) => compare(one, other)));
-  return guarded("open", a, () => withFile(fs, a, "read", beside));
+  const read = (path: string, at: number, length: number): Uint8Array =>
+    guarded("read", path, () => withFile(fs, path, "read", (file) => readBytes(file, at, length)));
+  for (let at = Math.max(0, size - sample); at < size; at += CHUNK_BYTES) {
+    const length = Math.min(CHUNK_BYTES, size - at);
+    const bytes = read(a, at, length);
+    if (bytes.length < length || Buffer.compare(bytes, read(b, at, length)) !== 0) return false;
+  }
+  return true;
 }

@@ -95,8 +95,8 @@ async function daysOf(place: FoundPlace, options: HistoryOptions): Promise<Histo
 }
 
 function dayOf(days: Map<string, Day>, day: string): Day {
-  const none = { day, usage: noUsage, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
-  const found = days.get(day) ?? none;
+  const found = days.get(day) ??
+    { day, usage: noUsage, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
   days.set(day, found);
   return found;
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { basename } from "@std/path";
 import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { ifCorrupt } from "../../fs/disk/faults.ts";
-import { nameOf } from "../../fs/layout.ts";
+import { nameOf, segmentFirstEventId } from "../../fs/layout.ts";
 import type { Finding, FindingCode } from "../verify/finding.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import type { VerifyReport } from "../verify/verify.ts";
@@ -135,13 +136,10 @@ function oddSteps(findings: readonly Finding[]): RepairStep[] {
 function firstDamaged({ findings, firstEventId }: VerifyReport): number | undefined {
   const damaged = findings.filter(({ code }) => LOG_DAMAGE.has(code));
   if (damaged.length === 0) return undefined;
-  return Math.min(...damaged.map(({ eventIds, file }) => eventIds?.[0] ?? startOf(file) ?? firstEventId));
-}
-
-/** The first event of the segment that a finding is about. */
-function startOf(file: string | undefined): number | undefined {
-  const id = Number.parseInt(file?.slice("events/".length) ?? "", 10);
-  return Number.isSafeInteger(id) ? id : undefined;
+  const starts = damaged.map(({ eventIds, file = "" }) =>
+    eventIds?.[0] ?? segmentFirstEventId(basename(file)) ?? firstEventId
+  );
+  return Math.min(...starts);
 }
 
 function cutSteps(place: FoundPlace, report: VerifyReport, cutAt: number): RepairStep[] {

@@ -101,7 +101,7 @@ async function importLines(
     const store = new ImportedStore(header, runtimeId, files);
     await take(lines, store, files, meter);
     await store.finish();
-    const { lastEventId, workers } = store;
+    const { lastEventId, ledger: { workerCount: workers } } = store;
     const events = lastEventId + 1 - header.firstEventId;
     return { runtimeId, directory, events, lastEventId, workers };
   };

@@ -26,7 +26,8 @@ type TranscriptPlace = Extract<
 export class ImportedStore {
   readonly #header: ExportHeader;
   readonly #files: ImportedFiles | undefined;
-  readonly #ledger: Ledger;
+  /** The state so far. */
+  readonly ledger: Ledger;
   readonly #lines = new LineBuffer();
   /** The last event and the entries so far of each transcript. */
   readonly #transcripts = new Map<string, { lastId: number; entries: number }>();
@@ -42,13 +43,8 @@ export class ImportedStore {
   constructor(header: ExportHeader, runtimeId: RuntimeId, files: ImportedFiles | undefined) {
     this.#header = header;
     this.#files = files;
-    this.#ledger = new Ledger(runtimeId);
+    this.ledger = new Ledger(runtimeId);
     this.lastEventId = header.firstEventId - 1;
-  }
-
-  /** The number of workers. */
-  get workers(): number {
-    return this.#ledger.workerCount;
   }
 
   /** Adds the runtime's part of the snapshot of a pruned log: the first line after the header. */
@@ -106,7 +102,7 @@ export class ImportedStore {
       throw corrupt("", `events 1 to ${firstEventId - 1} are missing, and no snapshot replaces them`);
     }
     this.lastEventId = id;
-    if (!isPruned) this.#ledger.apply(head);
+    if (!isPruned) this.ledger.apply(head);
     if (isTranscriptEvent(head)) {
       const isKept = this.#isKept(head);
       if (isKept) this.#advance(head);
@@ -122,17 +118,17 @@ export class ImportedStore {
   /** Ends the import. The stream must be complete. */
   async finish(): Promise<void> {
     const { firstEventId, lastEventId } = this.#header;
-    if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
+    if (this.#snapshot !== undefined) restoreSnapshot(this.ledger, this.#snapshot);
     if (this.lastEventId !== lastEventId || firstEventId > 1 && this.#snapshot === undefined) {
       throw corrupt("", `it ends with event ${this.lastEventId} of ${lastEventId}`);
     }
-    for (const { record: { workerId }, transcriptLength } of this.#ledger.workers()) {
+    for (const { record: { workerId }, transcriptLength } of this.ledger.workers()) {
       const entries = this.#transcripts.get(workerId)?.entries ?? 0;
       if (entries === transcriptLength) continue;
       const id = JSON.stringify(workerId);
       throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
     }
-    await this.#files?.finish(this.#ledger);
+    await this.#files?.finish(this.ledger);
   }
 
   /** Returns true for the transcript of a worker that exists at the end, not of an earlier one with its id. */

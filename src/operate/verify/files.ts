@@ -49,8 +49,11 @@ const CHUNK_BYTES = 262_144;
 const UNWRITTEN: Problem = { code: "transcript_behind", message: "it is not written yet" };
 const MISSING: Problem = { code: "transcript_missing", message: "it is missing" };
 
-/** A problem of a file. */
-type Problem = Pick<Finding, "code" | "message"> & Pick<FindingSpot, "byteOffset">;
+/** A problem of a file. Without a severity, an opening repairs it. */
+type Problem =
+  & Pick<Finding, "code" | "message">
+  & Partial<Pick<Finding, "severity">>
+  & Pick<FindingSpot, "byteOffset">;
 
 /** Problems that an active writer, or an interrupted one, leaves in files. */
 const LATE: ReadonlySet<FindingCode | undefined> = new Set([
@@ -197,7 +200,8 @@ export class FilesVerifier {
     const canHeal = createdEventId >= (segments[0] ?? 1) || (problem.byteOffset ?? 0) >= synced;
     const message = problem.message +
       (canHeal ? "; it is rebuilt from the log" : ", and the log it could be rebuilt from was pruned");
-    this.#defer({ ...problem, message }, canHeal ? "healable" : "damaged", path, owner.workerId, owner);
+    const severity = canHeal ? "healable" : "damaged";
+    this.#report({ ...problem, message, severity }, path, owner.workerId, owner);
   }
 
   /** True if a writer may not have written the transcript yet: all of its lines come from the log. */
@@ -262,21 +266,12 @@ export class FilesVerifier {
     return this.#check.expected.closed && !LATE.has(this.#overview?.code);
   }
 
-  /** Reports a problem that an opening repairs, if there is one. */
-  #report(problem: Problem | null, path: string, workerId?: string): void {
+  /** Reports a problem, if there is one: a pending one at once, as there may be many, any other one at the end. */
+  #report(problem: Problem | null, path: string, workerId?: string, owner?: TranscriptOwner): void {
     if (problem === null) return;
-    this.#defer(problem, LATE.has(problem.code) && !this.#isClosed ? "pending" : "healable", path, workerId);
-  }
-
-  /** Reports a pending problem at once, as there may be many, and any other one at the end. */
-  #defer(
-    { code, message, byteOffset }: Problem,
-    severity: FindingSeverity,
-    path: string,
-    workerId: string | undefined,
-    owner?: TranscriptOwner,
-  ): void {
     const { place: { layout }, findings } = this.#check;
+    const lateness = LATE.has(problem.code) && !this.#isClosed ? "pending" : "healable";
+    const { code, message, byteOffset, severity = lateness } = problem;
     const spot = { file: nameOf(layout, path), workerId, byteOffset };
     const report = (severity: FindingSeverity): void => findings.add(code, severity, message, spot);
     if (severity === "pending") report(severity);
