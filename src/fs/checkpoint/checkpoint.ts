@@ -17,7 +17,7 @@ import { readBytes, readIfThere, writeNew } from "../disk/files.ts";
 import { corrupt, located } from "../disk/faults.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import type { LogPosition } from "../log/segments.ts";
-import type { Place } from "../layout.ts";
+import { nameOf, type Place } from "../layout.ts";
 import { scanLines } from "../lines/scanner.ts";
 import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
 import type { TranscriptLength } from "../transcripts/state.ts";
@@ -86,32 +86,22 @@ async function* texts(
   const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
   yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
-  for await (const { snapshot, ...row } of checkpointRows(state, lengths)) {
-    yield `${comma}${JSON.stringify(row).slice(0, -1)},"snapshot":${snapshot}}`;
+  for await (const { workerId, json } of state.workers) {
+    const length = lengths.get(workerId);
+    if (length === undefined) {
+      throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
+    }
+    yield `${comma}${JSON.stringify({ workerId, ...length }).slice(0, -1)},"snapshot":${json}}`;
     comma = ",\n";
   }
   yield "\n]";
 }
 
-/** Returns rows for the workers of a snapshot, with the lengths of their transcripts. */
-export async function* checkpointRows(
-  snapshot: Pick<Snapshot, "workers">,
-  lengths: ReadonlyMap<string, TranscriptLength>,
-): AsyncGenerator<CheckpointRow> {
-  for await (const { workerId, json } of snapshot.workers) {
-    const length = lengths.get(workerId);
-    if (length === undefined) {
-      throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
-    }
-    yield { workerId, ...length, snapshot: json };
-  }
-}
-
 /** Reads a checkpoint; `undefined` if there is none. Throws `store_corrupt`, `store_version`. */
 export function readCheckpoint(
-  { fs, runtimeId }: Place,
+  { fs, layout, runtimeId }: Place,
   path: string,
-  name: string,
+  name: string = nameOf(layout, path),
 ): Checkpoint | undefined {
   // Both reads use one open file: while a writer is active, the name may refer to another file a
   // moment later, or to none.

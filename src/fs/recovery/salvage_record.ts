@@ -11,14 +11,14 @@ import { SALVAGED } from "../../core/events.ts";
 import { fingerprint } from "../../core/keys.ts";
 import { integer, object, text } from "../../core/shape.ts";
 import type { UnrecordedEvent } from "../../core/store.ts";
-import { makeDirectory, readSmallFile, replaceFile } from "../disk/files.ts";
-import { corrupt, guardedAsync, ifCorrupt } from "../disk/faults.ts";
+import { makeDirectory, replaceFile } from "../disk/files.ts";
+import { guardedAsync, ifCorrupt } from "../disk/faults.ts";
 import type { Place, RuntimeLayout, WatchedPlace } from "../layout.ts";
-import { seal, unseal } from "../lines/sealed.ts";
+import { readSealed, seal } from "../lines/sealed.ts";
 
 const FORMAT = "worker-runtime/salvage";
 const FILE = "salvage/pending.json";
-const BYTES_MAX = 4_096;
+const KEY_BYTES_MAX = 4_096;
 
 /** First and last event that are lost. */
 export type LostRange = readonly [first: number, last: number];
@@ -32,19 +32,15 @@ interface SalvageRecord {
 const recordShape = object({
   firstLostEventId: integer(1),
   lastLostEventId: integer(1),
-  key: text(BYTES_MAX),
+  key: text(KEY_BYTES_MAX),
 });
 
 function pathOf(layout: RuntimeLayout): string {
   return join(layout.salvage, "pending.json");
 }
 
-function read({ fs, layout, runtimeId }: Place): SalvageRecord | undefined {
-  const bytes = readSmallFile(fs, pathOf(layout), BYTES_MAX, FILE);
-  if (bytes === undefined) return undefined;
-  const record: unknown = unseal(bytes, { format: FORMAT, runtimeId }, FILE);
-  if (recordShape(record, "stored") !== undefined) throw corrupt(FILE, "it lacks its members");
-  return record as SalvageRecord;
+function read(place: Place): SalvageRecord | undefined {
+  return readSealed(place, pathOf(place.layout), FORMAT, recordShape);
 }
 
 /** The events that an interrupted repair loses; `undefined` without one. Throws `store_corrupt`. */
