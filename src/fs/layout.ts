@@ -37,6 +37,8 @@ const NAMES = {
   quarantine: "quarantine",
   /** Files moved aside by repairs; never deleted. */
   salvage: "salvage",
+  /** The events that a repair is about to lose. */
+  pendingSalvage: "salvage/pending.json",
 } as const;
 
 /** The paths of one runtime. File names in errors and diagnostics are relative to its `directory`. */

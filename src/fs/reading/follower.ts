@@ -24,7 +24,7 @@ import type { OpenFile } from "../disk/file_system.ts";
 import { guarded, ifCorrupt, isNotFound } from "../disk/faults.ts";
 import { segmentPath } from "../layout.ts";
 import { eventText } from "../lines/codec.ts";
-import { type LogEnd, LogReader } from "../recovery/recover.ts";
+import { LogReader } from "../recovery/recover.ts";
 import type { LogLine } from "../log/scan.ts";
 import { listSegments, type LogPosition, segmentSpot } from "../log/segments.ts";
 import type { FoundPlace } from "../place/find.ts";
@@ -140,7 +140,12 @@ export class LogFollower {
       await slices.pause();
     }
     if (this.#odd !== undefined) throw this.#odd;
-    await this.#end(log.end);
+    // Held lines are pushed if they stay.
+    if (this.#held.length > 0) {
+      await sleep(SETTLE_MS);
+      if (this.#isSettled()) this.#release(Infinity);
+    }
+    this.pending = { events: this.#held.length, bytes: log.end.tail?.bytes ?? 0 };
   }
 
   /** Pushes the events that a line says were synced, and holds the line itself back. */
@@ -181,15 +186,6 @@ export class LogFollower {
       // The damage is in a held line itself, and has been reported.
       if (!isRuntimeError(error)) throw error;
     }
-  }
-
-  /** The end of the log: held lines are pushed if they stay. */
-  async #end(end: LogEnd): Promise<void> {
-    if (this.#held.length > 0) {
-      await sleep(SETTLE_MS);
-      if (this.#isSettled()) this.#release(Infinity);
-    }
-    this.pending = { events: this.#held.length, bytes: end.tail?.bytes ?? 0 };
   }
 
   #isSettled(): boolean {

@@ -77,7 +77,11 @@ async function openGuarded(
   const { fs, layout } = place;
   await writeOwner(place, options.owner);
   guard.learnClock();
-  if (!guard.isExact) place.notice(inexact(layout));
+  if (!guard.isExact) {
+    const message = `The file system below ${JSON.stringify(layout.directory)} does not number its files ` +
+      `reliably: a store that is moved or replaced while it is open is noticed only by links and sizes`;
+    place.notice({ code: "path_identity_unavailable", severity: "info", message });
+  }
   const config = readConfig(fs, layout.config);
   const identity = readIdentityOrTorn(place) ?? await createStore(place, options, config);
   // Never follows a link; a removed directory is recreated and filled from the log.
@@ -142,9 +146,8 @@ async function createStore(
 function hasContent(place: Place): boolean {
   const { fs, layout, runtimeId } = place;
   return guarded("look into", layout.directory, () => {
-    if (fs.stat(layout.checkpoint) !== undefined || fs.stat(layout.previousCheckpoint) !== undefined) {
-      return true;
-    }
+    const hasCheckpoint = fs.stat(layout.checkpoint) ?? fs.stat(layout.previousCheckpoint);
+    if (hasCheckpoint !== undefined) return true;
     if (fs.stat(layout.workers)?.kind === "directory" && fs.list(layout.workers).length > 0) return true;
     if (fs.stat(layout.events) === undefined) return false;
     const size = fs.stat(segmentPath(layout, 1))?.size ?? 0;
@@ -190,12 +193,6 @@ function isRemoved({ fs }: Files, path: string): boolean {
 
 function missing({ directory: path }: Files["layout"], why: string): RuntimeError<"store_missing"> {
   return new RuntimeError("store_missing", `Cannot open store ${JSON.stringify(path)}: ${why}`, { path });
-}
-
-function inexact({ directory }: Files["layout"]): Notice {
-  const message = `The file system below ${JSON.stringify(directory)} does not number its files reliably: ` +
-    `a store that is moved or replaced while it is open is noticed only by links and sizes`;
-  return { code: "path_identity_unavailable", severity: "info", message };
 }
 
 function completed(why: string): Notice {
