@@ -74,8 +74,6 @@ export class LogFollower {
   readonly #place: FoundPlace;
   readonly #host: StoreHost;
   #held: HeldLine[] = [];
-  /** Something other than a file under the name of a segment. */
-  #odd: RuntimeError | undefined;
 
   /** A follower that has read nothing yet. */
   constructor(place: FoundPlace, host: StoreHost) {
@@ -104,12 +102,6 @@ export class LogFollower {
     }
   }
 
-  #list(): readonly number[] {
-    this.#odd = undefined;
-    const list = () => listSegments(this.#place, (error) => this.#odd ??= error).firstEventIds;
-    return this.segments = ifCorrupt(list, () => []);
-  }
-
   /** Pushes the newest checkpoint if it is ahead. Problems found are reported then, and always if it is the first. */
   #restore(isFirst: boolean): void {
     const found: Notice[] = [];
@@ -128,7 +120,10 @@ export class LogFollower {
   }
 
   async #read(): Promise<void> {
-    const segments = this.#list();
+    // Something other than a file under the name of a segment.
+    let odd: RuntimeError | undefined;
+    const list = () => listSegments(this.#place, (error) => odd ??= error).firstEventIds;
+    const segments = this.segments = ifCorrupt(list, () => []);
     // The log was pruned past the last event read.
     if ((this.position?.segment ?? 1) < (segments[0] ?? 1)) this.#restore(false);
     const start = { through: this.lastEventId, position: this.position };
@@ -139,7 +134,7 @@ export class LogFollower {
       this.#take(line);
       await slices.pause();
     }
-    if (this.#odd !== undefined) throw this.#odd;
+    if (odd !== undefined) throw odd;
     // Held lines are pushed if they stay.
     if (this.#held.length > 0) {
       await sleep(SETTLE_MS);

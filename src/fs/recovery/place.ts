@@ -12,7 +12,7 @@ import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { readConfig, type StoreConfig } from "../place/config.ts";
 import { clearForFile } from "../aside.ts";
-import { isPresent, makeDirectory, withFileAsync, writeNew } from "../disk/files.ts";
+import { isPresent, makeDirectory, removeQuietly, withFileAsync, writeNew } from "../disk/files.ts";
 import { guarded, guardedAsync, ifCorrupt } from "../disk/faults.ts";
 import { guardedDisk } from "../place/guarded_disk.ts";
 import type { FileLock } from "../disk/file_system.ts";
@@ -174,20 +174,11 @@ async function sweep(place: WatchedPlace): Promise<void> {
   for (const name of ["checkpoint.json.tmp", "overview.json.tmp", "runtime.json.tmp", "owner.json.tmp"]) {
     const path = join(place.layout.directory, name);
     const isAside = await clearForFile(place, path);
-    if (!isAside && !isRemoved(place, path)) continue;
+    if (!isAside && !removeQuietly(place.fs, path)) continue;
     const message = isAside
       ? `Moved ${JSON.stringify(name)} to salvage/: it is not a file`
       : `Removed ${JSON.stringify(name)}, which was never finished`;
     place.notice({ code: "temporary_removed", severity: "info", message, file: name });
-  }
-}
-
-function isRemoved({ fs }: Files, path: string): boolean {
-  try {
-    return fs.remove(path);
-  } catch {
-    // Retried at the next opening. No write depends on it: each one clears the name first.
-    return false;
   }
 }
 
