@@ -135,11 +135,10 @@ const headShape = object({
 }, { purgedLeft: list(tuple(idShape, integer(1))) });
 
 function parsed(file: OpenFile, runtimeId: string, name: string, size: number): Checkpoint {
-  const texts: string[] = [];
-  for (const { bytes, start, end } of scanLines(file, 0, size, LINE_BYTES_MAX)) {
-    texts.push(decoder.decode(bytes.subarray(start, end)));
-  }
-  const [head, ...lines] = texts;
+  const [head, ...lines] = Array.from(
+    scanLines(file, 0, size, LINE_BYTES_MAX),
+    ({ bytes, start, end }) => decoder.decode(bytes.subarray(start, end)),
+  );
   const content = checkSeal(parseObject(`${head}]}`, name), { format: FORMAT, runtimeId }, name);
   assertHas(headShape, content, name);
   const { through, position, runtime, purgedLeft = [] } = content as unknown as CheckpointHead;

@@ -94,7 +94,9 @@ export class LogFollower {
         this.damage = undefined;
         return await untilSteady(() => this.#read());
       } catch (error) {
-        if (!isRuntimeError(error) || !mayPass(error)) throw error;
+        // A writer's work in progress, or a removed file: a retry may succeed.
+        const mayPass = isRuntimeError(error) && (error.code === "store_corrupt" || isNotFound(error));
+        if (!mayPass) throw error;
         this.damage = error as RuntimeError;
         if (pauseMs < 0) return this.#releaseBeforeDamage();
       }
@@ -195,11 +197,6 @@ export class LogFollower {
   }
 }
 
-/** Returns true for errors that a retry may resolve: a writer's work in progress, or a removed file. */
-function mayPass(error: { readonly code: string; readonly details: object }): boolean {
-  return error.code === "store_corrupt" || isNotFound(error);
-}
-
 /** Folds the log of a place as it is now. */
 export async function foldLog(
   place: FoundPlace,
@@ -227,11 +224,6 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 /** A read fails only if a writer prunes or purges this many times during it. */
 const ATTEMPTS_MAX = 32;
 
-/** Returns true if a writer may have removed the file being read, by pruning, purging or replacing it. */
-function isOvertaken(error: unknown): boolean {
-  return isNotFound(error) || isRuntimeError(error) && error.code === "cursor_expired";
-}
-
 /**
  * Runs `read`, and retries it if a writer removed a file that it was reading.
  * Each attempt must start from the current state of the disk; `again` is called
@@ -246,7 +238,8 @@ export async function untilSteady<T>(
     try {
       return await read();
     } catch (error) {
-      if (attempt === ATTEMPTS_MAX || !isOvertaken(error)) throw error;
+      const isOvertaken = isNotFound(error) || isRuntimeError(error) && error.code === "cursor_expired";
+      if (attempt === ATTEMPTS_MAX || !isOvertaken) throw error;
     }
     await again();
   }
