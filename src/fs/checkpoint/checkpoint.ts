@@ -36,18 +36,6 @@ export interface CheckpointRow extends TranscriptLength {
   readonly snapshot: string;
 }
 
-/** A checkpoint to write. */
-export interface CheckpointContent {
-  /** The state. */
-  readonly snapshot: Snapshot;
-  /** Position of its last event. */
-  readonly position: LogPosition;
-  /** Lengths of the transcripts. */
-  readonly lengths: ReadonlyMap<string, TranscriptLength>;
-  /** Purged workers whose files could not be removed yet, and the events that purged them. */
-  readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
-}
-
 /** A checkpoint that was read. */
 export interface Checkpoint {
   /** Position of its last event. */
@@ -62,8 +50,17 @@ export interface Checkpoint {
   readonly bytes: number;
 }
 
+/** A checkpoint to write. */
+export interface CheckpointContent
+  extends Pick<Checkpoint, "position">, Partial<Pick<Checkpoint, "purgedLeft">> {
+  /** The state. */
+  readonly snapshot: Snapshot;
+  /** Lengths of the transcripts. */
+  readonly lengths: ReadonlyMap<string, TranscriptLength>;
+}
+
 /** The members of a checkpoint's first line. */
-type CheckpointHead = Pick<Checkpoint, "position"> & Partial<Pick<Checkpoint, "purgedLeft">> & {
+type CheckpointHead = Omit<CheckpointContent, "snapshot" | "lengths"> & {
   readonly through: number;
   readonly runtime: object;
 };
