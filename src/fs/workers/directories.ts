@@ -81,8 +81,7 @@ export function removeWorker({ fs, layout }: Files, workerId: string): string[] 
 function removeFiles(fs: FileSystem, directory: string): string[] {
   const left: string[] = [];
   for (const { name } of fs.list(directory)) {
-    const ours = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
-    if (ours) fs.remove(join(directory, name));
+    if (FILES.has(name.replace(TEMPORARY_SUFFIX, ""))) fs.remove(join(directory, name));
     else left.push(name);
   }
   return left;
