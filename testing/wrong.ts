@@ -229,7 +229,11 @@ export const sources: Samples = {
   "no bytes": undefined,
   "a text as bytes": "bytes",
   "a list of numbers as bytes": [1, 2],
-  "a stream of texts": new Blob(["x"]).stream().pipeThrough(new TextDecoderStream()),
+  "a stream of texts": {
+    async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+      yield "x";
+    },
+  },
 };
 
 /** Invalid options of a page of workers. */

@@ -279,7 +279,6 @@ export class FsRuntimeStore implements RuntimeStore {
     place.guard.onLost = (error) => this.#lost(error);
     this.#host = host;
     this.#pages = new LogPages(place);
-    this.#schedule = new CheckpointSchedule(limits);
     this.#checkpoints = new Checkpoints(place);
     this.#purged = new PurgedWorkers(place);
     this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
@@ -296,13 +295,16 @@ export class FsRuntimeStore implements RuntimeStore {
       purged: this.#purged,
       quarantine: kept,
       purge: (workerId, id, keepsBlobs) => this.#removeWorker(workerId, id, keepsBlobs),
-      flushIfFull: () => this.#keepReplayBounded(),
-      lost: (error) => this.#lost(error),
+      // Lines are written as late as possible during the replay.
+      flushIfFull: async () => {
+        const isPressing = this.#transcripts.pendingBytes > PRESSING * limits.transcriptBufferBytes;
+        if (isPressing) await this.#transcripts.flushAll();
+      },
     });
     if (end.lastEventId === 0) this.#projections.begin();
     this.#appliedEventId = end.lastEventId;
     this.#writer = writer;
-    this.#schedule.begin(start.through, end.bytesRead, checkpointBytes);
+    this.#schedule = new CheckpointSchedule(limits, start.through, end.bytesRead, checkpointBytes);
     this.#timer.touch();
     return { displayName, unrecorded };
   }
@@ -332,12 +334,6 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#writer?.finish();
     this.#place.guard.release();
     this.#place.lock.release();
-  }
-
-  /** Bounds the transcript lines in memory during the replay, which writes them as late as possible. */
-  async #keepReplayBounded(): Promise<void> {
-    const { transcriptBufferBytes } = this.#place.config.limits;
-    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#transcripts.flushAll();
   }
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {

@@ -96,12 +96,25 @@ export function parseSettings(settings: unknown, action: string): StoreSettings 
 
 /**
  * The settings in effect: the defaults, `settings` over them, and those of the operator's
- * config over both. Throws `invalid_request` if the config is invalid.
+ * config over both. Throws `invalid_request` if the config is invalid. A link or an
+ * oversized file is the operator's mistake, not damage.
  */
 export function readConfig(fs: FileSystem, path: string, settings: StoreSettings = {}): StoreConfig {
-  const bytes = readOwnFile(fs, path);
-  const named = bytes === undefined ? {} : parseSettings(parsed(bytes, path), `use ${JSON.stringify(path)}`);
-  return over(over(defaultConfig, settings), named);
+  const action = `use ${JSON.stringify(path)}`;
+  const read = () => readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc");
+  const bytes = ifCorrupt(read, ({ details: { reason } }) => {
+    const isLink = reason.startsWith("it is a symbolic link");
+    throw invalidRequest(action, isLink ? `${reason}; put a copy of the file in its place` : reason);
+  });
+  const config = over(defaultConfig, settings);
+  if (bytes === undefined) return config;
+  let content: unknown;
+  try {
+    content = parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw invalidRequest(action, error instanceof Error ? error.message : String(error));
+  }
+  return over(config, parseSettings(content, action));
 }
 
 function over(config: StoreConfig, { limits, ...settings }: StoreSettings): StoreConfig {
@@ -114,28 +127,4 @@ function named<Settings extends object>(
 ): { [Name in keyof Settings]: NonNullable<Settings[Name]> } {
   const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as { [Name in keyof Settings]: NonNullable<Settings[Name]> };
-}
-
-/** Reads the file. A link or an oversized file is the operator's mistake, not damage. */
-function readOwnFile(fs: FileSystem, path: string): Uint8Array | undefined {
-  return ifCorrupt(
-    () => readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc"),
-    ({ details: { reason } }) => {
-      const advice = reason.startsWith("it is a symbolic link")
-        ? "; put a copy of the file in its place"
-        : "";
-      throw invalidRequest(`use ${JSON.stringify(path)}`, `${reason}${advice}`);
-    },
-  );
-}
-
-function parsed(bytes: Uint8Array, path: string): unknown {
-  try {
-    return parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw invalidRequest(
-      `use ${JSON.stringify(path)}`,
-      error instanceof Error ? error.message : String(error),
-    );
-  }
 }

@@ -96,8 +96,8 @@ async function* allLines(
   const firstEventId = segments[0] ?? 1;
   yield plainLines(JSON.stringify(header(place, firstEventId, lastEventId)));
   if (firstEventId > 1) yield* prunedLines(place, ledger, firstEventId);
-  const stretch = { segments, after: firstEventId - 1, through: lastEventId };
-  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+  const range = { segments, after: 0, through: lastEventId };
+  for await (const { id, bytes, start, end } of logLines(place, range, meter)) {
     const text = eventText(bytes, start, end);
     // Every export can be imported: each line is an event.
     located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
@@ -176,31 +176,30 @@ async function* workerLines(
     const why = "its first events were pruned; export the whole runtime";
     throw cannotExport(workerId, createdEventId, why, firstEventId);
   }
-  const stretch = { segments, after: createdEventId - 1, through: lastEventId };
+  const range = { segments, after: createdEventId - 1, through: lastEventId };
   // The first line contains the number of events: count first, then write.
   let count = 1;
-  for await (const _text of eventsOfWorker(place, stretch, workerId)) count++;
+  for await (const _text of eventsOfWorker(place, range, workerId)) count++;
   const { config: _config, ...head } = header(place, 1, count);
   yield plainLines(JSON.stringify({ ...head, createdAt, workerId }));
   yield plainLines(
     JSON.stringify({ id: 1, at: createdAt, type: "runtime.created", runtimeId: place.runtimeId }),
   );
   let id = 1;
-  for await (const text of eventsOfWorker(place, stretch, workerId, meter)) yield renumbered(text, ++id);
+  for await (const text of eventsOfWorker(place, range, workerId, meter)) yield renumbered(text, ++id);
 }
 
 async function* eventsOfWorker(
   place: FoundPlace,
-  stretch: ScanRange,
+  range: ScanRange,
   workerId: WorkerId,
   meter?: Meter,
 ): AsyncGenerator<string, void, void> {
   const mark = plainLines(JSON.stringify(workerId));
-  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+  for await (const { id, bytes, start, end } of logLines(place, range, meter)) {
     const text = eventText(bytes, start, end);
-    const isCandidate = text.includes(mark) || text.includes('"type":"runtime.retired"');
-    if (!isCandidate) continue;
-    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEvent(text));
+    if (!text.includes(mark) && !text.includes('"type":"runtime.retired"')) continue;
+    const event = located(segmentSpot(place.layout, range.segments, id), () => parseEvent(text));
     if (event.type === "runtime.retired" || ("workerId" in event && event.workerId === workerId)) yield text;
   }
 }

@@ -28,7 +28,8 @@ interface TranscriptPlace {
 export class ImportedStore {
   readonly #header: ExportHeader;
   readonly #files: ImportedFiles | undefined;
-  readonly #ledger: Ledger;
+  /** The state so far. */
+  readonly ledger: Ledger;
   readonly #lines = new LineBuffer();
   /** The last event and the entries so far of each transcript. */
   readonly #transcripts = new Map<string, { lastId: number; entries: number }>();
@@ -44,13 +45,8 @@ export class ImportedStore {
   constructor(header: ExportHeader, runtimeId: RuntimeId, files: ImportedFiles | undefined) {
     this.#header = header;
     this.#files = files;
-    this.#ledger = new Ledger(runtimeId);
+    this.ledger = new Ledger(runtimeId);
     this.lastEventId = header.firstEventId - 1;
-  }
-
-  /** The number of workers. */
-  get workers(): number {
-    return this.#ledger.workerCount;
   }
 
   /** Adds the runtime's part of the snapshot of a pruned log: the first line after the header. */
@@ -114,32 +110,27 @@ export class ImportedStore {
       this.#advance(head);
       return { ...recordOf(head, json), creates: undefined };
     }
-    this.#ledger.apply(head);
+    this.ledger.apply(head);
     if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: id - 1, entries: 0 });
     if (head.type === "worker.purged") this.#transcripts.delete(head.workerId);
     if (addsEntries(head)) this.#advance(head);
     return recordOf(head, json);
   }
 
-  /** Writes a batch. */
-  async append(batch: readonly EventRecord[]): Promise<void> {
-    if (batch.length > 0) await this.#files?.append(batch);
-  }
-
   /** Ends the import. The stream must be complete. */
   async finish(): Promise<void> {
     const { firstEventId, lastEventId } = this.#header;
-    if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
+    if (this.#snapshot !== undefined) restoreSnapshot(this.ledger, this.#snapshot);
     if (this.lastEventId !== lastEventId || firstEventId > 1 && this.#snapshot === undefined) {
       throw corrupt("", `it ends with event ${this.lastEventId} of ${lastEventId}`);
     }
-    for (const { record: { workerId }, transcriptLength } of this.#ledger.workers()) {
+    for (const { record: { workerId }, transcriptLength } of this.ledger.workers()) {
       const entries = this.#transcripts.get(workerId)?.entries ?? 0;
       if (entries === transcriptLength) continue;
       const id = JSON.stringify(workerId);
       throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
     }
-    await this.#files?.finish(this.#ledger);
+    await this.#files?.finish(this.ledger);
   }
 
   /** Returns true for the transcript of a worker that exists at the end, not of an earlier one with its id. */
