@@ -279,10 +279,10 @@ export class FsRuntimeStore implements RuntimeStore {
       place,
       ({ workerId, createdEventId }) => this.#transcripts.createdEventId(workerId) === createdEventId,
     );
-    this.#blobs.clear();
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
+    this.#blobs.clear();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
       ...place,
