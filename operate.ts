@@ -69,4 +69,4 @@ export {
   type SaveStreamOptions,
 } from "./src/operate/transfer/stream_file.ts";
 export type { Finding, FindingCode, FindingSeverity, Verdict } from "./src/operate/verify/finding.ts";
-export { verify, type VerifyReport } from "./src/operate/verify/verify.ts";
+export { verify, type VerifyOptions, type VerifyReport } from "./src/operate/verify/verify.ts";
