@@ -60,6 +60,7 @@ export { planPrune, type PlanPruneOptions, type PrunePlan } from "./src/operate/
 export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
 export { type StoreSizes, storeSizes, type WorkerSizes, workerSizes } from "./src/operate/sizes.ts";
 export { backup, type BackupOptions, type BackupReport } from "./src/operate/transfer/backup.ts";
+export type { CopiedBlobs } from "./src/operate/transfer/copy_blobs.ts";
 export { type ExportOptions, exportRuntime } from "./src/operate/transfer/export.ts";
 export { type ImportOptions, type ImportReport, importRuntime } from "./src/operate/transfer/import.ts";
 export {

@@ -30,6 +30,11 @@ export function blobsOf(event: RuntimeEvent): readonly BlobRef[] {
 /** A member of every reference to a blob. */
 const REFERENCE = '"sha256":"';
 
+/** The blobs that the entries of an event refer to, by its text. */
+export function blobsInText(text: string): readonly BlobRef[] {
+  return text.includes(REFERENCE) ? blobsOf(parseEvent(text)) : NONE;
+}
+
 /**
  * Yields the blobs that the lines of a transcript refer to, from `start` to `end`. Returns false at the first
  * line that is damaged. Throws `store_corrupt` for a whole line that is not an event.
@@ -41,8 +46,7 @@ export function* blobsInTranscript(
 ): Generator<BlobRef, boolean, void> {
   for (const line of scanLines(file, start, end)) {
     if (!isWhole(line)) return false;
-    const text = eventText(line.bytes, line.start, line.end);
-    if (text.includes(REFERENCE)) yield* blobsOf(parseEvent(text));
+    yield* blobsInText(eventText(line.bytes, line.start, line.end));
   }
   return true;
 }
