@@ -20,6 +20,8 @@ import { openReader } from "../fs/reading/reader.ts";
 
 const location = { root: "/data", runtimeId: "local" };
 
+const blob = new Uint8Array(1_000).fill(7);
+
 /** Concurrent calls of the writer. */
 const writers: Readonly<Record<string, () => Promise<Recording>>> = {
   "a writer that prunes": () =>
@@ -43,6 +45,22 @@ const writers: Readonly<Record<string, () => Promise<Recording>>> = {
       await speak(runtime, "c", contents);
       await speak(runtime, "c", contents);
       await runtime.prune();
+    }),
+  "a writer that puts blobs and purges": () =>
+    recorded(async (runtime) => {
+      const [a, c] = [runtime.worker("a"), runtime.worker("c")];
+      for (const worker of [a, c]) {
+        const blobs = [await worker.putBlob(blob), await worker.putBlob(new Uint8Array([1]))];
+        await worker.sendInput({ role: "user", content: contents[0] ?? "", blobs });
+      }
+      await runtime.flush();
+      await a.retire();
+      await a.purge();
+      await c.sendInput({
+        role: "user",
+        content: contents[1] ?? "",
+        blobs: [await c.putBlob(new Uint8Array())],
+      });
     }),
   "a writer that closes, and the next one": () =>
     recorded(async (runtime, reopen) => {

@@ -133,6 +133,8 @@ export class BlobCopy {
       });
       return "copied";
     } catch (error) {
+      // Throws the reason of an aborted signal.
+      this.#meter.add(0);
       if (isRuntimeError(error) && error.code === "blob_corrupt") return "damaged";
       if (isRuntimeError(error) && error.code === "blob_missing") return undefined;
       throw error;

@@ -36,6 +36,10 @@ export async function copyFile(
   }
   try {
     await replaceFile(fs, to, chunks(), { durable });
+  } catch (error) {
+    // Throws the reason of an aborted signal.
+    meter?.add(0);
+    throw error;
   } finally {
     file.close();
   }
