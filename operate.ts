@@ -55,6 +55,7 @@ export {
   type InterruptedRun,
   readHistory,
 } from "./src/operate/read/history.ts";
+export { type WorkerBlob, workerBlobs } from "./src/operate/read/worker_blobs.ts";
 export { isManualStep, type RepairStep } from "./src/operate/repair/plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlan } from "./src/operate/repair/prune_plan.ts";
 export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";

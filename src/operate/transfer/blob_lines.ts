@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { blobRefShape } from "../../core/blob_ref.ts";
+import { blobFactsShape } from "../../core/blob_ref.ts";
 import { idShape } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import { integer, object, type Shape } from "../../core/shape.ts";
@@ -58,17 +58,16 @@ export async function* blobLines(
 }
 
 const data: Shape = (value) => typeof value === "string" ? undefined : ["a string is needed"];
-const lineShape = object({ blob: object({ workerId: idShape, offset: integer(0), data }) });
+const restShape = object({ workerId: idShape, offset: integer(0), data });
+const lineShape = object({
+  blob: (blob, source) => restShape(blob, source) ?? blobFactsShape(blob, source),
+});
 
 /** Reads a line with a piece of a blob. Throws `store_corrupt`, naming the invalid member. */
 export function parseBlobLine(line: unknown): BlobPiece {
-  const issues = lineShape(line, "stored") ?? factsIssues((line as { readonly blob: BlobPiece }).blob);
+  const issues = lineShape(line, "stored");
   if (issues !== undefined) throw corrupt("", issues.join("; "));
   return (line as { readonly blob: BlobPiece }).blob;
-}
-
-function factsIssues({ sha256, bytes }: BlobPiece): readonly string[] | undefined {
-  return blobRefShape({ sha256, bytes, mediaType: "-" }, "stored");
 }
 
 /** Decodes the bytes of a piece. Throws `store_corrupt` unless they are those that follow, as an export writes them. */
