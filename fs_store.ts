@@ -92,7 +92,7 @@ export type {
   FileLock,
   FileStat,
   FileSystem,
-  OpenDirectory,
+  Handle,
   OpenFile,
   OpenMode,
 } from "./src/fs/disk/file_system.ts";

@@ -56,7 +56,7 @@ export {
   readHistory,
 } from "./src/operate/read/history.ts";
 export { type WorkerBlob, workerBlobs } from "./src/operate/read/worker_blobs.ts";
-export { isManualStep, type RepairStep } from "./src/operate/repair/plan.ts";
+export { isManualStep, type RepairPlan, type RepairStep } from "./src/operate/repair/plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlan } from "./src/operate/repair/prune_plan.ts";
 export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
 export { type StoreSizes, storeSizes, type WorkerSizes, workerSizes } from "./src/operate/sizes.ts";

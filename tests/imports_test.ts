@@ -12,7 +12,6 @@ const entryPoints = Object.values(config.exports).map((path) => path.slice(2));
 /** Rooms of the file system store, from the bottom up: each may import those before it. */
 const FS_ROOMS = [
   "src/fs/disk",
-  "src/fs/options.ts",
   "src/fs/names.ts",
   "src/fs/layout.ts",
   "src/fs/lines",

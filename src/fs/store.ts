@@ -30,13 +30,13 @@ import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
 import { guardedAsync, storeFault } from "./disk/faults.ts";
+import type { FileSystem } from "./disk/file_system.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type Place, runtimeLayout, type WatchedPlace } from "./layout.ts";
 import type { PlacedLine } from "./lines/buffer.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
 import { listSegments, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
 import type { LogWriter } from "./log/writer.ts";
-import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
 import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -46,10 +46,26 @@ import { Transcripts } from "./transcripts/transcripts.ts";
 import { checkPathLengths, PurgedWorkers } from "./workers/directories.ts";
 import { Projections } from "./workers/projections.ts";
 
-export type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
-
 /** Multiple of the transcript buffer beyond which appends wait for it to be written. */
 const PRESSING = 4;
+
+/** Options of `FsRuntimeStore`. */
+export interface FsStoreOptions {
+  /** Directory of all runtimes of a host: a path, resolved immediately, or a `file:` URL. */
+  readonly root: string | URL;
+  /** The runtime to keep: 1 to 80 bytes of UTF-8. */
+  readonly runtimeId: string;
+  /** Creates the store if there is none. Never overwrites. @default {true} */
+  readonly create?: boolean | undefined;
+}
+
+/** Further options, for tests and other disks. */
+export interface FsStoreEnvironment {
+  /** The disk. @default the real one */
+  readonly fileSystem?: FileSystem | undefined;
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
+  readonly now?: (() => number) | undefined;
+}
 
 /**
  * A {@linkcode RuntimeStore} in a directory. Requires `--allow-read` and
@@ -272,7 +288,6 @@ export class FsRuntimeStore implements RuntimeStore {
     place.guard.onLost = (error) => this.#lost(error);
     this.#host = host;
     this.#pages = new LogPages(place);
-    this.#schedule = new CheckpointSchedule(limits);
     this.#checkpoints = new Checkpoints(place);
     this.#purged = new PurgedWorkers(place);
     this.#blobs = new Blobs(
@@ -292,13 +307,16 @@ export class FsRuntimeStore implements RuntimeStore {
       purged: this.#purged,
       quarantine: kept,
       purge: (workerId, id) => this.#removeWorker(workerId, id),
-      flushIfFull: () => this.#keepReplayBounded(),
-      lost: (error) => this.#lost(error),
+      // Lines are written as late as possible during the replay.
+      flushIfFull: async () => {
+        const isPressing = this.#transcripts.pendingBytes > PRESSING * limits.transcriptBufferBytes;
+        if (isPressing) await this.#transcripts.flushAll();
+      },
     });
     if (end.lastEventId === 0) this.#projections.begin();
     this.#appliedEventId = end.lastEventId;
     this.#writer = writer;
-    this.#schedule.begin(start.through, end.bytesRead, checkpointBytes);
+    this.#schedule = new CheckpointSchedule(limits, start.through, end.bytesRead, checkpointBytes);
     this.#timer.touch();
     return { displayName, unrecorded };
   }
@@ -328,12 +346,6 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#writer?.finish();
     this.#place.guard.release();
     this.#place.lock.release();
-  }
-
-  /** Bounds the transcript lines in memory during the replay, which writes them as late as possible. */
-  async #keepReplayBounded(): Promise<void> {
-    const { transcriptBufferBytes } = this.#place.config.limits;
-    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#transcripts.flushAll();
   }
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {

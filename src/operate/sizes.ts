@@ -5,6 +5,7 @@
  */
 import { join } from "@std/path";
 import { guarded } from "../fs/disk/faults.ts";
+import { sizeOf } from "../fs/disk/files.ts";
 import type { DirectoryEntry, FileSystem } from "../fs/disk/file_system.ts";
 import { type RuntimeLayout, segmentPath, workerLayout } from "../fs/layout.ts";
 import type { FoundPlace, StoreLocation } from "../fs/place/find.ts";
@@ -53,8 +54,8 @@ export function storeSizes(
     log: sum(segments),
     transcripts: sum(workers.map(({ transcript }) => transcript)),
     blobs: sum(workers.map(({ blobs }) => blobs)),
-    checkpoints: sizeOf(fs, layout.checkpoint, layout.previousCheckpoint),
-    other: sizeOf(fs, layout.identity, layout.config, layout.overview) +
+    checkpoints: sizeOf(fs, layout.checkpoint) + sizeOf(fs, layout.previousCheckpoint),
+    other: sizeOf(fs, layout.identity) + sizeOf(fs, layout.config) + sizeOf(fs, layout.overview) +
       sum([...sizesInside(fs, layout.incoming), ...workers.map(({ other }) => other)]),
     quarantine: sum([layout.quarantine, layout.salvage].flatMap((path) => sizesInside(fs, path))),
   };
@@ -73,7 +74,7 @@ export function workerSizes(
 
 /** Bytes of these segments of a log. */
 export function logBytes({ fs, layout }: FoundPlace, segments: readonly number[]): number {
-  return sizeOf(fs, ...segments.map((segment) => segmentPath(layout, segment)));
+  return sum(segments.map((segment) => sizeOf(fs, segmentPath(layout, segment))));
 }
 
 /** Entries of a directory; none if it is missing or something else. */
@@ -94,10 +95,6 @@ function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): Worke
     blobs: sum(sizesInside(fs, blobs)),
     other: sizeOf(fs, worker),
   };
-}
-
-function sizeOf(fs: FileSystem, ...paths: readonly string[]): number {
-  return sum(paths.map((path) => guarded("stat", path, () => fs.stat(path)?.size ?? 0)));
 }
 
 /** Sum of numbers. */

@@ -203,7 +203,7 @@ const nonsense: readonly (readonly [RegExp | string, string, string])[] = [
   ['"data":"YWJj"', '"data":"YW=="', "base64"],
   ['"data":"YWJj"', '"data":7', "data"],
   ['"data":"YWJj"', '"data":"////"', "hash"],
-  ['"data":"YWJj"}}', '"data":"YWJj"}', "not valid JSON"],
+  ['"data":"YWJj"}}', '"data":"YWJj"}', "no JSON"],
 ];
 
 Deno.test("importRuntime() rejects nonsense in a blob, names its line, and leaves nothing behind", async () => {

@@ -8,15 +8,20 @@ import { crc32 } from "node:zlib";
 import { RuntimeError } from "../../core/errors.ts";
 import { isDeeperThan, isJsonObject, type JsonObject, plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
+import type { Shape } from "../../core/shape.ts";
 import { Slices } from "../../core/turn.ts";
 import { conversionOf } from "./conversion.ts";
 import { corrupt } from "../disk/faults.ts";
-import { FORMAT_VERSION } from "../layout.ts";
+import { readSmallFile } from "../disk/files.ts";
+import { FORMAT_VERSION, nameOf, type Place } from "../layout.ts";
 import { isIntact, NEWLINE, sealedBytes, sealedText } from "./codec.ts";
 
 const CHUNK_UNITS = 262_144;
 /** Nesting levels of a file around the value that it contains. */
 const LEVELS_AROUND = 8;
+
+/** The largest file that is read as a whole, except projections. */
+const SMALL_BYTES_MAX = 65_536;
 
 const encoder = new TextEncoder();
 
@@ -74,6 +79,24 @@ export function unseal(bytes: Uint8Array, seal: Seal, file: string): JsonObject 
     throw corrupt(file, conversionOf(bytes) ?? "its checksum does not match", { byteOffset: 0 });
   }
   return checkSeal(parseObject(sealedText(bytes, 0, end), file), seal, file);
+}
+
+/**
+ * The content of a small sealed file; `undefined` if there is none. Throws the errors of {@linkcode unseal}, and
+ * `store_corrupt` if it does not have the shape.
+ */
+export function readSealed<T extends object>(
+  { fs, layout, runtimeId }: Place,
+  path: string,
+  format: string,
+  shape: Shape,
+): T | undefined {
+  const file = nameOf(layout, path);
+  const bytes = readSmallFile(fs, path, SMALL_BYTES_MAX, file);
+  if (bytes === undefined) return undefined;
+  const content = unseal(bytes, { format, runtimeId }, file);
+  if (shape(content, "stored") !== undefined) throw corrupt(file, "it lacks its members");
+  return content as unknown as T;
 }
 
 /** Checks the members of a seal in a parsed object. */

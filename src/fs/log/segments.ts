@@ -13,6 +13,7 @@ import {
   isPresent,
   readBytes,
   removeQuietly,
+  sizeOf,
   TEMPORARY_SUFFIX,
   wrongKind,
 } from "../disk/files.ts";
@@ -191,10 +192,7 @@ export function prunable(
   const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
   const firstEventId = segments[gone.length] ?? 1;
   const paths = gone.map((segment) => segmentPath(layout, segment));
-  const bytes = paths.reduce(
-    (sum, path) => sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0),
-    0,
-  );
+  const bytes = paths.reduce((sum, path) => sum + sizeOf(fs, path), 0);
   return { gone, pruned: { firstEventId, events: firstEventId - (segments[0] ?? 1), bytes } };
 }
 

@@ -67,33 +67,23 @@ const CONFIG_BYTES_MAX = 65_536;
 /** The default configuration. */
 export const defaultConfig: StoreConfig = configSchema.parse({});
 
-/** Reads the operator's config; the defaults if there is none. Throws `invalid_request` if it is invalid. */
+/**
+ * Reads the operator's config; the defaults if there is none. Throws `invalid_request` if it is invalid. A link or an
+ * oversized file is the operator's mistake, not damage.
+ */
 export function readConfig(fs: FileSystem, path: string): StoreConfig {
-  const bytes = readOwnFile(fs, path);
+  const action = `use ${JSON.stringify(path)}`;
+  const read = () => readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc");
+  const bytes = ifCorrupt(read, ({ details: { reason } }) => {
+    const isLink = reason.startsWith("it is a symbolic link");
+    throw invalidRequest(action, isLink ? `${reason}; put a copy of the file in its place` : reason);
+  });
   if (bytes === undefined) return defaultConfig;
-  return parseShape<StoreConfig>(configSchema, parsed(bytes, path), `use ${JSON.stringify(path)}`);
-}
-
-/** Reads the file. A link or an oversized file is the operator's mistake, not damage. */
-function readOwnFile(fs: FileSystem, path: string): Uint8Array | undefined {
-  return ifCorrupt(
-    () => readSmallFile(fs, path, CONFIG_BYTES_MAX, "config.jsonc"),
-    ({ details: { reason } }) => {
-      const advice = reason.startsWith("it is a symbolic link")
-        ? "; put a copy of the file in its place"
-        : "";
-      throw invalidRequest(`use ${JSON.stringify(path)}`, `${reason}${advice}`);
-    },
-  );
-}
-
-function parsed(bytes: Uint8Array, path: string): unknown {
+  let content: unknown;
   try {
-    return parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    content = parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    throw invalidRequest(
-      `use ${JSON.stringify(path)}`,
-      error instanceof Error ? error.message : String(error),
-    );
+    throw invalidRequest(action, error instanceof Error ? error.message : String(error));
   }
+  return parseShape<StoreConfig>(configSchema, content, action);
 }

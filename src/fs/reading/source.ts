@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Notice } from "../../core/diagnostics.ts";
 import { type FileSpot, isRuntimeError, type RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
@@ -27,7 +26,7 @@ import { LogPages } from "../log/pages.ts";
 import { cursorExpired, segmentSpot } from "../log/segments.ts";
 import { LogFollower, type PendingTail, sleep, untilSteady } from "./follower.ts";
 import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../place/find.ts";
-import { transcriptTexts } from "./transcripts.ts";
+import { readTranscriptPage, type TranscriptPage } from "./transcripts.ts";
 
 /** Further options of a {@linkcode FsRuntimeSource}. */
 export interface FsSourceEnvironment {
@@ -138,18 +137,18 @@ export class FsRuntimeSource implements RuntimeSource {
   async readTranscript(read: ReadTranscript): Promise<readonly string[]> {
     const state = this.#worker(read.workerId);
     try {
-      const { texts, notices } = await untilSteady(
-        () => this.#transcriptTexts(state, read),
+      const { texts, notice } = await untilSteady(
+        () => this.#transcriptPage(state, read),
         () => this.#assertSameLife(state),
       );
-      if (notices.length === 0) return texts;
+      if (notice === undefined) return texts;
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
     }
     // Damage, or the worker was purged since the last refresh.
     await this.#assertSameLife(state);
-    const { texts, notices } = await this.#transcriptTexts(state, read);
-    for (const notice of notices) this.#log.host.notice(notice);
+    const { texts, notice } = await this.#transcriptPage(state, read);
+    if (notice !== undefined) this.#log.host.notice(notice);
     return texts;
   }
 
@@ -233,16 +232,13 @@ export class FsRuntimeSource implements RuntimeSource {
     return pages.read(log, read);
   }
 
-  async #transcriptTexts(
+  async #transcriptPage(
     { record: { workerId }, createdEventId, transcriptLength }: WorkerState,
     { from, to, keep }: ReadTranscript,
-  ): Promise<{ readonly texts: readonly string[]; readonly notices: readonly Notice[] }> {
+  ): Promise<TranscriptPage> {
     const owner = { runtimeId: this.runtimeId, workerId, createdEventId };
     const range = { from, to: Math.min(to, transcriptLength) + 1, keep };
-    const notices: Notice[] = [];
-    const notice = (found: Notice) => notices.push(found);
-    const texts = await transcriptTexts(this.#place, this.#log.follower, owner, range, notice);
-    return { texts, notices };
+    return await readTranscriptPage(this.#place, this.#log.follower, owner, range);
   }
 
   #worker(workerId: WorkerId): WorkerState {

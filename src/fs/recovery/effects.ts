@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { corrupt } from "../disk/faults.ts";
@@ -50,13 +49,12 @@ export class ReplayedEffects {
   add({ bytes, start, end, id }: LogLine): string {
     const span = transcriptSpan(bytes, start, end);
     if (span !== undefined) {
-      const { count } = span;
       const workerId = parsed(textOf(bytes, span.workerFrom, span.workerEnd)) as WorkerId;
       const line = this.#memory.copy(bytes, start, end + 1);
       if (typeof workerId === "string") {
         // The event that creates a worker may hold its first entries.
         const creates = isOfType(bytes, start, TYPES.creates) || undefined;
-        this.#waiting.push({ id, workerId, creates, line, count });
+        this.#waiting.push({ id, workerId, creates, line, count: span.count });
       }
       return eventHeadText(bytes, start, end, span);
     }
@@ -86,15 +84,11 @@ export class ReplayedEffects {
       this.#waiting.shift();
       const { line, workerId, id } = effect;
       if (line !== undefined && !effect.creates && !this.#transcripts.has(workerId)) {
-        throw unknownWorker(id, workerId);
+        const reason = `event ${id} is of worker ${JSON.stringify(workerId)}, which does not exist`;
+        throw corrupt("", reason, { eventIds: [id, id] });
       }
       this.#transcripts.apply(effect, line);
       if (effect.purges) this.#purged.push(effect);
     }
   }
-}
-
-function unknownWorker(id: number, workerId: WorkerId): RuntimeError<"store_corrupt"> {
-  const reason = `event ${id} is of worker ${JSON.stringify(workerId)}, which does not exist`;
-  return corrupt("", reason, { eventIds: [id, id] });
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { StoreHost } from "../../core/store.ts";
 import type { Checkpoints } from "../checkpoint/checkpoints.ts";
@@ -24,6 +23,4 @@ export interface Recovery extends OpenedPlace {
   purge(workerId: WorkerId, purgedEventId: number): void;
   /** Bounds the transcript lines in memory. */
   flushIfFull(): Promise<void>;
-  /** Reports an error of the writer that is final. */
-  lost(error: RuntimeError): void;
 }

@@ -83,8 +83,7 @@ function removeFiles(fs: FileSystem, directory: string): string[] {
   const left: string[] = [];
   for (const { name, kind } of fs.list(directory)) {
     const path = join(directory, name);
-    const isFile = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
-    if (isFile) fs.remove(path);
+    if (FILES.has(name.replace(TEMPORARY_SUFFIX, ""))) fs.remove(path);
     else if (name === "blobs" && kind === "directory") left.push(...removeBlobs(fs, path));
     else left.push(name);
   }

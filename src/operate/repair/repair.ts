@@ -19,7 +19,7 @@ import { beginSalvage, type LostRange } from "../../fs/recovery/salvage_record.t
 import { assertInPlace, openPlace } from "../open_runtime.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
 import { diskOf, type OperationOptions } from "../options.ts";
-import { isManualStep, planRepair, type RepairStep } from "./plan.ts";
+import { isManualStep, planRepair, type RepairPlan, type RepairStep } from "./plan.ts";
 import { performStep } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
@@ -34,15 +34,11 @@ export interface RepairOptions extends OperationOptions {
 }
 
 /** Result of a repair, or of its plan. */
-export interface RepairReport {
+export interface RepairReport extends RepairPlan {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
   /** The verification before. */
   readonly before: VerifyReport;
-  /** The steps, in order; empty for a clean store. */
-  readonly steps: readonly RepairStep[];
-  /** First and last event that are lost; null if none is. */
-  readonly lost: readonly [first: number, last: number] | null;
   /** True if the steps were performed. */
   readonly applied: boolean;
   /** The verification afterwards; absent if nothing was done. */
@@ -79,11 +75,7 @@ export async function repair(location: StoreLocation, options: RepairOptions = {
     throw refused(place, "damaged blobs would be moved to salvage/; only salvage (--salvage) accepts that");
   }
   await salvage(place, steps, losing === null ? null : lost, options);
-  if (
-    before.counts.identity_damaged !== undefined || steps.some(({ action }) => action === "open_and_close")
-  ) {
-    await openAndClose(place, before, options);
-  }
+  await openAndClose(place, before, options);
   const after = await verifyPlace(place, options);
   return { ...report, applied: true, after };
 }

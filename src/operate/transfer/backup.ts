@@ -14,11 +14,18 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { invalidRequest, type RuntimeError } from "../../core/errors.ts";
+import { invalidRequest } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { type Checkpoint, type CheckpointRow, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
-import { closeQuietly, makeDirectory, readIfThere, readSmallFile, replaceFile } from "../../fs/disk/files.ts";
+import {
+  closeQuietly,
+  makeDirectory,
+  readIfThere,
+  readSmallFile,
+  replaceFile,
+  sizeOf,
+} from "../../fs/disk/files.ts";
 import { corrupt, guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
 import { absolutePath, nameOf, runtimeLayout, segmentPath, workerLayout } from "../../fs/layout.ts";
@@ -27,11 +34,11 @@ import { decodeName } from "../../fs/names.ts";
 import { cursorExpired, listSegments, removeSegments } from "../../fs/log/segments.ts";
 import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { BlobCopy, type CopiedBlobs } from "./copy_blobs.ts";
-import { copyFile, isPrefix } from "./copy_file.ts";
 import { makeParts, makeRuntimes } from "./import_place.ts";
 import { foldLog, type LogFollower, untilSteady } from "../../fs/reading/follower.ts";
 import { logLines, openKept } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
+import { copyFile, isPrefix } from "../copy_file.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { purgedSince } from "../read/purged_since.ts";
 import { removeTree } from "../remove_tree.ts";
@@ -99,30 +106,18 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
       await makeDirectory(fs, target.layout.directory);
       lock ??= await takeLock(target, newOwner(Date.now));
       await makeParts(fs, target.layout);
-      const counts = { copiedBytes: 0, keptBytes: 0, segments: { copied: 0, kept: 0 } };
+      const counts = { copiedBytes: 0, keptBytes: 0 };
+      const copied = new Set<number>();
       const blobs = new BlobCopy(place, target, meter);
-      const seen = new Set<number>();
-      const copy: Copy = {
-        from: place,
-        to: target,
-        follower,
-        ledger,
-        meter,
-        seen,
-        blobs,
-        blobsThrough: 0,
-        counts,
-      };
-      await copyStore(copy, newest);
-      return {
-        runtimeId,
-        directory: target.layout.directory,
-        lastEventId: follower.lastEventId,
-        ...counts,
-        copiedBytes: counts.copiedBytes + blobs.copiedBytes,
-        keptBytes: counts.keptBytes + blobs.keptBytes,
-        blobs: blobs.numbers,
-      };
+      const progress = { meter, copied, blobs, blobsThrough: 0, counts };
+      await copyStore({ from: place, to: target, follower, ledger, ...progress }, newest);
+      const kept = segmentsToCopy(follower).filter((segment) => !copied.has(segment));
+      const segments = { copied: copied.size, kept: kept.length };
+      const { lastEventId } = follower;
+      const copiedBytes = counts.copiedBytes + blobs.copiedBytes;
+      const keptBytes = counts.keptBytes + blobs.keptBytes + logBytes(target, kept);
+      const { directory } = target.layout;
+      return { runtimeId, directory, lastEventId, copiedBytes, keptBytes, segments, blobs: blobs.numbers };
     });
     lock?.release();
     const verified = options.verify === false ? undefined : await verifyPlace(target, options);
@@ -165,12 +160,12 @@ interface Copy {
   readonly follower: LogFollower;
   readonly ledger: Ledger;
   readonly meter: Meter;
-  /** Segments that were copied or compared before. */
-  readonly seen: Set<number>;
   readonly blobs: BlobCopy;
   /** The last event whose blobs were copied. */
   blobsThrough: number;
-  readonly counts: { copiedBytes: number; keptBytes: number; segments: { copied: number; kept: number } };
+  /** Segments that were written. */
+  readonly copied: Set<number>;
+  readonly counts: { copiedBytes: number; keptBytes: number };
 }
 
 async function copyStore(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
@@ -236,8 +231,8 @@ async function advance(follower: LogFollower): Promise<void> {
 async function checkSource({ from, follower, meter }: Copy): Promise<void> {
   const { segments, lastEventId } = follower;
   meter.stage("check", logBytes(from, segments), "bytes");
-  const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
-  for await (const _line of logLines(from, stretch, meter)) continue;
+  const range = { segments, after: 0, through: lastEventId };
+  for await (const _line of logLines(from, range, meter)) continue;
 }
 
 /** Throws `cursor_expired` if a segment was pruned. */
@@ -251,45 +246,48 @@ async function assertContinues(copy: Copy): Promise<void> {
   const { fs, layout } = to;
   const [oldest = 1] = segments;
   const copied = listSegments(to).firstEventIds;
-  const foreign = copied.find((segment) => segment >= oldest && !segments.includes(segment));
-  if (foreign !== undefined) throw diverged(nameOf(layout, segmentPath(layout, foreign)));
-  if ((copied.at(-1) ?? oldest) < oldest) {
-    if (fs.stat(layout.identity) !== undefined) {
-      const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
-      throw corrupt("events", reason);
-    }
-    // A new copy starts over if the source was pruned meanwhile.
-    await removeSegments(to, copied);
-    return;
-  }
-  for (const segment of copied.filter((segment) => segment >= oldest)) {
+  const shared = copied.filter((segment) => segment >= oldest);
+  const foreign = shared.find((segment) => {
     const path = segmentPath(layout, segment);
-    const size = guarded("stat", path, () => fs.stat(path)?.size ?? 0);
-    const isEarlier = size <= sizeOf(copy, segment) &&
-      isPrefix(from.fs, path, segmentPath(from.layout, segment), size);
-    if (!isEarlier) throw diverged(nameOf(layout, path));
+    const size = sizeOf(fs, path);
+    return !segments.includes(segment) || size > sizeToCopy(copy, segment) ||
+      !isPrefix(fs, path, segmentPath(from.layout, segment), size);
+  });
+  if (foreign !== undefined) {
+    const reason = "the copy holds events that the source does not have; begin a new copy elsewhere";
+    throw corrupt(nameOf(layout, segmentPath(layout, foreign)), reason);
   }
+  if (shared.length > 0 || copied.length === 0) return;
+  if (fs.stat(layout.identity) !== undefined) {
+    const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
+    throw corrupt("events", reason);
+  }
+  // A new copy starts over if the source was pruned meanwhile.
+  await removeSegments(to, copied);
+}
+
+/** The segments up to the last event read. */
+function segmentsToCopy({ segments, position }: LogFollower): readonly number[] {
+  return segments.filter((segment) => segment <= (position?.segment ?? 1));
 }
 
 async function copySegments(copy: Copy): Promise<void> {
-  const { from, to, follower: { segments, position }, meter, seen, counts } = copy;
-  const wanted = segments.filter((segment) => segment <= (position?.segment ?? 1));
-  meter.stage("log", logBytes(from, wanted), "bytes");
-  for (const segment of wanted) {
+  const { from, to, follower, meter, copied, counts } = copy;
+  const segments = segmentsToCopy(follower);
+  meter.stage("log", logBytes(from, segments), "bytes");
+  for (const segment of segments) {
     const [source, target] = [segmentPath(from.layout, segment), segmentPath(to.layout, segment)];
-    const size = sizeOf(copy, segment);
-    const isSame = to.fs.stat(target)?.size === size;
-    if (isSame && seen.has(segment)) continue;
-    seen.add(segment);
-    counts.segments[isSame ? "kept" : "copied"]++;
-    counts[isSame ? "keptBytes" : "copiedBytes"] += size;
-    if (!isSame) await copyFile(from.fs, source, target, size, true, meter);
+    const end = sizeToCopy(copy, segment);
+    if (to.fs.stat(target)?.size === end) continue;
+    await copyFile(from.fs, source, target, { end, durable: true }, meter);
+    copied.add(segment);
+    counts.copiedBytes += end;
   }
   await to.fs.syncDirectory(to.layout.events);
 }
 
 /** Bytes of a segment that are to be copied. Throws `cursor_expired` if it was pruned. */
-function sizeOf({ from, follower: { position } }: Copy, segment: number): number {
+function sizeToCopy({ from, follower: { position } }: Copy, segment: number): number {
   if (segment === position?.segment) return position.offset;
   const { file, path } = openKept(from, segment);
   try {
@@ -320,7 +318,7 @@ async function copyTranscript(
 ): Promise<void> {
   const source = workerLayout(from.layout, workerId).transcript;
   const { directory, transcript: target } = workerLayout(to.layout, workerId);
-  const size = guarded("stat", source, () => from.fs.stat(source)?.size ?? 0);
+  const size = sizeOf(from.fs, source);
   // A power cut may have taken unsynced lines; the log of the copy has them, too.
   const bytes = Math.min(size, transcriptBytes ?? size);
   if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes ?? 0)) return;
@@ -330,7 +328,7 @@ async function copyTranscript(
   }
   guarded("make directory", directory, () => to.fs.makeDirectory(directory));
   // A transcript lost from the copy in a power cut is rebuilt from the log, unless that was pruned.
-  await copyFile(from.fs, source, target, bytes, oldest > 1);
+  await copyFile(from.fs, source, target, { end: bytes, durable: oldest > 1 });
   counts.copiedBytes += bytes;
 }
 
@@ -365,9 +363,4 @@ function hasHeader({ fs, layout, runtimeId }: FoundPlace, workerId: string, crea
     const isFile = fs.stat(path)?.kind === "file";
     return isFile && readIfThere(fs, path, path, (file) => hasTranscriptHeader(file, owner)) === true;
   });
-}
-
-function diverged(file: string): RuntimeError {
-  const reason = "the copy holds events that the source does not have; begin a new copy elsewhere";
-  return corrupt(file, reason);
 }

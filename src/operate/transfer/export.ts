@@ -99,8 +99,8 @@ async function* allLines(
   yield plainLines(JSON.stringify(header(place, firstEventId, lastEventId)));
   const blobs = new ExportedBlobs(place, ledger, firstEventId);
   if (firstEventId > 1) yield* prunedLines(place, ledger, firstEventId, blobs);
-  const stretch = { segments, after: firstEventId - 1, through: lastEventId };
-  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+  const range = { segments, after: 0, through: lastEventId };
+  for await (const { id, bytes, start, end } of logLines(place, range, meter)) {
     const text = eventText(bytes, start, end);
     // Every export can be imported: each line is an event.
     const event = located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
@@ -182,10 +182,10 @@ async function* workerLines(
     const why = "its first events were pruned; export the whole runtime";
     throw cannotExport(workerId, createdEventId, why, firstEventId);
   }
-  const stretch = { segments, after: createdEventId - 1, through: lastEventId };
+  const range = { segments, after: createdEventId - 1, through: lastEventId };
   // The first line contains the number of events: count first, then write.
   let count = 1;
-  for await (const _found of eventsOfWorker(place, stretch, workerId)) count++;
+  for await (const _found of eventsOfWorker(place, range, workerId)) count++;
   const { config: _config, ...head } = header(place, 1, count);
   yield plainLines(JSON.stringify({ ...head, createdAt, workerId }));
   yield plainLines(
@@ -193,7 +193,7 @@ async function* workerLines(
   );
   let id = 1;
   const blobs = new ExportedBlobs(place, ledger, firstEventId);
-  for await (const { event, text } of eventsOfWorker(place, stretch, workerId, meter)) {
+  for await (const { event, text } of eventsOfWorker(place, range, workerId, meter)) {
     yield* blobs.before(event);
     yield renumbered(text, ++id);
   }
@@ -201,16 +201,15 @@ async function* workerLines(
 
 async function* eventsOfWorker(
   place: FoundPlace,
-  stretch: ScanRange,
+  range: ScanRange,
   workerId: WorkerId,
   meter?: Meter,
 ): AsyncGenerator<{ readonly event: RuntimeEvent; readonly text: string }, void, void> {
   const mark = plainLines(JSON.stringify(workerId));
-  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+  for await (const { id, bytes, start, end } of logLines(place, range, meter)) {
     const text = eventText(bytes, start, end);
-    const isCandidate = text.includes(mark) || text.includes('"type":"runtime.retired"');
-    if (!isCandidate) continue;
-    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEvent(text));
+    if (!text.includes(mark) && !text.includes('"type":"runtime.retired"')) continue;
+    const event = located(segmentSpot(place.layout, range.segments, id), () => parseEvent(text));
     if (event.type === "runtime.retired" || ("workerId" in event && event.workerId === workerId)) {
       yield { event, text };
     }

@@ -16,6 +16,7 @@ import { corrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { updateConfigSnapshot } from "../../fs/place/identity.ts";
 import { absolutePath, runtimeLayout } from "../../fs/layout.ts";
+import { parseObject } from "../../fs/lines/sealed.ts";
 import { BLOB_LINE, parseBlobLine } from "./blob_lines.ts";
 import {
   badStream,
@@ -29,7 +30,7 @@ import { inImportPlace } from "./import_place.ts";
 import { ImportedFiles } from "./imported_files.ts";
 import { ImportedStore } from "./imported_store.ts";
 import { diskOf, Meter, type OperationOptions } from "../options.ts";
-import { addPrelude, parsed } from "./prelude.ts";
+import { addPrelude } from "./prelude.ts";
 import { blobsOf } from "../read/blob_refs.ts";
 import { untilAborted } from "../../core/until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
@@ -102,12 +103,12 @@ async function importLines(
   const read = async (files: ImportedFiles | undefined): Promise<ImportReport> => {
     const store = new ImportedStore(header, runtimeId, files);
     try {
-      await take(lines, store, meter);
+      await take(lines, store, files, meter);
       await store.finish();
     } finally {
       store.close();
     }
-    const { lastEventId, workers } = store;
+    const { lastEventId, ledger: { workerCount: workers } } = store;
     const events = lastEventId + 1 - header.firstEventId;
     return { runtimeId, directory, events, lastEventId, workers };
   };
@@ -150,8 +151,8 @@ async function assertClean(
 }
 
 function parseHeader(text: string): ExportHeader {
-  const header = inLine(1, () => parsed(text)) as Partial<ExportHeader> | null;
-  if (header?.format !== EXPORT_FORMAT) throw badStream(1, `it is not a stream of format ${EXPORT_FORMAT}`);
+  const header = inLine(1, () => parseObject(text, "")) as Partial<ExportHeader>;
+  if (header.format !== EXPORT_FORMAT) throw badStream(1, `it is not a stream of format ${EXPORT_FORMAT}`);
   const { version, runtimeId, createdAt, firstEventId, lastEventId, config = "" } = header;
   if (typeof version === "number" && version > EXPORT_VERSION) {
     const message = `Cannot import: the stream's version ${version} is newer than ${EXPORT_VERSION}`;
@@ -173,6 +174,7 @@ function isEventId(value: unknown): value is number {
 async function take(
   lines: AsyncIterable<{ readonly text: string; readonly line: number; readonly bytes: number }>,
   store: ImportedStore,
+  files: ImportedFiles | undefined,
   meter: Meter,
 ): Promise<void> {
   const slices = new Slices();
@@ -182,7 +184,7 @@ async function take(
     meter.add(bytes);
     await slices.pause();
     if (text.startsWith(BLOB_LINE)) {
-      await inLine(line, () => store.blob(parseBlobLine(parsed(text))))?.();
+      await inLine(line, () => store.blob(parseBlobLine(parseObject(text, ""))))?.();
       continue;
     }
     if (!text.startsWith('{"id":')) {
@@ -195,10 +197,10 @@ async function take(
     batch.push(inLine(line, () => recordOf(text, store)));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
-    await store.append(batch);
+    await files?.append(batch);
     [batch, units] = [[], 0];
   }
-  await store.append(batch);
+  if (batch.length > 0) await files?.append(batch);
 }
 
 /** Validates a whole event, and adds it to the store. */

@@ -32,8 +32,7 @@ export class ImportedFiles {
     { displayName, limits: { segmentBytes } }: StoreConfig,
     firstEventId: number,
   ) {
-    const notice = () => {};
-    this.#parts = { ...place, notice, quarantine: () => Promise.resolve() };
+    this.#parts = { ...place, notice: () => {}, quarantine: () => Promise.resolve() };
     this.#displayName = displayName;
     const start = { segments: [], lastEventId: firstEventId - 1, offset: Infinity, lineOffset: 0 };
     this.#writer = new LogWriter(this.#parts, start, { durability: "written", segmentBytes });

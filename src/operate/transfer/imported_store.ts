@@ -31,7 +31,8 @@ interface TranscriptPlace {
 export class ImportedStore {
   readonly #header: ExportHeader;
   readonly #files: ImportedFiles | undefined;
-  readonly #ledger: Ledger;
+  /** The state so far. */
+  readonly ledger: Ledger;
   readonly #lines = new LineBuffer();
   readonly #blobs: ImportedBlobs;
   /** The last event and the entries so far of each transcript. */
@@ -49,13 +50,8 @@ export class ImportedStore {
     this.#header = header;
     this.#files = files;
     this.#blobs = new ImportedBlobs(files?.place);
-    this.#ledger = new Ledger(runtimeId);
+    this.ledger = new Ledger(runtimeId);
     this.lastEventId = header.firstEventId - 1;
-  }
-
-  /** The number of workers. */
-  get workers(): number {
-    return this.#ledger.workerCount;
   }
 
   /** Adds the runtime's part of the snapshot of a pruned log: the first line after the header. */
@@ -129,7 +125,7 @@ export class ImportedStore {
       if (!isKept) return { id, json };
       return { ...recordOf(head, json), creates: undefined };
     }
-    this.#ledger.apply(head);
+    this.ledger.apply(head);
     if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: id - 1, entries: 0 });
     if (addsEntries(head)) this.#advance(head);
     this.#blobs.refer("workerId" in head ? head.workerId : undefined, refs);
@@ -140,26 +136,21 @@ export class ImportedStore {
     return recordOf(head, json);
   }
 
-  /** Writes a batch. */
-  async append(batch: readonly EventRecord[]): Promise<void> {
-    if (batch.length > 0) await this.#files?.append(batch);
-  }
-
   /** Ends the import. The stream must be complete. */
   async finish(): Promise<void> {
     const { firstEventId, lastEventId } = this.#header;
-    if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
+    if (this.#snapshot !== undefined) restoreSnapshot(this.ledger, this.#snapshot);
     if (this.lastEventId !== lastEventId || firstEventId > 1 && this.#snapshot === undefined) {
       throw corrupt("", `it ends with event ${this.lastEventId} of ${lastEventId}`);
     }
-    for (const { record: { workerId }, transcriptLength } of this.#ledger.workers()) {
+    for (const { record: { workerId }, transcriptLength } of this.ledger.workers()) {
       const entries = this.#transcripts.get(workerId)?.entries ?? 0;
       if (entries === transcriptLength) continue;
       const id = JSON.stringify(workerId);
       throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
     }
     await this.#blobs.finish();
-    await this.#files?.finish(this.#ledger);
+    await this.#files?.finish(this.ledger);
   }
 
   /** Closes the file of an incomplete blob; idempotent. */

@@ -10,6 +10,7 @@ import type { WorkerState } from "../../core/state.ts";
 import { runtimePartShape, workerPartShape } from "../../core/shapes.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import { blobsOf } from "../read/blob_refs.ts";
+import { parseObject } from "../../fs/lines/sealed.ts";
 import type { ImportedStore } from "./imported_store.ts";
 
 const TRANSCRIPT_EVENT = '{"transcriptEvent":';
@@ -38,7 +39,7 @@ export function addPrelude(text: string, store: ImportedStore): void {
     }
     throw corrupt("", `transcriptEvent.type: it is ${event.type}, which adds nothing to a transcript`);
   }
-  const line = parsed(text);
+  const line = parseObject(text, "");
   const issues = lineShape(line, "stored");
   if (issues !== undefined) throw corrupt("", issues.join("; "));
   const { snapshot, snapshotWorker } = line as Prelude;
@@ -47,13 +48,4 @@ export function addPrelude(text: string, store: ImportedStore): void {
     return store.snapshotWorker(snapshotWorker.createdEventId, snapshotWorker.part);
   }
   throw corrupt("", "it is neither an event nor a line that may precede events");
-}
-
-/** Parses a line. Throws `store_corrupt` if it is not JSON. */
-export function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw corrupt("", "it is not valid JSON", { cause });
-  }
 }

@@ -12,7 +12,7 @@ import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { eventText, isOfType, transcriptSpan } from "../../fs/lines/codec.ts";
-import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
+import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
 import { transcriptHeaderBytes, type TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { blobsOf } from "../read/blob_refs.ts";
 
@@ -46,11 +46,9 @@ export class Expected {
   closed = false;
   /** The first event that is kept, according to the events of prunings. */
   prunedTo = 1;
-  readonly #runtimeId: RuntimeId;
 
   /** The state before event 1. */
   constructor(runtimeId: RuntimeId) {
-    this.#runtimeId = runtimeId;
     this.ledger = new Ledger(runtimeId);
   }
 
@@ -58,20 +56,22 @@ export class Expected {
   restore(checkpoint: Checkpoint): void {
     restoreSnapshot(this.ledger, checkpoint.snapshot);
     this.transcripts.clear();
-    for (const { workerId, createdEventId, transcriptBytes, transcriptSynced } of checkpoint.rows) {
-      const owner = { runtimeId: this.#runtimeId, workerId, createdEventId };
-      const header = transcriptHeaderBytes(owner);
-      const base = Math.max(transcriptBytes ?? 0, header);
-      this.transcripts.set(workerId as WorkerId, {
-        owner,
-        base,
-        synced: transcriptSynced?.bytes ?? base,
-        known: transcriptBytes !== undefined,
-        bytes: base,
-        crc: 0,
-        blobs: new Map(),
-      });
-    }
+    for (const row of checkpoint.rows) this.#expect(row);
+  }
+
+  #expect(row: Omit<CheckpointRow, "snapshot" | "transcriptLength">): void {
+    const { workerId, createdEventId, transcriptBytes, transcriptSynced } = row;
+    const owner = { runtimeId: this.ledger.runtime.runtimeId, workerId, createdEventId };
+    const base = Math.max(transcriptBytes ?? 0, transcriptHeaderBytes(owner));
+    this.transcripts.set(workerId as WorkerId, {
+      owner,
+      base,
+      synced: transcriptSynced?.bytes ?? base,
+      known: transcriptBytes !== undefined,
+      bytes: base,
+      crc: 0,
+      blobs: new Map(),
+    });
   }
 
   /** Folds a line of the log. Throws `store_corrupt` if it contradicts the lines before. */
@@ -103,10 +103,8 @@ export class Expected {
     if (head.type === "custom") return;
     if (head.type === "worker.purged") this.transcripts.delete(head.workerId);
     if (head.type !== "worker.created") return;
-    const owner = { runtimeId: this.#runtimeId, workerId: head.workerId, createdEventId: head.id };
-    const base = transcriptHeaderBytes(owner);
-    const blobs = new Map<string, number>();
-    this.transcripts.set(head.workerId, { owner, base, synced: 0, known: true, bytes: base, crc: 0, blobs });
+    const nothing = { transcriptBytes: 0, transcriptSynced: { bytes: 0, entries: 0 } };
+    this.#expect({ workerId: head.workerId, createdEventId: head.id, ...nothing });
   }
 
   #add(event: WorkerChange, bytes: Uint8Array, start: number, end: number): void {

@@ -113,7 +113,7 @@ async function verifyOnce(
   }
   checkKinds(place, findings);
   const isSynced = checkIdentity(place, findings);
-  const oldest = oldestSegment(place);
+  const oldest = ifCorrupt(() => listSegments(place).firstEventIds[0] ?? Infinity, () => Infinity);
   const pendingSalvage = checkSalvage(place, findings);
   const checkpoints = readCheckpoints(place, findings);
   const segments = segmentsOf(place, findings);
@@ -185,8 +185,7 @@ function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): St
   try {
     return readConfig(fs, layout.config);
   } catch (error) {
-    const isInvalid = isRuntimeError(error) && ["invalid_request", "store_corrupt"].includes(error.code);
-    if (!isInvalid) throw error;
+    if (!isRuntimeError(error) || error.code !== "invalid_request") throw error;
     findings.add("config_invalid", "healable", error.message, { file: "config.jsonc" });
     return defaultConfig;
   }
@@ -217,9 +216,4 @@ function segmentsOf(place: FoundPlace, findings: Findings): readonly number[] {
     }
     return firstEventIds;
   });
-}
-
-/** First event id of the oldest segment; `Infinity` if there is none. */
-function oldestSegment(place: FoundPlace): number {
-  return ifCorrupt(() => listSegments(place).firstEventIds[0] ?? Infinity, () => Infinity);
 }

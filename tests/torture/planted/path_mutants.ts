@@ -81,9 +81,9 @@ export const pathMutants: readonly Mutant[] = [
   {
     name: "a file is read wherever its path leads",
     file: "fs/place/guarded_disk.ts",
-    find: "    const file = explained(() => fs.open(path, mode));\n    try {\n      guard.check();",
-    replace:
-      "    const file = explained(() => fs.open(path, mode));\n    try {\n      if (file.size() < 0) guard.check();",
+    find: "      const file = explained(() => fs.open(path, mode));\n      try {\n        guard.check();",
+    replace: "      const file = explained(() => fs.open(path, mode));\n      try {\n" +
+      "        if (file.size() < 0) guard.check();",
     first: ["paths"],
     share: 0.2,
   },
