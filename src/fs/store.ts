@@ -24,7 +24,7 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
-import { Blobs, blobSize, listBlobs, readBlob } from "./blobs/blobs.ts";
+import { Blobs, listBlobs, readBlob } from "./blobs/blobs.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
@@ -121,6 +121,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
     this.#assertOpen();
+    if (this.#mayHaveEarlierBlobs(workerId)) this.#purged.removeBlobs(workerId);
     checkPathLengths(this.#place, workerId);
   }
 
@@ -130,7 +131,10 @@ export class FsRuntimeStore implements RuntimeStore {
     if (batch.expectedLastEventId !== writer.lastEventId) {
       writer.fail(fencedAppend(batch.expectedLastEventId, writer.lastEventId));
     }
+    await this.#settlePurges(batch.events);
     const lines = await writer.append(batch.events);
+    // Blobs cannot be restored from the log: they are removed once the purge is durable.
+    if (batch.events.some(({ purges }) => purges)) await writer.syncNow();
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
     }
@@ -166,7 +170,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Size of a blob. */
   async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
     this.#assertOpen();
-    return await Promise.resolve(blobSize(this.#place, workerId, sha256));
+    return await this.#blobs.size(workerId, sha256);
   }
 
   /** Bytes of a blob. */
@@ -275,10 +279,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#schedule = new CheckpointSchedule(limits);
     this.#checkpoints = new Checkpoints(place);
     this.#purged = new PurgedWorkers(place);
-    this.#blobs = new Blobs(
-      place,
-      ({ workerId, createdEventId }) => this.#transcripts.createdEventId(workerId) === createdEventId,
-    );
+    this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
     this.#blobs.clear();
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
@@ -291,7 +292,7 @@ export class FsRuntimeStore implements RuntimeStore {
       transcripts: this.#transcripts,
       purged: this.#purged,
       quarantine: kept,
-      purge: (workerId, id) => this.#removeWorker(workerId, id),
+      purge: (workerId, id, keepsBlobs) => this.#removeWorker(workerId, id, keepsBlobs),
       flushIfFull: () => this.#keepReplayBounded(),
       lost: (error) => this.#lost(error),
     });
@@ -345,10 +346,24 @@ export class FsRuntimeStore implements RuntimeStore {
     if (purges && workerId !== undefined) this.#removeWorker(workerId, id);
   }
 
-  #removeWorker(workerId: WorkerId, purgedEventId: number): void {
+  #removeWorker(workerId: WorkerId, purgedEventId: number, keepsBlobs = false): void {
     this.#projections.forget(workerId, purgedEventId);
     this.#namesUnsynced = true;
-    this.#purged.remove(workerId, purgedEventId);
+    this.#purged.remove(workerId, purgedEventId, keepsBlobs);
+  }
+
+  /** Makes the removal of earlier blobs durable before ids are used again. */
+  async #settlePurges(events: readonly EventRecord[]): Promise<void> {
+    for (const { creates, workerId } of events) {
+      if (!creates || workerId === undefined || !this.#mayHaveEarlierBlobs(workerId)) continue;
+      await this.#blobs.idle();
+      await this.#purged.settle(workerId);
+    }
+  }
+
+  /** Returns true if an id that is not in use may have blobs of an earlier worker. */
+  #mayHaveEarlierBlobs(workerId: WorkerId): boolean {
+    return this.#purged.mayHaveBlobs(workerId) && !this.#transcripts.has(workerId);
   }
 
   /** Retries the removal of purged workers' files, unless a new worker has the id. */

@@ -12,27 +12,38 @@ import type { WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
 import type { BlobFacts, BlobInput, BlobOwner } from "../../core/store.ts";
 import { guarded, guardedAsync, storeFault } from "../disk/faults.ts";
-import type { FileSystem } from "../disk/file_system.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { closeQuietly, openIfThere, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
 import { isBlobName } from "./name.ts";
 import { type Files, nameOf, workerLayout } from "../layout.ts";
+import { isSame, type PlaceGuard } from "../place/guard.ts";
 import { makeWorkerDirectory } from "../workers/directories.ts";
 
 /** Bytes read or written between two checks for other work. */
 const CHUNK_BYTES = 262_144;
 
+/** The files of an open store. */
+export interface GuardedFiles extends Files {
+  /** Checks that the paths still name the store that was opened. */
+  readonly guard: Pick<PlaceGuard, "isExact">;
+}
+
 /** The blobs of an open store. */
 export class Blobs {
-  readonly #files: Files;
-  readonly #isCurrent: (owner: BlobOwner) => boolean;
+  readonly #place: GuardedFiles;
+  readonly #lifeOf: (workerId: WorkerId) => number | undefined;
   /** Workers whose directories are durable, and the events that created them. */
   readonly #placed = new Map<WorkerId, number>();
+  /** Puts that are naming their files. */
+  readonly #naming = new Set<Promise<void>>();
+  /** The file that was last given a path, while its put is under way. */
+  readonly #lastNamed = new Map<string, OpenFile>();
   #temporaries = 0;
 
-  /** Creates the blobs of a store; `isCurrent` returns true if a worker has not been purged. */
-  constructor(files: Files, isCurrent: (owner: BlobOwner) => boolean) {
-    this.#files = files;
-    this.#isCurrent = isCurrent;
+  /** Creates the blobs of a store; `lifeOf` returns the event that created a worker, if it exists. */
+  constructor(place: GuardedFiles, lifeOf: (workerId: WorkerId) => number | undefined) {
+    this.#place = place;
+    this.#lifeOf = lifeOf;
   }
 
   /**
@@ -40,48 +51,52 @@ export class Blobs {
    * `worker_not_found` if the worker was purged meanwhile, and the errors of the input.
    */
   async put(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
-    const { incoming } = this.#files.layout;
-    guarded("make directory", incoming, () => this.#files.fs.makeDirectory(incoming));
+    const { fs, layout: { incoming } } = this.#place;
+    guarded("make directory", incoming, () => fs.makeDirectory(incoming));
     const temporary = join(incoming, `${++this.#temporaries}`);
-    await this.#write(temporary, input);
+    const file = guarded("create", temporary, () => fs.open(temporary, "create"));
     try {
-      await this.#place(owner);
-      await this.#name(owner, temporary, input.facts.sha256);
+      await write(file, temporary, input);
+      await this.#nameInTurn(owner, file, temporary, input.facts.sha256);
       return input.facts;
     } catch (error) {
-      removeQuietly(this.#files.fs, temporary);
-      throw error;
-    }
-  }
-
-  async #write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const file = guarded("create", path, () => this.#files.fs.open(path, "create"));
-    try {
-      let bytes = 0;
-      for await (const chunk of chunks) {
-        guarded("write", path, () => writeAll(file, chunk, bytes));
-        bytes += chunk.length;
-      }
-      await guardedAsync("sync", path, () => file.sync());
-    } catch (error) {
-      removeQuietly(this.#files.fs, path);
+      removeQuietly(fs, temporary);
       throw error;
     } finally {
       closeQuietly(file);
     }
   }
 
+  /** Waits until no put is naming its file: those of a purged worker name none afterwards. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#naming);
+  }
+
+  async #nameInTurn(owner: BlobOwner, file: OpenFile, temporary: string, sha256: string): Promise<void> {
+    const naming = this.#makeDirectories(owner).then(() => this.#name(owner, file, temporary, sha256));
+    this.#naming.add(naming);
+    try {
+      await naming;
+    } catch (error) {
+      // A directory may be gone.
+      this.#placed.delete(owner.workerId);
+      throw error;
+    } finally {
+      this.#naming.delete(naming);
+    }
+  }
+
   /** Makes the directories of a worker durable. */
-  async #place(owner: BlobOwner): Promise<void> {
+  async #makeDirectories(owner: BlobOwner): Promise<void> {
     const { workerId, createdEventId } = owner;
     this.#assertCurrent(owner);
     if (this.#placed.get(workerId) === createdEventId) return;
-    const { directory } = workerLayout(this.#files.layout, workerId);
+    const { directory, blobs } = workerLayout(this.#place.layout, workerId);
     await guardedAsync("make directory", directory, async () => {
-      makeWorkerDirectory(this.#files, workerId);
-      this.#files.fs.makeDirectory(workerLayout(this.#files.layout, workerId).blobs);
-      await this.#files.fs.syncDirectory(this.#files.layout.workers);
-      await this.#files.fs.syncDirectory(directory);
+      makeWorkerDirectory(this.#place, workerId);
+      this.#place.fs.makeDirectory(blobs);
+      await this.#place.fs.syncDirectory(this.#place.layout.workers);
+      await this.#place.fs.syncDirectory(directory);
     }).catch((error) => {
       this.#assertCurrent(owner);
       throw error;
@@ -90,43 +105,93 @@ export class Blobs {
   }
 
   /** Renames a temporary file to the name of its blob. Replaces a blob of this name, which may be damaged. */
-  async #name(owner: BlobOwner, temporary: string, sha256: string): Promise<void> {
-    const directory = workerLayout(this.#files.layout, owner.workerId).blobs;
+  async #name(owner: BlobOwner, file: OpenFile, temporary: string, sha256: string): Promise<void> {
+    const { fs, layout, guard } = this.#place;
+    const directory = workerLayout(layout, owner.workerId).blobs;
     const path = join(directory, sha256);
     try {
+      this.#assertNames(temporary, file);
+      if (!guard.isExact) closeQuietly(file);
       // No other call runs between this check and the rename.
       this.#assertCurrent(owner);
-      await this.#files.fs.rename(temporary, path);
-      await this.#files.fs.syncDirectory(directory);
+      this.#lastNamed.set(path, file);
+      await fs.rename(temporary, path);
+      await fs.syncDirectory(directory);
+      // Otherwise a later put of the same bytes has replaced the file.
+      if (this.#lastNamed.get(path) === file) this.#assertNames(path, file);
     } catch (error) {
       this.#assertCurrent(owner);
       throw storeFault(error, "put blob", path);
+    } finally {
+      if (this.#lastNamed.get(path) === file) this.#lastNamed.delete(path);
     }
   }
 
-  #assertCurrent(owner: BlobOwner): void {
-    if (!this.#isCurrent(owner)) throw workerNotFound(owner.workerId, "put blob");
+  /** Throws `store_io` unless a path names a file: another process may have replaced a directory. */
+  #assertNames(path: string, file: OpenFile): void {
+    const { fs, guard } = this.#place;
+    if (!guard.isExact) return;
+    const found = fs.identity(path);
+    if (found !== undefined && isSame(found, file.identity())) return;
+    const message = `Cannot put blob ${JSON.stringify(path)}: its file was moved or replaced meanwhile`;
+    throw new RuntimeError("store_io", message, { operation: "put blob", path, systemCode: "" });
   }
 
-  /** Removes blobs of a worker; returns the number of bytes freed. */
+  #assertCurrent({ workerId, createdEventId }: BlobOwner): void {
+    if (this.#lifeOf(workerId) !== createdEventId) throw workerNotFound(workerId, "put blob");
+  }
+
+  /**
+   * Size of a blob; `undefined` if there is none. Makes its name durable: an
+   * interrupted put may have left one that is not.
+   */
+  async size(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    const size = blobSize(this.#place, workerId, sha256);
+    const life = this.#lifeOf(workerId);
+    if (size === undefined || life === undefined) return undefined;
+    const { fs, layout } = this.#place;
+    const { directory, blobs } = workerLayout(layout, workerId);
+    try {
+      await fs.syncDirectory(blobs);
+      if (this.#placed.get(workerId) === life) return size;
+      await fs.syncDirectory(directory);
+      await fs.syncDirectory(layout.workers);
+      this.#placed.set(workerId, life);
+      return size;
+    } catch (error) {
+      if (this.#lifeOf(workerId) !== life) return undefined;
+      throw storeFault(error, "sync", blobs);
+    }
+  }
+
+  /** Removes blobs of a worker. */
   async remove(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
-    const directory = workerLayout(this.#files.layout, workerId).blobs;
+    const directory = workerLayout(this.#place.layout, workerId).blobs;
     await guardedAsync("remove blobs", directory, async () => {
-      for (const sha256 of hashes) this.#files.fs.remove(join(directory, sha256));
-      await this.#files.fs.syncDirectory(directory);
+      for (const sha256 of hashes) this.#place.fs.remove(join(directory, sha256));
+      await this.#place.fs.syncDirectory(directory);
     });
   }
 
   /** Removes what interrupted writes have left. */
   clear(): void {
-    const { incoming } = this.#files.layout;
+    const { incoming } = this.#place.layout;
     guarded("clear", incoming, () => {
-      if (this.#files.fs.stat(incoming)?.kind !== "directory") return;
-      for (const { name, kind } of this.#files.fs.list(incoming)) {
-        if (kind === "file") this.#files.fs.remove(join(incoming, name));
+      if (this.#place.fs.stat(incoming)?.kind !== "directory") return;
+      for (const { name, kind } of this.#place.fs.list(incoming)) {
+        if (kind === "file") this.#place.fs.remove(join(incoming, name));
       }
     });
   }
+}
+
+async function write(file: OpenFile, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    guarded("write", path, () => writeAll(file, chunk, bytes));
+    bytes += chunk.length;
+  }
+  await guardedAsync("sync", path, () => file.sync());
 }
 
 /** Size of a blob's file; `undefined` if there is none. */

@@ -19,6 +19,9 @@ const TYPES = { creates: "worker.created", purges: "worker.purged" } as const;
 /** An event with an effect on the files besides the log. */
 type ReplayedEffect = AppliedEvent & { readonly workerId: WorkerId; readonly line?: PlacedLine };
 
+/** Removes the files of a worker, except for its blobs with `keepsBlobs`. */
+export type Purge = (workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean) => void;
+
 /** The value of a JSON text; `undefined` if it is invalid, which the runtime reports. */
 function parsed(text: string): unknown {
   try {
@@ -37,11 +40,13 @@ export class ReplayedEffects {
   readonly #transcripts: Transcripts;
   readonly #memory = new LineBuffer();
   readonly #waiting: ReplayedEffect[] = [];
-  readonly #purge: (workerId: WorkerId, purgedEventId: number) => void;
+  readonly #purge: Purge;
   readonly #purged: ReplayedEffect[] = [];
+  /** Purged workers, and the last events that purged them. */
+  readonly #lastPurges = new Map<WorkerId, number>();
 
   /** Effects on transcripts; `purge` removes the files of a worker. */
-  constructor(transcripts: Transcripts, purge: (workerId: WorkerId, purgedEventId: number) => void) {
+  constructor(transcripts: Transcripts, purge: Purge) {
     this.#transcripts = transcripts;
     this.#purge = purge;
   }
@@ -73,7 +78,23 @@ export class ReplayedEffects {
   /** Applies the effects of events through one that is on the device. */
   settle(through: number): void {
     this.apply(through);
-    for (const { workerId, id } of this.#purged.splice(0)) this.#purge(workerId, id);
+    for (const { workerId, id } of this.#purged.splice(0)) {
+      this.#lastPurges.set(workerId, id);
+      this.#purge(workerId, id, true);
+    }
+  }
+
+  /**
+   * Applies the effects of all events. Removes the blobs of purged workers whose
+   * ids were not used again. Where one was, the blobs are those of the later
+   * worker: its creation was written once the removal of the earlier ones was
+   * durable. They cannot be restored from the log.
+   */
+  finish(): void {
+    this.settle(Infinity);
+    for (const [workerId, id] of this.#lastPurges) {
+      if (!this.#transcripts.has(workerId)) this.#purge(workerId, id, false);
+    }
   }
 
   /** Applies the effects in memory. Files are unchanged until {@linkcode settle}. */

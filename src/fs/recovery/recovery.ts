@@ -21,7 +21,7 @@ export interface Recovery extends OpenedPlace {
   readonly purged: PurgedWorkers;
   readonly quarantine: Quarantine;
   /** Removes the files of a worker. */
-  purge(workerId: WorkerId, purgedEventId: number): void;
+  purge(workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean): void;
   /** Bounds the transcript lines in memory. */
   flushIfFull(): Promise<void>;
   /** Reports an error of the writer that is final. */

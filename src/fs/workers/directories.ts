@@ -7,7 +7,7 @@
 import { join, SEPARATOR } from "@std/path";
 import { invalidRequest } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
-import { guarded, storeFault, systemCode } from "../disk/faults.ts";
+import { guarded, guardedAsync, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { moveAside } from "../aside.ts";
 import { isBlobName } from "../blobs/name.ts";
@@ -61,14 +61,17 @@ const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
  */
 const LISTINGS_MAX = 3;
 
-/** Removes a worker's files; returns the names of those that are not the store's and remain. */
-export function removeWorker({ fs, layout }: Files, workerId: string): string[] {
-  const { directory } = workerLayout(layout, workerId);
+/**
+ * Removes a worker's files; returns the names of those that are not the store's
+ * and remain. With `keepsBlobs`, its blobs remain, too.
+ */
+export function removeWorker({ fs, layout }: Files, workerId: string, keepsBlobs = false): string[] {
+  const { directory, blobs } = workerLayout(layout, workerId);
   return guarded("purge", directory, () => {
     if (fs.stat(directory)?.kind !== "directory") return [];
     for (let listings = 1;; listings++) {
-      const left = removeFiles(fs, directory);
-      if (left.length > 0) return left;
+      const left = removeFiles(fs, directory, keepsBlobs);
+      if (left.length > 0 || keepsBlobs && fs.stat(blobs) !== undefined) return left;
       try {
         fs.removeDirectory(directory);
         return [];
@@ -79,14 +82,14 @@ export function removeWorker({ fs, layout }: Files, workerId: string): string[] 
   });
 }
 
-function removeFiles(fs: FileSystem, directory: string): string[] {
+function removeFiles(fs: FileSystem, directory: string, keepsBlobs: boolean): string[] {
   const left: string[] = [];
   for (const { name, kind } of fs.list(directory)) {
     const path = join(directory, name);
     const isFile = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
     if (isFile) fs.remove(path);
-    else if (name === "blobs" && kind === "directory") left.push(...removeBlobs(fs, path));
-    else left.push(name);
+    else if (name !== "blobs" || kind !== "directory") left.push(name);
+    else if (!keepsBlobs) left.push(...removeBlobs(fs, path));
   }
   return left;
 }
@@ -106,6 +109,8 @@ function removeBlobs(fs: FileSystem, directory: string): string[] {
 export class PurgedWorkers {
   readonly #place: WatchedPlace;
   readonly #left = new Map<WorkerId, number>();
+  /** Purged workers that had blobs whose removal may not be durable. */
+  readonly #withBlobs = new Set<WorkerId>();
 
   /** Creates an empty list. */
   constructor(place: WatchedPlace) {
@@ -127,11 +132,12 @@ export class PurgedWorkers {
     this.#left.delete(workerId);
   }
 
-  /** Removes a worker's files. A failure is reported, and retried later. */
-  remove(workerId: WorkerId, purgedEventId: number): void {
+  /** Removes a worker's files, except for its blobs with `keepsBlobs`. A failure is reported, and retried later. */
+  remove(workerId: WorkerId, purgedEventId: number, keepsBlobs = false): void {
     this.#left.delete(workerId);
     try {
-      for (const name of removeWorker(this.#place, workerId)) {
+      if (this.#hasBlobs(workerId)) this.#withBlobs.add(workerId);
+      for (const name of removeWorker(this.#place, workerId, keepsBlobs)) {
         const message = `${JSON.stringify(name)} of purged worker ${
           JSON.stringify(workerId)
         } is none of the store's files`;
@@ -142,5 +148,35 @@ export class PurgedWorkers {
       this.#left.set(workerId, purgedEventId);
       this.#place.notice({ code: "projection_failed", severity: "warning", message, workerId });
     }
+  }
+
+  /** Returns true if blobs of a purged worker may still be there, or come back in a power cut. */
+  mayHaveBlobs(workerId: WorkerId): boolean {
+    return this.#withBlobs.has(workerId) || this.#left.has(workerId);
+  }
+
+  /** Removes the blobs that are left of a purged worker. Throws if that fails: no other worker may have them. */
+  removeBlobs(workerId: WorkerId): void {
+    const { blobs } = workerLayout(this.#place.layout, workerId);
+    guarded("purge", blobs, () => this.#hasBlobs(workerId) && removeBlobs(this.#place.fs, blobs));
+  }
+
+  /** {@linkcode removeBlobs}, durably: before the id of the worker is used again. */
+  async settle(workerId: WorkerId): Promise<void> {
+    this.removeBlobs(workerId);
+    const { fs, layout } = this.#place;
+    const { directory, blobs } = workerLayout(layout, workerId);
+    await guardedAsync("sync", directory, async () => {
+      for (const path of [blobs, directory]) {
+        if (fs.stat(path)?.kind === "directory") await fs.syncDirectory(path);
+      }
+      await fs.syncDirectory(layout.workers);
+    });
+    this.#withBlobs.delete(workerId);
+  }
+
+  #hasBlobs(workerId: WorkerId): boolean {
+    const { fs, layout } = this.#place;
+    return fs.stat(workerLayout(layout, workerId).blobs)?.kind === "directory";
   }
 }

@@ -72,7 +72,7 @@ async function finish(course: Course, session: Session): Promise<boolean> {
 }
 
 function workersOf({ runtime }: Session): readonly string[] {
-  if (runtime === undefined || runtime.health.status === "stopped") return [];
+  if (runtime === undefined || runtime.health.status === "retired") return [];
   return runtime.workers({ limit: 100, status: "running" }).items.map(({ record }) => record.workerId);
 }
 
