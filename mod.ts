@@ -65,7 +65,6 @@ export type {
   CustomEvent,
   EventBase,
   EventEntry,
-  HostEvent,
   KnownEvent,
   RecordedUsage,
   RunChange,
@@ -83,6 +82,15 @@ export type {
   WorkerPurged,
   WorkerStatus,
 } from "./src/core/event_types.ts";
+export type {
+  ContentOf,
+  DataOf,
+  HostEvent,
+  HostEventOf,
+  HostTypes,
+  Patch,
+  PatchOf,
+} from "./src/core/host_types.ts";
 export {
   parseRuntimeId,
   parseWorkerId,

@@ -33,6 +33,23 @@ export const runTests: Tests = withWorkers(["a", "b"], {
     await place.rejects(place.a.run(() => {}), "worker_busy", { workerId: "a", runId: "r1" });
   },
 
+  "finish() with the key of an earlier run's end is key_reused, and ends nothing": async (place) => {
+    const first = await place.a.beginRun();
+    const ended = await first.finish("completed", {}, { key: "end" });
+    deepEqual(await first.finish("completed", {}, { key: "end" }), { ...ended, duplicate: true });
+    const second = await place.a.beginRun();
+    await place.rejects(second.finish("completed", {}, { key: "end" }), "key_reused");
+    equal(second.isOpen, true);
+    // What a run writes may be repeated by a later run.
+    const written = await second.append([{ role: "x", content: "once" }], { key: "k" });
+    await second.finish("completed", {}, { key: "end 2" });
+    const third = await place.a.beginRun();
+    deepEqual(await third.append([{ role: "x", content: "once" }], { key: "k" }), {
+      ...written,
+      duplicate: true,
+    });
+  },
+
   "beginRun() called concurrently succeeds once": async ({ a }) => {
     const runs = await Promise.allSettled(Array.from({ length: 20 }, () => a.beginRun()));
     equal(runs.filter(({ status }) => status === "fulfilled").length, 1);

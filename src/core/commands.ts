@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HostEventOf, HostTypes, PatchOf } from "./host_types.ts";
 import { invalidRequest } from "./errors.ts";
 import type { EntryTexts } from "./entries.ts";
 import type { KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
@@ -87,15 +88,15 @@ export interface ReasonOptions extends CommitOptions {
 }
 
 /** Changes of a worker, committed as one event. */
-export interface CommitInput {
+export interface CommitInput<Types extends HostTypes = HostTypes> {
   /** Entries to add to the transcript: 1 to 256. */
-  readonly entries?: readonly EntryInput[] | undefined;
+  readonly entries?: readonly EntryInput<Types>[] | undefined;
   /** Usage to record; also accepted after the worker's end, for costs that arrive late. */
   readonly usage?: UsageReport | readonly UsageReport[] | undefined;
   /** JSON Merge Patch (RFC 7396) of the host's data; the result may have at most 256 KiB. */
-  readonly data?: JsonObject | undefined;
+  readonly data?: PatchOf<Types> | undefined;
   /** Events of the host: up to 256, each with JSON data of at most 256 KiB. */
-  readonly events?: readonly { readonly name: string; readonly data: Json }[] | undefined;
+  readonly events?: readonly HostEventOf<Types>[] | undefined;
   /** New name for people; null removes it. */
   readonly displayName?: string | null | undefined;
   /** Labels to set; null removes one. */

@@ -13,6 +13,7 @@ import {
 } from "./commands.ts";
 import type { Engine } from "./engine.ts";
 import type { Outcome } from "./group_commit.ts";
+import type { HostTypes } from "./host_types.ts";
 import type { WorkerId } from "./ids.ts";
 
 /** One life of a worker, to which a handle's commands go. */
@@ -42,15 +43,15 @@ export interface CommitRequest {
 }
 
 /** Commits changes of a worker; resolves with the answer to the outcome once the event is durable. */
-export function commitTo<Answer>(
+export function commitTo<Answer, Types extends HostTypes>(
   { engine, workerId, life }: Commits,
   { action, run, cancelsRun = false, own = {}, chosenRunId }: CommitRequest,
-  changes: CommitInput,
+  changes: CommitInput<Types>,
   options: CommitOptions,
   answer: (outcome: Outcome) => Answer,
 ): Promise<Answer> {
   try {
-    const { members, entries } = changesOf(changes, own, options.meta, action);
+    const { members, entries } = changesOf(changes as CommitInput, own, options.meta, action);
     const requested = new Requested(
       "worker.committed",
       action,
@@ -61,7 +62,9 @@ export function commitTo<Answer>(
       run,
       cancelsRun,
     );
-    const content = options.key === undefined ? undefined : { ...changes, ...own, chosenRunId };
+    // The end of a run is a command of that run only: a key does not stand for the end of a later one.
+    const endedRun = own.run?.ended === undefined ? undefined : run?.eventId;
+    const content = options.key === undefined ? undefined : { ...changes, ...own, chosenRunId, endedRun };
     return engine.submit(requested, options, answer, content);
   } catch (error) {
     return Promise.reject(error);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ContentOf, HostTypes } from "./host_types.ts";
 import { type BlobRef, blobRefShape } from "./blob_ref.ts";
 import { invalidRequest, limitExceeded } from "./errors.ts";
 import { timeShape } from "./shapes.ts";
@@ -12,11 +13,11 @@ import { list, type Shape, textIssue } from "./shape.ts";
 import { byteLength, fitsBytes } from "./text.ts";
 
 /** An entry for a transcript. */
-export interface EntryInput {
+export interface EntryInput<Types extends HostTypes = HostTypes> {
   /** Role of the author, such as `user`, `assistant` or `tool`: 1 to 256 bytes. */
   readonly role: string;
   /** A string or JSON, kept exactly as `JSON.stringify` writes it; at most 16 MiB. */
-  readonly content: Json;
+  readonly content: ContentOf<Types>;
   /** Name of the author or the tool. */
   readonly name?: string | undefined;
   /** Id that the host gives the entry: 1 to 256 bytes. */

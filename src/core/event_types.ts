@@ -5,13 +5,14 @@
  * @module
  */
 import type { BlobRef } from "./blob_ref.ts";
+import type { ContentOf, HostEvent, HostEventOf, HostTypes, PatchOf } from "./host_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
-import type { Json, JsonObject } from "./json.ts";
+import type { JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import type { UsageTotals } from "./usage.ts";
 
 /** An entry in an event. Its sequence follows from its position. */
-export interface EventEntry {
+export interface EventEntry<Types extends HostTypes = HostTypes> {
   /** Role of the author, such as `user`, `assistant` or `tool`. */
   readonly role: string;
   /** Name of the author or the tool. */
@@ -25,7 +26,7 @@ export interface EventEntry {
   /** Blobs that belong to the entry. */
   readonly blobs?: readonly BlobRef[];
   /** The content: a string, or JSON. Absent if `contentBlob` is present. */
-  readonly content?: Json;
+  readonly content?: ContentOf<Types>;
   /** The blob that holds the content as JSON text, if it was too large for an event. */
   readonly contentBlob?: BlobRef;
 }
@@ -52,16 +53,8 @@ export interface RecordedUsage extends UsageTotals {
   readonly model: string;
 }
 
-/** An event that the host defines. */
-export interface HostEvent {
-  /** Name that the host gives it. */
-  readonly name: string;
-  /** Data of the host. */
-  readonly data: Json;
-}
-
 /** Changes of a worker: each member that is present says what changed. */
-export interface WorkerChanges {
+export interface WorkerChanges<Types extends HostTypes = HostTypes> {
   /** Sequence of the first entry; present if `entries` is. */
   readonly seq?: number;
   /** Number of entries; present if `entries` is. */
@@ -81,13 +74,13 @@ export interface WorkerChanges {
   /** Labels to set; null removes one. */
   readonly labels?: Readonly<Record<string, string | null>>;
   /** JSON Merge Patch (RFC 7396) of the host's data. */
-  readonly data?: JsonObject;
+  readonly data?: PatchOf<Types>;
   /** Usage of models. */
   readonly usage?: readonly RecordedUsage[];
   /** Events that the host defines. */
-  readonly events?: readonly HostEvent[];
+  readonly events?: readonly HostEventOf<Types>[];
   /** Entries added to the transcript, in order. */
-  readonly entries?: readonly EventEntry[];
+  readonly entries?: readonly EventEntry<Types>[];
 }
 
 /** Members of every event. */
@@ -145,7 +138,8 @@ export interface WorkerEventBase extends EventBase {
 }
 
 /** A worker was created, with its first changes. */
-export interface WorkerCreated extends WorkerEventBase, WorkerChanges {
+export interface WorkerCreated<Types extends HostTypes = HostTypes>
+  extends WorkerEventBase, WorkerChanges<Types> {
   /** The type of event. */
   readonly type: "worker.created";
   /** The worker. */
@@ -153,7 +147,8 @@ export interface WorkerCreated extends WorkerEventBase, WorkerChanges {
 }
 
 /** A worker changed. */
-export interface WorkerCommitted extends WorkerEventBase, WorkerChanges {
+export interface WorkerCommitted<Types extends HostTypes = HostTypes>
+  extends WorkerEventBase, WorkerChanges<Types> {
   /** The type of event. */
   readonly type: "worker.committed";
 }
@@ -179,18 +174,18 @@ export interface UnknownEvent {
 }
 
 /** An event that this version knows, as it is written. */
-export type KnownEvent =
+export type KnownEvent<Types extends HostTypes = HostTypes> =
   | RuntimeCreated
   | RuntimeOpened
   | RuntimeClosed
   | RuntimeRetired
   | CustomEvent
-  | WorkerCreated
-  | WorkerCommitted
+  | WorkerCreated<Types>
+  | WorkerCommitted<Types>
   | WorkerPurged;
 
 /** An event, discriminated by `type`. */
-export type RuntimeEvent = KnownEvent | UnknownEvent;
+export type RuntimeEvent<Types extends HostTypes = HostTypes> = KnownEvent<Types> | UnknownEvent;
 
 /** An event that may add entries to a transcript. */
 export type WorkerChange = WorkerCreated | WorkerCommitted;

@@ -55,26 +55,30 @@ function jsonIssue(value: unknown, path: string, depth: number, room: Room): str
 
 const TOO_LARGE = "too large";
 
+/** The value that `JSON.stringify` writes for a value. */
+function asWritten(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return "toJSON" in value && typeof value.toJSON === "function" ? value.toJSON() : value;
+}
+
 function containerIssue(value: object, path: string, depth: number, room: Room): string | undefined {
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      const issue = jsonIssue(value[index], `${path}[${index}]`, depth + 1, room);
+      const issue = jsonIssue(asWritten(value[index]), `${path}[${index}]`, depth + 1, room);
       if (issue !== undefined) return issue;
     }
     return undefined;
-  }
-  if ("toJSON" in value && typeof value.toJSON === "function") {
-    return jsonIssue(value.toJSON(), path, depth + 1, room);
   }
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     return `${path}: an instance of ${value.constructor?.name ?? "a class"} is not a JSON value`;
   }
   for (const [name, member] of Object.entries(value)) {
+    const written = asWritten(member);
     // As JSON.stringify does, which drops the member.
-    if (member === undefined) continue;
+    if (written === undefined) continue;
     room.bytes -= name.length + 3;
-    const issue = jsonIssue(member, `${path}.${name}`, depth + 1, room);
+    const issue = jsonIssue(written, `${path}.${name}`, depth + 1, room);
     if (issue !== undefined) return issue;
   }
   return undefined;
@@ -91,7 +95,7 @@ export function jsonTextWithin(
   name: string,
   bytesMax: number,
 ): string | undefined {
-  const issue = jsonIssue(value, name, 0, { bytes: bytesMax });
+  const issue = jsonIssue(asWritten(value), name, 0, { bytes: bytesMax });
   if (issue === TOO_LARGE) return undefined;
   if (issue !== undefined) throw invalidRequest(action, issue);
   const text = plainLines(JSON.stringify(value));

@@ -7,6 +7,7 @@
 import { invalidRequest } from "./errors.ts";
 import type { EventEntry, RuntimeEvent, WorkerChange } from "./event_types.ts";
 import { parseEvents } from "./events.ts";
+import type { HostTypes } from "./host_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { WorkerState } from "./state.ts";
@@ -34,7 +35,7 @@ export interface Page<Item> {
 }
 
 /** A page of events. */
-export interface EventPage extends Page<RuntimeEvent> {
+export interface EventPage<Types extends HostTypes = HostTypes> extends Page<RuntimeEvent<Types>> {
   /** Id of the oldest event that is kept. */
   readonly firstEventId: number;
   /** Id of the newest durable event. */
@@ -42,7 +43,7 @@ export interface EventPage extends Page<RuntimeEvent> {
 }
 
 /** An entry of a transcript. */
-export interface TranscriptEntry extends EventEntry {
+export interface TranscriptEntry<Types extends HostTypes = HostTypes> extends EventEntry<Types> {
   /** 1, 2, 3 ... per worker. */
   readonly seq: number;
   /** Original time if the entry was given one, else the time of the commit; ISO 8601. */
@@ -54,7 +55,7 @@ export interface TranscriptEntry extends EventEntry {
 }
 
 /** A page of a transcript. */
-export interface TranscriptPage extends Page<TranscriptEntry> {
+export interface TranscriptPage<Types extends HostTypes = HostTypes> extends Page<TranscriptEntry<Types>> {
   /** Entries in the whole transcript. */
   readonly length: number;
 }

@@ -4,11 +4,11 @@
  *
  * @module
  */
+import type { ContentOf, HostTypes } from "./host_types.ts";
 import type { BlobRef } from "./blob_ref.ts";
 import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
 import { invalidRequest } from "./errors.ts";
-import type { Json } from "./json.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
@@ -41,9 +41,9 @@ export interface WorkerListOptions {
 }
 
 /** A page of workers. */
-export interface WorkerPage {
+export interface WorkerPage<Types extends HostTypes = HostTypes> {
   /** Their states. */
-  readonly items: readonly WorkerState[];
+  readonly items: readonly WorkerState<Types>[];
   /** Cursor for `after`, or null at the end. */
   readonly next: number | null;
 }
@@ -61,7 +61,7 @@ export interface WatchEventsOptions extends WatchOptions {
 }
 
 /** Reads that {@linkcode RuntimeReader} and {@linkcode Runtime} have in common. Durable state only. */
-export class RuntimeView {
+export class RuntimeView<Types extends HostTypes = HostTypes> {
   /** @internal */
   protected readonly session: Session;
 
@@ -89,7 +89,7 @@ export class RuntimeView {
    * A page of workers. In the order of activity a worker that has a new event
    * meanwhile moves to the beginning, and is not on the later pages.
    */
-  workers(options: WorkerListOptions = {}): WorkerPage {
+  workers(options: WorkerListOptions = {}): WorkerPage<Types> {
     const { after, limit = limits.pageItemsDefault, orderBy = "created" } = options;
     pageRange({ after: after ?? 0, limit }, 0, "list workers");
     if (orderBy !== "created" && orderBy !== "active") {
@@ -101,12 +101,12 @@ export class RuntimeView {
         ({ createdEventId }: WorkerState) => createdEventId,
       ] as const
       : [this.#byActivity(after), ({ lastEventId }: WorkerState) => lastEventId] as const;
-    const items: WorkerState[] = [];
+    const items: WorkerState<Types>[] = [];
     let cursor = after ?? 0;
     for (const state of states) {
       if (items.length === limit) return { items, next: cursor };
       cursor = cursorOf(state);
-      if (isListed(state, options)) items.push(readable(state));
+      if (isListed(state, options)) items.push(readable(state) as WorkerState<Types>);
     }
     return { items, next: null };
   }
@@ -119,14 +119,13 @@ export class RuntimeView {
   }
 
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
-  async events({ worker, ...options }: EventsOptions = {}): Promise<EventPage> {
+  async events({ worker, ...options }: EventsOptions = {}): Promise<EventPage<Types>> {
     this.session.assertOpen();
     const { lastEventId, runtimeId } = this;
     const workerId = worker === undefined ? undefined : workerIdOf(worker, runtimeId);
     const range = pageRange(options, lastEventId, "read events");
-    return await this.session.run(
-      readEventPage(this.session.store, lastEventId, range, workerId),
-    );
+    const page = readEventPage(this.session.store, lastEventId, range, workerId);
+    return await this.session.run(page) as EventPage<Types>;
   }
 
   /**
@@ -135,14 +134,14 @@ export class RuntimeView {
    * Throws `cursor_expired`, `worker_not_found`, and the errors of the source.
    * `return()` settles immediately, also while `next()` waits.
    */
-  watch(options: WatchEventsOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
+  watch(options: WatchEventsOptions = {}): AsyncGenerator<RuntimeEvent<Types>, void, void> {
     const workerIds = options.workers?.map((name) => workerIdOf(name, this.runtimeId));
     const [only] = workerIds ?? [];
     if (only !== undefined && workerIds?.length === 1) {
       return this.watchLife(only, this.session.view.worker(only)?.createdEventId, options);
     }
     const ids = workerIds === undefined ? undefined : new Set(workerIds);
-    const isOfWorkers = (event: RuntimeEvent): boolean =>
+    const isOfWorkers = (event: RuntimeEvent<Types>): boolean =>
       ids === undefined || ("workerId" in event && event.workerId !== undefined && ids.has(event.workerId));
     return this.#watch(undefined, 0, options, isOfWorkers);
   }
@@ -152,7 +151,7 @@ export class RuntimeView {
     workerId: WorkerId,
     life: number | undefined,
     options: WatchOptions,
-  ): AsyncGenerator<RuntimeEvent, void, void> {
+  ): AsyncGenerator<RuntimeEvent<Types>, void, void> {
     return this.#watch(workerId, life, options, () => true);
   }
 
@@ -161,8 +160,8 @@ export class RuntimeView {
     workerId: WorkerId | undefined,
     life: number | undefined,
     { after = this.lastEventId, has, signal }: WatchOptions,
-    isOfWorkers: (event: RuntimeEvent) => boolean,
-  ): Watch {
+    isOfWorkers: (event: RuntimeEvent<Types>) => boolean,
+  ): Watch<Types> {
     pageRange({ after }, 0, "watch");
     const session = this.session;
     const createdEventId = (): number | undefined =>
@@ -170,7 +169,7 @@ export class RuntimeView {
     const missing = workerId === undefined || createdEventId() === life && life !== undefined
       ? undefined
       : workerNotFound(workerId);
-    const source: WatchSource = {
+    const source: WatchSource<Types> = {
       news: session.news,
       newest: () => this.lastEventId,
       failure: () => session.failure ?? missing,
@@ -190,20 +189,21 @@ function isListed(state: WorkerState, { status, label = {} }: WorkerListOptions)
 }
 
 /** Reads of a runtime and its workers, by their names. */
-export class Reads extends RuntimeView {
+export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Types> {
   /** Every worker, in the order of their creation. */
-  *allWorkers(): Generator<WorkerState> {
+  *allWorkers(): Generator<WorkerState<Types>> {
     // A copy of the list: a later snapshot would begin it again.
-    for (const state of [...this.session.view.workers()]) yield readable(state);
+    for (const state of [...this.session.view.workers()]) yield readable(state) as WorkerState<Types>;
   }
 
   /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
-  worker(worker: WorkerName): WorkerState {
-    return readable(existingWorker(this.session.view, workerIdOf(worker, this.runtimeId)));
+  worker(worker: WorkerName): WorkerState<Types> {
+    const state = existingWorker(this.session.view, workerIdOf(worker, this.runtimeId));
+    return readable(state) as WorkerState<Types>;
   }
 
   /** A page of a worker's transcript. Throws `worker_not_found`, and `store_corrupt` if it is damaged beyond recovery. */
-  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
+  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage<Types>> {
     this.session.assertOpen();
     const workerId = workerIdOf(worker, this.runtimeId);
     const state = existingWorker(this.session.view, workerId);
@@ -213,7 +213,7 @@ export class Reads extends RuntimeView {
       readTranscriptPage(this.session.store, workerId, transcriptLength, range),
     );
     if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
-    return page;
+    return page as TranscriptPage<Types>;
   }
 
   /** The bytes of a worker's blob. */
@@ -230,9 +230,9 @@ export class Reads extends RuntimeView {
   /** The content of an entry, also if it is kept as a blob. */
   async content(
     worker: WorkerName,
-    { content, contentBlob }: Pick<TranscriptEntry, "content" | "contentBlob">,
-  ): Promise<Json> {
-    if (contentBlob === undefined) return content ?? null;
+    { content, contentBlob }: Pick<TranscriptEntry<Types>, "content" | "contentBlob">,
+  ): Promise<ContentOf<Types>> {
+    if (contentBlob === undefined) return (content ?? null) as ContentOf<Types>;
     return await new Response(await this.blob(worker, contentBlob)).json();
   }
 }

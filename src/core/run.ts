@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HostTypes } from "./host_types.ts";
 import { type Commits, commitTo } from "./commit.ts";
 import {
   type CommitInput,
@@ -29,7 +30,7 @@ import { finishOutcomes } from "./shapes.ts";
 export type FinishOutcome = Exclude<RunOutcome, "interrupted">;
 
 /** Changes that a run commits. */
-export interface RunCommitInput extends CommitInput {
+export interface RunCommitInput<Types extends HostTypes = HostTypes> extends CommitInput<Types> {
   /** Ends the run with this event. */
   readonly finish?: {
     /** Outcome. */
@@ -40,7 +41,7 @@ export interface RunCommitInput extends CommitInput {
 }
 
 /** Changes with which a run ends. */
-export interface FinishInput extends CommitInput {
+export interface FinishInput<Types extends HostTypes = HostTypes> extends CommitInput<Types> {
   /** Reason for the outcome; truncated to 64 KiB. */
   readonly reason?: string | undefined;
 }
@@ -49,7 +50,7 @@ export interface FinishInput extends CommitInput {
  * An open run of a worker. Its commands throw `run_ended` once it has ended,
  * besides the errors of every command.
  */
-export class Run implements AsyncDisposable, Receipt {
+export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable, Receipt {
   /** Its id. */
   readonly runId: string;
   /** The event that began it: increases strictly across owners, and so fences side effects elsewhere. */
@@ -79,7 +80,7 @@ export class Run implements AsyncDisposable, Receipt {
   }
 
   /** The same run, with a signal that also aborts with another one. @internal */
-  abortedBy(signal: AbortSignal): Run {
+  abortedBy(signal: AbortSignal): Run<Types> {
     return new Run(this.#commits, this.runId, this, AbortSignal.any([this.signal, signal]));
   }
 
@@ -94,13 +95,13 @@ export class Run implements AsyncDisposable, Receipt {
   }
 
   /** Appends 1 to 256 entries to the transcript atomically. */
-  append(entries: readonly EntryInput[], options: CommitOptions = {}): Promise<TranscriptReceipt> {
+  append(entries: readonly EntryInput<Types>[], options: CommitOptions = {}): Promise<TranscriptReceipt> {
     const request = { action: "append to transcript", run: this.#run };
     return commitTo(this.#commits, request, { entries }, options, transcriptReceipt);
   }
 
   /** Commits changes as one event: all or nothing. With `finish`, the event also ends the run. */
-  commit({ finish, ...changes }: RunCommitInput, options: CommitOptions = {}): Promise<CommitReceipt> {
+  commit({ finish, ...changes }: RunCommitInput<Types>, options: CommitOptions = {}): Promise<CommitReceipt> {
     const request = { action: "commit", run: this.#run };
     if (finish === undefined) return commitTo(this.#commits, request, changes, options, commitReceipt);
     const { outcome, ...reason } = finish;
@@ -110,7 +111,7 @@ export class Run implements AsyncDisposable, Receipt {
   /** Ends the run, and commits further changes with the same event. */
   async finish(
     outcome: FinishOutcome,
-    { reason, ...changes }: FinishInput = {},
+    { reason, ...changes }: FinishInput<Types> = {},
     options: CommitOptions = {},
   ): Promise<CommitReceipt> {
     const action = "finish run";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HostTypes } from "./host_types.ts";
 import {
   changesOf,
   checkText,
@@ -38,9 +39,9 @@ export interface PruneOptions {
 }
 
 /** Options of {@linkcode Runtime.createWorker}. */
-export interface CreateWorkerOptions extends CommitOptions {
+export interface CreateWorkerOptions<Types extends HostTypes = HostTypes> extends CommitOptions {
   /** First changes of the worker, committed with its creation: all or nothing. */
-  readonly commit?: Omit<CommitInput, "displayName" | "labels"> | undefined;
+  readonly commit?: Omit<CommitInput<Types>, "displayName" | "labels"> | undefined;
 }
 
 /** Health of a runtime. */
@@ -75,7 +76,8 @@ export type RuntimeHealth =
  * assertEquals(page.items[0]?.content, "Hello");
  * ```
  */
-export class Runtime extends RuntimeView implements AsyncDisposable {
+export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Types>
+  implements AsyncDisposable {
   readonly #engine: Engine;
   #closing: Promise<void> | undefined;
 
@@ -91,7 +93,7 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
    * store is closed if opening fails. `TypeError` without a store, and for a
    * store that was opened before.
    */
-  static async open(options: RuntimeOptions): Promise<Runtime> {
+  static async open<Types extends HostTypes = HostTypes>(options: RuntimeOptions): Promise<Runtime<Types>> {
     const store = options?.store;
     if (typeof store?.acquire !== "function") {
       throw new TypeError("Cannot open runtime: options.store must be a store");
@@ -99,7 +101,7 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     return await openOnce("store", store, async () => {
       const engine = new Engine(options);
       await engine.open();
-      return new Runtime(engine);
+      return new Runtime<Types>(engine);
     });
   }
 
@@ -115,13 +117,13 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
    * Creates a worker. Throws `worker_exists`, besides the errors of every command.
    * With a `key`, a repetition returns the same worker.
    */
-  async createWorker(spec: WorkerSpec, options: CreateWorkerOptions = {}): Promise<Worker> {
+  async createWorker(spec: WorkerSpec, options: CreateWorkerOptions<Types> = {}): Promise<Worker<Types>> {
     const action = "create worker";
     const parsed = parseWorkerSpec(spec);
     const { displayName, labels } = parsed;
     const workerId = parseWorkerId(parsed.workerId ?? this.#engine.newId());
     this.#engine.store.admits?.(workerId);
-    const first = { ...options.commit, displayName, labels };
+    const first = { ...options.commit, displayName, labels } as CommitInput;
     const isEmpty = Object.values(first).every((value) => value === undefined);
     const { members, entries } = isEmpty && options.meta === undefined
       ? { members: {}, entries: undefined }
@@ -131,7 +133,7 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     if (blob !== undefined) throw blobMissing(workerId, blob.sha256);
     const record = workerRecord(parsed, workerId);
     const requested = new Requested("worker.created", action, workerId, 0, { record, ...members }, entries);
-    const answer = (outcome: Outcome): Worker =>
+    const answer = (outcome: Outcome): Worker<Types> =>
       this.#worker(parseWorkerId(outcome.subject), outcome.eventId, receipt(outcome));
     return await this.#engine.submit(requested, options, answer, [parsed, options.commit ?? null]);
   }
@@ -143,8 +145,8 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
    */
   async ensureWorker(
     spec: WorkerSpec & { readonly workerId: string },
-    options: Omit<CreateWorkerOptions, "key"> = {},
-  ): Promise<Worker> {
+    options: Omit<CreateWorkerOptions<Types>, "key"> = {},
+  ): Promise<Worker<Types>> {
     const workerId = parseWorkerId(parseWorkerSpec(spec).workerId ?? "");
     for (;;) {
       const state = this.#engine.view.worker(workerId);
@@ -161,7 +163,7 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
    * Returns a handle for a worker, without I/O. Throws `worker_not_found`,
    * `wrong_runtime` for a reference of another runtime, `invalid_request`.
    */
-  worker(worker: WorkerName): Worker {
+  worker(worker: WorkerName): Worker<Types> {
     const workerId = workerIdOf(worker, this.runtimeId);
     const { createdEventId } = existingWorker(this.#engine.view, workerId);
     return this.#worker(workerId, createdEventId, undefined);
@@ -237,8 +239,8 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     return await this.#engine.store.prune({ through: plan.firstEventId - 1, dryRun: false });
   }
 
-  #worker(workerId: WorkerId, life: number, creation: Receipt | undefined): Worker {
+  #worker(workerId: WorkerId, life: number, creation: Receipt | undefined): Worker<Types> {
     const ref: WorkerRef = Object.freeze({ runtimeId: this.runtimeId, workerId });
-    return new Worker(this.#engine, ref, life, creation);
+    return new Worker<Types>(this.#engine, ref, life, creation);
   }
 }

@@ -6,8 +6,9 @@
  * @module
  */
 import type { RunOutcome, WorkerStatus } from "./event_types.ts";
+import type { DataOf, HostTypes } from "./host_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
-import { deepFreeze, type JsonObject } from "./json.ts";
+import { deepFreeze } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import { noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
 
@@ -32,7 +33,7 @@ export interface EndedRun extends OpenRun {
 }
 
 /** Everything about a worker but its transcript and its events. */
-export interface WorkerState {
+export interface WorkerState<Types extends HostTypes = HostTypes> {
   /** Immutable description. */
   readonly record: WorkerRecord;
   /** Name for people. */
@@ -48,7 +49,7 @@ export interface WorkerState {
   /** The run that ended most recently. */
   readonly lastRun: EndedRun | null;
   /** Data of the host. */
-  readonly data: JsonObject;
+  readonly data: DataOf<Types>;
   /** Entries in its transcript, which is also the sequence of the newest. */
   readonly transcriptLength: number;
   /** Usage in total. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ContentOf, HostTypes } from "./host_types.ts";
 import type { BlobRef } from "./blob_ref.ts";
 import type { BlobSource } from "./blobs.ts";
 import { Commits, commitTo } from "./commit.ts";
@@ -20,7 +21,6 @@ import { isRuntimeError } from "./errors.ts";
 import type { RuntimeEvent } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import { textOf } from "./injected.ts";
-import type { Json } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions, TranscriptEntry, TranscriptPage } from "./reading.ts";
 import {
@@ -79,7 +79,7 @@ export interface EntriesOptions {
  * further errors are documented with each method. After a rejection the command happened completely
  * or not at all; with a `key` it can be repeated safely.
  */
-export class Worker {
+export class Worker<Types extends HostTypes = HostTypes> {
   /** The authoritative identity of this worker. */
   readonly ref: WorkerRef;
   /** The receipt of its creation, if this handle created it. */
@@ -105,20 +105,20 @@ export class Worker {
   }
 
   /** The open run, if this process began it. */
-  get openRun(): Run | undefined {
+  get openRun(): Run<Types> | undefined {
     const open = this.#engine.runs.get(this.workerId);
     if (open === undefined || open.eventId !== this.#commits.openRunEventId()) return undefined;
     const { eventId, at, runId, controller } = open;
-    return new Run(this.#commits, runId, { eventId, at, duplicate: false }, controller.signal);
+    return new Run<Types>(this.#commits, runId, { eventId, at, duplicate: false }, controller.signal);
   }
 
   /** The current durable state; a copy that does not change. Throws `worker_not_found`. */
-  state(): WorkerState {
-    return readable(this.#current());
+  state(): WorkerState<Types> {
+    return readable(this.#current()) as WorkerState<Types>;
   }
 
   /** Appends one entry to the transcript. Throws `worker_not_running`. */
-  sendInput(input: EntryInput, options: CommitOptions = {}): Promise<TranscriptReceipt> {
+  sendInput(input: EntryInput<Types>, options: CommitOptions = {}): Promise<TranscriptReceipt> {
     return commitTo(
       this.#commits,
       { action: "send input" },
@@ -129,7 +129,7 @@ export class Worker {
   }
 
   /** Appends 1 to 256 entries to the transcript atomically. Throws `worker_not_running`. */
-  append(entries: readonly EntryInput[], options: CommitOptions = {}): Promise<TranscriptReceipt> {
+  append(entries: readonly EntryInput<Types>[], options: CommitOptions = {}): Promise<TranscriptReceipt> {
     return commitTo(
       this.#commits,
       { action: "append to transcript" },
@@ -143,7 +143,7 @@ export class Worker {
    * Commits changes as one event: all or nothing. Throws `worker_not_running`,
    * unless there is nothing but usage: costs may arrive late.
    */
-  commit(changes: CommitInput, options: CommitOptions = {}): Promise<CommitReceipt> {
+  commit(changes: CommitInput<Types>, options: CommitOptions = {}): Promise<CommitReceipt> {
     return commitTo(this.#commits, { action: "commit" }, changes, options, commitReceipt);
   }
 
@@ -156,7 +156,7 @@ export class Worker {
    * `worker_not_running`.
    */
   async run<Value>(
-    work: (run: Run) => Value | Promise<Value>,
+    work: (run: Run<Types>) => Value | Promise<Value>,
     options: BeginRunOptions = {},
   ): Promise<Value> {
     const { signal } = options;
@@ -176,7 +176,7 @@ export class Worker {
   }
 
   /** Begins a run. Throws `worker_busy` if one is open, unless `wait` is set, and `worker_not_running`. */
-  async beginRun(options: BeginRunOptions = {}): Promise<Run> {
+  async beginRun(options: BeginRunOptions = {}): Promise<Run<Types>> {
     const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
     if (!options.wait) return await this.#begin(runId, options);
@@ -198,13 +198,13 @@ export class Worker {
     }
   }
 
-  async #begin(runId: string, options: BeginRunOptions): Promise<Run> {
+  async #begin(runId: string, options: BeginRunOptions): Promise<Run<Types>> {
     const own = { run: { began: true } } as const;
     const request = { action: "begin run", run: { runId }, own, chosenRunId: options.runId };
     const { workerId } = this;
     return await commitTo(this.#commits, request, {}, options, (outcome) => {
       const signal = this.#engine.runs.signalOf(workerId, outcome.eventId);
-      return new Run(this.#commits, outcome.subject, receipt(outcome), signal);
+      return new Run<Types>(this.#commits, outcome.subject, receipt(outcome), signal);
     });
   }
 
@@ -250,13 +250,13 @@ export class Worker {
   }
 
   /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
-  async transcript(options: PageOptions = {}): Promise<TranscriptPage> {
+  async transcript(options: PageOptions = {}): Promise<TranscriptPage<Types>> {
     this.#current();
-    return await this.#engine.reads.transcript(this.ref, options);
+    return await this.#engine.reads.transcript(this.ref, options) as TranscriptPage<Types>;
   }
 
   /** Entries of the transcript from a sequence on, up to the newest at the time of the call. */
-  async *entries({ after = 0 }: EntriesOptions = {}): AsyncGenerator<TranscriptEntry, void, void> {
+  async *entries({ after = 0 }: EntriesOptions = {}): AsyncGenerator<TranscriptEntry<Types>, void, void> {
     const { transcriptLength } = this.#current();
     while (after < transcriptLength) {
       const { items } = await this.transcript({ after, limit: limits.pageItemsMax });
@@ -269,8 +269,9 @@ export class Worker {
   }
 
   /** The content of an entry, also if it is kept as a blob. Throws `blob_missing` and `blob_corrupt`. */
-  async content(entry: Pick<TranscriptEntry, "content" | "contentBlob">): Promise<Json> {
-    return await this.#engine.reads.content(this.ref, entry);
+  async content(entry: Pick<TranscriptEntry<Types>, "content" | "contentBlob">): Promise<ContentOf<Types>> {
+    const kept = entry as Pick<TranscriptEntry, "content" | "contentBlob">;
+    return await this.#engine.reads.content(this.ref, kept) as ContentOf<Types>;
   }
 
   /**
@@ -310,14 +311,19 @@ export class Worker {
   }
 
   /** A page of the worker's events. Throws `cursor_expired`. */
-  async events(options: PageOptions = {}): Promise<EventPage> {
+  async events(options: PageOptions = {}): Promise<EventPage<Types>> {
     this.#current();
-    return await this.#engine.reads.events({ ...options, worker: this.ref });
+    return await this.#engine.reads.events({ ...options, worker: this.ref }) as EventPage<Types>;
   }
 
   /** The worker's events as they become durable, ending with its purge; see `Runtime.watch`. */
-  watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#engine.reads.watchLife(this.workerId, this.#commits.life, options);
+  watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent<Types>, void, void> {
+    const { reads } = this.#engine;
+    return reads.watchLife(this.workerId, this.#commits.life, options) as AsyncGenerator<
+      RuntimeEvent<Types>,
+      void,
+      void
+    >;
   }
 
   /** The state of this life of the worker. Throws `worker_not_found`. */

@@ -280,10 +280,10 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#checkpoints = new Checkpoints(place);
     this.#purged = new PurgedWorkers(place);
     this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
-    this.#blobs.clear();
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
+    this.#blobs.clear();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
       ...place,

@@ -55,6 +55,7 @@ const contents: readonly unknown[] = [
   ["\udfff\ud800", { "\ud800": "\u2028\u2029" }],
   { type: "tool_use", input: { a: undefined, b: [{ c: undefined }] } },
   { at: new Date(0), of: [{ toJSON: (): string => "x" }] },
+  { dropped: { toJSON: (): undefined => undefined }, kept: 1 },
   "\u2028,\u2029",
   Object.create(null),
 ];

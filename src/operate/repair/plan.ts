@@ -26,6 +26,10 @@ export interface RepairStep {
     | "cut_log"
     /** Truncate transcripts after the last event of a log that lost its end. */
     | "cut_transcripts"
+    /** Move a damaged blob aside, unless it was put again since. */
+    | "set_blob_aside"
+    /** Not performed: lost blobs have to be put again, or copied from a backup. */
+    | "restore_blobs"
     /** Beyond repair: a backup has to be restored. */
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
@@ -102,11 +106,13 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
     steps.push({ action: "cut_transcripts", message, eventId });
   }
   if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
-  if (!steps.some(isManualStep) && (report.verdict === "healable" || steps.length > 0)) {
+  const canHeal = findings.some(({ severity }) => severity === "healable") || steps.length > 0;
+  if (!steps.some(isManualStep) && canHeal) {
     const message =
       "the store is opened and closed, which repairs its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });
   }
+  steps.push(...blobSteps(findings));
   // A torn end was never acknowledged, so truncating it loses nothing.
   const lost = findings.filter(({ severity }) => severity === "damaged");
   const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
@@ -181,6 +187,21 @@ function lostTranscripts(findings: readonly Finding[]): RepairStep[] {
     `${lost.length} transcripts are damaged, and the log they could be rebuilt from was pruned; ` +
     `restore a backup`;
   return [{ action: "restore_backup", message }];
+}
+
+/** Steps for damaged and missing blobs. */
+function blobSteps(findings: readonly Finding[]): RepairStep[] {
+  const steps: RepairStep[] = [];
+  let lost = 0;
+  for (const { code, file, message } of findings) {
+    if (code === "blob_missing" || code === "blob_damaged") lost++;
+    if (code !== "blob_damaged" || file === undefined) continue;
+    steps.push({ action: "set_blob_aside", message: `${file}: ${message}; it is moved to salvage/`, file });
+  }
+  if (lost === 0) return steps;
+  const message = `${lost} blobs are lost: the host has to put the same bytes again, or an operator has to ` +
+    `copy their files from a backup`;
+  return [...steps, { action: "restore_blobs", message }];
 }
 
 /** The checkpoint files, each with the last event that it covers; absent ones are omitted. */

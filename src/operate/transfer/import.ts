@@ -5,7 +5,7 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
-import type { EventHead, EventRecord } from "../../core/event_types.ts";
+import type { EventRecord } from "../../core/event_types.ts";
 import { parseEvent, parseEventHead } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
@@ -16,6 +16,7 @@ import { corrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { updateConfigSnapshot } from "../../fs/place/identity.ts";
 import { absolutePath, runtimeLayout } from "../../fs/layout.ts";
+import { BLOB_LINE, parseBlobLine } from "./blob_lines.ts";
 import {
   badStream,
   decodeStream,
@@ -29,6 +30,7 @@ import { ImportedFiles } from "./imported_files.ts";
 import { ImportedStore } from "./imported_store.ts";
 import { diskOf, Meter, type OperationOptions } from "../options.ts";
 import { addPrelude, parsed } from "./prelude.ts";
+import { blobsOf } from "../read/blob_refs.ts";
 import { untilAborted } from "../../core/until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
 
@@ -59,7 +61,8 @@ export interface ImportReport {
 
 /**
  * Creates a new store below the root directory `to` from an export stream, keeping
- * ids, times and texts of events. Every event is folded, and the result is verified
+ * ids, times and texts of events. Every event is folded, the hash of every blob is
+ * checked, and the result is verified
  * before it is renamed. Requires `--allow-read` and `--allow-write` of `to`. Throws
  * `invalid_request` if the runtime already exists, `store_locked` if another import
  * of it is running, and `store_corrupt` if the stream is incomplete or
@@ -98,8 +101,12 @@ async function importLines(
   const { directory } = runtimeLayout(root, runtimeId);
   const read = async (files: ImportedFiles | undefined): Promise<ImportReport> => {
     const store = new ImportedStore(header, runtimeId, files);
-    await take(lines, store, meter);
-    await store.finish();
+    try {
+      await take(lines, store, meter);
+      await store.finish();
+    } finally {
+      store.close();
+    }
     const { lastEventId, workers } = store;
     const events = lastEventId + 1 - header.firstEventId;
     return { runtimeId, directory, events, lastEventId, workers };
@@ -174,6 +181,10 @@ async function take(
   for await (const { text, line, bytes } of lines) {
     meter.add(bytes);
     await slices.pause();
+    if (text.startsWith(BLOB_LINE)) {
+      await inLine(line, () => store.blob(parseBlobLine(parsed(text))))?.();
+      continue;
+    }
     if (!text.startsWith('{"id":')) {
       inLine(line, () => addPrelude(text, store));
       continue;
@@ -181,7 +192,7 @@ async function take(
     if (bytes > limits.eventBytesMax + 1) {
       throw badStream(line, `an event has at most ${limits.eventBytesMax} bytes`);
     }
-    batch.push(inLine(line, () => store.record(text, headOf(text))));
+    batch.push(inLine(line, () => recordOf(text, store)));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
     await store.append(batch);
@@ -190,10 +201,11 @@ async function take(
   await store.append(batch);
 }
 
-/** Validates a whole event, and returns the members that folding needs. */
-function headOf(text: string): EventHead {
+/** Validates a whole event, and adds it to the store. */
+function recordOf(text: string, store: ImportedStore): EventRecord {
   const event = parseEvent(text);
-  return event.type === "unknown" ? parseEventHead(text) : event;
+  const head = event.type === "unknown" ? parseEventHead(text) : event;
+  return store.record(text, head, blobsOf(event));
 }
 
 function inLine<T>(line: number, work: () => T): T {

@@ -27,6 +27,7 @@ const WRITTEN: ReadonlySet<string> = new Set([
   "runtime.json",
   "events",
   "workers",
+  "incoming",
   "overview.json",
   "checkpoint.json",
 ]);

@@ -1,6 +1,6 @@
 /**
- * Verification of the files besides the log: transcripts, projections, and other
- * entries of the directory.
+ * Verification of the files besides the log: transcripts, blobs, projections, and
+ * other entries of the directory.
  *
  * @module
  */
@@ -38,6 +38,7 @@ import {
   workerContent,
 } from "../../fs/workers/projections.ts";
 import { loggedByNow, reportIfAhead } from "./ahead.ts";
+import { verifyBlobs } from "./blobs.ts";
 import type { Check } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
 import type { Finding, FindingSeverity } from "./finding.ts";
@@ -59,7 +60,7 @@ type Problem = Pick<Finding, "code" | "severity" | "message" | "byteOffset">;
 export class FilesVerifier {
   readonly #check: Check;
   #overview: "current" | "behind" | "missing" = "current";
-  /** Transcripts that differ from the log: damaged, unless their workers were purged meanwhile. */
+  /** Transcripts and blobs that differ from the log: damaged, unless their workers were purged meanwhile. */
   readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
   /** Reports that are healable if the store was closed all the time, and pending if a writer has opened it. */
   readonly #healable: ((severity: FindingSeverity) => void)[] = [];
@@ -82,6 +83,7 @@ export class FilesVerifier {
     const hasWorkers = guarded("stat", layout.workers, () => fs.stat(layout.workers)?.kind === "directory");
     for (const state of ledger.workers()) {
       this.#worker(state);
+      await this.#blobs(state);
       if (hasWorkers) this.#temporary(workerLayout(layout, state.record.workerId).directory);
       meter.add(1);
       await slices.pause();
@@ -102,9 +104,17 @@ export class FilesVerifier {
     this.#projection(paths.worker, WORKER_FORMAT, state.lastEventId, workerContent(state), workerId);
   }
 
+  async #blobs({ record: { workerId } }: WorkerState): Promise<void> {
+    const transcript = this.#check.expected.transcripts.get(workerId);
+    if (transcript === undefined) return;
+    const { bytes, reports } = await verifyBlobs(this.#check, transcript);
+    this.bytes += bytes;
+    for (const report of reports) this.#suspects.push({ owner: transcript.owner, report });
+  }
+
   /**
-   * Reports broken transcripts, except those of workers purged since the log was read, and leftovers of a writer
-   * in a closed store.
+   * Reports broken transcripts and blobs, except those of workers purged since the log was read, and leftovers of
+   * a writer in a closed store.
    */
   async #settle(): Promise<void> {
     const { place, expected: { closed, ledger: { runtime: { lastEventId } } } } = this.#check;
@@ -129,6 +139,10 @@ export class FilesVerifier {
       findings.add("foreign_entry", "info", message, { file: `workers/${name}` });
     }
     for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
+    for (const { name } of entriesIn(fs, layout.incoming)) {
+      const file = nameOf(layout, join(layout.incoming, name));
+      findings.add("temporary_left", "info", "a blob that was never finished", { file });
+    }
     const kept = sizesInside(fs, layout.quarantine);
     if (kept.length === 0) return;
     const message = `${kept.length} files with ${sum(kept)} bytes that were truncated or replaced are kept`;
