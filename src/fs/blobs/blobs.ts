@@ -11,19 +11,20 @@ import { blobMissing, RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
 import type { BlobFacts, BlobInput, BlobOwner } from "../../core/store.ts";
-import { guarded, guardedAsync, storeFault } from "../disk/faults.ts";
+import { moveAside } from "../aside.ts";
+import { guarded, guardedAsync, isExisting, storeFault } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { closeQuietly, openIfThere, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
 import { isBlobName } from "./name.ts";
-import { type Files, nameOf, workerLayout } from "../layout.ts";
-import { isSame, type PlaceGuard } from "../place/guard.ts";
+import { type Files, nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
+import { isSame, isVanished, type PlaceGuard } from "../place/guard.ts";
 import { makeWorkerDirectory } from "../workers/directories.ts";
 
 /** Bytes read or written between two checks for other work. */
 const CHUNK_BYTES = 262_144;
 
 /** The files of an open store. */
-export interface GuardedFiles extends Files {
+export interface GuardedFiles extends WatchedPlace {
   /** Checks that the paths still name the store that was opened. */
   readonly guard: Pick<PlaceGuard, "isExact">;
 }
@@ -53,8 +54,7 @@ export class Blobs {
   async put(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
     const { fs, layout: { incoming } } = this.#place;
     guarded("make directory", incoming, () => fs.makeDirectory(incoming));
-    const temporary = join(incoming, `${++this.#temporaries}`);
-    const file = guarded("create", temporary, () => fs.open(temporary, "create"));
+    const { path: temporary, file } = this.#create();
     try {
       await write(file, temporary, input);
       await this.#nameInTurn(owner, file, temporary, input.facts.sha256);
@@ -64,6 +64,19 @@ export class Blobs {
       throw error;
     } finally {
       closeQuietly(file);
+    }
+  }
+
+  /** Creates a temporary file. Names that an earlier opening could not remove are taken. */
+  #create(): { readonly path: string; readonly file: OpenFile } {
+    const { fs, layout: { incoming } } = this.#place;
+    for (;;) {
+      const path = join(incoming, `${++this.#temporaries}`);
+      try {
+        return { path, file: fs.open(path, "create") };
+      } catch (error) {
+        if (!isExisting(error)) throw storeFault(error, "create", path);
+      }
     }
   }
 
@@ -173,15 +186,29 @@ export class Blobs {
     });
   }
 
-  /** Removes what interrupted writes have left. */
-  clear(): void {
-    const { incoming } = this.#place.layout;
-    guarded("clear", incoming, () => {
-      if (this.#place.fs.stat(incoming)?.kind !== "directory") return;
-      for (const { name, kind } of this.#place.fs.list(incoming)) {
-        if (kind === "file") this.#place.fs.remove(join(incoming, name));
-      }
-    });
+  /**
+   * Removes what interrupted writes have left. Retried at the next opening if it
+   * fails: no write depends on it.
+   */
+  async clear(): Promise<void> {
+    const { fs, layout: { incoming }, notice } = this.#place;
+    try {
+      const kind = fs.stat(incoming)?.kind;
+      if (kind === undefined) return;
+      if (kind !== "directory") return void await moveAside(this.#place, incoming);
+      const left = fs.list(incoming).filter(({ kind }) => kind === "file");
+      for (const { name } of left) fs.remove(join(incoming, name));
+      if (left.length === 0) return;
+      const message = `Removed ${left.length} blobs that were never finished`;
+      notice({
+        code: "temporary_removed",
+        severity: "info",
+        message,
+        file: nameOf(this.#place.layout, incoming),
+      });
+    } catch (error) {
+      if (isVanished(error)) throw error;
+    }
   }
 }
 
