@@ -106,9 +106,20 @@ Deno.test("beginRun() with wait passes the turn on if the woken caller repeats a
   void wait("2");
   await turns();
   await finish();
-  assertEquals(log, ["1"]);
+  assertEquals(log, ["1", "1 again"]);
   await finish();
   assertEquals(log, ["1", "1 again", "2"]);
+});
+
+Deno.test("beginRun() with wait keeps the order of calls that find a run which ends together with them", async () => {
+  const { runtime, worker, log, wait, finish } = await start();
+  await using _ = runtime;
+  // One batch: the calls are rejected because of the open run, which ends with it, and another one begins.
+  for (const runId of ["1", "2", "3"]) void wait(runId);
+  await Promise.all([worker.openRun?.finish("completed"), worker.beginRun({ runId: "overtaking" })]);
+  await turns();
+  for (let count = 0; count < 4; count++) await finish();
+  assertEquals(log, ["1", "2", "3"]);
 });
 
 Deno.test("beginRun() with wait keeps its turn if another run begins before it", async () => {
