@@ -133,8 +133,6 @@ export class FsRuntimeStore implements RuntimeStore {
     }
     await this.#settlePurges(batch.events);
     const lines = await writer.append(batch.events);
-    // Blobs cannot be restored from the log: they are removed once the purge is durable.
-    if (batch.events.some(({ purges }) => purges)) await writer.syncNow();
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
     }

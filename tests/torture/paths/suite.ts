@@ -56,7 +56,7 @@ async function work(job: Job, tally: Tally): Promise<void> {
   const { share = 1, seed = 1, only = "", part = 0 } = job;
   const workload = workloads.find(({ name }) => name === job.workload);
   if (workload === undefined) throw new Error(`Cannot intrude: there is no workload ${job.workload}`);
-  const { calls, refusals } = await soundRun(workload);
+  const { calls, ...sound } = await soundRun(workload);
   for (const call of calls) {
     if (call.index % PARTS !== part && only === "") continue;
     for (const [place, { name, object, intrusion }] of combinations.entries()) {
@@ -68,7 +68,7 @@ async function work(job: Job, tally: Tally): Promise<void> {
         const isKilled = isChosen(`killed ${caseName}`, 0.5, 1);
         const isThorough = isChosen(`thorough ${caseName}`, 1 / THOROUGH_EACH, 1);
         const ok = await tryCase(tally, caseName, async () => {
-          const one = { workload, call, object, intrusion, isDuring, isKilled, isThorough, refusals };
+          const one = { workload, call, object, intrusion, isDuring, isKilled, isThorough, ...sound };
           if (!await runCase(one)) return;
           unhandled.check();
           count(tally, "cases");

@@ -78,10 +78,26 @@ export function checkNoTemporaries(disk: SimulatedDisk): void {
   if (names.length > 0) throw new Finding("I4", `an opening leaves ${names} in incoming`);
 }
 
-/** Throws unless the blobs promised since a mark are anywhere on the disk, under their names or at `moved`. */
-export function checkPromisedBlobs(disk: SimulatedDisk, history: History, from: number, moved: string): void {
+/** Blobs that were promised while another process moved files. */
+export interface Promised {
+  /** The number of steps of blobs before. */
+  readonly from: number;
+  /** True if a blob must exist. */
+  readonly isChecked: (sha256: string) => boolean;
+  /** A path at which a blob may be besides its name. */
+  readonly moved: string;
+}
+
+/** Throws unless the blobs that were promised are anywhere on the disk. */
+export function checkPromisedBlobs(
+  disk: SimulatedDisk,
+  history: History,
+  { from, isChecked, moved }: Promised,
+): void {
   const expected = expectedBlobs(history);
-  const promised = history.blobSteps.slice(from).filter(({ kind }) => kind === "kept");
+  const promised = history.blobSteps.slice(from).filter(({ kind, sha256 }) =>
+    kind === "kept" && isChecked(sha256)
+  );
   if (promised.length === 0) return;
   const files = [...disk.dump()];
   for (const { workerId, createdEventId, sha256 } of promised) {
