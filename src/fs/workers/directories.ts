@@ -55,11 +55,11 @@ export function checkPathLengths({ fs, layout }: Files, workerId: string): void 
 const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
 
 /**
- * Number of times that the files of a worker are listed: `worker.json` and the
- * transcript may each be renamed into place once more by calls that began before
- * the purge.
+ * Number of times that the files of a worker are listed: `worker.json`, the
+ * transcript and each blob that is being put may be renamed into place once more by
+ * calls that began before the purge.
  */
-const LISTINGS_MAX = 3;
+const LISTINGS_MAX = 16;
 
 /**
  * Removes a worker's files; returns the names of those that are not the store's
@@ -70,9 +70,9 @@ export function removeWorker({ fs, layout }: Files, workerId: string, keepsBlobs
   return guarded("purge", directory, () => {
     if (fs.stat(directory)?.kind !== "directory") return [];
     for (let listings = 1;; listings++) {
-      const left = removeFiles(fs, directory, keepsBlobs);
-      if (left.length > 0 || keepsBlobs && fs.stat(blobs) !== undefined) return left;
       try {
+        const left = removeFiles(fs, directory, keepsBlobs);
+        if (left.length > 0 || keepsBlobs && fs.stat(blobs) !== undefined) return left;
         fs.removeDirectory(directory);
         return [];
       } catch (error) {
