@@ -111,12 +111,22 @@ Deno.test("beginRun() with wait passes the turn on if the woken caller repeats a
   assertEquals(log, ["1", "1 again", "2"]);
 });
 
-Deno.test("beginRun() with wait keeps the order of calls that find a run which ends together with them", async () => {
-  const { runtime, worker, log, wait, finish } = await start();
+Deno.test("beginRun() with wait keeps the order of calls that are rejected together with the end of a run", async () => {
+  const { store, runtime, worker, log, wait, finish } = await start();
   await using _ = runtime;
-  // One batch: the calls are rejected because of the open run, which ends with it, and another one begins.
+  const gate = new Gate();
+  store.script.append = async (_batch, keep) => {
+    delete store.script.append;
+    await gate.passed;
+    return await keep();
+  };
+  // One batch: the calls find a run open, which ends with it.
   for (const runId of ["1", "2", "3"]) void wait(runId);
-  await Promise.all([worker.openRun?.finish("completed"), worker.beginRun({ runId: "overtaking" })]);
+  const finishing = worker.openRun?.finish("completed");
+  await turns();
+  const overtaking = worker.beginRun({ runId: "overtaking" });
+  gate.open();
+  await Promise.all([finishing, overtaking]);
   await turns();
   for (let count = 0; count < 4; count++) await finish();
   assertEquals(log, ["1", "2", "3"]);
