@@ -16,6 +16,9 @@ const FAILED = new Error("The work fails");
 /** The reason for which a caller gives its run up. */
 const ABORTED = new Error("The run is not wanted any more");
 
+/** Time after which a caller that waits gives up. */
+const PATIENCE_MS = 150;
+
 /** How the work of a run ends. */
 type End = "abort" | "commit" | "return" | "throw";
 
@@ -69,6 +72,8 @@ export class WaitingRuns {
     const controller = new AbortController();
     const options = { wait: true, signal: controller.signal };
     const handle: { run?: Run } = {};
+    // Nobody may end the run that is in the way.
+    const timer = setTimeout(() => handle.run ?? controller.abort(ABORTED), PATIENCE_MS);
     try {
       const value = await this.#runtime.worker(workerId).run(async (run) => {
         handle.run = run;
@@ -88,11 +93,14 @@ export class WaitingRuns {
       this.#mustBe(handle.run, "completed");
     } catch (error) {
       const { signal } = handle.run ?? {};
+      if (handle.run === undefined && error === ABORTED) return;
       // Another command ended the run, or the runtime was closed.
       if (error !== FAILED && signal?.aborted && error === signal.reason) return;
       if (error !== FAILED) throw error;
       if (end === "abort") this.#mustBe(handle.run, "cancelled");
       if (end === "throw") this.#mustBe(handle.run, "failed");
+    } finally {
+      clearTimeout(timer);
     }
   }
 
