@@ -12,7 +12,6 @@ import {
   type TranscriptPage,
 } from "../../../mod.ts";
 import type { Random } from "../../disk/mod.ts";
-import { Finding } from "../script/history.ts";
 import type { Archive } from "./archive.ts";
 
 /** Reads a page of events, of the runtime or of one worker. */
@@ -92,9 +91,14 @@ function rangeOf(random: Random, length: number): PageOptions {
 }
 
 /** Reads contents and blobs of a page: those of a worker that was not purged meanwhile are there. */
-export async function readBlobs(runtime: Runtime, random: Random, workerId: string): Promise<void> {
+export async function readBlobs(
+  runtime: Runtime,
+  archive: Archive,
+  random: Random,
+  workerId: string,
+): Promise<void> {
   const worker = runtime.worker(workerId);
-  const { createdEventId } = worker.state();
+  const { lastEventId } = runtime;
   const { items } = await worker.transcript({ limit: 1 + random.below(30) });
   try {
     for (const entry of items) {
@@ -103,13 +107,17 @@ export async function readBlobs(runtime: Runtime, random: Random, workerId: stri
       for (const ref of entry.blobs ?? []) await new Response(await worker.blob(ref)).arrayBuffer();
     }
   } catch (error) {
-    mustBePurged(runtime, workerId, createdEventId, error);
+    mustBePurged(archive, workerId, lastEventId, error);
   }
 }
 
-/** Throws a {@linkcode Finding} if a blob is missing and its worker was not purged. */
-export function mustBePurged(runtime: Runtime, workerId: string, life: number, error: unknown): void {
+/** A blob may only be missing because its worker was purged after an event. Throws any other error. */
+export function mustBePurged(archive: Archive, workerId: string, after: number, error: unknown): void {
   if (!isRuntimeError(error) || error.code !== "blob_missing") throw error;
-  const state = runtime.workers({ limit: 1_000 }).items.find(({ record }) => record.workerId === workerId);
-  if (state?.createdEventId === life) throw new Finding("I1", error.message, { cause: error });
+  archive.claim(() => {
+    const isPurged = archive.events.slice(after).some((event) =>
+      event.type === "worker.purged" && event.workerId === workerId
+    );
+    return isPurged ? undefined : error.message;
+  });
 }

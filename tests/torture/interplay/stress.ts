@@ -132,7 +132,9 @@ export class Stress {
     const workerId = random.pick(workerIds);
     switch (activity) {
       case "blobs":
-        if (random.chance(0.5)) return await this.#try("blobs", () => readBlobs(runtime, random, workerId));
+        if (random.chance(0.5)) {
+          return await this.#try("blobs", () => readBlobs(runtime, archive, random, workerId));
+        }
         return await this.#try("put", () => this.#put(random, workerId));
       case "collect": {
         const dryRun = random.chance(0.2);
@@ -217,9 +219,10 @@ export class Stress {
   async #give(command: Command, signal?: AbortSignal): Promise<void> {
     const { runtime, archive, held } = this.#stressed;
     await this.#try(command.kind, async () => {
+      const { lastEventId } = runtime;
       const receipt = await give(runtime, command, this.#handles, signal).catch((error) => {
         // A worker whose blob was put just now was purged before its entry.
-        mustBePurged(runtime, command.workerId, command.life, error);
+        mustBePurged(archive, command.workerId, lastEventId, error);
         return undefined;
       });
       if (receipt === undefined) return;

@@ -73,13 +73,14 @@ export class WaitingRuns {
     const options = { wait: true, signal: controller.signal };
     const handle: { run?: Run } = {};
     // Nobody may end the run that is in the way.
-    const timer = setTimeout(() => handle.run ?? controller.abort(ABORTED), PATIENCE_MS);
+    const timer = setTimeout(() => controller.abort(ABORTED), PATIENCE_MS);
     try {
       const value = await this.#runtime.worker(workerId).run(async (run) => {
         handle.run = run;
+        clearTimeout(timer);
         begun.push(index);
         // The caller's signal aborts that of its run before the end.
-        if (end !== "abort") this.#held.hold(workerId, run);
+        if (end !== "abort" && !controller.signal.aborted) this.#held.hold(workerId, run);
         await run.append([{ role: "assistant", content: `runSay ${number}` }]);
         if (ms > 0) await pause(ms);
         if (end === "abort") controller.abort(ABORTED);
@@ -97,8 +98,7 @@ export class WaitingRuns {
       // Another command ended the run, or the runtime was closed.
       if (error !== FAILED && signal?.aborted && error === signal.reason) return;
       if (error !== FAILED) throw error;
-      if (end === "abort") this.#mustBe(handle.run, "cancelled");
-      if (end === "throw") this.#mustBe(handle.run, "failed");
+      this.#mustBe(handle.run, controller.signal.aborted ? "cancelled" : "failed");
     } finally {
       clearTimeout(timer);
     }
