@@ -286,9 +286,8 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
-    this.#blobs.clear();
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
-    this.#blobs.clear();
+    await this.#blobs.clear();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
       ...place,

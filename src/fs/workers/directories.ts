@@ -59,7 +59,7 @@ const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
  * transcript and blobs may be renamed into place by calls that began before the
  * purge.
  */
-const LISTINGS_MAX = 4;
+const LISTINGS_MAX = 16;
 
 /** Removes a directory; returns false if something was renamed into it meanwhile. */
 function removeEmpty(fs: FileSystem, directory: string): boolean {
