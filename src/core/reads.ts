@@ -217,7 +217,7 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
     return page as TranscriptPage<Types>;
   }
 
-  /** The bytes of a worker's blob. */
+  /** The bytes of a worker's blob, verified as they are read. Throws `worker_not_found`, `blob_missing`, `blob_corrupt`. */
   async blob(
     worker: WorkerName,
     { sha256, bytes }: BlobRef,
@@ -229,7 +229,7 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
     return await this.session.run(this.session.store.readBlob(workerId, { sha256, bytes }));
   }
 
-  /** The content of an entry, also if it is kept as a blob. */
+  /** The content of an entry, also if it is kept as a blob. Throws as `blob` does. */
   async content(
     worker: WorkerName,
     { content, contentBlob }: Pick<TranscriptEntry<Types>, "content" | "contentBlob">,
