@@ -14,7 +14,7 @@ import { limits } from "./limits.ts";
 import type { BlobFacts, RuntimeStore } from "./store.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** Bytes of a blob. */
+/** Bytes of a blob: all of them, which are copied at once, or a stream of chunks, which is read once. */
 export type BlobSource =
   | Uint8Array
   | Blob

@@ -5,7 +5,7 @@
  * @module
  */
 import type { ContentOf, HostTypes } from "./host_types.ts";
-import type { BlobRef } from "./blob_ref.ts";
+import { blobFactsShape, type BlobRef } from "./blob_ref.ts";
 import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
 import { invalidRequest } from "./errors.ts";
@@ -23,6 +23,7 @@ import {
 } from "./reading.ts";
 import { existingWorker, workerNotFound } from "./rules.ts";
 import type { Session } from "./session.ts";
+import { assertShape } from "./shape.ts";
 import { readable, type WorkerState } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 
@@ -216,18 +217,19 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
     return page as TranscriptPage<Types>;
   }
 
-  /** The bytes of a worker's blob. */
+  /** The bytes of a worker's blob, verified as they are read. Throws `worker_not_found`, `blob_missing`, `blob_corrupt`. */
   async blob(
     worker: WorkerName,
     { sha256, bytes }: BlobRef,
   ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     this.session.assertOpen();
+    assertShape(blobFactsShape, { sha256, bytes }, "read blob");
     const workerId = workerIdOf(worker, this.runtimeId);
     existingWorker(this.session.view, workerId);
     return await this.session.run(this.session.store.readBlob(workerId, { sha256, bytes }));
   }
 
-  /** The content of an entry, also if it is kept as a blob. */
+  /** The content of an entry, also if it is kept as a blob. Throws as `blob` does. */
   async content(
     worker: WorkerName,
     { content, contentBlob }: Pick<TranscriptEntry<Types>, "content" | "contentBlob">,

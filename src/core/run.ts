@@ -100,7 +100,10 @@ export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable
     return commitTo(this.#commits, request, { entries }, options, transcriptReceipt);
   }
 
-  /** Commits changes as one event: all or nothing. With `finish`, the event also ends the run. */
+  /**
+   * Commits changes as one event: all or nothing. With `finish`, the event also
+   * ends the run. Throws `blob_missing`, as `Worker.commit` does.
+   */
   commit({ finish, ...changes }: RunCommitInput<Types>, options: CommitOptions = {}): Promise<CommitReceipt> {
     const request = { action: "commit", run: this.#run };
     if (finish === undefined) return commitTo(this.#commits, request, changes, options, commitReceipt);
@@ -135,7 +138,7 @@ export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable
     await this.finishIfOpen("failed", "it was left without a finish");
   }
 
-  /** Ends the run unless it has ended, or can no longer end here. */
+  /** Ends the run unless it has ended, or can no longer end here. @internal */
   async finishIfOpen(outcome: FinishOutcome, reason: string): Promise<void> {
     if (!this.isOpen) return;
     try {

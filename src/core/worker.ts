@@ -39,7 +39,7 @@ import type { WatchOptions } from "./watch.ts";
 
 /** Options of {@linkcode Worker.beginRun}. */
 export interface BeginRunOptions extends CommitOptions {
-  /** Caller-chosen id; generated if omitted. */
+  /** Caller-chosen id, 1 to 256 bytes; generated if omitted. */
   readonly runId?: string | undefined;
   /** Waits for the end of an open run, in the order of the calls, instead of throwing `worker_busy`. */
   readonly wait?: boolean | undefined;
@@ -53,7 +53,7 @@ export interface StopOptions extends ReasonOptions {
 
 /** Options of {@linkcode Worker.putBlob}. */
 export interface PutBlobOptions {
-  /** Media type (RFC 2046). @default {"application/octet-stream"} */
+  /** Media type (RFC 2046), 1 to 256 bytes. @default {"application/octet-stream"} */
   readonly mediaType?: string | undefined;
 }
 
@@ -140,8 +140,10 @@ export class Worker<Types extends HostTypes = HostTypes> {
   }
 
   /**
-   * Commits changes as one event: all or nothing. Throws `worker_not_running`,
-   * unless there is nothing but usage: costs may arrive late.
+   * Commits changes as one event: all or nothing. At least one is needed.
+   * Throws `worker_not_running`, unless there is nothing but usage: costs may
+   * arrive late. Throws `blob_missing` if an entry refers to a blob that the
+   * worker does not have.
    */
   commit(changes: CommitInput<Types>, options: CommitOptions = {}): Promise<CommitReceipt> {
     return commitTo(this.#commits, { action: "commit" }, changes, options, commitReceipt);
@@ -180,22 +182,14 @@ export class Worker<Types extends HostTypes = HostTypes> {
     const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
     if (!options.wait) return await this.#begin(runId, options);
-    for (let isNext = false;; isNext = true) {
+    return await this.#engine.runs.inTurn(this.workerId, options.signal, async () => {
       try {
-        const run = await this.#begin(runId, options);
-        // A repeated command begins no run whose end would wake the next caller.
-        if (isNext && run.duplicate) this.#engine.runs.wakeNext(this.workerId);
-        return run;
+        return await this.#begin(runId, options);
       } catch (error) {
-        if (!isRuntimeError(error) || error.code !== "worker_busy") {
-          // Whoever waits behind this call is not woken by the end of its run.
-          if (isNext) this.#engine.runs.wakeNext(this.workerId);
-          throw error;
-        }
+        if (!isRuntimeError(error) || error.code !== "worker_busy") throw error;
+        return undefined;
       }
-      if (this.#commits.openRunEventId() === undefined) continue;
-      await this.#engine.runs.ending(this.workerId, options.signal, isNext);
-    }
+    });
   }
 
   async #begin(runId: string, options: BeginRunOptions): Promise<Run<Types>> {
@@ -249,13 +243,16 @@ export class Worker<Types extends HostTypes = HostTypes> {
     return await this.#engine.submit(requested, options, receipt, null);
   }
 
-  /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
+  /**
+   * A page of the transcript, of up to 1,000 entries and about 4 MiB: the newest
+   * unless `after` or `before` say otherwise. Content in blobs is not read.
+   */
   async transcript(options: PageOptions = {}): Promise<TranscriptPage<Types>> {
     this.#current();
     return await this.#engine.reads.transcript(this.ref, options) as TranscriptPage<Types>;
   }
 
-  /** Entries of the transcript from a sequence on, up to the newest at the time of the call. */
+  /** Entries of the transcript after a sequence, up to the newest at the time of the call; read in pages. */
   async *entries({ after = 0 }: EntriesOptions = {}): AsyncGenerator<TranscriptEntry<Types>, void, void> {
     const { transcriptLength } = this.#current();
     while (after < transcriptLength) {
@@ -275,9 +272,12 @@ export class Worker<Types extends HostTypes = HostTypes> {
   }
 
   /**
-   * Keeps bytes as a blob of the worker; resolves when they are durable. A commit
-   * can refer to it with `blobs` of an entry. At most 1 GiB. Throws the error
-   * of a stream that fails.
+   * Keeps bytes as a blob of the worker: at most 1 GiB, in bounded memory.
+   * Resolves when they are durable; a commit can refer to them with `blobs` of
+   * an entry. The same bytes are the same blob. Throws `limit_exceeded`,
+   * `worker_not_found`, also if the worker is purged meanwhile, `runtime_closed`,
+   * `no_space` and other errors of the store, and the error of a stream that
+   * fails; then nothing is kept.
    */
   async putBlob(source: BlobSource, { mediaType }: PutBlobOptions = {}): Promise<BlobRef> {
     this.#engine.assertUsable();
@@ -285,7 +285,11 @@ export class Worker<Types extends HostTypes = HostTypes> {
     return await this.#engine.run(this.#engine.blobs.put(this.#commits, source, mediaType));
   }
 
-  /** The bytes of a blob, which are verified as they are read. Throws `blob_missing` and `blob_corrupt`. */
+  /**
+   * The bytes of a blob, which are verified as they are read. Throws `blob_missing`,
+   * and `blob_corrupt` for a wrong size; the stream ends with `blob_corrupt` if
+   * the bytes do not have the hash.
+   */
   async blob(ref: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     this.#current();
     return await this.#engine.reads.blob(this.ref, ref);

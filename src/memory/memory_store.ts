@@ -126,7 +126,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
     });
   }
 
-  /** Keeps a blob. */
+  /** Keeps a blob. Throws `worker_not_found` for a worker that was purged. */
   async putBlob(
     { workerId, createdEventId }: BlobOwner,
     input: BlobInput,
@@ -142,12 +142,12 @@ export class MemoryRuntimeStore implements RuntimeStore {
     });
   }
 
-  /** Size of a blob. */
+  /** Size of a blob in bytes; `undefined` if there is none. */
   blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
     return this.#attempt(() => this.#kept.blobs.get(workerId)?.kept.get(sha256)?.length);
   }
 
-  /** Bytes of a blob. */
+  /** Bytes of a blob. Throws `blob_missing`. */
   readBlob(
     workerId: WorkerId,
     { sha256, bytes }: BlobFacts,

@@ -314,3 +314,15 @@ Deno.test("a blob that a removal has chosen is put after it, and a reference to 
   await worker.append([{ role: "user", content: "x", blobs: [again] }]);
   assertEquals((await new Response(await worker.blob(again)).arrayBuffer()).byteLength, bytes.length);
 });
+
+Deno.test("blob() rejects a reference whose hash is none, before the store sees it", async () => {
+  const { runtime, worker } = await start();
+  await using _ = runtime;
+  const ref = await worker.putBlob(bytes);
+  for (const sha256 of ["", "../transcript.jsonl", ref.sha256.toUpperCase(), `${ref.sha256}/`]) {
+    const { code } = await rejected(() => worker.blob({ ...ref, sha256 }));
+    assertEquals(code, "invalid_request", sha256);
+  }
+  const { code } = await rejected(() => worker.blob({ ...ref, bytes: -1 }));
+  assertEquals(code, "invalid_request");
+});

@@ -5,7 +5,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import type { RuntimeEvent } from "../../core/event_types.ts";
+import type { RuntimeEvent, WorkerChange } from "../../core/event_types.ts";
 import { addsEntries, parseEvent, parseEventHead } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
@@ -14,6 +14,7 @@ import { isJsonObject } from "../../core/json.ts";
 import { eventText, isOfType, transcriptSpan } from "../../fs/lines/codec.ts";
 import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
 import { transcriptHeaderBytes, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { blobsOf } from "../read/blob_refs.ts";
 
 /** Expected contents of a transcript. */
 export interface ExpectedTranscript {
@@ -29,6 +30,8 @@ export interface ExpectedTranscript {
   bytes: number;
   /** Checksum of the bytes after `base`. */
   crc: number;
+  /** Sizes of the blobs that its lines after `base` refer to. */
+  readonly blobs: Map<string, number>;
 }
 
 /** The fold of the log. */
@@ -67,6 +70,7 @@ export class Expected {
       known: transcriptBytes !== undefined,
       bytes: base,
       crc: 0,
+      blobs: new Map(),
     });
   }
 
@@ -81,7 +85,7 @@ export class Expected {
     }
     this.ledger.apply(event);
     this.#follow(event);
-    if (addsEntries(event)) this.#add(event.workerId, bytes, start, end);
+    if (addsEntries(event)) this.#add(event, bytes, start, end);
   }
 
   /** Reads prunings and closings from a line that is not folded. */
@@ -103,10 +107,11 @@ export class Expected {
     this.#expect({ workerId: head.workerId, createdEventId: head.id, ...nothing });
   }
 
-  #add(workerId: WorkerId, bytes: Uint8Array, start: number, end: number): void {
-    const transcript = this.transcripts.get(workerId);
+  #add(event: WorkerChange, bytes: Uint8Array, start: number, end: number): void {
+    const transcript = this.transcripts.get(event.workerId);
     if (transcript === undefined) return;
     transcript.crc = crc32(bytes.subarray(start, end + 1), transcript.crc);
     transcript.bytes += end + 1 - start;
+    for (const { sha256, bytes } of blobsOf(event)) transcript.blobs.set(sha256, bytes);
   }
 }
