@@ -17,6 +17,7 @@ import {
   large,
   local,
   prunedBlobStore,
+  say,
   small,
   SOURCE,
   spilled,
@@ -124,6 +125,28 @@ Deno.test("exportRuntime() leaves out unreferenced blobs", async () => {
   const later = await textOf(exportRuntime(source, { fileSystem: disk }));
   const blobs = (text: string) => linesOf(text).filter((line) => line.startsWith('{"blob":'));
   assertEquals(blobs(later), blobs(stream));
+});
+
+Deno.test("exportRuntime() leaves out the blobs of earlier workers with the same id", async () => {
+  for (const make of Object.values(makers)) {
+    const disk = await diskWith(make);
+    const runtime = await openRuntime({ root: "/source", fileSystem: disk });
+    await runtime.worker("b").retire();
+    await runtime.worker("b").purge();
+    const b = await runtime.createWorker({ workerId: "b", intent: { kind: "assistant" } });
+    await say(b, "another life", new TextEncoder().encode("other"), small);
+    await runtime.close();
+    const stream = await textOf(exportRuntime(source, { fileSystem: disk }));
+    await take(stream, disk);
+    assertEquals(blobFiles(disk, "/target"), blobFiles(disk, "/source"));
+    assertEquals(await textOf(exportRuntime(target, { fileSystem: disk })), stream);
+    assertEquals(
+      await textOf(exportRuntime(target, { fileSystem: disk, worker: "b" })).then((text) =>
+        linesOf(text).filter((line) => line.startsWith('{"blob":')).length
+      ),
+      2,
+    );
+  }
 });
 
 Deno.test("exportRuntime() of one worker has its blobs, can be imported and exported again", async () => {
