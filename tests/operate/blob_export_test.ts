@@ -312,3 +312,13 @@ Deno.test("importRuntime() of blobs is absent or whole after a kill or a power c
   }
   assert(kills > 20 && complete > 0, `${kills} kills, ${complete} complete`);
 });
+
+Deno.test("importRuntime() has made blobs durable when it resolves", async () => {
+  for (const stream of await streams()) {
+    const disk = await take(stream);
+    const before = blobFiles(disk, "/target");
+    const after = disk.crash();
+    assert((await verify(target, { fileSystem: after })).verdict !== "damaged");
+    assertEquals(blobFiles(after, "/target"), before);
+  }
+});
