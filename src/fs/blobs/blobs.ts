@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { verifiedStream } from "../../core/blob_stream.ts";
 import { blobMissing, RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
@@ -35,10 +35,8 @@ export class Blobs {
   readonly #lifeOf: (workerId: WorkerId) => number | undefined;
   /** Workers whose directories are durable, and the events that created them. */
   readonly #placed = new Map<WorkerId, number>();
-  /** Puts that are naming their files. */
-  readonly #naming = new Set<Promise<void>>();
-  /** The file that was last given a path, while its put is under way. */
-  readonly #lastNamed = new Map<string, OpenFile>();
+  /** The last put that names each file: those of the same bytes take turns, because renames may overtake each other. */
+  readonly #naming = new Map<string, Promise<void>>();
   #temporaries = 0;
 
   /** Creates the blobs of a store; `lifeOf` returns the event that created a worker, if it exists. */
@@ -82,12 +80,16 @@ export class Blobs {
 
   /** Waits until no put is naming its file: those of a purged worker name none afterwards. */
   async idle(): Promise<void> {
-    await Promise.allSettled(this.#naming);
+    await Promise.allSettled(this.#naming.values());
   }
 
   async #nameInTurn(owner: BlobOwner, file: OpenFile, temporary: string, sha256: string): Promise<void> {
-    const naming = this.#makeDirectories(owner).then(() => this.#name(owner, file, temporary, sha256));
-    this.#naming.add(naming);
+    const path = join(workerLayout(this.#place.layout, owner.workerId).blobs, sha256);
+    const before = this.#naming.get(path) ?? Promise.resolve();
+    const naming = before.catch(() => {})
+      .then(() => this.#makeDirectories(owner))
+      .then(() => this.#name(owner, file, temporary, path));
+    this.#naming.set(path, naming);
     try {
       await naming;
     } catch (error) {
@@ -95,7 +97,7 @@ export class Blobs {
       this.#placed.delete(owner.workerId);
       throw error;
     } finally {
-      this.#naming.delete(naming);
+      if (this.#naming.get(path) === naming) this.#naming.delete(path);
     }
   }
 
@@ -118,25 +120,19 @@ export class Blobs {
   }
 
   /** Renames a temporary file to the name of its blob. Replaces a blob of this name, which may be damaged. */
-  async #name(owner: BlobOwner, file: OpenFile, temporary: string, sha256: string): Promise<void> {
-    const { fs, layout, guard } = this.#place;
-    const directory = workerLayout(layout, owner.workerId).blobs;
-    const path = join(directory, sha256);
+  async #name(owner: BlobOwner, file: OpenFile, temporary: string, path: string): Promise<void> {
+    const { fs, guard } = this.#place;
     try {
       this.#assertNames(temporary, file);
       if (!guard.isExact) closeQuietly(file);
       // No other call runs between this check and the rename.
       this.#assertCurrent(owner);
-      this.#lastNamed.set(path, file);
       await fs.rename(temporary, path);
-      await fs.syncDirectory(directory);
-      // Otherwise a later put of the same bytes has replaced the file.
-      if (this.#lastNamed.get(path) === file) this.#assertNames(path, file);
+      await fs.syncDirectory(dirname(path));
+      this.#assertNames(path, file);
     } catch (error) {
       this.#assertCurrent(owner);
       throw storeFault(error, "put blob", path);
-    } finally {
-      if (this.#lastNamed.get(path) === file) this.#lastNamed.delete(path);
     }
   }
 
