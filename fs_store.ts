@@ -86,6 +86,7 @@
  * @module
  */
 export { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "./src/fs/store.ts";
+export type { StoreLimits, StoreSettings } from "./src/fs/place/config.ts";
 export type {
   DirectoryEntry,
   FileIdentity,

@@ -51,6 +51,7 @@ export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./
 export type { JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
 export { workerNotFound } from "./src/core/rules.ts";
+export type { BlobHash } from "./src/core/sha256.ts";
 export type { RuntimeState, StateView, WorkerState } from "./src/core/state.ts";
 export type {
   AppendBatch,

@@ -60,6 +60,7 @@ export class RuntimeBlobs {
     const input = new HashedInput(
       chunksOf(source, this.#ending),
       ({ sha256 }) => this.#use(workerId, used, sha256),
+      this.#store.newHash?.(),
     );
     const { sha256, bytes } = await this.#store.putBlob({ workerId, createdEventId: life }, input);
     used.set(sha256, true);

@@ -15,6 +15,7 @@ import type { FileSpot, RuntimeError } from "./errors.ts";
 import type { EventRecord } from "./event_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
+import type { BlobHash } from "./sha256.ts";
 import type { StateView } from "./state.ts";
 
 /** Capabilities of a store, which the conformance suite relies on. */
@@ -210,7 +211,10 @@ export interface StoredRuntime {
   readTranscript(read: ReadTranscript): Promise<readonly string[]>;
   /** The location of an event, for errors about it; a runtime that is not in files has none. */
   spotOf?(eventId: number): FileSpot;
-  /** Size of a worker's blob in bytes; `undefined` if it has no such blob. A store returns it once the blob is durable. */
+  /**
+   * Size of a worker's blob in bytes; `undefined` if it has no such blob. The
+   * owner may refer to the blob once this resolves: it is durable.
+   */
   blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined>;
   /**
    * The bytes of a worker's blob, verified as they are read. Throws
@@ -258,6 +262,8 @@ export interface RuntimeStore extends StoredRuntime {
    * `limits.blobBytesMax`, and the error of the source; then nothing is kept.
    */
   putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts>;
+  /** A new SHA-256 of the platform, for the blobs to put. @default one in JavaScript, which is slower */
+  newHash?(): BlobHash;
   /** Removes blobs of a worker. */
   removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void>;
   /** Saves a snapshot. Appends may continue meanwhile. */

@@ -12,6 +12,8 @@ import { decodeName, encodeName } from "./names.ts";
 
 /** Version of the on-disk format. */
 export const FORMAT_VERSION = 1;
+/** Features, besides the version of the format, that this version has: files name those they require. */
+export const FEATURES: readonly string[] = [];
 
 /** The paths of one runtime. */
 export interface RuntimeLayout {

@@ -7,6 +7,7 @@
 import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
+import type { BlobHash } from "../core/sha256.ts";
 import type {
   AppendBatch,
   AppendResult,
@@ -24,7 +25,7 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
-import { Blobs, listBlobs, readBlob } from "./blobs/blobs.ts";
+import { Blobs, listBlobs, newHash, readBlob } from "./blobs/blobs.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
@@ -36,7 +37,7 @@ import type { PlacedLine } from "./lines/buffer.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
 import { listSegments, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
 import type { LogWriter } from "./log/writer.ts";
-import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
+import { type FsStoreEnvironment, type FsStoreOptions, settingsOf } from "./options.ts";
 import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -90,12 +91,13 @@ export class FsRuntimeStore implements RuntimeStore {
   /** True if names in the directory of workers were not synced. */
   #namesUnsynced = false;
 
-  /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for an invalid id or root. */
+  /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for invalid options. */
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimeId } = this;
-    this.#options = { root: absolutePath(options.root), create: options.create ?? true };
-    const layout = runtimeLayout(this.#options.root, runtimeId);
+    const root = absolutePath(options.root);
+    this.#options = { root, create: options.create ?? true, ...settingsOf(options) };
+    const layout = runtimeLayout(root, runtimeId);
     this.#files = { fs: environment.fileSystem ?? new DenoFileSystem(), layout, runtimeId };
     this.#now = environment.now ?? Date.now;
     this.directory = layout.directory;
@@ -105,7 +107,7 @@ export class FsRuntimeStore implements RuntimeStore {
    * Opens the store: creates it unless it exists, locks it until it is closed,
    * recovers it, and pushes its content to the host.
    *
-   * Throws `store_locked` while it is open elsewhere, `store_missing`,
+   * Throws `store_locked` while it is open elsewhere (after `lockWaitMs`), `store_missing`,
    * `store_corrupt`, `store_version`, `store_permission` with the flag to add,
    * `no_space`, `store_io`, and `invalid_request` for an invalid config.
    */
@@ -163,6 +165,11 @@ export class FsRuntimeStore implements RuntimeStore {
   async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
     this.#assertOpen();
     return await this.#blobs.put(owner, input);
+  }
+
+  /** A new hash of the platform. */
+  newHash(): BlobHash {
+    return newHash();
   }
 
   /** Size of a blob. */
@@ -280,8 +287,8 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
+    this.#blobs.clear();
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
-    await this.#blobs.clear();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
       ...place,
@@ -337,7 +344,8 @@ export class FsRuntimeStore implements RuntimeStore {
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
     if (record === undefined || line === undefined) return;
-    const { id, workerId, purges } = record;
+    const { id, workerId, purges, creates } = record;
+    if (creates && workerId !== undefined) this.#removeLeftBy(workerId);
     this.#appliedEventId = id;
     this.#schedule.add(line.end - line.start);
     this.#transcripts.apply(record, line);
@@ -370,6 +378,12 @@ export class FsRuntimeStore implements RuntimeStore {
       if (this.#transcripts.has(workerId)) this.#purged.forget(workerId);
       else this.#removeWorker(workerId, purgedEventId);
     }
+  }
+
+  /** Retries the removal of a purged worker's files before its id is used again: its blobs would be the new worker's. */
+  #removeLeftBy(workerId: WorkerId): void {
+    const [left] = this.#purged.left().filter(([purged]) => purged === workerId);
+    if (left !== undefined) this.#removeWorker(...left);
   }
 
   /** The log through the last event whose effects on transcripts are applied. */

@@ -122,7 +122,7 @@ const operations: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise
   "an opening": useAndClose,
   "prune()": async (fileSystem) => {
     await using runtime = await Runtime.open({ store: new FsRuntimeStore(local, { fileSystem }) });
-    await runtime.prune({ dryRun: false });
+    await runtime.prune();
   },
   "purge()": async (fileSystem) => {
     await using runtime = await Runtime.open({ store: new FsRuntimeStore(local, { fileSystem }) });

@@ -5,14 +5,16 @@
  *
  * @module
  */
-import { dirname, join } from "@std/path";
+import { join } from "@std/path";
+import { createHash } from "node:crypto";
 import { verifiedStream } from "../../core/blob_stream.ts";
 import { blobMissing, RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
+import type { BlobHash } from "../../core/sha256.ts";
 import type { BlobFacts, BlobInput, BlobOwner } from "../../core/store.ts";
 import { moveAside } from "../aside.ts";
-import { guarded, guardedAsync, isExisting, storeFault } from "../disk/faults.ts";
+import { corrupt, guarded, guardedAsync, storeFault } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { closeQuietly, openIfThere, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
 import { isBlobName } from "./name.ts";
@@ -23,24 +25,27 @@ import { makeWorkerDirectory } from "../workers/directories.ts";
 /** Bytes read or written between two checks for other work. */
 const CHUNK_BYTES = 262_144;
 
+/** A name of a temporary file. */
+const TEMPORARY_NAME = /^[1-9]\d*$/;
+
 /** The files of an open store. */
-export interface GuardedFiles extends WatchedPlace {
+export interface GuardedPlace extends WatchedPlace {
   /** Checks that the paths still name the store that was opened. */
   readonly guard: Pick<PlaceGuard, "isExact">;
 }
 
 /** The blobs of an open store. */
 export class Blobs {
-  readonly #place: GuardedFiles;
+  readonly #place: GuardedPlace;
   readonly #lifeOf: (workerId: WorkerId) => number | undefined;
-  /** Workers whose directories are durable, and the events that created them. */
-  readonly #placed = new Map<WorkerId, number>();
+  /** Workers whose directories, and the names of blobs found in them, are durable; with the events that created them. */
+  readonly #durable = new Map<WorkerId, number>();
   /** The last put that names each file: those of the same bytes take turns, because renames may overtake each other. */
   readonly #naming = new Map<string, Promise<void>>();
   #temporaries = 0;
 
   /** Creates the blobs of a store; `lifeOf` returns the event that created a worker, if it exists. */
-  constructor(place: GuardedFiles, lifeOf: (workerId: WorkerId) => number | undefined) {
+  constructor(place: GuardedPlace, lifeOf: (workerId: WorkerId) => number | undefined) {
     this.#place = place;
     this.#lifeOf = lifeOf;
   }
@@ -50,98 +55,112 @@ export class Blobs {
    * `worker_not_found` if the worker was purged meanwhile, and the errors of the input.
    */
   async put(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
-    const { fs, layout: { incoming } } = this.#place;
-    guarded("make directory", incoming, () => fs.makeDirectory(incoming));
-    const { path: temporary, file } = this.#create();
+    const { fs } = this.#place;
+    const path = await this.#newTemporary();
+    const file = guarded("create", path, () => fs.open(path, "create"));
     try {
-      await write(file, temporary, input);
-      await this.#nameInTurn(owner, file, temporary, input.facts.sha256);
+      await write(file, path, input);
+      await this.#nameInTurn(owner, { path, file }, input.facts.sha256);
       return input.facts;
     } catch (error) {
-      removeQuietly(fs, temporary);
+      removeQuietly(fs, path);
       throw error;
     } finally {
       closeQuietly(file);
     }
   }
 
-  /** Creates a temporary file. Names that an earlier opening could not remove are taken. */
-  #create(): { readonly path: string; readonly file: OpenFile } {
-    const { fs, layout: { incoming } } = this.#place;
-    for (;;) {
-      const path = join(incoming, `${++this.#temporaries}`);
-      try {
-        return { path, file: fs.open(path, "create") };
-      } catch (error) {
-        if (!isExisting(error)) throw storeFault(error, "create", path);
-      }
-    }
-  }
-
-  /** Waits until no put is naming its file: those of a purged worker name none afterwards. */
+  /** Waits until no put is naming its file. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.#naming.values());
   }
 
-  async #nameInTurn(owner: BlobOwner, file: OpenFile, temporary: string, sha256: string): Promise<void> {
+  async #nameInTurn(owner: BlobOwner, temporary: Temporary, sha256: string): Promise<void> {
     const path = join(workerLayout(this.#place.layout, owner.workerId).blobs, sha256);
     const before = this.#naming.get(path) ?? Promise.resolve();
     const naming = before.catch(() => {})
-      .then(() => this.#makeDirectories(owner))
-      .then(() => this.#name(owner, file, temporary, path));
+      .then(() => this.#makeDirectories(owner, sha256))
+      .then(() => this.#name(owner, temporary, sha256));
     this.#naming.set(path, naming);
     try {
       await naming;
     } catch (error) {
-      // A directory may be gone.
-      this.#placed.delete(owner.workerId);
+      // The purge may have removed any of the files.
+      this.#assertCurrent(owner);
       throw error;
     } finally {
       if (this.#naming.get(path) === naming) this.#naming.delete(path);
     }
   }
 
-  /** Makes the directories of a worker durable. */
-  async #makeDirectories(owner: BlobOwner): Promise<void> {
-    const { workerId, createdEventId } = owner;
-    this.#assertCurrent(owner);
-    if (this.#placed.get(workerId) === createdEventId) return;
-    const { directory, blobs } = workerLayout(this.#place.layout, workerId);
-    await guardedAsync("make directory", directory, async () => {
-      makeWorkerDirectory(this.#place, workerId);
-      this.#place.fs.makeDirectory(blobs);
-      await this.#place.fs.syncDirectory(this.#place.layout.workers);
-      await this.#place.fs.syncDirectory(directory);
-    }).catch((error) => {
-      this.#assertCurrent(owner);
-      throw error;
+  /** Path of a new temporary file. Anything but a directory in the place of theirs is moved aside. */
+  async #newTemporary(): Promise<string> {
+    const { fs, layout: { incoming } } = this.#place;
+    const kind = guarded("stat", incoming, () => fs.stat(incoming)?.kind);
+    if (kind !== undefined && kind !== "directory") await moveAside(this.#place, incoming);
+    return guarded("make directory", incoming, () => {
+      if (kind !== "directory") fs.makeDirectory(incoming);
+      for (;;) {
+        const path = join(incoming, `${++this.#temporaries}`);
+        if (fs.stat(path) === undefined) return path;
+      }
     });
-    this.#placed.set(workerId, createdEventId);
+  }
+
+  /** Makes the directories of a worker, durably. Throws `blob_corrupt` for anything else in their place. */
+  async #makeDirectories(owner: BlobOwner, sha256: string): Promise<void> {
+    const { workerId, createdEventId } = owner;
+    const { fs, layout: { workers } } = this.#place;
+    const { directory, blobs } = workerLayout(this.#place.layout, workerId);
+    this.#assertCurrent(owner);
+    const isThere = hasDirectories(
+      this.#place,
+      workerId,
+      (file, reason) => blobCorrupt("put", { workerId, sha256, file, reason }),
+    );
+    if (isThere && this.#durable.get(workerId) === createdEventId) return;
+    await guardedAsync("make directory", blobs, async () => {
+      makeWorkerDirectory(this.#place, workerId);
+      fs.makeDirectory(blobs);
+      for (const path of [workers, directory, blobs]) await fs.syncDirectory(path);
+    });
+    this.#durable.set(workerId, createdEventId);
   }
 
   /** Renames a temporary file to the name of its blob. Replaces a blob of this name, which may be damaged. */
-  async #name(owner: BlobOwner, file: OpenFile, temporary: string, path: string): Promise<void> {
-    const { fs, guard } = this.#place;
+  async #name(owner: BlobOwner, temporary: Temporary, sha256: string): Promise<void> {
+    const { workerId } = owner;
+    const { fs, layout, guard } = this.#place;
+    const { file } = temporary;
+    const { blobs } = workerLayout(layout, workerId);
+    const path = join(blobs, sha256);
     try {
-      this.#assertNames(temporary, file);
+      const kind = fs.stat(path)?.kind;
+      if (kind === "directory") {
+        const reason = wrongKind(kind, "file");
+        throw blobCorrupt("put", { workerId, sha256, file: nameOf(layout, path), reason });
+      }
+      this.#assertNames(temporary);
       if (!guard.isExact) closeQuietly(file);
       // No other call runs between this check and the rename.
       this.#assertCurrent(owner);
-      await fs.rename(temporary, path);
-      await fs.syncDirectory(dirname(path));
-      this.#assertNames(path, file);
+      await fs.rename(temporary.path, path);
+      await fs.syncDirectory(blobs);
+      this.#assertNames({ path, file });
     } catch (error) {
-      this.#assertCurrent(owner);
+      this.#durable.delete(workerId);
       throw storeFault(error, "put blob", path);
     }
+    this.#assertCurrent(owner);
   }
 
-  /** Throws `store_io` unless a path names a file: another process may have replaced a directory. */
-  #assertNames(path: string, file: OpenFile): void {
+  /** Throws `store_io` unless a path names its file: another process may have replaced a directory. */
+  #assertNames({ path, file }: Temporary): void {
     const { fs, guard } = this.#place;
     if (!guard.isExact) return;
+    const own = file.identity();
     const found = fs.identity(path);
-    if (found !== undefined && isSame(found, file.identity())) return;
+    if (found !== undefined && isSame(found, own)) return;
     const message = `Cannot put blob ${JSON.stringify(path)}: its file was moved or replaced meanwhile`;
     throw new RuntimeError("store_io", message, { operation: "put blob", path, systemCode: "" });
   }
@@ -150,62 +169,52 @@ export class Blobs {
     if (this.#lifeOf(workerId) !== createdEventId) throw workerNotFound(workerId, "put blob");
   }
 
-  /**
-   * Size of a blob; `undefined` if there is none. Makes its name durable: an
-   * interrupted put may have left one that is not.
-   */
+  /** Size of a blob, whose name is made durable if necessary; `undefined` if there is none. */
   async size(workerId: WorkerId, sha256: string): Promise<number | undefined> {
-    const size = blobSize(this.#place, workerId, sha256);
-    const life = this.#lifeOf(workerId);
-    if (size === undefined || life === undefined) return undefined;
-    const { fs, layout } = this.#place;
-    const { directory, blobs } = workerLayout(layout, workerId);
-    try {
-      await fs.syncDirectory(blobs);
-      if (this.#placed.get(workerId) === life) return size;
-      await fs.syncDirectory(directory);
-      await fs.syncDirectory(layout.workers);
-      this.#placed.set(workerId, life);
-      return size;
-    } catch (error) {
-      if (this.#lifeOf(workerId) !== life) return undefined;
-      throw storeFault(error, "sync", blobs);
-    }
+    // The name that a put gives is durable at its end.
+    await this.idle();
+    const bytes = blobSize(this.#place, workerId, sha256);
+    const createdEventId = this.#lifeOf(workerId);
+    if (bytes === undefined || createdEventId === undefined) return undefined;
+    // A process that was killed may have left its name in the page cache only.
+    await this.#makeDirectories({ workerId, createdEventId }, sha256);
+    return bytes;
   }
 
   /** Removes blobs of a worker. */
   async remove(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
-    const directory = workerLayout(this.#place.layout, workerId).blobs;
+    const { fs, layout } = this.#place;
+    const directory = workerLayout(layout, workerId).blobs;
     await guardedAsync("remove blobs", directory, async () => {
-      for (const sha256 of hashes) this.#place.fs.remove(join(directory, sha256));
-      await this.#place.fs.syncDirectory(directory);
+      for (const sha256 of hashes) fs.remove(join(directory, sha256));
+      await fs.syncDirectory(directory);
     });
   }
 
-  /**
-   * Removes what interrupted writes have left. Retried at the next opening if it
-   * fails: no write depends on it.
-   */
-  async clear(): Promise<void> {
+  /** Removes what interrupted writes have left. What cannot be removed is left to the next opening. */
+  clear(): void {
     const { fs, layout: { incoming }, notice } = this.#place;
+    let removed = 0;
     try {
-      const kind = fs.stat(incoming)?.kind;
-      if (kind === undefined) return;
-      if (kind !== "directory") return void await moveAside(this.#place, incoming);
-      const left = fs.list(incoming).filter(({ kind }) => kind === "file");
-      for (const { name } of left) fs.remove(join(incoming, name));
-      if (left.length === 0) return;
-      const message = `Removed ${left.length} blobs that were never finished`;
-      notice({
-        code: "temporary_removed",
-        severity: "info",
-        message,
-        file: nameOf(this.#place.layout, incoming),
-      });
+      if (fs.stat(incoming)?.kind !== "directory") return;
+      for (const { name, kind } of fs.list(incoming)) {
+        const file = `incoming/${name}`;
+        if (kind === "file" && TEMPORARY_NAME.test(name)) removed += fs.remove(join(incoming, name)) ? 1 : 0;
+        else notice({ code: "foreign_entry", severity: "warning", message: foreignText(file), file });
+      }
     } catch (error) {
       if (isVanished(error)) throw error;
     }
+    if (removed === 0) return;
+    const message = `Removed ${removed} unfinished ${removed === 1 ? "blob" : "blobs"} in "incoming"`;
+    notice({ code: "temporary_removed", severity: "info", message, file: "incoming" });
   }
+}
+
+/** A path, and the open file that it must name. */
+interface Temporary {
+  readonly path: string;
+  readonly file: OpenFile;
 }
 
 async function write(file: OpenFile, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -217,26 +226,52 @@ async function write(file: OpenFile, path: string, chunks: AsyncIterable<Uint8Ar
   await guardedAsync("sync", path, () => file.sync());
 }
 
-/** Size of a blob's file; `undefined` if there is none. */
-export function blobSize(
-  { fs, layout }: Files,
-  workerId: string,
-  sha256: string,
-): number | undefined {
-  const path = join(workerLayout(layout, workerId).blobs, sha256);
-  const stat = guarded("stat", path, () => fs.stat(path));
-  return stat?.kind === "file" ? stat.size : undefined;
+function foreignText(file: string): string {
+  return `${JSON.stringify(file)} is none of the store's files`;
 }
 
-/** The blobs of a worker, in no particular order. */
+/**
+ * Returns false if a worker has no directory of blobs. Throws the error that
+ * `corrupt` returns for anything but a directory in its place, such as a link.
+ */
+function hasDirectories(
+  { fs, layout }: Files,
+  workerId: string,
+  corrupt: (file: string, reason: string) => RuntimeError,
+): boolean {
+  const { directory, blobs } = workerLayout(layout, workerId);
+  for (const path of [directory, blobs]) {
+    const kind = guarded("stat", path, () => fs.stat(path)?.kind);
+    if (kind === undefined) return false;
+    if (kind !== "directory") throw corrupt(nameOf(layout, path), wrongKind(kind, "directory"));
+  }
+  return true;
+}
+
+/** Size of a blob's file; `undefined` if there is none. Throws `blob_corrupt` for anything but a file at its path. */
+export function blobSize(files: Files, workerId: string, sha256: string): number | undefined {
+  const { fs, layout } = files;
+  const odd = (file: string, reason: string) => blobCorrupt("read", { workerId, sha256, file, reason });
+  if (!hasDirectories(files, workerId, odd)) return undefined;
+  const path = join(workerLayout(layout, workerId).blobs, sha256);
+  const stat = guarded("stat", path, () => fs.stat(path));
+  if (stat !== undefined && stat.kind !== "file") {
+    throw odd(nameOf(layout, path), wrongKind(stat.kind, "file"));
+  }
+  return stat?.size;
+}
+
+/** The blobs of a worker, in no particular order. Throws `store_corrupt` for anything but a directory of them. */
 export function listBlobs(files: Files, workerId: string): BlobFacts[] {
   const { fs, layout } = files;
+  if (!hasDirectories(files, workerId, corrupt)) return [];
   const directory = workerLayout(layout, workerId).blobs;
-  const names = guarded("list", directory, () => fs.stat(directory) === undefined ? [] : fs.list(directory));
   const found: BlobFacts[] = [];
-  for (const { name, kind } of names) {
-    const bytes = kind === "file" && isBlobName(name) ? blobSize(files, workerId, name) : undefined;
-    if (bytes !== undefined) found.push({ sha256: name, bytes });
+  for (const { name, kind } of guarded("list", directory, () => fs.list(directory))) {
+    const isBlob = kind === "file" && isBlobName(name);
+    const path = join(directory, name);
+    const stat = isBlob ? guarded("stat", path, () => fs.stat(path)) : undefined;
+    if (stat !== undefined) found.push({ sha256: name, bytes: stat.size });
   }
   return found;
 }
@@ -247,19 +282,25 @@ export function listBlobs(files: Files, workerId: string): BlobFacts[] {
  * `blob_corrupt` if the hash does.
  */
 export function readBlob(
-  { fs, layout }: Files,
+  files: Files,
   workerId: string,
   blob: BlobFacts,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const { sha256, bytes } = blob;
+  const { fs, layout } = files;
   const path = join(workerLayout(layout, workerId).blobs, sha256);
   const file = nameOf(layout, path);
-  const corrupt = (reason: string) => blobCorrupt({ workerId, sha256, file, reason });
-  const stat = guarded("read", path, () => fs.stat(path));
-  if (stat === undefined) throw blobMissing(workerId, sha256, file);
-  if (stat.kind !== "file") throw corrupt(wrongKind(stat.kind, "file"));
-  if (stat.size !== bytes) throw corrupt(`it has ${stat.size} bytes, not ${bytes}`);
-  return verifiedStream(chunksOf(fs, path, () => blobMissing(workerId, sha256, file)), blob, corrupt);
+  const corrupt = (reason: string) => blobCorrupt("read", { workerId, sha256, file, reason });
+  const size = blobSize(files, workerId, sha256);
+  if (size === undefined) throw blobMissing(workerId, sha256, file);
+  if (size !== bytes) throw corrupt(`it has ${size} bytes, not ${bytes}`);
+  const chunks = chunksOf(fs, path, () => blobMissing(workerId, sha256, file));
+  return verifiedStream(chunks, blob, corrupt, newHash());
+}
+
+/** A new SHA-256 of the platform. */
+export function newHash(): BlobHash {
+  return createHash("sha256");
 }
 
 /** The bytes of a file, in chunks. It is opened when the first one is asked for: a stream may never be read. */
@@ -284,9 +325,10 @@ async function* chunksOf(
 }
 
 function blobCorrupt(
+  verb: "put" | "read",
   details: { workerId: string; sha256: string; file: string; reason: string },
 ): RuntimeError<"blob_corrupt"> {
   const { workerId, sha256, file, reason } = details;
-  const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${file}: ${reason}`;
+  const message = `Cannot ${verb} blob ${sha256} of worker ${JSON.stringify(workerId)}: ${file}: ${reason}`;
   return new RuntimeError("blob_corrupt", message, details);
 }

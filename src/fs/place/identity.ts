@@ -5,9 +5,9 @@
  * @module
  */
 import { z } from "zod";
-import { RuntimeError } from "../../core/errors.ts";
+import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import { corrupt, isExisting } from "../disk/faults.ts";
-import type { StoreConfig } from "./config.ts";
+import { parseSettings, type StoreConfig, type StoreSettings } from "./config.ts";
 import { readSmallFile, replaceFile, writeNew } from "../disk/files.ts";
 import type { Place } from "../layout.ts";
 import { type Seal, seal, unseal } from "../lines/sealed.ts";
@@ -41,6 +41,17 @@ export function readIdentity({ fs, layout, runtimeId }: Place): StoreIdentity | 
   const identity = identitySchema.safeParse(content);
   if (!identity.success) throw corrupt("runtime.json", "it lacks its members", { cause: identity.error });
   return identity.data;
+}
+
+/** The settings that were in effect when the store was last opened; none if they cannot be read. */
+export function lastSettings(place: Place): StoreSettings {
+  try {
+    return parseSettings(readIdentity(place)?.config ?? {}, "use the config snapshot");
+  } catch (error) {
+    // Whoever needs the identity reports what is wrong with it.
+    if (isRuntimeError(error)) return {};
+    throw error;
+  }
 }
 
 /** Writes the identity of a new store. Never overwrites: throws `store_permission` if one exists but is hidden. */

@@ -21,6 +21,7 @@ import type {
 import { blobSize, listBlobs, readBlob } from "../blobs/blobs.ts";
 import { OneAtATime } from "../checkpoint/one_at_a_time.ts";
 import { readConfig } from "../place/config.ts";
+import { lastSettings } from "../place/identity.ts";
 import { DenoFileSystem } from "../disk/deno_file_system.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { LogPages } from "../log/pages.ts";
@@ -202,7 +203,7 @@ export class FsRuntimeSource implements RuntimeSource {
   #readName(host: StoreHost): string | undefined {
     const { fs, layout } = this.#place;
     try {
-      return readConfig(fs, layout.config).displayName;
+      return readConfig(fs, layout.config, lastSettings(this.#place)).displayName;
     } catch (error) {
       if (!isRuntimeError(error)) throw error;
       const { message } = error;

@@ -12,15 +12,13 @@ import type { LogLine } from "../log/scan.ts";
 import { LineBuffer, type PlacedLine } from "../lines/buffer.ts";
 import { eventHeadText, eventText, isOfType, textOf, transcriptSpan } from "../lines/codec.ts";
 import type { AppliedEvent, Transcripts } from "../transcripts/transcripts.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** Types of the events that create and purge workers. */
 const TYPES = { creates: "worker.created", purges: "worker.purged" } as const;
 
 /** An event with an effect on the files besides the log. */
 type ReplayedEffect = AppliedEvent & { readonly workerId: WorkerId; readonly line?: PlacedLine };
-
-/** Removes the files of a worker, except for its blobs with `keepsBlobs`. */
-export type Purge = (workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean) => void;
 
 /** The value of a JSON text; `undefined` if it is invalid, which the runtime reports. */
 function parsed(text: string): unknown {
@@ -40,13 +38,13 @@ export class ReplayedEffects {
   readonly #transcripts: Transcripts;
   readonly #memory = new LineBuffer();
   readonly #waiting: ReplayedEffect[] = [];
-  readonly #purge: Purge;
+  readonly #purge: Recovery["purge"];
   readonly #purged: ReplayedEffect[] = [];
-  /** Purged workers, and the last events that purged them. */
-  readonly #lastPurges = new Map<WorkerId, number>();
+  /** Workers whose blobs are left, and the events that purged them. */
+  readonly #withBlobs = new Map<WorkerId, number>();
 
   /** Effects on transcripts; `purge` removes the files of a worker. */
-  constructor(transcripts: Transcripts, purge: Purge) {
+  constructor(transcripts: Transcripts, purge: Recovery["purge"]) {
     this.#transcripts = transcripts;
     this.#purge = purge;
   }
@@ -75,24 +73,26 @@ export class ReplayedEffects {
     return text;
   }
 
-  /** Applies the effects of events through one that is on the device. */
+  /**
+   * Applies the effects of events through one that is on the device. Blobs are
+   * left: those of a later worker with the id are not in the log.
+   */
   settle(through: number): void {
     this.apply(through);
     for (const { workerId, id } of this.#purged.splice(0)) {
-      this.#lastPurges.set(workerId, id);
       this.#purge(workerId, id, true);
+      this.#withBlobs.set(workerId, id);
     }
   }
 
   /**
-   * Applies the effects of all events. Removes the blobs of purged workers whose
-   * ids were not used again. Where one was, the blobs are those of the later
-   * worker: its creation was written once the removal of the earlier ones was
-   * durable. They cannot be restored from the log.
+   * Applies the effects of all events, and removes the blobs of workers that do
+   * not exist at their end. Those of others are their own: the creation of a
+   * worker is written once the removal of earlier blobs is durable.
    */
   finish(): void {
     this.settle(Infinity);
-    for (const [workerId, id] of this.#lastPurges) {
+    for (const [workerId, id] of this.#withBlobs) {
       if (!this.#transcripts.has(workerId)) this.#purge(workerId, id, false);
     }
   }

@@ -56,28 +56,36 @@ const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
 
 /**
  * Number of times that the files of a worker are listed: `worker.json`, the
- * transcript and each blob that is being put may be renamed into place once more by
- * calls that began before the purge.
+ * transcript and blobs may be renamed into place by calls that began before the
+ * purge.
  */
 const LISTINGS_MAX = 16;
 
+/** Removes a directory; returns false if something was renamed into it meanwhile. */
+function removeEmpty(fs: FileSystem, directory: string): boolean {
+  try {
+    fs.removeDirectory(directory);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "ENOTEMPTY") return false;
+    throw error;
+  }
+}
+
 /**
- * Removes a worker's files; returns the names of those that are not the store's
- * and remain. With `keepsBlobs`, its blobs remain, too.
+ * Removes a worker's files; returns the names of those that are not the store's and remain.
+ * With `keepsBlobs`, its blobs and its directory remain, too.
  */
 export function removeWorker({ fs, layout }: Files, workerId: string, keepsBlobs = false): string[] {
-  const { directory, blobs } = workerLayout(layout, workerId);
+  const { directory } = workerLayout(layout, workerId);
   return guarded("purge", directory, () => {
     if (fs.stat(directory)?.kind !== "directory") return [];
     for (let listings = 1;; listings++) {
-      try {
-        const left = removeFiles(fs, directory, keepsBlobs);
-        if (left.length > 0 || keepsBlobs && fs.stat(blobs) !== undefined) return left;
-        fs.removeDirectory(directory);
-        return [];
-      } catch (error) {
-        if (systemCode(error) !== "ENOTEMPTY" || listings === LISTINGS_MAX) throw error;
-      }
+      const left = removeFiles(fs, directory, keepsBlobs);
+      if (left.length > 0 || keepsBlobs) return left;
+      if (listings === LISTINGS_MAX) fs.removeDirectory(directory);
+      else if (!removeEmpty(fs, directory)) continue;
+      return [];
     }
   });
 }
@@ -88,8 +96,8 @@ function removeFiles(fs: FileSystem, directory: string, keepsBlobs: boolean): st
     const path = join(directory, name);
     const isFile = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
     if (isFile) fs.remove(path);
-    else if (name !== "blobs" || kind !== "directory") left.push(name);
-    else if (!keepsBlobs) left.push(...removeBlobs(fs, path));
+    else if (name === "blobs" && kind === "directory") left.push(...keepsBlobs ? [] : removeBlobs(fs, path));
+    else left.push(name);
   }
   return left;
 }
@@ -101,7 +109,7 @@ function removeBlobs(fs: FileSystem, directory: string): string[] {
     if (kind === "file" && isBlobName(name)) fs.remove(join(directory, name));
     else left.push(`blobs/${name}`);
   }
-  if (left.length === 0) fs.removeDirectory(directory);
+  if (left.length === 0) removeEmpty(fs, directory);
   return left;
 }
 
@@ -132,12 +140,16 @@ export class PurgedWorkers {
     this.#left.delete(workerId);
   }
 
-  /** Removes a worker's files, except for its blobs with `keepsBlobs`. A failure is reported, and retried later. */
-  remove(workerId: WorkerId, purgedEventId: number, keepsBlobs = false): void {
+  /**
+   * Removes a worker's files. A failure is reported, and retried later. With
+   * `keepsBlobs`, its blobs remain, and files that are not the store's are not reported yet.
+   */
+  remove(workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean): void {
     this.#left.delete(workerId);
     try {
       if (this.#hasBlobs(workerId)) this.#withBlobs.add(workerId);
-      for (const name of removeWorker(this.#place, workerId, keepsBlobs)) {
+      const foreign = removeWorker(this.#place, workerId, keepsBlobs);
+      for (const name of keepsBlobs ? [] : foreign) {
         const message = `${JSON.stringify(name)} of purged worker ${
           JSON.stringify(workerId)
         } is none of the store's files`;

@@ -96,7 +96,7 @@ diskTest(
     await runtime.flush();
     flipBit(place.transcript("a"), 9_000);
     const reading = contentsOf(runtime, "a").then((contents) => contents.length, (error) => error.code);
-    await runtime.worker("a").cancel();
+    await runtime.worker("a").retire();
     await runtime.worker("a").purge();
     await speak(runtime, "a", ["new"]);
     const outcome = await reading;
@@ -170,7 +170,7 @@ diskTest(
     fileSystem.held = "worker.json";
     const flushing = runtime.flush();
     await fileSystem.reached.promise;
-    await runtime.worker("a").cancel();
+    await runtime.worker("a").retire();
     await runtime.worker("a").purge();
     fileSystem.held = "";
     await flushing;

@@ -122,7 +122,8 @@ export class Course {
     }
     if (call.index === Math.floor(index / 2)) this.#takeOlder();
     if (call.index === index) {
-      if (isDuring) queueMicrotask(() => this.#intrude());
+      // Calls before it may differ from those of the sound run, so that it is another one.
+      if (isDuring && isAsynchronous(call)) queueMicrotask(() => this.#intrude());
       else this.#intrude();
     }
     const isBehind = this.happened && call.index > index;
@@ -243,6 +244,11 @@ export class Course {
   #view(): Image {
     return this.#disk.intruder.view(this.path) ?? NOTHING;
   }
+}
+
+/** True if other processes can act while the call is under way. */
+export function isAsynchronous({ operation }: DiskCall): boolean {
+  return ["rename", "syncDirectory", "syncData", "sync", "ensureDirectory"].includes(operation);
 }
 
 /** Image of an unused path. */

@@ -9,6 +9,7 @@ import { count, isChosen, type Job, type JobSuite, see, type Tally, tryCase } fr
 import { stillClock, Unhandled } from "../script/stage.ts";
 import type { Budget, SuiteReport } from "../suite.ts";
 import { workloads } from "../workloads.ts";
+import { isAsynchronous } from "./course.ts";
 import { runCase, soundRun } from "./intruded.ts";
 import { type Intrusion, intrusions } from "./intrusions.ts";
 import { objects, type StoreObject } from "./objects.ts";
@@ -84,11 +85,6 @@ async function work(job: Job, tally: Tally): Promise<void> {
 /** True if it is the turn of this combination: successive calls go through all of them. */
 function isNext({ index }: DiskCall, place: number): boolean {
   return index * 89 % combinations.length === place;
-}
-
-/** True if other processes can act while the call is under way. */
-function isAsynchronous({ operation }: DiskCall): boolean {
-  return ["rename", "syncDirectory", "syncData", "sync", "ensureDirectory"].includes(operation);
 }
 
 function report(tally: Tally, { share, only }: Budget): SuiteReport {

@@ -265,8 +265,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a purge leaves the worker's files",
     file: "fs/workers/directories.ts",
-    find: "of removeWorker(this.#place, workerId)) {",
-    replace: "of [removeWorker.name].slice(1)) {",
+    find: "= removeWorker(this.#place, workerId, keepsBlobs);",
+    replace: "= [removeWorker.name].slice(1);",
     first: ["crash-states"],
   },
   {
