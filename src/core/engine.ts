@@ -66,7 +66,9 @@ export class Engine extends Session<RuntimeStore> {
     const { unrecorded = [] } = await this.load(() => this.store.acquire(this));
     const { lastEventId } = this.view.runtime;
     const isKnown = ({ key }: UnrecordedEvent) => this.view.keys(undefined)?.get(key) !== undefined;
-    const due = unrecorded.filter((event) => isKnown(event) || lastEventId < event.endsBefore);
+    // `runtime.created` precedes even the events that are due in an empty log.
+    const isDue = (event: UnrecordedEvent) => lastEventId < Math.max(event.endsBefore, 2);
+    const due = unrecorded.filter((event) => isKnown(event) || isDue(event));
     const missing = due.filter((event) => !isKnown(event));
     for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
       const notice = interruption(head);

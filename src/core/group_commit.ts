@@ -14,6 +14,7 @@ import type { EventHead, EventRecord } from "./event_types.ts";
 import { encodeEvent } from "./events.ts";
 import { effectOf, type KeyEntry } from "./keys.ts";
 import { Draft, type Ledger } from "./ledger.ts";
+import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { StateView } from "./state.ts";
 import type { AppendResult, RuntimeStore } from "./store.ts";
@@ -165,13 +166,21 @@ export class Committer {
     this.#draining = undefined;
   }
 
-  /** The longest run of waiting commands that fits a batch, or a single larger one. */
+  /**
+   * The longest run of waiting commands that fits a batch, or a single larger one.
+   * It ends before the creation of a worker that it purges: the store removes the
+   * files of the earlier worker in between.
+   */
   #take(): QueuedCommand[] {
     let units = 0;
     let count = 0;
-    for (const waiting of this.#queue) {
-      units += waiting.command.units + HEAD_UNITS;
+    let purged: Set<WorkerId | undefined> | undefined;
+    for (const { command } of this.#queue) {
+      const { type, workerId } = command.requested;
+      units += command.units + HEAD_UNITS;
       if (count > 0 && (units > limits.batchUnitsMax || count >= limits.batchEventsMax)) break;
+      if (type === "worker.created" && purged?.has(workerId)) break;
+      if (type === "worker.purged") (purged ??= new Set()).add(workerId);
       count++;
     }
     const taken = this.#queue.slice(0, count);

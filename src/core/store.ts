@@ -245,8 +245,9 @@ export interface RuntimeStore extends StoredRuntime {
   admits?(workerId: WorkerId): void;
   /**
    * Makes a batch durable; resolves when it is, as far as `supports` says.
-   * An event that purges deletes all data of its worker besides the log;
-   * the same batch may create a worker with this id again.
+   * An event that purges deletes all data of its worker besides the log. The
+   * same batch may create a worker with this id again; the core does so in a later
+   * batch, so that a store can make the deletion durable first.
    * Never called again before it settled. After a rejection nothing of the
    * batch was appended, unless the code is `store_poisoned` or
    * `store_vanished`: then it is not known. A batch that does not follow the

@@ -182,22 +182,14 @@ export class Worker<Types extends HostTypes = HostTypes> {
     const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
     if (!options.wait) return await this.#begin(runId, options);
-    for (let isNext = false;; isNext = true) {
+    return await this.#engine.runs.inTurn(this.workerId, options.signal, async () => {
       try {
-        const run = await this.#begin(runId, options);
-        // A repeated command begins no run whose end would wake the next caller.
-        if (isNext && run.duplicate) this.#engine.runs.wakeNext(this.workerId);
-        return run;
+        return await this.#begin(runId, options);
       } catch (error) {
-        if (!isRuntimeError(error) || error.code !== "worker_busy") {
-          // Whoever waits behind this call is not woken by the end of its run.
-          if (isNext) this.#engine.runs.wakeNext(this.workerId);
-          throw error;
-        }
+        if (!isRuntimeError(error) || error.code !== "worker_busy") throw error;
+        return undefined;
       }
-      if (this.#commits.openRunEventId() === undefined) continue;
-      await this.#engine.runs.ending(this.workerId, options.signal, isNext);
-    }
+    });
   }
 
   async #begin(runId: string, options: BeginRunOptions): Promise<Run<Types>> {

@@ -123,6 +123,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
     this.#assertOpen();
+    if (this.#mayHaveEarlierBlobs(workerId)) this.#purged.removeBlobs(workerId);
     checkPathLengths(this.#place, workerId);
   }
 
@@ -132,6 +133,7 @@ export class FsRuntimeStore implements RuntimeStore {
     if (batch.expectedLastEventId !== writer.lastEventId) {
       writer.fail(fencedAppend(batch.expectedLastEventId, writer.lastEventId));
     }
+    await this.#settlePurges(batch.events);
     const lines = await writer.append(batch.events);
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
@@ -350,6 +352,20 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#projections.forget(workerId, purgedEventId);
     this.#namesUnsynced = true;
     this.#purged.remove(workerId, purgedEventId, keepsBlobs);
+  }
+
+  /** Makes the removal of earlier blobs durable before ids are used again. */
+  async #settlePurges(events: readonly EventRecord[]): Promise<void> {
+    for (const { creates, workerId } of events) {
+      if (!creates || workerId === undefined || !this.#mayHaveEarlierBlobs(workerId)) continue;
+      await this.#blobs.idle();
+      await this.#purged.settle(workerId);
+    }
+  }
+
+  /** Returns true if an id that is not in use may have blobs of an earlier worker. */
+  #mayHaveEarlierBlobs(workerId: WorkerId): boolean {
+    return this.#purged.mayHaveBlobs(workerId) && !this.#transcripts.has(workerId);
   }
 
   /** Retries the removal of purged workers' files, unless a new worker has the id. */

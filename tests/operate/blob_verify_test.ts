@@ -114,7 +114,7 @@ Deno.test("verify() reports unreferenced blobs, unfinished ones and foreign file
   assertEquals([verdict, facts], ["clean", [
     ["foreign_entry", "info", "workers/a/blobs/notes.txt", '"notes.txt" is not a file of the store'],
     ["blob_unreferenced", "info", "workers/a/blobs", "no entry refers to 1 blobs with 8 bytes"],
-    ["blob_unreferenced", "info", "workers/b/blobs", "no entry refers to 1 blobs with 900001 bytes"],
+    ["blob_unreferenced", "info", "workers/b/blobs", "no entry refers to 1 blobs with 100001 bytes"],
     ["temporary_left", "info", "incoming/7", "a blob that was never finished"],
     ["foreign_entry", "info", "incoming/mine", '"mine" is not a file of the store'],
   ]]);

@@ -15,11 +15,11 @@ import type { BlobHash } from "../../core/sha256.ts";
 import type { BlobFacts, BlobInput, BlobOwner } from "../../core/store.ts";
 import { moveAside } from "../aside.ts";
 import { corrupt, guarded, guardedAsync, storeFault } from "../disk/faults.ts";
-import type { FileSystem } from "../disk/file_system.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { closeQuietly, openIfThere, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
 import { isBlobName } from "./name.ts";
 import { type Files, nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
-import { isVanished } from "../place/guard.ts";
+import { isSame, isVanished, type PlaceGuard } from "../place/guard.ts";
 import { makeWorkerDirectory } from "../workers/directories.ts";
 
 /** Bytes read or written between two checks for other work. */
@@ -28,16 +28,24 @@ const CHUNK_BYTES = 262_144;
 /** A name of a temporary file. */
 const TEMPORARY_NAME = /^[1-9]\d*$/;
 
+/** The files of an open store. */
+export interface GuardedPlace extends WatchedPlace {
+  /** Checks that the paths still name the store that was opened. */
+  readonly guard: Pick<PlaceGuard, "isExact">;
+}
+
 /** The blobs of an open store. */
 export class Blobs {
-  readonly #place: WatchedPlace;
+  readonly #place: GuardedPlace;
   readonly #lifeOf: (workerId: WorkerId) => number | undefined;
   /** Workers whose directories, and the names of blobs found in them, are durable; with the events that created them. */
   readonly #durable = new Map<WorkerId, number>();
+  /** The last put that names each file: those of the same bytes take turns, because renames may overtake each other. */
+  readonly #naming = new Map<string, Promise<void>>();
   #temporaries = 0;
 
   /** Creates the blobs of a store; `lifeOf` returns the event that created a worker, if it exists. */
-  constructor(place: WatchedPlace, lifeOf: (workerId: WorkerId) => number | undefined) {
+  constructor(place: GuardedPlace, lifeOf: (workerId: WorkerId) => number | undefined) {
     this.#place = place;
     this.#lifeOf = lifeOf;
   }
@@ -47,18 +55,41 @@ export class Blobs {
    * `worker_not_found` if the worker was purged meanwhile, and the errors of the input.
    */
   async put(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
-    const temporary = await this.#newTemporary();
-    await this.#write(temporary, input);
+    const { fs } = this.#place;
+    const path = await this.#newTemporary();
+    const file = guarded("create", path, () => fs.open(path, "create"));
     try {
-      const { sha256 } = input.facts;
-      await this.#makeDirectories(owner, sha256);
-      await this.#name(owner, temporary, sha256);
+      await write(file, path, input);
+      await this.#nameInTurn(owner, { path, file }, input.facts.sha256);
       return input.facts;
     } catch (error) {
-      removeQuietly(this.#place.fs, temporary);
+      removeQuietly(fs, path);
+      throw error;
+    } finally {
+      closeQuietly(file);
+    }
+  }
+
+  /** Waits until no put is naming its file. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#naming.values());
+  }
+
+  async #nameInTurn(owner: BlobOwner, temporary: Temporary, sha256: string): Promise<void> {
+    const path = join(workerLayout(this.#place.layout, owner.workerId).blobs, sha256);
+    const before = this.#naming.get(path) ?? Promise.resolve();
+    const naming = before.catch(() => {})
+      .then(() => this.#makeDirectories(owner, sha256))
+      .then(() => this.#name(owner, temporary, sha256));
+    this.#naming.set(path, naming);
+    try {
+      await naming;
+    } catch (error) {
       // The purge may have removed any of the files.
       this.#assertCurrent(owner);
       throw error;
+    } finally {
+      if (this.#naming.get(path) === naming) this.#naming.delete(path);
     }
   }
 
@@ -74,24 +105,6 @@ export class Blobs {
         if (fs.stat(path) === undefined) return path;
       }
     });
-  }
-
-  async #write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { fs } = this.#place;
-    const file = guarded("create", path, () => fs.open(path, "create"));
-    try {
-      let bytes = 0;
-      for await (const chunk of chunks) {
-        guarded("write", path, () => writeAll(file, chunk, bytes));
-        bytes += chunk.length;
-      }
-      await guardedAsync("sync", path, () => file.sync());
-      closeQuietly(file);
-    } catch (error) {
-      closeQuietly(file);
-      removeQuietly(fs, path);
-      throw error;
-    }
   }
 
   /** Makes the directories of a worker, durably. Throws `blob_corrupt` for anything else in their place. */
@@ -115,26 +128,41 @@ export class Blobs {
   }
 
   /** Renames a temporary file to the name of its blob. Replaces a blob of this name, which may be damaged. */
-  async #name(owner: BlobOwner, temporary: string, sha256: string): Promise<void> {
+  async #name(owner: BlobOwner, temporary: Temporary, sha256: string): Promise<void> {
     const { workerId } = owner;
-    const { fs, layout } = this.#place;
+    const { fs, layout, guard } = this.#place;
+    const { file } = temporary;
     const { blobs } = workerLayout(layout, workerId);
     const path = join(blobs, sha256);
-    // No other call runs between this check and the rename.
-    this.#assertCurrent(owner);
     try {
       const kind = fs.stat(path)?.kind;
       if (kind === "directory") {
         const reason = wrongKind(kind, "file");
         throw blobCorrupt("put", { workerId, sha256, file: nameOf(layout, path), reason });
       }
-      await fs.rename(temporary, path);
+      this.#assertNames(temporary);
+      if (!guard.isExact) closeQuietly(file);
+      // No other call runs between this check and the rename.
+      this.#assertCurrent(owner);
+      await fs.rename(temporary.path, path);
       await fs.syncDirectory(blobs);
+      this.#assertNames({ path, file });
     } catch (error) {
       this.#durable.delete(workerId);
       throw storeFault(error, "put blob", path);
     }
     this.#assertCurrent(owner);
+  }
+
+  /** Throws `store_io` unless a path names its file: another process may have replaced a directory. */
+  #assertNames({ path, file }: Temporary): void {
+    const { fs, guard } = this.#place;
+    if (!guard.isExact) return;
+    const own = file.identity();
+    const found = fs.identity(path);
+    if (found !== undefined && isSame(found, own)) return;
+    const message = `Cannot put blob ${JSON.stringify(path)}: its file was moved or replaced meanwhile`;
+    throw new RuntimeError("store_io", message, { operation: "put blob", path, systemCode: "" });
   }
 
   #assertCurrent({ workerId, createdEventId }: BlobOwner): void {
@@ -143,6 +171,8 @@ export class Blobs {
 
   /** Size of a blob, whose name is made durable if necessary; `undefined` if there is none. */
   async size(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    // The name that a put gives is durable at its end.
+    await this.idle();
     const bytes = blobSize(this.#place, workerId, sha256);
     const createdEventId = this.#lifeOf(workerId);
     if (bytes === undefined || createdEventId === undefined) return undefined;
@@ -179,6 +209,21 @@ export class Blobs {
     const message = `Removed ${removed} unfinished ${removed === 1 ? "blob" : "blobs"} in "incoming"`;
     notice({ code: "temporary_removed", severity: "info", message, file: "incoming" });
   }
+}
+
+/** A path, and the open file that it must name. */
+interface Temporary {
+  readonly path: string;
+  readonly file: OpenFile;
+}
+
+async function write(file: OpenFile, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    guarded("write", path, () => writeAll(file, chunk, bytes));
+    bytes += chunk.length;
+  }
+  await guardedAsync("sync", path, () => file.sync());
 }
 
 function foreignText(file: string): string {

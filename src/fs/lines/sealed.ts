@@ -106,14 +106,17 @@ export function checkSeal(content: JsonObject, seal: Seal, file: string): JsonOb
   const { version } = content;
   if (typeof version !== "number" || version < 1) throw corrupt(file, "it names no format version");
   const versions = { file, found: version, supported: FORMAT_VERSION };
-  const cannot = `Cannot read ${JSON.stringify(file)}:`;
   if (version > FORMAT_VERSION) {
-    const message = `${cannot} format version ${version} is newer than ${FORMAT_VERSION}`;
+    const message = `Cannot read ${
+      JSON.stringify(file)
+    }: format version ${version} is newer than ${FORMAT_VERSION}`;
     throw new RuntimeError("store_version", message, versions);
   }
   const unknown = unknownFeature(content.requires, file);
   if (unknown !== undefined) {
-    const message = `${cannot} it requires ${JSON.stringify(unknown)}, which this version does not support`;
+    const message = `Cannot read ${JSON.stringify(file)}: it requires the unknown feature ${
+      JSON.stringify(unknown)
+    }`;
     throw new RuntimeError("store_version", message, { ...versions, requires: unknown });
   }
   if (content.runtimeId !== seal.runtimeId) {

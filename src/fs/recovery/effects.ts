@@ -83,7 +83,11 @@ export class ReplayedEffects {
     }
   }
 
-  /** Applies the effects of all events, and removes the blobs of workers that do not exist at their end. */
+  /**
+   * Applies the effects of all events, and removes the blobs of workers that do
+   * not exist at their end. Those of others are their own: the creation of a
+   * worker is written once the removal of earlier blobs is durable.
+   */
   finish(): void {
     this.settle(Infinity);
     for (const [workerId, id] of this.#withBlobs) {

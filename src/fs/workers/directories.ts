@@ -7,7 +7,7 @@
 import { join, SEPARATOR } from "@std/path";
 import { invalidRequest } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
-import { guarded, storeFault, systemCode } from "../disk/faults.ts";
+import { guarded, guardedAsync, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { moveAside } from "../aside.ts";
 import { isBlobName } from "../blobs/name.ts";
@@ -59,7 +59,7 @@ const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
  * transcript and blobs may be renamed into place by calls that began before the
  * purge.
  */
-const LISTINGS_MAX = 4;
+const LISTINGS_MAX = 16;
 
 /** Removes a directory; returns false if something was renamed into it meanwhile. */
 function removeEmpty(fs: FileSystem, directory: string): boolean {
@@ -116,6 +116,8 @@ function removeBlobs(fs: FileSystem, directory: string): string[] {
 export class PurgedWorkers {
   readonly #place: WatchedPlace;
   readonly #left = new Map<WorkerId, number>();
+  /** Purged workers that had blobs whose removal may not be durable. */
+  readonly #withBlobs = new Set<WorkerId>();
 
   /** Creates an empty list. */
   constructor(place: WatchedPlace) {
@@ -144,6 +146,7 @@ export class PurgedWorkers {
   remove(workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean): void {
     this.#left.delete(workerId);
     try {
+      if (this.#hasBlobs(workerId)) this.#withBlobs.add(workerId);
       const foreign = removeWorker(this.#place, workerId, keepsBlobs);
       for (const name of keepsBlobs ? [] : foreign) {
         const message = `${JSON.stringify(name)} of purged worker ${
@@ -156,5 +159,35 @@ export class PurgedWorkers {
       this.#left.set(workerId, purgedEventId);
       this.#place.notice({ code: "projection_failed", severity: "warning", message, workerId });
     }
+  }
+
+  /** Returns true if blobs of a purged worker may still be there, or come back in a power cut. */
+  mayHaveBlobs(workerId: WorkerId): boolean {
+    return this.#withBlobs.has(workerId) || this.#left.has(workerId);
+  }
+
+  /** Removes the blobs that are left of a purged worker. Throws if that fails: no other worker may have them. */
+  removeBlobs(workerId: WorkerId): void {
+    const { blobs } = workerLayout(this.#place.layout, workerId);
+    guarded("purge", blobs, () => this.#hasBlobs(workerId) && removeBlobs(this.#place.fs, blobs));
+  }
+
+  /** {@linkcode removeBlobs}, durably: before the id of the worker is used again. */
+  async settle(workerId: WorkerId): Promise<void> {
+    this.removeBlobs(workerId);
+    const { fs, layout } = this.#place;
+    const { directory, blobs } = workerLayout(layout, workerId);
+    await guardedAsync("sync", directory, async () => {
+      for (const path of [blobs, directory]) {
+        if (fs.stat(path)?.kind === "directory") await fs.syncDirectory(path);
+      }
+      await fs.syncDirectory(layout.workers);
+    });
+    this.#withBlobs.delete(workerId);
+  }
+
+  #hasBlobs(workerId: WorkerId): boolean {
+    const { fs, layout } = this.#place;
+    return fs.stat(workerLayout(layout, workerId).blobs)?.kind === "directory";
   }
 }

@@ -75,7 +75,7 @@ Deno.test("unseal() throws store_version that names the first feature it does no
     const error = thrown(() => unseal(sealedWith(requires), kind, "thing.json"));
     assertEquals(error.code, "store_version");
     assertEquals(error.details, { file: "thing.json", found: 1, supported: 1, requires: named });
-    assertStringIncludes(error.message, `requires ${JSON.stringify(named)}`);
+    assertStringIncludes(error.message, `requires the unknown feature ${JSON.stringify(named)}`);
   }
 });
 

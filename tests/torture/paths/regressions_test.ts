@@ -125,14 +125,14 @@ for (
       const target = objects.find((one) => one.name === object);
       const act = intrusions.find((one) => one.name === intrusion);
       assert(script !== undefined && target !== undefined && act !== undefined);
-      const { calls, refusals } = await soundRun(script);
+      const { calls, ...sound } = await soundRun(script);
       const found = calls.filter((call) =>
         call.operation === operation && (path === log ? call.path.startsWith(log) : call.path.endsWith(path))
       );
       const call = found[skip];
       assert(call !== undefined, "the script makes such a call");
       for (const isKilled of [false, true]) {
-        const one = { workload: script, call, object: target, intrusion: act, isDuring, isKilled, refusals };
+        const one = { workload: script, call, object: target, intrusion: act, isDuring, isKilled, ...sound };
         assert(await runCase({ ...one, isThorough: true }), "the object exists at that call");
       }
     },
