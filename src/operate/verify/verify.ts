@@ -152,14 +152,14 @@ async function verifyOnce(
 
 /** Reports a wrong kind, without opening anything, at the paths of the lock, its owner and the directories of the store. */
 function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
-  // The next opening moves a wrong owner.json aside; it fails on anything else, at once or later.
+  // The next opening moves a wrong owner.json or incoming aside; it fails on anything else, at once or later.
   const places = [
     [layout.lock, "file", "damaged"],
     [layout.owner, "file", "healable"],
     [layout.workers, "directory", "damaged"],
     [layout.quarantine, "directory", "damaged"],
     [layout.salvage, "directory", "damaged"],
-    [layout.incoming, "directory", "damaged"],
+    [layout.incoming, "directory", "healable"],
   ] as const;
   for (const [path, kind, severity] of places) {
     const file = nameOf(layout, path);
