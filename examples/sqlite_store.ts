@@ -1,12 +1,14 @@
 // A custom store: one runtime in one SQLite database. tests/examples/sqlite_store_test.ts runs the conformance suite
 // against it.
 
+import { createHash } from "node:crypto";
 import { DatabaseSync, type SQLInputValue, type StatementResultingChanges } from "node:sqlite";
 import { limits, parseRuntimeId, RuntimeError, type RuntimeId } from "@yoi/worker-runtime";
 import {
   type AppendBatch,
   type AppendResult,
   type BlobFacts,
+  type BlobHash,
   type BlobInput,
   blobMissing,
   type BlobOwner,
@@ -127,6 +129,10 @@ export class SqliteRuntimeStore implements RuntimeStore {
     }
   }
 
+  newHash(): BlobHash {
+    return createHash("sha256");
+  }
+
   blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
     return this.#attempt("read blob", () => this.#sizeOf(workerId, sha256));
   }
@@ -138,7 +144,7 @@ export class SqliteRuntimeStore implements RuntimeStore {
       if (size === undefined) throw blobMissing(workerId, sha256);
       if (size !== bytes) throw blobCorrupt(workerId, sha256, `it has ${size} bytes, not ${bytes}`);
       const corrupt = (reason: string) => blobCorrupt(workerId, sha256, reason);
-      return verifiedStream(this.#piecesOf(workerId, sha256), blob, corrupt);
+      return verifiedStream(this.#piecesOf(workerId, sha256), blob, corrupt, this.newHash());
     });
   }
 

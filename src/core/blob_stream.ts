@@ -5,7 +5,7 @@
  */
 import { limitExceeded } from "./errors.ts";
 import { limits } from "./limits.ts";
-import { type BlobHash, Sha256 } from "./sha256.ts";
+import { type BlobHash, newSha256 } from "./sha256.ts";
 import type { BlobFacts, BlobInput } from "./store.ts";
 import { Slices } from "./turn.ts";
 
@@ -23,7 +23,7 @@ export class HashedInput implements BlobInput {
   constructor(
     chunks: AsyncIterable<Uint8Array>,
     ended: (facts: BlobFacts) => Promise<void> | void = () => {},
-    hash: BlobHash = new Sha256(),
+    hash: BlobHash = newSha256(),
   ) {
     this.#hash = hash;
     this.#chunks = chunks;
@@ -66,7 +66,7 @@ export function verifiedStream(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   facts: BlobFacts,
   corrupt: (reason: string) => Error,
-  hash: BlobHash = new Sha256(),
+  hash: BlobHash = newSha256(),
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   return streamOf(verified(chunks, facts, corrupt, hash));
 }

@@ -131,6 +131,8 @@ export class RuntimeBlobs {
 
   #usedBy({ workerId, life }: Life): Map<string, boolean> {
     let used = this.#used.get(workerId);
+    // A command of an earlier worker of this id is rejected; it leaves the blobs of the present one protected.
+    if (used !== undefined && used.life > life) return new Map();
     if (used?.life !== life) this.#used.set(workerId, used = { life, hashes: new Map() });
     return used.hashes;
   }

@@ -99,7 +99,7 @@ Deno.test("inspect and purge count blobs as a number of their own", async () => 
     const total = large.length + 2 * small.length + spilledBytes.length + nobodys.length;
     const { json } = await command("inspect", root, "--json");
     assertEquals(json.sizes.blobs, total);
-    assertMatch((await command("inspect", root)).out, /blobs 1\.1 MiB/);
+    assertMatch((await command("inspect", root)).out, /blobs 390\.6 KiB/);
     const runtime = await openRuntime({ root });
     await runtime.worker("b").retire();
     await runtime.close();

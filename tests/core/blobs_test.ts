@@ -326,3 +326,17 @@ Deno.test("blob() rejects a reference whose hash is none, before the store sees 
   const { code } = await rejected(() => worker.blob({ ...ref, bytes: -1 }));
   assertEquals(code, "invalid_request");
 });
+
+Deno.test("removeUnreferencedBlobs() keeps a blob that was put, though a handle of an earlier worker of this id refers to blobs", async () => {
+  const { runtime, worker: earlier } = await start();
+  await using _ = runtime;
+  const ref = await earlier.putBlob(bytes);
+  await earlier.retire();
+  await earlier.purge();
+  const worker = await runtime.createWorker({ workerId: "a", intent });
+  await worker.putBlob(bytes);
+  const late = await rejected(() => earlier.append([{ role: "user", content: "late", blobs: [ref] }]));
+  assertEquals(late.code, "worker_not_found");
+  assertEquals(await worker.removeUnreferencedBlobs(), []);
+  assertEquals(await bytesOf(worker, ref), bytes);
+});

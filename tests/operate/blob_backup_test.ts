@@ -177,19 +177,38 @@ Deno.test("backup() that a power cut or a kill ends refers to no missing blob, a
 Deno.test("backup() follows the log past the purge of a worker whose blobs it could not copy", async () => {
   const disk = await diskWith();
   const runtime = await open(disk);
+  await runtime.flush();
+  const reader = disk.fork();
+  await say(runtime.worker("a"), "later", new TextEncoder().encode("later"));
   await runtime.worker("a").retire();
-  let purging: Promise<unknown> | undefined;
-  const reader = disk.attach();
+  await runtime.flush();
+  const changed = disk.dump();
+  await runtime.worker("a").purge();
+  await runtime.flush();
+  const purged = disk.dump();
+  let lists = 0;
   reader.onCall = ({ operation, path }) => {
-    if (operation === "list" && path.endsWith("/a/blobs")) purging ??= runtime.worker("a").purge();
+    // The worker changes while the log is copied, and is purged before its blobs are listed again.
+    if (operation === "write" && path.startsWith(`${COPY}/events/`)) become(reader, changed);
+    if (operation !== "list" || path !== `${SOURCE}/workers/a/blobs` || ++lists !== 2) return undefined;
+    become(reader, purged);
     return undefined;
   };
-  const { verified } = await backup(source, { fileSystem: reader, to });
-  await purging;
-  assert(purging !== undefined);
-  assertEquals(verified?.findings.filter(({ severity }) => severity === "damaged"), []);
+  const report = await backup(source, { fileSystem: reader, to });
+  assertEquals([lists, foundIn(report)], [2, []]);
+  assertEquals(report.lastEventId, runtime.lastEventId);
   await runtime.close();
 });
+
+/** Gives the source the files that it has later. */
+function become(reader: SimulatedDisk, later: ReadonlyMap<string, Uint8Array>): void {
+  for (const [name] of reader.dump()) {
+    if (name.startsWith(SOURCE) && !name.endsWith("/") && !later.has(name)) reader.plant.nothing(name);
+  }
+  for (const [name, bytes] of later) {
+    if (name.startsWith(SOURCE) && !name.endsWith("/")) reader.plant.file(name, bytes);
+  }
+}
 
 for (const name of ["incoming/1", "events/0000000000000001.jsonl.tmp"]) {
   Deno.test(`backup() ends with the reason of its signal while it writes ${name}`, async () => {

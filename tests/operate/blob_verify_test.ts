@@ -107,14 +107,16 @@ Deno.test("verify() reports unreferenced blobs, unfinished ones and foreign file
   await runtime.worker("b").putBlob(large);
   await runtime.close();
   disk.plant.file(at("incoming/7"), small);
+  disk.plant.file(at("incoming/mine"), small);
   disk.plant.file(at("workers/a/blobs/notes.txt"), small);
   const { verdict, findings } = await verify(source, { fileSystem: disk });
   const facts = findings.map(({ code, severity, file, message }) => [code, severity, file, message]);
   assertEquals([verdict, facts], ["clean", [
     ["foreign_entry", "info", "workers/a/blobs/notes.txt", '"notes.txt" is not a file of the store'],
     ["blob_unreferenced", "info", "workers/a/blobs", "no entry refers to 1 blobs with 8 bytes"],
-    ["blob_unreferenced", "info", "workers/b/blobs", "no entry refers to 1 blobs with 900001 bytes"],
+    ["blob_unreferenced", "info", "workers/b/blobs", "no entry refers to 1 blobs with 100001 bytes"],
     ["temporary_left", "info", "incoming/7", "a blob that was never finished"],
+    ["foreign_entry", "info", "incoming/mine", '"mine" is not a file of the store'],
   ]]);
   assertEquals((await repair(source, { fileSystem: disk })).steps, []);
 });
@@ -133,8 +135,11 @@ for (const path of ["workers/a/blobs", "incoming"]) {
     disk.plant.nothing(at(path));
     disk.plant.file(at(path), small);
     const { verdict, findings } = await found(disk);
-    const wanted = path === "incoming" ? "healable" : "damaged";
-    assertEquals([verdict, findings.map(({ code, file }) => [code, file])], [wanted, [["wrong_kind", path]]]);
+    const expected = path === "incoming" ? "healable" : "damaged";
+    assertEquals([verdict, findings.map(({ code, file }) => [code, file])], [expected, [[
+      "wrong_kind",
+      path,
+    ]]]);
     await repair(source, { fileSystem: disk, apply: true });
     const runtime = await openRuntime({ root: "/source", fileSystem: disk });
     for (const bytes of [large, small, spilledBytes, new Uint8Array()]) {

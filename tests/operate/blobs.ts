@@ -15,7 +15,7 @@ export const local = (root: string): { root: string; runtimeId: string } => ({ r
 /** Directory of the source on simulated disks. */
 export const SOURCE = "/source/runtimes/local";
 /** Bytes of a blob that an export writes in three pieces. */
-export const large: Uint8Array = Uint8Array.from({ length: 900_001 }, (_, index) => index * index);
+export const large: Uint8Array = Uint8Array.from({ length: 100_001 }, (_, index) => index * index);
 /** Bytes of a small blob. */
 export const small: Uint8Array = new TextEncoder().encode("abc");
 /** Content that is kept as a blob. */

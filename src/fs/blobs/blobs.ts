@@ -40,10 +40,8 @@ export class Blobs {
   readonly #lifeOf: (workerId: WorkerId) => number | undefined;
   /** Workers whose directories, and the names of blobs found in them, are durable; with the events that created them. */
   readonly #durable = new Map<WorkerId, number>();
-  /** Puts that are naming their files. */
-  readonly #naming = new Set<Promise<void>>();
-  /** The file that was last given a path, while its put is under way. */
-  readonly #lastNamed = new Map<string, OpenFile>();
+  /** The last put that names each file: those of the same bytes take turns, because renames may overtake each other. */
+  readonly #naming = new Map<string, Promise<void>>();
   #temporaries = 0;
 
   /** Creates the blobs of a store; `lifeOf` returns the event that created a worker, if it exists. */
@@ -74,12 +72,16 @@ export class Blobs {
 
   /** Waits until no put is naming its file. */
   async idle(): Promise<void> {
-    await Promise.allSettled(this.#naming);
+    await Promise.allSettled(this.#naming.values());
   }
 
   async #nameInTurn(owner: BlobOwner, temporary: Temporary, sha256: string): Promise<void> {
-    const naming = this.#makeDirectories(owner, sha256).then(() => this.#name(owner, temporary, sha256));
-    this.#naming.add(naming);
+    const path = join(workerLayout(this.#place.layout, owner.workerId).blobs, sha256);
+    const before = this.#naming.get(path) ?? Promise.resolve();
+    const naming = before.catch(() => {})
+      .then(() => this.#makeDirectories(owner, sha256))
+      .then(() => this.#name(owner, temporary, sha256));
+    this.#naming.set(path, naming);
     try {
       await naming;
     } catch (error) {
@@ -87,7 +89,7 @@ export class Blobs {
       this.#assertCurrent(owner);
       throw error;
     } finally {
-      this.#naming.delete(naming);
+      if (this.#naming.get(path) === naming) this.#naming.delete(path);
     }
   }
 
@@ -148,16 +150,12 @@ export class Blobs {
       if (!guard.isExact) closeQuietly(file);
       // No other call runs between this check and the rename.
       this.#assertCurrent(owner);
-      this.#lastNamed.set(path, file);
       await fs.rename(temporary.path, path);
       await fs.syncDirectory(blobs);
-      // Otherwise a later put of the same bytes has replaced the file.
-      if (this.#lastNamed.get(path) === file) this.#assertNames({ path, file });
+      this.#assertNames({ path, file });
     } catch (error) {
       this.#durable.delete(workerId);
       throw storeFault(error, "put blob", path);
-    } finally {
-      if (this.#lastNamed.get(path) === file) this.#lastNamed.delete(path);
     }
     this.#assertCurrent(owner);
   }

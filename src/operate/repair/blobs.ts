@@ -7,7 +7,6 @@
  */
 import { basename, dirname, join } from "@std/path";
 import { moveAside } from "../../fs/aside.ts";
-import { blobSize } from "../../fs/blobs/blobs.ts";
 import { guarded } from "../../fs/disk/faults.ts";
 import { decodeName } from "../../fs/names.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
@@ -16,10 +15,10 @@ import { blobProblem } from "../verify/blobs.ts";
 /** Moves a damaged blob aside. One that was put again since it was found damaged stays. */
 export async function setBlobAside(place: FoundPlace, file: string): Promise<void> {
   const path = join(place.layout.directory, file);
-  if (guarded("stat", path, () => place.fs.stat(path)) === undefined) return;
+  const stat = guarded("stat", path, () => place.fs.stat(path));
+  if (stat === undefined) return;
   const workerId = decodeName(basename(dirname(dirname(path)))) ?? "";
   const sha256 = basename(path);
-  const bytes = blobSize(place, workerId, sha256) ?? 0;
-  const problem = await blobProblem(place, workerId, { sha256, bytes }, () => Promise.resolve());
+  const problem = await blobProblem(place, workerId, { sha256, bytes: stat.size }, () => {});
   if (problem !== undefined) await moveAside(place, path);
 }

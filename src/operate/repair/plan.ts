@@ -128,7 +128,8 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
 /** Steps for entries of the wrong kind that prevent opening. */
 function oddSteps(findings: readonly Finding[]): RepairStep[] {
   return findings.flatMap(({ code, severity, file, message }): RepairStep[] => {
-    if (code !== "wrong_kind" || severity !== "damaged" || file === undefined) return [];
+    const isOdd = code === "wrong_kind" && (severity === "damaged" || file === "incoming");
+    if (!isOdd || file === undefined) return [];
     // Repair needs the lock to be safe, and salvage/ to move files aside.
     return file === "lock" || file === "salvage"
       ? [{

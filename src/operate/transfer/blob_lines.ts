@@ -15,8 +15,8 @@ import { corrupt } from "../../fs/disk/faults.ts";
 /** Start of a line with a piece of a blob. */
 export const BLOB_LINE = '{"blob":';
 
-/** Bytes of each piece but the last: 512 KiB as base64. */
-export const BLOB_PIECE_BYTES = 393_216;
+/** Bytes of each piece but the last: 64 KiB as base64, which is freed sooner than longer strings. */
+export const BLOB_PIECE_BYTES = 49_152;
 
 /** A piece of a blob. */
 export interface BlobPiece extends BlobFacts {

@@ -7,11 +7,11 @@
 import { join } from "@std/path";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { BlobFacts } from "../../core/store.ts";
-import { Slices } from "../../core/turn.ts";
-import { blobSize, listBlobs, readBlob } from "../../fs/blobs/blobs.ts";
+import { listBlobs } from "../../fs/blobs/blobs.ts";
 import { isBlobName } from "../../fs/blobs/name.ts";
 import { isPresent, readIfThere, writeNew } from "../../fs/disk/files.ts";
 import { guarded, guardedAsync, isNotFound } from "../../fs/disk/faults.ts";
+import type { FileStat } from "../../fs/disk/file_system.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { eventText } from "../../fs/lines/codec.ts";
 import { logTranscriptLines } from "../../fs/log/scan.ts";
@@ -24,6 +24,7 @@ import {
 } from "../../fs/transcripts/file.ts";
 import { makeWorkerDirectory } from "../../fs/workers/directories.ts";
 import type { Meter } from "../options.ts";
+import { blobBytes } from "../read/blob_bytes.ts";
 import { blobsInText, blobsInTranscript } from "../read/blob_refs.ts";
 import { clearDirectory } from "../remove_tree.ts";
 import { entriesIn } from "../sizes.ts";
@@ -45,7 +46,6 @@ export class BlobCopy {
   readonly #from: FoundPlace;
   readonly #to: FoundPlace;
   readonly #meter: Meter;
-  readonly #slices = new Slices();
   #temporaries = 0;
   readonly #numbers = { copied: 0, kept: 0 };
   /** Blobs that the copy has. */
@@ -103,7 +103,7 @@ export class BlobCopy {
   async #one(workerId: string, blob: BlobFacts): Promise<boolean> {
     const key = `${blob.sha256} ${workerId}`;
     if (this.#done.has(key)) return false;
-    const isKept = blobSize(this.#to, workerId, blob.sha256) === blob.bytes;
+    const isKept = statOf(this.#to, workerId, blob.sha256)?.size === blob.bytes;
     const outcome = isKept ? "kept" : await this.#write(workerId, blob);
     if (outcome === undefined) return false;
     if (outcome === "damaged") {
@@ -142,11 +142,10 @@ export class BlobCopy {
   }
 
   async *#chunks(workerId: string, blob: BlobFacts): AsyncGenerator<Uint8Array, void, void> {
-    for await (const chunk of readBlob(this.#from, workerId, blob)) {
+    for await (const chunk of blobBytes(this.#from, workerId, blob)) {
       yield chunk;
       // Ends a long copy once its signal aborts.
       this.#meter.add(0);
-      await this.#slices.pause();
     }
   }
 
@@ -189,7 +188,7 @@ export class BlobCopy {
     const { blobs, transcript } = workerLayout(layout, owner.workerId);
     const names = new Set(
       entriesIn(fs, blobs).map(({ name }) => name).filter((name) =>
-        isBlobName(name) && blobSize(this.#from, owner.workerId, name) === undefined
+        isBlobName(name) && statOf(this.#from, owner.workerId, name) === undefined
       ),
     );
     if (names.size === 0 || owner.createdEventId >= oldest) return names;
@@ -205,6 +204,12 @@ export class BlobCopy {
     });
     return isRead ? names : new Set();
   }
+}
+
+/** The entry at the path of a blob, whatever it is. */
+function statOf({ fs, layout }: FoundPlace, workerId: string, sha256: string): FileStat | undefined {
+  const path = join(workerLayout(layout, workerId).blobs, sha256);
+  return guarded("stat", path, () => fs.stat(path));
 }
 
 /** Blobs of a worker that the source does not have. */

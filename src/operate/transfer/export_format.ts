@@ -10,7 +10,7 @@
  * {"blob":{"workerId":...,"sha256":...,"bytes":B,"offset":O,"data":"<base64>"}}
  *                                                    a piece of a blob: before the first event or transcript
  *                                                    event of the worker that refers to it, in the order of
- *                                                    references; 384 KiB each, the last one the rest
+ *                                                    references; 48 KiB each, the last one the rest
  * {"end":{"lines":L,"crc":"hhhhhhhh"}}               lines before this one, and the CRC-32 of their bytes
  * ```
  *

@@ -8,8 +8,8 @@ import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeEvent } from "../../core/event_types.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
-import { readBlob } from "../../fs/blobs/blobs.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
+import { blobBytes } from "../read/blob_bytes.ts";
 import { blobsOf } from "../read/blob_refs.ts";
 import { purgedSince } from "../read/purged_since.ts";
 import { blobLines } from "./blob_lines.ts";
@@ -59,7 +59,7 @@ export class ExportedBlobs {
   ): AsyncGenerator<string, void, void> {
     const { runtimeId } = this.#place;
     try {
-      const chunks = readBlob(this.#place, workerId, { sha256, bytes });
+      const chunks = blobBytes(this.#place, workerId, { sha256, bytes });
       yield* blobLines(workerId, { sha256, bytes }, chunks);
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "blob_missing") throw error;

@@ -7,13 +7,12 @@
 import { join } from "@std/path";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { BlobFacts } from "../../core/store.ts";
-import { Slices } from "../../core/turn.ts";
-import { readBlob } from "../../fs/blobs/blobs.ts";
 import { isBlobName } from "../../fs/blobs/name.ts";
 import { isPresent, readIfThere } from "../../fs/disk/files.ts";
 import { guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import { type Files, nameOf, workerLayout } from "../../fs/layout.ts";
 import { hasTranscriptHeader, transcriptHeaderBytes } from "../../fs/transcripts/file.ts";
+import { assertBlob, blobBytes } from "../read/blob_bytes.ts";
 import { blobsInTranscript } from "../read/blob_refs.ts";
 import { entriesIn, sum } from "../sizes.ts";
 import type { Check } from "./check.ts";
@@ -49,13 +48,11 @@ export async function verifyBlobs(check: Check, transcript: ExpectedTranscript):
     }
     return { bytes: 0, reports };
   }
-  const slices = new Slices();
   let bytes = 0;
-  const onBytes = async (count: number): Promise<void> => {
+  const onBytes = (count: number): void => {
     bytes += count;
     // Ends a long verification once its signal aborts.
     meter.add(0);
-    await slices.pause();
   };
   for (const [sha256, size] of references) {
     const problem = await blobProblem(
@@ -77,12 +74,11 @@ export async function blobProblem(
   place: Files,
   workerId: string,
   blob: BlobFacts,
-  onBytes: ((count: number) => Promise<void>) | undefined,
+  onBytes: ((count: number) => void) | undefined,
 ): Promise<BlobProblem | undefined> {
   try {
-    const stream = readBlob(place, workerId, blob);
-    if (onBytes === undefined) await stream.cancel();
-    else for await (const { length } of stream) await onBytes(length);
+    if (onBytes === undefined) await assertBlob(place, workerId, blob);
+    else for await (const { length } of blobBytes(place, workerId, blob)) onBytes(length);
     return undefined;
   } catch (error) {
     if (!isRuntimeError(error)) throw error;

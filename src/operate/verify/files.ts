@@ -47,6 +47,7 @@ import { purgedSince } from "../read/purged_since.ts";
 import { entriesIn, sizesInside, sum } from "../sizes.ts";
 
 const CHUNK_BYTES = 262_144;
+const UNFINISHED_BLOB = /^[1-9]\d*$/;
 const UNWRITTEN: Problem = { code: "transcript_behind", message: "it is not written yet" };
 const MISSING: Problem = { code: "transcript_missing", message: "it is missing" };
 
@@ -158,9 +159,11 @@ export class FilesVerifier {
       findings.add("foreign_entry", "info", message, { file: `workers/${name}` });
     }
     for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
-    for (const { name } of entriesIn(fs, layout.incoming)) {
-      const file = nameOf(layout, join(layout.incoming, name));
-      findings.add("temporary_left", "info", "a blob that was never finished", { file });
+    for (const { name, kind } of entriesIn(fs, layout.incoming)) {
+      const spot = { file: `incoming/${name}` };
+      const isOwn = kind === "file" && UNFINISHED_BLOB.test(name);
+      if (isOwn) findings.add("temporary_left", "info", "a blob that was never finished", spot);
+      else findings.add("foreign_entry", "info", `${JSON.stringify(name)} is not a file of the store`, spot);
     }
     const kept = sizesInside(fs, layout.quarantine);
     if (kept.length === 0) return;

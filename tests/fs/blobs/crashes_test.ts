@@ -45,8 +45,10 @@ Deno.test("Runtime.createWorker() of a purged id is rejected while earlier blobs
   const { runtime, a, ref } = await given(disk);
   disk.onCall = failAt(1, "EIO", "sticky", ({ operation, path }) => operation === "remove" && path === BLOB);
   await purge(a);
-  await refused("store_io", () => runtime.createWorker({ workerId: "a", intent }));
-  await runtime.createWorker({ workerId: "b", intent });
+  await Promise.all([
+    refused("store_io", () => runtime.createWorker({ workerId: "a", intent })),
+    runtime.createWorker({ workerId: "b", intent }),
+  ]);
   disk.onCall = undefined;
   await runtime.createWorker({ workerId: "a", intent });
   await refused("blob_missing", () => textOf(runtime, ref));
@@ -83,4 +85,34 @@ Deno.test("Worker.putBlob() leaves no other bytes under the name of a blob when 
   assertEquals([...disk.dump().keys()].filter((path) => /blobs\/./.test(path)), [BLOB]);
   await a.putBlob(bytesOf("d"));
   await runtime.close();
+});
+
+Deno.test("Worker.append() that refers to a blob whose name is not durable yet waits for its put", async () => {
+  let held: Promise<void> = Promise.resolve();
+  const disk = new SimulatedDisk({ latency: () => held });
+  const { runtime, ref } = await given(disk);
+  await runtime.close();
+  const again = await open(disk);
+  const a = again.worker("a");
+  // The directories are known to be durable afterwards.
+  await a.append([{ role: "user", content: "x", blobs: [ref] }]);
+  const order: string[] = [];
+  const { promise: isSyncing, resolve: syncs } = Promise.withResolvers<void>();
+  const { promise, resolve: release } = Promise.withResolvers<void>();
+  disk.onCall = ({ operation, path }) => {
+    const isOfBlobs = operation === "syncDirectory" && path.endsWith("/blobs");
+    held = isOfBlobs && order.length === 0 ? promise : Promise.resolve();
+    if (isOfBlobs) syncs();
+    return undefined;
+  };
+  const sha256 = "18ac3e7343f016890c510e93f935261169d9e3f565436429830faf0934f4f8e4";
+  const put = a.putBlob(bytesOf("d")).then(() => order.push("put"));
+  await isSyncing;
+  const entry = { role: "user", content: "y", blobs: [{ ...ref, sha256, bytes: 1 }] };
+  const append = a.append([entry]).then(() => order.push("append"));
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setTimeout(resolve));
+  release();
+  await Promise.all([put, append]);
+  assertEquals(order, ["put", "append"]);
+  await again.close();
 });

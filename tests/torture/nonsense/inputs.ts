@@ -133,7 +133,8 @@ export function logInput(random: Random, { files, texts }: Material): Input {
   const keepsTranscripts = random.chance(0.5) && !isSound;
   const contents = new Map(
     [...files].filter(([path]) =>
-      /runtime\.json$|config\.jsonc$/.test(path) || (keepsTranscripts && path.endsWith("/transcript.jsonl"))
+      /runtime\.json$|config\.jsonc$|\/blobs\//.test(path) ||
+      (keepsTranscripts && path.endsWith("/transcript.jsonl"))
     ),
   );
   contents.set(`${HOME}/events/${"1".padStart(16, "0")}.jsonl`, segmentOf(changed));

@@ -83,7 +83,10 @@ async function tryStore(kind: Kind, number: number, input: Input, tally: Tally):
   if (isSound && !isOpen) throw new Finding("I1", `a store that is sound was refused: ${came.error}`);
   const verdict = "value" in before ? before.value.verdict : "refused";
   const isGood = kind === "log" ? verdict !== "damaged" && verdict !== "refused" : verdict === "clean";
-  if (isSound && !isGood) throw new Finding("I5", `verify calls a store that is sound ${verdict}`);
+  if (isSound && !isGood) {
+    const findings = "value" in before ? before.value.findings : before.error;
+    throw new Finding("I5", `verify calls a store that is sound ${verdict}: ${JSON.stringify(findings)}`);
+  }
   // A last line that is not an event is truncated and reported, like the remains of one after a crash.
   const whole = "value" in before ? before.value.events : 0;
   if (isGood && texts !== undefined) mustBeFolded(texts.slice(0, whole), seen, isOpen);
