@@ -93,18 +93,24 @@ export class Blobs {
     }
   }
 
-  /** Path of a new temporary file. Anything but a directory in the place of theirs is moved aside. */
+  /** Path of a new temporary file. */
   async #newTemporary(): Promise<string> {
     const { fs, layout: { incoming } } = this.#place;
-    const kind = guarded("stat", incoming, () => fs.stat(incoming)?.kind);
-    if (kind !== undefined && kind !== "directory") await moveAside(this.#place, incoming);
+    await this.#moveOddAside();
     return guarded("make directory", incoming, () => {
-      if (kind !== "directory") fs.makeDirectory(incoming);
+      if (fs.stat(incoming) === undefined) fs.makeDirectory(incoming);
       for (;;) {
         const path = join(incoming, `${++this.#temporaries}`);
         if (fs.stat(path) === undefined) return path;
       }
     });
+  }
+
+  /** Moves aside anything but a directory in the place of that of temporary files. */
+  async #moveOddAside(): Promise<void> {
+    const { fs, layout: { incoming } } = this.#place;
+    const kind = guarded("stat", incoming, () => fs.stat(incoming)?.kind);
+    if (kind !== undefined && kind !== "directory") await moveAside(this.#place, incoming);
   }
 
   /** Makes the directories of a worker, durably. Throws `blob_corrupt` for anything else in their place. */
@@ -192,11 +198,12 @@ export class Blobs {
   }
 
   /** Removes what interrupted writes have left. What cannot be removed is left to the next opening. */
-  clear(): void {
+  async clear(): Promise<void> {
     const { fs, layout: { incoming }, notice } = this.#place;
     let removed = 0;
     try {
-      if (fs.stat(incoming)?.kind !== "directory") return;
+      await this.#moveOddAside();
+      if (fs.stat(incoming) === undefined) return;
       for (const { name, kind } of fs.list(incoming)) {
         const file = `incoming/${name}`;
         if (kind === "file" && TEMPORARY_NAME.test(name)) removed += fs.remove(join(incoming, name)) ? 1 : 0;

@@ -37,6 +37,9 @@ export async function verifyBlobs(check: Check, transcript: ExpectedTranscript):
   const { references, isComplete } = referencesOf(place, transcript);
   const { directory, blobs: path } = workerLayout(place.layout, workerId);
   const reports: (() => void)[] = [];
+  // Anything else in the place of the directory of workers is reported once, not for each of them.
+  const parent = guarded("stat", place.layout.workers, () => place.fs.stat(place.layout.workers)?.kind);
+  if (parent !== undefined && parent !== "directory") return { bytes: 0, reports };
   const odd = oddDirectory(place, [directory, path]);
   if (odd !== undefined) {
     // Without blobs, an opening recreates the directory of the worker.

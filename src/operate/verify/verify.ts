@@ -152,7 +152,7 @@ async function verifyOnce(
 
 /** Reports a wrong kind, without opening anything, at the paths of the lock, its owner and the directories of the store. */
 function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
-  // The next opening moves a wrong owner.json aside, the next blob that is put a wrong incoming/; others fail on it.
+  // The next opening moves a wrong owner.json or incoming aside; it fails on anything else, at once or later.
   const places = [
     [layout.lock, "file", "damaged"],
     [layout.owner, "file", "healable"],

@@ -171,13 +171,15 @@ for (const [what, [plant, kind]] of Object.entries(kinds)) {
     await runtime.close();
   });
 
-  Deno.test(`${what} in the place of incoming is moved aside by putBlob()`, async () => {
+  Deno.test(`${what} in the place of incoming is moved aside by an opening and by putBlob()`, async () => {
     const disk = await closed();
     plant(disk, `${HOME}/incoming`);
     const { runtime, worker } = await openWorker(disk);
+    assertEquals(disk.list(`${HOME}/salvage`).map(({ name }) => name), ["000001-incoming"]);
+    plant(disk, `${HOME}/incoming`);
     await worker.putBlob(OTHER);
     assertEquals(await readBack(worker, OTHER), OTHER);
-    assertEquals(disk.list(`${HOME}/salvage`).map(({ name }) => name), ["000001-incoming"]);
+    assertEquals(disk.list(`${HOME}/salvage`).length, 2);
     assertEquals(disk.list(OUTSIDE).map(({ name }) => name), [sha256]);
     await runtime.close();
   });
