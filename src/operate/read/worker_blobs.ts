@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { WorkerName } from "../../core/ids.ts";
-import { workerIdOf } from "../../core/ids.ts";
+import { workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { RuntimeReader } from "../../core/reader.ts";
 import { listBlobs } from "../../fs/blobs/blobs.ts";
@@ -42,10 +41,26 @@ export async function workerBlobs(
   // Listed first: a blob that is put and referred to meanwhile is not reported as unreferenced.
   const files = new Map(listBlobs(place, workerId).map(({ sha256, bytes }) => [sha256, bytes]));
   const source = new FsRuntimeSource(location, { fileSystem: options.fileSystem });
-  await using reader = await RuntimeReader.open({ source });
+  const reader = await RuntimeReader.open({ source });
+  try {
+    const found = await referencedBlobs(reader, workerId, files, options.signal);
+    const others = [...files].filter(([sha256]) => !found.has(sha256)).sort(([a], [b]) => a < b ? -1 : 1);
+    return [...found.values(), ...others.map(([sha256, bytes]) => ({ sha256, bytes, references: 0 }))];
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The blobs that the entries of a worker refer to; `files` are those on disk. */
+async function referencedBlobs(
+  reader: RuntimeReader,
+  workerId: string,
+  files: ReadonlyMap<string, number>,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, WorkerBlob>> {
   const found = new Map<string, WorkerBlob>();
   for (let after: number | null = 0; after !== null;) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     const page = await reader.transcript(workerId, { after, limit: limits.pageItemsMax });
     for (const { seq, blobs = [], contentBlob } of page.items) {
       for (
@@ -58,6 +73,5 @@ export async function workerBlobs(
     }
     after = page.next;
   }
-  const others = [...files].filter(([sha256]) => !found.has(sha256)).sort(([a], [b]) => a < b ? -1 : 1);
-  return [...found.values(), ...others.map(([sha256, bytes]) => ({ sha256, bytes, references: 0 }))];
+  return found;
 }
