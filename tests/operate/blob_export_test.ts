@@ -322,3 +322,17 @@ Deno.test("importRuntime() has made blobs durable when it resolves", async () =>
     assertEquals(blobFiles(after, "/target"), before);
   }
 });
+
+Deno.test("importRuntime() closes the file of a blob whose pieces end early", async () => {
+  const [stream = ""] = await streams();
+  const disk = new SimulatedDisk();
+  const calls = { open: 0, close: 0 };
+  disk.onCall = ({ operation, path }) => {
+    if (path.includes("/blobs/") && (operation === "open" || operation === "close")) calls[operation]++;
+    return undefined;
+  };
+  const lines = linesOf(stream);
+  const index = lines.findIndex((line) => line.startsWith('{"blob":'));
+  await refused("store_corrupt", () => take(sealed(lines.slice(0, index + 1)), disk));
+  assertEquals(calls, { open: 1, close: 1 });
+});

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
+import { workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { RuntimeReader } from "../../core/reader.ts";
 import { listBlobs } from "../../fs/blobs/blobs.ts";
@@ -43,7 +43,7 @@ export async function workerBlobs(
   const source = new FsRuntimeSource(location, { fileSystem: options.fileSystem });
   const reader = await RuntimeReader.open({ source });
   try {
-    const found = await referredBlobs(reader, workerId, files, options.signal);
+    const found = await referencedBlobs(reader, workerId, files, options.signal);
     const others = [...files].filter(([sha256]) => !found.has(sha256)).sort(([a], [b]) => a < b ? -1 : 1);
     return [...found.values(), ...others.map(([sha256, bytes]) => ({ sha256, bytes, references: 0 }))];
   } finally {
@@ -51,10 +51,10 @@ export async function workerBlobs(
   }
 }
 
-/** The blobs that the entries of a worker refer to, by hash; `files` are those that exist. */
-async function referredBlobs(
+/** The blobs that the entries of a worker refer to; `files` are those on disk. */
+async function referencedBlobs(
   reader: RuntimeReader,
-  workerId: WorkerId,
+  workerId: string,
   files: ReadonlyMap<string, number>,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, WorkerBlob>> {

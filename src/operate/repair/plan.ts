@@ -187,7 +187,8 @@ function blobSteps(findings: readonly Finding[]): RepairStep[] {
     steps.push({ action: "set_blob_aside", message: `${file}: ${message}; it is moved to salvage/`, file });
   }
   if (lost === 0) return steps;
-  const message = `${lost} blobs are lost: the host has to put the same bytes again, or an operator has to ` +
+  const what = lost === 1 ? "1 blob is" : `${lost} blobs are`;
+  const message = `${what} lost: the host has to put the same bytes again, or an operator has to ` +
     `copy their files from a backup`;
   return [...steps, { action: "restore_blobs", message }];
 }

@@ -75,7 +75,7 @@ export async function repair(location: StoreLocation, options: RepairOptions = {
     throw refused(place, "damaged blobs would be moved to salvage/; only salvage (--salvage) accepts that");
   }
   await salvage(place, steps, losing === null ? null : lost, options);
-  await openAndClose(place, before, options);
+  if (steps.some(({ action }) => action === "open_and_close")) await openAndClose(place, before, options);
   const after = await verifyPlace(place, options);
   return { ...report, applied: true, after };
 }

@@ -146,6 +146,7 @@ function reportOthers(
     findings.add("foreign_entry", "info", message, { file: nameOf(layout, path), workerId });
   }
   if (sizes.length === 0) return;
-  const message = `no entry refers to ${sizes.length} blobs with ${sum(sizes)} bytes`;
+  const what = sizes.length === 1 ? "1 blob" : `${sizes.length} blobs`;
+  const message = `no entry refers to ${what} with ${sum(sizes)} bytes`;
   findings.add("blob_unreferenced", "info", message, { file: nameOf(layout, directory), workerId });
 }
