@@ -5,7 +5,7 @@
  */
 import { limitExceeded } from "./errors.ts";
 import { limits } from "./limits.ts";
-import { type BlobHash, newSha256 } from "./sha256.ts";
+import { type BlobHash, WebHash } from "./sha256.ts";
 import type { BlobFacts, BlobInput } from "./store.ts";
 import { Slices } from "./turn.ts";
 
@@ -23,7 +23,7 @@ export class HashedInput implements BlobInput {
   constructor(
     chunks: AsyncIterable<Uint8Array>,
     ended: (facts: BlobFacts) => Promise<void> | void = () => {},
-    hash: BlobHash = newSha256(),
+    hash: BlobHash = new WebHash(),
   ) {
     this.#hash = hash;
     this.#chunks = chunks;
@@ -50,7 +50,7 @@ export class HashedInput implements BlobInput {
       yield chunk;
       await slices.pause();
     }
-    const facts = { sha256: hash.digest("hex"), bytes };
+    const facts = { sha256: await hash.digest("hex"), bytes };
     await this.#ended(facts);
     this.#facts = facts;
   }
@@ -66,7 +66,7 @@ export function verifiedStream(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   facts: BlobFacts,
   corrupt: (reason: string) => Error,
-  hash: BlobHash = newSha256(),
+  hash: BlobHash = new WebHash(),
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   return streamOf(verified(chunks, facts, corrupt, hash));
 }
@@ -86,7 +86,7 @@ async function* verified(
     held = chunk;
   }
   if (at !== bytes) throw corrupt(`it ends at byte ${at} of ${bytes}`);
-  if (hash.digest("hex") !== sha256) throw corrupt("its bytes do not have its hash");
+  if (await hash.digest("hex") !== sha256) throw corrupt("its bytes do not have its hash");
   if (held !== undefined && held.length > 0) yield held;
 }
 

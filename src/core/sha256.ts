@@ -1,22 +1,30 @@
 /**
- * SHA-256 of bytes that arrive in pieces, on every platform: the Web
- * Cryptography API hashes only what is in memory as a whole.
+ * SHA-256 for stores whose platform has no hash of bytes that arrive in pieces.
  *
  * @module
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 
 /** A hash of bytes that arrive in pieces. `createHash("sha256")` of `node:crypto` is one. */
 export interface BlobHash {
   /** Adds bytes. */
   update(bytes: Uint8Array): unknown;
   /** The hash of all bytes, in lower-case hexadecimal digits. Called once, last. */
-  digest(encoding: "hex"): string;
+  digest(encoding: "hex"): string | Promise<string>;
 }
 
-/** A new hash, for stores whose platform has no faster one. */
-export function newSha256(): BlobHash {
-  const hash = sha256.create();
-  return { update: (bytes) => hash.update(bytes), digest: () => bytesToHex(hash.digest()) };
+/** A hash of the Web Cryptography API, which takes all bytes at once: they are kept in memory until then. */
+export class WebHash implements BlobHash {
+  readonly #parts: Uint8Array<ArrayBuffer>[] = [];
+
+  /** Adds a copy of bytes. */
+  update(bytes: Uint8Array): void {
+    this.#parts.push(bytes.slice());
+  }
+
+  /** The hash of all bytes, in lower-case hexadecimal digits. */
+  async digest(): Promise<string> {
+    const all = await new Blob(this.#parts).arrayBuffer();
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", all));
+    return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
 }

@@ -110,6 +110,29 @@ const regressions: readonly Regression[] = [
     object: "home",
     intrusion: "older",
   },
+  {
+    name: "does not name a copy of an unfinished blob when its directory is replaced before it is named",
+    workload: "blobs",
+    call: ["sync", "/incoming/1"],
+    object: "incoming",
+    intrusion: "copied",
+  },
+  {
+    name: "does not promise a blob when another worker's blobs take the place of its directory",
+    workload: "blob-references",
+    call: ["syncDirectory", "/workers/a/blobs"],
+    object: "workers/a/blobs",
+    intrusion: "swapped",
+    isDuring: true,
+  },
+  {
+    name: "does not promise a blob when an older copy takes the place of its directory",
+    workload: "blobs",
+    call: ["syncDirectory", "/workers/a/blobs"],
+    skip: 3,
+    object: "workers/a/blobs",
+    intrusion: "older",
+  },
 ];
 
 for (
