@@ -178,7 +178,7 @@ export class Stress {
   async #put(random: Random, workerId: string): Promise<void> {
     const pieces = random.below(4);
     const bytes = new TextEncoder().encode(`blob ${random.below(40)}`);
-    await this.#stressed.runtime.worker(workerId).putBlob((async function* () {
+    await this.#stressed.runtime.worker(workerId).putBlob((async function* (): AsyncGenerator<Uint8Array> {
       for (let piece = 0; piece < pieces; piece++) await pause(1);
       yield bytes;
     })());
