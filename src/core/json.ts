@@ -111,10 +111,10 @@ export function jsonText(value: unknown, action: string, name: string, bytesMax:
 
 /** Returns the JSON text of a caller's object. Throws `invalid_request`. */
 export function jsonObjectText(value: unknown, action: string, name: string, bytesMax: number): string {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidRequest(action, `${name}: a JSON object is needed`);
-  }
-  return jsonText(value, action, name, bytesMax);
+  const text = jsonText(value, action, name, bytesMax);
+  // Of the text: the value may have a toJSON() of its own.
+  if (!text.startsWith("{")) throw invalidRequest(action, `${name}: a JSON object is needed`);
+  return text;
 }
 
 /** Escapes the two line separators that JSON allows and line readers split at. */

@@ -23,13 +23,6 @@ export const blobMutants: readonly Mutant[] = [
     first: ["crash-states"],
   },
   {
-    name: "a blob is given to the worker that has the id by now",
-    file: "fs/blobs/blobs.ts",
-    find: "    if (this.#lifeOf(workerId) !== createdEventId) throw workerNotFound(",
-    replace: "    if (this.#lifeOf(workerId) === undefined || createdEventId < 0) throw workerNotFound(",
-    first: ["interleavings", "crash-states"],
-  },
-  {
     name: "blobs that were never finished are not removed",
     file: "fs/store.ts",
     find: "    this.#blobs.clear();\n",
