@@ -42,21 +42,25 @@ export async function workerBlobs(
   // Listed first: a blob that is put and referred to meanwhile is not reported as unreferenced.
   const files = new Map(listBlobs(place, workerId).map(({ sha256, bytes }) => [sha256, bytes]));
   const source = new FsRuntimeSource(location, { fileSystem: options.fileSystem });
-  await using reader = await RuntimeReader.open({ source });
+  const reader = await RuntimeReader.open({ source });
   const found = new Map<string, WorkerBlob>();
-  for (let after: number | null = 0; after !== null;) {
-    options.signal?.throwIfAborted();
-    const page = await reader.transcript(workerId, { after, limit: limits.pageItemsMax });
-    for (const { seq, blobs = [], contentBlob } of page.items) {
-      for (
-        const { sha256, bytes, mediaType } of contentBlob === undefined ? blobs : [...blobs, contentBlob]
-      ) {
-        const references = (found.get(sha256)?.references ?? 0) + 1;
-        const missing = files.has(sha256) ? {} : { missing: true } as const;
-        found.set(sha256, { sha256, bytes, mediaType, references, seq, ...missing });
+  try {
+    for (let after: number | null = 0; after !== null;) {
+      options.signal?.throwIfAborted();
+      const page = await reader.transcript(workerId, { after, limit: limits.pageItemsMax });
+      for (const { seq, blobs = [], contentBlob } of page.items) {
+        for (
+          const { sha256, bytes, mediaType } of contentBlob === undefined ? blobs : [...blobs, contentBlob]
+        ) {
+          const references = (found.get(sha256)?.references ?? 0) + 1;
+          const missing = files.has(sha256) ? {} : { missing: true } as const;
+          found.set(sha256, { sha256, bytes, mediaType, references, seq, ...missing });
+        }
       }
+      after = page.next;
     }
-    after = page.next;
+  } finally {
+    await reader.close();
   }
   const others = [...files].filter(([sha256]) => !found.has(sha256)).sort(([a], [b]) => a < b ? -1 : 1);
   return [...found.values(), ...others.map(([sha256, bytes]) => ({ sha256, bytes, references: 0 }))];
