@@ -25,7 +25,7 @@ export const blobMutants: readonly Mutant[] = [
   {
     name: "blobs that were never finished are not removed",
     file: "fs/store.ts",
-    find: "    this.#blobs.clear();\n",
+    find: "    await this.#blobs.clear();\n",
     replace: "",
     first: ["crash-states"],
   },
