@@ -30,7 +30,7 @@ import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
-import { guardedAsync, storeFault } from "./disk/faults.ts";
+import { storeFault } from "./disk/faults.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type Place, runtimeLayout, type WatchedPlace } from "./layout.ts";
 import type { PlacedLine } from "./lines/buffer.ts";
@@ -404,9 +404,8 @@ export class FsRuntimeStore implements RuntimeStore {
   async #syncTranscripts(turn?: number): Promise<void> {
     if (await this.#transcripts.syncAll(turn)) this.#namesUnsynced = true;
     if (!this.#namesUnsynced) return;
-    const { fs, layout: { workers } } = this.#place;
     this.#namesUnsynced = false;
-    await guardedAsync("sync", workers, () => fs.syncDirectory(workers)).catch((error) => {
+    await this.#purged.sync().catch((error) => {
       this.#namesUnsynced = true;
       throw error;
     });

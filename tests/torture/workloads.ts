@@ -593,7 +593,7 @@ export const workloads: readonly Workload[] = [
   },
   {
     name: "purge-blobs-written",
-    base: "blobs",
+    base: "foreignBlob",
     durability: "written",
     run: async (session, size) => {
       await session.open();

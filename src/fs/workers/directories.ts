@@ -61,14 +61,14 @@ const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
  */
 const LISTINGS_MAX = 16;
 
-/** Removes a directory; returns false if something was renamed into it meanwhile. */
-function removeEmpty(fs: FileSystem, directory: string): boolean {
+/** Removes a directory; returns false if something was renamed into it meanwhile, or throws if this is the last attempt. */
+function removeEmpty(fs: FileSystem, directory: string, isLast = false): boolean {
   try {
     fs.removeDirectory(directory);
     return true;
   } catch (error) {
-    if (systemCode(error) === "ENOTEMPTY") return false;
-    throw error;
+    if (isLast || systemCode(error) !== "ENOTEMPTY") throw error;
+    return false;
   }
 }
 
@@ -83,9 +83,7 @@ export function removeWorker({ fs, layout }: Files, workerId: string, keepsBlobs
     for (let listings = 1;; listings++) {
       const left = removeFiles(fs, directory, keepsBlobs);
       if (left.length > 0 || keepsBlobs) return left;
-      if (listings === LISTINGS_MAX) fs.removeDirectory(directory);
-      else if (!removeEmpty(fs, directory)) continue;
-      return [];
+      if (removeEmpty(fs, directory, listings === LISTINGS_MAX)) return [];
     }
   });
 }
@@ -116,8 +114,8 @@ function removeBlobs(fs: FileSystem, directory: string): string[] {
 export class PurgedWorkers {
   readonly #place: WatchedPlace;
   readonly #left = new Map<WorkerId, number>();
-  /** Purged workers that had blobs whose removal may not be durable. */
-  readonly #withBlobs = new Set<WorkerId>();
+  /** Purged workers that had blobs whose removal may not be durable, and the events that purged them. */
+  readonly #withBlobs = new Map<WorkerId, number>();
 
   /** Creates an empty list. */
   constructor(place: WatchedPlace) {
@@ -146,7 +144,7 @@ export class PurgedWorkers {
   remove(workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean): void {
     this.#left.delete(workerId);
     try {
-      if (this.#hasBlobs(workerId)) this.#withBlobs.add(workerId);
+      if (this.#hasBlobs(workerId)) this.#withBlobs.set(workerId, purgedEventId);
       const foreign = removeWorker(this.#place, workerId, keepsBlobs);
       for (const name of keepsBlobs ? [] : foreign) {
         const message = `${JSON.stringify(name)} of purged worker ${
@@ -175,15 +173,25 @@ export class PurgedWorkers {
   /** {@linkcode removeBlobs}, durably: before the id of the worker is used again. */
   async settle(workerId: WorkerId): Promise<void> {
     this.removeBlobs(workerId);
+    await this.sync([workerId]);
+  }
+
+  /** Makes removals durable, also in directories that remain because of files that are not the store's. */
+  async sync(workerIds: readonly WorkerId[] = [...this.#withBlobs.keys()]): Promise<void> {
     const { fs, layout } = this.#place;
-    const { directory, blobs } = workerLayout(layout, workerId);
-    await guardedAsync("sync", directory, async () => {
-      for (const path of [blobs, directory]) {
-        if (fs.stat(path)?.kind === "directory") await fs.syncDirectory(path);
+    const purges = workerIds.map((workerId) => [workerId, this.#withBlobs.get(workerId)] as const);
+    await guardedAsync("sync", layout.workers, async () => {
+      for (const workerId of workerIds) {
+        const { directory, blobs } = workerLayout(layout, workerId);
+        for (const path of [blobs, directory]) {
+          if (fs.stat(path)?.kind === "directory") await fs.syncDirectory(path);
+        }
       }
       await fs.syncDirectory(layout.workers);
     });
-    this.#withBlobs.delete(workerId);
+    for (const [workerId, purgedEventId] of purges) {
+      if (this.#withBlobs.get(workerId) === purgedEventId) this.#withBlobs.delete(workerId);
+    }
   }
 
   #hasBlobs(workerId: WorkerId): boolean {

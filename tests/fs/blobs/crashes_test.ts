@@ -116,3 +116,16 @@ Deno.test("Worker.append() that refers to a blob whose name is not durable yet w
   assertEquals(order, ["put", "append"]);
   await again.close();
 });
+
+Deno.test("Worker.purge() removes blobs durably at the next checkpoint, also beside a foreign file", async () => {
+  const disk = new SimulatedDisk();
+  const { runtime, a } = await given(disk);
+  disk.plant.file(`${LOCAL_HOME}/workers/a/blobs/notes.txt`, bytesOf("not the store's"));
+  await purge(a);
+  await runtime.close();
+  // Checkpoints that cover the purge: it is not replayed again.
+  for (let opening = 0; opening < 2; opening++) await (await open(disk)).close();
+  const next = disk.crash(loseAll);
+  await (await open(next)).close();
+  assertEquals(next.peek(BLOB), undefined);
+});

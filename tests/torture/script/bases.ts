@@ -55,6 +55,8 @@ export interface Bases {
   readonly unfinished: Base;
   /** Workers with blobs and large content, closed normally. */
   readonly blobs: Base;
+  /** The same, with a foreign file among the blobs. */
+  readonly foreignBlob: Base;
   /** The same, its writer killed while it put a blob. */
   readonly begunBlob: Base;
   /** The same, with blobs that are damaged, truncated and missing. */
@@ -125,6 +127,9 @@ async function makeBases(): Promise<Bases> {
     odd: planted(closed, (disk) => plantOddKinds(disk)),
     unfinished: planted(nothing, (disk) => beginCreation(disk)),
     blobs,
+    foreignBlob: planted(blobs, (disk) => {
+      disk.plant.file(`${HOME}/workers/a/blobs/notes.txt`, bytesOf("not the store's"));
+    }),
     begunBlob: await baseOf(blobs, async (session) => {
       await session.open();
       session.disk.onCall = ({ operation, path }) =>
