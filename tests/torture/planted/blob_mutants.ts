@@ -23,13 +23,6 @@ export const blobMutants: readonly Mutant[] = [
     first: ["crash-states"],
   },
   {
-    name: "blobs that were never finished are not removed",
-    file: "fs/store.ts",
-    find: "    this.#blobs.clear();\n",
-    replace: "",
-    first: ["crash-states"],
-  },
-  {
     name: "a purge leaves the blobs",
     file: "fs/workers/directories.ts",
     find: "left.push(...keepsBlobs ? [] : removeBlobs(fs, path));",
