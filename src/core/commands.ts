@@ -200,10 +200,12 @@ export function reasonOf(reason: unknown, action: string): { readonly reason?: s
 /** Validates the options and creates the command; its key stands for `content`. Throws `invalid_request`. */
 export function command(
   requested: Requested,
-  { key, expect }: CommandOptions,
+  options: CommandOptions,
   content: unknown,
 ): Command {
   const { action, members, entries } = requested;
+  checkOptions(options, action);
+  const { key, expect } = options;
   if (expect !== undefined && !(Number.isSafeInteger(expect.lastEventId) && expect.lastEventId >= 0)) {
     throw invalidRequest(action, "expect.lastEventId: a count from 0 is needed");
   }
@@ -212,6 +214,13 @@ export function command(
   checkText(key, action, "key", limits.keyBytesMax);
   const request = fingerprint(`${requested.type} ${canonicalText(content)}`);
   return new Command(requested, units, { key, request }, expect?.lastEventId);
+}
+
+/** Throws `invalid_request` unless `options` is an object: a key in its place would be ignored without notice. */
+export function checkOptions(options: unknown, action: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw invalidRequest(action, "options: an object is needed");
+  }
 }
 
 /** Throws `invalid_request` unless `text` is a well-formed, non-blank string of at most `bytesMax` bytes. */

@@ -8,6 +8,7 @@ import type { BlobRef } from "./blob_ref.ts";
 import type { BlobSource } from "./blobs.ts";
 import { Commits, commitTo } from "./commit.ts";
 import {
+  checkOptions,
   checkText,
   type CommandOptions,
   type CommitInput,
@@ -279,10 +280,11 @@ export class Worker<Types extends HostTypes = HostTypes> {
    * `no_space` and other errors of the store, and the error of a stream that
    * fails; then nothing is kept.
    */
-  async putBlob(source: BlobSource, { mediaType }: PutBlobOptions = {}): Promise<BlobRef> {
+  async putBlob(source: BlobSource, options: PutBlobOptions = {}): Promise<BlobRef> {
+    checkOptions(options, "put blob");
     this.#engine.assertUsable();
     this.#current();
-    return await this.#engine.run(this.#engine.blobs.put(this.#commits, source, mediaType));
+    return await this.#engine.run(this.#engine.blobs.put(this.#commits, source, options.mediaType));
   }
 
   /**

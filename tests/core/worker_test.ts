@@ -1,7 +1,15 @@
 // Worker handles: concurrent commands, and one life of a worker.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type Json, MemoryRuntimeStore, Runtime, RuntimeError, type Worker } from "../../mod.ts";
+import {
+  type CommitOptions,
+  type Json,
+  MemoryRuntimeStore,
+  type PutBlobOptions,
+  Runtime,
+  RuntimeError,
+  type Worker,
+} from "../../mod.ts";
 import { Gate, ScriptedStore } from "./scripted_store.ts";
 
 const intent = { kind: "assistant" } as const;
@@ -173,6 +181,8 @@ Deno.test("errors name the rejected action", async () => {
   const run = await worker.beginRun({ runId: "r" });
   const messages = await Promise.all([
     worker.sendInput(entry, { key: " " }),
+    worker.sendInput(entry, "key" as CommitOptions),
+    worker.putBlob(new Uint8Array(1), "image/png" as PutBlobOptions),
     worker.append([entry], { expect }),
     run.cancel({ expect }),
     worker.retire({ expect }),
@@ -185,6 +195,8 @@ Deno.test("errors name the rejected action", async () => {
   ].map((work: Promise<unknown>) => work.then(() => "done", ({ message }) => message)));
   assertEquals(messages, [
     "Cannot send input: key: blank",
+    "Cannot send input: options: an object is needed",
+    "Cannot put blob: options: an object is needed",
     "Cannot append to transcript: the last event is 4, not 1 as expected",
     "Cannot finish run: the last event is 4, not 1 as expected",
     "Cannot retire worker: the last event is 4, not 1 as expected",
