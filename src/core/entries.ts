@@ -137,7 +137,7 @@ function addEntry(texts: EntryTexts, entry: EntryInput, action: string): void {
   if (blobs !== undefined) {
     const refs = valid(blobsShape, blobs, "blobs", action)
       .map(({ sha256, bytes, mediaType }) => ({ sha256, bytes, mediaType }));
-    lead += `,"blobs":${plainLines(JSON.stringify(refs))}`;
+    if (refs.length > 0) lead += `,"blobs":${plainLines(JSON.stringify(refs))}`;
     texts.blobs.push(...refs);
   }
   texts.add(lead, contentText(content, action));
