@@ -120,6 +120,7 @@ export type {
   Reads,
   RuntimeView,
   WatchEventsOptions,
+  WorkerFilter,
   WorkerListOptions,
   WorkerPage,
 } from "./src/core/reads.ts";

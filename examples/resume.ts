@@ -41,7 +41,7 @@ const { lastRun, transcriptLength } = job.state();
 if (lastRun?.outcome === "interrupted") {
   console.log(`Interrupted after ${transcriptLength} of ${STEPS.length} steps; going on`);
 }
-for (const { record } of runtime.workers({ status: "running" }).items) {
+for (const { record } of runtime.allWorkers({ status: "running" })) {
   await work(runtime.worker(record.workerId));
 }
 console.log(`${job.workerId} is ${job.state().status}`);

@@ -41,7 +41,7 @@ const workers = await Promise.all(
 
 const running = workers.map((worker, index) => work(worker, index % 4 === 0 ? 60_000 : 10 + index));
 setTimeout(async () => {
-  for (const { record } of runtime.workers({ label: { tier: "slow" } }).items) {
+  for (const { record } of runtime.allWorkers({ label: { tier: "slow" } })) {
     await runtime.worker(record.workerId).openRun?.cancel({ reason: "took too long" });
   }
 }, 100);
@@ -52,6 +52,6 @@ const { workers: counts, usage } = runtime.overview();
 const cancelled = results.filter(({ status }) => status === "rejected").length;
 console.log(`${counts.total} workers: ${counts.busy} busy, ${cancelled} cancelled`);
 console.log(`${usage.requests} requests`);
-for (const { record, lastRun } of runtime.workers().items) {
+for (const { record, lastRun } of runtime.allWorkers()) {
   console.log(`${record.workerId}: ${lastRun?.outcome}${lastRun?.reason ? ` (${lastRun.reason})` : ""}`);
 }

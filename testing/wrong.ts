@@ -242,6 +242,7 @@ export const workerPages: Samples = {
   "a page past the bound": { limit: limits.pageItemsMax + 1 },
   "a negative cursor": { after: -1 },
   "an unknown order": { orderBy: "name" },
+  "a label without a value": { label: "team" },
 };
 
 /** Invalid cursors. */

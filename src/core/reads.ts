@@ -9,6 +9,7 @@ import { blobFactsShape, type BlobRef } from "./blob_ref.ts";
 import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
 import { invalidRequest } from "./errors.ts";
+import { isJsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
@@ -27,12 +28,16 @@ import { assertShape } from "./shape.ts";
 import { readable, type WorkerState } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 
-/** Filter, order, position and size of a page of workers. */
-export interface WorkerListOptions {
+/** Selects workers. */
+export interface WorkerFilter {
   /** Only those of this status. */
   readonly status?: WorkerStatus | undefined;
   /** Only those with all of these labels. */
   readonly label?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Filter, order, position and size of a page of workers. */
+export interface WorkerListOptions extends WorkerFilter {
   /** `created`: in the order of their creation. `active`: the one with the newest event first. @default {"created"} */
   readonly orderBy?: "created" | "active" | undefined;
   /** Cursor: `next` of the page before. @default the beginning */
@@ -93,6 +98,7 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
   workers(options: WorkerListOptions = {}): WorkerPage<Types> {
     const { after, limit = limits.pageItemsDefault, orderBy = "created" } = options;
     pageRange({ after: after ?? 0, limit }, 0, "list workers");
+    assertFilter(options);
     if (orderBy !== "created" && orderBy !== "active") {
       throw invalidRequest("list workers", "orderBy: created or active is needed");
     }
@@ -110,6 +116,15 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
       if (isListed(state, options)) items.push(readable(state) as WorkerState<Types>);
     }
     return { items, next: null };
+  }
+
+  /** Every worker of the filter, at the time of the first step, in the order of their creation. */
+  *allWorkers(filter: WorkerFilter = {}): Generator<WorkerState<Types>> {
+    assertFilter(filter);
+    // A copy of the list: a later snapshot would begin it again.
+    for (const state of [...this.session.view.workersAfter(0)]) {
+      if (isListed(state, filter)) yield readable(state) as WorkerState<Types>;
+    }
   }
 
   /** Workers whose newest event precedes `before`, the newest first. */
@@ -184,19 +199,19 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
   }
 }
 
-function isListed(state: WorkerState, { status, label = {} }: WorkerListOptions): boolean {
+function assertFilter({ label }: WorkerFilter): void {
+  if (label !== undefined && !isJsonObject(label)) {
+    throw invalidRequest("list workers", "label: an object is needed");
+  }
+}
+
+function isListed(state: WorkerState, { status, label = {} }: WorkerFilter): boolean {
   if (status !== undefined && state.status !== status) return false;
   return Object.entries(label).every(([name, value]) => state.labels[name] === value);
 }
 
 /** Reads of a runtime and its workers, by their names. */
 export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Types> {
-  /** Every worker, in the order of their creation. */
-  *allWorkers(): Generator<WorkerState<Types>> {
-    // A copy of the list: a later snapshot would begin it again.
-    for (const state of [...this.session.view.workers()]) yield readable(state) as WorkerState<Types>;
-  }
-
   /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
   worker(worker: WorkerName): WorkerState<Types> {
     const state = existingWorker(this.session.view, workerIdOf(worker, this.runtimeId));
