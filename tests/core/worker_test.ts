@@ -179,6 +179,8 @@ Deno.test("errors name the rejected action", async () => {
   const entry = { role: "user", content: "" } as const;
   const expect = { lastEventId: 1 };
   const run = await worker.beginRun({ runId: "r" });
+  const stopped = await runtime.createWorker({ workerId: "c", intent });
+  await stopped.stop();
   const messages = await Promise.all([
     worker.sendInput(entry, { key: " " }),
     worker.sendInput(entry, "key" as CommitOptions),
@@ -192,6 +194,7 @@ Deno.test("errors name the rejected action", async () => {
     worker.commit({}),
     worker.commit({ usage: { model: "" } }),
     Promise.resolve().then(() => runtime.worker("b")),
+    stopped.sendInput(entry),
   ].map((work: Promise<unknown>) => work.then(() => "done", ({ message }) => message)));
   assertEquals(messages, [
     "Cannot send input: key: blank",
@@ -206,6 +209,7 @@ Deno.test("errors name the rejected action", async () => {
     "Cannot commit: there is nothing to commit",
     "Cannot commit: model: blank",
     'Cannot find worker "b": the runtime has no such worker',
+    'Cannot send input to worker "c": the worker is stopped',
   ]);
 });
 
