@@ -68,6 +68,7 @@ function makeProgram(io: Io, action: Action): Command {
     getErrHelpWidth: () => Math.min(100, io.columns),
   });
   program.exitOverride()
+    .showHelpAfterError("  try: --help")
     .description("Inspect, verify, repair, move and shrink a worker-runtime store.")
     .helpCommand(false)
     .addHelpText(
