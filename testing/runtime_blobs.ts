@@ -27,6 +27,13 @@ const sources: readonly (readonly [string, () => Parameters<Worker["putBlob"]>[0
   ["chunks, one of them empty", () => chunks("a", "", "bc")],
 ];
 
+/** Bytes like those of Node's `Buffer`. */
+class Sliced extends Uint8Array<ArrayBuffer> {
+  override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    return this.subarray(start, end);
+  }
+}
+
 /** Tests of a runtime with workers `a` and `b`. */
 export const blobTests: Tests = withWorkers(["a", "b"], {
   ...each(sources, ([what, source]) => ({
@@ -62,6 +69,22 @@ export const blobTests: Tests = withWorkers(["a", "b"], {
     own.fill(0);
     deepEqual(await read(a, await putting), [...bytes]);
   },
+
+  "putBlob() keeps bytes whose slice() is a view, such as those of a Buffer, and which are used again":
+    async (
+      { a },
+    ) => {
+      const own = new Sliced([97, 98, 99]);
+      const putting = a.putBlob(own);
+      own.fill(0);
+      equal((await putting).sha256, ABC);
+      const reused = (async function* (): AsyncGenerator<Uint8Array> {
+        for (const byte of [97, 98, 99]) yield own.subarray(0, 1).fill(byte);
+      })();
+      const ref = await a.putBlob(reused);
+      equal(ref.sha256, ABC);
+      equal(await new Response(await a.blob(ref)).text(), "abc");
+    },
 
   "putBlob() of a source that fails rejects with its error and keeps nothing": async (place) => {
     const error = new Error("torn");

@@ -138,7 +138,8 @@ export class RuntimeBlobs {
 
 /** The bytes of a source. A stream, which may stall, ends when `ending` aborts. */
 function chunksOf(source: BlobSource, ending: AbortSignal): AsyncIterable<Uint8Array> {
-  if (source instanceof Uint8Array) return oneChunk(source.slice());
+  // Not slice(): that of a Buffer is a view.
+  if (source instanceof Uint8Array) return piecesOf(new Uint8Array(source));
   if (source instanceof Blob) return untilAborted(source.stream(), ending);
   if (typeof source === "object" && source !== null && Symbol.asyncIterator in source) {
     return untilAborted(checked(source), ending);
@@ -146,13 +147,17 @@ function chunksOf(source: BlobSource, ending: AbortSignal): AsyncIterable<Uint8A
   throw invalidRequest("put blob", "a Uint8Array, a Blob or a stream of bytes is needed");
 }
 
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+/** Bytes that are hashed and written at a time. */
+const PIECE_BYTES = 262_144;
+
+async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
+/** Copies of the chunks: the caller may change its own between the hash and the write. */
 async function* checked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     if (!(chunk instanceof Uint8Array)) throw invalidRequest("put blob", "a chunk is not a Uint8Array");
-    yield chunk;
+    for await (const piece of piecesOf(chunk)) yield new Uint8Array(piece);
   }
 }

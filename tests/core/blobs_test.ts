@@ -16,6 +16,7 @@ import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
 const intent = { kind: "assistant" } as const;
 const LARGE = "x".repeat(limits.contentInlineBytesMax);
 const bytes = new Uint8Array([1, 2, 3]);
+const SHA_OF_BYTES = "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81";
 
 async function start(
   storage = new MemoryStorage(),
@@ -51,8 +52,7 @@ for (const [what, source] of Object.entries(sources)) {
     const { runtime, worker } = await start();
     await using _ = runtime;
     const ref = await worker.putBlob(source(), { mediaType: "image/png" });
-    const sha256 = "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81";
-    assertEquals(ref, { sha256, bytes: 3, mediaType: "image/png" });
+    assertEquals(ref, { sha256: SHA_OF_BYTES, bytes: 3, mediaType: "image/png" });
     assertEquals(await bytesOf(worker, ref), bytes);
   });
 }
@@ -65,6 +65,22 @@ Deno.test("putBlob() keeps the bytes of the moment of the call", async () => {
   changing.fill(0);
   const ref = await putting;
   assertEquals([await bytesOf(worker, ref), ref.mediaType], [bytes, "application/octet-stream"]);
+});
+
+Deno.test("putBlob() keeps the bytes that it hashed if the source changes them afterwards", async () => {
+  const { store, runtime, worker } = await start();
+  await using _ = runtime;
+  const own = bytes.slice();
+  const written: number[] = [];
+  store.script.putBlob = async (_owner, input) => {
+    for await (const chunk of input) {
+      own.fill(0);
+      written.push(...chunk);
+    }
+    return input.facts;
+  };
+  const { sha256 } = await worker.putBlob(chunks(own));
+  assertEquals([written, sha256], [[...bytes], SHA_OF_BYTES]);
 });
 
 Deno.test("putBlob() keeps no bytes at all as a blob", async () => {
