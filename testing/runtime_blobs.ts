@@ -135,6 +135,20 @@ export const blobTests: Tests = withWorkers(["a", "b"], {
     await place.rejects(place.b.append([{ role: "user", content: "x", blobs: [wrongSize] }]), "blob_missing");
   },
 
+  "removeUnreferencedBlobs() keeps a blob that was put, whatever a handle of an earlier worker does": async (
+    place,
+  ) => {
+    const old = place.a;
+    await old.stop();
+    await old.purge();
+    const next = await place.create("a");
+    const blobs = [await next.putBlob(bytes)];
+    const entries = [{ role: "user", content: "x", blobs }];
+    await place.rejects(old.append(entries), "worker_not_found");
+    deepEqual(await next.removeUnreferencedBlobs(), []);
+    await next.append(entries);
+  },
+
   "removeUnreferencedBlobs() removes the blobs that no entry refers to": async (place) => {
     const [used, unused] = [await place.a.putBlob(bytes), await place.a.putBlob(chunks("abc"))];
     await place.a.append([{ role: "tool", content: large }, { role: "user", content: "x", blobs: [used] }]);

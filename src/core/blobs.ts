@@ -130,9 +130,12 @@ export class RuntimeBlobs {
   }
 
   #usedBy({ workerId, life }: Life): Map<string, boolean> {
-    let used = this.#used.get(workerId);
-    if (used?.life !== life) this.#used.set(workerId, used = { life, hashes: new Map() });
-    return used.hashes;
+    const known = this.#used.get(workerId);
+    if (known?.life === life) return known.hashes;
+    const hashes = new Map<string, boolean>();
+    // A handle of an earlier worker with the id must not replace those of the current one.
+    if (known === undefined || known.life < life) this.#used.set(workerId, { life, hashes });
+    return hashes;
   }
 }
 
