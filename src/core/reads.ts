@@ -96,27 +96,37 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
     if (orderBy !== "created" && orderBy !== "active") {
       throw invalidRequest("list workers", "orderBy: created or active is needed");
     }
-    const [states, cursorOf] = orderBy === "created"
-      ? [
-        this.session.view.workersAfter(after ?? 0),
-        ({ createdEventId }: WorkerState) => createdEventId,
-      ] as const
-      : [this.#byActivity(after), ({ lastEventId }: WorkerState) => lastEventId] as const;
+    const positions = orderBy === "created" ? this.#byCreation(after) : this.#byActivity(after);
     const items: WorkerState<Types>[] = [];
     let cursor = after ?? 0;
-    for (const state of states) {
+    for (const [position, state] of positions) {
       if (items.length === limit) return { items, next: cursor };
-      cursor = cursorOf(state);
+      cursor = position;
       if (isListed(state, options)) items.push(readable(state) as WorkerState<Types>);
     }
     return { items, next: null };
   }
 
-  /** Workers whose newest event precedes `before`, the newest first. */
-  #byActivity(before = Infinity): WorkerState[] {
-    return [...this.session.view.workers()]
-      .filter(({ lastEventId }) => lastEventId < before)
-      .sort((a, b) => b.lastEventId - a.lastEventId || b.createdEventId - a.createdEventId);
+  /** Workers after a cursor in the order of their creation, each with its own. */
+  *#byCreation(after = 0): Generator<readonly [number, WorkerState]> {
+    for (const state of this.session.view.workersAfter(after)) yield [state.createdEventId, state];
+  }
+
+  /**
+   * Workers after a cursor with the newest event first, each with its own cursor: the id of that event. The
+   * retirement of the runtime is the newest event of many workers: their cursors are past it, by the id of the
+   * event that created each.
+   */
+  #byActivity(before = Infinity): (readonly [number, WorkerState])[] {
+    const { runtime } = this.session.view;
+    const workers = [...this.session.view.workers()];
+    const retirement = runtime.status === "retired"
+      ? workers.reduce((newest, { lastEventId }) => Math.max(newest, lastEventId), 0)
+      : Infinity;
+    return workers
+      .map((state) => [positionOf(state, retirement), state] as const)
+      .filter(([position]) => position < before)
+      .sort(([a], [b]) => b - a);
   }
 
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
@@ -182,6 +192,10 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
     };
     return new Watch(source, after, signal);
   }
+}
+
+function positionOf({ lastEventId, createdEventId }: WorkerState, retirement: number): number {
+  return lastEventId < retirement ? lastEventId : lastEventId + createdEventId;
 }
 
 function isListed(state: WorkerState, { status, label = {} }: WorkerListOptions): boolean {
