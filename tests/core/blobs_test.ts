@@ -281,6 +281,45 @@ Deno.test("close() keeps blobs and content in memory, ends a stream that is stil
   assertEquals(store.closings, 1);
 });
 
+Deno.test("close() does not wait for a stream that never ends its clean-up", async () => {
+  const { runtime, worker } = await start();
+  const returned = Promise.withResolvers<void>();
+  const source: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve({ done: false, value: "no bytes" as never }),
+      return: () => {
+        returned.resolve();
+        return new Promise(() => {});
+      },
+    }),
+  };
+  const putting = rejected(() => worker.putBlob(source));
+  await returned.promise;
+  await runtime.close();
+  assertEquals((await putting).code, "runtime_closed");
+});
+
+Deno.test("close() does not wait for the clean-up of a stream whose bytes could not be kept", async () => {
+  const { store, runtime, worker } = await start();
+  const returned = Promise.withResolvers<void>();
+  const source = (async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield bytes;
+    } finally {
+      returned.resolve();
+      await new Promise(() => {});
+    }
+  })();
+  store.script.putBlob = async (_owner, input) => {
+    for await (const _ of input) throw new Error("the disk is full");
+    return input.facts;
+  };
+  const putting = assertRejects(() => worker.putBlob(source), Error, "the disk is full");
+  await returned.promise;
+  await runtime.close();
+  await putting;
+});
+
 Deno.test("a blob whose bytes never come ends with the error of a lost store", async () => {
   const { store, runtime, worker } = await start();
   const stalled = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) });
