@@ -172,8 +172,7 @@ export class Worker<Types extends HostTypes = HostTypes> {
       await run.finishIfOpen(run.signal.aborted ? "cancelled" : "failed", textOf(error)).catch(() => {});
       throw error;
     }
-    if (run.isOpen) await run.finish("completed");
-    run.assertOwnEnd();
+    await run.complete();
     return value;
   }
 
