@@ -8,7 +8,7 @@ import type { ContentOf, HostTypes } from "./host_types.ts";
 import { blobFactsShape, type BlobRef } from "./blob_ref.ts";
 import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
-import { invalidRequest } from "./errors.ts";
+import { invalidRequest, RuntimeError } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
@@ -198,6 +198,12 @@ function positionOf({ lastEventId, createdEventId }: WorkerState, retirement: nu
   return lastEventId < retirement ? lastEventId : lastEventId + createdEventId;
 }
 
+/** Creates the error of a blob that cannot be the content of an entry: no runtime writes one. */
+function noContent(workerId: WorkerId, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
+  const message = `Cannot read content of worker ${JSON.stringify(workerId)}: blob ${sha256}: ${reason}`;
+  return new RuntimeError("blob_corrupt", message, { workerId, sha256, file: "", reason });
+}
+
 function isListed(state: WorkerState, { status, label = {} }: WorkerListOptions): boolean {
   if (status !== undefined && state.status !== status) return false;
   return Object.entries(label).every(([name, value]) => state.labels[name] === value);
@@ -249,6 +255,14 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
     { content, contentBlob }: Pick<TranscriptEntry<Types>, "content" | "contentBlob">,
   ): Promise<ContentOf<Types>> {
     if (contentBlob === undefined) return (content ?? null) as ContentOf<Types>;
-    return await new Response(await this.blob(worker, contentBlob)).json();
+    const { sha256, bytes } = contentBlob;
+    const workerId = workerIdOf(worker, this.runtimeId);
+    if (bytes > limits.contentBytesMax) throw noContent(workerId, sha256, `${bytes} bytes are too many`);
+    const text = await new Response(await this.blob(worker, contentBlob)).text();
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw noContent(workerId, sha256, "its bytes are not JSON");
+    }
   }
 }

@@ -266,6 +266,7 @@ export class Worker<Types extends HostTypes = HostTypes> {
 
   /** The content of an entry, also if it is kept as a blob. Throws `blob_missing` and `blob_corrupt`. */
   async content(entry: Pick<TranscriptEntry<Types>, "content" | "contentBlob">): Promise<ContentOf<Types>> {
+    if (entry.contentBlob !== undefined) this.#current();
     const kept = entry as Pick<TranscriptEntry, "content" | "contentBlob">;
     return await this.#engine.reads.content(this.ref, kept) as ContentOf<Types>;
   }

@@ -179,6 +179,15 @@ Deno.test("large content is kept as a blob before its event, and read back by co
   assertEquals(await Promise.all([worker.content(small), worker.content(large)]), ["small", content]);
 });
 
+Deno.test("content() of a blob that is no JSON, or too large to be content, is blob_corrupt", async () => {
+  const { runtime, worker } = await start();
+  await using _ = runtime;
+  const ref = await worker.putBlob(bytes);
+  for (const contentBlob of [ref, { ...ref, bytes: limits.contentBytesMax + 1 }]) {
+    assertEquals((await rejected(() => worker.content({ contentBlob }))).code, "blob_corrupt");
+  }
+});
+
 Deno.test("the commands of a worker keep the order of their calls while content becomes a blob", async () => {
   const { store, runtime, worker } = await start();
   await using _ = runtime;
