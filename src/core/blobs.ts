@@ -22,8 +22,10 @@ export type BlobSource =
   | AsyncIterable<Uint8Array>;
 
 /** One life of a worker. */
-interface Life {
+export interface Life {
+  /** The worker. */
   readonly workerId: WorkerId;
+  /** The event that created it. */
   readonly life: number;
 }
 

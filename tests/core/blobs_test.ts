@@ -250,6 +250,41 @@ Deno.test("a failed blob rejects its own command, and the later ones go on", asy
   assertEquals([firstSeq, duplicate, runtime.health], [2, false, { status: "ok" }]);
 });
 
+Deno.test("commands that wait for blobs count as waiting, and none is put for one that is rejected", async () => {
+  const { store, runtime, worker } = await start();
+  await using _ = runtime;
+  const gate = new Gate();
+  let puts = 0;
+  store.script.putBlob = async (_owner, _input, put) => {
+    puts++;
+    await gate.passed;
+    return await put();
+  };
+  const workers = await Promise.all(
+    ["b", "c", "d"].map((workerId) => runtime.createWorker({ workerId, intent })),
+  );
+  const content = "x".repeat(limits.contentBytesMax - 2);
+  const send = (to: Worker) => to.sendInput({ role: "user", content });
+  const sent = workers.map(send);
+  const { code, details } = await rejected(() =>
+    worker.append([{ role: "user", content }, { role: "user", content }])
+  );
+  assertEquals([code, Reflect.get(details, "max")], ["limit_exceeded", limits.queueUnitsMax]);
+  await turns();
+  gate.open();
+  await Promise.all(sent);
+  assertEquals(puts, 3);
+  await send(worker);
+});
+
+Deno.test("a command whose signal has aborted puts no blob", async () => {
+  const { store, runtime, worker } = await start();
+  await using _ = runtime;
+  store.script.putBlob = () => Promise.reject(new Error("a blob was put"));
+  const signal = AbortSignal.abort(new Error("gone"));
+  await assertRejects(() => worker.sendInput({ role: "user", content: LARGE }, { signal }), Error, "gone");
+});
+
 Deno.test("a command whose signal aborts while its blob is put is not committed", async () => {
   const { store, runtime, worker } = await start();
   await using _ = runtime;
