@@ -285,3 +285,10 @@ Deno.test("importRuntime() of blobs is absent or whole after a kill or a power c
   }
   assert(kills > 20 && complete > 0, `${kills} kills, ${complete} complete`);
 });
+
+Deno.test("importRuntime() of a stream without one of its blobs says that of the stream, not of a file", async () => {
+  const [stream = ""] = await streams();
+  const lines = linesOf(stream).filter((line) => !line.includes(`{"blob":{`));
+  const { message } = await refused("store_corrupt", () => take(sealed(lines)));
+  assertStringIncludes(message, 'Cannot read "the stream": blob ');
+});
