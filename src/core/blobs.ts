@@ -159,10 +159,14 @@ async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
-/** Copies of the chunks: the caller may change its own between the hash and the write. */
+/** Copies of the chunks, each valid until the next one: the caller may change its own between the hash and the write. */
 async function* checked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const copy = new Uint8Array(PIECE_BYTES);
   for await (const chunk of chunks) {
     if (!(chunk instanceof Uint8Array)) throw invalidRequest("put blob", "a chunk is not a Uint8Array");
-    for await (const piece of piecesOf(chunk)) yield new Uint8Array(piece);
+    for await (const piece of piecesOf(chunk)) {
+      copy.set(piece);
+      yield copy.subarray(0, piece.length);
+    }
   }
 }
