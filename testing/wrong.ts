@@ -244,6 +244,12 @@ export const workerPages: Samples = {
   "an unknown order": { orderBy: "name" },
 };
 
+/** Invalid lists of the members of events. */
+export const memberNames: Samples = {
+  "a member instead of a list of members": "run",
+  "null as members": null,
+};
+
 /** Invalid cursors. */
 export const cursors: Samples = {
   "a negative cursor": -1,

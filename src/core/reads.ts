@@ -174,6 +174,8 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
     isOfWorkers: (event: RuntimeEvent<Types>) => boolean,
   ): Watch<Types> {
     pageRange({ after }, 0, "watch");
+    // Thrown later, the error of a wrong type would have no caller.
+    if (has !== undefined && !Array.isArray(has)) throw invalidRequest("watch", "has: an array is needed");
     const session = this.session;
     const createdEventId = (): number | undefined =>
       workerId === undefined ? 0 : session.view.worker(workerId)?.createdEventId;
