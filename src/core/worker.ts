@@ -153,7 +153,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
    * Runs `work` as a run: it ends as completed, as cancelled if `work` throws
    * after the run's or the caller's signal has aborted, and as failed if it
    * throws otherwise. The caller's signal aborts the run's. Returns the value of
-   * `work`, or throws its error, or the reason if the run was ended elsewhere. Throws
+   * `work`, or throws its error, or the reason if the run was ended elsewhere; if it had ended before, as the run
+   * of a repeated key may have, `work` is not called. Throws
    * `worker_busy` if a run is open, unless `wait` is set, and
    * `worker_not_running`.
    */
@@ -163,6 +164,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
   ): Promise<Value> {
     const { signal } = options;
     const begun = await this.beginRun(options);
+    // A repetition with the key of a run that has ended: there is nothing left to do.
+    begun.signal.throwIfAborted();
     const run = signal === undefined ? begun : begun.abortedBy(signal);
     let value: Value;
     try {
