@@ -254,4 +254,5 @@ export const memberNames: Samples = {
 export const cursors: Samples = {
   "a negative cursor": -1,
   "a fraction": 0.5,
+  "no number as a cursor": NaN,
 };

@@ -22,7 +22,13 @@ import type { RuntimeEvent } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import { textOf } from "./injected.ts";
 import { limits } from "./limits.ts";
-import type { EventPage, PageOptions, TranscriptEntry, TranscriptPage } from "./reading.ts";
+import {
+  type EventPage,
+  type PageOptions,
+  pageRange,
+  type TranscriptEntry,
+  type TranscriptPage,
+} from "./reading.ts";
 import {
   type CommitReceipt,
   commitReceipt,
@@ -257,6 +263,7 @@ export class Worker<Types extends HostTypes = HostTypes> {
   /** Entries of the transcript after a sequence, up to the newest at the time of the call; read in pages. */
   async *entries({ after = 0 }: EntriesOptions = {}): AsyncGenerator<TranscriptEntry<Types>, void, void> {
     const { transcriptLength } = this.#current();
+    pageRange({ after }, transcriptLength, "read transcript");
     while (after < transcriptLength) {
       const { items } = await this.transcript({ after, limit: limits.pageItemsMax });
       for (const entry of items) {
