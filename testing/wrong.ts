@@ -245,8 +245,15 @@ export const workerPages: Samples = {
   "a label without a value": { label: "team" },
 };
 
+/** Invalid lists of the members of events. */
+export const memberNames: Samples = {
+  "a member instead of a list of members": "run",
+  "null as members": null,
+};
+
 /** Invalid cursors. */
 export const cursors: Samples = {
   "a negative cursor": -1,
   "a fraction": 0.5,
+  "no number as a cursor": NaN,
 };

@@ -8,7 +8,7 @@ import type { ContentOf, HostTypes } from "./host_types.ts";
 import { blobFactsShape, type BlobRef } from "./blob_ref.ts";
 import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
-import { invalidRequest } from "./errors.ts";
+import { invalidRequest, RuntimeError } from "./errors.ts";
 import { isJsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
@@ -102,17 +102,12 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
     if (orderBy !== "created" && orderBy !== "active") {
       throw invalidRequest("list workers", "orderBy: created or active is needed");
     }
-    const [states, cursorOf] = orderBy === "created"
-      ? [
-        this.session.view.workersAfter(after ?? 0),
-        ({ createdEventId }: WorkerState) => createdEventId,
-      ] as const
-      : [this.#byActivity(after), ({ lastEventId }: WorkerState) => lastEventId] as const;
+    const positions = orderBy === "created" ? this.#byCreation(after) : this.#byActivity(after);
     const items: WorkerState<Types>[] = [];
     let cursor = after ?? 0;
-    for (const state of states) {
+    for (const [position, state] of positions) {
       if (items.length === limit) return { items, next: cursor };
-      cursor = cursorOf(state);
+      cursor = position;
       if (isListed(state, options)) items.push(readable(state) as WorkerState<Types>);
     }
     return { items, next: null };
@@ -127,11 +122,26 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
     }
   }
 
-  /** Workers whose newest event precedes `before`, the newest first. */
-  #byActivity(before = Infinity): WorkerState[] {
-    return [...this.session.view.workers()]
-      .filter(({ lastEventId }) => lastEventId < before)
-      .sort((a, b) => b.lastEventId - a.lastEventId || b.createdEventId - a.createdEventId);
+  /** Workers after a cursor in the order of their creation, each with its own. */
+  *#byCreation(after = 0): Generator<readonly [number, WorkerState]> {
+    for (const state of this.session.view.workersAfter(after)) yield [state.createdEventId, state];
+  }
+
+  /**
+   * Workers after a cursor with the newest event first, each with its own cursor: the id of that event. The
+   * retirement of the runtime is the newest event of many workers: their cursors are past it, by the id of the
+   * event that created each.
+   */
+  #byActivity(before = Infinity): (readonly [number, WorkerState])[] {
+    const { runtime } = this.session.view;
+    const workers = [...this.session.view.workers()];
+    const retirement = runtime.status === "retired"
+      ? workers.reduce((newest, { lastEventId }) => Math.max(newest, lastEventId), 0)
+      : Infinity;
+    return workers
+      .map((state) => [positionOf(state, retirement), state] as const)
+      .filter(([position]) => position < before)
+      .sort(([a], [b]) => b - a);
   }
 
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
@@ -179,6 +189,8 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
     isOfWorkers: (event: RuntimeEvent<Types>) => boolean,
   ): Watch<Types> {
     pageRange({ after }, 0, "watch");
+    // Thrown later, the error of a wrong type would have no caller.
+    if (has !== undefined && !Array.isArray(has)) throw invalidRequest("watch", "has: an array is needed");
     const session = this.session;
     const createdEventId = (): number | undefined =>
       workerId === undefined ? 0 : session.view.worker(workerId)?.createdEventId;
@@ -197,6 +209,16 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
     };
     return new Watch(source, after, signal);
   }
+}
+
+function positionOf({ lastEventId, createdEventId }: WorkerState, retirement: number): number {
+  return lastEventId < retirement ? lastEventId : lastEventId + createdEventId;
+}
+
+/** Creates the error of a blob that cannot be the content of an entry: no runtime writes one. */
+function noContent(workerId: WorkerId, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
+  const message = `Cannot read content of worker ${JSON.stringify(workerId)}: blob ${sha256}: ${reason}`;
+  return new RuntimeError("blob_corrupt", message, { workerId, sha256, file: "", reason });
 }
 
 function assertFilter({ label }: WorkerFilter): void {
@@ -250,6 +272,14 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
     { content, contentBlob }: Pick<TranscriptEntry<Types>, "content" | "contentBlob">,
   ): Promise<ContentOf<Types>> {
     if (contentBlob === undefined) return (content ?? null) as ContentOf<Types>;
-    return await new Response(await this.blob(worker, contentBlob)).json();
+    const { sha256, bytes } = contentBlob;
+    const workerId = workerIdOf(worker, this.runtimeId);
+    if (bytes > limits.contentBytesMax) throw noContent(workerId, sha256, `${bytes} bytes are too many`);
+    const text = await new Response(await this.blob(worker, contentBlob)).text();
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw noContent(workerId, sha256, "its bytes are not JSON");
+    }
   }
 }

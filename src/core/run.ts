@@ -84,8 +84,13 @@ export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable
     return new Run(this.#commits, this.runId, this, AbortSignal.any([this.signal, signal]));
   }
 
-  /** Throws the reason of its end if it has ended, but not through this handle. @internal */
-  assertOwnEnd(): void {
+  /** Ends the run as completed, unless this handle has ended it. Throws the reason if it was ended elsewhere. @internal */
+  async complete(): Promise<void> {
+    try {
+      if (this.isOpen) await this.finish("completed");
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "run_ended") throw error;
+    }
     if (!this.isOpen && !this.#hasFinished) this.signal.throwIfAborted();
   }
 

@@ -23,7 +23,13 @@ import type { RuntimeEvent } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import { textOf } from "./injected.ts";
 import { limits } from "./limits.ts";
-import type { EventPage, PageOptions, TranscriptEntry, TranscriptPage } from "./reading.ts";
+import {
+  type EventPage,
+  type PageOptions,
+  pageRange,
+  type TranscriptEntry,
+  type TranscriptPage,
+} from "./reading.ts";
 import {
   type CommitReceipt,
   commitReceipt,
@@ -154,7 +160,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
    * Runs `work` as a run: it ends as completed, as cancelled if `work` throws
    * after the run's or the caller's signal has aborted, and as failed if it
    * throws otherwise. The caller's signal aborts the run's. Returns the value of
-   * `work`, or throws its error, or the reason if the run was ended elsewhere. Throws
+   * `work`, or throws its error, or the reason if the run was ended elsewhere; if it had ended before, as the run
+   * of a repeated key may have, `work` is not called. Throws
    * `worker_busy` if a run is open, unless `wait` is set, and
    * `worker_not_running`.
    */
@@ -164,6 +171,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
   ): Promise<Value> {
     const { signal } = options;
     const begun = await this.beginRun(options);
+    // A repetition with the key of a run that has ended: there is nothing left to do.
+    begun.signal.throwIfAborted();
     const run = signal === undefined ? begun : begun.abortedBy(signal);
     let value: Value;
     try {
@@ -173,8 +182,7 @@ export class Worker<Types extends HostTypes = HostTypes> {
       await run.finishIfOpen(run.signal.aborted ? "cancelled" : "failed", textOf(error)).catch(() => {});
       throw error;
     }
-    if (run.isOpen) await run.finish("completed");
-    run.assertOwnEnd();
+    await run.complete();
     return value;
   }
 
@@ -256,6 +264,7 @@ export class Worker<Types extends HostTypes = HostTypes> {
   /** Entries of the transcript after a sequence, up to the newest at the time of the call; read in pages. */
   async *entries({ after = 0 }: EntriesOptions = {}): AsyncGenerator<TranscriptEntry<Types>, void, void> {
     const { transcriptLength } = this.#current();
+    pageRange({ after }, transcriptLength, "read transcript");
     while (after < transcriptLength) {
       const { items } = await this.transcript({ after, limit: limits.pageItemsMax });
       for (const entry of items) {
@@ -268,6 +277,7 @@ export class Worker<Types extends HostTypes = HostTypes> {
 
   /** The content of an entry, also if it is kept as a blob. Throws `blob_missing` and `blob_corrupt`. */
   async content(entry: Pick<TranscriptEntry<Types>, "content" | "contentBlob">): Promise<ContentOf<Types>> {
+    if (entry.contentBlob !== undefined) this.#current();
     const kept = entry as Pick<TranscriptEntry, "content" | "contentBlob">;
     return await this.#engine.reads.content(this.ref, kept) as ContentOf<Types>;
   }

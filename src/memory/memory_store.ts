@@ -132,7 +132,8 @@ export class MemoryRuntimeStore implements RuntimeStore {
     input: BlobInput,
   ): Promise<BlobFacts> {
     const parts: Uint8Array<ArrayBuffer>[] = [];
-    for await (const chunk of input) parts.push(chunk.slice());
+    // Not slice(): that of a Buffer is a view.
+    for await (const chunk of input) parts.push(new Uint8Array(chunk));
     const all = new Uint8Array(await new Blob(parts).arrayBuffer());
     return await this.#attempt(() => {
       const blobs = this.#kept.blobs.get(workerId);

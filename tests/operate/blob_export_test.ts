@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { crc32 } from "node:zlib";
 import { exportRuntime, importRuntime, verify } from "../../operate.ts";
 import { isRuntimeError, type RuntimeErrorCode } from "../../mod.ts";
-import { BLOB_PIECE_BYTES } from "../../src/operate/transfer/blob_lines.ts";
+import { BLOB_PIECE_BYTES, blobLines } from "../../src/operate/transfer/blob_lines.ts";
 import { streamOf, textOf } from "../cli/kit.ts";
 import { openRuntime } from "../cli/stores.ts";
 import { failAt, killAt, SimulatedDisk } from "../disk/mod.ts";
@@ -335,4 +335,17 @@ Deno.test("importRuntime() closes the file of a blob whose pieces end early", as
   const index = lines.findIndex((line) => line.startsWith('{"blob":'));
   await refused("store_corrupt", () => take(sealed(lines.slice(0, index + 1)), disk));
   assertEquals(calls, { open: 1, close: 1 });
+});
+
+Deno.test("importRuntime() of a stream without one of its blobs says that of the stream, not of a file", async () => {
+  const [stream = ""] = await streams();
+  const lines = linesOf(stream).filter((line) => !line.includes(`{"blob":{`));
+  const { message } = await refused("store_corrupt", () => take(sealed(lines)));
+  assertStringIncludes(message, 'Cannot read "the stream": blob ');
+});
+
+Deno.test("blobLines() of a blob without bytes ends if its file has some", async () => {
+  const facts = { sha256: hashOf(new Uint8Array()), bytes: 0 };
+  const lines = await Array.fromAsync(blobLines("a", facts, ReadableStream.from([new Uint8Array(3)])));
+  assertEquals(lines.length, 4);
 });

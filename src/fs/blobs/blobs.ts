@@ -310,24 +310,23 @@ export function newHash(): BlobHash {
   return createHash("sha256");
 }
 
-/** The bytes of a file, in chunks. It is opened when the first one is asked for: a stream may never be read. */
+/** The bytes of a file, in chunks. It is open for none but the reading of one: a stream may never be read to its end. */
 async function* chunksOf(
   fs: FileSystem,
   path: string,
   missing: () => RuntimeError,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  const file = guarded("open", path, () => openIfThere(fs, path));
-  if (file === undefined) throw missing();
-  try {
-    for (let at = 0;;) {
-      const chunk = new Uint8Array(CHUNK_BYTES);
-      const length = guarded("read", path, () => readFull(file, chunk, at));
-      if (length > 0) yield chunk.subarray(0, length);
-      at += length;
-      if (length < CHUNK_BYTES) return;
+  let length = CHUNK_BYTES;
+  for (let at = 0; length === CHUNK_BYTES; at += length) {
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    const file = guarded("open", path, () => openIfThere(fs, path));
+    if (file === undefined) throw missing();
+    try {
+      length = guarded("read", path, () => readFull(file, chunk, at));
+    } finally {
+      closeQuietly(file);
     }
-  } finally {
-    closeQuietly(file);
+    if (length > 0) yield chunk.subarray(0, length);
   }
 }
 

@@ -35,7 +35,8 @@ export async function* blobLines(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<string, void, void> {
   const head = `${BLOB_LINE}{"workerId":${plainLines(JSON.stringify(workerId))},"sha256":"${sha256}"`;
-  const piece = new Uint8Array(Math.min(bytes, BLOB_PIECE_BYTES));
+  // Never empty: a file that is replaced may have more bytes than it should.
+  const piece = new Uint8Array(Math.min(Math.max(1, bytes), BLOB_PIECE_BYTES));
   let filled = 0;
   let offset = 0;
   const line = (): string => {

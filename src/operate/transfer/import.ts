@@ -104,7 +104,10 @@ async function importLines(
     const store = new ImportedStore(header, runtimeId, files);
     try {
       await take(lines, store, files, meter);
-      await store.finish();
+      await store.finish().catch((error) => {
+        const isBare = isRuntimeError(error) && error.code === "store_corrupt" && error.details.file === "";
+        throw isBare ? corrupt("the stream", error.details.reason) : error;
+      });
     } finally {
       store.close();
     }

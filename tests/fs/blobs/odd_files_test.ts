@@ -243,3 +243,25 @@ Deno.test("streams of blobs that are not read to their end leave no file open", 
   assertEquals(open, 0);
   await runtime.close();
 });
+
+Deno.test("a stream of a large blob holds no file between two chunks, and needs no end", async () => {
+  const disk = await closed();
+  const { runtime, worker } = await openWorker(disk);
+  const large = new Uint8Array(600_000);
+  const ref = await worker.putBlob(large);
+  let open = 0;
+  disk.onCall = ({ operation, path }) => {
+    if (!path.endsWith(ref.sha256)) return undefined;
+    if (operation === "open") open++;
+    if (operation === "close") open--;
+    return undefined;
+  };
+  const reader = (await worker.blob(ref)).getReader();
+  assert(((await reader.read()).value?.length ?? 0) < large.length);
+  assertEquals(open, 0);
+  disk.plant.nothing(`${BLOBS}/${ref.sha256}`);
+  await refused("blob_missing", async () => {
+    while (!(await reader.read()).done);
+  });
+  await runtime.close();
+});
