@@ -60,8 +60,8 @@ export const blobMutants: readonly Mutant[] = [
   {
     name: "a command overtakes an earlier one whose content is kept first",
     file: "core/engine.ts",
-    find: "    if (isReady && before === undefined) return undefined;",
-    replace: "    if (isReady) return undefined;",
+    find: "    const isReady = !this.#preparing.has(workerId) &&\n      (entries",
+    replace: "    const isReady = (entries",
     first: ["interleavings"],
   },
   {
