@@ -350,6 +350,7 @@ export class FsRuntimeStore implements RuntimeStore {
 
   #removeWorker(workerId: WorkerId, purgedEventId: number, keepsBlobs = false): void {
     this.#projections.forget(workerId, purgedEventId);
+    this.#blobs.forget(workerId);
     this.#namesUnsynced = true;
     this.#purged.remove(workerId, purgedEventId, keepsBlobs);
   }

@@ -187,6 +187,11 @@ export class Blobs {
     return bytes;
   }
 
+  /** Forgets a purged worker. */
+  forget(workerId: WorkerId): void {
+    this.#durable.delete(workerId);
+  }
+
   /** Removes blobs of a worker. */
   async remove(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
     const { fs, layout } = this.#place;
