@@ -95,6 +95,8 @@ export class WaitingRuns {
     } catch (error) {
       const { signal } = handle.run ?? {};
       if (handle.run === undefined && error === ABORTED) return;
+      // Another command ended the run before its work began.
+      if (handle.run === undefined && error instanceof DOMException && error.name === "AbortError") return;
       // Another command ended the run, or the runtime was closed.
       if (error !== FAILED && signal?.aborted && error === signal.reason) return;
       if (error !== FAILED) throw error;
