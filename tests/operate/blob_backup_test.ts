@@ -3,7 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { backup, type BackupReport, verify } from "../../operate.ts";
-import type { Runtime } from "../../mod.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import { Runtime } from "../../mod.ts";
 import { openRuntime } from "../cli/stores.ts";
 import { snapshot, withDirectory } from "../cli/kit.ts";
 import { cutPowerAt, isChange, type SimulatedDisk } from "../disk/mod.ts";
@@ -197,6 +198,42 @@ Deno.test("backup() follows the log past the purge of a worker whose blobs it co
   const report = await backup(source, { fileSystem: reader, to });
   assertEquals([lists, foundIn(report)], [2, []]);
   assertEquals(report.lastEventId, runtime.lastEventId);
+  await runtime.close();
+});
+
+Deno.test("backup() leaves an older copy as it is if segments that it lacks are pruned while blobs are copied", async () => {
+  const disk = await diskWith();
+  // An older copy: what was pruned since it was made must not be missing between its events and the later ones.
+  await copy(disk);
+  const limits = { segmentBytes: 4_096, checkpointBytes: 4_096, checkpointEvents: 16 };
+  const store = new FsRuntimeStore({ root: "/source", runtimeId: "local", limits }, { fileSystem: disk });
+  const runtime = await Runtime.open({ store });
+  const [a, b] = [runtime.worker("a"), runtime.worker("b")];
+  await say(a, "later", new TextEncoder().encode("later"));
+  await runtime.flush();
+  const reader = disk.fork();
+  await a.retire();
+  await a.purge();
+  for (let index = 0; index < 100; index++) {
+    await b.sendInput({ role: "user", content: `${index}`.repeat(200) });
+  }
+  await runtime.flush();
+  assert((await runtime.prune()).events > 0);
+  const pruned = disk.dump();
+  let isPruned = false;
+  reader.onCall = ({ operation, path }) => {
+    if (isPruned || operation !== "list" || path !== `${SOURCE}/workers/a/blobs`) return undefined;
+    isPruned = true;
+    become(reader, pruned);
+    return undefined;
+  };
+  const report = await backup(source, { fileSystem: reader, to }).catch((error) => error);
+  assert(isPruned);
+  // The older copy cannot be continued, and is left as it was; a new one is whole.
+  assertEquals([report.code, report.details?.file], ["store_corrupt", "events"]);
+  assertEquals((await verify(local(to), { fileSystem: reader })).verdict, "clean");
+  const fresh = disk.fork();
+  assertEquals(foundIn(await backup(source, { fileSystem: fresh, to: "/fresh" })), []);
   await runtime.close();
 });
 

@@ -4,12 +4,12 @@
  * written again.
  *
  * The order makes it consistent: first the checkpoint is read, then the blobs are
- * copied that the log refers to, then the log itself, then the part of each transcript that the checkpoint covers, then the
- * rest of the log up to its current end, with its blobs, so that it includes the
- * purge of every worker whose transcript was missing. The checkpoint is written after everything
- * it depends on is synced, and `runtime.json` of a new copy last. If segments are
- * pruned before they are copied, all of this starts over with the newest
- * checkpoint.
+ * copied that the log refers to, then the log itself, then the part of each
+ * transcript that the checkpoint covers, then the rest of the log up to its current
+ * end, with its blobs, so that it includes the purge of every worker whose
+ * transcript was missing. The checkpoint is written after everything it depends on
+ * is synced, and `runtime.json` of a new copy last. If segments are pruned before
+ * they are copied, all of this starts over with the newest checkpoint.
  *
  * @module
  */
@@ -170,11 +170,13 @@ interface Copy {
 
 async function copyStore(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
   const { from: { fs: source, layout: from }, to: { fs, layout: to }, follower } = copy;
-  assertHolds(follower, newest?.position.segment ?? 1);
   await checkSource(copy);
-  await assertContinues(copy);
+  await assertCopies(copy, newest);
   copy.blobs.clear();
+  const { lastEventId } = follower;
   await copyBlobs(copy);
+  // The log may have been followed past the pruning of segments that are not in the copy yet.
+  if (follower.lastEventId !== lastEventId) await assertCopies(copy, newest);
   // The log first: after an interruption, a copy whose transcripts are ahead of its log would be rejected.
   await copySegments(copy);
   if (newest !== undefined) await copyTranscripts(copy, newest.rows);
@@ -238,6 +240,12 @@ async function checkSource({ from, follower, meter }: Copy): Promise<void> {
 /** Throws `cursor_expired` if a segment was pruned. */
 function assertHolds({ segments: [oldest = 1] }: LogFollower, segment: number): void {
   if (segment < oldest) throw cursorExpired(segment - 1, oldest);
+}
+
+/** Throws unless the source holds what the checkpoint needs, and the copy is an earlier state of it. */
+async function assertCopies(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
+  assertHolds(copy.follower, newest?.position.segment ?? 1);
+  await assertContinues(copy);
 }
 
 /** Throws unless the copy is an earlier state of the source. */
