@@ -2,8 +2,8 @@
  * A durable runtime store for long-lived workers (LLM agents, jobs, bots). A
  * host program owns a {@linkcode Runtime}; the runtime owns many
  * {@linkcode Worker}s, each named only by runtime id and worker id. It keeps
- * who each worker is, what state it is in, everything said to it and by it,
- * what it used, and every event that led there.
+ * the identity, state, transcript and usage of each worker, the blobs that
+ * belong to it, and every event that led there.
  *
  * This entry point is the core, for programs that host a runtime, with the
  * memory store. It requires no permission and runs in Deno, in Node 20 or
@@ -17,7 +17,7 @@
  * import { assert, assertEquals } from "@std/assert";
  *
  * await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local" }) });
- * const worker = await runtime.createWorker({
+ * const worker = await runtime.ensureWorker({
  *   workerId: "reviewer",
  *   intent: { kind: "task", objective: "Review PR 42" },
  * });
@@ -27,15 +27,26 @@
  * const again = await worker.sendInput({ role: "user", content: "Please review PR 42" }, { key: "slack:1712" });
  * assertEquals(again, { ...sent, duplicate: true });
  *
- * // One run at a time; its signal aborts when the worker is cancelled.
- * const run = await worker.beginRun();
- * await worker.append([{ role: "assistant", content: "Looks good" }]);
- * await worker.recordUsage({ model: "m-1", inputTokens: 812, outputTokens: 64 });
- * await run.finish("completed");
+ * // One run at a time; its signal aborts when it is cancelled. A commit is all or nothing.
+ * const screenshot = await worker.putBlob(new Uint8Array([137, 80]), { mediaType: "image/png" });
+ * await worker.run(async (run) => {
+ *   await run.commit({
+ *     entries: [{
+ *       role: "assistant",
+ *       content: [{ type: "text", text: "Looks good" }],
+ *       blobs: [screenshot],
+ *     }],
+ *     usage: { model: "m-1", inputTokens: 812, outputTokens: 64 },
+ *     data: { reviewed: { pr: 42 } },
+ *   });
+ * });
  *
  * const page = await worker.transcript({ limit: 20 });
- * assertEquals(page.items.map((entry) => entry.content), ["Please review PR 42", "Looks good"]);
+ * assertEquals(page.items.at(-1)?.content, [{ type: "text", text: "Looks good" }]);
+ * assertEquals(worker.state().lastRun?.outcome, "completed");
  * assertEquals(runtime.overview().usage.inputTokens, 812);
+ * const image = await new Response(await worker.blob(screenshot)).bytes();
+ * assertEquals(image.length, 2);
  *
  * try {
  *   await worker.sendInput({ role: "user", content: "Late" }, { expect: { lastEventId: sent.eventId } });
@@ -47,7 +58,9 @@
  *
  * @module
  */
-export { type CommandOptions, type EntryInput, type ReasonOptions } from "./src/core/commands.ts";
+export type { BlobRef } from "./src/core/blob_ref.ts";
+export type { BlobSource } from "./src/core/blobs.ts";
+export type { CommandOptions, CommitInput, CommitOptions, ReasonOptions } from "./src/core/commands.ts";
 export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
 export type { RuntimeOptions } from "./src/core/engine.ts";
 export {
@@ -58,28 +71,37 @@ export {
   type RuntimeErrorCode,
   type RuntimeErrorDetails,
 } from "./src/core/errors.ts";
+export type { EntryInput } from "./src/core/entries.ts";
 export type {
   CustomEvent,
   EventBase,
   EventEntry,
+  KnownEvent,
+  RecordedUsage,
+  RunChange,
   RunOutcome,
   RuntimeClosed,
   RuntimeCreated,
   RuntimeEvent,
-  RuntimeEventType,
   RuntimeOpened,
-  RuntimeStopped,
-  TranscriptAppended,
-  TranscriptRole,
+  RuntimeRetired,
+  UnknownEvent,
+  WorkerChanges,
+  WorkerCommitted,
   WorkerCreated,
-  WorkerEnded,
   WorkerEventBase,
   WorkerPurged,
-  WorkerRunEnded,
-  WorkerRunStarted,
-  WorkerStateUpdated,
-  WorkerUsageRecorded,
+  WorkerStatus,
 } from "./src/core/event_types.ts";
+export type {
+  ContentOf,
+  DataOf,
+  HostEvent,
+  HostEventOf,
+  HostTypes,
+  Patch,
+  PatchOf,
+} from "./src/core/host_types.ts";
 export {
   parseRuntimeId,
   parseWorkerId,
@@ -98,6 +120,7 @@ export type {
   Reads,
   RuntimeView,
   WatchEventsOptions,
+  WorkerFilter,
   WorkerListOptions,
   WorkerPage,
 } from "./src/core/reads.ts";
@@ -110,14 +133,25 @@ export type {
   WorkerRecord,
   WorkerSpec,
 } from "./src/core/records.ts";
-export type { Receipt, TranscriptReceipt } from "./src/core/receipts.ts";
-export type { FinishOptions, FinishOutcome, Run } from "./src/core/run.ts";
-export { type PruneOptions, Runtime, type RuntimeHealth } from "./src/core/runtime.ts";
+export type { CommitReceipt, Receipt, TranscriptReceipt } from "./src/core/receipts.ts";
+export { type FinishInput, type FinishOutcome, Run, type RunCommitInput } from "./src/core/run.ts";
+export {
+  type CreateWorkerOptions,
+  type PruneOptions,
+  Runtime,
+  type RuntimeHealth,
+} from "./src/core/runtime.ts";
 export type { SessionOptions } from "./src/core/session.ts";
 export type { RuntimeSource } from "./src/core/store.ts";
-export type { EndedRun, OpenRun, RuntimeState, WorkerState, WorkerStatus } from "./src/core/state.ts";
+export type { EndedRun, OpenRun, RuntimeState, WorkerState } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
-export type { BeginRunOptions, WorkerInput } from "./src/core/worker.ts";
-export { Worker } from "./src/core/worker.ts";
+export {
+  type BeginRunOptions,
+  type EntriesOptions,
+  type PutBlobOptions,
+  type RemoveBlobsOptions,
+  type StopOptions,
+  Worker,
+} from "./src/core/worker.ts";
 export { MemoryRuntimeStore, type MemoryStoreOptions } from "./src/memory/memory_store.ts";

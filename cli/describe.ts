@@ -13,9 +13,14 @@ export function intentOf(intent: WorkerState["record"]["intent"]): string {
   return intent.purpose === undefined ? intent.role : `${intent.role}: ${intent.purpose}`;
 }
 
+/** Labels of a worker. */
+export function labelsText(labels: WorkerState["labels"]): string {
+  return Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ");
+}
+
 /** Condition of a runtime, given whether the last writer closed it. */
 export function conditionOf(status: RuntimeOverview["status"], closed: boolean): string {
-  if (status === "stopped") return "stopped for good";
+  if (status === "retired") return "retired";
   return closed ? "closed in good order" : "open, or not closed";
 }
 

@@ -19,9 +19,16 @@ export const exitCodes = {
   damaged: 3,
 } as const;
 
+const DAMAGE: ReadonlySet<AnyRuntimeError["code"]> = new Set([
+  "store_corrupt",
+  "blob_missing",
+  "blob_corrupt",
+]);
+
 /** Reports an error and returns the exit code for it. */
 export function reportFailure(io: Io, error: unknown, json: boolean): number {
-  const code = isRuntimeError(error) && error.code === "store_corrupt" ? exitCodes.damaged : exitCodes.failed;
+  const isDamage = isRuntimeError(error) && DAMAGE.has(error.code);
+  const code = isDamage ? exitCodes.damaged : exitCodes.failed;
   if (json) {
     const details = isRuntimeError(error) ? { code: error.code, details: error.details } : {};
     io.out(`${JSON.stringify({ error: { message: messageOf(error), ...details } }, null, 2)}\n`);
@@ -42,6 +49,8 @@ const HINTS: { readonly [Code in AnyRuntimeError["code"]]?: string } = {
     'give the root directory of the host (it holds "runtimes"), or the directory of one runtime',
   "store_locked": "stop the program that has it open, or use a reading command: they need no lock",
   "store_corrupt": 'the command "verify" lists all damage, "repair" the steps of a repair',
+  "blob_missing": 'the command "verify" lists all damage; a backup or an export may hold the blob',
+  "blob_corrupt": 'the command "verify" lists all damage; a backup or an export may hold the blob',
   "store_version": "a newer version of this package",
   "no_space": 'free space on the disk; "prune" lists events of the store that can be deleted',
   "worker_not_found": 'the command "inspect" lists the workers',

@@ -5,15 +5,17 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { locateStore } from "../operate.ts";
+import { blobCommand, blobsCommand } from "./commands/blobs.ts";
 import { repairCommand, verifyCommand } from "./commands/checking.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { pruneCommand, purgeCommand } from "./commands/freeing.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { backupCommand, exportCommand, importCommand } from "./commands/moving.ts";
 import { reportCommand } from "./commands/report.ts";
+import { showCommand } from "./commands/show.ts";
+import { transcriptCommand } from "./commands/transcript.ts";
 import { usageCommand } from "./commands/usage.ts";
 import { withView } from "./commands/view.ts";
-import { showCommand, transcriptCommand } from "./commands/worker.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
 import { type Io, OutputClosed } from "./io.ts";
 import type { Options } from "./options.ts";
@@ -48,7 +50,7 @@ function onStore(run: Run): Run {
 }
 
 /** Runs a command on the store that its first argument names, opened for reading. */
-function onView(run: (...values: [...Parameters<Run>]) => void | Promise<void>): Run {
+function onView(run: (...values: [...Parameters<Run>]) => void | Promise<number | void>): Run {
   return onStore((io, options, location, ...rest) =>
     withView(io, options, location, (opened) => run(io, options, opened, ...rest))
   );
@@ -66,6 +68,7 @@ function makeProgram(io: Io, action: Action): Command {
     getErrHelpWidth: () => Math.min(100, io.columns),
   });
   program.exitOverride()
+    .showHelpAfterError("  try: --help")
     .description("Inspect, verify, repair, move and shrink a worker-runtime store.")
     .helpCommand(false)
     .addHelpText(
@@ -91,19 +94,21 @@ function command(program: Command, name: string, description: string): Command {
 function addReading(program: Command, action: Action): void {
   command(program, "inspect <dir>", "overview of runtimes, workers and sizes")
     .addOption(new Option("--status <status>", "only workers of this status")
-      .choices(["running", "stopped", "cancelled"]))
+      .choices(["running", "stopped", "retired"]))
     .option("-n, --limit <count>", "workers to list, the last active first; 0 for all", count, 30)
     .action(action(inspectCommand));
   command(program, "show <dir> <worker>", "record, state and usage of one worker")
     .action(action(onView(showCommand)));
   paged(command(program, "transcript <dir> <worker>", "the transcript of a worker"), "entries")
     .option("--all", "all entries")
-    .option("--full", "long entries in full")
+    .option("--full", "long parts in full")
     .action(action(onView(transcriptCommand)));
   paged(command(program, "events <dir>", "the log of events"), "events")
     .option("-w, --worker <id>", "only events of this worker")
     .option("-f, --follow", "continue with new events")
     .action(action(onView(eventsCommand)));
+  output(command(program, "blob <dir> <worker> <sha256>", "write a blob of a worker"))
+    .action(action(onView(blobCommand)));
   command(program, "usage <dir>", "usage of models")
     .addOption(new Option("--by <what>", "only this table").choices(["worker", "model", "day"]))
     .option("-w, --worker <id>", "only of this worker")
@@ -117,10 +122,14 @@ function addReading(program: Command, action: Action): void {
 
 function addChecking(program: Command, action: Action): void {
   command(program, "verify <dir>", "check every line of the log, and every other file against it")
+    .option("--quick", "do not read blobs, and compare only their sizes")
     .action(action(onStore(verifyCommand)));
   command(program, "repair <dir>", "list the steps of a repair; --apply performs them")
     .option("--apply", "repair")
-    .option("--salvage", "with --apply: also delete damaged events and all later ones")
+    .option(
+      "--salvage",
+      "with --apply: also delete damaged events and all later ones; move damaged blobs aside",
+    )
     .action(action(onStore(repairCommand)));
 }
 
@@ -148,7 +157,18 @@ function addFreeing(program: Command, action: Action): void {
     .option("--older-than <age>", "only events older than this: 30d, 12h, 90m")
     .option("--apply", "delete them")
     .action(action(onStore(pruneCommand)));
-  command(program, "purge <dir> <workers...>", "list ended workers to delete; --apply deletes them")
+  command(
+    program,
+    "blobs <dir> <worker>",
+    "list the blobs of a worker; --apply removes those that no entry refers to",
+  )
+    .option("--apply", "remove them")
+    .action(action(onStore(blobsCommand)));
+  command(
+    program,
+    "purge <dir> <workers...>",
+    "list stopped and retired workers to delete; --apply deletes them",
+  )
     .option("--apply", "delete them")
     .action(action(onStore(purgeCommand)));
 }

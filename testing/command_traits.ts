@@ -35,7 +35,9 @@ function traits(name: string, command: SampleCommand): Tests {
     [`${name}() works after a reopen`]: async (place) => {
       await place.reopen();
       // The reopening interrupted the run, and the key of its beginning is known.
-      if (name === "Run.finish") return void await place.rejects(command.run(place), "worker_not_running");
+      if (command.whenStopped === "run_ended") {
+        return void await place.rejects(command.run(place), "run_ended", { workerId: "a", runId: "open" });
+      }
       await command.prepare?.(place);
       await resolves(place, command);
     },
@@ -43,7 +45,7 @@ function traits(name: string, command: SampleCommand): Tests {
       [`${name}() is kept across a ${how}`]: async (place) => {
         await command.run(place);
         // A run does not outlive its process; runtime_runs.ts has tests for that.
-        if (name === "Worker.beginRun") await place.a.cancel();
+        if (command.isPurge === undefined) await place.a.openRun?.cancel();
         const before = await dump(place.runtime);
         deepEqual(await dump(await place[how]()), before);
       },
@@ -53,17 +55,17 @@ function traits(name: string, command: SampleCommand): Tests {
       const { details } = await refused(() => command.run(place), "runtime_closed");
       equal(details.runtimeId, place.runtimeId);
     },
-    [`${name}() after stop() is runtime_stopped`]: async (place) => {
-      await place.runtime.stop();
-      await place.throughout(() => place.rejects(() => command.run(place), "runtime_stopped"));
+    [`${name}() of a retired runtime is runtime_retired`]: async (place) => {
+      await place.runtime.retire();
+      await place.throughout(() => place.rejects(() => command.run(place), "runtime_retired"));
     },
     ...(command.scope === "worker" && {
       [`${name}() of a stopped worker is ${command.whenStopped}`]: async (place: Place) => {
-        if (place.a.state().run !== null) await command.run(place);
-        if (place.a.state().status === "running") await place.a.stop();
-        if (command.whenStopped === "allowed") return void await command.run(place);
-        const details = { workerId: "a", status: "stopped" };
-        await place.rejects(() => command.run(place), "worker_not_running", details);
+        if (place.a.state().status === "running") await place.a.stop({ cancelRun: true });
+        const { whenStopped } = command;
+        if (whenStopped === "allowed") return void await command.run(place);
+        const details = whenStopped === "run_ended" ? { runId: "open" } : { status: "stopped" };
+        await place.rejects(() => command.run(place), whenStopped, { workerId: "a", ...details });
       },
     }),
   };
@@ -73,12 +75,17 @@ function traits(name: string, command: SampleCommand): Tests {
 function optionTraits(name: string, command: SampleCommand): Tests {
   return {
     [`${name}() with the same key takes effect once`]: async (place) => {
+      const opened = place.runtime;
       const run = () => command.run(place, { key: "once" });
       const [first, second] = await Promise.all([run(), run()]);
       const again = { ...first, duplicate: true };
       equal(first?.duplicate, false);
       deepEqual(second, again);
-      await place.throughout(async () => deepEqual(await place.writesNothing(run), again));
+      await place.throughout(async () => {
+        // A purged worker has no new handle.
+        if (command.isPurge && place.runtime !== opened) await place.rejects(run, "worker_not_found");
+        else deepEqual(await place.writesNothing(run), again);
+      });
     },
     [`${name}() with another expectation is a conflict`]: async (place) => {
       await place.runtime.record("unrelated", null);

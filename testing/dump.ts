@@ -4,6 +4,7 @@
  * @module
  */
 import type { RuntimeEvent } from "../src/core/event_types.ts";
+import type { Json } from "../src/core/json.ts";
 import { limits } from "../src/core/limits.ts";
 import type { PageOptions, TranscriptEntry } from "../src/core/reading.ts";
 import type { Runtime } from "../src/core/runtime.ts";
@@ -62,9 +63,9 @@ export async function allEntries(worker: Worker): Promise<TranscriptEntry[]> {
   return await inPages((options) => worker.transcript(options));
 }
 
-/** Contents of a whole transcript. */
-export async function contentsOf(worker: Worker): Promise<string[]> {
-  return (await allEntries(worker)).map(({ content }) => content);
+/** Contents of a whole transcript, including those that are kept as blobs. */
+export async function contentsOf(worker: Worker): Promise<Json[]> {
+  return await Promise.all((await allEntries(worker)).map((entry) => worker.content(entry)));
 }
 
 /** Returns all data except openings and closings. */

@@ -6,10 +6,10 @@
 
 /** A worker of the model. */
 export interface ModelWorker {
-  /** `running`, `stopped` or `cancelled`. */
+  /** `running`, `stopped` or `retired`. */
   status: string;
-  /** The open run. */
-  run: string | null;
+  /** The event that began the open run. */
+  run: number | null;
   /** Outcome of the last run. */
   lastOutcome: string | undefined;
   /** Data, one level deep. */
@@ -20,6 +20,8 @@ export interface ModelWorker {
   tokens: number;
   /** Results of keys: the content, and the event. */
   keys: Map<string, { content: string; eventId: number }>;
+  /** Its purge, and the key of that. */
+  purged?: { key: string | undefined; eventId: number };
 }
 
 /** One random step: its command, its worker, and a number that determines its arguments. */
@@ -34,7 +36,8 @@ export interface Step {
     | "finish"
     | "usage"
     | "stop"
-    | "cancel"
+    | "restart"
+    | "retire"
     | "purge";
   /** Worker. */
   readonly workerId: string;
@@ -42,8 +45,6 @@ export interface Step {
   readonly number: number;
   /** Idempotency key, if any. */
   readonly key: string | undefined;
-  /** The run to finish. */
-  readonly runId?: string;
 }
 
 /** Expected result of a step: an error code, or an event, possibly an earlier one. */
@@ -57,8 +58,6 @@ export class Model {
   tokens = 0;
   /** Workers in the order of their creation. */
   readonly workers: Map<string, ModelWorker> = new Map();
-  /** Keys of commands that ended a worker. They outlive it. */
-  readonly #endings: ModelWorker["keys"] = new Map();
 
   /** Adds the events of an opening; `open` counts the runs that were open. */
   opened(): void {
@@ -76,27 +75,23 @@ export class Model {
     this.lastEventId++;
   }
 
-  /** Applies a step, and returns its expected result. */
-  take(step: Step): Expected {
+  /** Applies a step through a handle of a worker, and returns its expected result; `run` is the run to finish. */
+  take(step: Step, handle: ModelWorker | undefined, run?: number): Expected {
+    const { command, key } = step;
     const worker = this.workers.get(step.workerId);
-    if (step.command === "create") return this.#create(step, worker);
-    const isEnd = ["stop", "cancel", "purge"].includes(step.command);
-    const content = step.command === "purge" ? "purge" : `${step.command} ${step.number}`;
-    const ending = `${step.workerId} ${step.key}`;
-    const earlier = step.key === undefined
-      ? undefined
-      : worker?.keys.get(step.key) ?? (isEnd ? this.#endings.get(ending) : undefined);
+    if (command === "create") return this.#create(step, worker);
+    if (handle === undefined || handle !== worker) return repeatedPurge(step, handle);
+    const content = command === "purge" ? command : `${command} ${step.number}`;
+    const earlier = key === undefined ? undefined : worker.keys.get(key);
     if (earlier !== undefined) {
       if (earlier.content !== content) return { code: "key_reused" };
       return { eventId: earlier.eventId, duplicate: true };
     }
-    if (worker === undefined) return { code: "worker_not_found" };
-    const code = refusal(worker, step);
+    const code = refusal(worker, step, run);
     if (code !== undefined) return { code };
     const eventId = ++this.lastEventId;
     this.#change(worker, step);
-    if (step.key !== undefined) worker.keys.set(step.key, { content, eventId });
-    if (step.key !== undefined && isEnd) this.#endings.set(ending, { content, eventId });
+    if (key !== undefined) worker.keys.set(key, { content, eventId });
     return { eventId, duplicate: false };
   }
 
@@ -114,7 +109,7 @@ export class Model {
     return { eventId: ++this.lastEventId, duplicate: false };
   }
 
-  #change(worker: ModelWorker, { command, workerId, number }: Step): void {
+  #change(worker: ModelWorker, { command, workerId, number, key }: Step): void {
     if (command === "input") worker.contents.push(`in ${number}`);
     if (command === "say") {
       for (let index = 0; index <= number % 4; index++) worker.contents.push(`${number}.${index}`);
@@ -123,25 +118,37 @@ export class Model {
       if (number % 3 === 0) delete worker.data[`m${number % 5}`];
       else worker.data[`m${number % 5}`] = number;
     }
-    if (command === "begin") worker.run = `r${number}`;
+    if (command === "begin") worker.run = this.lastEventId;
     if (command === "finish") [worker.run, worker.lastOutcome] = [null, "completed"];
     if (command === "usage") {
       worker.tokens += number;
       this.tokens += number;
     }
     if (command === "stop") worker.status = "stopped";
-    if (command === "cancel") {
+    if (command === "restart") worker.status = "running";
+    if (command === "retire") {
       if (worker.run !== null) worker.lastOutcome = "cancelled";
-      [worker.status, worker.run] = ["cancelled", null];
+      [worker.status, worker.run] = ["retired", null];
     }
-    if (command === "purge") this.workers.delete(workerId);
+    if (command !== "purge") return;
+    worker.purged = { key, eventId: this.lastEventId };
+    this.workers.delete(workerId);
   }
 }
 
-function refusal(worker: ModelWorker, { command, runId }: Step): string | undefined {
+/** Result of a step through a handle of a worker that is gone. */
+function repeatedPurge({ command, key }: Step, handle: ModelWorker | undefined): Expected {
+  const purged = command === "purge" && key !== undefined ? handle?.purged : undefined;
+  if (purged === undefined || purged.key !== key) return { code: "worker_not_found" };
+  return { eventId: purged.eventId, duplicate: true };
+}
+
+function refusal({ status, run }: ModelWorker, { command }: Step, toFinish?: number): string | undefined {
   if (command === "usage") return undefined;
-  if (command === "purge") return worker.status === "running" ? "invalid_request" : undefined;
-  if (command === "finish") return worker.run === runId ? undefined : "worker_not_running";
-  if (worker.status !== "running") return "worker_not_running";
-  return worker.run !== null && (command === "begin" || command === "stop") ? "worker_busy" : undefined;
+  if (command === "purge") return status === "running" ? "invalid_request" : undefined;
+  if (command === "finish") return run === toFinish ? undefined : "run_ended";
+  if (command === "restart" && status === "running") return "invalid_request";
+  const from = command === "restart" || command === "retire" ? ["running", "stopped"] : ["running"];
+  if (!from.includes(status)) return "worker_not_running";
+  return run !== null && (command === "begin" || command === "stop") ? "worker_busy" : undefined;
 }

@@ -7,11 +7,11 @@ import type { Run } from "../src/core/run.ts";
 import type { Runtime } from "../src/core/runtime.ts";
 import type { Receipt } from "../src/core/receipts.ts";
 import type { Worker } from "../src/core/worker.ts";
-import type { Step } from "./model.ts";
+import type { ModelWorker, Step } from "./model.ts";
 import type { Random } from "./random.ts";
 
-/** The latest run of each worker. */
-export type Runs = Map<string, Run>;
+/** The latest run of each worker, and the worker of the model that began it. */
+export type Runs = Map<string, { readonly run: Run; readonly handle: ModelWorker | undefined }>;
 
 const choices = [
   "create",
@@ -25,7 +25,8 @@ const choices = [
   "finish",
   "usage",
   "stop",
-  "cancel",
+  "restart",
+  "retire",
   "purge",
 ] as const;
 
@@ -40,17 +41,22 @@ export function randomStep(random: Random): Step {
   };
 }
 
-/** Executes a step. */
-export async function take(runtime: Runtime, step: Step, runs: Runs): Promise<Receipt | undefined> {
+/** Executes a step; `handle` is its worker in the model. */
+export async function take(
+  runtime: Runtime,
+  step: Step,
+  runs: Runs,
+  handle?: ModelWorker,
+): Promise<Receipt | undefined> {
   const { command, workerId } = step;
   if (command === "create") {
     return (await runtime.createWorker({ workerId, intent: { kind: "assistant" } })).creation;
   }
+  if (command === "finish") return await runs.get(workerId)?.run.finish("completed");
   const worker = runtime.worker(workerId);
-  if (command === "finish") return await runs.get(workerId)?.finish("completed");
   if (command !== "begin") return await give(worker, step);
   const run = await worker.beginRun({ runId: `r${step.number}`, key: step.key });
-  runs.set(workerId, run);
+  runs.set(workerId, { run, handle });
   return run;
 }
 
@@ -63,12 +69,14 @@ async function give(worker: Worker, { command, number, key }: Step): Promise<Rec
     case "input":
       return await worker.sendInput({ role: "user", content: `in ${number}` }, { key });
     case "patch":
-      return await worker.updateState({ [`m${number % 5}`]: number % 3 === 0 ? null : number }, { key });
+      return await worker.commit({ data: { [`m${number % 5}`]: number % 3 === 0 ? null : number } }, { key });
     case "usage":
-      return await worker.recordUsage({ model: `m${number % 2}`, inputTokens: number }, { key });
+      return await worker.commit({ usage: { model: `m${number % 2}`, inputTokens: number } }, { key });
     case "stop":
-    case "cancel":
+    case "restart":
       return await worker[command]({ key, reason: `${number}` });
+    case "retire":
+      return await worker.retire({ key, reason: `${number}`, cancelRun: true });
     case "purge":
       return await worker.purge({ key });
     default:

@@ -44,17 +44,24 @@ async function history(place: Place, seed: number): Promise<void> {
 async function inTurns(runtime: Runtime, model: Model, steps: readonly Step[]): Promise<void> {
   const runs: Runs = new Map();
   for (const step of steps) {
-    const runId = runs.get(step.workerId)?.runId;
-    if (step.command === "finish" && runId === undefined) continue;
-    const expected = model.take(runId === undefined ? step : { ...step, runId });
-    deepEqual(await answer(take(runtime, step, runs)), expected, JSON.stringify(step));
+    const begun = runs.get(step.workerId);
+    if (step.command === "finish" && begun === undefined) continue;
+    const current = model.workers.get(step.workerId);
+    const expected = model.take(
+      step,
+      step.command === "finish" ? begun?.handle : current,
+      begun?.run.eventId,
+    );
+    deepEqual(await answer(take(runtime, step, runs, current)), expected, JSON.stringify(step));
   }
 }
 
 /** Without runs: the caller who ends a run has awaited its beginning. */
 async function atOnce(runtime: Runtime, model: Model, steps: readonly Step[]): Promise<void> {
   const some = steps.filter(({ command }) => command !== "begin" && command !== "finish");
-  const expected = some.map((step) => model.take(step));
+  // All handles are obtained before the first command.
+  const handles = some.map(({ workerId }) => model.workers.get(workerId));
+  const expected = some.map((step, index) => model.take(step, handles[index]));
   const answers = await Promise.all(some.map((step) => answer(take(runtime, step, new Map()))));
   deepEqual(answers, expected, JSON.stringify(some));
 }
@@ -78,7 +85,7 @@ async function compare(runtime: Runtime, model: Model): Promise<void> {
     const { status, run, lastRun, data, usage, transcriptLength } = worker.state();
     deepEqual({ ...data }, expected.data);
     deepEqual(
-      [status, run?.runId ?? null, lastRun?.outcome, usage.inputTokens, transcriptLength],
+      [status, run?.eventId ?? null, lastRun?.outcome, usage.inputTokens, transcriptLength],
       [expected.status, expected.run, expected.lastOutcome, expected.tokens, expected.contents.length],
     );
     deepEqual(await contentsOf(worker), expected.contents);

@@ -1,5 +1,5 @@
 /**
- * Properties of every read: after a stop, a reopen and a close.
+ * Properties of every read: after a retirement, a reopen and a close.
  *
  * @module
  */
@@ -16,11 +16,11 @@ const reads: Readonly<Record<string, (runtime: Runtime, workerId: string) => Pro
 
 const traits: Tests = {
   ...each(Object.entries(reads), ([name, read]) => ({
-    [`${name}() returns the same after a reopen, a restart and a stop`]: async (place) => {
+    [`${name}() returns the same after a reopen, a restart and a retirement`]: async (place) => {
       const before = await read(place.runtime, "a");
       const isSame = async () => deepEqual(await read(place.runtime, "a"), before);
       await place.throughout(isSame);
-      await place.runtime.stop();
+      await place.runtime.retire();
       await isSame();
     },
     [`${name}() after close() is runtime_closed`]: async ({ runtime }) => {

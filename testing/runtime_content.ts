@@ -4,11 +4,11 @@
  * @module
  */
 import { deepEqual, equal } from "./assert.ts";
-import type { EntryInput } from "../src/core/commands.ts";
+import type { EntryInput } from "../src/core/entries.ts";
 import { limits } from "../src/core/limits.ts";
 import { allEntries, contentsOf, range } from "./dump.ts";
 import { each, type Place, type Tests, withWorkers } from "./place.ts";
-import { oddContents, oddJson } from "./samples.ts";
+import { bulk, oddContents, oddJson } from "./samples.ts";
 
 /** Tests of a runtime with a worker `a`. */
 export const contentTests: Tests = withWorkers(["a"], {
@@ -24,9 +24,11 @@ export const contentTests: Tests = withWorkers(["a"], {
       keeps(place, [{ role: "tool", content: "x", metadata: { m: JSON.parse(json) } }]),
   })),
 
-  "append() keeps every role, name and metadata": (place) =>
+  "append() keeps every role, name, id, time and metadata": (place) =>
     keeps(place, [
       { role: "user", content: "1", name: "アリス" },
+      { role: "開発者 \u2028", content: "1", id: "msg_\u2029 1", at: "1999-12-31T23:59:59.999Z" },
+      { role: "x".repeat(limits.nameBytesMax), content: "2", id: "x".repeat(limits.nameBytesMax) },
       { role: "system", content: "2", metadata: {} },
       { role: "assistant", content: "3", metadata: { a: { b: [1, "x", null, true] } } },
       { role: "tool", content: "4", name: 'search "x"\n', metadata: { ms: 12.5 } },
@@ -43,11 +45,10 @@ export const contentTests: Tests = withWorkers(["a"], {
   },
 
   "append() beyond the size of an event is limit_exceeded": async (place) => {
-    const entry = { role: "assistant", content: "x".repeat(limits.contentBytesMax) } as const;
-    const entries = Array.from({ length: 9 }, () => entry);
+    const entries = bulk("x", "字", limits.entriesMax);
     await place.rejects(place.a.append(entries), "limit_exceeded");
-    await place.a.append(entries.slice(0, 7));
-    equal(place.a.state().transcriptLength, 7);
+    await place.a.append(entries.slice(0, 128));
+    equal(place.a.state().transcriptLength, 128);
   },
 
   "append() records sequence, time, run and event of each entry": async ({ a }) => {
@@ -84,11 +85,15 @@ async function areKept(place: Place, entries: readonly EntryInput[]): Promise<vo
   await place.throughout(async () => {
     const kept = await allEntries(place.a);
     deepEqual(kept.map(({ seq }) => seq), range(1, entries.length));
-    deepEqual(kept.map(({ seq: _, at: _at, eventId: _id, ...entry }) => entry), entries);
-    // Members keep their order, too.
-    equal(
-      JSON.stringify(kept.map(({ metadata }) => metadata)),
-      JSON.stringify(entries.map(({ metadata }) => metadata)),
-    );
+    const contents = await contentsOf(place.a);
+    for (const [index, entry] of kept.entries()) {
+      const { seq: _, eventId: _id, contentBlob: _blob, ...members } = entry;
+      const expected = entries[index];
+      // Without a time of its own, an entry has that of its event.
+      deepEqual({ ...members, content: contents[index] }, { at: entry.at, ...expected });
+      // Members keep their order, too.
+      equal(JSON.stringify(contents[index]), JSON.stringify(expected?.content));
+      equal(JSON.stringify(members.metadata), JSON.stringify(expected?.metadata));
+    }
   });
 }

@@ -6,11 +6,11 @@
 import { deepEqual, equal } from "./assert.ts";
 import { limits } from "../src/core/limits.ts";
 import type { Receipt } from "../src/core/receipts.ts";
-import type { WorkerInput } from "../src/core/worker.ts";
+import type { EntryInput } from "../src/core/entries.ts";
 import { range } from "./dump.ts";
 import { each, refused, type Tests, withWorkers } from "./place.ts";
 
-const hello: WorkerInput = { role: "user", content: "hello" };
+const hello: EntryInput = { role: "user", content: "hello" };
 const key = "k";
 
 /** Tests of a runtime with workers `a` and `b`. */
@@ -40,19 +40,26 @@ export const keyTests: Tests = withWorkers(["a", "b"], {
     const { a } = place;
     const { eventId } = await a.sendInput(hello, { key });
     const others = [
-      a.append([hello], { key }),
-      a.updateState({}, { key }),
+      a.append([hello, hello], { key }),
+      a.commit({ entries: [hello], data: {} }, { key }),
       a.stop({ key }),
-      a.record("hello", null, { key }),
+      a.retire({ key }),
+      a.commit({ events: [{ name: "hello", data: null }] }, { key }),
       a.beginRun({ key }),
     ];
     await Promise.all(others.map((work) => place.rejects(work, "key_reused", { key, eventId })));
   },
 
+  "sendInput() and append() are commit(): the same entries are the same content": async ({ a }) => {
+    const first = await a.sendInput(hello, { key });
+    const again = [await a.append([hello], { key }), await a.commit({ entries: [hello] }, { key })];
+    deepEqual(again, [1, 2].map(() => ({ ...first, duplicate: true })));
+  },
+
   "a key of one worker is free for another, and for the runtime": async ({ a, b, runtime }) => {
     const receipts = [
-      await a.record("note", 1, { key }),
-      await b.record("note", 2, { key }),
+      await a.commit({ events: [{ name: "note", data: 1 }] }, { key }),
+      await b.commit({ events: [{ name: "note", data: 2 }] }, { key }),
       await runtime.record("note", 3, { key }),
     ];
     deepEqual(receipts.map(({ duplicate }) => duplicate), [false, false, false]);
@@ -71,8 +78,8 @@ export const keyTests: Tests = withWorkers(["a", "b"], {
 
   "a key is looked up before any other check": async (place) => {
     const first = await place.a.sendInput(hello, { key });
-    await place.a.cancel();
-    await place.runtime.stop();
+    await place.a.stop();
+    await place.runtime.retire();
     await place.throughout(async () => {
       const again = await place.a.sendInput(hello, { key, expect: { lastEventId: 0 } });
       deepEqual(again, { ...first, duplicate: true });
@@ -87,11 +94,13 @@ export const keyTests: Tests = withWorkers(["a", "b"], {
   "a key is part of its event": async (place) => {
     await place.a.sendInput(hello, { key: "slack:\u2028 1" });
     await place.reopen();
-    equal((await place.a.events({ limit: 1 })).items[0]?.key, "slack:\u2028 1");
+    const { items: [event] } = await place.a.events({ limit: 1 });
+    equal(event?.type === "worker.committed" && event.key, "slack:\u2028 1");
   },
 
   "the last 1,024 keys of a worker are kept, older ones are evicted": async (place) => {
-    const note = (index: number): Promise<Receipt> => place.a.record("note", index, { key: `k${index}` });
+    const note = (index: number): Promise<Receipt> =>
+      place.a.commit({ events: [{ name: "note", data: index }] }, { key: `k${index}` });
     const { keysKept } = limits;
     await Promise.all(range(0, 499).map(note));
     await place.reopen();
@@ -103,41 +112,33 @@ export const keyTests: Tests = withWorkers(["a", "b"], {
     for (const index of [9, 0, 10, 11]) equal((await note(index)).duplicate, false);
   },
 
-  ...each([["stop", "cancel"], ["cancel", "stop"], ["purge", "stop"]], ([end, other]) => ({
-    [`${end}() with the same key takes effect once, even after its worker is purged and its id reused`]:
-      async (
-        place,
-      ) => {
-        // The same key for another worker is another key.
-        await place.b.stop({ key });
-        if (end === "purge") await place.a.stop();
-        const first = await place.a[end]({ key });
-        if (end !== "purge") await place.a.purge();
-        const isKnown = async (): Promise<void> => {
-          const again = await place.writesNothing(() => place.a[end]({ key }));
-          deepEqual(again, { ...first, duplicate: true });
-          await place.rejects(place.a[other]({ key }), "key_reused", { key, eventId: first.eventId });
-          await place.rejects(place.runtime.worker("c").stop({ key }), "worker_not_found");
-        };
-        await place.throughout(isKnown);
-        await place.create("a");
-        await place.throughout(isKnown);
-        equal(place.a.state().status, "running");
-        equal((await place.a.record("n", null, { key })).duplicate, false);
-      },
-  })),
+  "purge() with the same key takes effect once, also after its id is used again": async (place) => {
+    const { a, b } = place;
+    // The same key for another worker is another key.
+    await b.stop();
+    await b.purge({ key });
+    await a.stop();
+    const first = await a.purge({ key });
+    for (const again of [false, true]) {
+      deepEqual(await place.writesNothing(a.purge({ key })), { ...first, duplicate: true });
+      for (const other of [a.purge(), a.purge({ key: "other" }), a.stop({ key })]) {
+        await place.rejects(other, "worker_not_found");
+      }
+      if (!again) await place.create("a");
+    }
+    deepEqual([place.a.state().status, (await place.a.stop({ key })).duplicate], ["running", false]);
+    // Each life has its own purge.
+    equal((await place.a.purge({ key: "other" })).duplicate, false);
+    deepEqual(await place.writesNothing(a.purge({ key })), { ...first, duplicate: true });
+  },
 
-  "keys of commands that ended workers are bounded; the oldest are evicted": async (place) => {
+  "keys of purges are bounded; the oldest are evicted": async (place) => {
     const last = limits.keysKept + 1;
-    await Promise.all(
-      range(0, last).map(async (index) => {
-        const worker = await place.create(`w${index}`);
-        await Promise.all([worker.stop(), worker.purge({ key })]);
-      }),
-    );
-    const runtime = await place.reopen();
-    for (const id of ["w0", "w1"]) await place.rejects(runtime.worker(id).purge({ key }), "worker_not_found");
-    for (const id of ["w2", `w${last}`]) equal((await runtime.worker(id).purge({ key })).duplicate, true);
+    const workers = await Promise.all(range(0, last).map((index) => place.create(`w${index}`)));
+    await Promise.all(workers.flatMap((worker) => [worker.stop(), worker.purge({ key })]));
+    for (const worker of workers.slice(0, 2)) await place.rejects(worker.purge({ key }), "worker_not_found");
+    for (const worker of workers.slice(2, 4)) equal((await worker.purge({ key })).duplicate, true);
+    equal((await workers.at(-1)?.purge({ key }))?.duplicate, true);
   },
 
   "purge() deletes the keys of a worker": async (place) => {
@@ -146,6 +147,6 @@ export const keyTests: Tests = withWorkers(["a", "b"], {
     await place.a.purge();
     await place.create("a");
     await place.reopen();
-    equal((await place.a.updateState({ x: 1 }, { key })).duplicate, false);
+    equal((await place.a.commit({ data: { x: 1 } }, { key })).duplicate, false);
   },
 });

@@ -4,7 +4,8 @@
  * @module
  */
 import { deepEqual, equal } from "./assert.ts";
-import { allEvents, range } from "./dump.ts";
+import { limits } from "../src/core/limits.ts";
+import { allEvents, contentsOf, range } from "./dump.ts";
 import { refused, type Tests } from "./place.ts";
 
 /** The tests. */
@@ -68,16 +69,27 @@ export const lifeTests: Tests = {
     deepEqual(events.flatMap((event) => event.type === "custom" ? [event.data] : []), range(0, 199));
   },
 
+  "close() waits for earlier commands whose content is kept as blobs": async (place) => {
+    const runtime = await place.open();
+    const worker = await place.create("a");
+    const contents = range(0, 4).map((index) => `${index}`.repeat(limits.contentInlineBytesMax));
+    const given = contents.map((content) => worker.sendInput({ role: "user", content }));
+    await runtime.close();
+    deepEqual((await Promise.all(given)).map(({ firstSeq }) => firstSeq), range(1, 5));
+    deepEqual(await contentsOf((await place.open()).worker("a")), contents);
+    equal((await allEvents(place.runtime)).findIndex(({ type }) => type === "runtime.closed"), 8);
+  },
+
   "flush() waits for everything and writes no event": async (place) => {
     const runtime = await place.open();
     await place.writesNothing(() => runtime.flush());
   },
 
-  "health is ok, stopped or closed": async (place) => {
+  "health is ok, retired or closed": async (place) => {
     deepEqual((await place.open()).health, { status: "ok" });
-    await place.runtime.stop();
-    deepEqual(place.runtime.health, { status: "stopped" });
-    deepEqual((await place.reopen()).health, { status: "stopped" });
+    await place.runtime.retire();
+    deepEqual(place.runtime.health, { status: "retired" });
+    deepEqual((await place.reopen()).health, { status: "retired" });
     await place.runtime.close();
     deepEqual(place.runtime.health, { status: "closed" });
   },

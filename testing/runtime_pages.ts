@@ -5,19 +5,28 @@
  */
 import { deepEqual, equal, ok } from "./assert.ts";
 import { limits } from "../src/core/limits.ts";
-import type { Page, PageOptions } from "../src/core/reading.ts";
+import type { PageOptions } from "../src/core/reading.ts";
 import { byteLength } from "../src/core/text.ts";
 import { inPages, range } from "./dump.ts";
 import { each, type Place, prepared, type Tests, withWorkers } from "./place.ts";
+import { bulk } from "./samples.ts";
 
 /** An item of a page: an event, or an entry of a transcript. */
 interface Item {
-  readonly id?: number;
+  /** Id of an event, or what the host calls an entry. */
+  readonly id?: number | string;
   readonly seq?: number;
 }
 
+/** A page of items. */
+interface ItemPage {
+  readonly items: readonly Item[];
+  readonly next: number | null;
+  readonly previous: number | null;
+}
+
 /** Reads a page. */
-type Read = (place: Place, options?: PageOptions) => Promise<Page<Item>>;
+type Read = (place: Place, options?: PageOptions) => Promise<ItemPage>;
 
 /** Sources, and the numbers of all their items: events 4 to 33 are of a and b in turns; a has 45 entries. */
 const sources: readonly (readonly [name: string, read: Read, all: readonly number[]])[] = [
@@ -111,27 +120,35 @@ const boundTests: Tests = {
   },
 
   "transcript() returns a short page of large entries, and the rest after it": async (place) => {
-    const content = "x".repeat(limits.contentBytesMax);
-    for (let count = 0; count < 9; count++) await place.a.sendInput({ role: "user", content });
+    const content = "x".repeat(limits.contentInlineBytesMax - 2);
+    for (let count = 0; count < 40; count++) await place.a.sendInput({ role: "user", content });
     await place.throughout(async () => {
       const first = await place.a.transcript({ after: 0 });
-      ok(first.items.length < 9 && first.items.length > 0);
+      ok(first.items.length < 20 && first.items.length > 0);
       equal(first.next, first.items.length);
       const newest = await place.a.transcript();
-      ok(newest.items.length < 9);
-      equal(newest.items.at(-1)?.seq, 9);
-      equal(newest.previous, 10 - newest.items.length);
+      ok(newest.items.length < 20);
+      equal(newest.items.at(-1)?.seq, 40);
+      equal(newest.previous, 41 - newest.items.length);
     });
   },
 
-  // Events of 1 to 7 entries, of 1 MB and small, of two workers, reach every bound.
+  "transcript() returns a full page of entries whose content is kept as blobs": async (place) => {
+    const content = "x".repeat(limits.contentInlineBytesMax);
+    for (let count = 0; count < 50; count++) await place.a.sendInput({ role: "user", content });
+    await place.throughout(async () => {
+      const { items, next } = await place.a.transcript({ after: 0, limit: 50 });
+      deepEqual([items.length, next], [50, null]);
+    });
+  },
+
+  // Events of 1 to 7 MB and small ones, of two workers, reach every bound.
   "pages are bounded by bytes, or hold a single larger item": async (place) => {
-    const contents = ["字".repeat(349_000), "x".repeat(1_000_000), "small"];
-    for (const [index, count] of [1, 1, 1, 7, 2, 1, 1].entries()) {
-      const entry = { role: "tool", content: contents[index % 3] ?? "" } as const;
-      await (index % 4 === 2 ? place.b : place.a).append(Array.from({ length: count }, () => entry));
+    for (const [index, count] of [16, 16, 1, 112, 32, 16, 1].entries()) {
+      const worker = index % 4 === 2 ? place.b : place.a;
+      await worker.append(bulk(`${index}`, index % 2 === 0 ? "字" : "x", count));
     }
-    const numbers = [range(1, 11), [3, 5, 6, 8, 9, 10], range(1, 12)];
+    const numbers = [range(1, 11), [3, 5, 6, 8, 9, 10], range(1, 192)];
     for (const [index, [, read]] of sources.entries()) {
       for (const side of ["after", "before"] as const) {
         const items = await inPages((options) => read(place, options), 100, side, isBounded);
@@ -156,7 +173,7 @@ export const pageTests: Tests = withWorkers(["a", "b"], {
 });
 
 function numbersOf(items: readonly Item[]): number[] {
-  return items.map(({ id, seq }) => id ?? seq ?? 0);
+  return items.map(({ id, seq }) => typeof id === "number" ? id : seq ?? 0);
 }
 
 /** Asserts that the items of a page do not exceed the bound of its bytes. */

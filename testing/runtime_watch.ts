@@ -5,9 +5,9 @@
  */
 import { deepEqual, equal, ok } from "./assert.ts";
 import type { RuntimeEvent } from "../src/core/event_types.ts";
-import { limits } from "../src/core/limits.ts";
 import { range } from "./dump.ts";
 import { each, refused, type Tests, withWorkers } from "./place.ts";
+import { bulk } from "./samples.ts";
 
 /** Tests of a runtime with workers `a` and `b`, events 3 and 4. */
 export const watchTests: Tests = withWorkers(["a", "b"], {
@@ -44,12 +44,12 @@ export const watchTests: Tests = withWorkers(["a", "b"], {
 
   "watch() of a worker yields its events only": async ({ a, b }) => {
     const watching = take(a.watch({ after: 0 }), 3);
-    for (const worker of [b, a, b, a]) await worker.record("note", null);
+    for (const worker of [b, a, b, a]) await worker.commit({ events: [{ name: "note", data: null }] });
     deepEqual(await watching, [3, 6, 8]);
   },
 
   "watch() of a missing worker is worker_not_found": async ({ runtime }) => {
-    await refused(runtime.worker("nobody").watch().next(), "worker_not_found");
+    await refused(runtime.watch({ workers: ["nobody"] }).next(), "worker_not_found");
   },
 
   ...each([["waits", undefined], ["catches up", 0]], ([when, after]) => ({
@@ -113,14 +113,15 @@ export const watchTests: Tests = withWorkers(["a", "b"], {
       const late = a.watch({ after: 0 });
       await Promise.all([a.stop(), a.purge()]);
       if (again) {
-        await place.create("a");
-        for (let count = 0; count < 120; count++) await a.record("note", count);
+        const later = await place.create("a");
+        for (let count = 0; count < 120; count++) await later.commit({ data: { count } });
       }
       deepEqual(await Promise.all(ids), [[5, 6], [3, 5, 6], []]);
       deepEqual(await take(late), [3, 5, 6]);
-      if (!again) return void await refused(a.watch({ after: 0 }).next(), "worker_not_found");
-      const next = take(a.watch({ after: 3 }));
-      await Promise.all([a.stop(), a.purge()]);
+      await refused(a.watch({ after: 0 }).next(), "worker_not_found");
+      if (!again) return;
+      const next = take(place.a.watch({ after: 3 }));
+      await Promise.all([place.a.stop(), place.a.purge()]);
       // The id's events are those of both workers.
       deepEqual(await next, range(5, 129));
     },
@@ -138,11 +139,10 @@ export const watchTests: Tests = withWorkers(["a", "b"], {
   },
 
   "watch() yields every event once and in order across pages bounded by bytes": async ({ a, b, runtime }) => {
-    const content = "字".repeat(limits.contentBytesMax / 3 - 1);
     const watches = [runtime.watch(), runtime.watch({ after: 2 }), a.watch(), a.watch({ after: 2 })];
     const live = take(runtime.watch(), 8);
     for (const index of range(0, 9)) {
-      await (index === 3 ? b : a).append([{ role: "tool", content: `${index}${content}` }]);
+      await (index === 3 ? b : a).append(bulk(`${index}`, "字"));
     }
     // No further wake-ups follow: the remaining events must be found without one.
     const all = range(5, 14);

@@ -29,10 +29,14 @@ export const workerTests: Tests = withWorkers([], {
       workspaces: [{ name: "repo", reference: "git:../../etc" }],
       mounts: [{ name: "data", reference: "/mnt/data" }],
       labels: { team: "core", "k/1": "v", constructor: "c" },
+      parent: "nobody/日本語",
     } satisfies WorkerSpec));
     for (const spec of specs) await place.runtime.createWorker(spec);
     await place.throughout((runtime) => {
-      for (const spec of specs) deepEqual(runtime.worker(spec.workerId).state().record, spec);
+      for (const { displayName, labels, ...record } of specs) {
+        const state = runtime.worker(record.workerId).state();
+        deepEqual([state.record, state.displayName, { ...state.labels }], [record, displayName, labels]);
+      }
     });
   },
 
@@ -46,7 +50,6 @@ export const workerTests: Tests = withWorkers([], {
       capabilities: [],
       workspaces: [],
       mounts: [],
-      labels: {},
     });
   },
 
@@ -59,8 +62,9 @@ export const workerTests: Tests = withWorkers([], {
     const worker = await place.create("a");
     const { record: _, usage, createdAt, updatedAt, ...state } = worker.state();
     deepEqual([createdAt, updatedAt], [worker.creation?.at, worker.creation?.at]);
-    deepEqual(Object.values(usage), [0, 0, 0, 0, 0, 0, 0]);
+    deepEqual(Object.values(usage), [0, 0, 0, 0, 0, 0, 0, 0]);
     deepEqual(state, {
+      labels: {},
       status: "running",
       run: null,
       lastRun: null,
@@ -89,7 +93,7 @@ export const workerTests: Tests = withWorkers([], {
       equal(worker.creation, undefined);
       equal(worker.state().lastEventId, 3);
     }
-    await refused(() => runtime.worker("nobody").state(), "worker_not_found");
+    await refused(() => runtime.worker("nobody"), "worker_not_found", { workerId: "nobody" });
   },
 
   "worker() rejects a reference of another runtime with wrong_runtime": async (place) => {
@@ -103,7 +107,7 @@ export const workerTests: Tests = withWorkers([], {
     for (const id of oddIds) {
       const worker = await place.create(id);
       await worker.sendInput({ role: "user", content: `for ${id}` });
-      await worker.updateState({ mine: id });
+      await worker.commit({ data: { mine: id } });
     }
     await place.throughout(async (runtime) => {
       deepEqual(await workerIdsOf(runtime), oddIds);
@@ -150,13 +154,27 @@ export const workerTests: Tests = withWorkers([], {
   "workers() lists the workers of a status": async (place) => {
     for (const id of ["a", "b", "c", "d", "e"]) await place.create(id);
     await place.b.stop();
-    await place.runtime.worker("d").cancel();
+    await place.runtime.worker("d").retire();
     await place.throughout((runtime) => {
       const ids = (options: WorkerListOptions) =>
         runtime.workers(options).items.map((state) => state.record.workerId);
       deepEqual(ids({ status: "running" }), ["a", "c", "e"]);
       deepEqual(ids({ status: "stopped" }), ["b"]);
-      deepEqual(ids({ status: "cancelled", limit: 1 }), ["d"]);
+      deepEqual(ids({ status: "retired", limit: 1 }), ["d"]);
+    });
+  },
+
+  "workers() in the order of activity lists each worker of a retired runtime once": async (place) => {
+    for (const id of ["a", "b", "c", "d"]) await place.create(id);
+    await place.b.retire();
+    await place.runtime.retire();
+    await place.throughout(async (runtime) => {
+      for (const limit of [7, 1, 2]) {
+        const list = ({ after = 0 }: WorkerListOptions) =>
+          runtime.workers({ after: after === 0 ? undefined : after, limit, orderBy: "active" });
+        const states = await inPages(list, limit, "after");
+        deepEqual(states.map(({ record }) => record.workerId), ["d", "c", "a", "b"]);
+      }
     });
   },
 
@@ -175,9 +193,9 @@ export const workerTests: Tests = withWorkers([], {
   "overview() counts workers by status": async (place) => {
     for (const id of ["a", "b", "c", "d"]) await place.create(id);
     await place.a.stop();
-    await place.b.cancel();
+    await place.b.retire();
     await place.runtime.worker("c").beginRun();
-    const workers = { total: 4, running: 2, stopped: 1, cancelled: 1 };
+    const workers = { total: 4, running: 2, stopped: 1, retired: 1 };
     deepEqual(place.runtime.overview().workers, { ...workers, busy: 1 });
     deepEqual((await place.reopen()).overview().workers, { ...workers, busy: 0 });
   },

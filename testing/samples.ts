@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { EntryInput } from "../src/core/entries.ts";
+import { byteLength } from "../src/core/text.ts";
 
 /** Ids that could be misinterpreted by a file system, a query language or an object. */
 export const oddIds: readonly string[] = [
@@ -62,6 +64,12 @@ export const oddContents: Readonly<Record<string, string>> = {
   "1 MiB of four bytes each": "🦊".repeat(262_144),
   "1 MiB of control characters": "\u0001".repeat(1_048_576),
 };
+
+/** Returns entries of 63,000 bytes each, 16 of which fill 1 MB of an event: metadata is never kept as a blob. */
+export function bulk(content: string, character = "x", count = 16): EntryInput[] {
+  const metadata = { m: character.repeat(63_000 / byteLength(character)) };
+  return Array.from({ length: count }, () => ({ role: "tool", content, metadata }));
+}
 
 /** JSON values that some systems do not preserve. */
 export const oddJson: Readonly<Record<string, string>> = {

@@ -152,7 +152,7 @@ export function created(id: string): Draftable {
 /** Returns the end and the purge of a worker. */
 export function purged(id: string): Draftable[] {
   const workerId = parseWorkerId(id);
-  return [{ type: "worker.cancelled", workerId }, { type: "worker.purged", workerId }];
+  return [{ type: "worker.committed", workerId, status: "stopped" }, { type: "worker.purged", workerId }];
 }
 
 /** Returns an addition to a worker's transcript. */
@@ -187,7 +187,7 @@ function record(draft: Draft, event: Draftable): EventRecord {
   const entries = contents.map((content) => ({ role: "assistant", content }));
   const head = {
     ...common,
-    type: "worker.transcript_appended",
+    type: "worker.committed",
     workerId,
     seq,
     count: entries.length,

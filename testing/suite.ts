@@ -7,6 +7,8 @@ import { commandTraits } from "./command_traits.ts";
 import { modelTests } from "./model_tests.ts";
 import { Place, type StorePlace, type Tests } from "./place.ts";
 import { readTraits } from "./read_traits.ts";
+import { blobTests, seamBlobTests } from "./runtime_blobs.ts";
+import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
 import { endTests } from "./runtime_end.ts";
 import { keyTests } from "./runtime_keys.ts";
@@ -46,6 +48,7 @@ const groups: readonly Tests[] = [
   seamSnapshotTests,
   seamPurgeTests,
   seamPruneTests,
+  seamBlobTests,
   commandTraits,
   readTraits,
   lifeTests,
@@ -55,6 +58,8 @@ const groups: readonly Tests[] = [
   keyTests,
   pageTests,
   contentTests,
+  commitTests,
+  blobTests,
   refusalTests,
   endTests,
   watchTests,

@@ -29,20 +29,18 @@ export const json: Samples = {
   "NaN": NaN,
   "infinity within a list": [1, -Infinity],
   "undefined": undefined,
-  "undefined within an object": { a: undefined },
+  "undefined within a list": [undefined],
   "a hole in a list": [1, , 3],
   "a BigInt": { a: 1n },
   "a function": () => {},
   "a symbol": [Symbol("s")],
-  "a Date": new Date(0),
+  "an invalid Date": { toJSON: (): number => NaN },
   "a Map": new Map([[1, 2]]),
   "bytes": new Uint8Array([1]),
   "an instance of a class": { at: new Point() },
-  "an object with toJSON": { toJSON: (): number => 1 },
+  "a BigInt of toJSON": { toJSON: (): unknown => ({ a: 1n }) },
   "a cycle": cycle(),
   "nesting past the bound": nested(limits.jsonDepthMax + 1),
-  "a lone surrogate": "a\uD800b",
-  "a lone surrogate in a member name": { "\uDFFF": 1 },
 };
 
 /** Values that are not JSON objects. */
@@ -65,10 +63,8 @@ export const names: Samples = {
 
 /** Invalid reasons. */
 export const texts: Samples = {
-  "a blank reason": " ",
-  "a reason past the bound": "x".repeat(limits.textBytesMax + 1),
-  "a reason with a lone surrogate": "\uDE00",
   "a number as a reason": 7,
+  "null as a reason": null,
 };
 
 /** Invalid ids. */
@@ -94,6 +90,11 @@ export const refs: Samples = {
 };
 
 const intent = { kind: "assistant" };
+const HASH = "0f".repeat(32);
+
+function blob(sha256: string): object {
+  return { sha256, bytes: 1, mediaType: "image/png" };
+}
 
 /** Invalid specs. */
 export const specs: Samples = {
@@ -119,6 +120,9 @@ export const specs: Samples = {
   "a mount without a reference": { intent, mounts: [{ name: "x" }] },
   "a label that is no text": { intent, labels: { a: 1 } },
   "a label with a blank name": { intent, labels: { " ": "x" } },
+  "an empty parent": { intent, parent: "" },
+  "a parent that is no id": { intent, parent: "a\nb" },
+  "the label __proto__": { intent, labels: JSON.parse('{"__proto__":"x"}') },
   "labels past the bound": {
     intent,
     labels: Object.fromEntries(
@@ -132,30 +136,31 @@ export const entries: Samples = {
   "null as an entry": null,
   "a text as an entry": "hello",
   "an entry without a role": { content: "x" },
-  "an unknown role": { role: "robot", content: "x" },
+  "an empty role": { role: "", content: "x" },
+  "a role past the bound": { role: "x".repeat(limits.nameBytesMax + 1), content: "x" },
+  "a role with a lone surrogate": { role: "\uD800", content: "x" },
   "a BigInt as a role": { role: 1n, content: "x" },
   "an entry without content": { role: "user" },
-  "content that is no text": { role: "user", content: ["x"] },
-  "content with a lone surrogate": { role: "user", content: "a\uD800" },
-  "content past the bound": { role: "user", content: "x".repeat(limits.contentBytesMax + 1) },
-  "content past the bound in bytes only": {
-    role: "user",
-    content: "字".repeat(limits.contentBytesMax / 3 + 1),
-  },
+  "undefined as content": { role: "user", content: undefined },
   "an unknown member": { role: "user", content: "x", contents: "y" },
   "a blank entry name": { role: "user", content: "x", name: "" },
+  "a blank entry id": { role: "user", content: "x", id: " " },
+  "an entry id past the bound": { role: "user", content: "x", id: "x".repeat(limits.nameBytesMax + 1) },
+  "a day as a time": { role: "user", content: "x", at: "2026-07-31" },
+  "a time without milliseconds": { role: "user", content: "x", at: "2026-07-31T08:00:00Z" },
+  "a number as a time": { role: "user", content: "x", at: 0 },
+  "a blob that is no list": { role: "user", content: "x", blobs: {} },
+  "a blob without a media type": { role: "user", content: "x", blobs: [{ sha256: HASH, bytes: 1 }] },
+  "a blob with a short hash": { role: "user", content: "x", blobs: [blob("0f")] },
+  "a blob with a hash in upper case": { role: "user", content: "x", blobs: [blob(HASH.toUpperCase())] },
+  "a blob of a negative size": { role: "user", content: "x", blobs: [{ ...blob(HASH), bytes: -1 }] },
+  "an unknown member of a blob": { role: "user", content: "x", blobs: [{ ...blob(HASH), name: "x" }] },
+  "content in a blob": { role: "user", content: "x", contentBlob: blob(HASH) },
   "metadata past the bound": {
     role: "user",
     content: "x",
     metadata: { a: "x".repeat(limits.metadataBytesMax) },
   },
-};
-
-/** Invalid input: invalid entries, and entries of other roles. */
-export const inputs: Samples = {
-  ...entries,
-  "input of an assistant": { role: "assistant", content: "x" },
-  "input of a tool": { role: "tool", content: "x" },
 };
 
 /** Invalid lists of entries. */
@@ -181,15 +186,74 @@ export const usage: Samples = {
   "an unknown amount": { model: "m", tokens: 1 },
 };
 
-/** Invalid page options. */
-export const pages: Samples = {
+/** Invalid changes. */
+export const commits: Samples = {
+  "null as changes": null,
+  "no changes": {},
+  "undefined changes alone": { entries: undefined, data: undefined },
+  "an unknown change": { entry: [] },
+  "no usage": { usage: [] },
+  "usage past the bound": { usage: Array.from({ length: limits.listItemsMax + 1 }, () => ({ model: "m" })) },
+  "events that are no list": { events: { name: "x", data: 1 } },
+  "an event without a name": { events: [{ data: 1 }] },
+  "an event with a blank name": { events: [{ name: " ", data: 1 }] },
+  "an event without data": { events: [{ name: "x" }] },
+  "an unknown member of an event": { events: [{ name: "x", data: 1, at: "now" }] },
+  "an event past the bound": { events: [{ name: "x", data: "x".repeat(limits.dataBytesMax) }] },
+  "a blank display name": { displayName: "" },
+  "a number as a display name": { displayName: 7 },
+  "a label that is no text": { labels: { a: 1 } },
+  "a label with a blank value": { labels: { a: " " } },
+  "a list of labels": { labels: ["a"] },
+  "the label __proto__": { labels: JSON.parse('{"__proto__":"x"}') },
+};
+
+/** Invalid data about a commit. */
+export const metas: Samples = {
+  "null as meta": null,
+  "a list as meta": [],
+  "a text as meta": "actor",
+  "meta past the bound": { a: "x".repeat(limits.metaBytesMax) },
+  "a function in meta": { a: () => {} },
+};
+
+/** Invalid media types. */
+export const mediaTypes: Samples = {
+  "an empty media type": "",
+  "a media type past the bound": "x".repeat(limits.nameBytesMax + 1),
+  "a number as a media type": 7,
+};
+
+/** Invalid sources of blobs. */
+export const sources: Samples = {
+  "no bytes": undefined,
+  "a text as bytes": "bytes",
+  "a list of numbers as bytes": [1, 2],
+  "a stream of texts": {
+    async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+      yield "x";
+    },
+  },
+};
+
+/** Invalid options of a page of workers. */
+export const workerPages: Samples = {
   "a page of none": { limit: 0 },
   "a page past the bound": { limit: limits.pageItemsMax + 1 },
   "a negative cursor": { after: -1 },
+  "an unknown order": { orderBy: "name" },
+  "a label without a value": { label: "team" },
+};
+
+/** Invalid lists of the members of events. */
+export const memberNames: Samples = {
+  "a member instead of a list of members": "run",
+  "null as members": null,
 };
 
 /** Invalid cursors. */
 export const cursors: Samples = {
   "a negative cursor": -1,
   "a fraction": 0.5,
+  "no number as a cursor": NaN,
 };

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { EventPage, EventsOptions, RuntimeEvent, RuntimeReader } from "../../mod.ts";
+import type { EventPage, EventsOptions, RuntimeEvent, RuntimeReader, WorkerChanges } from "../../mod.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
-import { oneLine, tone } from "../style.ts";
+import { excerptOf } from "../parts.ts";
+import { beginningOf, oneLine, tone } from "../style.ts";
 import { table } from "../table.ts";
-import { amount, counted, dollars, time } from "../units.ts";
+import { amount, dollars, time, whole } from "../units.ts";
 import type { Opened } from "./view.ts";
 
 /** Runs `events`. */
@@ -66,22 +67,29 @@ async function follow(
 ): Promise<void> {
   const print = (event: RuntimeEvent): void => {
     const [id = "", at = "", type = "", worker = "", what = ""] = rowOf(event);
-    const line = `${id.padStart(8)}  ${at}  ${type.padEnd(26)}  ${worker}${what === "" ? "" : `  ${what}`}`;
+    const line = `${id.padStart(8)}  ${at}  ${type.padEnd(16)}  ${worker}${what === "" ? "" : `  ${what}`}`;
     io.out(`${options.json ? JSON.stringify(event) : line.slice(0, Math.max(40, io.columns))}\n`);
   };
   for (const event of first) print(event);
   const after = next ?? Math.max(view.lastEventId, options.after ?? 0);
-  for await (const event of view.watch({ after, worker: options.worker, signal: io.signal })) print(event);
+  for await (
+    const event of view.watch({
+      after,
+      workers: options.worker === undefined ? undefined : [options.worker],
+      signal: io.signal,
+    })
+  ) print(event);
 }
 
 function rowOf(event: RuntimeEvent): string[] {
   const worker = "workerId" in event && event.workerId !== undefined ? oneLine(event.workerId) : "";
+  const type = event.type === "unknown" ? String(event.event.type) : event.type;
   return [
     String(event.id),
     time(event.at),
-    oneLine(event.type),
+    oneLine(type),
     worker,
-    oneLine(summary(event)).slice(0, 200),
+    beginningOf(oneLine(summary(event)), 200),
   ];
 }
 
@@ -90,30 +98,51 @@ function summary(event: RuntimeEvent): string {
     case "runtime.opened":
       return `epoch ${event.epoch}`;
     case "worker.created":
-      return event.record.displayName ?? event.record.intent.kind;
-    case "worker.input_accepted":
-    case "worker.transcript_appended":
-      return `${event.entries[0]?.role}: ${event.entries[0]?.content.slice(0, 200)}${
-        event.count > 1 ? ` (${counted(event.count, "entry").replace("entrys", "entries")})` : ""
-      }`;
-    case "worker.state_updated":
-      return JSON.stringify(event.patch);
-    case "worker.run_started":
-      return event.runId;
-    case "worker.run_finished":
-    case "worker.run_interrupted":
-      return `${event.outcome} ${event.runId}${event.reason === undefined ? "" : `: ${event.reason}`}`;
-    case "worker.usage_recorded":
-      return `${event.usage.model}: ${amount(event.usage.inputTokens)} in, ${
-        amount(event.usage.outputTokens)
-      } out, ${dollars(event.usage.costMicroUsd)}`;
-    case "worker.stopped":
-    case "worker.cancelled":
-    case "runtime.stopped":
+      return [event.displayName ?? event.record.intent.kind, ...changesOf(event)].join("; ");
+    case "worker.committed":
+      return [...changesOf(event), ...nameOf(event)].join("; ");
+    case "runtime.retired":
       return event.reason ?? "";
     case "custom":
       return `${event.name} ${JSON.stringify(event.data)}`;
+    case "unknown":
+      return "of a newer version";
     default:
       return "";
   }
+}
+
+/** The changes of a worker that an event records, the most telling first. */
+function changesOf(event: WorkerChanges): string[] {
+  const { runId = "", run, status, reason, entries = [], usage = [], events = [], data, labels, meta } =
+    event;
+  const parts: string[] = [];
+  if (run !== undefined) parts.push(withReason(`run ${run.ended ?? "began"} ${runId}`, run.reason));
+  if (status !== undefined) parts.push(withReason(status === "running" ? "restarted" : status, reason));
+  const [entry] = entries;
+  if (entry !== undefined) {
+    const more = entries.length > 1 ? ` (${whole(entries.length)} entries)` : "";
+    parts.push(`${entry.role}: ${beginningOf(excerptOf(entry), 160)}${more}`);
+  }
+  for (const { model, inputTokens, outputTokens, costMicroUsd } of usage) {
+    parts.push(`${model}: ${amount(inputTokens)} in, ${amount(outputTokens)} out, ${dollars(costMicroUsd)}`);
+  }
+  for (const { name, data } of events) parts.push(`${name} ${JSON.stringify(data)}`);
+  if (data !== undefined) parts.push(`data ${JSON.stringify(data)}`);
+  if (labels !== undefined) {
+    const changed = Object.entries(labels)
+      .map(([name, value]) => value === null ? `${name} removed` : `${name}=${value}`);
+    parts.push(`labels ${changed.join(", ")}`);
+  }
+  if (meta !== undefined) parts.push(`meta ${JSON.stringify(meta)}`);
+  return parts;
+}
+
+function nameOf({ displayName }: WorkerChanges): string[] {
+  if (displayName === undefined) return [];
+  return [displayName === null ? "name removed" : `name ${displayName}`];
+}
+
+function withReason(text: string, reason: string | undefined): string {
+  return reason === undefined ? text : `${text}: ${reason}`;
 }

@@ -14,7 +14,7 @@ import {
   type StoreSizes,
   storeSizes,
 } from "../../operate.ts";
-import { conditionOf, intentOf, isClosed } from "../describe.ts";
+import { conditionOf, intentOf, isClosed, labelsText } from "../describe.ts";
 import { exitCodes, reportFailure } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -85,7 +85,7 @@ function heading(io: Io, { view, source }: Opened, sizes: StoreSizes, state: str
   const kept = firstEventId === 1 ? "" : `, ${whole(firstEventId)} on are kept`;
   const ended = [
     workers.stopped > 0 ? `${whole(workers.stopped)} stopped` : "",
-    workers.cancelled > 0 ? `${whole(workers.cancelled)} cancelled` : "",
+    workers.retired > 0 ? `${whole(workers.retired)} retired` : "",
   ];
   const counts = [
     `${whole(workers.running)} running`,
@@ -105,9 +105,9 @@ function heading(io: Io, { view, source }: Opened, sizes: StoreSizes, state: str
     ],
     [
       "size",
-      `${bytes(sizes.total)}: log ${segments}, transcripts ${bytes(sizes.transcripts)}, checkpoints ${
-        bytes(sizes.checkpoints)
-      }`,
+      `${bytes(sizes.total)}: log ${segments}, transcripts ${bytes(sizes.transcripts)}, blobs ${
+        bytes(sizes.blobs)
+      }, checkpoints ${bytes(sizes.checkpoints)}`,
     ],
   ];
   if (sizes.quarantine > 0) entries.push(["set aside", bytes(sizes.quarantine)]);
@@ -123,17 +123,20 @@ function heading(io: Io, { view, source }: Opened, sizes: StoreSizes, state: str
 const STATUS_TONES: Readonly<Record<string, Tone>> = {
   busy: "warn",
   running: "good",
-  stopped: "faint",
-  cancelled: "bad",
+  stopped: "name",
+  retired: "faint",
 };
 
 function workerTable(io: Io, workers: readonly WorkerState[]): string {
   if (workers.length === 0) return tone(io, "faint", "no workers\n");
-  const rows = workers.map(({ record, status, run, transcriptLength, usage, updatedAt }) => {
+  const hasLabels = workers.some(({ labels }) => Object.keys(labels).length > 0);
+  const rows = workers.map((state) => {
+    const { record, displayName, labels, status, run, transcriptLength, usage, updatedAt } = state;
     const shown = run === null ? status : "busy";
     return [
       oneLine(record.workerId),
-      oneLine(record.displayName ?? intentOf(record.intent)),
+      oneLine(displayName ?? intentOf(record.intent)),
+      ...(hasLabels ? [oneLine(labelsText(labels))] : []),
       tone(io, STATUS_TONES[shown] ?? "faint", shown),
       whole(transcriptLength),
       amount(usage.inputTokens + usage.outputTokens),
@@ -144,6 +147,7 @@ function workerTable(io: Io, workers: readonly WorkerState[]): string {
   return table(io, [
     { name: "WORKER", flexible: true },
     { name: "WHAT", flexible: true },
+    ...(hasLabels ? [{ name: "LABELS", flexible: true, optional: true }] : []),
     { name: "STATUS" },
     { name: "ENTRIES", align: "right", optional: true },
     { name: "TOKENS", align: "right", optional: true },

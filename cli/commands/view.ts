@@ -21,18 +21,18 @@ export interface Opened {
   readonly source: FsRuntimeSource;
 }
 
-/** Opens a store for reading, and closes it after the work. Damage is reported. */
+/** Opens a store for reading, and closes it after the work, which may return an exit code. Damage is reported. */
 export async function withView(
   io: Io,
   { json }: Options,
   location: StoreLocation,
-  work: (opened: Opened) => Promise<void> | void,
+  work: (opened: Opened) => Promise<number | void> | void,
 ): Promise<number> {
   const source = new FsRuntimeSource(location);
   await using view = await RuntimeReader.open({ source });
-  await work({ location, view, source });
+  const code = await work({ location, view, source });
   if (json !== true) reportNotices(io, view, source);
-  return source.damage === undefined ? exitCodes.ok : exitCodes.damaged;
+  return source.damage === undefined ? code ?? exitCodes.ok : exitCodes.damaged;
 }
 
 function reportNotices(io: Io, view: RuntimeReader, { damage }: FsRuntimeSource): void {

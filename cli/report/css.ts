@@ -1,5 +1,5 @@
 /**
- * The looks of the page: light and dark, from a phone's width on.
+ * The style sheet of the page: light and dark, from the width of a phone.
  *
  * @module
  */
@@ -62,9 +62,19 @@ summary:focus-visible, a:focus-visible { outline: 2px solid var(--bar); outline-
 .said { list-style: none; padding: 0; }
 .said li { margin: .9rem 0; }
 .said .head { font-size: .8125rem; color: var(--soft); }
-.said b { color: var(--ink); text-transform: capitalize; }
+.said b { color: var(--ink); text-transform: capitalize; overflow-wrap: anywhere; }
+.said .head { overflow-wrap: anywhere; }
 .said pre { margin: .25rem 0 0; padding: .6rem .8rem; background: var(--said); border-radius: .4rem; white-space: pre-wrap;
   overflow-wrap: anywhere; font: .875rem/1.5 ui-monospace, monospace; border-left: 3px solid var(--line); }
+.said .part { background: none; margin: .35rem 0 0; }
+.said .part > *:not(summary) { margin: 0 .6rem .6rem; }
+.said .part summary { padding: .35rem .7rem; font-size: .875rem; }
+.said .part code { overflow-wrap: anywhere; }
+.said .part[open] summary code { display: none; }
+.said .kind { font-weight: 600; overflow-wrap: anywhere; }
+.said figure { margin: .35rem 0 0; }
+.said img { display: block; max-width: min(100%, 20rem); max-height: 12rem; border: 1px solid var(--line);
+  border-radius: .4rem; background: var(--said); }
 .said .user pre { border-color: var(--bar); } .said .system pre { border-color: var(--warn); }
 footer { padding-top: 2rem; padding-bottom: 2rem; }
 @media (max-width: 40rem) { .bars { gap: .3rem .6rem; }

@@ -29,7 +29,7 @@ export function tiles({ view, sizes, bounds }: ReportFacts): Markup {
     `;
   return html`<dl class="tiles">${[
     tile("Workers", whole(workers.total), `${whole(workers.running)} running, ${whole(workers.busy)} busy`),
-    tile("Ended", whole(workers.stopped + workers.cancelled), `${whole(workers.cancelled)} cancelled`),
+    tile("Ended", whole(workers.stopped + workers.retired), `${whole(workers.retired)} retired`),
     tile("Events", amount(lastEventId), `last one ${ago(updatedAt, bounds.now)}`),
     tile("Cost", dollars(usage.costMicroUsd), counted(usage.requests, "request")),
     tile(
@@ -74,7 +74,16 @@ function emptyDay(day: string, last: string, known: ReadonlyMap<string, HistoryD
   const none = Object.fromEntries(
     Object.keys(usage ?? {}).map((name) => [name, 0]),
   ) as unknown as HistoryDay["usage"];
-  return { day, usage: none, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
+  return {
+    day,
+    usage: none,
+    usageByModel: {},
+    created: 0,
+    ended: 0,
+    restarted: 0,
+    entries: 0,
+    interrupted: 0,
+  };
 }
 
 /** Usage by day: cost where any was recorded, tokens otherwise. */
@@ -158,9 +167,9 @@ export function workersOverTime(facts: ReportFacts): Markup {
   const days = allDays(facts);
   if (days.length === 0) return nothing;
   let running = facts.view.overview().workers.running;
-  const points = days.toReversed().map(({ day, created, ended }) => {
+  const points = days.toReversed().map(({ day, created, restarted, ended }) => {
     const point = { label: day, value: Math.max(0, running) };
-    running -= created - ended;
+    running -= created + restarted - ended;
     return point;
   }).toReversed();
   const chart = dayChart({
@@ -215,12 +224,12 @@ export function workerTable({ workers, bounds }: ReportFacts): Markup {
       <section>
         <h2>Workers</h2>
         <p class="soft">There are none.</p>
-      </section>\\n
+      </section>
     `;
   }
-  const tones: Record<string, string> = { running: "good", busy: "warn", stopped: "soft", cancelled: "bad" };
+  const tones: Record<string, string> = { running: "good", busy: "warn", stopped: "", retired: "soft" };
   const rows = workers.slice(0, ROWS_MAX).map((state, index) => {
-    const { record, status, run, transcriptLength, usage, updatedAt } = state;
+    const { record, displayName, status, run, transcriptLength, usage, updatedAt } = state;
     const shown = run === null ? status : "busy";
     const hasTranscript = index < bounds.workers && transcriptLength > 0;
     const name = hasTranscript
@@ -228,7 +237,7 @@ export function workerTable({ workers, bounds }: ReportFacts): Markup {
       : html`${record.workerId}`;
     return [
       name,
-      html`<span class="clamp">${(record.displayName ?? intentOf(record.intent)).slice(0, 200)}</span>`,
+      html`<span class="clamp">${(displayName ?? intentOf(record.intent)).slice(0, 200)}</span>`,
       html`<span class="${tones[shown] ?? ""}">${shown}</span>`,
       whole(transcriptLength),
       amount(usage.inputTokens + usage.outputTokens),

@@ -4,14 +4,20 @@
  * @module
  */
 import { isRuntimeError, type TranscriptEntry, type WorkerState } from "../../mod.ts";
+import { entryParts } from "../content.ts";
 import { time, whole } from "../units.ts";
 import { html, type Markup, nothing } from "./html.ts";
 import type { ReportFacts } from "./facts.ts";
+import { type Budget, partMarkup } from "./parts.ts";
 
-/** Characters of an entry that are shown. */
-const CHARS_MAX = 8_000;
-/** Characters of all transcripts together. */
+/** Characters of all transcripts together, besides images. */
 const PAGE_CHARS_MAX = 32_000_000;
+/** Bytes of all images together. */
+const IMAGES_BYTES_MAX = 16_777_216;
+/** Bytes of a content in a blob that is read. */
+const CONTENT_BYTES_MAX = 1_048_576;
+/** Bytes of all contents in blobs together. */
+const CONTENTS_BYTES_MAX = 67_108_864;
 
 /** The transcripts of the last active workers, in pieces. */
 export async function* transcriptSection(facts: ReportFacts): AsyncGenerator<string, void, void> {
@@ -19,12 +25,14 @@ export async function* transcriptSection(facts: ReportFacts): AsyncGenerator<str
   const withEntries = workers.filter(({ transcriptLength }) => transcriptLength > 0);
   if (withEntries.length === 0) return;
   yield html`<section><h2>Transcripts</h2>\n`.text;
+  const budget: Budget = { images: IMAGES_BYTES_MAX, contents: CONTENTS_BYTES_MAX };
   let [chars, count] = [0, 0];
   for (const state of withEntries.slice(0, bounds.workers)) {
     bounds.signal.throwIfAborted();
     if (chars > PAGE_CHARS_MAX) break;
-    const { text } = await transcript(facts, state);
-    chars += text.length;
+    const imagesBefore = budget.images;
+    const { text } = await transcript(facts, state, budget);
+    chars += text.length - Math.ceil((imagesBefore - budget.images) * 4 / 3);
     count++;
     yield text;
   }
@@ -39,10 +47,16 @@ export async function* transcriptSection(facts: ReportFacts): AsyncGenerator<str
   yield "</section>\n";
 }
 
-async function transcript({ view, bounds }: ReportFacts, state: WorkerState): Promise<Markup> {
-  const { record: { workerId, displayName }, transcriptLength, createdEventId } = state;
+async function transcript(facts: ReportFacts, state: WorkerState, budget: Budget): Promise<Markup> {
+  const { view, bounds } = facts;
+  const { record: { workerId }, displayName, transcriptLength, createdEventId } = state;
   const title = displayName === undefined ? workerId : `${workerId} (${displayName})`;
   const { items, problem } = await entriesOf(view, workerId, bounds.entries);
+  const shown: Markup[] = [];
+  for (const entry of items) {
+    bounds.signal.throwIfAborted();
+    shown.push(await entryMarkup(facts, workerId, entry, budget));
+  }
   const left = transcriptLength - items.length;
   const note = problem !== undefined ? html`<p class="note bad">${problem}</p>` : left > 0
     ? html`
@@ -56,9 +70,9 @@ async function transcript({ view, bounds }: ReportFacts, state: WorkerState): Pr
     <details
       id="w${createdEventId}"><summary><strong>${title}</strong> <span class="soft">${whole(
         transcriptLength,
-      )} ${transcriptLength === 1 ? "entry" : "entries"}</span></summary>${note}<ol class="said">${items.map(
-        entry,
-      )}</ol></details>\\n
+      )} ${transcriptLength === 1
+        ? "entry"
+        : "entries"}</span></summary>${note}<ol class="said">${shown}</ol></details>
   `;
 }
 
@@ -84,20 +98,33 @@ async function entriesOf(
   }
 }
 
-function entry({ seq, role, name, at, runId, content }: TranscriptEntry): Markup {
-  const cut = content.length > CHARS_MAX;
-  const text = cut ? content.slice(0, CHARS_MAX).toWellFormed() : content;
-  const note = cut
-    ? html`<p class="note small">Cut after ${whole(CHARS_MAX)} of ${whole(content.length)} characters.</p>`
-    : nothing;
+const ROLES: ReadonlySet<string> = new Set(["user", "system", "assistant", "tool"]);
+
+async function entryMarkup(
+  { view }: ReportFacts,
+  workerId: string,
+  entry: TranscriptEntry,
+  budget: Budget,
+): Promise<Markup> {
+  const { seq, role, name, at, runId, contentBlob } = entry;
+  const { parts, note, isDamaged } = await entryParts(
+    view,
+    workerId,
+    entry,
+    Math.min(CONTENT_BYTES_MAX, budget.contents),
+  );
+  if (note === undefined) budget.contents -= contentBlob?.bytes ?? 0;
+  const shown: Markup[] = [];
+  for (const part of parts) shown.push(await partMarkup(view, workerId, part, budget));
+  if (note !== undefined) shown.unshift(html`<p class="note small ${isDamaged ? "bad" : ""}">${note}</p>`);
   const who = name === undefined ? html`` : html`
     ${name}
   `;
   const run = runId === undefined ? "" : `, run ${runId}`;
   return html`
     <li
-      class="${role}"><div class="head"><b>${role}</b>${who} #${whole(seq)}, <time datetime="${at}">${time(
-        at,
-      )}</time>${run}</div><pre>${text}</pre>${note}</li>
+      class="${ROLES.has(role) ? role : "other"}"><div class="head"><b>${role}</b>${who} #${whole(
+        seq,
+      )}, <time datetime="${at}">${time(at)}</time>${run}</div>${shown}</li>
   `;
 }

@@ -4,44 +4,54 @@
  *
  * @module
  */
-import { invalidRequest, limitExceeded } from "./errors.ts";
-import { inputRoles, roles } from "./shapes.ts";
-import type { EventBody, RuntimeEventType, TranscriptAppended, TranscriptRole } from "./event_types.ts";
+import type { HostEventOf, HostTypes, PatchOf } from "./host_types.ts";
+import { invalidRequest } from "./errors.ts";
+import type { EntryTexts } from "./entries.ts";
+import type { KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
-import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText, plainLines } from "./json.ts";
+import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
 import { fingerprint } from "./keys.ts";
 import { limits } from "./limits.ts";
-import { textIssue } from "./shape.ts";
-import { fitsBytes } from "./text.ts";
+import { encodeEntries, type EntryInput } from "./entries.ts";
+import { assertShape, dictionary, list, nullable, object, type Shape, text, textIssue } from "./shape.ts";
+import { truncated } from "./text.ts";
+import { parseUsage, type UsageReport } from "./usage.ts";
 
-type Requested = Exclude<
-  RuntimeEventType,
-  | TranscriptAppended["type"]
-  | "runtime.created"
-  | "runtime.opened"
-  | "runtime.closed"
-  | "worker.run_interrupted"
->;
+/** The run that a command is for; `eventId` is the event that began it, absent if the command begins it. */
+export interface RequestedRun {
+  /** The run. */
+  readonly runId: string;
+  /** The event that began it. */
+  readonly eventId?: number | undefined;
+}
 
-/** The event that a command asks for, without what is decided when it is committed. */
-export type CommandBody = AppendEntries | (EventBody & { readonly type: Requested });
+/** Members of the requested event, in the order of its text, without those that are decided later. */
+export type RequestedMembers =
+  & Partial<Omit<WorkerChanges, "seq" | "count" | "runId" | "entries">>
+  & { readonly [name: string]: unknown };
 
-/** Appends entries to a transcript. Made by a constructor: see the queue of the group commit. */
-export class AppendEntries {
-  /** Creates the body for `count` entries of a worker, given as JSON text. */
+/** The event that a command asks for. Made by a constructor: see the queue of the group commit. */
+export class Requested {
+  /** Creates a request; `life` is the event that created its worker. */
   constructor(
-    readonly type: TranscriptAppended["type"],
-    readonly workerId: WorkerId,
-    readonly count: number,
-    readonly entriesJson: string,
+    readonly type: Exclude<KnownEvent["type"], "runtime.created" | "runtime.opened" | "runtime.closed">,
+    /** Names the action in messages, such as `send input`. */
+    readonly action: string,
+    readonly workerId: WorkerId | undefined = undefined,
+    readonly life: number = 0,
+    readonly members: RequestedMembers | undefined = undefined,
+    readonly entries: EntryTexts | undefined = undefined,
+    readonly run: RequestedRun | undefined = undefined,
+    /** Cancels the open run, if there is one. */
+    readonly cancelsRun: boolean = false,
   ) {}
 }
 
 /** A validated command. Made by a constructor: see the queue of the group commit. */
 export class Command {
-  /** Creates a command from its body, size in UTF-16 units, idempotency key, fingerprint and expected last event id. */
+  /** Creates a command from its request, size in UTF-16 units, idempotency key, fingerprint and expected last event id. */
   constructor(
-    readonly body: CommandBody,
+    readonly requested: Requested,
     readonly units: number,
     readonly key: { readonly key: string; readonly request: string } | undefined,
     readonly expectedLastEventId: number | undefined,
@@ -65,59 +75,152 @@ export interface CommandOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of commands that change a worker. */
+export interface CommitOptions extends CommandOptions {
+  /** Data about the change, such as the actor or a trace id: a JSON object of at most 4 KiB. */
+  readonly meta?: JsonObject | undefined;
+}
+
 /** Options of commands that take a reason. */
-export interface ReasonOptions extends CommandOptions {
-  /** Reason. */
+export interface ReasonOptions extends CommitOptions {
+  /** Reason; truncated to 64 KiB. */
   readonly reason?: string | undefined;
 }
 
-/** An entry for a transcript. */
-export interface EntryInput {
-  /** Role of the author. */
-  readonly role: TranscriptRole;
-  /** Text, stored unchanged; at most 1 MiB of UTF-8. */
-  readonly content: string;
-  /** Name of the speaker or the tool. */
-  readonly name?: string | undefined;
-  /** JSON object stored with the entry; at most 64 KiB. */
-  readonly metadata?: JsonObject | undefined;
+/** Changes of a worker, committed as one event. */
+export interface CommitInput<Types extends HostTypes = HostTypes> {
+  /** Entries to add to the transcript: 1 to 256. Large content is kept as blobs; the rest has at most 8 MiB. */
+  readonly entries?: readonly EntryInput<Types>[] | undefined;
+  /** Usage to record: one report, or 1 to 256. Also accepted after the worker's end, for costs that arrive late. */
+  readonly usage?: UsageReport | readonly UsageReport[] | undefined;
+  /** JSON Merge Patch (RFC 7396) of the host's data: null removes a member. Patch and result have at most 256 KiB. */
+  readonly data?: PatchOf<Types> | undefined;
+  /** Events of the host: up to 256, each with a name of 1 to 256 bytes and JSON data of at most 256 KiB. */
+  readonly events?: readonly HostEventOf<Types>[] | undefined;
+  /** New name for people, 1 to 256 bytes; null removes it. */
+  readonly displayName?: string | null | undefined;
+  /** Labels to set: up to 256, with names and values of 1 to 256 bytes; null removes one. */
+  readonly labels?: Readonly<Record<string, string | null>> | undefined;
 }
 
-const ACTIONS: Readonly<Record<CommandBody["type"], string>> = {
-  "worker.created": "create worker",
-  "runtime.stopped": "stop runtime",
-  "worker.input_accepted": "send input",
-  "worker.transcript_appended": "append to transcript",
-  "worker.state_updated": "update state",
-  "worker.run_started": "begin run",
-  "worker.run_finished": "finish run",
-  "worker.usage_recorded": "record usage",
-  "worker.stopped": "stop worker",
-  "worker.cancelled": "cancel worker",
-  "worker.purged": "purge worker",
-  "custom": "record event",
-};
+/** Changes that only the runtime's own methods make. */
+export interface OwnChanges {
+  /** Beginning or end of a run. */
+  readonly run?: RunChange | undefined;
+  /** New status. */
+  readonly status?: WorkerStatus | undefined;
+  /** Reason for the status. */
+  readonly reason?: string | undefined;
+}
 
-/** Returns the action of a command for messages. */
-export function actionOf({ type }: Pick<CommandBody, "type">): string {
-  return ACTIONS[type];
+const name = text(limits.nameBytesMax);
+const anything: Shape = () => undefined;
+const eventsShape = list(object({ name, data: anything }), limits.listItemsMax);
+const labelsShape = dictionary(name, nullable(name), limits.listItemsMax);
+const displayNameShape = nullable(name);
+const COMMIT_MEMBERS: ReadonlySet<string> = new Set([
+  "entries",
+  "usage",
+  "data",
+  "events",
+  "displayName",
+  "labels",
+]);
+
+/** Validates changes and copies them. Throws `invalid_request`, `limit_exceeded`. */
+export function changesOf(
+  changes: CommitInput,
+  { run, status, reason }: OwnChanges,
+  meta: JsonObject | undefined,
+  action: string,
+): { readonly members: RequestedMembers | undefined; readonly entries: EntryTexts | undefined } {
+  if (typeof changes !== "object" || changes === null) throw invalidRequest(action, "an object is needed");
+  for (const member in changes) {
+    if (!COMMIT_MEMBERS.has(member)) {
+      throw invalidRequest(action, `unknown member ${JSON.stringify(member)}`);
+    }
+  }
+  const { entries, usage, data, events, displayName, labels } = changes;
+  // In the order of the text.
+  const members: Record<string, unknown> = {};
+  if (meta !== undefined) {
+    members.meta = JSON.parse(jsonObjectText(meta, action, "meta", limits.metaBytesMax));
+  }
+  if (run !== undefined) members.run = { ...run, ...reasonOf(run.reason, action) };
+  if (status !== undefined) Object.assign(members, { status, ...reasonOf(reason, action) });
+  if (displayName !== undefined) {
+    members.displayName = checked(displayNameShape, displayName, "displayName", action);
+  }
+  if (labels !== undefined) members.labels = checkedLabels(labels, action);
+  if (data !== undefined) {
+    members.data = JSON.parse(jsonObjectText(data, action, "data", limits.dataBytesMax));
+  }
+  if (usage !== undefined) members.usage = usageOf(usage, action);
+  if (events !== undefined) {
+    checked(eventsShape, events, "events", action);
+    members.events = events.map(({ name, data }) => ({ name, data: copiedJson(data, action, "data") }));
+  }
+  const texts = entries === undefined ? undefined : encodeEntries(entries, action);
+  const hasMembers = Object.keys(members).length > 0;
+  if (texts === undefined && !Object.keys(members).some((name) => name !== "meta")) {
+    throw invalidRequest(action, "there is nothing to commit");
+  }
+  return { members: hasMembers ? members : undefined, entries: texts };
+}
+
+function checked<Value>(shape: Shape, value: Value, name: string, action: string): Value {
+  assertShape(object({ [name]: shape }), { [name]: value }, action);
+  return value;
+}
+
+function checkedLabels(labels: Readonly<Record<string, string | null>>, action: string): JsonObject {
+  checked(labelsShape, labels, "labels", action);
+  if (Object.hasOwn(labels, "__proto__")) {
+    throw invalidRequest(action, "labels: __proto__ is no name for a label");
+  }
+  return { ...labels };
+}
+
+function usageOf(usage: UsageReport | readonly UsageReport[], action: string): unknown[] {
+  const reports = Array.isArray(usage) ? usage : [usage];
+  if (reports.length === 0 || reports.length > limits.listItemsMax) {
+    throw invalidRequest(action, `usage: 1 to ${limits.listItemsMax} are allowed, not ${reports.length}`);
+  }
+  return reports.map((report) => parseUsage(report, action));
+}
+
+/** Returns an optional reason as a member, truncated to its bound. Throws `invalid_request` if it is not a string. */
+export function reasonOf(reason: unknown, action: string): { readonly reason?: string } {
+  if (reason === undefined) return {};
+  if (typeof reason !== "string") throw invalidRequest(action, "reason: a string is needed");
+  const kept = truncated(reason.toWellFormed(), limits.textBytesMax);
+  return kept.trim() === "" ? {} : { reason: kept };
 }
 
 /** Validates the options and creates the command; its key stands for `content`. Throws `invalid_request`. */
 export function command(
-  body: CommandBody,
-  { key, expect }: CommandOptions,
-  content: unknown = body,
+  requested: Requested,
+  options: CommandOptions,
+  content: unknown,
 ): Command {
-  const action = actionOf(body);
+  const { action, members, entries } = requested;
+  checkOptions(options, action);
+  const { key, expect } = options;
   if (expect !== undefined && !(Number.isSafeInteger(expect.lastEventId) && expect.lastEventId >= 0)) {
     throw invalidRequest(action, "expect.lastEventId: a count from 0 is needed");
   }
-  const units = "entriesJson" in body ? body.entriesJson.length : JSON.stringify(body).length;
-  if (key === undefined) return new Command(body, units, undefined, expect?.lastEventId);
+  const units = (members === undefined ? 0 : JSON.stringify(members).length) + (entries?.units ?? 0);
+  if (key === undefined) return new Command(requested, units, undefined, expect?.lastEventId);
   checkText(key, action, "key", limits.keyBytesMax);
-  const request = fingerprint(`${body.type} ${canonicalText(content)}`);
-  return new Command(body, units, { key, request }, expect?.lastEventId);
+  const request = fingerprint(`${requested.type} ${canonicalText(content)}`);
+  return new Command(requested, units, { key, request }, expect?.lastEventId);
+}
+
+/** Throws `invalid_request` unless `options` is an object: a key in its place would be ignored without notice. */
+export function checkOptions(options: unknown, action: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw invalidRequest(action, "options: an object is needed");
+  }
 }
 
 /** Throws `invalid_request` unless `text` is a well-formed, non-blank string of at most `bytesMax` bytes. */
@@ -131,90 +234,9 @@ export function checkText(
   if (issue !== undefined) throw invalidRequest(action, `${name}: ${issue}`);
 }
 
-/** Validates an optional reason. Throws `invalid_request`. */
-export function givenReason({ reason }: ReasonOptions, action: string): { readonly reason?: string } {
-  if (reason === undefined) return {};
-  checkText(reason, action, "reason", limits.textBytesMax);
-  return { reason };
-}
-
-/** Creates the body of a custom event. Throws `invalid_request`. */
-export function customBody(
-  name: string,
-  data: Json,
-  workerId?: WorkerId,
-): Extract<CommandBody, { readonly type: "custom" }> {
-  checkText(name, "record event", "name", limits.nameBytesMax);
-  const copy = copiedJson(data, "record event", "data");
-  return { type: "custom", ...(workerId === undefined ? {} : { workerId }), name, data: copy };
-}
-
-const ANY_ROLE: ReadonlySet<unknown> = new Set(roles);
-const INPUT_ROLE: ReadonlySet<unknown> = new Set(inputRoles);
-const MEMBERS: ReadonlySet<string> = new Set(["role", "content", "name", "metadata"]);
-
-/** Validates entries and returns their JSON text. Written by hand, without schemas: every input takes this path. */
-export function entriesText(
-  entries: readonly EntryInput[],
-  type: TranscriptAppended["type"],
-): string {
-  const action = actionOf({ type });
-  if (!Array.isArray(entries)) throw invalidRequest(action, "entries: an array is needed");
-  if (entries.length === 0 || entries.length > limits.entriesMax) {
-    throw invalidRequest(action, `entries: 1 to ${limits.entriesMax} are allowed, not ${entries.length}`);
-  }
-  const roles = type === "worker.input_accepted" ? INPUT_ROLE : ANY_ROLE;
-  let text = "[";
-  // Each UTF-16 unit takes at least one byte, so most oversized requests are rejected before any work.
-  let unitsLeft = entries.reduce((sum, entry) => sum + contentUnits(entry), 0);
-  for (const entry of entries) {
-    if (text.length + unitsLeft > limits.eventBytesMax) {
-      throw limitExceeded(action, "event bytes", limits.eventBytesMax, text.length + unitsLeft);
-    }
-    text += (text === "[" ? "" : ",") + entryText(entry, roles, action);
-    unitsLeft -= contentUnits(entry);
-  }
-  return `${text}]`;
-}
-
-function contentUnits(entry: EntryInput | null | undefined): number {
-  const content: unknown = entry?.content;
-  return typeof content === "string" ? content.length : 0;
-}
-
-function entryText(entry: EntryInput, roles: ReadonlySet<unknown>, action: string): string {
-  if (typeof entry !== "object" || entry === null) throw invalidRequest(action, "entry: an object is needed");
-  for (const member in entry) {
-    if (!MEMBERS.has(member)) throw invalidRequest(action, `entry: unknown member ${JSON.stringify(member)}`);
-  }
-  const { role, content, name, metadata } = entry;
-  if (!roles.has(role)) {
-    throw invalidRequest(action, `role: ${shown(role)} is none of ${[...roles].join(", ")}`);
-  }
-  if (typeof content !== "string") throw invalidRequest(action, "content: a string is needed");
-  if (!content.isWellFormed()) throw invalidRequest(action, "content: a lone surrogate");
-  if (!fitsBytes(content, limits.contentBytesMax)) {
-    throw invalidRequest(action, `content: longer than ${limits.contentBytesMax} bytes`);
-  }
-  let text = `{"role":"${role}"`;
-  if (name !== undefined) {
-    checkText(name, action, "name", limits.nameBytesMax);
-    text += `,"name":${plainLines(JSON.stringify(name))}`;
-  }
-  if (metadata !== undefined) {
-    text += `,"metadata":${jsonObjectText(metadata, action, "metadata", limits.metadataBytesMax)}`;
-  }
-  return `${text},"content":${plainLines(JSON.stringify(content))}}`;
-}
-
 /** Formats an invalid value for a message. */
 export function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : typeof value;
-}
-
-/** Validates and copies a JSON object of the caller. Throws `invalid_request`. */
-export function copiedObject(value: unknown, action: string, name: string): JsonObject {
-  return JSON.parse(jsonObjectText(value, action, name, limits.dataBytesMax));
 }
 
 /** Validates and copies a JSON value of the caller. Throws `invalid_request`. */

@@ -4,50 +4,50 @@
  *
  * @module
  */
-import { actionOf, type Command, type CommandBody } from "./commands.ts";
+import type { Command, Requested } from "./commands.ts";
 import { limitExceeded, RuntimeError } from "./errors.ts";
 import type { EventHead } from "./event_types.ts";
 import { type Json, mergePatch } from "./json.ts";
-import { ENDED, endedKey, endsWorker, type KeyEntry, keyScopeOf } from "./keys.ts";
+import { type KeyEntry, keyScopeOf, PURGED, purgedKey } from "./keys.ts";
 import { limits } from "./limits.ts";
-import { assertFollows, assertLive, existingWorker } from "./rules.ts";
+import { assertFollows, assertLive, runEnded, workerNotFound } from "./rules.ts";
 import type { StateView, WorkerState } from "./state.ts";
 import { byteLength, fitsBytes } from "./text.ts";
 
-/** Reads the keys of a worker, of commands that ended a worker, or (undefined) of the runtime. */
+/** Reads the keys of a worker, of purges, or (undefined) of the runtime. */
 export interface DecisionView extends StateView {
   /** Returns the entry of a key, if it is known. */
   keyEntry(scope: string | undefined, key: string): KeyEntry | undefined;
 }
 
 /** Outcome of a decision. */
-export type Decision =
-  | { readonly head: EventHead; readonly entriesJson: string }
-  | { readonly duplicate: KeyEntry };
+export type Decision = { readonly head: EventHead } | { readonly duplicate: KeyEntry };
 
 /** Returns the event of a command, with the given id and time. Throws the typed error that rejects it. */
 export function decide(view: DecisionView, command: Command, id: number, at: string): Decision {
-  const { body, key } = command;
-  const workerId = keyScopeOf(body);
+  const { requested, key } = command;
+  const { type, workerId, action } = requested;
+  const worker = workerId === undefined ? undefined : view.worker(workerId);
+  const isOwn = workerId === undefined || type === "worker.created" ||
+    worker?.createdEventId === requested.life;
   if (key !== undefined) {
-    const earlier = view.keyEntry(workerId, key.key) ?? endedEntry(view, body, key.key);
+    const earlier = isOwn ? view.keyEntry(keyScopeOf(requested), key.key) : purgeOf(view, requested, key.key);
     if (earlier !== undefined) return { duplicate: sameRequest(earlier, key) };
   }
-  const worker = workerId === undefined ? undefined : existingWorker(view, workerId);
-  const action = () => actionOf(body);
-  assertLive(view.runtime, action);
+  if (!isOwn) throw workerNotFound(workerId, action);
+  assertLive(view.runtime, () => action);
   checkExpectation(view, worker, command);
-  const head = eventOf(worker, body, id, at);
-  assertFollows(view, body.type === "worker.created" ? view.worker(body.workerId) : worker, head, action);
-  if (body.type === "worker.state_updated") checkData(worker, body.patch);
-  const entriesJson = "entriesJson" in body ? body.entriesJson : "";
-  return { head: key === undefined ? head : { ...head, ...key }, entriesJson };
+  if (worker !== undefined) checkRun(worker, requested);
+  const head = headOf(worker, command, id, at);
+  assertFollows(view, worker, head, () => action);
+  if (requested.members !== undefined) checkSizes(worker, requested);
+  return { head };
 }
 
-/** Returns the earlier command with this key that ended a worker with this id, which may no longer exist. */
-function endedEntry(view: DecisionView, body: CommandBody, key: string): KeyEntry | undefined {
-  if (!endsWorker(body)) return undefined;
-  return view.keyEntry(ENDED, endedKey(body.workerId, key));
+/** Returns the earlier purge of the life of a worker that a command is for. */
+function purgeOf(view: DecisionView, { type, workerId, life }: Requested, key: string): KeyEntry | undefined {
+  if (type !== "worker.purged" || workerId === undefined) return undefined;
+  return view.keyEntry(PURGED, purgedKey(workerId, life, key));
 }
 
 function sameRequest(earlier: KeyEntry, { key, request }: NonNullable<Command["key"]>): KeyEntry {
@@ -62,32 +62,64 @@ function sameRequest(earlier: KeyEntry, { key, request }: NonNullable<Command["k
 function checkExpectation(view: StateView, worker: WorkerState | undefined, command: Command): void {
   const expected = command.expectedLastEventId;
   if (expected === undefined) return;
-  const actual = worker === undefined ? view.runtime.lastEventId : worker.lastEventId;
+  const isOfRuntime = worker === undefined || command.requested.type === "worker.created";
+  const actual = isOfRuntime ? view.runtime.lastEventId : worker.lastEventId;
   if (expected === actual) return;
-  const message = `Cannot ${
-    actionOf(command.body)
-  }: the last event is ${actual}, not ${expected} as expected`;
+  const { action } = command.requested;
+  const message = `Cannot ${action}: the last event is ${actual}, not ${expected} as expected`;
   throw new RuntimeError("conflict", message, { expected, actual });
 }
 
-function eventOf(worker: WorkerState | undefined, body: CommandBody, id: number, at: string): EventHead {
-  const runId = worker?.run?.runId;
-  if ("entriesJson" in body) {
-    const { type, workerId, count } = body;
-    const seq = (worker?.transcriptLength ?? 0) + 1;
-    // Member by member: spreading another object into it takes several times as long.
-    return runId === undefined
-      ? { id, at, type, workerId, seq, count }
-      : { id, at, type, workerId, seq, count, runId };
-  }
-  // Usage also counts after the worker's end, however late the call of the model returns.
-  const inRun = body.type === "worker.usage_recorded" && runId !== undefined ? { runId } : {};
-  return { id, at, ...body, ...inRun };
+/** Throws `run_ended` if the run that makes a change is not the open one. Run ids may repeat, events do not. */
+function checkRun(worker: WorkerState, { run, action }: Requested): void {
+  if (run === undefined || run.eventId === undefined || worker.run?.eventId === run.eventId) return;
+  throw runEnded(worker.record.workerId, run.runId, action);
 }
 
-function checkData(worker: WorkerState | undefined, patch: Json): void {
-  const text = JSON.stringify(mergePatch(worker?.data, patch));
-  if (!fitsBytes(text, limits.dataBytesMax)) {
-    throw limitExceeded("update state", "data bytes", limits.dataBytesMax, byteLength(text));
+function headOf(worker: WorkerState | undefined, command: Command, id: number, at: string): EventHead {
+  const { requested, key } = command;
+  const { type, workerId, members, entries } = requested;
+  const run = requested.run ?? (requested.cancelsRun ? worker?.run ?? undefined : undefined);
+  const runId = run?.runId;
+  const seq = type === "worker.created" ? 1 : (worker?.transcriptLength ?? 0) + 1;
+  if (members === undefined && entries !== undefined && workerId !== undefined) {
+    const { count } = entries;
+    // Member by member: spreading another object into it takes several times as long.
+    const head = runId === undefined
+      ? { id, at, type: "worker.committed", workerId, seq, count } as const
+      : { id, at, type: "worker.committed", workerId, seq, count, runId } as const;
+    return key === undefined ? head : { ...head, ...key };
   }
+  const { meta, reason } = members ?? {};
+  // In the order of the text.
+  const cancelled = run !== undefined && requested.cancelsRun
+    ? {
+      ...(meta === undefined ? {} : { meta }),
+      run: { ended: "cancelled", ...(reason === undefined ? {} : { reason }) },
+    }
+    : {};
+  return {
+    id,
+    at,
+    type,
+    ...(workerId === undefined ? {} : { workerId }),
+    ...(entries === undefined ? {} : { seq, count: entries.count }),
+    ...(runId === undefined ? {} : { runId }),
+    ...key,
+    ...cancelled,
+    ...members,
+  } as EventHead;
+}
+
+/** Checks what a patch results in. */
+function checkSizes(worker: WorkerState | undefined, { members, action }: Requested): void {
+  if (members?.data !== undefined) {
+    const text = JSON.stringify(mergePatch(worker?.data, members.data as Json));
+    if (!fitsBytes(text, limits.dataBytesMax)) {
+      throw limitExceeded(action, "data bytes", limits.dataBytesMax, byteLength(text));
+    }
+  }
+  if (members?.labels === undefined) return;
+  const count = Object.keys(mergePatch(worker?.labels, members.labels as Json) ?? {}).length;
+  if (count > limits.listItemsMax) throw limitExceeded(action, "labels", limits.listItemsMax, count);
 }

@@ -4,8 +4,10 @@
  *
  * @module
  */
-import { command, type CommandBody, type CommandOptions } from "./commands.ts";
+import { type Life, RuntimeBlobs } from "./blobs.ts";
+import { command, type CommandOptions, type Requested } from "./commands.ts";
 import type { DiagnosticCode } from "./diagnostics.ts";
+import type { EntryTexts } from "./entries.ts";
 import type { RuntimeError } from "./errors.ts";
 import type { EventHead } from "./event_types.ts";
 import { Committer, isFinal, type Outcome } from "./group_commit.ts";
@@ -13,7 +15,7 @@ import type { WorkerId } from "./ids.ts";
 import { callHost } from "./injected.ts";
 import { interruption, opening } from "./opening.ts";
 import { Reads } from "./reads.ts";
-import { ended, OpenRuns } from "./run.ts";
+import { ended, OpenRuns } from "./open_runs.ts";
 import { Session, type SessionOptions } from "./session.ts";
 import { takeSnapshot } from "./snapshots.ts";
 import type { AppendResult, RuntimeStore, UnrecordedEvent } from "./store.ts";
@@ -33,6 +35,12 @@ export class Engine extends Session<RuntimeStore> {
   readonly reads: Reads = new Reads(this);
   /** Signals of open runs. */
   readonly runs: OpenRuns = new OpenRuns();
+  /** Blobs. */
+  readonly blobs: RuntimeBlobs;
+  /** Workers whose newest command is yet to be queued, because its blobs are not ready. */
+  readonly #preparing = new Map<WorkerId, Promise<void>>();
+  /** Ends operations that wait for a caller's stream. */
+  readonly #ending = new AbortController();
   readonly #newId: () => string;
   readonly #committer: Committer;
   readonly #usageReported = new Set<string>();
@@ -41,6 +49,7 @@ export class Engine extends Session<RuntimeStore> {
   /** An engine that is yet to be opened. */
   constructor(options: RuntimeOptions) {
     super(options.store, options);
+    this.blobs = new RuntimeBlobs(options.store, this.#ending.signal);
     this.#newId = options.newId ?? (() => crypto.randomUUID());
     this.#committer = new Committer(this.view, options.store, options.now ?? Date.now, {
       committed: (heads, result) => this.#committed(heads, result),
@@ -58,24 +67,54 @@ export class Engine extends Session<RuntimeStore> {
     const { unrecorded = [] } = await this.load(() => this.store.acquire(this));
     const { lastEventId } = this.view.runtime;
     const isKnown = ({ key }: UnrecordedEvent) => this.view.keys(undefined)?.get(key) !== undefined;
-    const due = unrecorded.filter((event) => isKnown(event) || lastEventId < event.endsBefore);
+    // `runtime.created` precedes even the events that are due in an empty log.
+    const isDue = (event: UnrecordedEvent) => lastEventId < Math.max(event.endsBefore, 2);
+    const due = unrecorded.filter((event) => isKnown(event) || isDue(event));
     const missing = due.filter((event) => !isKnown(event));
     for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
-      if (head.type === "worker.run_interrupted") this.notice(interruption(head));
+      const notice = interruption(head);
+      if (notice !== undefined) this.notice(notice);
     }
     for (const event of due) await event.recorded();
   }
 
   /** Commits a command; its key stands for `content`. Resolves with the answer to its outcome. */
   submit<Answer>(
-    body: CommandBody,
+    requested: Requested,
     options: CommandOptions,
     answer: (outcome: Outcome) => Answer,
-    content?: unknown,
+    content: unknown,
   ): Promise<Answer> {
-    const asked = command(body, options, content);
+    const asked = command(requested, options, content);
     this.assertOpen();
-    return this.#committer.submit(asked, options.signal, answer);
+    const { signal } = options;
+    const { type, workerId, life, entries } = requested;
+    if (workerId === undefined || type === "worker.created") {
+      return this.#committer.submit(asked, signal, answer);
+    }
+    const owner = { workerId, life };
+    const isReady = !this.#preparing.has(workerId) &&
+      (entries === undefined || this.blobs.isReady(owner, entries));
+    return isReady
+      ? this.#committer.submit(asked, signal, answer)
+      : this.#committer.submitWhen(() => this.#prepare(owner, entries), asked, signal, answer);
+  }
+
+  /**
+   * Prepares the blobs of a command, after those of the worker's earlier ones,
+   * so that the order of calls is the order of events.
+   */
+  #prepare(owner: Life, entries: EntryTexts | undefined): Promise<void> {
+    const { workerId } = owner;
+    const before = this.#preparing.get(workerId) ?? Promise.resolve();
+    const ready = before.then(() =>
+      entries === undefined ? undefined : this.run(this.blobs.prepare(owner, entries))
+    );
+    const settled = ready.catch(() => {}).then(() => {
+      if (this.#preparing.get(workerId) === settled) this.#preparing.delete(workerId);
+    });
+    this.#preparing.set(workerId, settled);
+    return ready;
   }
 
   /** Throws the error that ended the runtime, or `runtime_closed`. */
@@ -94,6 +133,8 @@ export class Engine extends Session<RuntimeStore> {
   /** Waits for operations in flight, ends watches and runs, and closes the store. */
   async close(): Promise<void> {
     this.isClosed = true;
+    while (this.#preparing.size > 0) await Promise.all(this.#preparing.values());
+    this.#ending.abort(this.closedError());
     await this.#committer.idle();
     this.runs.endAll(ended("ended: the runtime was closed"));
     this.news.wake();
@@ -114,6 +155,7 @@ export class Engine extends Session<RuntimeStore> {
   }
 
   protected override stop(error: RuntimeError): void {
+    this.#ending.abort(error);
     this.#committer.fail(error);
     this.runs.endAll(error);
   }
@@ -121,7 +163,9 @@ export class Engine extends Session<RuntimeStore> {
   #committed(heads: readonly EventHead[], result: AppendResult): void {
     for (const head of heads) {
       this.runs.apply(head);
-      if (head.type === "worker.usage_recorded") this.#reportUsage(head.usage.model, head.workerId);
+      if (head.type === "worker.purged") this.blobs.forget(head.workerId);
+      if (!("usage" in head)) continue;
+      for (const { model } of head.usage ?? []) this.#reportUsage(model, head.workerId);
     }
     this.news.wake();
     if (!result.snapshotDue || this.failure !== undefined) return;

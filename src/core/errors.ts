@@ -21,10 +21,10 @@ export interface FileSpot {
 export interface RuntimeErrorDetails {
   /** The arguments are not of the documented shape; nothing was written. */
   readonly invalid_request: { readonly issues: readonly string[] };
-  /** The runtime was stopped permanently; its data stays readable. */
-  readonly runtime_stopped: { readonly runtimeId: string };
+  /** The runtime was retired; its data stays readable. */
+  readonly runtime_retired: { readonly runtimeId: string };
   /** The runtime or store was closed. */
-  readonly runtime_closed: RuntimeErrorDetails["runtime_stopped"];
+  readonly runtime_closed: RuntimeErrorDetails["runtime_retired"];
   /** The reference names another runtime. */
   readonly wrong_runtime: { readonly expected: string; readonly actual: string };
   /** No such worker. */
@@ -33,8 +33,19 @@ export interface RuntimeErrorDetails {
   readonly worker_exists: RuntimeErrorDetails["worker_not_found"];
   /** A run is open. */
   readonly worker_busy: { readonly workerId: string; readonly runId: string };
-  /** The worker is stopped or cancelled, or the run is not the open one. */
+  /** The worker is stopped or retired. */
   readonly worker_not_running: { readonly workerId: string; readonly status: string };
+  /** The run has ended. */
+  readonly run_ended: { readonly workerId: string; readonly runId: string };
+  /** The worker has no such blob. */
+  readonly blob_missing: { readonly workerId: string; readonly sha256: string; readonly file: string };
+  /** The file of a blob does not hold its bytes. */
+  readonly blob_corrupt: {
+    readonly workerId: string;
+    readonly sha256: string;
+    readonly file: string;
+    readonly reason: string;
+  };
   /** The expectation in `expect` is not met. */
   readonly conflict: { readonly expected: number; readonly actual: number };
   /** The idempotency key was used for other content. */
@@ -53,8 +64,13 @@ export interface RuntimeErrorDetails {
   readonly store_missing: { readonly path: string };
   /** Kept data is damaged; nothing was truncated or changed. */
   readonly store_corrupt: FileSpot & { readonly reason: string };
-  /** Written by a newer version of the format. */
-  readonly store_version: { readonly file: string; readonly found: number; readonly supported: number };
+  /** Written by a newer version of the format, or with the feature `requires`, which this version does not have. */
+  readonly store_version: {
+    readonly file: string;
+    readonly found: number;
+    readonly supported: number;
+    readonly requires?: string;
+  };
   /** Another process (or another store in this process) has it open. */
   readonly store_locked: { readonly path: string; readonly owner: string };
   /** A file of the open store was removed, replaced or written by another program. Sticky. */
@@ -132,4 +148,11 @@ export function limitExceeded(
 export function fencedAppend(after: number, last: number): RuntimeError<"store_fenced"> {
   const message = `Cannot append events after ${after}: the last one is ${last}, of another writer`;
   return new RuntimeError("store_fenced", message, { epoch: 0, owner: "another writer" });
+}
+
+/** Creates a `blob_missing`; `file` is the path of its file, if blobs are files. */
+export function blobMissing(workerId: string, sha256: string, file = ""): RuntimeError<"blob_missing"> {
+  const state = file === "" ? "the worker has no such blob" : `${file} is missing`;
+  const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${state}`;
+  return new RuntimeError("blob_missing", message, { workerId, sha256, file });
 }

@@ -4,28 +4,84 @@
  *
  * @module
  */
+import type { BlobRef } from "./blob_ref.ts";
+import type { ContentOf, HostEvent, HostEventOf, HostTypes, PatchOf } from "./host_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
-import type { Json, JsonObject } from "./json.ts";
+import type { JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import type { UsageTotals } from "./usage.ts";
 
-/** The role of the speaker of a transcript entry. */
-export type TranscriptRole = "user" | "system" | "assistant" | "tool";
-
 /** An entry in an event. Its sequence follows from its position. */
-export interface EventEntry {
-  /** Role of the speaker. */
-  readonly role: TranscriptRole;
-  /** Name of the speaker or the tool. */
+export interface EventEntry<Types extends HostTypes = HostTypes> {
+  /** Role of the author, such as `user`, `assistant` or `tool`. */
+  readonly role: string;
+  /** Name of the author or the tool. */
   readonly name?: string;
+  /** Id that the host gives the entry. */
+  readonly id?: string;
+  /** Original time of an imported or late entry. */
+  readonly at?: string;
   /** Data of the host, stored with the entry. */
   readonly metadata?: JsonObject;
-  /** The text, unchanged. */
-  readonly content: string;
+  /** Blobs that belong to the entry. */
+  readonly blobs?: readonly BlobRef[];
+  /** The content: a string, or JSON. Absent if `contentBlob` is present. */
+  readonly content?: ContentOf<Types>;
+  /** The blob that holds the content as JSON text, if it was too large for an event. */
+  readonly contentBlob?: BlobRef;
 }
 
 /** Outcome of a run. */
 export type RunOutcome = "completed" | "failed" | "cancelled" | "interrupted";
+
+/** Status of a worker. A stopped worker can be restarted; `retired` is final. */
+export type WorkerStatus = "running" | "stopped" | "retired";
+
+/** Beginning or end of a run. */
+export interface RunChange {
+  /** The run began. */
+  readonly began?: true;
+  /** The run ended with this outcome. */
+  readonly ended?: RunOutcome;
+  /** Reason for the outcome. */
+  readonly reason?: string;
+}
+
+/** Usage of one model. */
+export interface RecordedUsage extends UsageTotals {
+  /** The model. */
+  readonly model: string;
+}
+
+/** Changes of a worker: each member that is present says what changed. */
+export interface WorkerChanges<Types extends HostTypes = HostTypes> {
+  /** Sequence of the first entry; present if `entries` is. */
+  readonly seq?: number;
+  /** Number of entries; present if `entries` is. */
+  readonly count?: number;
+  /** The run that made the change. */
+  readonly runId?: string;
+  /** Data of the host about the change, such as the actor or a trace id. */
+  readonly meta?: JsonObject;
+  /** The run of `runId` began or ended. */
+  readonly run?: RunChange;
+  /** The worker was stopped, restarted (`running`) or retired. */
+  readonly status?: WorkerStatus;
+  /** Reason for the status. */
+  readonly reason?: string;
+  /** New name for people; null removes it. */
+  readonly displayName?: string | null;
+  /** Labels to set; null removes one. */
+  readonly labels?: Readonly<Record<string, string | null>>;
+  /** JSON Merge Patch (RFC 7396) of the host's data. */
+  readonly data?: PatchOf<Types>;
+  /** Usage of models. */
+  readonly usage?: readonly RecordedUsage[];
+  /** Events that the host defines. */
+  readonly events?: readonly HostEventOf<Types>[];
+  /** Entries added to the transcript, in order. */
+  readonly entries?: readonly EventEntry<Types>[];
+}
 
 /** Members of every event. */
 export interface EventBase {
@@ -37,12 +93,6 @@ export interface EventBase {
   readonly key?: string;
   /** Fingerprint of the keyed command's content. */
   readonly request?: string;
-}
-
-/** Members of every event of a worker. */
-export interface WorkerEventBase extends EventBase {
-  /** The worker concerned. */
-  readonly workerId: WorkerId;
 }
 
 /** The runtime was created; always event 1. */
@@ -67,83 +117,40 @@ export interface RuntimeClosed extends EventBase {
   readonly type: "runtime.closed";
 }
 
-/** The runtime ended permanently: its workers are stopped, their runs cancelled. */
-export interface RuntimeStopped extends EventBase {
+/** The runtime ended permanently: its workers are retired, their runs cancelled. */
+export interface RuntimeRetired extends EventBase {
   /** The type of event. */
-  readonly type: "runtime.stopped";
+  readonly type: "runtime.retired";
   /** The reason. */
   readonly reason?: string;
 }
 
-/** A worker was created. */
-export interface WorkerCreated extends WorkerEventBase {
+/** An event of the runtime that the host defines. */
+export interface CustomEvent extends EventBase, HostEvent {
+  /** The type of event. */
+  readonly type: "custom";
+}
+
+/** Members of every event of a worker. */
+export interface WorkerEventBase extends EventBase {
+  /** The worker concerned. */
+  readonly workerId: WorkerId;
+}
+
+/** A worker was created, with its first changes. */
+export interface WorkerCreated<Types extends HostTypes = HostTypes>
+  extends WorkerEventBase, WorkerChanges<Types> {
   /** The type of event. */
   readonly type: "worker.created";
   /** The worker. */
   readonly record: WorkerRecord;
 }
 
-/** Entries were added to a transcript: input for the worker, or its output. */
-export interface TranscriptAppended extends WorkerEventBase {
+/** A worker changed. */
+export interface WorkerCommitted<Types extends HostTypes = HostTypes>
+  extends WorkerEventBase, WorkerChanges<Types> {
   /** The type of event. */
-  readonly type: "worker.input_accepted" | "worker.transcript_appended";
-  /** Sequence of the first entry. */
-  readonly seq: number;
-  /** Number of entries. */
-  readonly count: number;
-  /** The run that was open. */
-  readonly runId?: string;
-  /** The entries, in order. */
-  readonly entries: readonly EventEntry[];
-}
-
-/** The host's data of a worker changed. */
-export interface WorkerStateUpdated extends WorkerEventBase {
-  /** The type of event. */
-  readonly type: "worker.state_updated";
-  /** JSON Merge Patch (RFC 7396). */
-  readonly patch: JsonObject;
-}
-
-/** A run began. */
-export interface WorkerRunStarted extends WorkerEventBase {
-  /** The type of event. */
-  readonly type: "worker.run_started";
-  /** The run. */
-  readonly runId: string;
-}
-
-/** A run ended: the host finished it, or its process was gone. */
-export interface WorkerRunEnded extends WorkerEventBase {
-  /** The type of event. */
-  readonly type: "worker.run_finished" | "worker.run_interrupted";
-  /** The run. */
-  readonly runId: string;
-  /** The outcome. */
-  readonly outcome: RunOutcome;
-  /** The reason. */
-  readonly reason?: string;
-}
-
-/** Usage of a model was recorded. */
-export interface WorkerUsageRecorded extends WorkerEventBase {
-  /** The type of event. */
-  readonly type: "worker.usage_recorded";
-  /** The run that was open. */
-  readonly runId?: string;
-  /** The usage. */
-  readonly usage: UsageTotals & {
-    /** The model. */
-    readonly model: string;
-  };
-}
-
-/** A worker ended: stopped, or cancelled together with its open run. */
-export interface WorkerEnded extends WorkerEventBase {
-  /** The type of event. */
-  readonly type: "worker.stopped" | "worker.cancelled";
-  /** The reason. */
-  readonly reason?: string;
+  readonly type: "worker.committed";
 }
 
 /** Everything that the store kept of a worker besides the log was deleted. */
@@ -152,43 +159,41 @@ export interface WorkerPurged extends WorkerEventBase {
   readonly type: "worker.purged";
 }
 
-/** An event that the host defines. */
-export interface CustomEvent extends EventBase {
-  /** The type of event. */
-  readonly type: "custom";
-  /** The worker concerned, if any. */
+/** An event that a newer version wrote. */
+export interface UnknownEvent {
+  /** Its id. */
+  readonly id: number;
+  /** Its time. */
+  readonly at: string;
+  /** Says that this version does not know the type of event. */
+  readonly type: "unknown";
+  /** The worker concerned, if it names one. */
   readonly workerId?: WorkerId;
-  /** Name that the host gives it. */
-  readonly name: string;
-  /** Data of the host. */
-  readonly data: Json;
+  /** The event as it was written. */
+  readonly event: JsonObject;
 }
 
-/**
- * An event, discriminated by `type`. A log written by a newer version may hold
- * further types and members; they are passed on unchanged, so a `switch` over
- * `type` needs a `default`.
- */
-export type RuntimeEvent =
+/** An event that this version knows, as it is written. */
+export type KnownEvent<Types extends HostTypes = HostTypes> =
   | RuntimeCreated
   | RuntimeOpened
   | RuntimeClosed
-  | RuntimeStopped
-  | WorkerCreated
-  | TranscriptAppended
-  | WorkerStateUpdated
-  | WorkerRunStarted
-  | WorkerRunEnded
-  | WorkerUsageRecorded
-  | WorkerEnded
-  | WorkerPurged
-  | CustomEvent;
+  | RuntimeRetired
+  | CustomEvent
+  | WorkerCreated<Types>
+  | WorkerCommitted<Types>
+  | WorkerPurged;
 
-/** Name of a known type of event. */
-export type RuntimeEventType = RuntimeEvent["type"];
+/** An event, discriminated by `type`. */
+export type RuntimeEvent<Types extends HostTypes = HostTypes> = KnownEvent<Types> | UnknownEvent;
+
+/** An event that may add entries to a transcript. */
+export type WorkerChange = WorkerCreated | WorkerCommitted;
+
+type WithoutEntries<Event> = Event extends WorkerChange ? Omit<Event, "entries"> : Event;
 
 /** The part of an event that folding reads: all but the entries, which it only counts. */
-export type EventHead = Exclude<RuntimeEvent, TranscriptAppended> | Omit<TranscriptAppended, "entries">;
+export type EventHead = WithoutEntries<KnownEvent>;
 
 type Unsealed<Event> = Event extends unknown ? Omit<Event, "id" | "at"> : never;
 
@@ -215,4 +220,6 @@ export interface EventRecord {
   readonly seq?: number | undefined;
   /** Number of its transcript entries, if it adds any. */
   readonly count?: number | undefined;
+  /** Blobs that it refers to, if any. */
+  readonly blobs?: readonly BlobRef[] | undefined;
 }

@@ -3,15 +3,21 @@
  *
  * @module
  */
+import type { BlobRef } from "./blob_ref.ts";
 import { RuntimeError } from "./errors.ts";
-import type { EventHead, EventRecord, RuntimeEvent, TranscriptAppended } from "./event_types.ts";
-import { entriesShapes, eventShapes, TIME, unknownShape } from "./shapes.ts";
+import { entriesShape, eventShapes, TIME, unknownShape } from "./shapes.ts";
+import type { EventHead, EventRecord, KnownEvent, RuntimeEvent, WorkerChange } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
-import { isDeeperThan, isJsonObject, plainLines } from "./json.ts";
+import { isJsonObject, type JsonObject, plainLines } from "./json.ts";
 import { limits } from "./limits.ts";
 
 /** Name of the custom event that records which events a repair has lost. */
 export const SALVAGED = "runtime.salvaged";
+
+/** The head of an event that may add entries. */
+type ChangeHead = Extract<EventHead, { type: WorkerChange["type"] }>;
+/** The head of an event that adds entries. */
+type EntriesHead = ChangeHead & { readonly seq: number; readonly count: number };
 
 /** A record. Made by a constructor: see the queue of the group commit. */
 class EncodedEvent implements EventRecord {
@@ -23,16 +29,17 @@ class EncodedEvent implements EventRecord {
     readonly purges: true | undefined,
     readonly seq: number | undefined,
     readonly count: number | undefined,
+    readonly blobs: readonly BlobRef[] | undefined,
   ) {}
 }
 
-/** The record of an event whose text is known. */
-export function recordOf(head: EventHead, json: string): EventRecord {
+/** The record of an event whose text is known; `blobs` are those that its entries refer to. */
+export function recordOf(head: EventHead, json: string, blobs?: readonly BlobRef[]): EventRecord {
   const { id, type } = head;
   const workerId = "workerId" in head ? head.workerId : undefined;
-  const [seq, count] = isTranscriptEvent(head) ? [head.seq, head.count] : [];
+  const [seq, count] = addsEntries(head) ? [head.seq, head.count] : [];
   const [creates, purges] = [type === "worker.created" || undefined, type === "worker.purged" || undefined];
-  return new EncodedEvent(id, json, workerId, creates, purges, seq, count);
+  return new EncodedEvent(id, json, workerId, creates, purges, seq, count, blobs);
 }
 
 /** Returns true if this version knows the type of an event. */
@@ -40,13 +47,34 @@ export function isKnownEvent(event: { readonly type: string }): boolean {
   return shapes.has(event.type);
 }
 
-/** Start of the member with the entries of a transcript event. */
+/** Returns true if an event may change a worker. */
+export function isWorkerChange(head: EventHead): head is ChangeHead {
+  return head.type === "worker.committed" || head.type === "worker.created";
+}
+
+/** Returns true if an event adds to a transcript. */
+export function addsEntries(head: EventHead): head is EntriesHead {
+  return isWorkerChange(head) && head.count !== undefined;
+}
+
+/** Start of the member with the entries of an event, which is its last one. */
 export const ENTRIES = ',"entries":';
 
-/** The record of an event; `entriesJson` is the text of the entries of a transcript event. */
-export function encodeEvent(head: EventHead, entriesJson: string): EventRecord {
-  const json = isTranscriptEvent(head) ? transcriptText(head, entriesJson) : plainLines(JSON.stringify(head));
-  return recordOf(head, json);
+/** The record of an event; `entriesJson` is the text of its entries, if it adds any. */
+export function encodeEvent(head: EventHead, entriesJson: string, blobs?: readonly BlobRef[]): EventRecord {
+  if (!addsEntries(head)) return recordOf(head, plainLines(JSON.stringify(head)));
+  const lead = isPlain(head) ? plainText(head) : plainLines(JSON.stringify(head)).slice(0, -1);
+  return recordOf(head, `${lead}${ENTRIES}${entriesJson}}`, blobs);
+}
+
+/** Members of an event that does nothing but add entries. */
+const PLAIN_MEMBERS = ["id", "at", "type", "workerId", "seq", "count", "runId", "key", "request"] as const;
+const plainMembers: ReadonlySet<string> = new Set(PLAIN_MEMBERS);
+
+function isPlain(head: EntriesHead): boolean {
+  if (head.type === "worker.created") return false;
+  for (const name in head) if (!plainMembers.has(name)) return false;
+  return true;
 }
 
 /**
@@ -54,14 +82,14 @@ export function encodeEvent(head: EventHead, entriesJson: string): EventRecord {
  * order. Each piece is checked for line separators separately, because checking
  * the whole text would copy it once more.
  */
-function transcriptText(head: Omit<TranscriptAppended, "entries">, entriesJson: string): string {
+function plainText(head: EntriesHead): string {
   let json = leadText(head);
-  if (head.runId !== undefined) json += `,"runId":${plainText(head.runId)}`;
-  if (head.key !== undefined) json += `,"key":${plainText(head.key)},"request":"${head.request}"`;
-  return `${json}${ENTRIES}${entriesJson}}`;
+  if (head.runId !== undefined) json += `,"runId":${stringText(head.runId)}`;
+  if (head.key !== undefined) json += `,"key":${stringText(head.key)},"request":"${head.request}"`;
+  return json;
 }
 
-function leadText(head: Omit<TranscriptAppended, "entries">): string {
+function leadText(head: EntriesHead): string {
   return `{"id":${head.id},"at":"${head.at}","type":"${head.type}","workerId":${
     idText(head.workerId)
   },"seq":${head.seq},"count":${head.count}`;
@@ -71,22 +99,13 @@ function leadText(head: Omit<TranscriptAppended, "entries">): string {
 const PLAIN_ID = /^[\w.:/ -]*$/;
 
 function idText(id: string): string {
-  return PLAIN_ID.test(id) ? `"${id}"` : plainText(id);
+  return PLAIN_ID.test(id) ? `"${id}"` : stringText(id);
 }
 
-function plainText(text: string): string {
+function stringText(text: string): string {
   return plainLines(JSON.stringify(text));
 }
 
-/** Returns true if an event adds to a transcript. */
-export function isTranscriptEvent(
-  head: EventHead,
-): head is Extract<EventHead, { type: TranscriptAppended["type"] }> {
-  return head.type === "worker.input_accepted" || head.type === "worker.transcript_appended";
-}
-
-/** Nesting levels of a transcript event around the metadata of its entries. */
-const LEVELS_AROUND = 3;
 /**
  * Separates events that are parsed together. The number is random, so texts
  * that form events only when joined are rejected.
@@ -115,9 +134,9 @@ export function parseEvents(jsons: readonly string[]): RuntimeEvent[] {
   return jsons.map((json, index) => isWhole ? wholeEvent(all[2 * index], json) : parseEvent(json));
 }
 
-/** Everything before the entries of a transcript event whose strings are ASCII without escapes, which most are. */
-const TRANSCRIPT_LEAD = new RegExp(
-  `^\\{"id":([1-9]\\d{0,14}),"at":"(${TIME})","type":"(worker\\.(?:input_accepted|transcript_appended))"` +
+/** Everything before the entries of an event that only adds entries, and whose strings are ASCII without escapes. */
+const PLAIN_LEAD = new RegExp(
+  `^\\{"id":([1-9]\\d{0,14}),"at":"(${TIME})","type":"worker\\.committed"` +
     `,"workerId":${ascii(limits.idBytesMax)},"seq":([1-9]\\d{0,14})` +
     `,"count":([1-9]\\d{0,14})(?:,"runId":${ascii(limits.nameBytesMax)})?` +
     `(?:,"key":${ascii(limits.keyBytesMax)},"request":${ascii(limits.keyBytesMax)})?(?:${ENTRIES}|\\}$)`,
@@ -139,35 +158,23 @@ const TYPE_AFTER_ID = ',"at":"2026-07-31T08:00:00.000Z","type":"'.length;
  * Throws `store_corrupt` for anything else, naming the invalid member.
  */
 export function parseEventHead(json: string): EventHead {
-  const typeAt = json.indexOf(",", ID_HEAD.length) + TYPE_AFTER_ID;
-  // The letter after "worker." rules out most other types.
-  const letter = json.charCodeAt(typeAt + "worker.".length);
-  const head = letter === 0x69 || letter === 0x74 ? transcriptHead(json) : undefined;
-  return head ?? checkedHead(parsedJson(json), json);
-}
-
-/**
- * The head of a transcript event. A quote inside a JSON string is escaped, so
- * the first plain `,"entries":`, whose members before it are all scalars, is
- * the member.
- */
-function transcriptHead(json: string): EventHead | undefined {
-  const plain = plainTranscriptHead(json);
+  const plain = plainHead(json);
   if (plain !== undefined) return plain;
-  const entriesAt = json.indexOf(ENTRIES);
-  const head = entriesAt === -1 ? undefined : tryParse(`${json.slice(0, entriesAt)}}`);
-  return isEventLike(head) && isTranscriptEvent(head) ? checkedHead(head, json) : undefined;
+  const entriesAt = startOfEntries(json);
+  const head = parsedJson(entriesAt === undefined ? json : `${json.slice(0, entriesAt)}}`);
+  return checkedHead(head, json);
 }
 
 /** Twice as fast as parsing it as JSON. */
-function plainTranscriptHead(json: string): EventHead | undefined {
-  const found = TRANSCRIPT_LEAD.exec(json);
+function plainHead(json: string): EventHead | undefined {
+  const found = PLAIN_LEAD.exec(json);
   if (found === null) return undefined;
+  const type = "worker.committed";
   // By index: array destructuring is slower.
-  const [id, seq, count] = [Number(found[1]), Number(found[5]), Number(found[6])];
-  const [at, type] = [found[2] as string, found[3] as TranscriptAppended["type"]];
-  const workerId = found[4] as WorkerId;
-  const [runId, key, request] = [found[7], found[8], found[9]];
+  const [id, seq, count] = [Number(found[1]), Number(found[4]), Number(found[5])];
+  const at = found[2] as string;
+  const workerId = found[3] as WorkerId;
+  const [runId, key, request] = [found[6], found[7], found[8]];
   if (key === undefined || request === undefined) {
     return runId === undefined
       ? { id, at, type, workerId, seq, count }
@@ -178,6 +185,34 @@ function plainTranscriptHead(json: string): EventHead | undefined {
     : { id, at, type, workerId, seq, count, runId, key, request };
 }
 
+const OPEN = new Set([..."{["].map((text) => text.charCodeAt(0)));
+const CLOSE = new Set([..."}]"].map((text) => text.charCodeAt(0)));
+const BACKSLASH = 0x5c;
+
+/** Offset of the `entries` of an event, and not of a member of that name inside another one; `undefined` if it has none. */
+export function startOfEntries(json: string): number | undefined {
+  if (!json.includes(ENTRIES)) return undefined;
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const unit = json.charCodeAt(at);
+    if (unit === QUOTE) at = endOfString(json, at);
+    else if (OPEN.has(unit)) depth++;
+    else if (CLOSE.has(unit)) depth--;
+    else if (depth === 1 && json.startsWith(ENTRIES, at)) return at;
+  }
+  return undefined;
+}
+
+/** Offset of the quote that ends the string which begins at `start`. */
+function endOfString(json: string, start: number): number {
+  for (let at = json.indexOf('"', start + 1); at !== -1; at = json.indexOf('"', at + 1)) {
+    let escapes = 0;
+    while (json.charCodeAt(at - 1 - escapes) === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return at;
+  }
+  return json.length;
+}
+
 function parsedJson(json: string): unknown {
   try {
     return JSON.parse(json);
@@ -186,42 +221,46 @@ function parsedJson(json: string): unknown {
   }
 }
 
-function tryParse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function isEventLike(event: unknown): event is EventHead {
   return isJsonObject(event) && typeof event.type === "string";
 }
 
 function wholeEvent(event: unknown, json: string): RuntimeEvent {
-  const head = isEventLike(event) && isTranscriptEvent(event)
-    ? wholeTranscriptEvent(event as TranscriptAppended, json)
-    : checkedHead(event, json) as RuntimeEvent;
-  if (json.startsWith(`${ID_HEAD}${head.id},`)) return head;
-  throw corruptEvent(json, "it does not begin with its id");
+  const isChange = isEventLike(event) && isWorkerChange(event) && ("entries" in event || "count" in event);
+  const whole = isChange ? wholeChange(event as WorkerChange, json) : checkedHead(event, json);
+  if (!json.startsWith(`${ID_HEAD}${whole.id},`)) throw corruptEvent(json, "it does not begin with its id");
+  if (isKnownEvent(whole)) return whole as KnownEvent;
+  const { id, at, workerId } = whole as EventHead & { readonly workerId?: WorkerId };
+  const unknown = { id, at, type: "unknown", event: event as JsonObject } as const;
+  return workerId === undefined ? unknown : { ...unknown, workerId };
 }
 
-function wholeTranscriptEvent(whole: TranscriptAppended, json: string): TranscriptAppended {
-  const head = parseEventHead(json) as TranscriptAppended;
+function wholeChange(whole: WorkerChange, json: string): WorkerChange {
+  const { entries, ...members } = whole;
   // Folding reads only what precedes the entries: nothing after them may contradict it.
-  const differing = HEAD_MEMBERS.find((name) => head[name] !== whole[name]);
-  if (differing !== undefined) throw corruptEvent(json, `${differing}: it is there twice`);
-  const issues = entriesShapes[whole.type](whole.entries, "stored");
-  if (issues !== undefined) throw corruptEvent(json, issues.map((issue) => `entries.${issue}`).join("; "));
-  if (isDeeperThan(whole, limits.jsonDepthMax + LEVELS_AROUND)) {
-    throw corruptEvent(json, "it is nested too deep");
+  if (!isSameHead(parseEventHead(json), members)) {
+    throw corruptEvent(json, "entries: they are not its last member, or one is there twice");
   }
-  const { length } = whole.entries;
-  if (length === whole.count) return whole;
-  throw corruptEvent(json, `count: it is ${whole.count}, and there are ${length} entries`);
+  const issues = entriesShape(entries, "stored") ?? contentIssues(entries ?? []);
+  if (issues !== undefined) throw corruptEvent(json, issues.map((issue) => `entries.${issue}`).join("; "));
+  if (entries?.length === whole.count) return whole;
+  throw corruptEvent(json, `count: it is ${whole.count}, and there are ${entries?.length} entries`);
 }
 
-const HEAD_MEMBERS = ["id", "at", "type", "workerId", "seq", "count", "runId", "key", "request"] as const;
+function contentIssues(entries: readonly object[]): string[] | undefined {
+  const index = entries.findIndex((entry) => ("content" in entry) === ("contentBlob" in entry));
+  return index === -1 ? undefined : [`${index}: either content or contentBlob is needed`];
+}
+
+function isSameHead(head: EventHead, members: Omit<WorkerChange, "entries">): boolean {
+  // The entries do not begin as they are written, so they were not skipped.
+  if ("entries" in head) return false;
+  if (isPlain(members as EntriesHead)) {
+    const [a, b] = [head as WorkerChange, members as WorkerChange];
+    return PLAIN_MEMBERS.every((name) => a[name] === b[name]);
+  }
+  return JSON.stringify(head) === JSON.stringify(members);
+}
 
 const shapes = new Map(Object.entries(eventShapes));
 
@@ -230,7 +269,11 @@ function checkedHead(event: unknown, json: string): EventHead {
   const issues = (shapes.get(event.type) ?? unknownShape)(event, "stored");
   if (issues !== undefined) throw corruptEvent(json, issues.join("; "));
   if (!hasLead(json, event)) throw corruptEvent(json, "it does not begin with id, at and type");
-  if (isTranscriptEvent(event) && !json.startsWith(leadText(event))) {
+  if (!isWorkerChange(event)) return event;
+  if ((event.seq === undefined) !== (event.count === undefined)) {
+    throw corruptEvent(json, "seq: it is not there together with count");
+  }
+  if (addsEntries(event) && !json.startsWith(leadText(event))) {
     throw corruptEvent(json, "its type is not followed by workerId, seq and count");
   }
   return event;

@@ -5,15 +5,17 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "./errors.ts";
-import type { EventHead } from "./event_types.ts";
+import type { EventHead, RecordedUsage, RunChange } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { type JsonObject, mergePatch } from "./json.ts";
 import { assertFollows } from "./rules.ts";
 import type { EndedRun, RuntimeState, StateView, WorkerState } from "./state.ts";
-import { addUsage, addUsageOf, noUsage } from "./usage.ts";
+import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
 
 /** Receives the state of a worker after an event; `undefined` if the worker is gone. */
 export type PutWorker = (workerId: WorkerId, state: WorkerState | undefined) => void;
+
+type ChangeHead = Extract<EventHead, { type: "worker.created" | "worker.committed" }>;
 
 /**
  * Returns the runtime after `event`; the workers that it changes are passed to
@@ -26,8 +28,8 @@ export function evolve(view: StateView, event: EventHead, put: PutWorker): Runti
   assertPossible(view, worker, event);
   const runtime = evolveRuntime(view.runtime, event);
   if (workerId !== undefined) put(workerId, evolveWorker(worker, event));
-  else if (event.type === "runtime.stopped") {
-    for (const state of stopWorkers(view, event)) put(state.record.workerId, state);
+  else if (event.type === "runtime.retired") {
+    for (const state of retiredWorkers(view, event)) put(state.record.workerId, state);
   }
   return runtime;
 }
@@ -51,65 +53,75 @@ function evolveRuntime(state: RuntimeState, event: EventHead): RuntimeState {
       return { ...next, createdAt: event.at };
     case "runtime.opened":
       return { ...next, epoch: event.epoch };
-    case "runtime.stopped":
-      return { ...next, status: "stopped" };
-    case "worker.usage_recorded":
-      return {
-        ...next,
-        usage: addUsage(state.usage, event.usage),
-        usageByModel: addUsageOf(state.usageByModel, event.usage.model, event.usage),
-      };
+    case "runtime.retired":
+      return { ...next, status: "retired" };
+    case "worker.created":
+    case "worker.committed":
+      return event.usage === undefined ? next : { ...next, ...withUsage(state, event.usage) };
     default:
       return next;
   }
 }
 
 function evolveWorker(state: WorkerState | undefined, event: EventHead): WorkerState | undefined {
-  if (event.type === "worker.created") return createdWorker(event);
-  // A custom event may name a worker that no longer exists; the effect of unknown events is unknown.
-  if (state === undefined) return undefined;
-  switch (event.type) {
-    case "worker.input_accepted":
-    case "worker.transcript_appended":
-      return {
-        ...state,
-        transcriptLength: state.transcriptLength + event.count,
-        updatedAt: event.at,
-        lastEventId: event.id,
-      };
-    case "worker.purged":
-      return undefined;
-    default:
-      return { ...state, ...changeOf(state, event), updatedAt: event.at, lastEventId: event.id };
-  }
+  if (event.type === "worker.created") return changed(createdWorker(event), event);
+  // The effect of unknown events is unknown.
+  if (state === undefined || event.type === "worker.purged") return undefined;
+  if (event.type === "worker.committed") return changed(state, event);
+  return { ...state, updatedAt: event.at, lastEventId: event.id };
 }
 
-function changeOf(state: WorkerState, event: EventHead): Partial<WorkerState> {
-  switch (event.type) {
-    case "worker.state_updated":
-      return { data: mergePatch(state.data, event.patch) as JsonObject };
-    case "worker.run_started":
-      return { run: Object.freeze({ runId: event.runId, startedAt: event.at }) };
-    case "worker.run_finished":
-    case "worker.run_interrupted":
-      return { run: null, lastRun: endedRun(state, event.at, event.outcome, event.reason) };
-    case "worker.usage_recorded":
-      return {
-        usage: addUsage(state.usage, event.usage),
-        usageByModel: addUsageOf(state.usageByModel, event.usage.model, event.usage),
-      };
-    case "worker.stopped":
-      return ended(state, "stopped", event.at, event.reason);
-    case "worker.cancelled":
-      return ended(state, "cancelled", event.at, event.reason);
-    default:
-      return {};
+/** Returns a worker after its changes. Only entries are frequent, so they take the short path. */
+function changed(state: WorkerState, event: ChangeHead): WorkerState {
+  const { count = 0, run, status, displayName, labels, data, usage } = event;
+  const next = {
+    ...state,
+    transcriptLength: state.transcriptLength + count,
+    updatedAt: event.at,
+    lastEventId: event.id,
+  };
+  if (run !== undefined) Object.assign(next, changedRun(state, event, run));
+  if (status !== undefined) setOrDelete(next, "reason", event.reason);
+  if (status !== undefined) next.status = status;
+  if (displayName !== undefined) setOrDelete(next, "displayName", displayName ?? undefined);
+  if (labels !== undefined) next.labels = mergePatch(state.labels, labels) as WorkerState["labels"];
+  if (data !== undefined) next.data = mergePatch(state.data, data) as JsonObject;
+  if (usage !== undefined) Object.assign(next, withUsage(state, usage));
+  return next;
+}
+
+type Mutable<State> = { -readonly [Name in keyof State]: State[Name] };
+
+function setOrDelete<Name extends "reason" | "displayName">(
+  state: Mutable<WorkerState>,
+  name: Name,
+  value: WorkerState[Name],
+): void {
+  if (value === undefined) delete state[name];
+  else state[name] = value;
+}
+
+function changedRun(state: WorkerState, event: ChangeHead, run: RunChange): Partial<WorkerState> {
+  const { id: eventId, at, runId = "" } = event;
+  if (run.began) return { run: Object.freeze({ runId, eventId, startedAt: at }) };
+  return { run: null, lastRun: endedRun(state, at, run.ended ?? "interrupted", run.reason) };
+}
+
+function withUsage(
+  { usage, usageByModel }: { readonly usage: UsageTotals; readonly usageByModel: UsageByModel },
+  reports: readonly RecordedUsage[],
+): { usage: UsageTotals; usageByModel: UsageByModel } {
+  for (const report of reports) {
+    usage = addUsage(usage, report);
+    usageByModel = addUsageOf(usageByModel, report.model, report);
   }
+  return { usage, usageByModel };
 }
 
 function createdWorker(event: Extract<EventHead, { type: "worker.created" }>): WorkerState {
   return {
     record: event.record,
+    labels: Object.freeze({}),
     status: "running",
     run: null,
     lastRun: null,
@@ -124,44 +136,27 @@ function createdWorker(event: Extract<EventHead, { type: "worker.created" }>): W
   };
 }
 
-/** Returns a worker that has ended; its open run is cancelled with it. */
-function ended(
-  state: WorkerState,
-  status: WorkerState["status"],
-  at: string,
-  reason: string | undefined,
-): Partial<WorkerState> {
-  return {
-    status,
-    ...(reason === undefined ? {} : { reason }),
-    run: null,
-    lastRun: endedRun(state, at, "cancelled", reason),
-  };
-}
-
 function endedRun(
-  state: WorkerState,
-  at: string,
+  { run, lastRun }: WorkerState,
+  endedAt: string,
   outcome: EndedRun["outcome"],
   reason: string | undefined,
 ): EndedRun | null {
-  if (state.run === null) return state.lastRun;
-  return Object.freeze({ ...state.run, endedAt: at, outcome, ...(reason === undefined ? {} : { reason }) });
+  if (run === null) return lastRun;
+  return Object.freeze({ ...run, endedAt, outcome, ...(reason === undefined ? {} : { reason }) });
 }
 
-function stopWorkers(
+function retiredWorkers(
   view: StateView,
-  event: Extract<EventHead, { type: "runtime.stopped" }>,
+  { id, at, reason }: Extract<EventHead, { type: "runtime.retired" }>,
 ): WorkerState[] {
   const workers: WorkerState[] = [];
   for (const state of view.workers()) {
-    if (state.status !== "running") continue;
-    workers.push({
-      ...state,
-      ...ended(state, "stopped", event.at, event.reason),
-      updatedAt: event.at,
-      lastEventId: event.id,
-    });
+    if (state.status === "retired") continue;
+    const lastRun = endedRun(state, at, "cancelled", reason);
+    const next: Mutable<WorkerState> = { ...state, status: "retired", run: null, lastRun };
+    setOrDelete(next, "reason", reason);
+    workers.push(Object.assign(next, { updatedAt: at, lastEventId: id }));
   }
   return workers;
 }

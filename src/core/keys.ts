@@ -1,11 +1,12 @@
 /**
  * Idempotency keys: the results of keyed commands, kept for the last
- * `limits.keysKept` keys of a worker (of the runtime itself, and of the commands
- * that ended workers), across restarts.
+ * `limits.keysKept` keys of a worker (of the runtime itself, and of purges),
+ * across restarts.
  *
  * @module
  */
-import type { EventHead, WorkerEnded, WorkerPurged } from "./event_types.ts";
+import type { EventHead } from "./event_types.ts";
+import { isWorkerChange } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 
@@ -34,17 +35,10 @@ const noEffect: KeyEffect = Object.freeze({ seq: 0, count: 0, subject: "" });
 
 /** Returns the effect of an event: entries, a worker, or a run. */
 export function effectOf(event: EventHead): KeyEffect {
-  switch (event.type) {
-    case "worker.input_accepted":
-    case "worker.transcript_appended":
-      return { seq: event.seq, count: event.count, subject: "" };
-    case "worker.created":
-      return { seq: 0, count: 0, subject: event.workerId };
-    case "worker.run_started":
-      return { seq: 0, count: 0, subject: event.runId };
-    default:
-      return noEffect;
-  }
+  if (!isWorkerChange(event)) return noEffect;
+  const { seq = 0, count = 0, runId = "" } = event;
+  const subject = event.type === "worker.created" ? event.workerId : event.run?.began ? runId : "";
+  return { seq, count, subject };
 }
 
 /** Returns the entry for the table of keys, if the event's command had a key. A purge removes the keys of its worker. */
@@ -55,31 +49,24 @@ export function keyEntryOf(event: EventHead): KeyEntry | undefined {
 }
 
 /** Scope of an event's key: its worker, or (undefined) the runtime. */
-export function keyScopeOf(event: { type: string; workerId?: WorkerId }): WorkerId | undefined {
+export function keyScopeOf(event: { type: string; workerId?: WorkerId | undefined }): WorkerId | undefined {
   return event.type === "worker.created" ? undefined : event.workerId;
 }
 
-/** Scope of the keys of commands that ended a worker, which outlive it. No worker id is empty. */
-export const ENDED = "";
+/** Scope of the keys of purges, which outlive their workers. No worker id is empty. */
+export const PURGED = "";
 
-/** The key of a command that ends a worker, qualified by its worker for {@linkcode ENDED}. */
-export function endedKey(workerId: string, key: string): string {
-  return JSON.stringify([workerId, key]);
+/** The key of a purge, qualified for {@linkcode PURGED} by the worker and the event that created it. */
+export function purgedKey(workerId: string, createdEventId: number, key: string): string {
+  return JSON.stringify([workerId, createdEventId, key]);
 }
 
-/** Returns the entry in {@linkcode ENDED} of an event that ended a worker, if its command had a key. */
-export function endedEntryOf(event: EventHead): KeyEntry | undefined {
+/** Returns the entry in {@linkcode PURGED} of a purge of a worker, if its command had a key. */
+export function purgedEntryOf(event: EventHead, createdEventId: number | undefined): KeyEntry | undefined {
   const { key, request, id: eventId, at } = event;
-  if (key === undefined || request === undefined || !endsWorker(event)) return undefined;
-  return { key: endedKey(event.workerId, key), request, eventId, at, ...noEffect };
-}
-
-/** Tells an event or command that ends a worker from others. */
-export function endsWorker<Event extends { readonly type: string }>(
-  event: Event,
-): event is Extract<Event, { readonly type: WorkerEnded["type"] | WorkerPurged["type"] }> {
-  return event.type === "worker.stopped" || event.type === "worker.cancelled" ||
-    event.type === "worker.purged";
+  if (key === undefined || request === undefined) return undefined;
+  if (event.type !== "worker.purged" || createdEventId === undefined) return undefined;
+  return { key: purgedKey(event.workerId, createdEventId, key), request, eventId, at, ...noEffect };
 }
 
 /** Keys in the order of their events; the oldest is evicted first. */

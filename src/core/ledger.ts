@@ -11,7 +11,7 @@ import type { EventHead } from "./event_types.ts";
 import { isKnownEvent, parseEventHead } from "./events.ts";
 import { evolve, type PutWorker } from "./evolve.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
-import { ENDED, endedEntryOf, type KeyEntry, keyEntryOf, keyScopeOf, KeyTable } from "./keys.ts";
+import { type KeyEntry, keyEntryOf, keyScopeOf, KeyTable, PURGED, purgedEntryOf } from "./keys.ts";
 import { initialRuntimeState, type RuntimeState, type StateView, type WorkerState } from "./state.ts";
 
 /** State that events are folded into, and the keys of their commands. */
@@ -32,10 +32,11 @@ abstract class Fold implements StateView {
 
   /** Folds one event. */
   apply(event: EventHead): void {
+    const purged = event.type === "worker.purged" ? this.worker(event.workerId) : undefined;
     this.runtime = evolve(this, event, this.put);
     if (event.key === undefined) return;
     this.addKey(keyScopeOf(event), keyEntryOf(event));
-    this.addKey(ENDED, endedEntryOf(event));
+    this.addKey(PURGED, purgedEntryOf(event, purged?.createdEventId));
   }
 
   /** Adds the key of an event. */
@@ -85,18 +86,18 @@ export class Ledger extends Fold {
     for (let index = first; index < this.#order.length; index++) yield this.#at(index);
   }
 
-  /** The keys of a worker, of commands that ended one, or (undefined) of the runtime. */
+  /** The keys of a worker, of purges, or (undefined) of the runtime. */
   keys(scope: string | undefined): KeyTable | undefined {
     return this.tables.get(scope);
   }
 
   /** Restores the runtime's part of a snapshot, replacing all state. */
-  restore(runtime: RuntimeState, keys: KeyTable, ended: KeyTable): void {
+  restore(runtime: RuntimeState, keys: KeyTable, purged: KeyTable): void {
     for (const table of [this.#workers, this.tables, this.#changed]) table.clear();
     for (const list of [this.#order, this.#createdEventIds]) list.length = 0;
     this.runtime = runtime;
     this.tables.set(undefined, keys);
-    this.tables.set(ENDED, ended);
+    this.tables.set(PURGED, purged);
   }
 
   /** Restores a worker of a snapshot; called in the order of creation. */

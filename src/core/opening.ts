@@ -5,7 +5,7 @@
  * @module
  */
 import type { Notice } from "./diagnostics.ts";
-import type { EventBody, EventHead, WorkerRunEnded } from "./event_types.ts";
+import type { EventBody, EventHead } from "./event_types.ts";
 import type { StateView } from "./state.ts";
 import type { UnrecordedEvent } from "./store.ts";
 
@@ -20,20 +20,23 @@ export function opening(
   const { runtimeId, epoch, lastEventId } = view.runtime;
   const bodies: EventBody[] = [];
   if (lastEventId === 0) bodies.push({ type: "runtime.created", runtimeId });
-  bodies.push({ type: "runtime.opened", epoch: epoch + 1 });
+  // Before the others: a power cut may keep only the first events, and with others these would not be due any more.
   for (const { name, data, key, request } of unrecorded) {
     bodies.push({ type: "custom", name, data, key, request });
   }
+  bodies.push({ type: "runtime.opened", epoch: epoch + 1 });
   for (const { record: { workerId }, run } of view.workers()) {
     if (run === null) continue;
     const { runId } = run;
-    bodies.push({ type: "worker.run_interrupted", workerId, runId, outcome: "interrupted", reason: REASON });
+    bodies.push({ type: "worker.committed", workerId, runId, run: { ended: "interrupted", reason: REASON } });
   }
   return bodies.map((body, index) => ({ id: lastEventId + 1 + index, at, ...body }) as EventHead);
 }
 
-/** Creates the diagnostic about a run that an opening has ended. */
-export function interruption({ id, workerId, runId }: WorkerRunEnded): Notice {
+/** Creates the diagnostic about a run that an opening has ended; `undefined` for any other event. */
+export function interruption(event: EventHead): Notice | undefined {
+  if (event.type !== "worker.committed") return undefined;
+  const { id, workerId, runId } = event;
   const message = `Run ${runId} of ${JSON.stringify(workerId)} was open when the last process ended`;
   return { code: "run_interrupted", severity: "info", message, workerId, eventIds: [id, id] };
 }

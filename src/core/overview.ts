@@ -4,8 +4,9 @@
  *
  * @module
  */
+import type { WorkerStatus } from "./event_types.ts";
 import type { WorkerRecord } from "./records.ts";
-import { readable, type RuntimeState, type StateView, type WorkerState, type WorkerStatus } from "./state.ts";
+import { readable, type RuntimeState, type StateView, type WorkerState } from "./state.ts";
 
 /** Summary of a runtime. */
 export interface RuntimeOverview extends RuntimeState {
@@ -18,7 +19,7 @@ export interface RuntimeOverview extends RuntimeState {
 /** Summary of a worker. */
 export interface WorkerRow
   extends
-    Pick<WorkerRecord, "workerId" | "displayName">,
+    Pick<WorkerRecord, "workerId">,
     Omit<WorkerState, "record" | "reason" | "run" | "lastRun" | "data" | "usageByModel" | "createdEventId"> {
   /** The open run, or null. */
   readonly runId: string | null;
@@ -26,7 +27,7 @@ export interface WorkerRow
 
 /** Returns the overview of a state. */
 export function overviewOf(view: StateView, displayName: string | undefined): RuntimeOverview {
-  const workers = { total: 0, busy: 0, running: 0, stopped: 0, cancelled: 0 };
+  const workers = { total: 0, busy: 0, running: 0, stopped: 0, retired: 0 };
   for (const { status, run } of view.workers()) {
     workers.total++;
     workers[status]++;
@@ -37,10 +38,22 @@ export function overviewOf(view: StateView, displayName: string | undefined): Ru
 
 /** Returns the row of a worker. */
 export function workerRow(state: WorkerState): WorkerRow {
-  const { record, status, run, transcriptLength, usage, createdAt, updatedAt, lastEventId } = state;
+  const {
+    record,
+    displayName,
+    labels,
+    status,
+    run,
+    transcriptLength,
+    usage,
+    createdAt,
+    updatedAt,
+    lastEventId,
+  } = state;
   return {
     workerId: record.workerId,
-    displayName: record.displayName,
+    ...(displayName === undefined ? {} : { displayName }),
+    labels,
     status,
     runId: run?.runId ?? null,
     transcriptLength,

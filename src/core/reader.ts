@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HostTypes } from "./host_types.ts";
 import type { DiagnosticReport } from "./diagnostics.ts";
 import { isFinal } from "./group_commit.ts";
 import { Reads } from "./reads.ts";
@@ -38,7 +39,8 @@ export interface RuntimeReaderOptions extends SessionOptions {
  * assertEquals(reader.overview().workers.running, 1);
  * ```
  */
-export class RuntimeReader extends Reads implements AsyncDisposable {
+export class RuntimeReader<Types extends HostTypes = HostTypes> extends Reads<Types>
+  implements AsyncDisposable {
   readonly #source: FollowedSource;
   #closing: Promise<void> | undefined;
 
@@ -52,14 +54,16 @@ export class RuntimeReader extends Reads implements AsyncDisposable {
    * `store_missing` and `store_version`; the source is closed if opening
    * fails. `TypeError` without a source, and for a source that was opened before.
    */
-  static async open(options: RuntimeReaderOptions): Promise<RuntimeReader> {
+  static async open<Types extends HostTypes = HostTypes>(
+    options: RuntimeReaderOptions,
+  ): Promise<RuntimeReader<Types>> {
     if (typeof options?.source?.news !== "function") {
       throw new TypeError("Cannot open reader: options.source must be a source");
     }
     return await openOnce("source", options.source, async () => {
       const followed = new FollowedSource(options.source, options);
       await followed.load(() => options.source.load(followed));
-      return new RuntimeReader(followed);
+      return new RuntimeReader<Types>(followed);
     });
   }
 

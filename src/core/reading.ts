@@ -5,8 +5,9 @@
  * @module
  */
 import { invalidRequest } from "./errors.ts";
-import type { EventEntry, RuntimeEvent, TranscriptAppended } from "./event_types.ts";
+import type { EventEntry, RuntimeEvent, WorkerChange } from "./event_types.ts";
 import { parseEvents } from "./events.ts";
+import type { HostTypes } from "./host_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { WorkerState } from "./state.ts";
@@ -34,7 +35,7 @@ export interface Page<Item> {
 }
 
 /** A page of events. */
-export interface EventPage extends Page<RuntimeEvent> {
+export interface EventPage<Types extends HostTypes = HostTypes> extends Page<RuntimeEvent<Types>> {
   /** Id of the oldest event that is kept. */
   readonly firstEventId: number;
   /** Id of the newest durable event. */
@@ -42,19 +43,19 @@ export interface EventPage extends Page<RuntimeEvent> {
 }
 
 /** An entry of a transcript. */
-export interface TranscriptEntry extends EventEntry {
+export interface TranscriptEntry<Types extends HostTypes = HostTypes> extends EventEntry<Types> {
   /** 1, 2, 3 ... per worker. */
   readonly seq: number;
-  /** When it was appended, ISO 8601. */
+  /** Original time if the entry was given one, else the time of the commit; ISO 8601. */
   readonly at: string;
-  /** The run that was open. */
+  /** The run that appended it. */
   readonly runId?: string;
   /** The event that appended it. */
   readonly eventId: number;
 }
 
 /** A page of a transcript. */
-export interface TranscriptPage extends Page<TranscriptEntry> {
+export interface TranscriptPage<Types extends HostTypes = HostTypes> extends Page<TranscriptEntry<Types>> {
   /** Entries in the whole transcript. */
   readonly length: number;
 }
@@ -139,9 +140,9 @@ async function transcriptItems(
 ): Promise<TranscriptEntry[]> {
   const texts = await store.readTranscript(read);
   const items: TranscriptEntry[] = [];
-  for (const event of parseEvents(texts) as TranscriptAppended[]) {
-    for (const [index, entry] of event.entries.entries()) {
-      const seq = event.seq + index;
+  for (const event of parseEvents(texts) as WorkerChange[]) {
+    for (const [index, entry] of (event.entries ?? []).entries()) {
+      const seq = (event.seq ?? 1) + index;
       if (seq >= read.from && seq <= read.to) items.push(entryOf(event, seq, entry));
     }
   }
@@ -169,11 +170,11 @@ function fittingEntries(
 export function isPageOf(state: WorkerState, { from, to }: PageRange, { items }: TranscriptPage): boolean {
   if (from > to) return true;
   return items.length > 0 &&
-    items.every(({ eventId }) => eventId > state.createdEventId && eventId <= state.lastEventId);
+    items.every(({ eventId }) => eventId >= state.createdEventId && eventId <= state.lastEventId);
 }
 
 function entryOf(
-  { at, runId, id: eventId }: TranscriptAppended,
+  { at, runId, id: eventId }: WorkerChange,
   seq: number,
   entry: EventEntry,
 ): TranscriptEntry {

@@ -4,8 +4,12 @@
  *
  * @module
  */
-import type { RuntimeEvent } from "./event_types.ts";
+import type { ContentOf, HostTypes } from "./host_types.ts";
+import { blobFactsShape, type BlobRef } from "./blob_ref.ts";
+import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
+import { invalidRequest, RuntimeError } from "./errors.ts";
+import { isJsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
@@ -15,27 +19,37 @@ import {
   pageRange,
   readEventPage,
   readTranscriptPage,
+  type TranscriptEntry,
   type TranscriptPage,
 } from "./reading.ts";
 import { existingWorker, workerNotFound } from "./rules.ts";
 import type { Session } from "./session.ts";
-import { readable, type WorkerState, type WorkerStatus } from "./state.ts";
+import { assertShape } from "./shape.ts";
+import { readable, type WorkerState } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 
-/** Filter, position and size of a page of workers. */
-export interface WorkerListOptions {
+/** Selects workers. */
+export interface WorkerFilter {
   /** Only those of this status. */
   readonly status?: WorkerStatus | undefined;
-  /** Begin after the worker that this event created; take it from `next` of the page before. @default {0} */
+  /** Only those with all of these labels. */
+  readonly label?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Filter, order, position and size of a page of workers. */
+export interface WorkerListOptions extends WorkerFilter {
+  /** `created`: in the order of their creation. `active`: the one with the newest event first. @default {"created"} */
+  readonly orderBy?: "created" | "active" | undefined;
+  /** Cursor: `next` of the page before. @default the beginning */
   readonly after?: number | undefined;
   /** At most this many, up to 1,000. @default {50} */
   readonly limit?: number | undefined;
 }
 
-/** A page of workers in the order of their creation. */
-export interface WorkerPage {
+/** A page of workers. */
+export interface WorkerPage<Types extends HostTypes = HostTypes> {
   /** Their states. */
-  readonly items: readonly WorkerState[];
+  readonly items: readonly WorkerState<Types>[];
   /** Cursor for `after`, or null at the end. */
   readonly next: number | null;
 }
@@ -48,12 +62,12 @@ export interface EventsOptions extends PageOptions {
 
 /** Options of {@linkcode Reads.watch}. */
 export interface WatchEventsOptions extends WatchOptions {
-  /** Only events of this worker. */
-  readonly worker?: WorkerName | undefined;
+  /** Only events of these workers. A watch of one worker ends with its purge. */
+  readonly workers?: readonly WorkerName[] | undefined;
 }
 
 /** Reads that {@linkcode RuntimeReader} and {@linkcode Runtime} have in common. Durable state only. */
-export class RuntimeView {
+export class RuntimeView<Types extends HostTypes = HostTypes> {
   /** @internal */
   protected readonly session: Session;
 
@@ -77,29 +91,67 @@ export class RuntimeView {
     return overviewOf(this.session.view, this.session.displayName);
   }
 
-  /** A page of workers in the order of their creation. */
-  workers(options: WorkerListOptions = {}): WorkerPage {
-    const { after = 0, limit = limits.pageItemsDefault, status } = options;
-    pageRange({ after, limit }, 0, "list workers");
-    const items: WorkerState[] = [];
-    let cursor = after;
-    for (const state of this.session.view.workersAfter(after)) {
+  /**
+   * A page of workers. In the order of activity a worker that has a new event
+   * meanwhile moves to the beginning, and is not on the later pages.
+   */
+  workers(options: WorkerListOptions = {}): WorkerPage<Types> {
+    const { after, limit = limits.pageItemsDefault, orderBy = "created" } = options;
+    pageRange({ after: after ?? 0, limit }, 0, "list workers");
+    assertFilter(options);
+    if (orderBy !== "created" && orderBy !== "active") {
+      throw invalidRequest("list workers", "orderBy: created or active is needed");
+    }
+    const positions = orderBy === "created" ? this.#byCreation(after) : this.#byActivity(after);
+    const items: WorkerState<Types>[] = [];
+    let cursor = after ?? 0;
+    for (const [position, state] of positions) {
       if (items.length === limit) return { items, next: cursor };
-      cursor = state.createdEventId;
-      if (status === undefined || state.status === status) items.push(readable(state));
+      cursor = position;
+      if (isListed(state, options)) items.push(readable(state) as WorkerState<Types>);
     }
     return { items, next: null };
   }
 
+  /** Every worker of the filter, at the time of the first step, in the order of their creation. */
+  *allWorkers(filter: WorkerFilter = {}): Generator<WorkerState<Types>> {
+    assertFilter(filter);
+    // A copy of the list: a later snapshot would begin it again.
+    for (const state of [...this.session.view.workersAfter(0)]) {
+      if (isListed(state, filter)) yield readable(state) as WorkerState<Types>;
+    }
+  }
+
+  /** Workers after a cursor in the order of their creation, each with its own. */
+  *#byCreation(after = 0): Generator<readonly [number, WorkerState]> {
+    for (const state of this.session.view.workersAfter(after)) yield [state.createdEventId, state];
+  }
+
+  /**
+   * Workers after a cursor with the newest event first, each with its own cursor: the id of that event. The
+   * retirement of the runtime is the newest event of many workers: their cursors are past it, by the id of the
+   * event that created each.
+   */
+  #byActivity(before = Infinity): (readonly [number, WorkerState])[] {
+    const { runtime } = this.session.view;
+    const workers = [...this.session.view.workers()];
+    const retirement = runtime.status === "retired"
+      ? workers.reduce((newest, { lastEventId }) => Math.max(newest, lastEventId), 0)
+      : Infinity;
+    return workers
+      .map((state) => [positionOf(state, retirement), state] as const)
+      .filter(([position]) => position < before)
+      .sort(([a], [b]) => b - a);
+  }
+
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
-  async events({ worker, ...options }: EventsOptions = {}): Promise<EventPage> {
+  async events({ worker, ...options }: EventsOptions = {}): Promise<EventPage<Types>> {
     this.session.assertOpen();
     const { lastEventId, runtimeId } = this;
     const workerId = worker === undefined ? undefined : workerIdOf(worker, runtimeId);
     const range = pageRange(options, lastEventId, "read events");
-    return await this.session.run(
-      readEventPage(this.session.store, lastEventId, range, workerId),
-    );
+    const page = readEventPage(this.session.store, lastEventId, range, workerId);
+    return await this.session.run(page) as EventPage<Types>;
   }
 
   /**
@@ -108,47 +160,88 @@ export class RuntimeView {
    * Throws `cursor_expired`, `worker_not_found`, and the errors of the source.
    * `return()` settles immediately, also while `next()` waits.
    */
-  watch(options: WatchEventsOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    const { after = this.lastEventId, signal, worker } = options;
-    pageRange({ after }, 0, "watch");
-    const workerId = worker === undefined ? undefined : workerIdOf(worker, this.runtimeId);
-    return new Watch(this.#watchSource(workerId), after, signal);
+  watch(options: WatchEventsOptions = {}): AsyncGenerator<RuntimeEvent<Types>, void, void> {
+    const workerIds = options.workers?.map((name) => workerIdOf(name, this.runtimeId));
+    const [only] = workerIds ?? [];
+    if (only !== undefined && workerIds?.length === 1) {
+      return this.watchLife(only, this.session.view.worker(only)?.createdEventId, options);
+    }
+    const ids = workerIds === undefined ? undefined : new Set(workerIds);
+    const isOfWorkers = (event: RuntimeEvent<Types>): boolean =>
+      ids === undefined || ("workerId" in event && event.workerId !== undefined && ids.has(event.workerId));
+    return this.#watch(undefined, 0, options, isOfWorkers);
   }
 
-  /** A watch is bound to the current worker: a later worker may reuse its id. */
-  #watchSource(workerId: WorkerId | undefined): WatchSource {
+  /** @internal */
+  watchLife(
+    workerId: WorkerId,
+    life: number | undefined,
+    options: WatchOptions,
+  ): AsyncGenerator<RuntimeEvent<Types>, void, void> {
+    return this.#watch(workerId, life, options, () => true);
+  }
+
+  /** Watches all events, or those of one life of a worker: a later worker may reuse its id. */
+  #watch(
+    workerId: WorkerId | undefined,
+    life: number | undefined,
+    { after = this.lastEventId, has, signal }: WatchOptions,
+    isOfWorkers: (event: RuntimeEvent<Types>) => boolean,
+  ): Watch<Types> {
+    pageRange({ after }, 0, "watch");
+    // Thrown later, the error of a wrong type would have no caller.
+    if (has !== undefined && !Array.isArray(has)) throw invalidRequest("watch", "has: an array is needed");
     const session = this.session;
     const createdEventId = (): number | undefined =>
-      workerId === undefined ? 0 : this.session.view.worker(workerId)?.createdEventId;
-    const life = createdEventId();
-    const missing = workerId === undefined || life !== undefined ? undefined : workerNotFound(workerId);
-    return {
+      workerId === undefined ? 0 : session.view.worker(workerId)?.createdEventId;
+    const missing = workerId === undefined || createdEventId() === life && life !== undefined
+      ? undefined
+      : workerNotFound(workerId);
+    const source: WatchSource<Types> = {
       news: session.news,
       newest: () => this.lastEventId,
       failure: () => session.failure ?? missing,
       isClosed: () => session.isClosed,
       isOver: () => createdEventId() !== life,
+      isWanted: (event) => isOfWorkers(event) && (has === undefined || has.some((name) => name in event)),
       isLast: ({ type, id }) => type === "worker.purged" && workerId !== undefined && id > (life ?? 0),
       read: (page) => this.events({ ...page, worker: workerId }),
     };
+    return new Watch(source, after, signal);
   }
 }
 
-/** Reads of a runtime and its workers, by their names. */
-export class Reads extends RuntimeView {
-  /** Every worker, in the order of their creation. */
-  *allWorkers(): Generator<WorkerState> {
-    // A copy of the list: a later snapshot would begin it again.
-    for (const state of [...this.session.view.workers()]) yield readable(state);
-  }
+function positionOf({ lastEventId, createdEventId }: WorkerState, retirement: number): number {
+  return lastEventId < retirement ? lastEventId : lastEventId + createdEventId;
+}
 
+/** Creates the error of a blob that cannot be the content of an entry: no runtime writes one. */
+function noContent(workerId: WorkerId, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
+  const message = `Cannot read content of worker ${JSON.stringify(workerId)}: blob ${sha256}: ${reason}`;
+  return new RuntimeError("blob_corrupt", message, { workerId, sha256, file: "", reason });
+}
+
+function assertFilter({ label }: WorkerFilter): void {
+  if (label !== undefined && !isJsonObject(label)) {
+    throw invalidRequest("list workers", "label: an object is needed");
+  }
+}
+
+function isListed(state: WorkerState, { status, label = {} }: WorkerFilter): boolean {
+  if (status !== undefined && state.status !== status) return false;
+  return Object.entries(label).every(([name, value]) => state.labels[name] === value);
+}
+
+/** Reads of a runtime and its workers, by their names. */
+export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Types> {
   /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
-  worker(worker: WorkerName): WorkerState {
-    return readable(existingWorker(this.session.view, workerIdOf(worker, this.runtimeId)));
+  worker(worker: WorkerName): WorkerState<Types> {
+    const state = existingWorker(this.session.view, workerIdOf(worker, this.runtimeId));
+    return readable(state) as WorkerState<Types>;
   }
 
   /** A page of a worker's transcript. Throws `worker_not_found`, and `store_corrupt` if it is damaged beyond recovery. */
-  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage> {
+  async transcript(worker: WorkerName, options: PageOptions = {}): Promise<TranscriptPage<Types>> {
     this.session.assertOpen();
     const workerId = workerIdOf(worker, this.runtimeId);
     const state = existingWorker(this.session.view, workerId);
@@ -158,6 +251,35 @@ export class Reads extends RuntimeView {
       readTranscriptPage(this.session.store, workerId, transcriptLength, range),
     );
     if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
-    return page;
+    return page as TranscriptPage<Types>;
+  }
+
+  /** The bytes of a worker's blob, verified as they are read. Throws `worker_not_found`, `blob_missing`, `blob_corrupt`. */
+  async blob(
+    worker: WorkerName,
+    { sha256, bytes }: BlobRef,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    this.session.assertOpen();
+    assertShape(blobFactsShape, { sha256, bytes }, "read blob");
+    const workerId = workerIdOf(worker, this.runtimeId);
+    existingWorker(this.session.view, workerId);
+    return await this.session.run(this.session.store.readBlob(workerId, { sha256, bytes }));
+  }
+
+  /** The content of an entry, also if it is kept as a blob. Throws as `blob` does. */
+  async content(
+    worker: WorkerName,
+    { content, contentBlob }: Pick<TranscriptEntry<Types>, "content" | "contentBlob">,
+  ): Promise<ContentOf<Types>> {
+    if (contentBlob === undefined) return (content ?? null) as ContentOf<Types>;
+    const { sha256, bytes } = contentBlob;
+    const workerId = workerIdOf(worker, this.runtimeId);
+    if (bytes > limits.contentBytesMax) throw noContent(workerId, sha256, `${bytes} bytes are too many`);
+    const text = await new Response(await this.blob(worker, contentBlob)).text();
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw noContent(workerId, sha256, "its bytes are not JSON");
+    }
   }
 }

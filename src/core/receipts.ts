@@ -32,3 +32,11 @@ export function receipt({ eventId, at, duplicate }: Outcome): Receipt {
 export function transcriptReceipt({ eventId, at, duplicate, seq, count }: Outcome): TranscriptReceipt {
   return { eventId, at, duplicate, firstSeq: seq, lastSeq: seq + count - 1 };
 }
+
+/** Receipt of a commit; the sequences are present if it had entries. */
+export interface CommitReceipt extends Receipt, Partial<Pick<TranscriptReceipt, "firstSeq" | "lastSeq">> {}
+
+/** Returns the receipt of an outcome that may have appended entries. */
+export function commitReceipt(outcome: Outcome): CommitReceipt {
+  return outcome.count === 0 ? receipt(outcome) : transcriptReceipt(outcome);
+}

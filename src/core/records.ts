@@ -71,9 +71,9 @@ export interface ResourceRef {
 
 /** Description of a worker to create. */
 export interface WorkerSpec {
-  /** Caller-chosen id; generated if omitted. */
+  /** Caller-chosen id, 1 to 80 bytes; generated if omitted. */
   readonly workerId?: string | undefined;
-  /** Name for people. */
+  /** Name for people: 1 to 256 bytes. */
   readonly displayName?: string | undefined;
   /** Intent. */
   readonly intent: WorkerIntent;
@@ -81,22 +81,22 @@ export interface WorkerSpec {
   readonly profile?: ProfileSelector | undefined;
   /** Configuration bundle. */
   readonly configBundle?: ConfigBundleRef | undefined;
-  /** Requested capabilities. */
+  /** Requested capabilities: up to 256. */
   readonly capabilities?: readonly CapabilityRequest[] | undefined;
-  /** Workspaces. */
+  /** Workspaces: up to 256. */
   readonly workspaces?: readonly ResourceRef[] | undefined;
-  /** Mounts. */
+  /** Mounts: up to 256. */
   readonly mounts?: readonly ResourceRef[] | undefined;
-  /** Labels for searching. */
+  /** Labels to list by: up to 256, with names and values of 1 to 256 bytes. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Id of the worker that it works for. Not checked: that worker may be purged first. */
+  readonly parent?: string | undefined;
 }
 
 /** Description of a worker; immutable. */
 export interface WorkerRecord {
   /** Its id in the runtime. */
   readonly workerId: WorkerId;
-  /** Name for people. */
-  readonly displayName?: string | undefined;
   /** Intent. */
   readonly intent: WorkerIntent;
   /** Profile with which the host runs the worker. */
@@ -109,8 +109,8 @@ export interface WorkerRecord {
   readonly workspaces: readonly ResourceRef[];
   /** Mounts. */
   readonly mounts: readonly ResourceRef[];
-  /** Labels. */
-  readonly labels: Readonly<Record<string, string>>;
+  /** Id of the worker that it works for. */
+  readonly parent?: string | undefined;
 }
 
 /** A short name. */
@@ -127,8 +127,8 @@ const intent = byKind({
 
 const given = { intent };
 const described = {
-  displayName: name,
   configBundle: object({ id: name }, { digest: name }),
+  parent: idShape,
 };
 const completed = {
   profile: byKind({
@@ -139,10 +139,15 @@ const completed = {
   capabilities: list(object({ name }, { reason: longText }), limits.listItemsMax),
   workspaces: resources,
   mounts: resources,
-  labels: dictionary(name, name, limits.listItemsMax),
 };
 
-const spec = object(given, { workerId: text(Infinity), ...described, ...completed });
+const spec = object(given, {
+  workerId: text(Infinity),
+  displayName: name,
+  labels: dictionary(name, name, limits.listItemsMax),
+  ...described,
+  ...completed,
+});
 
 /** A {@linkcode WorkerRecord}. */
 export const recordShape: Shape = object({ workerId: idShape, ...given, ...completed }, described);
@@ -160,14 +165,13 @@ export function parseWorkerSpec(value: WorkerSpec): WorkerSpec {
 export function workerRecord(spec: WorkerSpec, workerId: WorkerId): WorkerRecord {
   const record: WorkerRecord = {
     workerId,
-    displayName: spec.displayName,
     intent: spec.intent,
     profile: spec.profile ?? { kind: "runtime_default" },
     configBundle: spec.configBundle,
     capabilities: spec.capabilities ?? [],
     workspaces: spec.workspaces ?? [],
     mounts: spec.mounts ?? [],
-    labels: spec.labels ?? {},
+    parent: spec.parent,
   };
   // Converted through JSON, so that the live record equals the one read back, without undefined members.
   return deepFreeze(JSON.parse(JSON.stringify(record)));

@@ -5,7 +5,7 @@
  * @module
  */
 import { invalidRequest, limitExceeded, RuntimeError } from "./errors.ts";
-import type { EventHead } from "./event_types.ts";
+import type { EventHead, WorkerChange } from "./event_types.ts";
 import { isKnownEvent, SALVAGED } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -13,6 +13,9 @@ import type { RuntimeState, StateView, WorkerState } from "./state.ts";
 
 /** Returns the name of the action for the error message, such as `stop worker`. Called only on failure. */
 export type Action = () => string;
+
+type OfWorker = Exclude<EventHead, { type: `runtime.${string}` | "custom" | "worker.created" }>;
+type Committed = Extract<EventHead, { type: "worker.committed" }>;
 
 /**
  * Throws a typed error if an event cannot follow the state; `worker` is the
@@ -39,14 +42,14 @@ export function assertFollows(
     case "runtime.closed":
       return;
     case "custom":
-      // An opening records it, even for a stopped runtime.
-      if (event.name === SALVAGED && event.workerId === undefined) return;
+      // An opening records it, even for a retired runtime.
+      if (event.name === SALVAGED) return;
       return assertLive(runtime, action);
-    case "runtime.stopped":
+    case "runtime.retired":
       return assertLive(runtime, action);
     case "worker.created":
       assertLive(runtime, action);
-      return assertNew(view, worker, event.record.workerId, event.workerId, action);
+      return assertCreates(view, worker, event, action);
     default:
       if (!isKnownEvent(event)) return;
       assertLive(runtime, action);
@@ -55,42 +58,64 @@ export function assertFollows(
   }
 }
 
-type OfWorker = Exclude<EventHead, { type: `runtime.${string}` | "custom" | "worker.created" }>;
-
 function assertFitsWorker(worker: WorkerState, event: OfWorker, action: Action): void {
-  switch (event.type) {
-    case "worker.input_accepted":
-    case "worker.transcript_appended":
-      assertRunning(worker, action);
-      assertNext(worker, event.seq, event.count, action);
-      return assertNamesRun(worker, event.runId, action);
-    case "worker.usage_recorded":
-      return assertNamesRun(worker, event.runId, action);
-    case "worker.run_finished":
-    case "worker.run_interrupted":
-      if (worker.run?.runId === event.runId) return;
-      throw notRunning(worker, action(), `run ${JSON.stringify(event.runId)} is not open`);
-    case "worker.purged":
-      if (worker.status !== "running") return;
-      throw invalidRequest(
-        action(),
-        `${JSON.stringify(worker.record.workerId)} is running, stop or cancel it first`,
-      );
-    case "worker.run_started":
-    case "worker.stopped":
-      assertRunning(worker, action);
-      if (worker.run !== null) throw busy(worker, worker.run.runId, action());
-      return;
-    default:
-      assertRunning(worker, action);
-  }
+  if (event.type === "worker.committed") return assertCommits(worker, event, action);
+  if (worker.status !== "running") return;
+  throw invalidRequest(
+    action(),
+    `${JSON.stringify(worker.record.workerId)} is running, stop or retire it first`,
+  );
 }
 
-/** Throws `runtime_stopped` once the runtime is stopped. */
+/** Members that a worker accepts in any status: costs may arrive late. */
+const LATE: ReadonlySet<string> = new Set([
+  "id",
+  "at",
+  "type",
+  "workerId",
+  "key",
+  "request",
+  "meta",
+  "usage",
+]);
+
+function assertCommits(worker: WorkerState, event: Committed, action: Action): void {
+  const { seq, count, runId, run, status } = event;
+  if (status !== undefined) assertNextStatus(worker, status, action);
+  else if (worker.status !== "running" && Object.keys(event).some((name) => !LATE.has(name))) {
+    throw notRunning(worker, action());
+  }
+  if (seq !== undefined && count !== undefined) assertNext(worker, seq, count, action);
+  if (run !== undefined && (run.began === undefined) === (run.ended === undefined)) {
+    throw invalidRequest(action(), "a run either begins or ends");
+  }
+  if (run?.began) {
+    if (runId === undefined) throw invalidRequest(action(), "it begins a run without an id");
+    if (worker.run !== null) throw busy(worker, worker.run.runId, action());
+  } else if (runId !== undefined || run !== undefined) assertNamesRun(worker, runId, action);
+  const isOpen = run === undefined ? worker.run !== null : run.ended === undefined;
+  if (!isOpen || status === undefined || status === "running") return;
+  throw busy(worker, worker.run?.runId ?? runId ?? "", action());
+}
+
+/** Statuses that may follow each status. */
+const NEXT_STATUS: Readonly<Record<WorkerState["status"], readonly WorkerState["status"][]>> = {
+  running: ["stopped", "retired"],
+  stopped: ["running", "retired"],
+  retired: [],
+};
+
+function assertNextStatus(worker: WorkerState, status: WorkerState["status"], action: Action): void {
+  if (NEXT_STATUS[worker.status].includes(status)) return;
+  if (worker.status !== "running") throw notRunning(worker, action());
+  throw invalidRequest(action(), `${JSON.stringify(worker.record.workerId)} is running`);
+}
+
+/** Throws `runtime_retired` once the runtime is retired. */
 export function assertLive({ status, runtimeId }: RuntimeState, action: Action): void {
   if (status === "running") return;
-  const message = `Cannot ${action()}: runtime ${JSON.stringify(runtimeId)} is stopped`;
-  throw new RuntimeError("runtime_stopped", message, { runtimeId });
+  const message = `Cannot ${action()}: runtime ${JSON.stringify(runtimeId)} is retired`;
+  throw new RuntimeError("runtime_retired", message, { runtimeId });
 }
 
 /** Returns a worker. Throws `worker_not_found`. */
@@ -109,16 +134,26 @@ export function workerNotFound(
   return new RuntimeError("worker_not_found", message, { workerId });
 }
 
-function assertNew(
+/** Creates the error for a run that has ended. */
+export function runEnded(workerId: WorkerId, runId: string, action: string): RuntimeError<"run_ended"> {
+  const message = `Cannot ${withWorker(action, workerId)}: run ${JSON.stringify(runId)} has ended`;
+  return new RuntimeError("run_ended", message, { workerId, runId });
+}
+
+function assertCreates(
   view: StateView,
   worker: WorkerState | undefined,
-  recordId: WorkerId,
-  workerId: WorkerId,
+  event: Extract<EventHead, { type: "worker.created" }>,
   action: Action,
 ): void {
-  if (recordId !== workerId) {
-    throw invalidRequest(action(), `its record is of worker ${JSON.stringify(recordId)}`);
+  const { workerId, record, seq, count, run, runId, status } = event;
+  if (record.workerId !== workerId) {
+    throw invalidRequest(action(), `its record is of worker ${JSON.stringify(record.workerId)}`);
   }
+  if (run !== undefined || runId !== undefined || status !== undefined) {
+    throw invalidRequest(action(), "a new worker is running and has no run");
+  }
+  if (seq !== undefined && count !== undefined) assertNext({ transcriptLength: 0 }, seq, count, action);
   if (worker !== undefined) {
     const message = `Cannot ${withWorker(action(), workerId)}: the id is in use`;
     throw new RuntimeError("worker_exists", message, { workerId });
@@ -128,25 +163,24 @@ function assertNew(
   }
 }
 
-function assertRunning(worker: WorkerState, action: Action): void {
-  if (worker.status !== "running") throw notRunning(worker, action(), `the worker is ${worker.status}`);
-}
-
-function assertNext({ transcriptLength }: WorkerState, seq: number, count: number, action: Action): void {
+function assertNext(
+  { transcriptLength }: Pick<WorkerState, "transcriptLength">,
+  seq: number,
+  count: number,
+  action: Action,
+): void {
   if (seq === transcriptLength + 1 && Number.isSafeInteger(transcriptLength + count)) return;
   throw invalidRequest(action(), `seq is ${seq}, and the transcript has ${transcriptLength} entries`);
 }
 
-function assertNamesRun({ run }: WorkerState, runId: string | undefined, action: Action): void {
-  if (run?.runId === runId) return;
-  const named = runId === undefined ? "it names no run" : `it names run ${JSON.stringify(runId)}`;
-  const open = run === null ? "none is open" : `run ${JSON.stringify(run.runId)} is open`;
-  throw invalidRequest(action(), `${named}, and ${open}`);
+function assertNamesRun({ run, record }: WorkerState, runId: WorkerChange["runId"], action: Action): void {
+  if (runId === undefined) throw invalidRequest(action(), "it ends a run without an id");
+  if (run?.runId !== runId) throw runEnded(record.workerId, runId, action());
 }
 
-function notRunning(worker: WorkerState, action: string, state: string): RuntimeError<"worker_not_running"> {
+function notRunning(worker: WorkerState, action: string): RuntimeError<"worker_not_running"> {
   const { workerId } = worker.record;
-  const message = `Cannot ${withWorker(action, workerId)}: ${state}`;
+  const message = `Cannot ${withWorker(action, workerId)}: the worker is ${worker.status}`;
   return new RuntimeError("worker_not_running", message, { workerId, status: worker.status });
 }
 
@@ -157,5 +191,7 @@ function busy(worker: WorkerState, runId: string, action: string): RuntimeError<
 }
 
 function withWorker(action: string, workerId: WorkerId): string {
-  return `${action}${action.endsWith(" worker") ? "" : " of worker"} ${JSON.stringify(workerId)}`;
+  const id = JSON.stringify(workerId);
+  if (action.endsWith(" worker")) return `${action} ${id}`;
+  return `${action} ${action === "send input" ? "to" : "of"} worker ${id}`;
 }

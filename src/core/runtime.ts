@@ -4,15 +4,30 @@
  *
  * @module
  */
-import { type CommandOptions, customBody, givenReason, type ReasonOptions } from "./commands.ts";
+import type { HostTypes } from "./host_types.ts";
+import {
+  changesOf,
+  checkText,
+  type CommandOptions,
+  type CommitInput,
+  type CommitOptions,
+  copiedJson,
+  reasonOf,
+  type ReasonOptions,
+  Requested,
+  type RequestedMembers,
+} from "./commands.ts";
 import type { DiagnosticReport } from "./diagnostics.ts";
 import { Engine, type RuntimeOptions } from "./engine.ts";
-import type { RuntimeError } from "./errors.ts";
+import { blobMissing, isRuntimeError, type RuntimeError } from "./errors.ts";
 import { parseWorkerId, type WorkerId, workerIdOf, type WorkerName, type WorkerRef } from "./ids.ts";
+import type { Outcome } from "./group_commit.ts";
 import type { Json } from "./json.ts";
+import { limits } from "./limits.ts";
 import { RuntimeView } from "./reads.ts";
 import { type Receipt, receipt } from "./receipts.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
+import { existingWorker } from "./rules.ts";
 import { openOnce } from "./session.ts";
 import type { PrunedEvents } from "./store.ts";
 import { Worker } from "./worker.ts";
@@ -21,15 +36,19 @@ import { Worker } from "./worker.ts";
 export interface PruneOptions {
   /** Delete no event after this one. @default the newest event */
   readonly through?: number | undefined;
-  /** Only report what would be deleted. @default {true} */
-  readonly dryRun?: boolean | undefined;
+}
+
+/** Options of {@linkcode Runtime.createWorker}. */
+export interface CreateWorkerOptions<Types extends HostTypes = HostTypes> extends CommitOptions {
+  /** First changes of the worker, committed with its creation: all or nothing. */
+  readonly commit?: Omit<CommitInput<Types>, "displayName" | "labels"> | undefined;
 }
 
 /** Health of a runtime. */
 export type RuntimeHealth =
   | {
-    /** It accepts commands, or was stopped permanently, or is closed. */
-    readonly status: "ok" | "stopped" | "closed";
+    /** It accepts commands, or was retired, or is closed. */
+    readonly status: "ok" | "retired" | "closed";
   }
   | {
     /** Its store accepts nothing more until reopened. */
@@ -57,7 +76,8 @@ export type RuntimeHealth =
  * assertEquals(page.items[0]?.content, "Hello");
  * ```
  */
-export class Runtime extends RuntimeView implements AsyncDisposable {
+export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Types>
+  implements AsyncDisposable {
   readonly #engine: Engine;
   #closing: Promise<void> | undefined;
 
@@ -73,7 +93,7 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
    * store is closed if opening fails. `TypeError` without a store, and for a
    * store that was opened before.
    */
-  static async open(options: RuntimeOptions): Promise<Runtime> {
+  static async open<Types extends HostTypes = HostTypes>(options: RuntimeOptions): Promise<Runtime<Types>> {
     const store = options?.store;
     if (typeof store?.acquire !== "function") {
       throw new TypeError("Cannot open runtime: options.store must be a store");
@@ -81,7 +101,7 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     return await openOnce("store", store, async () => {
       const engine = new Engine(options);
       await engine.open();
-      return new Runtime(engine);
+      return new Runtime<Types>(engine);
     });
   }
 
@@ -90,46 +110,84 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     const { isClosed, failure, view } = this.#engine;
     if (isClosed) return { status: "closed" };
     if (failure !== undefined) return { status: "failed", error: failure };
-    return { status: view.runtime.status === "stopped" ? "stopped" : "ok" };
+    return { status: view.runtime.status === "retired" ? "retired" : "ok" };
   }
 
   /**
-   * Creates a worker. Throws `worker_exists`, besides the errors of every command.
+   * Creates a worker. Throws `worker_exists`, and `limit_exceeded` beyond 100,000
+   * workers, besides the errors of every command.
    * With a `key`, a repetition returns the same worker.
    */
-  async createWorker(spec: WorkerSpec, options: CommandOptions = {}): Promise<Worker> {
+  async createWorker(spec: WorkerSpec, options: CreateWorkerOptions<Types> = {}): Promise<Worker<Types>> {
+    const action = "create worker";
     const parsed = parseWorkerSpec(spec);
+    const { displayName, labels } = parsed;
     const workerId = parseWorkerId(parsed.workerId ?? this.#engine.newId());
     this.#engine.store.admits?.(workerId);
-    const body = { type: "worker.created", workerId, record: workerRecord(parsed, workerId) } as const;
-    return await this.#engine.submit(
-      body,
-      options,
-      (outcome) => this.#worker(parseWorkerId(outcome.subject), receipt(outcome)),
-      parsed,
-    );
+    const first = { ...options.commit, displayName, labels } as CommitInput;
+    const isEmpty = Object.values(first).every((value) => value === undefined);
+    const { members, entries } = isEmpty && options.meta === undefined
+      ? { members: {}, entries: undefined }
+      : changesOf(first, {}, options.meta, action);
+    const [blob] = entries?.blobs ?? [];
+    // Blobs are kept for a worker, and it has none yet.
+    if (blob !== undefined) throw blobMissing(workerId, blob.sha256);
+    const record = workerRecord(parsed, workerId);
+    const requested = new Requested("worker.created", action, workerId, 0, { record, ...members }, entries);
+    const answer = (outcome: Outcome): Worker<Types> =>
+      this.#worker(parseWorkerId(outcome.subject), outcome.eventId, receipt(outcome));
+    return await this.#engine.submit(requested, options, answer, [parsed, options.commit ?? null]);
   }
 
   /**
-   * Returns a handle for a worker, without I/O. Throws `wrong_runtime` for a
-   * reference of another runtime, `invalid_request`.
+   * Returns a handle for a worker, and creates the worker if there is none. An
+   * existing worker stays as it is, whatever `spec` says. The handle has a
+   * `creation` only if this call created the worker.
    */
-  worker(worker: WorkerName): Worker {
-    return this.#worker(workerIdOf(worker, this.runtimeId), undefined);
+  async ensureWorker(
+    spec: WorkerSpec & { readonly workerId: string },
+    options: Omit<CreateWorkerOptions<Types>, "key"> = {},
+  ): Promise<Worker<Types>> {
+    const workerId = parseWorkerId(parseWorkerSpec(spec).workerId ?? "");
+    for (;;) {
+      const state = this.#engine.view.worker(workerId);
+      if (state !== undefined) return this.#worker(workerId, state.createdEventId, undefined);
+      try {
+        return await this.createWorker(spec, options);
+      } catch (error) {
+        if (!isRuntimeError(error) || error.code !== "worker_exists") throw error;
+      }
+    }
   }
 
-  /** Records an event defined by the host; `data` is JSON of at most 256 KiB. */
+  /**
+   * Returns a handle for a worker, without I/O. Throws `worker_not_found`,
+   * `wrong_runtime` for a reference of another runtime, `invalid_request`.
+   */
+  worker(worker: WorkerName): Worker<Types> {
+    const workerId = workerIdOf(worker, this.runtimeId);
+    const { createdEventId } = existingWorker(this.#engine.view, workerId);
+    return this.#worker(workerId, createdEventId, undefined);
+  }
+
+  /** Records an event of the runtime that the host defines: a name of 1 to 256 bytes, JSON data of at most 256 KiB. */
   async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
-    return await this.#engine.submit(customBody(name, data), options, receipt);
+    const action = "record event";
+    checkText(name, action, "name", limits.nameBytesMax);
+    const members = { name, data: copiedJson(data, action, "data") };
+    const requested = new Requested("custom", action, undefined, 0, members as RequestedMembers);
+    return await this.#engine.submit(requested, options, receipt, members);
   }
 
   /**
-   * Stops the runtime permanently: its workers are stopped, open runs cancelled.
-   * Data stays readable; every later command throws `runtime_stopped`.
+   * Retires the runtime permanently: its workers are retired, open runs cancelled.
+   * Data stays readable; every later command throws `runtime_retired`.
    */
-  async stop(options: ReasonOptions = {}): Promise<Receipt> {
-    const reason = givenReason(options, "stop runtime");
-    return await this.#engine.submit({ type: "runtime.stopped", ...reason }, options, receipt);
+  async retire({ reason, ...options }: Omit<ReasonOptions, "meta"> = {}): Promise<Receipt> {
+    const action = "retire runtime";
+    const members = reasonOf(reason, action);
+    const requested = new Requested("runtime.retired", action, undefined, 0, members);
+    return await this.#engine.submit(requested, options, receipt, members);
   }
 
   /** Problems that were recovered from since opening. Plain JSON. */
@@ -137,16 +195,23 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     return this.#engine.diagnostics.report();
   }
 
+  /** Reports what {@linkcode Runtime.prune} would delete now. */
+  async planPrune({ through = this.lastEventId }: PruneOptions = {}): Promise<PrunedEvents> {
+    this.#engine.assertUsable();
+    return await this.#engine.run(this.#engine.store.prune({ through, dryRun: true }));
+  }
+
   /**
    * Deletes the oldest events, whole segments at a time: none after `through`, and
    * none that a snapshot still needs. Transcripts are kept: each is verified first,
    * and the events needed to rebuild a damaged one are not deleted. A transcript
-   * that is damaged later can no longer be rebuilt. Unless `dryRun`, which is the
-   * default, a `custom` event `runtime.pruned` records the deletion.
+   * that is damaged later can no longer be rebuilt. A `custom` event
+   * `runtime.pruned` records the deletion.
    */
   async prune(options: PruneOptions = {}): Promise<PrunedEvents> {
-    this.#engine.assertUsable();
-    return await this.#engine.run(this.#prune(options));
+    const plan = await this.planPrune(options);
+    if (plan.events === 0) return plan;
+    return await this.#engine.run(this.#prune(plan));
   }
 
   /** Waits until the store has written everything that is buffered besides the log. */
@@ -169,16 +234,14 @@ export class Runtime extends RuntimeView implements AsyncDisposable {
     await this.close();
   }
 
-  async #prune({ through = this.lastEventId, dryRun = true }: PruneOptions): Promise<PrunedEvents> {
-    const plan = await this.#engine.store.prune({ through, dryRun: true });
-    if (dryRun || plan.events === 0) return plan;
+  async #prune(plan: PrunedEvents): Promise<PrunedEvents> {
     await this.record("runtime.pruned", { ...plan });
     // A snapshot may have made more events removable meanwhile; only those announced in the log are removed.
     return await this.#engine.store.prune({ through: plan.firstEventId - 1, dryRun: false });
   }
 
-  #worker(workerId: WorkerId, creation: Receipt | undefined): Worker {
+  #worker(workerId: WorkerId, life: number, creation: Receipt | undefined): Worker<Types> {
     const ref: WorkerRef = Object.freeze({ runtimeId: this.runtimeId, workerId });
-    return new Worker(this.#engine, ref, creation);
+    return new Worker<Types>(this.#engine, ref, life, creation);
   }
 }

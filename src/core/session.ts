@@ -77,10 +77,14 @@ export class Session<Store extends StoredRuntime = StoredRuntime> extends Foldin
 
   /** Throws `runtime_closed` after closing. */
   assertOpen(): void {
-    if (!this.isClosed) return;
+    if (this.isClosed) throw this.closedError();
+  }
+
+  /** Creates the error of a closed runtime. */
+  protected closedError(): RuntimeError<"runtime_closed"> {
     const { runtimeId } = this.view.runtime;
     const message = `Cannot use runtime ${JSON.stringify(runtimeId)}: it is closed`;
-    throw new RuntimeError("runtime_closed", message, { runtimeId });
+    return new RuntimeError("runtime_closed", message, { runtimeId });
   }
 
   /** Runs an operation concurrently with commits; closing waits for it. Locates errors. */

@@ -4,11 +4,13 @@
  *
  * @module
  */
-import type { RunOutcome, RuntimeEventType } from "./event_types.ts";
+import { blobRefShape } from "./blob_ref.ts";
+import type { KnownEvent, RunOutcome, WorkerStatus } from "./event_types.ts";
 import { idShape } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { recordShape } from "./records.ts";
 import {
+  dictionary,
   integer,
   jsonObject,
   jsonValue,
@@ -22,12 +24,12 @@ import {
 } from "./shape.ts";
 import { totalsShape, usageByModelShape, usageShape } from "./usage.ts";
 
-/** The roles of transcript entries. */
-export const roles = ["user", "system", "assistant", "tool"] as const;
-/** The roles of input. */
-export const inputRoles = ["user", "system"] as const;
 /** Outcomes with which a host may finish a run. */
 export const finishOutcomes = ["completed", "failed", "cancelled"] as const;
+/** The outcomes of runs that ended. */
+export const outcomes: readonly RunOutcome[] = [...finishOutcomes, "interrupted"];
+/** The statuses of workers. */
+export const statuses: readonly WorkerStatus[] = ["running", "stopped", "retired"];
 
 /** Pattern of the time of an event: ISO 8601, UTC, milliseconds. */
 export const TIME: string =
@@ -39,72 +41,67 @@ const timeIssues = ["a time like 2026-07-31T08:00:00.000Z is needed"];
 export const timeShape: Shape = (value) =>
   typeof value === "string" && time.test(value) ? undefined : timeIssues;
 
-/** The outcomes of runs that ended. */
-export const outcomes: readonly RunOutcome[] = [...finishOutcomes, "interrupted"];
-
-/** Members of an event of an existing worker. */
-const workerId = text(limits.idBytesMax);
-const runId = text(limits.nameBytesMax);
+const name = text(limits.nameBytesMax);
 const reason = text(limits.textBytesMax);
-const content: Shape = (value) => typeof value === "string" ? undefined : ["a string is needed"];
+const hostEvent = { name, data: jsonValue };
 
 const base = { id: integer(1), at: timeShape };
 const keyed = { key: text(limits.keyBytesMax), request: text(limits.keyBytesMax) };
-const ofWorker = { ...base, workerId };
+const ofWorker = { ...base, workerId: text(limits.idBytesMax) };
 
-const entries = { seq: integer(1), count: integer(1) };
-const ended = object({ ...ofWorker }, { ...keyed, reason });
-const appended = object({ ...ofWorker, ...entries }, { ...keyed, runId });
-const opened = object({ ...base, epoch: integer(1) }, keyed);
+/** An entry: members that the caller gives, and content or a blob in its place. */
+const entry = object({ role: name }, {
+  name,
+  id: name,
+  at: timeShape,
+  metadata: jsonObject,
+  blobs: list(blobRefShape, limits.listItemsMax),
+  content: jsonValue,
+  contentBlob: blobRefShape,
+});
 
-/** The shapes, without the entries of transcript events. */
-export const eventShapes: Readonly<Record<RuntimeEventType, Shape>> = {
+/** Changes of a worker, without the entries. */
+const changes = {
+  ...keyed,
+  seq: integer(1),
+  count: integer(1),
+  runId: name,
+  meta: jsonObject,
+  run: object({}, { began: oneOf(true), ended: oneOf(...outcomes), reason }),
+  status: oneOf(...statuses),
+  reason,
+  displayName: nullable(name),
+  labels: dictionary(name, nullable(name), limits.listItemsMax),
+  data: jsonObject,
+  usage: list(usageShape, limits.listItemsMax),
+  events: list(object(hostEvent), limits.listItemsMax),
+};
+
+/** The shapes of events, without the entries. */
+export const eventShapes: Readonly<Record<KnownEvent["type"], Shape>> = {
   "runtime.created": object({ ...base, runtimeId: idShape }, keyed),
-  "runtime.opened": opened,
+  "runtime.opened": object({ ...base, epoch: integer(1) }, keyed),
   "runtime.closed": object(base, keyed),
-  "runtime.stopped": object(base, { ...keyed, reason }),
-  "worker.created": object({ ...ofWorker, record: recordShape }, keyed),
-  "worker.input_accepted": appended,
-  "worker.transcript_appended": appended,
-  "worker.state_updated": object({ ...ofWorker, patch: jsonObject }, keyed),
-  "worker.run_started": object({ ...ofWorker, runId }, keyed),
-  "worker.run_finished": object({ ...ofWorker, runId, outcome: oneOf(...finishOutcomes) }, {
-    ...keyed,
-    reason,
-  }),
-  "worker.run_interrupted": object({ ...ofWorker, runId, outcome: oneOf("interrupted") }, {
-    ...keyed,
-    reason,
-  }),
-  "worker.usage_recorded": object({ ...ofWorker, usage: usageShape }, { ...keyed, runId }),
-  "worker.stopped": ended,
-  "worker.cancelled": ended,
+  "runtime.retired": object(base, { ...keyed, reason }),
+  "worker.created": object({ ...ofWorker, record: recordShape }, changes),
+  "worker.committed": object(ofWorker, changes),
   "worker.purged": object(ofWorker, keyed),
-  "custom": object({ ...base, name: text(limits.nameBytesMax), data: jsonValue }, { ...keyed, workerId }),
+  "custom": object({ ...base, ...hostEvent }, keyed),
 };
 
 /** The shape of an event of a type that this version does not know. */
-export const unknownShape: Shape = object(base, { ...keyed, workerId });
+export const unknownShape: Shape = object(base, { ...keyed, workerId: ofWorker.workerId });
 
-function entriesOf(allowed: readonly string[]): Shape {
-  const name = text(limits.nameBytesMax);
-  return list(object({ role: oneOf(...allowed), content }, { name, metadata: jsonObject }));
-}
-
-/** The entries of transcript events, by type. */
-export const entriesShapes: Readonly<Record<"worker.input_accepted" | "worker.transcript_appended", Shape>> =
-  {
-    "worker.input_accepted": entriesOf(inputRoles),
-    "worker.transcript_appended": entriesOf(roles),
-  };
+/** The entries of an event. */
+export const entriesShape: Shape = list(entry);
 
 const times = { createdAt: timeShape, updatedAt: timeShape, lastEventId: integer(1) };
 const usage = { usage: totalsShape, usageByModel: usageByModelShape };
 /** A worker id, a run id, or nothing. */
-const subject: Shape = (value, source) => value === "" ? undefined : runId(value, source);
+const subject: Shape = (value, source) => value === "" ? undefined : name(value, source);
 const keys = keysOf(limits.keyBytesMax);
-/** Keys qualified by the worker that they were used for, both as JSON. */
-const endedKeys = keysOf(6 * (limits.keyBytesMax + limits.idBytesMax) + 16);
+/** Keys qualified by the worker that they were used for, all as JSON. */
+const purgedKeys = keysOf(6 * (limits.keyBytesMax + limits.idBytesMax) + 32);
 
 function keysOf(bytesMax: number): Shape {
   return list(
@@ -112,12 +109,12 @@ function keysOf(bytesMax: number): Shape {
   );
 }
 
-const openRun = { runId, startedAt: timeShape };
+const openRun = { runId: name, eventId: integer(1), startedAt: timeShape };
 const endedRun = object({ ...openRun, endedAt: timeShape, outcome: oneOf(...outcomes) }, { reason });
 
 const runtimeState = object({
   runtimeId: idShape,
-  status: oneOf("running", "stopped"),
+  status: oneOf("running", "retired"),
   epoch: integer(0),
   ...times,
   ...usage,
@@ -125,7 +122,8 @@ const runtimeState = object({
 
 const workerState = object({
   record: recordShape,
-  status: oneOf("running", "stopped", "cancelled"),
+  labels: dictionary(name, name, limits.listItemsMax),
+  status: oneOf(...statuses),
   run: nullable(object(openRun)),
   lastRun: nullable(endedRun),
   data: jsonObject,
@@ -133,9 +131,9 @@ const workerState = object({
   createdEventId: integer(1),
   ...times,
   ...usage,
-}, { reason });
+}, { displayName: name, reason });
 
 /** The runtime's part of a snapshot. */
-export const runtimePartShape: Shape = object({ state: runtimeState, keys }, { ended: endedKeys });
+export const runtimePartShape: Shape = object({ state: runtimeState, keys }, { purged: purgedKeys });
 /** A worker's part of a snapshot. */
 export const workerPartShape: Shape = object({ state: workerState, keys });

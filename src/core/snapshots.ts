@@ -7,7 +7,7 @@
 import { RuntimeError } from "./errors.ts";
 import type { RuntimeId } from "./ids.ts";
 import { plainLines } from "./json.ts";
-import { ENDED, type KeyEntry, KeyTable } from "./keys.ts";
+import { type KeyEntry, KeyTable, PURGED } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Shape } from "./shape.ts";
 import { runtimePartShape, workerPartShape } from "./shapes.ts";
@@ -41,13 +41,13 @@ export function snapshotTexts(ledger: Ledger): SnapshotTexts {
   const { runtime } = ledger;
   const states = [...ledger.workers()];
   const keys = keyRows(ledger.keys(undefined)?.snapshot());
-  const ended = keyRows(ledger.keys(ENDED)?.snapshot());
+  const purged = keyRows(ledger.keys(PURGED)?.snapshot());
   // Unaffected by keys that are added, replaced or purged while the parts are written.
   const tables = states.map(({ record }) => ledger.keys(record.workerId)?.snapshot());
   return {
     through: runtime.lastEventId,
     runtimeJson: plainLines(
-      JSON.stringify({ state: runtime, keys, ...(ended.length === 0 ? {} : { ended }) }),
+      JSON.stringify({ state: runtime, keys, ...(purged.length === 0 ? {} : { purged }) }),
     ),
     workers: workerParts(states, tables),
   };
@@ -75,8 +75,8 @@ function keyRows(keys: KeySnapshot | undefined): KeyRow[] {
 interface Part<State> {
   readonly state: State;
   readonly keys: readonly KeyRow[];
-  /** In the runtime's part: the keys of commands that ended workers, if any. */
-  readonly ended?: readonly KeyRow[];
+  /** In the runtime's part: the keys of purges, if any. */
+  readonly purged?: readonly KeyRow[];
 }
 
 /** A snapshot whose parts are parsed and validated, ready to be restored. */
@@ -114,7 +114,7 @@ function assertCoherent({ through, runtimePart, workerParts }: CheckedSnapshot):
   const workerIds = new Set<string>();
   let createdBefore = 0;
   for (const part of [runtimePart, ...workerParts]) {
-    if ([...part.keys, ...part.ended ?? []].every(([, , eventId]) => eventId <= through)) continue;
+    if ([...part.keys, ...part.purged ?? []].every(([, , eventId]) => eventId <= through)) continue;
     throw corruptSnapshot(`keys: one is of an event after ${through}`);
   }
   for (const { state } of workerParts) {
@@ -126,9 +126,10 @@ function assertCoherent({ through, runtimePart, workerParts }: CheckedSnapshot):
       throw corruptSnapshot(`${what}: createdEventId or lastEventId is out of order`);
     }
     createdBefore = createdEventId;
-    const mayRun = status === "running" && runtimePart.state.status === "running";
-    if (mayRun || (status !== "running" && run === null)) continue;
-    throw corruptSnapshot(`${what}: status is ${status}, which contradicts its run or the runtime's stop`);
+    const isLive = runtimePart.state.status === "running";
+    const isPossible = status === "running" ? isLive : run === null && (isLive || status === "retired");
+    if (isPossible) continue;
+    throw corruptSnapshot(`${what}: status is ${status}, which contradicts its run or the runtime's status`);
   }
 }
 
@@ -137,8 +138,8 @@ export function restoreSnapshot(ledger: Ledger, snapshot: LoadedSnapshot): void 
   const { runtimePart, workerParts } = snapshot instanceof CheckedSnapshot
     ? snapshot
     : new CheckedSnapshot(ledger.runtime.runtimeId, snapshot);
-  const { state, keys, ended = [] } = runtimePart;
-  ledger.restore(state, keyTable(keys) ?? new KeyTable(), keyTable(ended) ?? new KeyTable());
+  const { state, keys, purged = [] } = runtimePart;
+  ledger.restore(state, keyTable(keys) ?? new KeyTable(), keyTable(purged) ?? new KeyTable());
   for (const { state, keys } of workerParts) ledger.restoreWorker(state, keyTable(keys));
 }
 

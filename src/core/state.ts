@@ -5,19 +5,19 @@
  *
  * @module
  */
-import type { RunOutcome } from "./event_types.ts";
+import type { RunOutcome, WorkerStatus } from "./event_types.ts";
+import type { DataOf, HostTypes } from "./host_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
-import { deepFreeze, type JsonObject } from "./json.ts";
+import { deepFreeze } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import { noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
-
-/** Status of a worker: only a running one accepts commands; `stopped` and `cancelled` are final. */
-export type WorkerStatus = "running" | "stopped" | "cancelled";
 
 /** An open run. */
 export interface OpenRun {
   /** The run. */
   readonly runId: string;
+  /** The event that began it, which identifies it even if run ids repeat. */
+  readonly eventId: number;
   /** Time of its start, ISO 8601. */
   readonly startedAt: string;
 }
@@ -33,19 +33,23 @@ export interface EndedRun extends OpenRun {
 }
 
 /** Everything about a worker but its transcript and its events. */
-export interface WorkerState {
+export interface WorkerState<Types extends HostTypes = HostTypes> {
   /** Immutable description. */
   readonly record: WorkerRecord;
-  /** Status. */
+  /** Name for people. */
+  readonly displayName?: string;
+  /** Labels. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Status: only a running worker accepts entries and runs. */
   readonly status: WorkerStatus;
-  /** Reason for the stop or the cancellation. */
+  /** Reason for the status. */
   readonly reason?: string;
   /** The open run, or null when idle. */
   readonly run: OpenRun | null;
   /** The run that ended most recently. */
   readonly lastRun: EndedRun | null;
   /** Data of the host. */
-  readonly data: JsonObject;
+  readonly data: DataOf<Types>;
   /** Entries in its transcript, which is also the sequence of the newest. */
   readonly transcriptLength: number;
   /** Usage in total. */
@@ -66,8 +70,8 @@ export interface WorkerState {
 export interface RuntimeState {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
-  /** `stopped` is final. */
-  readonly status: "running" | "stopped";
+  /** `retired` is final. */
+  readonly status: "running" | "retired";
   /** Number of openings. */
   readonly epoch: number;
   /** When it was created, ISO 8601; empty before event 1. */

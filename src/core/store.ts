@@ -9,11 +9,13 @@
  *
  * @module
  */
+import type { BlobRef } from "./blob_ref.ts";
 import type { Notice } from "./diagnostics.ts";
 import type { FileSpot, RuntimeError } from "./errors.ts";
 import type { EventRecord } from "./event_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
+import type { BlobHash } from "./sha256.ts";
 import type { StateView } from "./state.ts";
 
 /** Capabilities of a store, which the conformance suite relies on. */
@@ -161,6 +163,26 @@ export interface ReadTranscript extends ReadRange {
   readonly workerId: WorkerId;
 }
 
+/** One life of a worker. */
+export interface BlobOwner {
+  /** The worker. */
+  readonly workerId: WorkerId;
+  /** The event that created it. */
+  readonly createdEventId: number;
+}
+
+/** Identity and size of a blob. */
+export type BlobFacts = Omit<BlobRef, "mediaType">;
+
+/**
+ * The bytes of a blob to keep. Iterated once; a chunk is valid until the next one.
+ * The iteration throws `limit_exceeded` beyond `limits.blobBytesMax`, and the error of the source.
+ */
+export interface BlobInput extends AsyncIterable<Uint8Array> {
+  /** Hash and size of the bytes, known once they have been iterated. */
+  readonly facts: BlobFacts;
+}
+
 /** Events to delete. */
 export interface PruneEvents {
   /** The last event that may be deleted. */
@@ -189,6 +211,19 @@ export interface StoredRuntime {
   readTranscript(read: ReadTranscript): Promise<readonly string[]>;
   /** The location of an event, for errors about it; a runtime that is not in files has none. */
   spotOf?(eventId: number): FileSpot;
+  /**
+   * Size of a worker's blob in bytes; `undefined` if it has no such blob. The
+   * owner may refer to the blob once this resolves: it is durable.
+   */
+  blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined>;
+  /**
+   * The bytes of a worker's blob, verified as they are read. Throws
+   * `blob_missing`, and `blob_corrupt` if the size differs; the stream ends with
+   * `blob_corrupt` if the hash does.
+   */
+  readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
+  /** The blobs of a worker, in no particular order. */
+  blobs(workerId: WorkerId): Promise<readonly BlobFacts[]>;
   /** Releases everything. Idempotent. */
   close(): Promise<void>;
 }
@@ -210,8 +245,9 @@ export interface RuntimeStore extends StoredRuntime {
   admits?(workerId: WorkerId): void;
   /**
    * Makes a batch durable; resolves when it is, as far as `supports` says.
-   * An event that purges deletes all data of its worker besides the log;
-   * the same batch may create a worker with this id again.
+   * An event that purges deletes all data of its worker besides the log. The
+   * same batch may create a worker with this id again; the core does so in a later
+   * batch, so that a store can make the deletion durable first.
    * Never called again before it settled. After a rejection nothing of the
    * batch was appended, unless the code is `store_poisoned` or
    * `store_vanished`: then it is not known. A batch that does not follow the
@@ -219,6 +255,17 @@ export interface RuntimeStore extends StoredRuntime {
    * are final: every later append is rejected with the same error.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
+  /**
+   * Keeps bytes as a blob of a worker; resolves when they are durable. A blob
+   * that exists already is written again, which repairs it. Throws
+   * `worker_not_found` if the worker was purged, `limit_exceeded` beyond
+   * `limits.blobBytesMax`, and the error of the source; then nothing is kept.
+   */
+  putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts>;
+  /** A new SHA-256 of the platform, for the blobs to put. @default one in JavaScript, which is slower */
+  newHash?(): BlobHash;
+  /** Removes blobs of a worker. */
+  removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void>;
   /** Saves a snapshot. Appends may continue meanwhile. */
   saveSnapshot(snapshot: Snapshot): Promise<void>;
   /**

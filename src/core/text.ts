@@ -48,3 +48,10 @@ export function fitsBytes(text: string, bytesMax: number): boolean {
   if (text.length * 3 <= bytesMax) return true;
   return text.length <= bytesMax && byteLength(text) <= bytesMax;
 }
+
+/** Returns the beginning of a well-formed text that takes at most `bytesMax` bytes, in whole code points. */
+export function truncated(text: string, bytesMax: number): string {
+  if (fitsBytes(text, bytesMax)) return text;
+  const { read } = encoder.encodeInto(text, new Uint8Array(bytesMax));
+  return text.slice(0, read);
+}

@@ -8,7 +8,10 @@ import type { Notice } from "./diagnostics.ts";
 import { limits } from "./limits.ts";
 import { assertShape, dictionary, integer, object, type Shape, text } from "./shape.ts";
 
-/** Sums of usage. Token counts, requests, cost in millionths of a US dollar, and milliseconds; all integers. */
+/**
+ * Sums of usage: token counts, requests, cost in millionths of a US dollar, and milliseconds; all
+ * integers. A sum saturates at 2^53 - 1.
+ */
 export interface UsageTotals {
   /** Tokens sent to the model. */
   readonly inputTokens: number;
@@ -16,6 +19,8 @@ export interface UsageTotals {
   readonly outputTokens: number;
   /** Input tokens served from a cache. */
   readonly cachedTokens: number;
+  /** Input tokens written to a cache. */
+  readonly cacheWriteTokens: number;
   /** Output tokens spent on reasoning. */
   readonly reasoningTokens: number;
   /** Requests made. */
@@ -26,9 +31,9 @@ export interface UsageTotals {
   readonly durationMs: number;
 }
 
-/** Usage to record; omitted amounts count as 0, `requests` as 1. */
+/** Usage to record; omitted amounts count as 0, `requests` as 1. Amounts are integers from 0 to 2^53 - 1. */
 export interface UsageReport extends Partial<UsageTotals> {
-  /** The model that was used. */
+  /** The model that was used: 1 to 256 bytes. */
   readonly model: string;
 }
 
@@ -43,6 +48,7 @@ export const noUsage: UsageTotals = Object.freeze({
   inputTokens: 0,
   outputTokens: 0,
   cachedTokens: 0,
+  cacheWriteTokens: 0,
   reasoningTokens: 0,
   requests: 0,
   costMicroUsd: 0,
@@ -63,8 +69,8 @@ export const usageShape: Shape = object({ model, ...amountShapes });
 export const usageByModelShape: Shape = dictionary(model, totalsShape, limits.modelsMax + 1);
 
 /** Validates and completes usage to record. Throws `invalid_request`. */
-export function parseUsage(value: UsageReport): UsageTotals & { readonly model: string } {
-  assertShape(report, value, "record usage");
+export function parseUsage(value: UsageReport, action: string): UsageTotals & { readonly model: string } {
+  assertShape(report, value, action);
   const given = amounts.map((amount) => [amount, value[amount] ?? (amount === "requests" ? 1 : 0)]);
   return { model: value.model, ...Object.fromEntries(given) };
 }
@@ -75,6 +81,7 @@ export function addUsage(a: UsageTotals, b: UsageTotals): UsageTotals {
     inputTokens: sum(a.inputTokens, b.inputTokens),
     outputTokens: sum(a.outputTokens, b.outputTokens),
     cachedTokens: sum(a.cachedTokens, b.cachedTokens),
+    cacheWriteTokens: sum(a.cacheWriteTokens, b.cacheWriteTokens),
     reasoningTokens: sum(a.reasoningTokens, b.reasoningTokens),
     requests: sum(a.requests, b.requests),
     costMicroUsd: sum(a.costMicroUsd, b.costMicroUsd),

@@ -4,8 +4,9 @@
  *
  * @module
  */
+import type { HostTypes } from "./host_types.ts";
 import { onAbort } from "./abort.ts";
-import type { RuntimeEvent } from "./event_types.ts";
+import type { RuntimeEvent, WorkerChanges } from "./event_types.ts";
 import { limits } from "./limits.ts";
 import type { EventPage, PageOptions } from "./reading.ts";
 import type { WakeUp } from "./wake.ts";
@@ -14,12 +15,14 @@ import type { WakeUp } from "./wake.ts";
 export interface WatchOptions {
   /** Begin after this event id: 0 for all kept events. @default the newest event */
   readonly after?: number | undefined;
+  /** Only events with at least one of these members. */
+  readonly has?: readonly (keyof WorkerChanges)[] | undefined;
   /** Ends the watch quietly. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Source of a watch. */
-export interface WatchSource {
+export interface WatchSource<Types extends HostTypes = HostTypes> {
   /** Wakes the watch when there are events, and when the source has ended. */
   readonly news: Pick<WakeUp, "add" | "remove">;
   /** The newest durable event. */
@@ -30,19 +33,21 @@ export interface WatchSource {
   isClosed(): boolean;
   /** True if no further event can come because the watched worker was purged. */
   isOver(): boolean;
+  /** Returns true if an event is to be delivered. */
+  isWanted(event: RuntimeEvent<Types>): boolean;
   /** Returns true if this is the last event of the watch. */
-  isLast(event: RuntimeEvent): boolean;
+  isLast(event: RuntimeEvent<Types>): boolean;
   /** A page of events. */
-  read(options: PageOptions): Promise<EventPage>;
+  read(options: PageOptions): Promise<EventPage<Types>>;
 }
 
 /** A pending call of `next`. */
-interface Call {
-  readonly resolve: (result: IteratorResult<RuntimeEvent, void>) => void;
+interface Call<Types extends HostTypes> {
+  readonly resolve: (result: IteratorResult<RuntimeEvent<Types>, void>) => void;
   readonly reject: (error: unknown) => void;
 }
 
-const DONE: IteratorResult<RuntimeEvent, void> = { done: true, value: undefined };
+const DONE: IteratorReturnResult<void> = { done: true, value: undefined };
 
 /**
  * Events from a cursor on, as they become durable. Ends quietly when `signal`
@@ -52,13 +57,14 @@ const DONE: IteratorResult<RuntimeEvent, void> = { done: true, value: undefined 
  * Not a generator: `return()` of a generator waits until its `next()` has
  * settled. Listens only while a call is pending.
  */
-export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
-  readonly #source: WatchSource;
+export class Watch<Types extends HostTypes = HostTypes>
+  implements AsyncGenerator<RuntimeEvent<Types>, void, void> {
+  readonly #source: WatchSource<Types>;
   readonly #after: number;
   readonly #signal: AbortSignal | undefined;
   readonly #wake = (failure?: unknown): void => queueMicrotask(() => this.#advance(failure));
-  #calls: Call[] = [];
-  #page: readonly RuntimeEvent[] = [];
+  #calls: Call<Types>[] = [];
+  #page: readonly RuntimeEvent<Types>[] = [];
   #index = 0;
   #cursor: number;
   #isReading = false;
@@ -66,7 +72,7 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
   #unlisten: (() => void) | undefined;
 
   /** Creates a watch; nothing is read yet. */
-  constructor(source: WatchSource, after: number, signal: AbortSignal | undefined) {
+  constructor(source: WatchSource<Types>, after: number, signal: AbortSignal | undefined) {
     this.#source = source;
     this.#after = after;
     this.#signal = signal;
@@ -75,7 +81,7 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
   }
 
   /** The next event. */
-  next(): Promise<IteratorResult<RuntimeEvent, void>> {
+  next(): Promise<IteratorResult<RuntimeEvent<Types>, void>> {
     return new Promise((resolve, reject) => {
       this.#calls.push({ resolve, reject });
       this.#advance();
@@ -83,13 +89,13 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
   }
 
   /** Ends the watch and every pending call of `next`. */
-  return(): Promise<IteratorResult<RuntimeEvent, void>> {
+  return(): Promise<IteratorResult<RuntimeEvent<Types>, void>> {
     this.#end();
     return Promise.resolve(DONE);
   }
 
   /** Ends the watch like `return`, and rejects with the error. */
-  throw(error: unknown): Promise<IteratorResult<RuntimeEvent, void>> {
+  throw(error: unknown): Promise<IteratorResult<RuntimeEvent<Types>, void>> {
     this.#end();
     return Promise.reject(error);
   }
@@ -126,9 +132,11 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
     return this.#source.isClosed() && this.#source.failure() === undefined;
   }
 
-  #deliver(event: RuntimeEvent): void {
+  #deliver(event: RuntimeEvent<Types>): void {
     const isLast = this.#source.isLast(event);
-    if (event.id > this.#after) this.#calls.shift()?.resolve({ done: false, value: event });
+    if (event.id > this.#after && this.#source.isWanted(event)) {
+      this.#calls.shift()?.resolve({ done: false, value: event });
+    }
     if (isLast) this.#end();
   }
 
@@ -143,7 +151,7 @@ export class Watch implements AsyncGenerator<RuntimeEvent, void, void> {
     );
   }
 
-  #take({ items, next, lastEventId }: EventPage): void {
+  #take({ items, next, lastEventId }: EventPage<Types>): void {
     this.#isReading = false;
     this.#page = items;
     this.#index = 0;

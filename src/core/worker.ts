@@ -1,74 +1,107 @@
 /**
- * Worker handles: cheap to create, without I/O, and valid as long as the worker
- * that they refer to.
+ * Worker handles: cheap to create, without I/O, and bound to one life of a worker.
  *
  * @module
  */
+import type { ContentOf, HostTypes } from "./host_types.ts";
+import type { BlobRef } from "./blob_ref.ts";
+import type { BlobSource } from "./blobs.ts";
+import { Commits, commitTo } from "./commit.ts";
 import {
-  actionOf,
-  AppendEntries,
+  checkOptions,
   checkText,
-  type CommandBody,
   type CommandOptions,
-  copiedObject,
-  customBody,
-  entriesText,
-  type EntryInput,
-  givenReason,
+  type CommitInput,
+  type CommitOptions,
   type ReasonOptions,
-  shown,
+  Requested,
 } from "./commands.ts";
 import type { Engine } from "./engine.ts";
-import { invalidRequest } from "./errors.ts";
-import { finishOutcomes } from "./shapes.ts";
-import type { RuntimeEvent, TranscriptAppended } from "./event_types.ts";
+import type { EntryInput } from "./entries.ts";
+import { isRuntimeError } from "./errors.ts";
+import type { RuntimeEvent } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { textOf } from "./injected.ts";
 import { limits } from "./limits.ts";
-import type { EventPage, PageOptions, TranscriptPage } from "./reading.ts";
-import { type Receipt, receipt, type TranscriptReceipt, transcriptReceipt } from "./receipts.ts";
-import type { FinishOptions, FinishOutcome, Run } from "./run.ts";
-import type { WorkerState } from "./state.ts";
-import type { Outcome } from "./group_commit.ts";
-import { parseUsage, type UsageReport } from "./usage.ts";
+import {
+  type EventPage,
+  type PageOptions,
+  pageRange,
+  type TranscriptEntry,
+  type TranscriptPage,
+} from "./reading.ts";
+import {
+  type CommitReceipt,
+  commitReceipt,
+  type Receipt,
+  receipt,
+  type TranscriptReceipt,
+  transcriptReceipt,
+} from "./receipts.ts";
+import { existingWorker, workerNotFound } from "./rules.ts";
+import { Run } from "./run.ts";
+import { readable, type WorkerState } from "./state.ts";
+import type { BlobFacts } from "./store.ts";
 import type { WatchOptions } from "./watch.ts";
 
 /** Options of {@linkcode Worker.beginRun}. */
-export interface BeginRunOptions extends CommandOptions {
-  /** Caller-chosen id; generated if omitted. */
+export interface BeginRunOptions extends CommitOptions {
+  /** Caller-chosen id, 1 to 256 bytes; generated if omitted. */
   readonly runId?: string | undefined;
+  /** Waits for the end of an open run, in the order of the calls, instead of throwing `worker_busy`. */
+  readonly wait?: boolean | undefined;
 }
 
-/** Input for a worker. */
-export interface WorkerInput extends EntryInput {
-  /** Role of the author. */
-  readonly role: "user" | "system";
+/** Options of {@linkcode Worker.stop} and {@linkcode Worker.retire}. */
+export interface StopOptions extends ReasonOptions {
+  /** Cancels an open run, instead of throwing `worker_busy`. */
+  readonly cancelRun?: boolean | undefined;
+}
+
+/** Options of {@linkcode Worker.putBlob}. */
+export interface PutBlobOptions {
+  /** Media type (RFC 2046), 1 to 256 bytes. @default {"application/octet-stream"} */
+  readonly mediaType?: string | undefined;
+}
+
+/** Options of {@linkcode Worker.removeUnreferencedBlobs}. */
+export interface RemoveBlobsOptions {
+  /** Only return the blobs that would be removed. @default {false} */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** Options of {@linkcode Worker.entries}. */
+export interface EntriesOptions {
+  /** Begin after this sequence. @default {0} */
+  readonly after?: number | undefined;
 }
 
 /**
  * A worker of a runtime. Every command resolves when its one event is durable.
  *
  * Every command may throw `invalid_request`, `worker_not_found`,
- * `runtime_stopped`, `runtime_closed`, `conflict`, `key_reused`,
+ * `runtime_retired`, `runtime_closed`, `conflict`, `key_reused`,
  * `limit_exceeded`, the store's `store_io`, `no_space`, `store_poisoned`,
  * `store_vanished` and `store_fenced`, and the reason of an aborted `signal`;
  * further errors are documented with each method. After a rejection the command happened completely
  * or not at all; with a `key` it can be repeated safely.
  */
-export class Worker {
+export class Worker<Types extends HostTypes = HostTypes> {
   /** The authoritative identity of this worker. */
   readonly ref: WorkerRef;
-  /** The receipt of its creation, on a handle returned by `createWorker`. */
+  /** The receipt of its creation, if this handle created it. */
   readonly creation: Receipt | undefined;
   readonly #engine: Engine;
+  readonly #commits: Commits;
 
   /**
-   * For the runtime; get handles from `Runtime.worker` and `Runtime.createWorker`.
+   * For the runtime; get handles from `Runtime.worker`, `Runtime.createWorker` and `Runtime.ensureWorker`.
    *
    * @internal
    */
-  constructor(engine: Engine, ref: WorkerRef, creation: Receipt | undefined) {
+  constructor(engine: Engine, ref: WorkerRef, life: number, creation: Receipt | undefined) {
     this.#engine = engine;
+    this.#commits = new Commits(engine, ref.workerId, life);
     this.ref = ref;
     this.creation = creation;
   }
@@ -78,142 +111,242 @@ export class Worker {
     return this.ref.workerId;
   }
 
+  /** The open run, if this process began it. */
+  get openRun(): Run<Types> | undefined {
+    const open = this.#engine.runs.get(this.workerId);
+    if (open === undefined || open.eventId !== this.#commits.openRunEventId()) return undefined;
+    const { eventId, at, runId, controller } = open;
+    return new Run<Types>(this.#commits, runId, { eventId, at, duplicate: false }, controller.signal);
+  }
+
   /** The current durable state; a copy that does not change. Throws `worker_not_found`. */
-  state(): WorkerState {
-    return this.#engine.reads.worker(this.ref);
+  state(): WorkerState<Types> {
+    return readable(this.#current()) as WorkerState<Types>;
   }
 
-  /** Accepts input from a user or the system into the transcript. Throws `worker_not_running`. */
-  sendInput(input: WorkerInput, options: CommandOptions = {}): Promise<TranscriptReceipt> {
-    return this.#append([input], "worker.input_accepted", options);
-  }
-
-  /** Appends 1 to 256 entries to the transcript atomically. Throws `worker_not_running`. */
-  append(entries: readonly EntryInput[], options: CommandOptions = {}): Promise<TranscriptReceipt> {
-    return this.#append(entries, "worker.transcript_appended", options);
-  }
-
-  /**
-   * Changes the host's data by a JSON Merge Patch (RFC 7396): members replace,
-   * objects merge, null removes. The result may have at most 256 KiB as JSON.
-   * Throws `worker_not_running`.
-   */
-  async updateState(patch: JsonObject, options: CommandOptions = {}): Promise<Receipt> {
-    const copy = copiedObject(patch, "update state", "patch");
-    return await this.#commit(
-      { type: "worker.state_updated", workerId: this.workerId, patch: copy },
+  /** Appends one entry to the transcript. Throws `worker_not_running`. */
+  sendInput(input: EntryInput<Types>, options: CommitOptions = {}): Promise<TranscriptReceipt> {
+    return commitTo(
+      this.#commits,
+      { action: "send input" },
+      { entries: [input] },
       options,
+      transcriptReceipt,
     );
   }
 
-  /** Begins a run. Throws `worker_busy` if one is open, `worker_not_running`. */
-  async beginRun(options: BeginRunOptions = {}): Promise<Run> {
+  /** Appends 1 to 256 entries to the transcript atomically. Throws `worker_not_running`. */
+  append(entries: readonly EntryInput<Types>[], options: CommitOptions = {}): Promise<TranscriptReceipt> {
+    return commitTo(
+      this.#commits,
+      { action: "append to transcript" },
+      { entries },
+      options,
+      transcriptReceipt,
+    );
+  }
+
+  /**
+   * Commits changes as one event: all or nothing. At least one is needed.
+   * Throws `worker_not_running`, unless there is nothing but usage: costs may
+   * arrive late. Throws `blob_missing` if an entry refers to a blob that the
+   * worker does not have.
+   */
+  commit(changes: CommitInput<Types>, options: CommitOptions = {}): Promise<CommitReceipt> {
+    return commitTo(this.#commits, { action: "commit" }, changes, options, commitReceipt);
+  }
+
+  /**
+   * Runs `work` as a run: it ends as completed, as cancelled if `work` throws
+   * after the run's or the caller's signal has aborted, and as failed if it
+   * throws otherwise. The caller's signal aborts the run's. Returns the value of
+   * `work`, or throws its error, or the reason if the run was ended elsewhere; if it had ended before, as the run
+   * of a repeated key may have, `work` is not called. Throws
+   * `worker_busy` if a run is open, unless `wait` is set, and
+   * `worker_not_running`.
+   */
+  async run<Value>(
+    work: (run: Run<Types>) => Value | Promise<Value>,
+    options: BeginRunOptions = {},
+  ): Promise<Value> {
+    const { signal } = options;
+    const begun = await this.beginRun(options);
+    // A repetition with the key of a run that has ended: there is nothing left to do.
+    begun.signal.throwIfAborted();
+    const run = signal === undefined ? begun : begun.abortedBy(signal);
+    let value: Value;
+    try {
+      value = await work(run);
+    } catch (error) {
+      // The error of the work is the one to report.
+      await run.finishIfOpen(run.signal.aborted ? "cancelled" : "failed", textOf(error)).catch(() => {});
+      throw error;
+    }
+    await run.complete();
+    return value;
+  }
+
+  /** Begins a run. Throws `worker_busy` if one is open, unless `wait` is set, and `worker_not_running`. */
+  async beginRun(options: BeginRunOptions = {}): Promise<Run<Types>> {
     const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
-    const body = { type: "worker.run_started", workerId: this.workerId, runId } as const;
-    return await this.#engine.submit(body, options, (outcome) => this.#run(outcome), options.runId ?? null);
+    if (!options.wait) return await this.#begin(runId, options);
+    return await this.#engine.runs.inTurn(this.workerId, options.signal, async () => {
+      try {
+        return await this.#begin(runId, options);
+      } catch (error) {
+        if (!isRuntimeError(error) || error.code !== "worker_busy") throw error;
+        return undefined;
+      }
+    });
   }
 
-  /** Records usage of a model; also after the worker's end, for costs that arrive late. */
-  async recordUsage(usage: UsageReport, options: CommandOptions = {}): Promise<Receipt> {
-    const body = {
-      type: "worker.usage_recorded",
-      workerId: this.workerId,
-      usage: parseUsage(usage),
-    } as const;
-    return await this.#commit(body, options);
-  }
-
-  /** Records an event defined by the host about this worker; `data` is JSON of at most 256 KiB. */
-  async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
-    return await this.#commit(customBody(name, data, this.workerId), options);
-  }
-
-  /** Ends the worker normally and permanently. Throws `worker_busy` while a run is open, `worker_not_running`. */
-  async stop(options: ReasonOptions = {}): Promise<Receipt> {
-    return await this.#end("worker.stopped", options);
+  async #begin(runId: string, options: BeginRunOptions): Promise<Run<Types>> {
+    const own = { run: { began: true } } as const;
+    const request = { action: "begin run", run: { runId }, own, chosenRunId: options.runId };
+    const { workerId } = this;
+    return await commitTo(this.#commits, request, {}, options, (outcome) => {
+      const signal = this.#engine.runs.signalOf(workerId, outcome.eventId);
+      return new Run<Types>(this.#commits, outcome.subject, receipt(outcome), signal);
+    });
   }
 
   /**
-   * Ends the worker immediately and permanently: an open run is cancelled, its
-   * signal aborts. Throws `worker_not_running`.
+   * Stops the worker: it accepts nothing but late usage until it is restarted.
+   * Throws `worker_busy` while a run is open, unless `cancelRun` is set, and
+   * `worker_not_running`.
    */
-  async cancel(options: ReasonOptions = {}): Promise<Receipt> {
-    return await this.#end("worker.cancelled", options);
+  async stop(options: StopOptions = {}): Promise<Receipt> {
+    return await this.#setStatus("stop worker", "stopped", options);
+  }
+
+  /** Restarts a stopped worker. Throws `invalid_request` if it is running, and `worker_not_running` if it is retired. */
+  async restart(options: ReasonOptions = {}): Promise<Receipt> {
+    return await this.#setStatus("restart worker", "running", options);
+  }
+
+  /** Retires the worker permanently. Throws `worker_busy` while a run is open, unless `cancelRun` is set. */
+  async retire(options: StopOptions = {}): Promise<Receipt> {
+    return await this.#setStatus("retire worker", "retired", options);
+  }
+
+  async #setStatus(
+    action: string,
+    status: WorkerState["status"],
+    { reason, cancelRun, ...options }: StopOptions,
+  ): Promise<Receipt> {
+    const request = { action, cancelsRun: cancelRun, own: { status, reason } };
+    return await commitTo(this.#commits, request, {}, options, receipt);
   }
 
   /**
-   * Deletes a stopped or cancelled worker: its state, its transcript and its keys,
-   * except those of the commands that ended it: a repeated `purge` with a `key`
-   * returns the first receipt. Its events stay in the log until that is pruned; its
+   * Deletes a stopped or retired worker: its state, its transcript, its blobs and
+   * its keys, except that of the purge: a repeated `purge` with a `key` returns
+   * the first receipt. Its events stay in the log until that is pruned; its
    * usage stays in the totals. Throws `invalid_request` while the worker is
    * running.
    */
   async purge(options: CommandOptions = {}): Promise<Receipt> {
-    return await this.#commit({ type: "worker.purged", workerId: this.workerId }, options);
+    const { workerId, life } = this.#commits;
+    const requested = new Requested("worker.purged", "purge worker", workerId, life);
+    return await this.#engine.submit(requested, options, receipt, null);
   }
 
-  /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
-  async transcript(options: PageOptions = {}): Promise<TranscriptPage> {
-    return await this.#engine.reads.transcript(this.ref, options);
+  /**
+   * A page of the transcript, of up to 1,000 entries and about 4 MiB: the newest
+   * unless `after` or `before` say otherwise. Content in blobs is not read.
+   */
+  async transcript(options: PageOptions = {}): Promise<TranscriptPage<Types>> {
+    this.#current();
+    return await this.#engine.reads.transcript(this.ref, options) as TranscriptPage<Types>;
+  }
+
+  /** Entries of the transcript after a sequence, up to the newest at the time of the call; read in pages. */
+  async *entries({ after = 0 }: EntriesOptions = {}): AsyncGenerator<TranscriptEntry<Types>, void, void> {
+    const { transcriptLength } = this.#current();
+    pageRange({ after }, transcriptLength, "read transcript");
+    while (after < transcriptLength) {
+      const { items } = await this.transcript({ after, limit: limits.pageItemsMax });
+      for (const entry of items) {
+        if (entry.seq > transcriptLength) return;
+        yield entry;
+        after = entry.seq;
+      }
+    }
+  }
+
+  /** The content of an entry, also if it is kept as a blob. Throws `blob_missing` and `blob_corrupt`. */
+  async content(entry: Pick<TranscriptEntry<Types>, "content" | "contentBlob">): Promise<ContentOf<Types>> {
+    if (entry.contentBlob !== undefined) this.#current();
+    const kept = entry as Pick<TranscriptEntry, "content" | "contentBlob">;
+    return await this.#engine.reads.content(this.ref, kept) as ContentOf<Types>;
+  }
+
+  /**
+   * Keeps bytes as a blob of the worker: at most 1 GiB, in bounded memory.
+   * Resolves when they are durable; a commit can refer to them with `blobs` of
+   * an entry. The same bytes are the same blob. Throws `limit_exceeded`,
+   * `worker_not_found`, also if the worker is purged meanwhile, `runtime_closed`,
+   * `no_space` and other errors of the store, and the error of a stream that
+   * fails; then nothing is kept.
+   */
+  async putBlob(source: BlobSource, options: PutBlobOptions = {}): Promise<BlobRef> {
+    checkOptions(options, "put blob");
+    this.#engine.assertUsable();
+    this.#current();
+    return await this.#engine.run(this.#engine.blobs.put(this.#commits, source, options.mediaType));
+  }
+
+  /**
+   * The bytes of a blob, which are verified as they are read. Throws `blob_missing`,
+   * and `blob_corrupt` for a wrong size; the stream ends with `blob_corrupt` if
+   * the bytes do not have the hash.
+   */
+  async blob(ref: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    this.#current();
+    return await this.#engine.reads.blob(this.ref, ref);
+  }
+
+  /**
+   * Removes the blobs that no entry of the transcript refers to, and returns
+   * them; with `dryRun`, removes none. Blobs that were put, or referred to by a
+   * command, since the runtime was opened are never removed. Reads the whole
+   * transcript.
+   */
+  async removeUnreferencedBlobs({ dryRun = false }: RemoveBlobsOptions = {}): Promise<readonly BlobFacts[]> {
+    this.#engine.assertUsable();
+    const references = new Set<string>();
+    for await (const { blobs = [], contentBlob } of this.entries()) {
+      for (const { sha256 } of blobs) references.add(sha256);
+      if (contentBlob !== undefined) references.add(contentBlob.sha256);
+    }
+    const { blobs } = this.#engine;
+    return await this.#engine.run(
+      blobs.removeUnreferenced(this.#commits, references, dryRun, () => this.#current()),
+    );
   }
 
   /** A page of the worker's events. Throws `cursor_expired`. */
-  async events(options: PageOptions = {}): Promise<EventPage> {
-    const { reads } = this.#engine;
-    reads.worker(this.ref);
-    return await reads.events({ ...options, worker: this.ref });
+  async events(options: PageOptions = {}): Promise<EventPage<Types>> {
+    this.#current();
+    return await this.#engine.reads.events({ ...options, worker: this.ref }) as EventPage<Types>;
   }
 
   /** The worker's events as they become durable, ending with its purge; see `Runtime.watch`. */
-  watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent, void, void> {
-    return this.#engine.reads.watch({ ...options, worker: this.ref });
+  watch(options: WatchOptions = {}): AsyncGenerator<RuntimeEvent<Types>, void, void> {
+    const { reads } = this.#engine;
+    return reads.watchLife(this.workerId, this.#commits.life, options) as AsyncGenerator<
+      RuntimeEvent<Types>,
+      void,
+      void
+    >;
   }
 
-  /** Path of every input: one promise from the call to the answer. */
-  #append(
-    entries: readonly EntryInput[],
-    type: TranscriptAppended["type"],
-    options: CommandOptions,
-  ): Promise<TranscriptReceipt> {
-    try {
-      const entriesJson = entriesText(entries, type);
-      const body = new AppendEntries(type, this.ref.workerId, entries.length, entriesJson);
-      return this.#engine.submit(body, options, transcriptReceipt, entries);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #end(type: "worker.stopped" | "worker.cancelled", options: ReasonOptions): Promise<Receipt> {
-    const reason = givenReason(options, actionOf({ type }));
-    return await this.#commit({ type, workerId: this.workerId, ...reason }, options);
-  }
-
-  #commit(body: CommandBody, options: CommandOptions): Promise<Receipt> {
-    return this.#engine.submit(body, options, receipt);
-  }
-
-  #run(outcome: Outcome): Run {
-    const { subject: runId } = outcome;
-    const { workerId } = this;
-    return {
-      ...receipt(outcome),
-      runId,
-      signal: this.#engine.runs.signalOf(workerId, outcome.eventId),
-      finish: (how, options) => this.#finish(runId, how, options),
-    };
-  }
-
-  async #finish(runId: string, outcome: FinishOutcome, options: FinishOptions = {}): Promise<Receipt> {
-    if (!finishOutcomes.includes(outcome)) {
-      throw invalidRequest(
-        "finish run",
-        `outcome: ${shown(outcome)} is none of ${finishOutcomes.join(", ")}`,
-      );
-    }
-    const reason = givenReason(options, "finish run");
-    const body = { type: "worker.run_finished", workerId: this.workerId, runId, outcome, ...reason } as const;
-    return await this.#commit(body, options);
+  /** The state of this life of the worker. Throws `worker_not_found`. */
+  #current(): WorkerState {
+    const { engine, workerId, life } = this.#commits;
+    const state = existingWorker(engine.view, workerId);
+    if (state.createdEventId !== life) throw workerNotFound(workerId);
+    return state;
   }
 }

@@ -12,6 +12,8 @@ import { decodeName, encodeName } from "./names.ts";
 
 /** Version of the on-disk format. */
 export const FORMAT_VERSION = 1;
+/** Features, besides the version of the format, that this version has: files name those they require. */
+export const FEATURES: readonly string[] = [];
 
 /** Names in the directory of a runtime. */
 const NAMES = {
@@ -39,6 +41,8 @@ const NAMES = {
   salvage: "salvage",
   /** The events that a repair is about to lose. */
   pendingSalvage: "salvage/pending.json",
+  /** Directory of blobs that are being written. */
+  incoming: "incoming",
 } as const;
 
 /** The paths of one runtime. File names in errors and diagnostics are relative to its `directory`. */
@@ -129,6 +133,8 @@ export interface WorkerLayout {
   readonly worker: string;
   /** The worker's transcript. */
   readonly transcript: string;
+  /** Directory of the worker's blobs. */
+  readonly blobs: string;
 }
 
 /** The paths of a worker. */
@@ -140,6 +146,7 @@ export function workerLayout(layout: RuntimeLayout, workerId: string): WorkerLay
     directory,
     worker: file("worker.json"),
     transcript: file("transcript.jsonl"),
+    blobs: file("blobs"),
   };
 }
 

@@ -7,9 +7,13 @@
 import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
+import type { BlobHash } from "../core/sha256.ts";
 import type {
   AppendBatch,
   AppendResult,
+  BlobFacts,
+  BlobInput,
+  BlobOwner,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -21,18 +25,19 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
+import { Blobs, listBlobs, newHash, readBlob } from "./blobs/blobs.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
-import { guardedAsync, storeFault } from "./disk/faults.ts";
-import type { FileSystem } from "./disk/file_system.ts";
+import { storeFault } from "./disk/faults.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type Place, runtimeLayout, type WatchedPlace } from "./layout.ts";
 import type { PlacedLine } from "./lines/buffer.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
 import { listSegments, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
 import type { LogWriter } from "./log/writer.ts";
+import { type FsStoreEnvironment, type FsStoreOptions, settingsOf } from "./options.ts";
 import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -42,26 +47,10 @@ import { Transcripts } from "./transcripts/transcripts.ts";
 import { checkPathLengths, PurgedWorkers } from "./workers/directories.ts";
 import { Projections } from "./workers/projections.ts";
 
+export type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
+
 /** Multiple of the transcript buffer beyond which appends wait for it to be written. */
 const PRESSING = 4;
-
-/** Options of `FsRuntimeStore`. */
-export interface FsStoreOptions {
-  /** Directory of all runtimes of a host: a path, resolved immediately, or a `file:` URL. */
-  readonly root: string | URL;
-  /** The runtime to keep: 1 to 80 bytes of UTF-8. */
-  readonly runtimeId: string;
-  /** Creates the store if there is none. Never overwrites. @default {true} */
-  readonly create?: boolean | undefined;
-}
-
-/** Further options, for tests and other disks. */
-export interface FsStoreEnvironment {
-  /** The disk. @default the real one */
-  readonly fileSystem?: FileSystem | undefined;
-  /** The clock, in milliseconds since 1970. @default {Date.now} */
-  readonly now?: (() => number) | undefined;
-}
 
 /**
  * A {@linkcode RuntimeStore} in a directory. Requires `--allow-read` and
@@ -87,6 +76,7 @@ export class FsRuntimeStore implements RuntimeStore {
   #transcripts!: Transcripts;
   #projections!: Projections;
   #purged!: PurgedWorkers;
+  #blobs!: Blobs;
   #checkpoints!: Checkpoints;
   #schedule!: CheckpointSchedule;
   #timer!: IdleTimer;
@@ -101,12 +91,13 @@ export class FsRuntimeStore implements RuntimeStore {
   /** True if names in the directory of workers were not synced. */
   #namesUnsynced = false;
 
-  /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for an invalid id or root. */
+  /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for invalid options. */
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimeId } = this;
-    this.#options = { root: absolutePath(options.root), create: options.create ?? true };
-    const layout = runtimeLayout(this.#options.root, runtimeId);
+    const root = absolutePath(options.root);
+    this.#options = { root, create: options.create ?? true, ...settingsOf(options) };
+    const layout = runtimeLayout(root, runtimeId);
     this.#files = { fs: environment.fileSystem ?? new DenoFileSystem(), layout, runtimeId };
     this.#now = environment.now ?? Date.now;
     this.directory = layout.directory;
@@ -116,7 +107,7 @@ export class FsRuntimeStore implements RuntimeStore {
    * Opens the store: creates it unless it exists, locks it until it is closed,
    * recovers it, and pushes its content to the host.
    *
-   * Throws `store_locked` while it is open elsewhere, `store_missing`,
+   * Throws `store_locked` while it is open elsewhere (after `lockWaitMs`), `store_missing`,
    * `store_corrupt`, `store_version`, `store_permission` with the flag to add,
    * `no_space`, `store_io`, and `invalid_request` for an invalid config.
    */
@@ -132,6 +123,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
     this.#assertOpen();
+    if (this.#mayHaveEarlierBlobs(workerId)) this.#purged.removeBlobs(workerId);
     checkPathLengths(this.#place, workerId);
   }
 
@@ -141,6 +133,7 @@ export class FsRuntimeStore implements RuntimeStore {
     if (batch.expectedLastEventId !== writer.lastEventId) {
       writer.fail(fencedAppend(batch.expectedLastEventId, writer.lastEventId));
     }
+    await this.#settlePurges(batch.events);
     const lines = await writer.append(batch.events);
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
@@ -166,6 +159,41 @@ export class FsRuntimeStore implements RuntimeStore {
   spotOf(eventId: number): FileSpot {
     const segments = this.#writer?.segments ?? listSegments(this.#files).firstEventIds;
     return segmentSpot(this.#files.layout, segments, eventId);
+  }
+
+  /** Keeps a blob. Throws `no_space` and `store_io`, besides the errors of every store. */
+  async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+    this.#assertOpen();
+    return await this.#blobs.put(owner, input);
+  }
+
+  /** A new hash of the platform. */
+  newHash(): BlobHash {
+    return newHash();
+  }
+
+  /** Size of a blob. */
+  async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    this.#assertOpen();
+    return await this.#blobs.size(workerId, sha256);
+  }
+
+  /** Bytes of a blob. */
+  async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    this.#assertOpen();
+    return await Promise.resolve(readBlob(this.#place, workerId, blob));
+  }
+
+  /** Blobs of a worker. */
+  async blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
+    this.#assertOpen();
+    return await Promise.resolve(listBlobs(this.#place, workerId));
+  }
+
+  /** Removes blobs. */
+  async removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
+    this.#assertOpen();
+    await this.#blobs.remove(workerId, hashes);
   }
 
   /** Writes a checkpoint. A scheduled one syncs some of the transcripts, in turn; an explicit one syncs all. */
@@ -255,9 +283,11 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#pages = new LogPages(place);
     this.#checkpoints = new Checkpoints(place);
     this.#purged = new PurgedWorkers(place);
+    this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
+    await this.#blobs.clear();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
       ...place,
@@ -266,7 +296,7 @@ export class FsRuntimeStore implements RuntimeStore {
       transcripts: this.#transcripts,
       purged: this.#purged,
       quarantine: kept,
-      purge: (workerId, id) => this.#removeWorker(workerId, id),
+      purge: (workerId, id, keepsBlobs) => this.#removeWorker(workerId, id, keepsBlobs),
       // Lines are written as late as possible during the replay.
       flushIfFull: async () => {
         const isPressing = this.#transcripts.pendingBytes > PRESSING * limits.transcriptBufferBytes;
@@ -310,17 +340,33 @@ export class FsRuntimeStore implements RuntimeStore {
 
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
     if (record === undefined || line === undefined) return;
-    const { id, workerId, purges } = record;
+    const { id, workerId, purges, creates } = record;
+    if (creates && workerId !== undefined) this.#removeLeftBy(workerId);
     this.#appliedEventId = id;
     this.#schedule.add(line.end - line.start);
     this.#transcripts.apply(record, line);
     if (purges && workerId !== undefined) this.#removeWorker(workerId, id);
   }
 
-  #removeWorker(workerId: WorkerId, purgedEventId: number): void {
+  #removeWorker(workerId: WorkerId, purgedEventId: number, keepsBlobs = false): void {
     this.#projections.forget(workerId, purgedEventId);
+    this.#blobs.forget(workerId);
     this.#namesUnsynced = true;
-    this.#purged.remove(workerId, purgedEventId);
+    this.#purged.remove(workerId, purgedEventId, keepsBlobs);
+  }
+
+  /** Makes the removal of earlier blobs durable before ids are used again. */
+  async #settlePurges(events: readonly EventRecord[]): Promise<void> {
+    for (const { creates, workerId } of events) {
+      if (!creates || workerId === undefined || !this.#mayHaveEarlierBlobs(workerId)) continue;
+      await this.#blobs.idle();
+      await this.#purged.settle(workerId);
+    }
+  }
+
+  /** Returns true if an id that is not in use may have blobs of an earlier worker. */
+  #mayHaveEarlierBlobs(workerId: WorkerId): boolean {
+    return this.#purged.mayHaveBlobs(workerId) && !this.#transcripts.has(workerId);
   }
 
   /** Retries the removal of purged workers' files, unless a new worker has the id. */
@@ -329,6 +375,12 @@ export class FsRuntimeStore implements RuntimeStore {
       if (this.#transcripts.has(workerId)) this.#purged.forget(workerId);
       else this.#removeWorker(workerId, purgedEventId);
     }
+  }
+
+  /** Retries the removal of a purged worker's files before its id is used again: its blobs would be the new worker's. */
+  #removeLeftBy(workerId: WorkerId): void {
+    const [left] = this.#purged.left().filter(([purged]) => purged === workerId);
+    if (left !== undefined) this.#removeWorker(...left);
   }
 
   /** The log through the last event whose effects on transcripts are applied. */
@@ -353,9 +405,8 @@ export class FsRuntimeStore implements RuntimeStore {
   async #syncTranscripts(turn?: number): Promise<void> {
     if (await this.#transcripts.syncAll(turn)) this.#namesUnsynced = true;
     if (!this.#namesUnsynced) return;
-    const { fs, layout: { workers } } = this.#place;
     this.#namesUnsynced = false;
-    await guardedAsync("sync", workers, () => fs.syncDirectory(workers)).catch((error) => {
+    await this.#purged.sync().catch((error) => {
       this.#namesUnsynced = true;
       throw error;
     });

@@ -6,14 +6,18 @@
  */
 import { indexOfAtLeast } from "../core/bisection.ts";
 import { scanEvents } from "../core/event_scan.ts";
-import { fencedAppend, RuntimeError, storeClosed } from "../core/errors.ts";
+import { blobMissing, fencedAppend, RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
+import { workerNotFound } from "../core/rules.ts";
 import { fittingCount } from "../core/text.ts";
 import type {
   AppendBatch,
   AppendResult,
+  BlobFacts,
+  BlobInput,
+  BlobOwner,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -48,6 +52,8 @@ export interface MemoryRuntime {
   readonly events: EventTexts;
   /** By worker, in order: event id and last sequence of each event that adds to its transcript. */
   readonly transcripts: Map<WorkerId, { readonly eventIds: number[]; readonly lastSeqs: number[] }>;
+  /** Blobs by worker and hash, and the events that created the workers. */
+  readonly blobs: Map<WorkerId, { readonly createdEventId: number; readonly kept: Map<string, Uint8Array> }>;
   /** True while a store has it open. */
   open: boolean;
 }
@@ -70,7 +76,7 @@ export class MemoryRuntimeStore implements RuntimeStore {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimes } = options.storage ?? new MemoryStorage();
     this.#kept = runtimes.get(this.runtimeId) ??
-      { events: new EventTexts(), transcripts: new Map(), open: false };
+      { events: new EventTexts(), transcripts: new Map(), blobs: new Map(), open: false };
     runtimes.set(this.runtimeId, this.#kept);
   }
 
@@ -120,6 +126,55 @@ export class MemoryRuntimeStore implements RuntimeStore {
     });
   }
 
+  /** Keeps a blob. Throws `worker_not_found` for a worker that was purged. */
+  async putBlob(
+    { workerId, createdEventId }: BlobOwner,
+    input: BlobInput,
+  ): Promise<BlobFacts> {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    // Not slice(): that of a Buffer is a view.
+    for await (const chunk of input) parts.push(new Uint8Array(chunk));
+    const all = new Uint8Array(await new Blob(parts).arrayBuffer());
+    return await this.#attempt(() => {
+      const blobs = this.#kept.blobs.get(workerId);
+      if (blobs?.createdEventId !== createdEventId) throw workerNotFound(workerId, "put blob");
+      blobs.kept.set(input.facts.sha256, all);
+      return input.facts;
+    });
+  }
+
+  /** Size of a blob in bytes; `undefined` if there is none. */
+  blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    return this.#attempt(() => this.#kept.blobs.get(workerId)?.kept.get(sha256)?.length);
+  }
+
+  /** Bytes of a blob. Throws `blob_missing`. */
+  readBlob(
+    workerId: WorkerId,
+    { sha256, bytes }: BlobFacts,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return this.#attempt(() => {
+      const found = this.#kept.blobs.get(workerId)?.kept.get(sha256);
+      if (found?.length !== bytes) throw blobMissing(workerId, sha256);
+      return new Blob([found.slice()]).stream();
+    });
+  }
+
+  /** Blobs of a worker. */
+  blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
+    return this.#attempt(() => {
+      const kept = this.#kept.blobs.get(workerId)?.kept ?? new Map<string, Uint8Array>();
+      return Array.from(kept, ([sha256, { length: bytes }]) => ({ sha256, bytes }));
+    });
+  }
+
+  /** Removes blobs of a worker. */
+  removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
+    return this.#attempt(() => {
+      for (const sha256 of hashes) this.#kept.blobs.get(workerId)?.kept.delete(sha256);
+    });
+  }
+
   /** Does nothing: a memory store is never slow to open. */
   saveSnapshot(_snapshot: Snapshot): Promise<void> {
     return this.#attempt(() => undefined);
@@ -142,10 +197,14 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return Promise.resolve();
   }
 
-  #keep({ id, workerId, purges, seq, count = 0 }: EventRecord): void {
-    const { transcripts } = this.#kept;
+  #keep({ id, workerId, creates, purges, seq, count = 0 }: EventRecord): void {
+    const { transcripts, blobs } = this.#kept;
     if (workerId === undefined) return;
-    if (purges) transcripts.delete(workerId);
+    if (creates) blobs.set(workerId, { createdEventId: id, kept: new Map() });
+    if (purges) {
+      transcripts.delete(workerId);
+      blobs.delete(workerId);
+    }
     if (seq === undefined) return;
     let transcript = transcripts.get(workerId);
     if (transcript === undefined) transcripts.set(workerId, transcript = { eventIds: [], lastSeqs: [] });

@@ -28,21 +28,27 @@ export async function copyFile(
   { start = 0, end, durable }: CopyOptions,
   meter?: Meter,
 ): Promise<void> {
-  await guardedAsync("copy", from, () =>
-    withFileAsync(fs, from, "read", async (file) => {
-      async function* chunks(): AsyncGenerator<Uint8Array> {
-        const slices = new Slices();
-        for (let at = start; at < end; at += CHUNK_BYTES) {
-          const length = Math.min(CHUNK_BYTES, end - at);
-          const bytes = readBytes(file, at, length);
-          if (bytes.length < length) throw corrupt(from, `it ends at byte ${at + bytes.length} of ${end}`);
-          yield bytes;
-          meter?.add(length);
-          await slices.pause();
+  try {
+    await guardedAsync("copy", from, () =>
+      withFileAsync(fs, from, "read", async (file) => {
+        async function* chunks(): AsyncGenerator<Uint8Array> {
+          const slices = new Slices();
+          for (let at = start; at < end; at += CHUNK_BYTES) {
+            const length = Math.min(CHUNK_BYTES, end - at);
+            const bytes = readBytes(file, at, length);
+            if (bytes.length < length) throw corrupt(from, `it ends at byte ${at + bytes.length} of ${end}`);
+            yield bytes;
+            meter?.add(length);
+            await slices.pause();
+          }
         }
-      }
-      await replaceFile(fs, to, chunks(), { durable });
-    }));
+        await replaceFile(fs, to, chunks(), { durable });
+      }));
+  } catch (error) {
+    // Throws the reason of an aborted signal.
+    meter?.add(0);
+    throw error;
+  }
 }
 
 /** Returns true if the first `size` bytes of two files are equal; compares at least the last `sample` of them. */

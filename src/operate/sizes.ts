@@ -19,9 +19,11 @@ export interface StoreSizes {
   readonly segments: number;
   /** Transcripts of all workers. */
   readonly transcripts: number;
+  /** Blobs of all workers. */
+  readonly blobs: number;
   /** Both checkpoints. */
   readonly checkpoints: number;
-  /** The other files: projections, identity, config. */
+  /** The other files: projections, identity, config, unfinished blobs. */
   readonly other: number;
   /** Truncated and replaced bytes, in `quarantine/` and `salvage/`. */
   readonly quarantine: number;
@@ -33,6 +35,8 @@ export interface StoreSizes {
 export interface WorkerSizes {
   /** Its transcript. */
   readonly transcript: number;
+  /** Its blobs. */
+  readonly blobs: number;
   /** Its other files. */
   readonly other: number;
 }
@@ -49,9 +53,10 @@ export function storeSizes(
   const sizes = {
     log: sum(segments),
     transcripts: sum(workers.map(({ transcript }) => transcript)),
+    blobs: sum(workers.map(({ blobs }) => blobs)),
     checkpoints: sizeOf(fs, layout.checkpoint) + sizeOf(fs, layout.previousCheckpoint),
     other: sizeOf(fs, layout.identity) + sizeOf(fs, layout.config) + sizeOf(fs, layout.overview) +
-      sum(workers.map(({ other }) => other)),
+      sum([...sizesInside(fs, layout.incoming), ...workers.map(({ other }) => other)]),
     quarantine: sum([layout.quarantine, layout.salvage].flatMap((path) => sizesInside(fs, path))),
   };
   return { ...sizes, segments: segments.length, total: sum(Object.values(sizes)) };
@@ -84,8 +89,12 @@ export function sizesInside(fs: FileSystem, directory: string): number[] {
 }
 
 function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): WorkerSizes {
-  const { transcript, worker } = workerLayout(layout, workerId);
-  return { transcript: sizeOf(fs, transcript), other: sizeOf(fs, worker) };
+  const { transcript, worker, blobs } = workerLayout(layout, workerId);
+  return {
+    transcript: sizeOf(fs, transcript),
+    blobs: sum(sizesInside(fs, blobs)),
+    other: sizeOf(fs, worker),
+  };
 }
 
 /** Sum of numbers. */

@@ -11,7 +11,7 @@ import { openReader } from "../fs/reading/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
-/** What a reader sees of a store. */
+/** Everything that a reader returns of a store. */
 async function seen(root: string): Promise<unknown> {
   await using view = await openReader(local(root));
   const workers = [...view.allWorkers()];

@@ -23,19 +23,19 @@ export function findChromium(): string | undefined {
   return undefined;
 }
 
-/** How a page is looked at. */
+/** Properties of the screen. */
 export interface Look {
   /** Width in CSS pixels. */
   readonly width: number;
-  /** Whether the person prefers dark. */
+  /** The person prefers dark. */
   readonly dark: boolean;
 }
 
-/** What was seen. */
+/** Observations of a page. */
 export interface Seen {
-  /** URLs that the page asked for, its own among them. */
+  /** URLs that the page requested, including its own. */
   readonly requests: readonly string[];
-  /** What the expressions came to. */
+  /** Values of the expressions. */
   readonly values: readonly unknown[];
   /** Messages of the console and uncaught errors. */
   readonly console: readonly string[];
@@ -77,7 +77,7 @@ export async function look(
   }
 }
 
-/** Where the browser listens, and the end of what it says. */
+/** The address that the browser listens on, and the end of its output. */
 async function debuggerAddress(stderr: ReadableStream<Uint8Array>): Promise<[string, Promise<void>]> {
   const reader = stderr.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";

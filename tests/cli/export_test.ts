@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { FsRuntimeStore } from "../../fs_store.ts";
 import { exportRuntime, importRuntime, verify } from "../../operate.ts";
-import { isRuntimeError, Runtime } from "../../mod.ts";
+import { isRuntimeError, Runtime, type RuntimeReader } from "../../mod.ts";
 import { command, snapshot, streamOf, textOf, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
 import { openReader } from "../fs/reading/reader.ts";
@@ -28,13 +28,13 @@ async function prunedStore(root: string): Promise<void> {
     await runtime.close();
   }
   const runtime = await openRuntime({ root });
-  const pruned = await runtime.prune({ dryRun: false });
+  const pruned = await runtime.prune();
   assert(pruned.events > 20, `pruned ${pruned.events}`);
   await runtime.worker("reviewer").append([{ role: "assistant", content: "after pruning" }]);
   await runtime.close();
 }
 
-/** What a reader sees of a store. */
+/** Everything that a reader returns of a store. */
 async function seen(root: string): Promise<unknown> {
   await using view = await openReader(local(root));
   const workers = [...view.allWorkers()];
@@ -92,9 +92,12 @@ Deno.test("exportRuntime() of one worker is a runtime of its own, the same again
     assertEquals(await textOf(exportRuntime(local(target), { worker: "reviewer" })), stream);
     await using a = await openReader(local(source));
     await using b = await openReader(local(target));
-    const { createdEventId: _a, lastEventId: _b, ...before } = a.worker("reviewer");
-    const { createdEventId: _c, lastEventId: _d, ...after } = b.worker("reviewer");
-    assertEquals(after, before);
+    // Its events have other ids.
+    const stateOf = (view: RuntimeReader): unknown => {
+      const { createdEventId: _created, lastEventId: _last, lastRun, ...state } = view.worker("reviewer");
+      return { ...state, lastRun: { ...lastRun, eventId: 0 } };
+    };
+    assertEquals(stateOf(b), stateOf(a));
     const [said, again] = [await a.transcript("reviewer"), await b.transcript("reviewer")];
     assertEquals(again.items.map(({ content }) => content), said.items.map(({ content }) => content));
     const originals = (await b.events({ limit: 1_000 })).items.map((event) =>
@@ -104,7 +107,7 @@ Deno.test("exportRuntime() of one worker is a runtime of its own, the same again
   });
 });
 
-Deno.test("importRuntime() refuses what is not whole, and leaves nothing behind", async () => {
+Deno.test("importRuntime() rejects incomplete streams, and leaves no files", async () => {
   await withDirectory(async (directory) => {
     const [source, target] = [join(directory, "source"), join(directory, "target")];
     await everyEventStore({ root: source });

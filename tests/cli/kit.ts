@@ -10,7 +10,7 @@ import { type Io, main } from "../../cli/mod.ts";
 /** The module to run as a process. */
 export const entry: string = new URL("../../cli/mod.ts", import.meta.url).pathname;
 
-/** What the command did. */
+/** Result of a command. */
 export interface Ran {
   readonly code: number;
   readonly out: string;
@@ -19,7 +19,7 @@ export interface Ran {
   readonly json: any;
 }
 
-/** An {@linkcode Io} that keeps what is written; nobody looks at a terminal unless `io` says so. */
+/** An {@linkcode Io} that keeps the output; it is no terminal unless `io` says so. */
 export function capture(io: Partial<Io> = {}): Io & { readonly text: () => { out: string; err: string } } {
   const out: Uint8Array[] = [];
   let err = "";
@@ -54,6 +54,7 @@ export function readingCommands(root: string): string[][] {
     ["transcript", root, "reviewer", "--all"],
     ["events", root, "--worker", "reviewer"],
     ["usage", root],
+    ["blobs", root, "reviewer"],
     ["verify", root],
     ["repair", root],
     ["prune", root],
@@ -78,7 +79,7 @@ export async function cli(permissions: readonly string[], ...args: readonly stri
   return ranOf(args, code, { out: text(stdout), err: text(stderr) });
 }
 
-/** Runs `work` on a new directory, which is removed behind it. */
+/** Runs `work` on a new directory, which is removed afterwards. */
 export async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "worker-runtime-cli-" });
   try {

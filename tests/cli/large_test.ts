@@ -1,5 +1,5 @@
 // A store longer than V8's longest string: verified, exported, imported and backed up in bounded memory. It takes
-// minutes and gigabytes, so it runs only when asked for: deno task test:large.
+// minutes and gigabytes, so it runs only on request: deno task test:large.
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
@@ -9,7 +9,7 @@ import { openRuntime } from "./stores.ts";
 
 const LOG_BYTES = 620_000_000;
 const WORKERS = 10_000;
-/** What the command may hold of objects: far less than the log. */
+/** Heap of the command: far less than the log. */
 const HEAP = "--v8-flags=--max-old-space-size=256";
 
 function isAsked(): boolean {
@@ -34,7 +34,7 @@ async function largeStore(root: string): Promise<number> {
       bytes += content.length + 250;
       await worker.append([{ role: "assistant", content }]);
       if (index % 4 === 0) {
-        await worker.recordUsage({ model: `m-${index % 3}`, inputTokens: 900, costMicroUsd: 70 });
+        await worker.commit({ usage: { model: `m-${index % 3}`, inputTokens: 900, costMicroUsd: 70 } });
       }
     }));
   }

@@ -1,4 +1,4 @@
-// prune and purge: nothing without --apply, and an event tells of each.
+// prune and purge: nothing without --apply, and an event records each.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
@@ -9,18 +9,18 @@ import { openReader } from "../fs/reading/reader.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
-Deno.test("prune tells what it would give up, and gives it up with --apply", async () => {
+Deno.test("prune lists the events that can be deleted, and deletes them with --apply", async () => {
   await withDirectory(async (root) => {
     await severalDays(root);
     const directory = join(root, "runtimes", "local");
     const before = snapshot(root);
-    const told = await command("prune", root, "--json");
-    assertEquals([told.code, told.json.applied], [0, false]);
-    assert(told.json.events > 40, JSON.stringify(told.json));
+    const planned = await command("prune", root, "--json");
+    assertEquals([planned.code, planned.json.applied], [0, false]);
+    assert(planned.json.events > 40, JSON.stringify(planned.json));
     assertEquals(snapshot(root), before);
     const count = segments(directory).length;
     const done = await command("prune", root, "--apply", "--json");
-    assertEquals([done.code, done.json.applied, done.json.events], [0, true, told.json.events], done.err);
+    assertEquals([done.code, done.json.applied, done.json.events], [0, true, planned.json.events], done.err);
     assert(segments(directory).length < count);
     await using view = await openReader(local(root));
     const { items } = await view.events({ limit: 5 });
@@ -30,7 +30,7 @@ Deno.test("prune tells what it would give up, and gives it up with --apply", asy
     assertEquals([verified.code, verified.json.verdict, verified.json.firstEventId], [
       0,
       "clean",
-      told.json.firstEventId,
+      planned.json.firstEventId,
     ]);
     const usage = await command("usage", root);
     assertStringIncludes(usage.out, "pruned");
@@ -56,7 +56,7 @@ Deno.test("prune keeps the events that a missing transcript is rebuilt from", as
 /** One event of another time, as a wrong clock writes it, and a small cost with it. */
 async function stray(root: string, at: string, costMicroUsd: number): Promise<void> {
   const runtime = await openRuntime({ root, now: () => Date.parse(at) });
-  await runtime.worker("reviewer").recordUsage({ model: "m", costMicroUsd });
+  await runtime.worker("reviewer").commit({ usage: { model: "m", costMicroUsd } });
   await runtime.close();
 }
 
@@ -71,7 +71,7 @@ for (const at of ["2099-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
       for (let i = 0; i < 20; i++) {
         await worker.append([{ role: "assistant", content: `${today} ${"x".repeat(200)}` }]);
       }
-      await worker.recordUsage({ model: "m", costMicroUsd: 7_000_000 });
+      await worker.commit({ usage: { model: "m", costMicroUsd: 7_000_000 } });
       await runtime.close();
       const { json } = await command("prune", root, "--older-than", "2d", "--json");
       await using view = await openReader(local(root));
@@ -85,7 +85,7 @@ for (const at of ["2099-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
   });
 }
 
-Deno.test("prune --older-than gives up only events of before that time", async () => {
+Deno.test("prune --older-than deletes only events that precede that time", async () => {
   await withDirectory(async (root) => {
     await severalDays(root);
     const ageDays = Math.floor((Date.now() - Date.parse("2026-07-12T00:00:00Z")) / 86_400_000);
@@ -99,7 +99,7 @@ Deno.test("prune --older-than gives up only events of before that time", async (
   });
 });
 
-Deno.test("purge gives up workers that have ended, with --apply alone", async () => {
+Deno.test("purge deletes stopped and retired workers, only with --apply", async () => {
   await withDirectory(async (root) => {
     const runtime = await openRuntime({ root });
     await everyEvent(runtime);
@@ -107,10 +107,10 @@ Deno.test("purge gives up workers that have ended, with --apply alone", async ()
     const before = snapshot(root);
     const running = await command("purge", root, "Ops/1", "reviewer");
     assertEquals(running.code, 1);
-    assertStringIncludes(running.err, "stop or cancel it first");
-    const told = await command("purge", root, "Ops/1");
-    assertEquals(told.code, 0);
-    assertStringIncludes(told.out, "Run again with --apply");
+    assertStringIncludes(running.err, "stop or retire it first");
+    const planned = await command("purge", root, "Ops/1");
+    assertEquals(planned.code, 0);
+    assertStringIncludes(planned.out, "Run again with --apply");
     assertEquals(snapshot(root), before);
     const done = await command("purge", root, "Ops/1", "id-2", "--apply", "--json");
     assertEquals([done.code, done.json.applied], [0, true], done.err);
@@ -126,9 +126,9 @@ Deno.test("purge that was killed half way can be repeated, and refuses a worker 
     await everyEvent(runtime);
     await runtime.worker("Ops/1").purge();
     await runtime.close();
-    const told = await command("purge", root, "Ops/1", "id-2");
-    assertEquals(told.code, 0, told.err);
-    assertStringIncludes(told.out, "Ops/1 was purged before: skipped");
+    const planned = await command("purge", root, "Ops/1", "id-2");
+    assertEquals(planned.code, 0, planned.err);
+    assertStringIncludes(planned.out, "Ops/1 was purged before: skipped");
     const done = await command("purge", root, "Ops/1", "id-2", "--apply", "--json");
     assertEquals([done.code, done.json.applied, done.json.purgedBefore], [0, true, ["Ops/1"]], done.err);
     assertEquals(done.json.workers.map(({ workerId }: { workerId: string }) => workerId), ["id-2"]);

@@ -6,7 +6,7 @@ import { main } from "../../cli/mod.ts";
 import { limits } from "../../mod.ts";
 import { copyTree } from "../kit/place.ts";
 import { capture, command, readingCommands, snapshot, withDirectory } from "./kit.ts";
-import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
+import { everyEvent, everyEventStore, everyPart, openRuntime, PNG } from "./stores.ts";
 
 Deno.test("reading commands change nothing", async () => {
   await withDirectory(async (root) => {
@@ -61,7 +61,7 @@ Deno.test("inspect works on a store in use, and sees what the writer did", async
       await runtime.worker("reviewer").beginRun();
       const { code, json } = await command("inspect", root, "--json");
       assertEquals([code, json.closed, json.damage], [0, false, null]);
-      assertEquals(json.overview.workers, { total: 3, busy: 1, running: 1, stopped: 1, cancelled: 1 });
+      assertEquals(json.overview.workers, { total: 3, busy: 1, running: 1, stopped: 1, retired: 1 });
       assertStringIncludes(json.owner, "process");
       const verified = await command("verify", root, "--json");
       assertEquals([verified.code, verified.json.verdict], [0, "clean"]);
@@ -125,11 +125,11 @@ Deno.test("errors say what to do next", async () => {
   });
 });
 
-Deno.test("--help tells the commands, and each command its options", async () => {
+Deno.test("--help lists the commands, and each command its options", async () => {
   const { code, out } = await command("--help");
   assertEquals(code, 0);
   const commands = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name = ""]) => name);
-  assertEquals(commands.length, 13);
+  assertEquals(commands.length, 15);
   const helps = await Promise.all(commands.map((name) => command(name, "--help")));
   for (const help of helps) {
     assertEquals(help.code, 0);
@@ -159,7 +159,7 @@ Deno.test("events --worker reads as far back or forward as it takes", async () =
       await runtime.createWorker({ workerId: "alice", intent: { kind: "assistant" } }),
       await runtime.createWorker({ workerId: "bob", intent: { kind: "assistant" } }),
     ];
-    const content = "x".repeat(limits.contentBytesMax - 1_000);
+    const content = "x".repeat(limits.contentInlineBytesMax - 1_000);
     const count = Math.ceil(1.2 * limits.pageScanBytesMax / content.length);
     for (let n = 0; n < count; n++) await bob.append([{ role: "tool", content }]);
     await alice.append([{ role: "user", content: "still here" }]);
@@ -206,5 +206,77 @@ Deno.test("inspect lists the copy of a runtime as what verify says it is", async
     assertStringIncludes(out, "copy of local");
     Deno.removeSync(join(copy, "runtime.json"));
     assertEquals((await command("inspect", root)).code, 3);
+  });
+});
+
+Deno.test("transcript shows the parts of messages, and content in blobs with --full", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    await everyPart(runtime);
+    await runtime.close();
+    const { code, out, err } = await command("transcript", root, "coder");
+    assertEquals([code, err], [0, ""]);
+    const size = atob(PNG).length;
+    const wanted = [
+      `  Fix it. Here it is\n  [image image/png, ${size} B]\n  [image]\n  http://127.0.0.1:9/leak.png\n`,
+      '  [call Here it is, 15 B]\n  {\n    "path": "a.ts"\n  }\n',
+      "  [result call_1, 10 B]\n  Here it is\n",
+      '  [thinking, 10 B]\n  Here it is\n  [call grep, 22 B]\n  {\n    "query": "Here it is"\n  }\n',
+      "  [result toolu_1, 19.5 KiB]\n  Here it is long long",
+      '  {\n    "verdict": "Here it is",\n    "score": 0.5\n  }\n  [image image/svg+xml, 41 B]\n',
+      "  [file text/plain, 5 B]\n",
+      "  [result, 312.5 KiB]\n  Here it is spilled spilled",
+      "  ... 4,000 of 320,011 characters; --full shows all\n",
+      "  The content of 1.9 MiB is kept in a blob. --full shows it\n",
+    ];
+    for (const text of wanted) assertStringIncludes(out, text);
+    const full = await command("transcript", root, "coder", "--full");
+    assertStringIncludes(full.out, "blob".repeat(500_000));
+    const { json } = await command("transcript", root, "coder", "--json");
+    assertEquals(json.items[7].contentBlob.bytes, 2_000_013);
+    assertEquals(json.items[1].content.tool_calls[0].function.arguments, '{"path":"a.ts"}');
+  });
+});
+
+Deno.test("events shows each change of a worker on one line", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const worker = await everyPart(runtime);
+    await worker.commit({ displayName: "New", labels: { team: null, tier: "1" } }, { meta: { actor: "me" } });
+    await worker.commit({ displayName: null });
+    await worker.run(async (run) => {
+      const usage = [{ model: "m-1", inputTokens: 2_000 }, { model: "m-2", outputTokens: 3 }];
+      const entries = [{ role: "assistant", content: "Yes\nindeed" }, { role: "note", content: { a: 1 } }];
+      await run.commit({ usage, entries, data: { n: 1 }, events: [{ name: "sent", data: [1] }] });
+    }, { runId: "r1" });
+    await worker.beginRun({ runId: "r2" });
+    await worker.stop({ reason: "pause", cancelRun: true });
+    await worker.restart();
+    await worker.retire();
+    await runtime.close();
+    const { out } = await command("events", root, "-n", "40");
+    const lines = out.split("\n").filter((line) => line.includes("coder"))
+      .map((line) => line.replace(/^.*coder +/, ""));
+    assertEquals(lines, [
+      "Coder; labels team=core",
+      `user: Fix it. Here it is [image/png, ${atob(PNG).length} B] [image] [image/png, ${
+        atob(PNG).length
+      } B] (6 entries)`,
+      "tool: [content, 312.5 KiB]",
+      "tool: [content, 1.9 MiB]",
+      'labels team removed, tier=1; meta {"actor":"me"}; name New',
+      "name removed",
+      "run began r1",
+      'assistant: Yes indeed (2 entries); m-1: 2.0 k in, 0 out, $0.00; m-2: 0 in, 3 out, $0.00; sent [1]; data {"n":1}',
+      "run completed r1",
+      "run began r2",
+      "run cancelled r2: pause; stopped: pause",
+      "restarted",
+      "retired",
+    ]);
+    const shown = await command("show", root, "coder");
+    assert(/status +retired/.test(shown.out) && /labels +tier=1/.test(shown.out), shown.out);
+    const listed = await command("inspect", root, "--status", "retired");
+    assert(/coder +assistant +tier=1 +retired/.test(listed.out), listed.out);
   });
 });

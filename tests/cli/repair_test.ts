@@ -1,4 +1,4 @@
-// repair(): tells first, loses nothing unasked, keeps what it takes away, and is done after once.
+// repair(): reports first, loses nothing without consent, keeps the bytes that it removes, and is idempotent.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
@@ -12,7 +12,7 @@ import { acquire } from "../kit/acquire.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 
-/** Damage that nothing is lost by. */
+/** Damage that can be repaired without loss. */
 const healable: Readonly<Record<string, (directory: string) => void>> = {
   "an unfinished line at the end": (dir) => append(segments(dir).at(-1) ?? "", '{"id":33,"at":"2026'),
   "a damaged transcript": (dir) => flip(join(dir, "workers", "reviewer", "transcript.jsonl"), "Looks good"),
@@ -28,7 +28,7 @@ const healable: Readonly<Record<string, (directory: string) => void>> = {
 };
 
 for (const [name, harm] of Object.entries(healable)) {
-  Deno.test(`repair() mends ${name} without loss, once`, async () => {
+  Deno.test(`repair() repairs ${name} without loss, once`, async () => {
     await withDirectory(async (root) => {
       await everyEventStore({ root });
       harm(join(root, "runtimes", "local"));
@@ -52,7 +52,7 @@ for (const [name, harm] of Object.entries(healable)) {
   });
 }
 
-Deno.test("repair() gives up damaged events only when asked for salvage, and keeps every byte", async () => {
+Deno.test("repair() deletes damaged events only with salvage, and keeps every byte", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });
     const directory = join(root, "runtimes", "local");
@@ -88,7 +88,7 @@ Deno.test("repair() gives up damaged events only when asked for salvage, and kee
   });
 });
 
-Deno.test("repair() tells that only a backup helps when the first event is damaged", async () => {
+Deno.test("repair() reports that only a backup helps when the first event is damaged", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });
     flip(segments(join(root, "runtimes", "local"))[0] ?? "", "runtime.created");
@@ -132,9 +132,9 @@ Deno.test("repair is a dry run as a command, and acts with --apply", async () =>
     await everyEventStore({ root });
     append(segments(join(root, "runtimes", "local")).at(-1) ?? "", '{"id":33,');
     const before = snapshot(root);
-    const told = await command("repair", root);
-    assertEquals(told.code, 2);
-    assertStringIncludes(told.out, "Run again with --apply");
+    const planned = await command("repair", root);
+    assertEquals(planned.code, 2);
+    assertStringIncludes(planned.out, "Run again with --apply");
     assertEquals(snapshot(root), before);
     const done = await command("repair", root, "--apply", "--json");
     assertEquals([done.code, done.json.applied, done.json.after.verdict], [0, true, "clean"]);
@@ -148,10 +148,10 @@ Deno.test("repair and verify say of an unusable config that it is to be correcte
     const verified = await command("verify", root);
     assertEquals(verified.code, 2);
     assertStringIncludes(verified.out, "until config.jsonc is corrected");
-    const told = await command("repair", root);
-    assertEquals(told.code, 2);
-    assertStringIncludes(told.out, "Correct config.jsonc first");
-    assertEquals(told.out.includes("--apply"), false, told.out);
+    const planned = await command("repair", root);
+    assertEquals(planned.code, 2);
+    assertStringIncludes(planned.out, "Correct config.jsonc first");
+    assertEquals(planned.out.includes("--apply"), false, planned.out);
     const refused = await command("repair", root, "--apply");
     assertEquals(refused.code, 1);
     assertStringIncludes(refused.err, "config.jsonc has to be corrected first");

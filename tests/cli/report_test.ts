@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import { findChromium, look } from "./chromium.ts";
 import { command, flip, segments, withDirectory } from "./kit.ts";
 import { privileged } from "../privileged.ts";
-import { everyEvent, everyEventStore, openRuntime } from "./stores.ts";
+import { everyEvent, everyEventStore, everyPart, openRuntime, PNG } from "./stores.ts";
 
 const hostile = [
   '<script>document.title = "owned"</script>',
@@ -29,7 +29,7 @@ async function hostileStore(root: string): Promise<void> {
   });
   for (const content of hostile) await worker.append([{ role: "assistant", name: hostile[4], content }]);
   await worker.append([{ role: "tool", content: "long ".repeat(4_000) }]);
-  await worker.recordUsage({ model: hostile[2]?.slice(0, 100) ?? "", inputTokens: 5, costMicroUsd: 9 });
+  await worker.commit({ usage: { model: hostile[2]?.slice(0, 100) ?? "", inputTokens: 5, costMicroUsd: 9 } });
   for (let n = 0; n < 150; n++) await worker.append([{ role: "user", content: `entry ${n}` }]);
   await runtime.close();
 }
@@ -65,7 +65,7 @@ Deno.test("report shows what is damaged, and what can be read of it", async () =
 
 Deno.test({
   ...privileged(
-    "report is read in a browser: all of it is there, nothing is asked for, nothing runs",
+    "report is complete in a browser, requests nothing and runs nothing",
     findChromium() === undefined ? "no Chromium" : undefined,
   ),
   fn: async () => {
@@ -107,3 +107,107 @@ Deno.test({
     });
   },
 });
+
+/** A text that would run, load, steer and reverse, if anything let it. */
+const SAID = hostile.slice(0, 5).join(" ") + "\u001b[2J\u202Eabc\ud800";
+
+async function partStore(root: string): Promise<void> {
+  const runtime = await openRuntime({ root });
+  const worker = await everyPart(runtime, SAID);
+  await worker.append([{ role: hostile[1] ?? "", name: hostile[4] ?? "", content: "a role of its own" }]);
+  await runtime.close();
+}
+
+Deno.test("report shows parts folded with their size, and thumbnails of images", async () => {
+  await withDirectory(async (root) => {
+    await partStore(root);
+    const { code, out, err } = await command("report", root);
+    assertEquals([code, err], [0, ""]);
+    const images = [...out.matchAll(/<img src="([^"]*)"/g)].map(([, url]) => url);
+    const fake = new TextEncoder().encode(SAID).toBase64();
+    const png = `data:image/png;base64,${PNG}`;
+    assertEquals(images, [png, png, `data:image/png;base64,${fake}`]);
+    for (const text of ["image/svg+xml, 41 B, not shown", "text/plain, 5 B", "is kept in a blob"]) {
+      assertStringIncludes(out, text);
+    }
+    assertStringIncludes(out, "<code>http://127.0.0.1:9/leak.png</code>");
+    assertStringIncludes(out, "Cut after 8,000 of");
+    // deno-lint-ignore no-control-regex -- that is the point
+    assertEquals(/[\u0000-\u0008\u000b-\u001f\u007f\u202e\ufffd]/.test(out), false);
+    assertStringIncludes(out, "&lt;U+D800&gt;");
+  });
+});
+
+Deno.test("report and transcript name a missing blob, and show the rest", async () => {
+  await withDirectory(async (root) => {
+    await partStore(root);
+    const blobs = join(root, "runtimes", "local", "workers", "coder", "blobs");
+    for (const { name } of [...Deno.readDirSync(blobs)]) Deno.removeSync(join(blobs, name));
+    for (const args of [["report", root], ["transcript", root, "coder"]]) {
+      const { code, out } = await command(...args);
+      assertEquals(code, args[0] === "report" ? 0 : 3, args[0]);
+      assertStringIncludes(out, "blob");
+      assertStringIncludes(out, "coder");
+      assertStringIncludes(out, "a.ts");
+      assert(/missing|Cannot read blob/.test(out), out.slice(-2_000));
+    }
+  });
+});
+
+/** The lowest contrast between a text of a part and what it stands on (WCAG 2). */
+const CONTRAST = `(() => {
+  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => channels(color).slice(0, 3).map((c) => c / 255)
+    .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if ((channels(color)[3] ?? 1) === 1) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return Math.min(...[...document.querySelectorAll("pre, .kind, .soft, .note, summary code, figcaption")].map((e) => {
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a);
+    return (a + 0.05) / (b + 0.05);
+  }));
+})()`;
+
+for (
+  const { width, dark } of [360, 1200].flatMap((width) => [{ width, dark: false }, { width, dark: true }])
+) {
+  Deno.test({
+    ...privileged(
+      `report shows parts in a browser that is ${width} wide and ${dark ? "dark" : "light"}`,
+      findChromium() === undefined ? "no Chromium" : undefined,
+    ),
+    fn: async () => {
+      await withDirectory(async (directory) => {
+        const [root, file] = [join(directory, "store"), join(directory, "report.html")];
+        await partStore(root);
+        assertEquals((await command("report", root, "-o", file)).code, 0);
+        const url = `file://${file}`;
+        const seen = await look(findChromium() ?? "", url, { width, dark }, [
+          "[...document.querySelectorAll('.part:not([open]) .kind')].map((e) => e.textContent.slice(0, 12))",
+          "document.querySelectorAll('details').forEach((e) => e.open = true)",
+          "Promise.all([...document.images].map((e) => e.decode().then(() => [e.naturalWidth, e.clientWidth > 0], () => 'broken')))",
+          "document.documentElement.scrollWidth <= innerWidth",
+          CONTRAST,
+          "document.querySelectorAll('script, iframe, base, object, form, style:not(head *), [href^=http], [src^=http]').length",
+          "[...document.querySelectorAll('*')].filter((e) => [...e.attributes].some(({ name }) => name.startsWith('on'))).length",
+          "[document.title, getComputedStyle(document.body).backgroundColor]",
+          "[...document.querySelectorAll('pre')].filter((e) => e.textContent.includes('<script>document.title')).length",
+        ]);
+        assertEquals(seen.requests.filter((request) => request !== url && !request.startsWith("data:")), []);
+        assertEquals(seen.console, []);
+        const [folded, , images, fits, contrast, active, handlers, state, shown] = seen.values;
+        assertEquals(folded, ["call <script", "thinking", "call grep", "result toolu", "result"]);
+        assertEquals(images, [[4, true], [4, true], "broken"]);
+        assertEquals([fits, active, handlers], [true, 0, 0]);
+        assert(Number(contrast) >= 4.5, `contrast ${contrast}`);
+        assertEquals(state, ["local: worker runtime", dark ? "rgb(21, 23, 26)" : "rgb(251, 251, 250)"]);
+        assert(Number(shown) >= 6, `${shown} texts`);
+      });
+    },
+  });
+}

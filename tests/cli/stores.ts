@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- members of the messages of OpenAI and Anthropic
 /**
  * Stores for the tests of the command and of the operations, with a given clock and
  * given ids: each is the same every time.
@@ -5,7 +6,7 @@
  * @module
  */
 import { FsRuntimeStore } from "../../fs_store.ts";
-import { Runtime } from "../../mod.ts";
+import { Runtime, type Worker } from "../../mod.ts";
 import { join } from "@std/path";
 import type { FileSystem } from "../../src/fs/disk/file_system.ts";
 import { countingIds, openOn, steadyClock } from "../kit/opened.ts";
@@ -51,15 +52,18 @@ export async function everyEvent(runtime: Runtime): Promise<void> {
     costMicroUsd: 12_345,
     durationMs: 1_850,
   };
-  await reviewer.recordUsage({ model: "m-large", ...usage });
-  await reviewer.recordUsage({ model: "m-small", inputTokens: 90, outputTokens: 8, costMicroUsd: 310 });
-  await reviewer.updateState({ verdict: "approve", files: 3 });
+  await reviewer.commit({ usage: { model: "m-large", ...usage } });
+  await reviewer.commit({ usage: { model: "m-small", inputTokens: 90, outputTokens: 8, costMicroUsd: 310 } });
+  await reviewer.commit({ data: { verdict: "approve", files: 3 } });
   await run.finish("completed");
-  await reviewer.record("review.posted", { url: "https://example.org/pr/42" });
+  await reviewer.commit({
+    events: [{ name: "review.posted", data: { url: "https://example.org/pr/42" } }],
+    labels: { pr: "42" },
+  }, { meta: { actor: "bot" } });
   const helper = await runtime.createWorker({ intent: { kind: "assistant", purpose: "Answers questions" } });
   await helper.sendInput({ role: "user", content: "日本語でもいいですか\u2028はい" });
   await helper.beginRun();
-  await helper.cancel({ reason: "not needed" });
+  await helper.retire({ reason: "not needed", cancelRun: true });
   const role = await runtime.createWorker({ workerId: "Ops/1", intent: { kind: "role", role: "operator" } });
   await role.stop({ reason: "shift is over" });
   const gone = await runtime.createWorker({ workerId: "gone", intent: { kind: "assistant" } });
@@ -69,7 +73,7 @@ export async function everyEvent(runtime: Runtime): Promise<void> {
   await runtime.record("host.note", { text: "half way", n: 0.5 });
 }
 
-/** Creates a store with every type of event: opened three times, once after a crash, and finally stopped. */
+/** Creates a store with every type of event: opened three times, once after a crash, and finally retired. */
 export async function everyEventStore(setup: StoreSetup): Promise<void> {
   const now = setup.now ?? steadyClock("2026-07-29T10:00:00.000Z", 3_600_000);
   const first = await openRuntime({ ...setup, now });
@@ -85,7 +89,7 @@ export async function everyEventStore(setup: StoreSetup): Promise<void> {
   await third.worker("reviewer").sendInput({ role: "system", content: "You were interrupted" });
   await third.close();
   const last = await openRuntime({ ...setup, now });
-  await last.stop({ reason: "the project is over" });
+  await last.retire({ reason: "the project is over" });
   await last.close();
 }
 
@@ -103,4 +107,40 @@ export async function severalDays(root: string): Promise<void> {
     }
     await runtime.close();
   }
+}
+
+/** A PNG of four by four red pixels, as base64. */
+export const PNG: string =
+  "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAEElEQVR42mP4z8AARwzEcQCukw/xOF6MEQAAAABJRU5ErkJggg==";
+
+/** Commits a session of messages in the formats of OpenAI and Anthropic, with images and long values. */
+export async function everyPart(runtime: Runtime, said = "Here it is"): Promise<Worker> {
+  const worker = await runtime.createWorker({
+    workerId: "coder",
+    displayName: "Coder",
+    intent: { kind: "assistant" },
+    labels: { team: "core" },
+  });
+  const png = await worker.putBlob(Uint8Array.fromBase64(PNG), { mediaType: "image/png" });
+  const svg = await worker.putBlob(new TextEncoder().encode(`<svg xmlns="http://www.w3.org/2000/svg"/>`), {
+    mediaType: "image/svg+xml",
+  });
+  const fake = await worker.putBlob(new TextEncoder().encode(said), { mediaType: "image/png" });
+  const text = await worker.putBlob(new TextEncoder().encode("notes"), { mediaType: "text/plain" });
+  const image = { type: "image_url", image_url: { url: `data:image/png;base64,${PNG}` } };
+  const linked = { type: "image", source: { type: "url", url: "http://127.0.0.1:9/leak.png" } };
+  const call = { id: "call_1", type: "function", function: { name: said, arguments: '{"path":"a.ts"}' } };
+  const used = { type: "tool_use", id: "toolu_1", name: "grep", input: { query: said } };
+  const long = `${said} ${"long ".repeat(4_000)}`;
+  await worker.append([
+    { role: "user", content: [{ type: "text", text: `Fix it. ${said}` }, image, linked], blobs: [png] },
+    { role: "assistant", content: { role: "assistant", content: null, tool_calls: [call] } },
+    { role: "tool", content: { role: "tool", tool_call_id: "call_1", content: said } },
+    { role: "assistant", content: [{ type: "thinking", thinking: said, signature: "x" }, used] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "toolu_1", content: long }] },
+    { role: "assistant", content: { verdict: said, score: 0.5 }, blobs: [svg, fake, text] },
+  ]);
+  await worker.append([{ role: "tool", content: `${said} ${"spilled ".repeat(40_000)}` }]);
+  await worker.append([{ role: "tool", content: `${said} ${"blob".repeat(500_000)}` }]);
+  return worker;
 }

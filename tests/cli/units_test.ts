@@ -1,7 +1,7 @@
 // Numbers as people read them, and tables that fit.
 
 import { assert, assertEquals } from "@std/assert";
-import { oneLine } from "../../cli/style.ts";
+import { beginningOf, oneLine } from "../../cli/style.ts";
 import { table } from "../../cli/table.ts";
 import { amount, bytes, dollars, duration, parseAge, whole } from "../../cli/units.ts";
 
@@ -56,4 +56,15 @@ Deno.test("table() aligns wide characters, and cuts flexible columns to the term
 
 Deno.test("oneLine() makes what steers a terminal visible", () => {
   assertEquals(oneLine("a\u001b[31m\nb\u202Ec"), "a␛[31m b<U+202E>c");
+});
+
+Deno.test("oneLine() makes lone surrogates visible, and beginningOf() makes none", () => {
+  assertEquals(oneLine("a\ud800b😀\udfff"), "a<U+D800>b😀<U+DFFF>");
+  assertEquals(["😀😀", "a😀", "\ud800x", "abc"].map((text) => beginningOf(text, 1)), [
+    "",
+    "a",
+    "\ud800",
+    "a",
+  ]);
+  assertEquals(beginningOf("😀", 2), "😀");
 });

@@ -1,4 +1,4 @@
-// verify(): every kind of damage is found, told for what it is, and left as it is.
+// verify(): finds and classifies every kind of damage, and changes nothing.
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
@@ -20,7 +20,7 @@ const first = (directory: string): string => segments(directory)[0] ?? "";
 const last = (directory: string): string => segments(directory).at(-1) ?? "";
 const worker = (directory: string, name: string): string => join(directory, "workers", "reviewer", name);
 
-/** A line that looks like an event and is none. */
+/** A torn line. */
 const torn = '{"id":33,"at":"2026-07-30T22:00:00.000Z","type":"runtime.opened","epo';
 
 const damages: readonly Damage[] = [
@@ -62,7 +62,7 @@ const damages: readonly Damage[] = [
     eventIds: [1, 25],
   },
   {
-    name: "a line that is there twice",
+    name: "a duplicate line",
     harm: (dir) => {
       const lines = Deno.readTextFileSync(last(dir)).split("\n");
       lines.splice(3, 0, lines[2] ?? "");

@@ -73,9 +73,9 @@ Deno.test("RuntimeReader.watch() ends quietly when its signal aborts or the read
     const view = await openReader(local(root));
     const ending = new AbortController();
     const events: RuntimeEvent[] = [];
-    for await (const event of view.watch({ after: 0, worker: "reviewer", signal: ending.signal })) {
+    for await (const event of view.watch({ after: 0, workers: ["reviewer"], signal: ending.signal })) {
       events.push(event);
-      if (event.id === 31 || event.type === "worker.input_accepted" && event.id === 28) ending.abort();
+      if (event.id === 31 || event.type === "worker.committed" && event.id === 28) ending.abort();
     }
     assertEquals(events.every((event) => "workerId" in event && event.workerId === "reviewer"), true);
     const rest = view.watch().next();

@@ -1,4 +1,4 @@
-// Whatever the command, a batch stays within its bound.
+// Batches stay within their bound, for every command.
 
 import { assert } from "@std/assert";
 import { limits, Runtime, type Worker } from "../../mod.ts";
@@ -10,15 +10,15 @@ const commands: Readonly<
   Record<string, (runtime: Runtime, worker: Worker, index: number) => Promise<unknown>>
 > = {
   "Worker.append": (_runtime, worker) => worker.append([{ role: "tool", content: text }]),
-  "Worker.updateState": (_runtime, worker, index) => worker.updateState({ [`m${index % 3}`]: text }),
-  "Worker.record": (_runtime, worker) => worker.record("n", text),
+  "Worker.commit of data": (_runtime, worker, index) => worker.commit({ data: { [`m${index % 3}`]: text } }),
+  "Worker.commit of events": (_runtime, worker) => worker.commit({ events: [{ name: "n", data: text }] }),
   "Runtime.record": (runtime) => runtime.record("n", text),
   "Runtime.createWorker": (runtime) => runtime.createWorker({ intent: { kind: "task", objective: text } }),
   "Worker.stop": (runtime, _worker, index) => runtime.worker(`w${index}`).stop({ reason: text }),
 };
 
 for (const [name, command] of Object.entries(commands)) {
-  Deno.test(`${name}() many times at once is written in batches of the bounded size`, async () => {
+  Deno.test(`${name}, many times at once, is written in batches of the bounded size`, async () => {
     const store = new ScriptedStore();
     await using runtime = await Runtime.open({ store });
     const workers = await Promise.all(

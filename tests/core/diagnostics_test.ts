@@ -1,4 +1,4 @@
-// Diagnostics: numbered, bounded, told to a listener.
+// Diagnostics: numbered, bounded, reported to a listener.
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { type Diagnostic, DiagnosticLog, type Notice } from "../../src/core/diagnostics.ts";
@@ -6,7 +6,7 @@ import { limits } from "../../src/core/limits.ts";
 
 const notice: Notice = { code: "slow_sync", severity: "warning", message: "A sync took long" };
 
-Deno.test("DiagnosticLog numbers and dates what it is told", () => {
+Deno.test("DiagnosticLog numbers and dates its notices", () => {
   let now = Date.parse("2026-01-02T03:04:05.678Z");
   const log = new DiagnosticLog(() => now++, undefined);
   log.add({ ...notice, file: "events/1.jsonl", byteOffset: 7, eventIds: [1, 2], workerId: "a" });

@@ -24,7 +24,7 @@ Deno.test("isRuntimeError() knows errors by their brand, also of another copy of
   for (const other of others) assertFalse(isRuntimeError(other));
 });
 
-Deno.test("invalidRequest() and limitExceeded() speak in the form of all messages", () => {
+Deno.test("invalidRequest() and limitExceeded() have messages in the common form", () => {
   const { message, details } = invalidRequest("do it", "a: wrong", "b: too");
   assertEquals([message, details], ["Cannot do it: a: wrong; b: too", { issues: ["a: wrong", "b: too"] }]);
   assertEquals(
@@ -37,11 +37,11 @@ type Work = (runtime: Runtime, storage: MemoryStorage) => unknown;
 
 const intent = { kind: "assistant" } as const;
 
-/** How a host comes by each code of the core. */
+/** Uses that lead to each code of the core. */
 const codes: readonly [string, Work][] = [
   ["invalid_request", (runtime) => runtime.record("", null)],
-  ["runtime_stopped", async (runtime) => {
-    await runtime.stop();
+  ["runtime_retired", async (runtime) => {
+    await runtime.retire();
     await runtime.createWorker({ intent });
   }],
   ["runtime_closed", async (runtime) => {
@@ -56,8 +56,17 @@ const codes: readonly [string, Work][] = [
     await runtime.worker("a").stop();
   }],
   ["worker_not_running", async (runtime) => {
-    await runtime.worker("a").cancel();
-    await runtime.worker("a").updateState({});
+    await runtime.worker("a").retire();
+    await runtime.worker("a").commit({ data: {} });
+  }],
+  ["run_ended", async (runtime) => {
+    const run = await runtime.worker("a").beginRun();
+    await run.finish("completed");
+    await run.append([{ role: "tool", content: "late" }]);
+  }],
+  ["blob_missing", async (runtime) => {
+    const blob = { sha256: "0f".repeat(32), bytes: 1, mediaType: "image/png" };
+    await runtime.worker("a").sendInput({ role: "user", content: "", blobs: [blob] });
   }],
   ["conflict", (runtime) => runtime.record("n", null, { expect: { lastEventId: 1 } })],
   [
@@ -66,7 +75,7 @@ const codes: readonly [string, Work][] = [
   ],
   ["limit_exceeded", async (runtime) => {
     const half = "x".repeat(limits.dataBytesMax / 2);
-    for (const name of ["a", "b"]) await runtime.worker("a").updateState({ [name]: half });
+    for (const name of ["a", "b"]) await runtime.worker("a").commit({ data: { [name]: half } });
   }],
   [
     "store_locked",
@@ -75,7 +84,7 @@ const codes: readonly [string, Work][] = [
 ];
 
 for (const [code, work] of codes) {
-  Deno.test(`isRuntimeError() narrows ${code} as a host meets it`, async () => {
+  Deno.test(`isRuntimeError() narrows ${code}`, async () => {
     const storage = new MemoryStorage();
     await using runtime = await Runtime.open({
       store: new MemoryRuntimeStore({ runtimeId: "local", storage }),

@@ -1,25 +1,29 @@
 // Given events, when a command, then an event or an error: decide() and evolve() in the words of the domain.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { Command, type CommandBody } from "../../src/core/commands.ts";
+import { Command, Requested, type RequestedMembers, type RequestedRun } from "../../src/core/commands.ts";
 import { decide } from "../../src/core/decide.ts";
+import { EntryTexts } from "../../src/core/entries.ts";
 import { RuntimeError, type RuntimeErrorCode } from "../../src/core/errors.ts";
-import type { EventBody, EventHead } from "../../src/core/event_types.ts";
+import type { EventBody, EventHead, WorkerChanges } from "../../src/core/event_types.ts";
 import { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "../../src/core/ids.ts";
 import { fingerprint } from "../../src/core/keys.ts";
 import { Draft, Ledger } from "../../src/core/ledger.ts";
 import { workerRecord, type WorkerSpec } from "../../src/core/records.ts";
 import type { WorkerState } from "../../src/core/state.ts";
 
-/** An event without its number and time. */
+/** An event without its id and time. */
 export type Event = EventBody;
+
+/** Changes of a worker in the head of an event. */
+export type Changes = Omit<WorkerChanges, "entries">;
 
 export const runtimeId: RuntimeId = parseRuntimeId("local");
 export const a: WorkerId = parseWorkerId("a");
 export const b: WorkerId = parseWorkerId("b");
 export const AT = "2026-01-02T03:04:05.678Z";
 
-/** Events that bring a runtime with the workers a and b to life: 1 to 4. */
+/** Events that create a runtime with the workers a and b: 1 to 4. */
 export const born: readonly Event[] = [
   { type: "runtime.created", runtimeId },
   { type: "runtime.opened", epoch: 1 },
@@ -27,12 +31,36 @@ export const born: readonly Event[] = [
   created(b),
 ];
 
-export function created(workerId: WorkerId, spec: WorkerSpec = { intent: { kind: "assistant" } }): Event {
-  return { type: "worker.created", workerId, record: workerRecord(spec, workerId) };
+/** The event that creates worker a. */
+export const LIFE_OF_A = 3;
+
+export function created(
+  workerId: WorkerId,
+  changes: Changes = {},
+  spec: WorkerSpec = { intent: { kind: "assistant" } },
+): Event {
+  return { type: "worker.created", workerId, record: workerRecord(spec, workerId), ...changes };
+}
+
+export function committed(workerId: WorkerId, changes: Changes): Event {
+  return { type: "worker.committed", workerId, ...changes };
 }
 
 export function said(workerId: WorkerId, seq: number, count = 1): Event {
-  return { type: "worker.transcript_appended", workerId, seq, count };
+  return committed(workerId, { seq, count });
+}
+
+export function began(workerId: WorkerId, runId: string): Event {
+  return committed(workerId, { runId, run: { began: true } });
+}
+
+export function purged(workerId: WorkerId): Event {
+  return { type: "worker.purged", workerId };
+}
+
+/** An event with a key. */
+export function keyed(event: Event, key: string, request = `f${key}`): Event {
+  return { ...event, key, request };
 }
 
 /** Numbers events from `first` on. */
@@ -47,11 +75,35 @@ export function ledgerOf(...events: readonly Event[]): Ledger {
   return ledger;
 }
 
-/** The state of worker a after events that follow its birth. */
+/** The state of worker a after events that follow its creation. */
 export function stateOfA(...events: readonly Event[]): WorkerState {
   const state = ledgerOf(...born, ...events).worker(a);
   if (state === undefined) throw new Error("Cannot find worker a: it is gone");
   return state;
+}
+
+/** Entries as texts. */
+export function entryTexts(count: number): EntryTexts {
+  const texts = new EntryTexts();
+  for (let index = 0; index < count; index++) texts.add('{"role":"tool"', '"x"');
+  return texts;
+}
+
+/** Parts of a requested commit other than its members. */
+interface CommitParts {
+  readonly count?: number;
+  readonly run?: RequestedRun;
+  readonly cancelsRun?: boolean;
+  readonly life?: number;
+}
+
+/** A requested commit of worker a. */
+export function commit(
+  members: RequestedMembers | undefined,
+  { count = 0, run, cancelsRun, life = LIFE_OF_A }: CommitParts = {},
+): Requested {
+  const entries = count === 0 ? undefined : entryTexts(count);
+  return new Requested("worker.committed", "commit", a, life, members, entries, run, cancelsRun);
 }
 
 interface Options {
@@ -60,29 +112,31 @@ interface Options {
   readonly expect?: number;
 }
 
-export function commandOf(body: CommandBody, { key, content = "", expect }: Options = {}): Command {
+export function commandOf(requested: Requested, { key, content = "", expect }: Options = {}): Command {
   const keyed = key === undefined ? undefined : { key, request: fingerprint(content) };
-  return new Command(body, 0, keyed, expect);
+  return new Command(requested, 0, keyed, expect);
 }
 
-/** What a command comes to. */
+/** The result of a command. */
 export interface When {
   /** It becomes this event. */
   becomes(event: Event): void;
-  /** It is refused. */
-  isRefused(code: RuntimeErrorCode, details?: unknown): void;
-  /** It was done by this event. */
-  wasDoneBy(eventId: number): void;
+  /** It is rejected. */
+  isRejected(code: RuntimeErrorCode, details?: unknown): void;
+  /** It repeats the command of this event. */
+  repeats(eventId: number): void;
 }
 
-/** Events that follow the birth of a runtime with the workers a and b, and the command to decide then. */
-export function given(...events: readonly Event[]): { when: (body: CommandBody, options?: Options) => When } {
+/** Events that follow the creation of a runtime with the workers a and b, and the command to decide then. */
+export function given(
+  ...events: readonly Event[]
+): { when: (requested: Requested, options?: Options) => When } {
   const ledger = ledgerOf(...born, ...events);
   const id = ledger.runtime.lastEventId + 1;
   return {
-    when: (body, options = {}) => {
+    when: (requested, options = {}) => {
       const work = (): ReturnType<typeof decide> =>
-        decide(new Draft(ledger), commandOf(body, options), id, AT);
+        decide(new Draft(ledger), commandOf(requested, options), id, AT);
       return {
         becomes: (event) => {
           const decision = work();
@@ -93,15 +147,15 @@ export function given(...events: readonly Event[]): { when: (body: CommandBody, 
             "head" in decision ? decision.head : decision,
             { id, at: AT, ...event, ...key } as EventHead,
           );
-          // What was decided can always be folded in.
+          // Every decision can be folded.
           if ("head" in decision) new Draft(ledger).apply(decision.head);
         },
-        isRefused: (code, details) => {
+        isRejected: (code, details) => {
           const error = assertThrows(work, RuntimeError);
           assertEquals(error.code, code);
           if (details !== undefined) assertEquals<unknown>(error.details, details);
         },
-        wasDoneBy: (eventId) => {
+        repeats: (eventId) => {
           const decision = work();
           assertEquals("duplicate" in decision ? decision.duplicate.eventId : decision, eventId);
         },

@@ -1,7 +1,8 @@
-// Group commit: batching, waiting, giving up.
+// Group commit: batches, waiting, cancellation.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Command, type CommandBody } from "../../src/core/commands.ts";
+import { Runtime } from "../../mod.ts";
+import { Command, Requested } from "../../src/core/commands.ts";
 import { RuntimeError } from "../../src/core/errors.ts";
 import { Folding } from "../../src/core/folding.ts";
 import { Committer, type Outcome } from "../../src/core/group_commit.ts";
@@ -12,8 +13,8 @@ import { runtimeId } from "./given.ts";
 import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
 
 function note(data: string, key?: string): Command {
-  const body: CommandBody = { type: "custom", name: "n", data };
-  return new Command(body, 10, key === undefined ? undefined : { key, request: data }, undefined);
+  const requested = new Requested("custom", "record event", undefined, 0, { name: "n", data } as never);
+  return new Command(requested, 10, key === undefined ? undefined : { key, request: data }, undefined);
 }
 
 /** Submits a command as if it had this size. */
@@ -28,28 +29,45 @@ function submit(
 
 async function start(
   store: ScriptedStore,
-): Promise<{ committer: Committer; ledger: Ledger; told: unknown[] }> {
+): Promise<{ committer: Committer; ledger: Ledger; reported: unknown[] }> {
   const folding = new Folding(runtimeId);
   const { view: ledger } = folding;
-  const told: unknown[] = [];
+  const reported: unknown[] = [];
   await store.acquire(folding);
   const committer = new Committer(ledger, store, () => 0, {
-    committed: (heads) => told.push(heads.length),
-    failed: (error) => told.push(error),
+    committed: (heads) => reported.push(heads.length),
+    failed: (error) => reported.push(error),
   });
   await committer.commitOwn(opening);
-  return { committer, ledger, told };
+  return { committer, ledger, reported };
 }
 
 Deno.test("submit() commits the commands of a turn together", async () => {
   const store = new ScriptedStore();
-  const { committer, told } = await start(store);
+  const { committer, reported } = await start(store);
   const outcomes = await Promise.all(
     ["a", "b", "c"].map((text) => submit(committer, note(text), 10)),
   );
   assertEquals(outcomes.map(({ eventId }) => eventId), [3, 4, 5]);
   assertEquals(store.batches.map(({ length }) => length), [2, 3]);
-  assertEquals(told, [2, 3]);
+  assertEquals(reported, [2, 3]);
+});
+
+Deno.test("submit() creates a worker in a later batch than the purge of its id", async () => {
+  const store = new ScriptedStore();
+  await using runtime = await Runtime.open({ store });
+  const { batches } = store;
+  const spec = { intent: { kind: "assistant" } } as const;
+  const a = await runtime.createWorker({ workerId: "a", ...spec });
+  await a.stop();
+  batches.length = 0;
+  await Promise.all([
+    a.purge(),
+    runtime.createWorker({ workerId: "b", ...spec }),
+    runtime.createWorker({ workerId: "a", ...spec }),
+    runtime.createWorker({ workerId: "c", ...spec }),
+  ]);
+  assertEquals(batches.map((batch) => batch.map(({ workerId }) => `${workerId}`)), [["a", "b"], ["a", "c"]]);
 });
 
 Deno.test("submit() commits together what arrives while a commit is in flight, one commit at a time", async () => {
@@ -91,7 +109,7 @@ Deno.test("submit() splits batches by size and by number", async () => {
   assert(store.batches.every(({ length }) => length <= limits.batchEventsMax));
 });
 
-Deno.test("submit() decides on the state that the batch makes", async () => {
+Deno.test("submit() decides on the state after the commands before it in the batch", async () => {
   const store = new ScriptedStore();
   const { committer } = await start(store);
   const outcomes = await Promise.allSettled([
@@ -100,7 +118,7 @@ Deno.test("submit() decides on the state that the batch makes", async () => {
     submit(committer, note("b", "k"), 10),
     submit(
       committer,
-      new Command({ type: "runtime.stopped" }, 1, undefined, 3),
+      new Command(new Requested("runtime.retired", "retire runtime"), 1, undefined, 3),
       1,
     ),
     submit(committer, note("late"), 10),
@@ -108,10 +126,10 @@ Deno.test("submit() decides on the state that the batch makes", async () => {
   const brief = outcomes.map((outcome) =>
     outcome.status === "fulfilled" ? [outcome.value.eventId, outcome.value.duplicate] : outcome.reason.code
   );
-  assertEquals(brief, [[3, false], [3, true], "key_reused", [4, false], "runtime_stopped"]);
+  assertEquals(brief, [[3, false], [3, true], "key_reused", [4, false], "runtime_retired"]);
 });
 
-Deno.test("submit() answers nobody of a batch before it is durable, neither success nor refusal", async () => {
+Deno.test("submit() settles no command of a batch before it is durable, whether accepted or rejected", async () => {
   const gate = new Gate();
   const store = new ScriptedStore();
   const { committer, ledger } = await start(store);
@@ -130,7 +148,7 @@ Deno.test("submit() answers nobody of a batch before it is durable, neither succ
   assertEquals([answers, ledger.runtime.lastEventId], [3, 3]);
 });
 
-Deno.test("submit() writes nothing when every command is refused or a duplicate", async () => {
+Deno.test("submit() writes nothing when every command is rejected or a duplicate", async () => {
   const store = new ScriptedStore();
   const { committer } = await start(store);
   await submit(committer, note("a", "k"), 1);
@@ -140,9 +158,9 @@ Deno.test("submit() writes nothing when every command is refused or a duplicate"
   assertEquals(store.batches.length, batches);
 });
 
-Deno.test("a failed append is told to all its callers, and nothing of it is in the state", async () => {
+Deno.test("a failed append rejects all its commands and changes no state", async () => {
   const store = new ScriptedStore();
-  const { committer, ledger, told } = await start(store);
+  const { committer, ledger, reported } = await start(store);
   const error = new RuntimeError("store_io", "Cannot append: no", {
     operation: "write",
     path: "x",
@@ -153,7 +171,7 @@ Deno.test("a failed append is told to all its callers, and nothing of it is in t
     submit(committer, command, 1)
   );
   for (const work of works) assertEquals(await assertRejects(() => work), error);
-  assertEquals([ledger.runtime.lastEventId, told.at(-1)], [2, error]);
+  assertEquals([ledger.runtime.lastEventId, reported.at(-1)], [2, error]);
   delete store.script.append;
   const { eventId, duplicate } = await submit(committer, note("b", "k"), 1);
   assertEquals([eventId, duplicate], [3, false]);
@@ -163,19 +181,19 @@ Deno.test("a command whose signal aborts in the queue is never written", async (
   const store = new ScriptedStore();
   const { committer } = await start(store);
   const controller = new AbortController();
-  const [kept, given] = [
+  const [kept, cancelled] = [
     submit(committer, note("kept"), 1),
     submit(committer, note("aborted"), 1, controller.signal),
   ];
   const reason = new Error("enough");
   controller.abort(reason);
-  assertEquals(await assertRejects(() => given), reason);
+  assertEquals(await assertRejects(() => cancelled), reason);
   await kept;
   assertEquals(store.batches.flat().map(({ json }) => json.includes("aborted")).includes(true), false);
   assertEquals(await assertRejects(() => submit(committer, note("x"), 1, controller.signal)), reason);
 });
 
-Deno.test("a command whose signal aborts while it is written is done all the same", async () => {
+Deno.test("a command whose signal aborts while it is written takes effect", async () => {
   const gate = new Gate();
   const store = new ScriptedStore();
   const { committer } = await start(store);
@@ -213,7 +231,7 @@ Deno.test("the queue is bounded in commands", async () => {
   await submit(committer, note("x"), 0);
 });
 
-Deno.test("the queue is bounded in units, and tells that bound", async () => {
+Deno.test("the queue is bounded in units, and the error names that bound", async () => {
   const { committer } = await start(new ScriptedStore());
   const work = submit(committer, note("x"), limits.queueUnitsMax);
   const error = await assertRejects(() => submit(committer, note("x"), 1), RuntimeError);

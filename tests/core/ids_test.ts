@@ -16,7 +16,7 @@ Deno.test("parseRuntimeId() and parseWorkerId() take odd ids as they are", () =>
 });
 
 for (const [what, id] of Object.entries(wrong.ids)) {
-  Deno.test(`parseRuntimeId() and parseWorkerId() refuse ${what}`, () => {
+  Deno.test(`parseRuntimeId() and parseWorkerId() reject ${what}`, () => {
     assertEquals(codeOf(() => parseRuntimeId(id as string)), "invalid_request");
     assertEquals(codeOf(() => parseWorkerId(id as string)), "invalid_request");
   });
@@ -27,7 +27,7 @@ Deno.test("workerIdOf() takes a worker id, or a reference of its runtime", () =>
   assertEquals(workerIdOf({ runtimeId: "local", workerId: "a" }, runtimeId) as string, "a");
 });
 
-Deno.test("workerIdOf() refuses a reference of another runtime before it looks at the worker", () => {
+Deno.test("workerIdOf() rejects a reference of another runtime before it validates the worker id", () => {
   for (const other of ["Local", "local ", "", "\uD800"]) {
     const work = (): unknown => workerIdOf({ runtimeId: other, workerId: "" }, runtimeId);
     const error = assertThrows(work, RuntimeError) as RuntimeError<"wrong_runtime">;
@@ -36,7 +36,7 @@ Deno.test("workerIdOf() refuses a reference of another runtime before it looks a
   }
 });
 
-Deno.test("workerIdOf() refuses what is neither", () => {
+Deno.test("workerIdOf() rejects other values", () => {
   for (const value of Object.values(wrong.refs)) {
     assertEquals(codeOf(() => workerIdOf(value as string, runtimeId)), "invalid_request");
   }

@@ -48,7 +48,7 @@ async function start(injected: { now?: unknown; newId?: unknown }): Promise<[Run
 }
 
 for (const [what, now] of Object.entries(clocks)) {
-  Deno.test(`a clock that ${what} refuses the command, and the next one may succeed`, async () => {
+  Deno.test(`a clock that ${what} rejects the command, and the next one may succeed`, async () => {
     const injected: { now?: unknown } = {};
     const [runtime, store] = await start(injected);
     injected.now = now;
@@ -111,7 +111,7 @@ Deno.test("the clock is not read if every waiting command was aborted", async ()
 });
 
 for (const [what, newId] of Object.entries(ids)) {
-  Deno.test(`a newId that ${what} refuses the command, and the next one may succeed`, async () => {
+  Deno.test(`a newId that ${what} rejects the command, and the next one may succeed`, async () => {
     const injected: { newId?: unknown } = { newId };
     const [runtime, store] = await start(injected);
     const batches = store.batches.length;

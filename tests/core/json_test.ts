@@ -9,6 +9,7 @@ import {
   type Json,
   jsonObjectText,
   jsonText,
+  jsonTextWithin,
   mergePatch,
   plainLines,
 } from "../../src/core/json.ts";
@@ -21,7 +22,7 @@ function issueOf(work: () => unknown): string {
   return error.details.issues.join();
 }
 
-Deno.test("jsonText() gives what JSON.stringify gives", () => {
+Deno.test("jsonText() gives the text of JSON.stringify", () => {
   const values = [
     null,
     true,
@@ -32,22 +33,44 @@ Deno.test("jsonText() gives what JSON.stringify gives", () => {
     [1, [2, { a: [null] }]],
     { "": { b: "字" } },
     Object.create(null),
+    "a\uD800b",
+    { "\uDFFF": "\uDC00\uD83D" },
+    { a: undefined, b: { c: undefined } },
+    new Date(0),
+    { at: new Date(1), of: [{ toJSON: (): number => 1 }] },
+    -0,
+    1e21,
+    5e-324,
   ];
   for (const value of values) assertEquals(jsonText(value, "test", "value", 1_000), JSON.stringify(value));
 });
 
+Deno.test("jsonTextWithin() returns nothing for a value past the bound, and throws for one that is not JSON", () => {
+  const within = (value: unknown, bytesMax: number): string | undefined =>
+    jsonTextWithin(value, "test", "value", bytesMax);
+  assertEquals([within("ab", 4), within("ab", 3), within(["字"], 7), within(["字"], 6)], [
+    '"ab"',
+    undefined,
+    '["字"]',
+    undefined,
+  ]);
+  // A control character takes six bytes.
+  assertEquals([within("\u0001", 8), within("\u0001", 7)], ['"\\u0001"', undefined]);
+  issueOf(() => within([NaN], 100));
+});
+
 for (const [what, value] of Object.entries(wrong.json)) {
-  Deno.test(`jsonText() refuses ${what}`, () => {
+  Deno.test(`jsonText() rejects ${what}`, () => {
     issueOf(() => jsonText(value, "test", "value", 1_000_000));
   });
 }
 
-Deno.test("jsonText() tells where the trouble is", () => {
+Deno.test("jsonText() names the path of the issue", () => {
   const issue = issueOf(() => jsonText({ a: [1, { b: NaN }] }, "test", "data", 100));
   assertEquals(issue, "data.a[1].b: NaN is not a JSON number");
 });
 
-Deno.test("jsonText() takes nesting up to the bound", () => {
+Deno.test("jsonText() accepts nesting up to the bound", () => {
   const nested = (depth: number): Json => depth === 0 ? 1 : [nested(depth - 1)];
   jsonText(nested(limits.jsonDepthMax), "test", "value", 1_000);
   issueOf(() => jsonText(nested(limits.jsonDepthMax + 1), "test", "value", 1_000));
@@ -69,14 +92,21 @@ Deno.test("jsonText() and plainLines() escape line separators", () => {
   assertEquals(JSON.parse(plainLines(JSON.stringify("\u2028\u2029"))), "\u2028\u2029");
 });
 
-Deno.test("jsonObjectText() takes objects alone", () => {
+Deno.test("jsonObjectText() accepts objects only", () => {
   assertEquals(jsonObjectText({}, "test", "value", 10), "{}");
   for (const value of [null, [], "{}", 1, undefined]) {
     issueOf(() => jsonObjectText(value, "test", "value", 10));
   }
 });
 
-Deno.test("canonicalText() is the same for the same content in another order", () => {
+Deno.test("jsonObjectText() accepts objects that JSON writes as objects only", () => {
+  assertEquals(jsonObjectText({ toJSON: () => ({ a: 1 }) }, "test", "value", 10), '{"a":1}');
+  for (const value of [new Date(0), { toJSON: () => "{}" }, { toJSON: () => undefined }]) {
+    issueOf(() => jsonObjectText(value, "test", "value", 100));
+  }
+});
+
+Deno.test("canonicalText() is the same for the same members in another order", () => {
   assertEquals(canonicalText({ b: [{ d: 1, c: 2 }], a: null }), '{"a":null,"b":[{"c":2,"d":1}]}');
   assertEquals(canonicalText({ a: undefined, b: 1 }), canonicalText({ b: 1 }));
   assertEquals(canonicalText(JSON.parse('{"b":1,"__proto__":{"z":1}}')), '{"__proto__":{"z":1},"b":1}');
@@ -88,7 +118,7 @@ Deno.test("deepFreeze() freezes all the way down", () => {
   assert([value, value.a, value.a[0], value.a[0]?.b].every(Object.isFrozen));
 });
 
-Deno.test("isJsonObject() is for objects that are no lists", () => {
+Deno.test("isJsonObject() returns true for objects that are no lists", () => {
   assertEquals([{}, [], null, "x", undefined].map(isJsonObject), [true, false, false, false, false]);
 });
 
@@ -119,7 +149,7 @@ for (const [index, [target, patch, result]] of table.entries()) {
   });
 }
 
-Deno.test("mergePatch() takes __proto__ for a name like any other", () => {
+Deno.test("mergePatch() treats __proto__ like any other name", () => {
   const patch = JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}');
   const result = mergePatch({ a: 1 }, patch);
   assertEquals(Object.keys(result as object).toSorted(), ["__proto__", "a", "constructor"]);

@@ -1,21 +1,35 @@
-// Idempotency keys: what events leave in the table, and how it forgets.
+// Idempotency keys: the entries of events, and the table that evicts the oldest.
 
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import type { EventHead } from "../../src/core/event_types.ts";
 import {
-  endedEntryOf,
-  endedKey,
   fingerprint,
   type KeyEntry,
   keyEntryOf,
   keyScopeOf,
   KeyTable,
+  purgedEntryOf,
+  purgedKey,
 } from "../../src/core/keys.ts";
 import { limits } from "../../src/core/limits.ts";
-import { a, AT, born, created, type Event, numbered, said } from "./given.ts";
+import {
+  a,
+  AT,
+  began,
+  born,
+  committed,
+  created,
+  type Event,
+  keyed,
+  numbered,
+  purged,
+  said,
+} from "./given.ts";
 
-function keyed(event: Event): EventHead {
-  return { id: 9, at: AT, key: "k", request: "f", ...event } as EventHead;
+const retirement: Event = { type: "runtime.retired" };
+
+function withKey(event: Event): EventHead {
+  return { id: 9, at: AT, ...keyed(event, "k", "f") } as EventHead;
 }
 
 function entry(index: number): KeyEntry {
@@ -24,42 +38,53 @@ function entry(index: number): KeyEntry {
 
 const base = { key: "k", request: "f", eventId: 9, at: AT, seq: 0, count: 0, subject: "" };
 
-Deno.test("keyEntryOf() keeps what answers the command again", () => {
-  assertEquals(keyEntryOf(keyed(said(a, 3, 2))), { ...base, seq: 3, count: 2 });
-  assertEquals(keyEntryOf(keyed(created(a))), { ...base, subject: "a" });
-  assertEquals(keyEntryOf(keyed({ type: "worker.run_started", workerId: a, runId: "r" })), {
+Deno.test("keyEntryOf() returns the facts that repeat the receipt", () => {
+  assertEquals(keyEntryOf(withKey(said(a, 3, 2))), { ...base, seq: 3, count: 2 });
+  assertEquals(keyEntryOf(withKey(created(a))), { ...base, subject: "a" });
+  assertEquals(keyEntryOf(withKey(created(a, { seq: 1, count: 4 }))), {
     ...base,
-    subject: "r",
+    seq: 1,
+    count: 4,
+    subject: "a",
   });
-  assertEquals(keyEntryOf(keyed({ type: "runtime.stopped" })), base);
+  assertEquals(keyEntryOf(withKey(began(a, "r"))), { ...base, subject: "r" });
+  const end = committed(a, { seq: 5, count: 1, runId: "r", run: { ended: "completed" } });
+  assertEquals(keyEntryOf(withKey(end)), { ...base, seq: 5, count: 1 });
+  assertEquals(keyEntryOf(withKey(committed(a, { data: {} }))), base);
+  assertEquals(keyEntryOf(withKey(retirement)), base);
 });
 
-Deno.test("keyEntryOf() keeps nothing of an event without a key, and of a purge", () => {
+Deno.test("keyEntryOf() returns nothing for an event without a key, and for a purge", () => {
   for (const event of numbered(born)) assertEquals(keyEntryOf(event), undefined);
-  assertEquals(keyEntryOf(keyed({ type: "worker.purged", workerId: a })), undefined);
+  assertEquals(keyEntryOf(withKey(purged(a))), undefined);
 });
 
-Deno.test("endedEntryOf() keeps the keys of commands that end a worker, told apart by worker", () => {
-  for (const type of ["worker.stopped", "worker.cancelled", "worker.purged"] as const) {
-    const ending = keyed({ type, workerId: a });
-    assertEquals(endedEntryOf(ending), { ...base, key: '["a","k"]' });
-    assertEquals(endedEntryOf({ ...ending, key: undefined } as unknown as EventHead), undefined);
+Deno.test("purgedEntryOf() returns the keys of purges, separated by worker and by life", () => {
+  const purge = keyed(purged(a), "k", "f");
+  const event = { id: 9, at: AT, ...purge } as EventHead;
+  assertEquals(purgedEntryOf(event, 3), { ...base, key: '["a",3,"k"]' });
+  assertEquals(purgedEntryOf(event, undefined), undefined);
+  assertEquals(purgedEntryOf({ id: 9, at: AT, ...purged(a) } as EventHead, 3), undefined);
+  for (const other of [said(a, 1), committed(a, { status: "stopped" }), retirement]) {
+    assertEquals(purgedEntryOf(withKey(other), 3), undefined);
   }
-  for (const other of [said(a, 1), { type: "runtime.stopped" }] as const) {
-    assertEquals(endedEntryOf(keyed(other)), undefined);
-  }
-  assertNotEquals(endedKey("a", 'b","c'), endedKey('a","b', "c"));
+  const names: [string, number, string][] = [["a", 3, "k"], ["a", 31, "k"], ["a", 3, "1,k"], [
+    'a",3,"k',
+    3,
+    "k",
+  ], ["b", 3, "k"]];
+  assertEquals(new Set(names.map((name) => purgedKey(...name))).size, names.length);
 });
 
-Deno.test("keyScopeOf() is the worker, but for creations and what is the runtime's", () => {
-  assertEquals(keyScopeOf(keyed(said(a, 1))), "a");
-  assertEquals(keyScopeOf(keyed({ type: "custom", workerId: a, name: "n", data: 1 })), "a");
-  assertEquals(keyScopeOf(keyed({ type: "custom", name: "n", data: 1 })), undefined);
-  assertEquals(keyScopeOf(keyed(created(a))), undefined);
-  assertEquals(keyScopeOf(keyed({ type: "runtime.stopped" })), undefined);
+Deno.test("keyScopeOf() is the worker, except for creations and events of the runtime", () => {
+  assertEquals(keyScopeOf(withKey(said(a, 1))), "a");
+  assertEquals(keyScopeOf(withKey(purged(a))), "a");
+  assertEquals(keyScopeOf(withKey({ type: "custom", name: "n", data: 1 })), undefined);
+  assertEquals(keyScopeOf(withKey(created(a))), undefined);
+  assertEquals(keyScopeOf(withKey(retirement)), undefined);
 });
 
-Deno.test("KeyTable forgets the oldest key past the bound", () => {
+Deno.test("KeyTable evicts the oldest key past the bound", () => {
   const table = new KeyTable();
   for (let index = 0; index < limits.keysKept; index++) table.add(entry(index));
   assertEquals(table.get("k0")?.eventId, 0);
@@ -74,7 +99,7 @@ Deno.test("KeyTable.snapshot() keeps the entries of its moment", () => {
   for (let index = 0; index < limits.keysKept; index++) table.add(entry(index));
   const snapshot = table.snapshot();
   const before = [...snapshot.values()];
-  // Past the bound: the oldest is forgotten, but not by the snapshot.
+  // Past the bound: the oldest is evicted, but not from the snapshot.
   table.add(entry(limits.keysKept));
   table.add({ ...entry(limits.keysKept + 1), key: "k5" });
   assertEquals([...snapshot.values()], before);
@@ -84,7 +109,7 @@ Deno.test("KeyTable.snapshot() keeps the entries of its moment", () => {
   assertEquals(snapshot.get("k5")?.eventId, 5);
 });
 
-Deno.test("KeyTable takes keys that are names of members", () => {
+Deno.test("KeyTable accepts keys that are names of members", () => {
   const table = new KeyTable();
   assertEquals(table.get("__proto__"), undefined);
   assertEquals(table.get("constructor"), undefined);
@@ -92,7 +117,7 @@ Deno.test("KeyTable takes keys that are names of members", () => {
   assertEquals(table.get("__proto__")?.eventId, 1);
 });
 
-Deno.test("fingerprint() tells texts apart and is the same every time", () => {
+Deno.test("fingerprint() differs for different texts and is the same every time", () => {
   const texts = ["", "a", "b", "ab", "ba", "a\0", "字", "x".repeat(100_000), "x".repeat(100_001)];
   assertEquals(new Set(texts.map(fingerprint)).size, texts.length);
   for (const text of texts) {
@@ -104,7 +129,7 @@ Deno.test("fingerprint() tells texts apart and is the same every time", () => {
   assertEquals(fingerprint("worker"), "1d1ae7bab1e450");
 });
 
-Deno.test("fingerprint() of many texts like each other has no collision", () => {
+Deno.test("fingerprint() of many similar texts has no collision", () => {
   const prints = new Set<string>();
   for (let index = 0; index < 100_000; index++) {
     prints.add(fingerprint(`append_entries [{"content":"${index}"}]`));

@@ -1,14 +1,28 @@
 // The ledger and its drafts.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { ENDED, endedKey } from "../../src/core/keys.ts";
+import { PURGED, purgedKey } from "../../src/core/keys.ts";
 import { Draft, Ledger } from "../../src/core/ledger.ts";
 import { restoreSnapshot, snapshotTexts } from "../../src/core/snapshots.ts";
-import { a, b, born, created, type Event, ledgerOf, numbered, runtimeId, said } from "./given.ts";
+import {
+  a,
+  b,
+  born,
+  committed,
+  created,
+  type Event,
+  keyed,
+  ledgerOf,
+  LIFE_OF_A,
+  numbered,
+  purged as purgeOf,
+  runtimeId,
+  said,
+} from "./given.ts";
 import { parseWorkerId } from "../../src/core/ids.ts";
 
-const stopped: Event = { type: "worker.stopped", workerId: a };
-const purged: Event = { type: "worker.purged", workerId: a };
+const stopped = committed(a, { status: "stopped" });
+const purged = purgeOf(a);
 
 function draftOf(ledger: Ledger, ...events: Event[]): Draft {
   const draft = new Draft(ledger);
@@ -20,17 +34,17 @@ function dump(ledger: Ledger): unknown {
   return [ledger.runtime, ledger.workerCount, [...ledger.workers()], [...ledger.workersAfter(0)]];
 }
 
-Deno.test("Draft leaves its ledger alone until it is adopted", () => {
+Deno.test("Draft does not change its ledger until it is adopted", () => {
   const ledger = ledgerOf(...born);
   const before = dump(ledger);
-  const draft = draftOf(ledger, said(a, 1), created(parseWorkerId("c")), { type: "runtime.stopped" });
+  const draft = draftOf(ledger, said(a, 1), created(parseWorkerId("c")), { type: "runtime.retired" });
   assertEquals(dump(ledger), before);
   assertEquals([draft.workerCount, ledger.workerCount], [3, 2]);
-  assertEquals([...draft.workers()].map(({ status }) => status), ["stopped", "stopped", "stopped"]);
+  assertEquals([...draft.workers()].map(({ status }) => status), ["retired", "retired", "retired"]);
   assertEquals([...draft.touched].toSorted(), ["a", "b", "c"]);
   draft.adopt();
   assertEquals(ledger.workerCount, 3);
-  assertEquals(ledger.runtime.status, "stopped");
+  assertEquals(ledger.runtime.status, "retired");
 });
 
 const batches: Readonly<Record<string, Event[]>> = {
@@ -56,7 +70,7 @@ const batches: Readonly<Record<string, Event[]>> = {
 };
 
 for (const [what, events] of Object.entries(batches)) {
-  Deno.test(`adopt() of ${what} gives the ledger that replay gives`, () => {
+  Deno.test(`adopt() of ${what} gives the same ledger as replay()`, () => {
     const live = ledgerOf(...born);
     const draft = draftOf(live, ...events);
     const replayed = ledgerOf(...born, ...events);
@@ -66,7 +80,7 @@ for (const [what, events] of Object.entries(batches)) {
   });
 }
 
-Deno.test("workersAfter() begins behind any event", () => {
+Deno.test("workersAfter() begins after any event", () => {
   const ledger = ledgerOf(...born, said(a, 1), created(parseWorkerId("c")));
   const after = (id: number): string[] => [...ledger.workersAfter(id)].map(({ record }) => record.workerId);
   assertEquals([0, 2, 3, 4, 5, 6, 9].map(after), [
@@ -81,7 +95,6 @@ Deno.test("workersAfter() begins behind any event", () => {
 });
 
 Deno.test("Draft finds keys of its own, of the ledger, and none of a purged worker", () => {
-  const keyed = (event: Event, key: string): Event => ({ ...event, key, request: key }) as Event;
   const ledger = ledgerOf(...born, keyed(said(a, 1), "old"));
   const draft = draftOf(ledger, keyed(said(a, 2), "new"));
   assertEquals([draft.keyEntry(a, "old")?.eventId, draft.keyEntry(a, "new")?.seq], [5, 2]);
@@ -92,25 +105,27 @@ Deno.test("Draft finds keys of its own, of the ledger, and none of a purged work
   assertEquals(ledger.keys(a)?.get("old"), undefined);
 });
 
-Deno.test("Draft and ledger keep the keys of commands that ended a worker, also when it is gone", () => {
-  const keyed = (event: Event, key: string): Event => ({ ...event, key, request: key }) as Event;
-  const ending = [keyed(stopped, "s"), keyed(purged, "p")];
+Deno.test("Draft and ledger keep the keys of purges for each life", () => {
+  const first = [stopped, keyed(purged, "p")];
   const live = ledgerOf(...born);
-  const draft = draftOf(live, ...ending, created(a));
+  const draft = draftOf(live, ...first, created(a));
   const ids = (view: { keyEntry(scope: string, key: string): { eventId: number } | undefined }) =>
-    ["s", "p", "x"].map((key) => view.keyEntry(ENDED, endedKey(a, key))?.eventId);
-  assertEquals(ids(draft), [5, 6, undefined]);
-  assertEquals([draft.keyEntry(a, "s"), live.keys(ENDED)], [undefined, undefined]);
+    [LIFE_OF_A, 7].map((life) => view.keyEntry(PURGED, purgedKey(a, life, "p"))?.eventId);
+  assertEquals(ids(draft), [6, undefined]);
+  assertEquals([draft.keyEntry(a, "p"), live.keys(PURGED)], [undefined, undefined]);
   draft.adopt();
-  assertEquals(ids(new Draft(live)), [5, 6, undefined]);
-  assertEquals(ids(new Draft(ledgerOf(...born, ...ending))), [5, 6, undefined]);
-  // Through a snapshot, and only what it covers.
+  assertEquals(ids(new Draft(live)), [6, undefined]);
+  // The same key again, in the next life of the id.
+  draftOf(live, stopped, keyed(purged, "p")).adopt();
+  assertEquals(ids(new Draft(live)), [6, 9]);
+  assertEquals(ids(new Draft(ledgerOf(...born, ...first, created(a), stopped, keyed(purged, "p")))), [6, 9]);
+  // Through a snapshot, and only those that it covers.
   const snapshot = snapshotTexts(live);
-  draftOf(live, keyed({ type: "worker.stopped", workerId: b }, "late")).adopt();
+  draftOf(live, committed(b, { status: "stopped" }), keyed(purgeOf(b), "late")).adopt();
   const again = new Ledger(runtimeId);
   restoreSnapshot(again, { ...snapshot, workers: Array.from(snapshot.workers, ({ json }) => json) });
-  assertEquals(ids(new Draft(again)), [5, 6, undefined]);
-  assertEquals([...again.keys(ENDED)?.entries() ?? []].length, 2);
+  assertEquals(ids(new Draft(again)), [6, 9]);
+  assertEquals([...again.keys(PURGED)?.entries() ?? []].length, 2);
 });
 
 Deno.test("replay() folds texts up to the first that does not follow, and counts those of unknown types", () => {

@@ -1,36 +1,53 @@
-// Bounds and what the code takes for granted about them.
+// Bounds, and the code's assumptions about them.
 
 import { assert, assertEquals } from "@std/assert";
 import { encodeEvent } from "../../src/core/events.ts";
 import { limits } from "../../src/core/limits.ts";
 import { byteLength, fitsBytes } from "../../src/core/text.ts";
-import { entriesText } from "../../src/core/commands.ts";
+import { encodeEntries } from "../../src/core/entries.ts";
 import { a, AT } from "./given.ts";
 
 Deno.test("limits are positive integers that cannot be changed by accident", () => {
   for (const [name, limit] of Object.entries(limits)) assert(Number.isSafeInteger(limit) && limit > 0, name);
 });
 
-Deno.test("limits let the largest entry into an event", () => {
-  const content = "\u0001".repeat(limits.contentBytesMax);
+Deno.test("limits let the largest entry into an event, if its content is not large enough for a blob", () => {
+  const content = "x".repeat(limits.contentInlineBytesMax - 2);
   const metadata = { m: "\u2028".repeat(Math.floor((limits.metadataBytesMax - 8) / 6)) };
   const name = "\u0001".repeat(limits.nameBytesMax);
-  const entries = entriesText([{ role: "tool", name, content, metadata }], "worker.transcript_appended");
+  const blob = { sha256: "0f".repeat(32), bytes: 2 ** 53 - 1, mediaType: name };
+  const entry = {
+    role: name,
+    name,
+    id: name,
+    at: AT,
+    metadata,
+    blobs: Array(limits.listItemsMax).fill(blob),
+    content,
+  };
+  const entries = encodeEntries([entry], "test");
+  assertEquals(entries.oversized(), entries.text().length > limits.eventInlineBytesMax ? [0] : []);
   const head = {
     id: 2 ** 53 - 1,
     at: AT,
-    type: "worker.transcript_appended",
+    type: "worker.committed",
     workerId: a,
     seq: 1,
     count: 1,
   } as const;
-  const { json } = encodeEvent({ ...head, key: "\u0001".repeat(limits.keyBytesMax), request: "f" }, entries);
+  const { json } = encodeEvent(
+    { ...head, key: "\u0001".repeat(limits.keyBytesMax), request: "f" },
+    entries.text(),
+  );
   assert(byteLength(json) < limits.eventBytesMax);
 });
 
 Deno.test("limits hold together", () => {
   // A control character takes six bytes as JSON.
-  assert(limits.contentBytesMax * 6 + limits.metadataBytesMax * 6 < limits.eventBytesMax);
+  assert(limits.contentInlineBytesMax + limits.metadataBytesMax * 6 < limits.eventBytesMax);
+  assert(limits.contentInlineBytesMax <= limits.eventInlineBytesMax);
+  assert(limits.eventInlineBytesMax <= limits.eventBytesMax);
+  assert(limits.contentBytesMax <= limits.blobBytesMax);
   assert(limits.dataBytesMax * 6 < limits.eventBytesMax);
   assert(limits.pageItemsDefault <= limits.pageItemsMax);
   assert(limits.batchUnitsMax * 3 <= limits.eventBytesMax);

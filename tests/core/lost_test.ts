@@ -1,4 +1,4 @@
-// A store that is lost: whoever learns of it first, everything ends with the same error.
+// A store that is lost: everything ends with the same error, whatever reports it first.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Runtime, RuntimeError, type Worker } from "../../mod.ts";
@@ -25,7 +25,7 @@ async function start(): Promise<World> {
 
 /** The ways in which a runtime learns that its store is lost. */
 const ways: Readonly<Record<string, (world: World, error: RuntimeError) => Promise<unknown>>> = {
-  "the store says so": ({ store }, error) => Promise.resolve(store.host?.lost(error)),
+  "the store reports it": ({ store }, error) => Promise.resolve(store.host?.lost(error)),
   "an append is rejected": ({ store, runtime }, error) => {
     store.script.append = () => Promise.reject(error);
     return runtime.record("n", null).catch(() => {});
@@ -82,7 +82,7 @@ for (const error of Object.values(errors)) {
           () => worker.sendInput({ role: "user", content: "x" }),
           () => run.finish("completed"),
           () => runtime.flush(),
-          () => runtime.prune({ dryRun: false }),
+          () => runtime.prune(),
         ]
       ) assertEquals(await assertRejects(work), error);
       store.script.saveSnapshot = () => Promise.reject(new Error("it must not be called"));
@@ -96,7 +96,7 @@ for (const error of Object.values(errors)) {
   }
 }
 
-Deno.test("a lost store ends the commands that wait, at once, and leaves the one in flight to the store", async () => {
+Deno.test("a lost store ends the waiting commands at once; the store settles the one in flight", async () => {
   const { store, runtime, worker } = await start();
   const gate = new Gate();
   store.script.append = async (_batch, keep) => {
@@ -158,7 +158,7 @@ Deno.test("Runtime.open() rejects with the error of a store that is lost while i
   assertEquals([store.batches.length, store.closings], [0, 1]);
 });
 
-Deno.test("close() of a lost store resolves also if closing the store fails, and says so", async () => {
+Deno.test("close() of a lost store resolves also if closing the store fails, and reports it", async () => {
   const { store, runtime } = await start();
   store.host?.lost(errors.vanished);
   store.script.close = () => Promise.reject(new Error("gone"));
@@ -195,7 +195,7 @@ Deno.test("close() waits for a prune and a flush that are under way", async () =
   }
 });
 
-Deno.test("isFinal() returns true for the errors after which a store refuses everything", () => {
+Deno.test("isFinal() returns true for the errors after which a store rejects everything", () => {
   for (const error of Object.values(errors)) assert(isFinal(error));
   assert(!isFinal(new RuntimeError("conflict", "Cannot x: y", { expected: 1, actual: 2 })));
 });

@@ -22,6 +22,9 @@ Deno.test({
   },
 });
 
+/** Content that is kept as a blob. */
+const LARGE = "x".repeat(300_000);
+
 async function firstLife(runtime: Runtime): Promise<void> {
   await using _ = runtime;
   const worker = await runtime.createWorker({
@@ -32,17 +35,20 @@ async function firstLife(runtime: Runtime): Promise<void> {
   const sent = await worker.sendInput({ role: "user", content: "Please" }, { key: "slack:1" });
   assert((await worker.sendInput({ role: "user", content: "Please" }, { key: "slack:1" })).duplicate);
   const run = await worker.beginRun();
-  await worker.append([{ role: "assistant", content: "Looks good" }, { role: "tool", content: "ok" }]);
-  await worker.recordUsage({ model: "m-1", inputTokens: 812, outputTokens: 64 });
-  await run.finish("completed");
-  await worker.updateState({ step: "done" }, { expect: { lastEventId: worker.state().lastEventId } });
-  await worker.record("reviewed", { pr: 42 });
+  const image = await worker.putBlob(new Uint8Array([1, 2, 3]), { mediaType: "image/png" });
+  await run.append([{ role: "assistant", content: "Looks good", blobs: [image] }, {
+    role: "tool",
+    content: LARGE,
+  }]);
+  await run.finish("completed", { usage: { model: "m-1", inputTokens: 812, outputTokens: 64 } });
+  await worker.commit({ data: { step: "done" } }, { expect: { lastEventId: worker.state().lastEventId } });
+  await worker.commit({ events: [{ name: "reviewed", data: { pr: 42 } }], labels: { done: "yes" } });
   await runtime.record("tick", null);
   const types: string[] = [];
   for await (const event of worker.watch({ after: sent.eventId })) {
-    if (types.push(event.type) === 6) break;
+    if (types.push(event.type) === 5) break;
   }
-  assertEquals(types.at(-1), "custom");
+  assertEquals(new Set(types), new Set(["worker.committed"]));
   await worker.beginRun({ runId: "left open" });
 }
 
@@ -50,20 +56,21 @@ async function secondLife(runtime: Runtime): Promise<void> {
   await using _ = runtime;
   const worker = runtime.worker("reviewer");
   assertEquals(worker.state().lastRun?.outcome, "interrupted");
-  assertEquals((await worker.transcript({ limit: 2 })).items.map(({ content }) => content), [
-    "Looks good",
-    "ok",
-  ]);
+  const { items } = await worker.transcript({ limit: 2 });
+  assertEquals(await Promise.all(items.map((entry) => worker.content(entry))), ["Looks good", LARGE]);
+  const [image] = items[0]?.blobs ?? [];
+  assert(image !== undefined);
+  assertEquals(await Array.fromAsync(await worker.blob(image)), [new Uint8Array([1, 2, 3])]);
   assertEquals((await runtime.events({ after: 0, limit: 1 })).items[0]?.type, "runtime.created");
-  await worker.cancel({ reason: "enough" });
+  await worker.retire({ reason: "enough" });
   await worker.purge();
   await runtime.flush();
-  await runtime.stop();
+  await runtime.retire();
   try {
     await runtime.createWorker({ intent: { kind: "assistant" } });
-    throw new Error("Cannot be here: the runtime is stopped");
+    throw new Error("Cannot be here: the runtime is retired");
   } catch (error) {
-    assert(isRuntimeError(error) && error.code === "runtime_stopped");
+    assert(isRuntimeError(error) && error.code === "runtime_retired");
   }
   assertEquals(runtime.overview().usage.inputTokens, 812);
   assertEquals(runtime.workers().items, []);

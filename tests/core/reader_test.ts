@@ -6,7 +6,7 @@ import type { EventHead, RuntimeEvent } from "../../src/core/event_types.ts";
 import { RuntimeReader } from "../../src/core/reader.ts";
 import { snapshotTexts } from "../../src/core/snapshots.ts";
 import { type Diagnostic, RuntimeError } from "../../mod.ts";
-import { a, AT, b, born, created, type Event, ledgerOf, numbered } from "./given.ts";
+import { a, AT, b, born, committed, created, type Event, ledgerOf, numbered, purged } from "./given.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 import { turns } from "./scripted_store.ts";
 
@@ -18,7 +18,7 @@ function entry(id: number, seq: number): string {
   return JSON.stringify({
     id,
     at: AT,
-    type: "worker.transcript_appended",
+    type: "worker.committed",
     workerId: a,
     seq,
     count: 1,
@@ -66,7 +66,7 @@ Deno.test("RuntimeReader.open() closes the source if loading fails, and locates 
   assertEquals(gap.closings, 1);
 });
 
-Deno.test("RuntimeReader lists, pages and folds what its source has pushed", async () => {
+Deno.test("RuntimeReader lists, pages and folds the events that its source pushed", async () => {
   const { source, reader } = await opened();
   source.add(entry(5, 1), entry(6, 2), note(7));
   assertEquals(reader.lastEventId, 4);
@@ -88,7 +88,7 @@ Deno.test("RuntimeReader lists, pages and folds what its source has pushed", asy
 });
 
 Deno.test("RuntimeReader.worker(), workers() and allWorkers() return copies that do not change the state", async () => {
-  const { reader } = await opened({ type: "worker.state_updated", workerId: a, patch: { deep: { n: 1 } } });
+  const { reader } = await opened(committed(a, { data: { deep: { n: 1 } } }));
   const [first] = reader.allWorkers();
   for (const state of [reader.worker("a"), reader.workers().items[0], first]) {
     assert(state !== undefined);
@@ -109,12 +109,12 @@ Deno.test("RuntimeReader.worker() throws worker_not_found and wrong_runtime", as
   for (const [code, worker] of codes) {
     assertEquals((assertThrows(() => reader.worker(worker), RuntimeError) as RuntimeError).code, code);
     await rejects(code, () => reader.transcript(worker));
-    await rejects(code, async () => void await reader.watch({ worker }).next());
+    await rejects(code, async () => void await reader.watch({ workers: [worker] }).next());
   }
   await reader.close();
 });
 
-Deno.test("RuntimeReader.watch() yields what was there and what is added, and asks for news only while it waits", async () => {
+Deno.test("RuntimeReader.watch() yields present and new events, and asks for news only while it waits", async () => {
   const { source, reader } = await opened();
   const watch = reader.watch({ after: 2 });
   assertEquals([(await watch.next()).value?.id, (await watch.next()).value?.id], [3, 4]);
@@ -133,10 +133,10 @@ Deno.test("RuntimeReader.watch() yields what was there and what is added, and as
 });
 
 Deno.test("RuntimeReader.watch() of a worker ends after its purge", async () => {
-  const { source, reader } = await opened({ type: "worker.stopped", workerId: a });
-  const watched = idsOf(reader.watch({ worker: "a", after: 3 }));
+  const { source, reader } = await opened(committed(a, { status: "stopped" }));
+  const watched = idsOf(reader.watch({ workers: ["a"], after: 3 }));
   await turns();
-  const purge: Event[] = [{ type: "worker.purged", workerId: a }, created(a)];
+  const purge: Event[] = [purged(a), created(a)];
   source.add(...numbered(purge, 6));
   assertEquals(await watched, [5, 6]);
   assertEquals(reader.worker("a").createdEventId, 7);
@@ -145,7 +145,7 @@ Deno.test("RuntimeReader.watch() of a worker ends after its purge", async () => 
 
 Deno.test("RuntimeReader.watch() ends with an error of its source; a later watch asks again", async () => {
   const { source, reader } = await opened();
-  const waiting = [reader.watch(), reader.watch({ worker: "b" })].map((watch) => watch.next());
+  const waiting = [reader.watch(), reader.watch({ workers: ["b"] })].map((watch) => watch.next());
   await turns();
   source.fail(
     new RuntimeError("store_io", "Cannot read news: EIO", {
@@ -218,15 +218,15 @@ Deno.test("RuntimeReader.watch() ends with the error of a lost source, now and l
   }
 });
 
-Deno.test("RuntimeReader goes on with a later snapshot; what it had not yielded has expired", async () => {
+Deno.test("RuntimeReader goes on with a later snapshot; events that a watch has not yielded have expired", async () => {
   const { source, reader } = await opened();
   const watch = reader.watch({ after: 3 });
   assertEquals((await watch.next()).value?.id, 4);
   const waiting = watch.next();
   await turns();
   const later: Event[] = [
-    { type: "worker.stopped", workerId: a },
-    { type: "worker.purged", workerId: a },
+    committed(a, { status: "stopped" }),
+    purged(a),
     created(a),
   ];
   const ledger = ledgerOf(...born, ...later);
@@ -262,8 +262,8 @@ Deno.test("RuntimeReader.transcript() returns no page of an earlier worker of th
   source.onTranscript = () =>
     source.host?.replay(
       numbered([
-        { type: "worker.stopped", workerId: a },
-        { type: "worker.purged", workerId: a },
+        committed(a, { status: "stopped" }),
+        purged(a),
         created(a),
       ], 6).map((event) => JSON.stringify(event)),
     );

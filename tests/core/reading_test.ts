@@ -6,9 +6,10 @@ import { scanEvents } from "../../src/core/event_scan.ts";
 import { limits } from "../../src/core/limits.ts";
 import { type PageOptions, pageRange, readEventPage, readTranscriptPage } from "../../src/core/reading.ts";
 import type { ReadEvents, ReadRange, RuntimeStore, StoredEvents } from "../../src/core/store.ts";
+import { workerRecord } from "../../src/core/records.ts";
 import { a, AT } from "./given.ts";
 
-/** Events `first` to `last`; those whose id `ofA` takes are worker a's. Pages hold at most `most`. */
+/** Events `first` to `last`; those that `ofA` selects are of worker a. Pages hold at most `most`. */
 class FakeLog {
   readonly reads: ReadEvents[] = [];
   readonly #first: number;
@@ -38,7 +39,7 @@ class FakeLog {
 
   #text(id: number): string {
     const workerId = this.#ofA(id) ? a : "b";
-    return JSON.stringify({ id, at: AT, type: "custom", workerId, name: "n", data: "x".repeat(1_000) });
+    return JSON.stringify({ id, at: AT, type: "worker.committed", workerId, data: { x: "x".repeat(1_000) } });
   }
 }
 
@@ -75,7 +76,7 @@ for (
     before: 2,
   }, { after: Infinity }]
 ) {
-  Deno.test(`pageRange() refuses ${Deno.inspect(options)}`, () => {
+  Deno.test(`pageRange() rejects ${Deno.inspect(options)}`, () => {
     assertEquals(
       (assertThrows(() => pageRange(options, 30, "x"), RuntimeError) as RuntimeError).code,
       "invalid_request",
@@ -148,7 +149,7 @@ Deno.test("readEventPage() of a worker gathers its events from as many pages as 
   ]);
 });
 
-Deno.test("readEventPage() of a worker cuts the page of a store that ignores the limit", async () => {
+Deno.test("readEventPage() of a worker truncates the page of a store that ignores the limit", async () => {
   const log = new FakeLog(1, 100, 7, (id) => id % 10 === 5);
   const lax = { readEvents: (read: ReadEvents) => log.readEvents({ ...read, limit: undefined }) };
   const page = async (options: PageOptions) =>
@@ -184,7 +185,7 @@ function transcript(counts: number[], most = 100): RuntimeStore {
     return {
       id: index + 1,
       at: AT,
-      type: "worker.transcript_appended",
+      type: "worker.committed",
       workerId: a,
       seq: seq - count,
       count,
@@ -235,4 +236,54 @@ Deno.test("readTranscriptPage() shows no entry that is not in the state yet", as
   );
   assertEquals(page.items.map(({ seq }) => seq), [4, 5]);
   assertEquals(page.next, null);
+});
+
+Deno.test("readTranscriptPage() returns the entries' own members, and the time of the commit unless they have one", async () => {
+  const blob = { sha256: "0f".repeat(32), bytes: 1, mediaType: "application/json" };
+  const own = "2020-01-01T00:00:00.000Z";
+  const entries = [
+    { role: "user", content: ["\ud800", null] },
+    { role: "tool", name: "n", id: "i", at: own, metadata: { m: 1 }, blobs: [blob], contentBlob: blob },
+  ];
+  const base = { id: 9, at: AT, workerId: a, seq: 1, count: 2 };
+  const pages = [
+    { ...base, type: "worker.committed", runId: "r", entries },
+    { ...base, type: "worker.created", record: workerRecord({ intent: { kind: "assistant" } }, a), entries },
+  ].map(({ id, at, type, workerId, seq, count, ...rest }) =>
+    JSON.stringify({ id, at, type, workerId, seq, count, ...rest })
+  ).map(async (text) => {
+    const store = { readTranscript: () => Promise.resolve([text]) };
+    return (await readTranscriptPage(store, a, 2, pageRange({ after: 0 }, 2, "read"))).items;
+  });
+  const [committed, created] = await Promise.all(pages);
+  const expected = [{ seq: 1, at: AT, eventId: 9, ...entries[0] }, { seq: 2, eventId: 9, ...entries[1] }];
+  assertEquals<unknown>(created, expected);
+  assertEquals<unknown>(committed, expected.map((entry) => ({ ...entry, runId: "r" })));
+});
+
+Deno.test("readTranscriptPage() ends a page within an event by its bytes, from either end", async () => {
+  const entries = Array.from(
+    { length: 40 },
+    (_, index) => ({ role: "tool", content: `${index}${"x".repeat(200_000)}` }),
+  );
+  const text = JSON.stringify({
+    id: 9,
+    at: AT,
+    type: "worker.committed",
+    workerId: a,
+    seq: 1,
+    count: 40,
+    entries,
+  });
+  const store = { readTranscript: () => Promise.resolve([text]) };
+  const fits = Math.floor(limits.pageBytesMax / 200_100);
+  const forward = await readTranscriptPage(store, a, 40, pageRange({ after: 0 }, 40, "read"));
+  assertEquals([forward.items.length, forward.items[0]?.seq, forward.next, forward.previous], [
+    fits,
+    1,
+    fits,
+    null,
+  ]);
+  const backward = await readTranscriptPage(store, a, 40, pageRange({}, 40, "read"));
+  assertEquals([backward.items.length, backward.items.at(-1)?.seq, backward.previous], [fits, 40, 41 - fits]);
 });

@@ -33,7 +33,7 @@ Deno.test("Runtime.open() closes the store when the opening cannot be written", 
   assertEquals(store.closings, 1);
 });
 
-Deno.test("Runtime.open() throws why it failed, also when closing the store fails too", async () => {
+Deno.test("Runtime.open() throws its own error if closing the store fails, too", async () => {
   const error = new Error("first");
   const store = new ScriptedStore({
     acquire: () => Promise.reject(error),
@@ -42,7 +42,7 @@ Deno.test("Runtime.open() throws why it failed, also when closing the store fail
   assertEquals(await assertRejects(() => Runtime.open({ store })), error);
 });
 
-Deno.test("Runtime.open() keeps events of unknown types and tells of them", async () => {
+Deno.test("Runtime.open() keeps events of unknown types and reports them", async () => {
   const lines = [
     '{"id":1,"at":"2026-07-31T08:00:00.000Z","type":"runtime.created","runtimeId":"local"}',
     '{"id":2,"at":"2026-07-31T08:00:00.000Z","type":"runtime.moved","to":"x"}',
@@ -56,7 +56,7 @@ Deno.test("Runtime.open() keeps events of unknown types and tells of them", asyn
   assertEquals(runtime.diagnostics().items.map(({ code }) => code), ["unknown_event"]);
 });
 
-Deno.test("Runtime.open() records unrecorded events once, also for a stopped runtime", async () => {
+Deno.test("Runtime.open() records unrecorded events once, also for a retired runtime", async () => {
   const storage = new MemoryStorage();
   let removals = 0;
   const unrecorded = [{
@@ -68,7 +68,7 @@ Deno.test("Runtime.open() records unrecorded events once, also for a stopped run
     recorded: () => Promise.resolve(void removals++),
   }];
   const first = await Runtime.open({ store: new ScriptedStore({}, storage) });
-  await first.stop();
+  await first.retire();
   await first.close();
   for (let opening = 1; opening <= 3; opening++) {
     const store = new ScriptedStore({
@@ -97,7 +97,7 @@ Deno.test("Runtime.open() records nothing for an operation that has not taken ef
   assertEquals((await runtime.events({ after: 0 })).items.filter(({ type }) => type === "custom"), []);
 });
 
-Deno.test("overview() tells the name that the operator gave", async () => {
+Deno.test("overview() has the operator's name of the runtime", async () => {
   await using runtime = await Runtime.open({ store: new ScriptedStore() });
   assertEquals(runtime.overview().displayName, "Scripted");
 });
@@ -113,7 +113,11 @@ for (const code of ["store_poisoned", "store_vanished"] as const) {
     delete store.script.append;
     const batches = store.batches.length;
     for (
-      const work of [() => runtime.record("n", null), () => worker.updateState({}), () => runtime.stop()]
+      const work of [
+        () => runtime.record("n", null),
+        () => worker.commit({ data: {} }),
+        () => runtime.retire(),
+      ]
     ) {
       assertEquals(await assertRejects(work), error);
     }
@@ -126,7 +130,7 @@ for (const code of ["store_poisoned", "store_vanished"] as const) {
     assertEquals(runtime.health, { status: "closed" });
   });
 
-  Deno.test(`${code} also ends the commands that wait behind it, without another append`, async () => {
+  Deno.test(`${code} also rejects the commands that wait after it, without another append`, async () => {
     const gate = new Gate();
     const error = failure(code);
     const store = new ScriptedStore();
@@ -183,7 +187,7 @@ Deno.test("a snapshot is saved when the store asks for it, one at a time", async
   assertEquals(saved.at(-1), 9);
 });
 
-Deno.test("a snapshot that fails is told and tried again", async () => {
+Deno.test("a snapshot that fails is reported and tried again", async () => {
   let tries = 0;
   const store = new ScriptedStore({
     append: async (_batch, keep) => ({ ...await keep(), snapshotDue: true }),
@@ -199,7 +203,7 @@ Deno.test("a snapshot that fails is told and tried again", async () => {
   ]]);
 });
 
-Deno.test("close() waits for what is in flight and then closes the store, once", async () => {
+Deno.test("close() waits for commands in flight and then closes the store, once", async () => {
   const gate = new Gate();
   const store = new ScriptedStore();
   const runtime = await Runtime.open({ store });
@@ -236,7 +240,7 @@ Deno.test("close() waits for reads that are in flight", async () => {
   assertEquals((await reading).items.length, 2);
 });
 
-Deno.test("close() that cannot write its last event tells so, and closes the store", async () => {
+Deno.test("close() that cannot write its last event reports it, and closes the store", async () => {
   const store = new ScriptedStore();
   const runtime = await Runtime.open({ store });
   store.script.append = () => Promise.reject(new Error("full"));
@@ -245,7 +249,7 @@ Deno.test("close() that cannot write its last event tells so, and closes the sto
   assertEquals(store.closings, 1);
 });
 
-Deno.test("close() that failed in writing leaves all that was acknowledged", async () => {
+Deno.test("close() that cannot write its last event keeps all acknowledged events", async () => {
   const storage = new MemoryStorage();
   const store = new ScriptedStore({}, storage);
   const runtime = await Runtime.open({ store });
@@ -261,7 +265,7 @@ function pushing(...texts: string[]): NonNullable<Script["acquire"]> {
   return (host) => Promise.resolve(host.replay(texts) ?? {});
 }
 
-Deno.test("Runtime.open() throws a TypeError for a store that was opened before, and leaves it alone", async () => {
+Deno.test("Runtime.open() throws a TypeError for a store that was opened before, and does not change it", async () => {
   const store = new ScriptedStore();
   await using runtime = await Runtime.open({ store });
   const error = await assertRejects(() => Runtime.open({ store }), TypeError);
@@ -272,7 +276,7 @@ Deno.test("Runtime.open() throws a TypeError for a store that was opened before,
   await assertRejects(() => Runtime.open({ store }), TypeError);
 });
 
-Deno.test("Runtime.open() says so when it is given no store", async () => {
+Deno.test("Runtime.open() throws a TypeError without a store", async () => {
   for (const options of [undefined, {}, { store: {} }]) {
     const error = await Runtime.open(options as never).catch((error) => error);
     assert(error instanceof TypeError);
@@ -280,7 +284,7 @@ Deno.test("Runtime.open() says so when it is given no store", async () => {
   }
 });
 
-Deno.test("prune() removes only what it announced, whatever became removable meanwhile", async () => {
+Deno.test("prune() removes only the events that it announced, if more became removable meanwhile", async () => {
   const store = new ScriptedStore();
   await using runtime = await Runtime.open({ store });
   const asked: PruneEvents[] = [];
@@ -295,7 +299,7 @@ Deno.test("prune() removes only what it announced, whatever became removable mea
     removable = Infinity;
     return await keep();
   };
-  const pruned = await runtime.prune({ dryRun: false });
+  const pruned = await runtime.prune();
   const { items: [announced] } = await runtime.events({ limit: 1 });
   assertEquals(announced?.type === "custom" && announced.data, { ...pruned });
   assertEquals(asked, [{ through: 2, dryRun: true }, { through: 1, dryRun: false }]);

@@ -1,9 +1,10 @@
 // A source in memory: a test adds events, and may script the answers.
 
-import { RuntimeError } from "../../src/core/errors.ts";
+import { blobMissing, RuntimeError } from "../../src/core/errors.ts";
 import type { EventHead } from "../../src/core/event_types.ts";
-import type { RuntimeId } from "../../src/core/ids.ts";
+import type { RuntimeId, WorkerId } from "../../src/core/ids.ts";
 import type {
+  BlobFacts,
   LoadedSnapshot,
   ReadEvents,
   ReadTranscript,
@@ -85,6 +86,18 @@ export class ScriptedSource implements RuntimeSource {
     );
     this.onTranscript?.();
     return Promise.resolve(texts);
+  }
+
+  blobSize(): Promise<number | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  readBlob(workerId: WorkerId, { sha256 }: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return Promise.reject(blobMissing(workerId, sha256));
+  }
+
+  blobs(): Promise<readonly BlobFacts[]> {
+    return Promise.resolve([]);
   }
 
   async news(after: number, signal: AbortSignal): Promise<number> {

@@ -1,10 +1,13 @@
-// A store that does what a test tells it: a memory store behind a script for its appends and its closing.
+// A memory store whose operations a test can script.
 
 import type { EventRecord } from "../../src/core/event_types.ts";
-import type { RuntimeId } from "../../src/core/ids.ts";
+import type { RuntimeId, WorkerId } from "../../src/core/ids.ts";
 import type {
   AppendBatch,
   AppendResult,
+  BlobFacts,
+  BlobInput,
+  BlobOwner,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -18,7 +21,7 @@ import type {
 } from "../../src/core/store.ts";
 import { MemoryRuntimeStore, MemoryStorage } from "../../src/memory/memory_store.ts";
 
-/** What a test may put in the place of what the memory store does. */
+/** Operations that replace those of the memory store. */
 export interface Script {
   append?(batch: AppendBatch, keep: () => Promise<AppendResult>): Promise<AppendResult>;
   acquire?(host: StoreHost, acquire: (host: StoreHost) => Promise<StoreInfo>): Promise<StoreInfo>;
@@ -26,18 +29,21 @@ export interface Script {
   readTranscript?(read: ReadTranscript, page: () => Promise<readonly string[]>): Promise<readonly string[]>;
   saveSnapshot?(snapshot: Snapshot): Promise<void>;
   prune?(prune: PruneEvents): Promise<PrunedEvents>;
+  putBlob?(owner: BlobOwner, input: BlobInput, put: () => Promise<BlobFacts>): Promise<BlobFacts>;
+  removeBlobs?(remove: () => Promise<void>): Promise<void>;
+  blobSize?(sha256: string, size: () => Promise<number | undefined>): Promise<number | undefined>;
   flush?(): Promise<void>;
   close?(): Promise<void>;
 }
 
 export class ScriptedStore implements RuntimeStore {
-  /** The batches that were appended, or tried to. */
+  /** The batches that were to be appended. */
   readonly batches: (readonly EventRecord[])[] = [];
-  /** How often it was closed. */
+  /** Number of calls of `close`. */
   closings = 0;
   /** The runtime that opened it. */
   host: StoreHost | undefined;
-  /** What to do otherwise than a memory store. */
+  /** Operations that differ from a memory store's. */
   script: Script;
   readonly #memory: MemoryRuntimeStore;
 
@@ -85,6 +91,29 @@ export class ScriptedStore implements RuntimeStore {
     return this.script.prune?.(prune) ?? this.#memory.prune(prune);
   }
 
+  putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+    const put = (): Promise<BlobFacts> => this.#memory.putBlob(owner, input);
+    return this.script.putBlob?.(owner, input, put) ?? put();
+  }
+
+  blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    const size = (): Promise<number | undefined> => this.#memory.blobSize(workerId, sha256);
+    return this.script.blobSize?.(sha256, size) ?? size();
+  }
+
+  readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return this.#memory.readBlob(workerId, blob);
+  }
+
+  blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
+    return this.#memory.blobs(workerId);
+  }
+
+  removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
+    const remove = (): Promise<void> => this.#memory.removeBlobs(workerId, hashes);
+    return this.script.removeBlobs?.(remove) ?? remove();
+  }
+
   flush(): Promise<void> {
     return this.script.flush?.() ?? this.#memory.flush();
   }
@@ -96,7 +125,7 @@ export class ScriptedStore implements RuntimeStore {
   }
 }
 
-/** A gate: what waits for it goes on when it is opened. */
+/** A gate: those who wait for it go on when it is opened. */
 export class Gate {
   readonly #gate = Promise.withResolvers<void>();
 
@@ -109,12 +138,12 @@ export class Gate {
   }
 }
 
-/** Some turns of the event loop: long enough for all that needs no further help. */
+/** Some turns of the event loop: enough for everything that is ready. */
 export async function turns(count = 5): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** The listeners that a signal has. */
+/** The listeners of a signal. */
 export function listenersOf(signal: AbortSignal): Set<unknown> {
   const listeners = new Set<unknown>();
   const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../src/core/errors.ts";
+import { PURGED, purgedKey } from "../../src/core/keys.ts";
 import { Ledger } from "../../src/core/ledger.ts";
 import {
   restoreSnapshot,
@@ -11,18 +12,32 @@ import {
 } from "../../src/core/snapshots.ts";
 import type { LoadedSnapshot } from "../../src/core/store.ts";
 import { noUsage } from "../../src/core/usage.ts";
-import { a, b, born, created, type Event, ledgerOf, numbered, runtimeId, said } from "./given.ts";
-
-const keyed = (event: Event, key: string): Event => ({ ...event, key, request: `f${key}` }) as Event;
+import {
+  a,
+  AT,
+  b,
+  began,
+  born,
+  committed,
+  created,
+  type Event,
+  keyed,
+  ledgerOf,
+  numbered,
+  purged,
+  runtimeId,
+  said,
+} from "./given.ts";
 
 const history: readonly Event[] = [
   ...born,
   keyed(said(a, 1, 3), "a1"),
   keyed({ type: "custom", name: "n", data: null }, "r1"),
-  { type: "worker.state_updated", workerId: a, patch: { "\u2028": [1, { x: null }] } },
-  { type: "worker.run_started", workerId: a, runId: "r" },
-  { type: "worker.usage_recorded", workerId: b, usage: { ...noUsage, costMicroUsd: 5, model: "__proto__" } },
-  { type: "worker.stopped", workerId: b, reason: "done" },
+  committed(a, { data: { "\u2028": [1, { x: null }], "\ud800": "\udfff" }, labels: { "\u2029": "x" } }),
+  committed(a, { runId: "r", run: { began: true }, displayName: "A" }),
+  committed(b, { usage: [{ ...noUsage, costMicroUsd: 5, model: "__proto__" }] }),
+  began(b, "s"),
+  committed(b, { runId: "s", run: { ended: "cancelled", reason: "why" }, status: "stopped", reason: "done" }),
 ];
 
 function written(snapshot: SnapshotTexts): LoadedSnapshot {
@@ -38,11 +53,11 @@ function restored(snapshot: LoadedSnapshot, ...later: Event[]): Ledger {
 }
 
 function dump(ledger: Ledger): unknown {
-  const keys = [undefined, "a", "b"].map((scope) => [...ledger.keys(scope)?.entries() ?? []]);
+  const keys = [undefined, "", "a", "b"].map((scope) => [...ledger.keys(scope)?.entries() ?? []]);
   return [ledger.runtime, [...ledger.workersAfter(0)], keys];
 }
 
-Deno.test("restoreSnapshot() gives the state that was taken", () => {
+Deno.test("restoreSnapshot() restores the state of the snapshot", () => {
   const ledger = ledgerOf(...history);
   const snapshot = written(snapshotTexts(ledger));
   const again = restored(snapshot);
@@ -50,33 +65,42 @@ Deno.test("restoreSnapshot() gives the state that was taken", () => {
   assert(!/[\n\r\u2028]/.test(snapshot.runtimeJson + [...snapshot.workers].join("")));
 });
 
+Deno.test("restoreSnapshot() restores the keys of purges, each for its life", () => {
+  const ledger = ledgerOf(...history, keyed(purged(b), "p"), created(b), committed(b, { status: "retired" }));
+  const again = restored(written(snapshotTexts(ledger)), keyed(purged(b), "p"));
+  const eventIds = [4, history.length + 2, 3].map((life) =>
+    again.keys(PURGED)?.get(purgedKey(b, life, "p"))?.eventId
+  );
+  assertEquals(eventIds, [history.length + 1, history.length + 4, undefined]);
+});
+
 for (let through = 2; through < history.length; through++) {
-  Deno.test(`restoreSnapshot() through event ${through} and the rest of the log give the whole state`, () => {
+  Deno.test(`restoreSnapshot() through event ${through} and the later events give the whole state`, () => {
     const snapshot = written(snapshotTexts(ledgerOf(...history.slice(0, through))));
     assertEquals(dump(restored(snapshot, ...history.slice(through))), dump(ledgerOf(...history)));
   });
 }
 
-Deno.test("snapshotTexts() holds the moment when it was taken, however late it is written", () => {
+Deno.test("snapshotTexts() keeps the moment when it was taken, also if it is written later", () => {
   const ledger = ledgerOf(...history.slice(0, 6));
   const moment = written(snapshotTexts(ledger));
   const late = snapshotTexts(ledger);
   const later = [
     keyed(said(a, 4), "a2"),
     keyed({ type: "custom", name: "n", data: 1 }, "r2"),
-    { type: "worker.cancelled", workerId: b } as Event,
-    keyed({ type: "worker.state_updated", workerId: a, patch: { x: 1 } }, "a3"),
+    committed(b, { status: "retired" }),
+    keyed(committed(a, { data: { x: 1 } }), "a3"),
   ];
   for (const event of numbered(later, 7)) ledger.apply(event);
   assertEquals(written(late), moment);
   assertEquals(dump(restored(moment, ...later)), dump(ledger));
 });
 
-Deno.test("snapshotTexts() of a worker purged since, and made anew, is right with the log behind it", () => {
+Deno.test("snapshotTexts() of a worker purged and created again since is complete with the later events", () => {
   const ledger = ledgerOf(...history);
   const snapshot = snapshotTexts(ledger);
   const later: Event[] = [
-    { type: "worker.purged", workerId: b },
+    purged(b),
     created(b),
     keyed(said(b, 1), "b1"),
   ];
@@ -84,16 +108,19 @@ Deno.test("snapshotTexts() of a worker purged since, and made anew, is right wit
   assertEquals(dump(restored(written(snapshot), ...later)), dump(ledger));
 });
 
-Deno.test("snapshotTexts() holds the keys of a worker that is purged before they are written", () => {
+Deno.test("snapshotTexts() keeps the keys of a worker that is purged before they are written", () => {
   const ledger = ledgerOf(...history);
   const moment = written(snapshotTexts(ledger));
   const late = snapshotTexts(ledger);
-  const later: Event[] = [{ type: "worker.cancelled", workerId: a }, { type: "worker.purged", workerId: a }];
+  const later: Event[] = [
+    committed(a, { runId: "r", run: { ended: "cancelled" }, status: "retired" }),
+    purged(a),
+  ];
   for (const event of numbered(later, history.length + 1)) ledger.apply(event);
   assertEquals(written(late), moment);
 });
 
-Deno.test("snapshotTexts() makes the parts one at a time", () => {
+Deno.test("snapshotTexts() creates the parts one at a time", () => {
   const parts = snapshotTexts(ledgerOf(...history)).workers[Symbol.iterator]();
   assertEquals(parts.next().value?.workerId, a);
   assertEquals(parts.next().value?.workerId, b);
@@ -109,8 +136,8 @@ Deno.test("takeSnapshot() names the workers that changed since the last one, and
   assertEquals(parts, [...moment.workers]);
   assertEquals(takeSnapshot(ledger).changed.size, 0);
   const [stated, purge] = numbered([
-    { type: "worker.state_updated", workerId: a, patch: { x: 1 } },
-    { type: "worker.purged", workerId: b },
+    committed(a, { data: { x: 1 } }),
+    purged(b),
   ], history.length + 1);
   if (stated !== undefined) ledger.apply(stated);
   const second = takeSnapshot(ledger);
@@ -130,32 +157,66 @@ function changed(from: string, to: string): LoadedSnapshot {
   return { ...good, workers };
 }
 
+/** The good snapshot with a change in the runtime's part. */
+function changedRuntime(
+  change: (part: { state: Record<string, unknown> } & Record<string, unknown>) => void,
+): LoadedSnapshot {
+  const part = JSON.parse(good.runtimeJson);
+  change(part);
+  return { ...good, runtimeJson: JSON.stringify(part) };
+}
+
 const corrupt: Readonly<Record<string, LoadedSnapshot>> = {
   "no JSON": { ...good, runtimeJson: "x" },
   "null": { ...good, runtimeJson: "null" },
   "no state": { ...good, runtimeJson: '{"keys":[]}' },
   "a state that is null": { ...good, runtimeJson: '{"state":null,"keys":[]}' },
-  "keys of ended workers that are no list": {
-    ...good,
-    runtimeJson: JSON.stringify({ ...JSON.parse(good.runtimeJson), ended: {} }),
-  },
+  "keys of purges that are no list": changedRuntime((part) => part.purged = {}),
+  "a key of a purge after the snapshot": changedRuntime((part) =>
+    part.purged = [['["a",3,"k"]', "f", 99, AT, 0, 0, ""]]
+  ),
+  "a key of the runtime after the snapshot": changedRuntime((part) =>
+    part.keys = [["k", "f", good.through + 1, AT, 0, 0, ""]]
+  ),
   "no keys": { ...good, runtimeJson: '{"state":{}}' },
   "another moment": { ...good, through: 1 },
   "another runtime": { ...good, runtimeJson: good.runtimeJson.replace('"local"', '"other"') },
+  "an unknown status of the runtime": changedRuntime(({ state }) => state.status = "stopped"),
+  "running workers of a retired runtime": changedRuntime(({ state }) => state.status = "retired"),
   "a worker that is no JSON": { ...good, workers: ["{"] },
-  "a status nobody knows": changed('"status":"running"', '"status":"zombie"'),
+  "an unknown status": changed('"status":"running"', '"status":"zombie"'),
+  "the status of an earlier version": changed('"status":"stopped"', '"status":"cancelled"'),
   "a worker that is there twice": { ...good, workers: [...good.workers, ...good.workers] },
   "workers in another order": { ...good, workers: [...good.workers].reverse() },
-  "a run of a worker that was stopped": changed('"status":"running"', '"status":"stopped"'),
-  "an event behind the snapshot": changed('"lastEventId":', '"lastEventId":9'),
+  "an open run of a stopped worker": changed('"status":"running"', '"status":"stopped"'),
+  "an open run of a retired worker": changed('"status":"running"', '"status":"retired"'),
+  "an open run without its event": changed('"run":{"runId":"r","eventId":8,', '"run":{"runId":"r",'),
+  "a run without an id": changed('"run":{"runId":"r"', '"run":{"runId":1'),
+  "a worker without a run": changed('"run":null,', ""),
+  "a last run without an outcome": changed('"outcome":"cancelled",', ""),
+  "a last run with an unknown outcome": changed('"outcome":"cancelled"', '"outcome":"stopped"'),
+  "a last run without its event": changed('"lastRun":{"runId":"s","eventId":10,', '"lastRun":{"runId":"s",'),
+  "a last run whose reason is no text": changed('"reason":"why"', '"reason":1'),
+  "labels that are no texts": changed('"labels":{"\\u2029":"x"}', '"labels":{"x":null}'),
+  "no labels": changed('"labels":{},', ""),
+  "a name that is null": changed('"displayName":"A"', '"displayName":null'),
+  "a reason that is no text": changed('"reason":"done"', '"reason":{}'),
+  "an event after the snapshot": changed('"lastEventId":', '"lastEventId":9'),
+  "an event before its creation": changed('"createdEventId":3', '"createdEventId":9'),
+  "a creation before the first event": changed('"createdEventId":3', '"createdEventId":0'),
+  "a transcript of a negative length": changed('"transcriptLength":3', '"transcriptLength":-3'),
   "data 5,000 levels deep": changed('"data":{', `"data":{"x":${"[".repeat(5_000)}${"]".repeat(5_000)},`),
+  "data that is a list": changed('"data":{}', '"data":[]'),
   "a key without its event": changed(',5,"', ',"5","'),
+  "a key that lacks its subject": changed(',1,3,""]', ",1,3]"),
   "usage as text": changed('"costMicroUsd":5', '"costMicroUsd":"5"'),
+  "usage without an amount": changed('"cacheWriteTokens":0,', ""),
   "a worker without a record": { ...good, workers: ['{"state":{},"keys":[]}'] },
+  "a record without an intent": changed('"intent":{"kind":"assistant"},', ""),
 };
 
 for (const [what, snapshot] of Object.entries(corrupt)) {
-  Deno.test(`restoreSnapshot() refuses ${what} with store_corrupt`, () => {
+  Deno.test(`restoreSnapshot() rejects ${what} with store_corrupt`, () => {
     const error = assertThrows(() => restored(snapshot), RuntimeError) as RuntimeError;
     assertEquals(error.code, "store_corrupt");
   });

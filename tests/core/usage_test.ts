@@ -1,4 +1,4 @@
-// Usage: checking, adding up, staying exact.
+// Usage: validation, sums, bounds.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../src/core/errors.ts";
@@ -14,9 +14,9 @@ import {
 } from "../../src/core/usage.ts";
 import * as wrong from "../../testing/wrong.ts";
 
-Deno.test("parseUsage() fills in what was left out", () => {
-  assertEquals(parseUsage({ model: "m" }), { ...noUsage, requests: 1, model: "m" });
-  assertEquals(parseUsage({ model: "m", requests: 0, inputTokens: 5 }), {
+Deno.test("parseUsage() completes omitted amounts", () => {
+  assertEquals(parseUsage({ model: "m" }, "commit"), { ...noUsage, requests: 1, model: "m" });
+  assertEquals(parseUsage({ model: "m", requests: 0, inputTokens: 5 }, "commit"), {
     ...noUsage,
     inputTokens: 5,
     model: "m",
@@ -24,8 +24,8 @@ Deno.test("parseUsage() fills in what was left out", () => {
 });
 
 for (const [what, usage] of Object.entries(wrong.usage)) {
-  Deno.test(`parseUsage() refuses ${what}`, () => {
-    const error = assertThrows(() => parseUsage(usage as { model: string }), RuntimeError);
+  Deno.test(`parseUsage() rejects ${what}`, () => {
+    const error = assertThrows(() => parseUsage(usage as { model: string }, "commit"), RuntimeError);
     assertEquals((error as RuntimeError).code, "invalid_request");
   });
 }
@@ -36,21 +36,22 @@ Deno.test("addUsage() adds every amount and changes neither side", () => {
     inputTokens: 1,
     outputTokens: 2,
     cachedTokens: 3,
-    reasoningTokens: 4,
-    requests: 5,
-    costMicroUsd: 6,
-    durationMs: 7,
-  });
+    cacheWriteTokens: 4,
+    reasoningTokens: 5,
+    requests: 6,
+    costMicroUsd: 7,
+    durationMs: 8,
+  }, "commit");
   const sum = addUsage(one, one);
-  assertEquals(Object.values(sum), [2, 4, 6, 8, 10, 12, 14]);
+  assertEquals(Object.values(sum), [2, 4, 6, 8, 10, 12, 14, 16]);
   assert(Object.isFrozen(sum));
   assertEquals(noUsage.requests, 0);
 });
 
-Deno.test("addUsageOf() keeps models apart, whatever their names", () => {
+Deno.test("addUsageOf() separates models of any name", () => {
   let totals: UsageByModel = {};
   for (const model of ["a", "__proto__", "a", "toString"]) {
-    totals = addUsageOf(totals, model, parseUsage({ model, inputTokens: 1 }));
+    totals = addUsageOf(totals, model, parseUsage({ model, inputTokens: 1 }, "commit"));
   }
   assertEquals(Object.entries(totals).map(([model, { inputTokens }]) => [model, inputTokens]), [
     ["a", 2],
@@ -62,8 +63,8 @@ Deno.test("addUsageOf() keeps models apart, whatever their names", () => {
 const most = Number.MAX_SAFE_INTEGER;
 
 Deno.test("addUsage() stays at the largest exact integer", () => {
-  const one = parseUsage({ model: "m", inputTokens: most, outputTokens: most - 1, requests: 1 });
-  const sum = addUsage(one, parseUsage({ model: "m", inputTokens: most, outputTokens: 2 }));
+  const one = parseUsage({ model: "m", inputTokens: most, outputTokens: most - 1, requests: 1 }, "commit");
+  const sum = addUsage(one, parseUsage({ model: "m", inputTokens: most, outputTokens: 2 }, "commit"));
   assertEquals([sum.inputTokens, sum.outputTokens, sum.requests], [most, most, 2]);
 });
 
@@ -72,7 +73,7 @@ Deno.test("addUsageOf() counts models past the bound as other", () => {
   const count = limits.modelsMax + 10;
   for (let round = 0; round < 2; round++) {
     for (let index = 0; index < count; index++) {
-      totals = addUsageOf(totals, `m${index}`, parseUsage({ model: `m${index}`, inputTokens: 1 }));
+      totals = addUsageOf(totals, `m${index}`, parseUsage({ model: `m${index}`, inputTokens: 1 }, "commit"));
     }
   }
   const names = Object.keys(totals);
@@ -81,9 +82,13 @@ Deno.test("addUsageOf() counts models past the bound as other", () => {
 });
 
 Deno.test("addUsageOf() accepts a model that is named other", () => {
-  let totals: UsageByModel = addUsageOf({}, "other", parseUsage({ model: "other", inputTokens: 1 }));
+  let totals: UsageByModel = addUsageOf(
+    {},
+    "other",
+    parseUsage({ model: "other", inputTokens: 1 }, "commit"),
+  );
   for (let index = 0; index < limits.modelsMax; index++) {
-    totals = addUsageOf(totals, `m${index}`, parseUsage({ model: `m${index}`, inputTokens: 1 }));
+    totals = addUsageOf(totals, `m${index}`, parseUsage({ model: `m${index}`, inputTokens: 1 }, "commit"));
   }
   assertEquals([Object.keys(totals).length, totals.other?.inputTokens], [limits.modelsMax, 2]);
 });

@@ -45,6 +45,8 @@ class FakeSource implements WatchSource {
   readonly most: number;
   closed = false;
   over = false;
+  /** An event that is not to be delivered. */
+  unwanted = 0;
   lost: Error | undefined;
   last = 0;
 
@@ -66,6 +68,10 @@ class FakeSource implements WatchSource {
 
   isOver(): boolean {
     return this.over;
+  }
+
+  isWanted({ id }: RuntimeEvent): boolean {
+    return id !== this.unwanted;
   }
 
   isLast({ id }: RuntimeEvent): boolean {
@@ -101,7 +107,7 @@ class FakeSource implements WatchSource {
   }
 }
 
-Deno.test("Watch reads pages only as its reader takes them", async () => {
+Deno.test("Watch reads a page only when its reader needs it", async () => {
   const source = new FakeSource();
   source.tell(1_000);
   const events = new Watch(source, 0, undefined);
@@ -143,7 +149,7 @@ Deno.test("Watch misses no wake-up during a read", async () => {
   await events.return();
 });
 
-Deno.test("Watch ends when its source closes, even with a page in hand", async () => {
+Deno.test("Watch ends when its source closes, also with a page that is read", async () => {
   const source = new FakeSource();
   source.tell(10);
   const events = new Watch(source, 0, undefined);
@@ -152,7 +158,22 @@ Deno.test("Watch ends when its source closes, even with a page in hand", async (
   assertEquals(await events.next(), { done: true, value: undefined });
 });
 
-Deno.test("Watch throws what reading throws", async () => {
+Deno.test("Watch passes over events that are not wanted, also the last one of a page", async () => {
+  const source = new FakeSource(2);
+  source.unwanted = 2;
+  source.tell(3);
+  const events = new Watch(source, 0, undefined);
+  assertEquals([(await events.next()).value?.id, (await events.next()).value?.id], [1, 3]);
+  source.unwanted = 4;
+  const next = events.next();
+  source.tell(4);
+  await turns();
+  source.tell(5);
+  assertEquals((await next).value?.id, 5);
+  await events.return();
+});
+
+Deno.test("Watch throws the error of a read", async () => {
   const source = new FakeSource();
   const error = new Error("no");
   source.read = () => Promise.reject(error);
@@ -163,7 +184,7 @@ Deno.test("Watch throws what reading throws", async () => {
 });
 
 for (const most of [1, 2, 3, 7]) {
-  Deno.test(`Watch gives every event once and in order from pages of ${most} that bytes ended`, async () => {
+  Deno.test(`Watch yields every event once and in order from short pages of ${most}`, async () => {
     const source = new FakeSource(most);
     source.tell(5);
     const events = new Watch(source, 0, undefined);
@@ -178,7 +199,7 @@ for (const most of [1, 2, 3, 7]) {
   });
 }
 
-Deno.test("Watch answers calls of next() that wait together in their order", async () => {
+Deno.test("Watch settles calls of next() in their order", async () => {
   const source = new FakeSource(2);
   const events = new Watch(source, 0, undefined);
   const nexts = [1, 2, 3, 4].map(() => events.next());
@@ -267,7 +288,7 @@ Deno.test("a cancelled ReadableStream of a watch that waits settles at once", as
   assertEquals(source.news.size, 0);
 });
 
-Deno.test("watch() gives each event once when the store shows it before its append resolves", async () => {
+Deno.test("watch() yields each event once when the store shows it before its append resolves", async () => {
   const gate = new Gate();
   const store = new ScriptedStore();
   await using runtime = await Runtime.open({ store });

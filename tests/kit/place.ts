@@ -211,7 +211,7 @@ export async function contentsOf(runtime: Runtime, workerId: string): Promise<st
   let after = 0;
   for (;;) {
     const page = await runtime.worker(workerId).transcript({ after, limit: 1_000 });
-    contents.push(...page.items.map(({ content }) => content));
+    contents.push(...page.items.map(({ content }) => String(content)));
     if (page.next === null) return contents;
     after = page.next;
   }

@@ -80,7 +80,8 @@ async function* texts(
 ): AsyncGenerator<string> {
   const { through, runtimeJson } = state;
   const left = purgedLeft.length === 0 ? {} : { purgedLeft };
-  const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
+  const seal = { format: FORMAT, runtimeId };
+  const head = sealHead(seal, { requires: [], through, position, ...left });
   yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
   for await (const { workerId, json } of state.workers) {

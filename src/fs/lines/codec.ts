@@ -23,6 +23,7 @@ export const SEAL_BYTES = 18;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST] = [0x7b, 0x7d, 0x5b, 0x5d];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -39,7 +40,7 @@ const seqHead = encoder.encode(',"seq":');
 const countHead = encoder.encode(',"count":');
 const entriesHead = encoder.encode(ENTRIES);
 /** Types of the events that add to a transcript. */
-const transcriptTypes = ["worker.input_accepted", "worker.transcript_appended"] as const;
+const transcriptTypes = ["worker.committed", "worker.created"] as const;
 /** Members with a string that may stand between the count and the entries. */
 const stringHeads = [',"runId":', ',"key":', ',"request":'].map((head) => encoder.encode(head));
 const NOT_ASCII = /[\x80-\xff]/;
@@ -187,7 +188,21 @@ export function eventHeadText(bytes: Uint8Array, start: number, end: number, spa
   for (const head of stringHeads) {
     if (matches(bytes, at, head)) at = stringEnd(bytes, at + head.length, end);
   }
-  return matches(bytes, at, entriesHead) ? `${textOf(bytes, start, at)}}` : eventText(bytes, start, end);
+  const entriesAt = entriesStart(bytes, at, end);
+  return entriesAt < end ? `${textOf(bytes, start, entriesAt)}}` : eventText(bytes, start, end);
+}
+
+/** Start of the `entries` of an event, and not of a member of that name inside another one; `end` if it has none. */
+function entriesStart(bytes: Uint8Array, from: number, end: number): number {
+  let depth = 0;
+  for (let at = from; at < end; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) at = stringEnd(bytes, at, end) - 1;
+    else if (byte === OPEN_OBJECT || byte === OPEN_LIST) depth++;
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) depth--;
+    else if (depth === 0 && byte === COMMA && matches(bytes, at, entriesHead)) return at;
+  }
+  return end;
 }
 
 /** Decodes UTF-8. Calling a decoder takes longer than decoding a line, so ASCII is decoded without it. */

@@ -27,7 +27,7 @@ export class WorkerLines {
   /** Returns true if a line is the worker's, and reads its entries. Does not check the line. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
     const span = transcriptSpan(bytes, start, end);
-    if (span === undefined || idOf(bytes, start) <= this.#createdEventId) return false;
+    if (span === undefined || idOf(bytes, start) < this.#createdEventId) return false;
     const { workerFrom, workerEnd } = span;
     if (workerEnd - workerFrom !== this.#workerId.length || !matches(bytes, workerFrom, this.#workerId)) {
       return false;

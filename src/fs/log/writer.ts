@@ -141,7 +141,9 @@ export class LogWriter {
     this.#write(file, bytes);
     this.#writtenBytes += bytes.length;
     const { durability, guard } = this.#options;
-    if (durability === "synced" || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);
+    // Blobs cannot be restored from the log, so a purge is durable before they are removed.
+    const isSynced = durability === "synced" || events.some(({ purges }) => purges);
+    if (isSynced || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);
     // Checks after the sync, before the batch is acknowledged, that the path names the file written.
     this.#checked(() => guard?.confirm(file, this.#path, this.#segments));
     this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { RuntimeError } from "../../core/errors.ts";
+import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import { jsonObject, object } from "../../core/shape.ts";
 import { timeShape } from "../../core/shapes.ts";
 import { isExisting } from "../disk/faults.ts";
-import type { StoreConfig } from "./config.ts";
+import { parseSettings, type StoreConfig, type StoreSettings } from "./config.ts";
 import { replaceFile, writeNew } from "../disk/files.ts";
 import type { Place } from "../layout.ts";
 import { readSealed, seal } from "../lines/sealed.ts";
@@ -29,6 +29,17 @@ const identityShape = object({ createdAt: timeShape, config: jsonObject });
 /** Reads the identity; `undefined` if there is none. Throws `store_corrupt` or `store_version`. */
 export function readIdentity(place: Place): StoreIdentity | undefined {
   return readSealed(place, place.layout.identity, FORMAT, identityShape);
+}
+
+/** The settings that were in effect when the store was last opened; none if they cannot be read. */
+export function lastSettings(place: Place): StoreSettings {
+  try {
+    return parseSettings(readIdentity(place)?.config ?? {}, "use the config snapshot");
+  } catch (error) {
+    // Whoever needs the identity reports what is wrong with it.
+    if (isRuntimeError(error)) return {};
+    throw error;
+  }
 }
 
 /** Writes the identity of a new store. Never overwrites: throws `store_permission` if one exists but is hidden. */

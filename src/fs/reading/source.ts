@@ -9,6 +9,7 @@ import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
 import type { WorkerState } from "../../core/state.ts";
 import type {
+  BlobFacts,
   ReadEvents,
   ReadTranscript,
   RuntimeSource,
@@ -16,8 +17,10 @@ import type {
   StoredEvents,
   StoreHost,
 } from "../../core/store.ts";
+import { blobSize, listBlobs, readBlob } from "../blobs/blobs.ts";
 import { OneAtATime } from "../checkpoint/one_at_a_time.ts";
 import { readConfig } from "../place/config.ts";
+import { lastSettings } from "../place/identity.ts";
 import { DenoFileSystem } from "../disk/deno_file_system.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { LogPages } from "../log/pages.ts";
@@ -150,6 +153,21 @@ export class FsRuntimeSource implements RuntimeSource {
     return texts;
   }
 
+  /** Size of a blob. */
+  async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    return await Promise.resolve(blobSize(this.#place, workerId, sha256));
+  }
+
+  /** Bytes of a blob. */
+  async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return await Promise.resolve(readBlob(this.#place, workerId, blob));
+  }
+
+  /** Blobs of a worker. */
+  async blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
+    return await Promise.resolve(listBlobs(this.#place, workerId));
+  }
+
   /** Reads the log until there are events after `after`. */
   async news(after: number, signal: AbortSignal): Promise<number> {
     const { follower } = this.#log;
@@ -184,7 +202,7 @@ export class FsRuntimeSource implements RuntimeSource {
   #readName(host: StoreHost): string | undefined {
     const { fs, layout } = this.#place;
     try {
-      return readConfig(fs, layout.config).displayName;
+      return readConfig(fs, layout.config, lastSettings(this.#place)).displayName;
     } catch (error) {
       if (!isRuntimeError(error)) throw error;
       const { message } = error;

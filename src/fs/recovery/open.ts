@@ -71,7 +71,7 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   await removeAhead(recovery, ahead, end.lastEventId, recovery.quarantine);
   await recovery.rememberConfig();
   transcripts.endReplay();
-  effects.settle(Infinity);
+  effects.finish();
 
   const isRemoved = end.tail?.row.verdict === "remove_segment";
   const kept = isRemoved ? segments.filter((segment) => segment !== end.segment) : segments;

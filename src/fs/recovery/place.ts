@@ -10,7 +10,7 @@
 import { join } from "@std/path";
 import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
-import { readConfig, type StoreConfig } from "../place/config.ts";
+import { readConfig, type StoreConfig, type StoreSettings } from "../place/config.ts";
 import { clearForFile } from "../aside.ts";
 import { isPresent, makeDirectory, removeQuietly, withFileAsync, writeNew } from "../disk/files.ts";
 import { guarded, guardedAsync, ifCorrupt } from "../disk/faults.ts";
@@ -34,7 +34,7 @@ export interface OpenedPlace extends WatchedPlace {
   readonly lock: FileLock;
   /** Checks that the paths still name the store that was opened. */
   readonly guard: PlaceGuard;
-  /** The operator's config. */
+  /** The settings in effect. */
   readonly config: StoreConfig;
   /** True if commits waited for the device, now and when the store was open before. */
   readonly wasSynced: boolean;
@@ -48,6 +48,10 @@ export interface PlaceOptions {
   readonly root: string;
   /** Creates missing directories and files. */
   readonly create: boolean;
+  /** Settings of the host. */
+  readonly settings: StoreSettings;
+  /** Milliseconds to wait until the lock is free. */
+  readonly lockWaitMs: number;
   /** The process that opens. */
   readonly owner: Owner;
 }
@@ -56,7 +60,7 @@ export interface PlaceOptions {
 export async function openPlace(place: WatchedPlace, options: PlaceOptions): Promise<OpenedPlace> {
   const { fs, layout } = place;
   await ensureDirectories(place, options);
-  const lock = await holdLock(place);
+  const lock = await holdLock(place, options.lockWaitMs);
   let guard: PlaceGuard | undefined;
   try {
     guard = guarded("open", layout.directory, () => new PlaceGuard(place, lock));
@@ -82,7 +86,7 @@ async function openGuarded(
       `reliably: a store that is moved or replaced while it is open is noticed only by links and sizes`;
     place.notice({ code: "path_identity_unavailable", severity: "info", message });
   }
-  const config = readConfig(fs, layout.config);
+  const config = readConfig(fs, layout.config, options.settings);
   const identity = readIdentityOrTorn(place) ?? await createStore(place, options, config);
   // Never follows a link; a removed directory is recreated and filled from the log.
   await makeDirectory(fs, layout.workers, "workers");

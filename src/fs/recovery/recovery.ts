@@ -19,8 +19,8 @@ export interface Recovery extends OpenedPlace {
   readonly transcripts: Transcripts;
   readonly purged: PurgedWorkers;
   readonly quarantine: Quarantine;
-  /** Removes the files of a worker. */
-  purge(workerId: WorkerId, purgedEventId: number): void;
+  /** Removes the files of a worker; with `keepsBlobs`, those that its log can restore. */
+  purge(workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean): void;
   /** Bounds the transcript lines in memory. */
   flushIfFull(): Promise<void>;
 }

@@ -125,7 +125,7 @@ export function aheadOfLog(place: Place, workerId: string, bytes: number, logEnd
     return withFile(fs, path, "read", (file) => {
       const createdEventId = creationOf(file, runtimeId, workerId);
       if (createdEventId === undefined) return [];
-      let [offset, lastEventId] = createdEventId > logEnd ? [0, createdEventId] : [stat.size, 0];
+      let [offset, lastEventId] = createdEventId > logEnd ? [0, createdEventId - 1] : [stat.size, 0];
       let durable = 0;
       for (const line of intactLines(file, bytes, stat.size)) {
         if (line.id <= logEnd) continue;

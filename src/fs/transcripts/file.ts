@@ -61,7 +61,12 @@ export function lastExtent(
   const headerBytes = transcriptHeaderBytes(owner);
   const last = lastLine(file, headerBytes, end);
   if (last === undefined) {
-    return { bytes: headerBytes, entries: 0, lastEventId: owner.createdEventId, lastLineOffset: headerBytes };
+    return {
+      bytes: headerBytes,
+      entries: 0,
+      lastEventId: owner.createdEventId - 1,
+      lastLineOffset: headerBytes,
+    };
   }
   const { bytes, offset: lastLineOffset, endOffset } = last;
   const marks = transcriptMarks(bytes, 0, bytes.length);

@@ -47,7 +47,7 @@ export function wholeExtent(
   end: number,
   before: number = Infinity,
 ): WholeExtent {
-  let lastEventId = owner.createdEventId;
+  let lastEventId = owner.createdEventId - 1;
   let { bytes, entries } = known;
   if (bytes > 0) lastEventId = checkTranscript(file, owner, bytes, entries);
   else if (hasTranscriptHeader(file, owner)) bytes = transcriptHeaderBytes(owner);
@@ -103,7 +103,7 @@ export function partLeft(
       }
     });
   } catch (error) {
-    if (isNotFound(error) && synced.bytes === 0) return { ...NOTHING, lastEventId: owner.createdEventId };
+    if (isNotFound(error) && synced.bytes === 0) return { ...NOTHING, lastEventId: owner.createdEventId - 1 };
     // The first use reports the damage.
     return undefined;
   }
@@ -134,7 +134,7 @@ export async function rebuildTranscript(
   async function* chunks(): AsyncGenerator<Uint8Array> {
     entries = 0;
     yield transcriptHeader(owner);
-    let after = owner.createdEventId;
+    let after = owner.createdEventId - 1;
     if (owner.createdEventId < firstKept) {
       const whole = wholeOf(fs, owner, path, firstKept);
       yield* linesTo(fs, owner, path, whole.bytes);
@@ -177,7 +177,7 @@ function wholeOf(fs: FileSystem, owner: TranscriptOwner, path: string, before: n
     return withFile(fs, path, "read", (file) => wholeExtent(file, owner, NOTHING, Infinity, before));
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    return { ...NOTHING, lastEventId: owner.createdEventId };
+    return { ...NOTHING, lastEventId: owner.createdEventId - 1 };
   }
 }
 

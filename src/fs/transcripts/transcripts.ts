@@ -162,7 +162,12 @@ export class Transcripts {
     return await this.#known.get(read.workerId)?.read(read) ?? [];
   }
 
-  /** Returns true if a worker is known. */
+  /** Returns the event that created a worker; `undefined` if it has no transcript. */
+  createdEventId(workerId: WorkerId): number | undefined {
+    return this.#known.get(workerId)?.owner.createdEventId;
+  }
+
+  /** Returns true if there is a transcript of a worker. */
   has(workerId: WorkerId): boolean {
     return this.#known.has(workerId);
   }

@@ -32,7 +32,7 @@ const PARALLEL = 8;
 export interface ProjectionHost extends WatchedPlace {
   /** The durable state. */
   readonly view: StateView;
-  /** The operator's name of the runtime. */
+  /** Name of the runtime for people, if there is one. */
   readonly displayName: string | undefined;
   /** Keeps a damaged file. */
   quarantine(path: string): Promise<void>;

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { EventHead } from "../../core/event_types.ts";
-import { parseEventHead } from "../../core/events.ts";
+import type { EventHead, WorkerChange } from "../../core/event_types.ts";
+import { isWorkerChange, parseEventHead } from "../../core/events.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "../../core/usage.ts";
 import { located } from "../../fs/disk/faults.ts";
@@ -26,8 +26,10 @@ export interface HistoryDay {
   readonly usageByModel: UsageByModel;
   /** Workers created. */
   readonly created: number;
-  /** Workers stopped or cancelled. */
+  /** Workers stopped, or retired while they were running. */
   readonly ended: number;
+  /** Workers restarted. */
+  readonly restarted: number;
   /** Transcript entries appended. */
   readonly entries: number;
   /** Runs that were interrupted. */
@@ -80,46 +82,57 @@ async function daysOf(place: FoundPlace, options: HistoryOptions): Promise<Histo
   const { firstEventIds: segments } = listSegments(place);
   const days = new Map<string, Day>();
   const interrupted: InterruptedRun[] = [];
+  const running = new Map<WorkerId, boolean>();
   const meter = new Meter(options);
   for await (const { id, bytes, start, end } of logLines(place, { segments, after: 0, through }, meter)) {
     const span = transcriptSpan(bytes, start, end);
     const text = span === undefined ? eventText(bytes, start, end) : eventHeadText(bytes, start, end, span);
     const event = located(segmentSpot(place.layout, segments, id), () => parseEventHead(text));
     if (worker !== undefined && !("workerId" in event && event.workerId === worker)) continue;
-    count(dayOf(days, event.at.slice(0, 10)), event);
-    if (event.type !== "worker.run_interrupted") continue;
-    interrupted.unshift({ eventId: event.id, at: event.at, workerId: event.workerId, runId: event.runId });
+    const day = dayOf(days, event.at.slice(0, 10));
+    countStatus(day, event, running);
+    if (!isWorkerChange(event)) continue;
+    countChange(day, event);
+    if (event.run?.ended !== "interrupted") continue;
+    const { workerId, runId = "" } = event;
+    interrupted.unshift({ eventId: event.id, at: event.at, workerId, runId });
     if (interrupted.length > INTERRUPTED_MAX) interrupted.pop();
   }
   return { days: [...days.values()].sort((a, b) => a.day < b.day ? -1 : 1), interrupted };
 }
 
+const NOTHING = { created: 0, ended: 0, restarted: 0, entries: 0, interrupted: 0 };
+
 function dayOf(days: Map<string, Day>, day: string): Day {
-  const found = days.get(day) ??
-    { day, usage: noUsage, usageByModel: {}, created: 0, ended: 0, entries: 0, interrupted: 0 };
+  const found = days.get(day) ?? { day, usage: noUsage, usageByModel: {}, ...NOTHING };
   days.set(day, found);
   return found;
 }
 
-/** Numbers of a day that count events, by type of event. */
-const COUNTS: Readonly<Record<string, "created" | "ended" | "interrupted">> = {
-  "worker.created": "created",
-  "worker.stopped": "ended",
-  "worker.cancelled": "ended",
-  "worker.run_interrupted": "interrupted",
-};
-
-function count(day: Day, event: EventHead): void {
-  const counted = COUNTS[event.type];
-  if (counted !== undefined) day[counted]++;
-  switch (event.type) {
-    case "worker.usage_recorded":
-      day.usage = addUsage(day.usage, event.usage);
-      day.usageByModel = addUsageOf(day.usageByModel, event.usage.model, event.usage);
-      break;
-    case "worker.input_accepted":
-    case "worker.transcript_appended":
-      day.entries += event.count;
-      break;
+/** Counts a change of status. `running` holds the status of the workers that the log has mentioned; others were running. */
+function countStatus(day: Day, event: EventHead, running: Map<WorkerId, boolean>): void {
+  if (event.type === "runtime.retired") {
+    day.ended += [...running.values()].filter((isRunning) => isRunning).length;
+    running.clear();
   }
+  if (event.type === "worker.purged") running.delete(event.workerId);
+  if (!isWorkerChange(event)) return;
+  const { workerId, status } = event;
+  if (event.type === "worker.created") {
+    day.created++;
+    running.set(workerId, true);
+  }
+  if (status === undefined) return;
+  if (status === "running") day.restarted++;
+  else if (running.get(workerId) ?? true) day.ended++;
+  running.set(workerId, status === "running");
+}
+
+function countChange(day: Day, { usage = [], count = 0, run }: Omit<WorkerChange, "entries">): void {
+  for (const report of usage) {
+    day.usage = addUsage(day.usage, report);
+    day.usageByModel = addUsageOf(day.usageByModel, report.model, report);
+  }
+  day.entries += count;
+  if (run?.ended === "interrupted") day.interrupted++;
 }

@@ -27,6 +27,10 @@ export interface RepairStep {
     | "cut_log"
     /** Truncate transcripts after the last event of a log that lost its end. */
     | "cut_transcripts"
+    /** Move a damaged blob aside, unless it was put again since. */
+    | "set_blob_aside"
+    /** Not performed: lost blobs have to be put again, or copied from a backup. */
+    | "restore_blobs"
     /** Beyond repair: a backup has to be restored. */
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
@@ -106,11 +110,15 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
       `restore a backup`;
     steps.push({ action: "restore_backup", message });
   }
-  if (!steps.some(isManualStep) && (report.verdict === "healable" || steps.length > 0)) {
+  if (
+    !steps.some(isManualStep) &&
+    (steps.length > 0 || findings.some(({ severity }) => severity === "healable"))
+  ) {
     const message =
       "the store is opened and closed, which repairs its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });
   }
+  steps.push(...blobSteps(findings));
   // A torn end was never acknowledged, so truncating it loses nothing.
   const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
   const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
@@ -120,7 +128,8 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
 /** Steps for entries of the wrong kind that prevent opening. */
 function oddSteps(findings: readonly Finding[]): RepairStep[] {
   return findings.flatMap(({ code, severity, file, message }): RepairStep[] => {
-    if (code !== "wrong_kind" || severity !== "damaged" || file === undefined) return [];
+    const isOdd = code === "wrong_kind" && (severity === "damaged" || file === "incoming");
+    if (!isOdd || file === undefined) return [];
     // Repair needs the lock to be safe, and salvage/ to move files aside.
     return file === "lock" || file === "salvage"
       ? [{
@@ -166,6 +175,22 @@ function asideSteps(place: FoundPlace, report: VerifyReport, cutAt: number | und
     const why = through === "damaged" ? "is damaged" : `does not fit the log (it covers event ${through})`;
     return { action: "set_checkpoint_aside", message: `${file} ${why}; it is moved to salvage/`, file };
   });
+}
+
+/** Steps for damaged and missing blobs. */
+function blobSteps(findings: readonly Finding[]): RepairStep[] {
+  const steps: RepairStep[] = [];
+  let lost = 0;
+  for (const { code, file, message } of findings) {
+    if (code === "blob_missing" || code === "blob_damaged") lost++;
+    if (code !== "blob_damaged" || file === undefined) continue;
+    steps.push({ action: "set_blob_aside", message: `${file}: ${message}; it is moved to salvage/`, file });
+  }
+  if (lost === 0) return steps;
+  const what = lost === 1 ? "1 blob is" : `${lost} blobs are`;
+  const message = `${what} lost: the host has to put the same bytes again, or an operator has to ` +
+    `copy their files from a backup`;
+  return [...steps, { action: "restore_blobs", message }];
 }
 
 /** The checkpoint files, each with the last event that it covers; absent ones are omitted. */

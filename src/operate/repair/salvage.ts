@@ -20,6 +20,7 @@ import { LogScan } from "../../fs/log/scan.ts";
 import { listSegments } from "../../fs/log/segments.ts";
 import { aheadOfLog, workersOnDisk } from "../../fs/recovery/witness.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
+import { setBlobAside } from "./blobs.ts";
 import { copyFile } from "../copy_file.ts";
 import type { RepairStep } from "./plan.ts";
 
@@ -29,6 +30,7 @@ export async function performStep(place: FoundPlace, clock: Clock, step: RepairS
   if (action === "rebuild_identity") await rebuildIdentity(place, clock);
   const isAside = action === "set_checkpoint_aside" || action === "set_aside";
   if (isAside && file !== undefined) await moveAside(place, join(place.layout.directory, file));
+  if (action === "set_blob_aside" && file !== undefined) await setBlobAside(place, file);
   if (eventId === undefined) return;
   if (action === "cut_log") await cutLog(place, eventId);
   if (action === "cut_log" || action === "cut_transcripts") await cutTranscripts(place, eventId);

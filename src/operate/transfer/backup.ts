@@ -1,15 +1,15 @@
 /**
  * Backup: a copy of a store that is a valid store itself, taken while a writer may
- * have it open. Segments and transcripts that the copy already has are not written
- * again.
+ * have it open. Segments, transcripts and blobs that the copy already has are not
+ * written again.
  *
- * The order makes it consistent: first the checkpoint is read, then the log is
- * copied, then the part of each transcript that the checkpoint covers, then the
- * rest of the log up to its current end, so that it includes the purge of every
- * worker whose transcript was missing. The checkpoint is written after everything
- * it depends on is synced, and `runtime.json` of a new copy last. If segments are
- * pruned before they are copied, all of this starts over with the newest
- * checkpoint.
+ * The order makes it consistent: first the checkpoint is read, then the blobs are
+ * copied that the log refers to, then the log itself, then the part of each
+ * transcript that the checkpoint covers, then the rest of the log up to its current
+ * end, with its blobs, so that it includes the purge of every worker whose
+ * transcript was missing. The checkpoint is written after everything it depends on
+ * is synced, and `runtime.json` of a new copy last. If segments are pruned before
+ * they are copied, all of this starts over with the newest checkpoint.
  *
  * @module
  */
@@ -32,19 +32,24 @@ import { absolutePath, nameOf, runtimeLayout, segmentPath, workerLayout } from "
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { decodeName } from "../../fs/names.ts";
 import { cursorExpired, listSegments, removeSegments } from "../../fs/log/segments.ts";
-import { hasTranscriptHeader } from "../../fs/transcripts/file.ts";
+import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { BlobCopy, type CopiedBlobs } from "./copy_blobs.ts";
 import { makeParts, makeRuntimes } from "./import_place.ts";
 import { foldLog, type LogFollower, untilSteady } from "../../fs/reading/follower.ts";
 import { logLines, openKept } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { copyFile, isPrefix } from "../copy_file.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
+import { purgedSince } from "../read/purged_since.ts";
 import { removeTree } from "../remove_tree.ts";
 import { entriesIn, logBytes } from "../sizes.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
 /** Bytes at the end of a transcript that are compared: verification of the copy reads all of them. */
 const SAMPLE_BYTES = 4_096;
+
+/** Times that the log is followed because of purges before the backup begins again. */
+const ATTEMPTS_MAX = 32;
 
 /** Options of {@linkcode backup}. */
 export interface BackupOptions extends OperationOptions {
@@ -68,6 +73,8 @@ export interface BackupReport {
   readonly keptBytes: number;
   /** Segments of the log: written, and unchanged. */
   readonly segments: { readonly copied: number; readonly kept: number };
+  /** Blobs: written, unchanged, and damaged in the source and therefore not copied. */
+  readonly blobs: CopiedBlobs;
   /** The verification of the copy; `undefined` if it was not requested. */
   readonly verified: VerifyReport | undefined;
 }
@@ -101,13 +108,16 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
       await makeParts(fs, target.layout);
       const counts = { copiedBytes: 0, keptBytes: 0 };
       const copied = new Set<number>();
-      const copy: Copy = { from: place, to: target, follower, ledger, meter, copied, counts };
-      await copyStore(copy, newest);
+      const blobs = new BlobCopy(place, target, meter);
+      const progress = { meter, copied, blobs, blobsThrough: 0, counts };
+      await copyStore({ from: place, to: target, follower, ledger, ...progress }, newest);
       const kept = segmentsToCopy(follower).filter((segment) => !copied.has(segment));
-      counts.keptBytes += logBytes(target, kept);
       const segments = { copied: copied.size, kept: kept.length };
       const { lastEventId } = follower;
-      return { runtimeId, directory: target.layout.directory, lastEventId, ...counts, segments };
+      const copiedBytes = counts.copiedBytes + blobs.copiedBytes;
+      const keptBytes = counts.keptBytes + blobs.keptBytes + logBytes(target, kept);
+      const { directory } = target.layout;
+      return { runtimeId, directory, lastEventId, copiedBytes, keptBytes, segments, blobs: blobs.numbers };
     });
     lock?.release();
     const verified = options.verify === false ? undefined : await verifyPlace(target, options);
@@ -150,6 +160,9 @@ interface Copy {
   readonly follower: LogFollower;
   readonly ledger: Ledger;
   readonly meter: Meter;
+  readonly blobs: BlobCopy;
+  /** The last event whose blobs were copied. */
+  blobsThrough: number;
   /** Segments that were written. */
   readonly copied: Set<number>;
   readonly counts: { copiedBytes: number; keptBytes: number };
@@ -157,25 +170,63 @@ interface Copy {
 
 async function copyStore(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
   const { from: { fs: source, layout: from }, to: { fs, layout: to }, follower } = copy;
-  assertHolds(follower, newest?.position.segment ?? 1);
   await checkSource(copy);
-  await assertContinues(copy);
+  await assertCopies(copy, newest);
+  copy.blobs.clear();
+  const { lastEventId } = follower;
+  await copyBlobs(copy);
+  // The log may have been followed past the pruning of segments that are not in the copy yet.
+  if (follower.lastEventId !== lastEventId) await assertCopies(copy, newest);
   // The log first: after an interruption, a copy whose transcripts are ahead of its log would be rejected.
   await copySegments(copy);
   if (newest !== undefined) await copyTranscripts(copy, newest.rows);
   const last = follower.position?.segment ?? 1;
   // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
-  await follower.advance();
-  if (follower.damage !== undefined) throw follower.damage;
+  await advance(follower);
+  await copyBlobs(copy);
   // Segments pruned since are in the copy, provided that the log continues after its last segment.
   assertHolds(follower, last);
   await copySegments(copy);
   removePurged(copy);
+  await copy.blobs.removeOthers(ownersAfter(copy, 0), follower);
   await fs.syncDirectory(to.workers);
   await copySmall(copy, to.checkpoint, newest?.content);
   for (const name of ["config", "identity"] as const) {
     await copySmall(copy, to[name], readSmallFile(source, from[name], 65_536));
   }
+}
+
+/**
+ * Copies the blobs that the log refers to. Those of a worker that was purged meanwhile may be incomplete: then the
+ * log is followed past the purge, which the copy needs.
+ */
+async function copyBlobs(copy: Copy): Promise<void> {
+  const { from, follower, blobs, meter } = copy;
+  for (let attempt = 1;; attempt++) {
+    // The blobs of the others were complete when their last events were copied.
+    const owners = ownersAfter(copy, copy.blobsThrough);
+    meter.stage("blobs", owners.length, "workers");
+    for (const { workerId } of owners) {
+      await blobs.copy(workerId);
+      meter.add(1);
+    }
+    copy.blobsThrough = follower.lastEventId;
+    const [purged] = await purgedSince(from, follower.lastEventId, owners);
+    if (purged === undefined) return;
+    if (attempt === ATTEMPTS_MAX) throw cursorExpired(purged.createdEventId, follower.lastEventId);
+    await advance(follower);
+  }
+}
+
+/** The workers that have an event after this one. */
+function ownersAfter({ from: { runtimeId }, ledger }: Copy, eventId: number): TranscriptOwner[] {
+  const workers = [...ledger.workers()].filter(({ lastEventId }) => lastEventId > eventId);
+  return workers.map(({ record: { workerId }, createdEventId }) => ({ runtimeId, workerId, createdEventId }));
+}
+
+async function advance(follower: LogFollower): Promise<void> {
+  await follower.advance();
+  if (follower.damage !== undefined) throw follower.damage;
 }
 
 /** Scans the log of the source: damaged data must not replace a good copy. */
@@ -189,6 +240,12 @@ async function checkSource({ from, follower, meter }: Copy): Promise<void> {
 /** Throws `cursor_expired` if a segment was pruned. */
 function assertHolds({ segments: [oldest = 1] }: LogFollower, segment: number): void {
   if (segment < oldest) throw cursorExpired(segment - 1, oldest);
+}
+
+/** Throws unless the source holds what the checkpoint needs, and the copy is an earlier state of it. */
+async function assertCopies(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
+  assertHolds(copy.follower, newest?.position.segment ?? 1);
+  await assertContinues(copy);
 }
 
 /** Throws unless the copy is an earlier state of the source. */

@@ -6,7 +6,7 @@
  */
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { EventRecord } from "../../core/event_types.ts";
-import { parseEvent } from "../../core/events.ts";
+import { parseEvent, parseEventHead } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { Slices } from "../../core/turn.ts";
@@ -17,6 +17,7 @@ import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { updateConfigSnapshot } from "../../fs/place/identity.ts";
 import { absolutePath, runtimeLayout } from "../../fs/layout.ts";
 import { parseObject } from "../../fs/lines/sealed.ts";
+import { BLOB_LINE, parseBlobLine } from "./blob_lines.ts";
 import {
   badStream,
   decodeStream,
@@ -30,7 +31,8 @@ import { ImportedFiles } from "./imported_files.ts";
 import { ImportedStore } from "./imported_store.ts";
 import { diskOf, Meter, type OperationOptions } from "../options.ts";
 import { addPrelude } from "./prelude.ts";
-import { untilAborted } from "./until_aborted.ts";
+import { blobsOf } from "../read/blob_refs.ts";
+import { untilAborted } from "../../core/until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
 
 /** The highest event id accepted: the runtime must be able to continue after it. */
@@ -60,7 +62,8 @@ export interface ImportReport {
 
 /**
  * Creates a new store below the root directory `to` from an export stream, keeping
- * ids, times and texts of events. Every event is folded, and the result is verified
+ * ids, times and texts of events. Every event is folded, the hash of every blob is
+ * checked, and the result is verified
  * before it is renamed. Requires `--allow-read` and `--allow-write` of `to`. Throws
  * `invalid_request` if the runtime already exists, `store_locked` if another import
  * of it is running, and `store_corrupt` if the stream is incomplete or
@@ -99,8 +102,15 @@ async function importLines(
   const { directory } = runtimeLayout(root, runtimeId);
   const read = async (files: ImportedFiles | undefined): Promise<ImportReport> => {
     const store = new ImportedStore(header, runtimeId, files);
-    await take(lines, store, files, meter);
-    await store.finish();
+    try {
+      await take(lines, store, files, meter);
+      await store.finish().catch((error) => {
+        const isBare = isRuntimeError(error) && error.code === "store_corrupt" && error.details.file === "";
+        throw isBare ? corrupt("the stream", error.details.reason) : error;
+      });
+    } finally {
+      store.close();
+    }
     const { lastEventId, ledger: { workerCount: workers } } = store;
     const events = lastEventId + 1 - header.firstEventId;
     return { runtimeId, directory, events, lastEventId, workers };
@@ -176,6 +186,10 @@ async function take(
   for await (const { text, line, bytes } of lines) {
     meter.add(bytes);
     await slices.pause();
+    if (text.startsWith(BLOB_LINE)) {
+      await inLine(line, () => store.blob(parseBlobLine(parseObject(text, ""))))?.();
+      continue;
+    }
     if (!text.startsWith('{"id":')) {
       inLine(line, () => addPrelude(text, store));
       continue;
@@ -183,13 +197,20 @@ async function take(
     if (bytes > limits.eventBytesMax + 1) {
       throw badStream(line, `an event has at most ${limits.eventBytesMax} bytes`);
     }
-    batch.push(inLine(line, () => store.record(text, parseEvent(text))));
+    batch.push(inLine(line, () => recordOf(text, store)));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
     await files?.append(batch);
     [batch, units] = [[], 0];
   }
   if (batch.length > 0) await files?.append(batch);
+}
+
+/** Validates a whole event, and adds it to the store. */
+function recordOf(text: string, store: ImportedStore): EventRecord {
+  const event = parseEvent(text);
+  const head = event.type === "unknown" ? parseEventHead(text) : event;
+  return store.record(text, head, blobsOf(event));
 }
 
 function inLine<T>(line: number, work: () => T): T {

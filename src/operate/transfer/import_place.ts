@@ -32,6 +32,7 @@ const WRITTEN: ReadonlySet<string> = new Set([
   "runtime.json",
   "events",
   "workers",
+  "incoming",
   "overview.json",
   "checkpoint.json",
 ]);

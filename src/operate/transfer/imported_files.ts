@@ -42,6 +42,11 @@ export class ImportedFiles {
     this.#transcripts = new Transcripts({ ...this.#parts, log });
   }
 
+  /** The files of the store. */
+  get place(): FoundPlace {
+    return this.#parts;
+  }
+
   /** Writes a batch. */
   async append(batch: readonly EventRecord[]): Promise<void> {
     const lines = await this.#writer.append(batch);

@@ -5,22 +5,27 @@
  *
  * @module
  */
+import type { BlobRef } from "../../core/blob_ref.ts";
 import type { EventHead, EventRecord } from "../../core/event_types.ts";
-import { isTranscriptEvent, recordOf } from "../../core/events.ts";
-import type { RuntimeId } from "../../core/ids.ts";
+import { addsEntries, recordOf } from "../../core/events.ts";
+import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import { LineBuffer } from "../../fs/lines/buffer.ts";
+import type { BlobPiece } from "./blob_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
+import { ImportedBlobs } from "./imported_blobs.ts";
 import type { ImportedFiles } from "./imported_files.ts";
 
-/** A transcript event. */
-type TranscriptPlace = Extract<
-  EventHead,
-  { readonly type: "worker.input_accepted" | "worker.transcript_appended" }
->;
+/** The entries that an event adds to a transcript. */
+interface TranscriptPlace {
+  readonly id: number;
+  readonly workerId: WorkerId;
+  readonly seq: number;
+  readonly count: number;
+}
 
 /** A store that is being imported. */
 export class ImportedStore {
@@ -29,6 +34,7 @@ export class ImportedStore {
   /** The state so far. */
   readonly ledger: Ledger;
   readonly #lines = new LineBuffer();
+  readonly #blobs: ImportedBlobs;
   /** The last event and the entries so far of each transcript. */
   readonly #transcripts = new Map<string, { lastId: number; entries: number }>();
   /** The snapshot of a pruned log, of its last event. */
@@ -43,6 +49,7 @@ export class ImportedStore {
   constructor(header: ExportHeader, runtimeId: RuntimeId, files: ImportedFiles | undefined) {
     this.#header = header;
     this.#files = files;
+    this.#blobs = new ImportedBlobs(files?.place);
     this.ledger = new Ledger(runtimeId);
     this.lastEventId = header.firstEventId - 1;
   }
@@ -51,6 +58,7 @@ export class ImportedStore {
   snapshot(through: number, runtime: object): void {
     const { firstEventId, lastEventId } = this.#header;
     if (this.#snapshot !== undefined) throw corrupt("", "it is a second snapshot");
+    this.#blobs.refer(undefined, []);
     this.#assertPrecedesEvents();
     if (firstEventId === 1) throw corrupt("", "it is a snapshot, but the log was not pruned");
     if (through !== lastEventId) {
@@ -64,19 +72,20 @@ export class ImportedStore {
     if (this.#snapshot === undefined || this.#hasTranscripts) {
       throw corrupt("", "a worker must follow the snapshot");
     }
+    this.#blobs.refer(undefined, []);
     this.#assertPrecedesEvents();
     const { record: { workerId }, createdEventId: stateCreatedEventId } = part.state;
     const isInOrder = createdEventId === stateCreatedEventId && createdEventId > this.#createdEventId &&
       createdEventId <= this.#header.lastEventId && !this.#transcripts.has(workerId);
     if (!isInOrder) throw corrupt("", "it is not the next worker of the snapshot");
     this.#createdEventId = createdEventId;
-    this.#transcripts.set(workerId, { lastId: createdEventId, entries: 0 });
+    this.#transcripts.set(workerId, { lastId: createdEventId - 1, entries: 0 });
     this.#snapshot.workers.push(JSON.stringify(part));
     this.#files?.create(workerId, createdEventId);
   }
 
   /** Adds a transcript event that precedes the first event of a pruned log. */
-  transcriptEvent(json: string, place: TranscriptPlace): void {
+  transcriptEvent(json: string, place: TranscriptPlace, refs: readonly BlobRef[]): void {
     this.#assertPrecedesEvents();
     this.#hasTranscripts = true;
     if (!this.#transcripts.has(place.workerId)) {
@@ -86,12 +95,18 @@ export class ImportedStore {
       throw corrupt("", `event ${place.id} belongs among the events`);
     }
     this.#advance(place);
+    this.#blobs.refer(place.workerId, refs);
     const { lines: [line] } = this.#lines.encode([{ json }], place.id - 1);
     if (line !== undefined) this.#files?.add(place.workerId, line, place.count);
   }
 
-  /** Folds the next event; returns the record to append. */
-  record(json: string, head: EventHead): EventRecord {
+  /** Adds a piece of a blob. Returns the sync of the file of a blob that it completes. */
+  blob(piece: BlobPiece): (() => Promise<void>) | undefined {
+    return this.#blobs.add(piece);
+  }
+
+  /** Folds the next event, whose entries refer to these blobs; returns the record to append. */
+  record(json: string, head: EventHead, refs: readonly BlobRef[]): EventRecord {
     const { firstEventId, lastEventId } = this.#header;
     const { id } = head;
     const isPruned = this.#snapshot !== undefined;
@@ -102,16 +117,22 @@ export class ImportedStore {
       throw corrupt("", `events 1 to ${firstEventId - 1} are missing, and no snapshot replaces them`);
     }
     this.lastEventId = id;
-    if (!isPruned) this.ledger.apply(head);
-    if (isTranscriptEvent(head)) {
-      const isKept = this.#isKept(head);
+    if (isPruned) {
+      // The snapshot was taken at the last event: its workers are those that exist at the end.
+      const isKept = addsEntries(head) && this.#isKept(head);
       if (isKept) this.#advance(head);
-      return isKept ? recordOf(head, json) : { id, json };
+      this.#blobs.refer(isKept ? head.workerId : undefined, isKept ? refs : []);
+      if (!isKept) return { id, json };
+      return { ...recordOf(head, json), creates: undefined };
     }
-    // The snapshot was taken at the last event: its workers are those that exist at the end.
-    if (isPruned) return { id, json };
-    if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: id, entries: 0 });
-    if (head.type === "worker.purged") this.#transcripts.delete(head.workerId);
+    this.ledger.apply(head);
+    if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: id - 1, entries: 0 });
+    if (addsEntries(head)) this.#advance(head);
+    this.#blobs.refer("workerId" in head ? head.workerId : undefined, refs);
+    if (head.type === "worker.purged") {
+      this.#transcripts.delete(head.workerId);
+      this.#blobs.purge(head.workerId);
+    }
     return recordOf(head, json);
   }
 
@@ -128,14 +149,19 @@ export class ImportedStore {
       const id = JSON.stringify(workerId);
       throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
     }
+    await this.#blobs.finish();
     await this.#files?.finish(this.ledger);
+  }
+
+  /** Closes the file of an incomplete blob; idempotent. */
+  close(): void {
+    this.#blobs.close();
   }
 
   /** Returns true for the transcript of a worker that exists at the end, not of an earlier one with its id. */
   #isKept({ id, workerId }: TranscriptPlace): boolean {
     const progress = this.#transcripts.get(workerId);
-    if (progress === undefined) return false;
-    return this.#snapshot === undefined || id > progress.lastId || progress.entries > 0;
+    return progress !== undefined && (id > progress.lastId || progress.entries > 0);
   }
 
   #advance({ id, workerId, seq, count }: TranscriptPlace): void {

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { isTranscriptEvent, parseEvent } from "../../core/events.ts";
+import { addsEntries, parseEvent } from "../../core/events.ts";
 import type { JsonObject } from "../../core/json.ts";
 import { integer, object } from "../../core/shape.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { runtimePartShape, workerPartShape } from "../../core/shapes.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
+import { blobsOf } from "../read/blob_refs.ts";
 import { parseObject } from "../../fs/lines/sealed.ts";
 import type { ImportedStore } from "./imported_store.ts";
 
@@ -33,7 +34,9 @@ export function addPrelude(text: string, store: ImportedStore): void {
   if (text.startsWith(TRANSCRIPT_EVENT)) {
     const json = text.slice(TRANSCRIPT_EVENT.length, -1);
     const event = parseEvent(json);
-    if (isTranscriptEvent(event)) return store.transcriptEvent(json, event);
+    if (event.type !== "unknown" && addsEntries(event)) {
+      return store.transcriptEvent(json, event, blobsOf(event));
+    }
     throw corrupt("", `transcriptEvent.type: it is ${event.type}, which adds nothing to a transcript`);
   }
   const line = parseObject(text, "");

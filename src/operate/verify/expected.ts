@@ -5,8 +5,8 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import type { EventHead } from "../../core/event_types.ts";
-import { isKnownEvent, isTranscriptEvent, parseEvent } from "../../core/events.ts";
+import type { RuntimeEvent, WorkerChange } from "../../core/event_types.ts";
+import { addsEntries, parseEvent, parseEventHead } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
@@ -14,6 +14,7 @@ import { isJsonObject } from "../../core/json.ts";
 import { eventText, isOfType, transcriptSpan } from "../../fs/lines/codec.ts";
 import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
 import { transcriptHeaderBytes, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { blobsOf } from "../read/blob_refs.ts";
 
 /** Expected contents of a transcript. */
 export interface ExpectedTranscript {
@@ -29,6 +30,8 @@ export interface ExpectedTranscript {
   bytes: number;
   /** Checksum of the bytes after `base`. */
   crc: number;
+  /** Sizes of the blobs that its lines after `base` refer to. */
+  readonly blobs: Map<string, number>;
 }
 
 /** The fold of the log. */
@@ -67,17 +70,22 @@ export class Expected {
       known: transcriptBytes !== undefined,
       bytes: base,
       crc: 0,
+      blobs: new Map(),
     });
   }
 
   /** Folds a line of the log. Throws `store_corrupt` if it contradicts the lines before. */
   apply(bytes: Uint8Array, start: number, end: number): void {
-    const head = parseEvent(eventText(bytes, start, end));
-    this.ledger.apply(head);
-    this.closed = head.type === "runtime.closed";
-    if (!isKnownEvent(head)) this.unknownCount++;
-    else if (isTranscriptEvent(head)) this.#add(head.workerId, bytes, start, end);
-    else this.#follow(head);
+    const text = eventText(bytes, start, end);
+    const event = parseEvent(text);
+    this.closed = event.type === "runtime.closed";
+    if (event.type === "unknown") {
+      this.unknownCount++;
+      return this.ledger.apply(parseEventHead(text));
+    }
+    this.ledger.apply(event);
+    this.#follow(event);
+    if (addsEntries(event)) this.#add(event, bytes, start, end);
   }
 
   /** Reads prunings and closings from a line that is not folded. */
@@ -88,7 +96,7 @@ export class Expected {
     if (text.includes('"runtime.pruned"')) this.#follow(parseEvent(text));
   }
 
-  #follow(head: EventHead): void {
+  #follow(head: RuntimeEvent): void {
     if (head.type === "custom" && head.name === "runtime.pruned" && isJsonObject(head.data)) {
       this.prunedTo = Math.max(this.prunedTo, Number(head.data.firstEventId) || 1);
     }
@@ -99,10 +107,11 @@ export class Expected {
     this.#expect({ workerId: head.workerId, createdEventId: head.id, ...nothing });
   }
 
-  #add(workerId: WorkerId, bytes: Uint8Array, start: number, end: number): void {
-    const transcript = this.transcripts.get(workerId);
+  #add(event: WorkerChange, bytes: Uint8Array, start: number, end: number): void {
+    const transcript = this.transcripts.get(event.workerId);
     if (transcript === undefined) return;
     transcript.crc = crc32(bytes.subarray(start, end + 1), transcript.crc);
     transcript.bytes += end + 1 - start;
+    for (const { sha256, bytes } of blobsOf(event)) transcript.blobs.set(sha256, bytes);
   }
 }

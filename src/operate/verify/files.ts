@@ -1,6 +1,6 @@
 /**
- * Verification of the files besides the log: transcripts, projections, and other
- * entries of the directory.
+ * Verification of the files besides the log: transcripts, blobs, projections, and
+ * other entries of the directory.
  *
  * @module
  */
@@ -39,6 +39,7 @@ import {
   workerContent,
 } from "../../fs/workers/projections.ts";
 import { loggedByNow, reportIfAhead } from "./ahead.ts";
+import { verifyBlobs } from "./blobs.ts";
 import type { Check } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
 import type { Finding, FindingCode, FindingSeverity, FindingSpot } from "./finding.ts";
@@ -46,6 +47,7 @@ import { purgedSince } from "../read/purged_since.ts";
 import { entriesIn, sizesInside, sum } from "../sizes.ts";
 
 const CHUNK_BYTES = 262_144;
+const UNFINISHED_BLOB = /^[1-9]\d*$/;
 const UNWRITTEN: Problem = { code: "transcript_behind", message: "it is not written yet" };
 const MISSING: Problem = { code: "transcript_missing", message: "it is missing" };
 
@@ -64,7 +66,7 @@ const LATE: ReadonlySet<FindingCode | undefined> = new Set([
 
 /** A problem that is reported once all files were read. */
 interface Deferred {
-  /** The transcript, if it differs from the log: damage, unless its worker was purged meanwhile. */
+  /** The transcript, if it or a blob differs from the log: damage, unless its worker was purged meanwhile. */
   readonly owner: TranscriptOwner | undefined;
   readonly severity: FindingSeverity;
   readonly report: (severity: FindingSeverity) => void;
@@ -97,6 +99,7 @@ export class FilesVerifier {
     const hasWorkers = guarded("stat", layout.workers, () => fs.stat(layout.workers)?.kind === "directory");
     for (const state of ledger.workers()) {
       this.#worker(state);
+      await this.#blobs(state);
       if (hasWorkers) this.#temporary(workerLayout(layout, state.record.workerId).directory);
       meter.add(1);
       await slices.pause();
@@ -114,6 +117,16 @@ export class FilesVerifier {
     }
     const problem = this.#projection(paths.worker, WORKER_FORMAT, state.lastEventId, workerContent(state));
     this.#report(problem, paths.worker, workerId);
+  }
+
+  async #blobs({ record: { workerId } }: WorkerState): Promise<void> {
+    const transcript = this.#check.expected.transcripts.get(workerId);
+    if (transcript === undefined) return;
+    const { bytes, reports } = await verifyBlobs(this.#check, transcript);
+    this.bytes += bytes;
+    for (const report of reports) {
+      this.#deferred.push({ owner: transcript.owner, severity: "damaged", report });
+    }
   }
 
   /**
@@ -146,6 +159,12 @@ export class FilesVerifier {
       findings.add("foreign_entry", "info", message, { file: `workers/${name}` });
     }
     for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
+    for (const { name, kind } of entriesIn(fs, layout.incoming)) {
+      const spot = { file: `incoming/${name}` };
+      const isOwn = kind === "file" && UNFINISHED_BLOB.test(name);
+      if (isOwn) findings.add("temporary_left", "info", "a blob that was never finished", spot);
+      else findings.add("foreign_entry", "info", `${JSON.stringify(name)} is not a file of the store`, spot);
+    }
     const kept = sizesInside(fs, layout.quarantine);
     if (kept.length === 0) return;
     const message = `${kept.length} files with ${sum(kept)} bytes that were truncated or replaced are kept`;

@@ -1,6 +1,6 @@
 // Checkpoints: the newest good one serves, and without any the log does.
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   codesOf,
   contentsOf,
@@ -134,6 +134,19 @@ diskTest("Runtime.open() throws store_version for a checkpoint that a newer vers
   const { details } = await refused("store_version", () => place.open());
   assertEquals(details, { file: "checkpoint.json", found: 2, supported: 1 });
 });
+
+diskTest(
+  "Runtime.open() throws store_version for a checkpoint that requires an unknown feature",
+  async (place) => {
+    await closedThrice(place);
+    const text = Deno.readTextFileSync(place.layout.checkpoint);
+    assertStringIncludes(text, '"requires":[],');
+    const newer = text.slice(0, text.lastIndexOf(',"crc"')).replace('"requires":[]', '"requires":["drafts"]');
+    Deno.writeFileSync(place.layout.checkpoint, sealedBytes(`${newer}}`));
+    const { details } = await refused("store_version", () => place.open());
+    assertEquals(details, { file: "checkpoint.json", found: 1, supported: 1, requires: "drafts" });
+  },
+);
 
 diskTest(
   "Runtime.open() takes a directory or a link in the place of a checkpoint for an unusable one",

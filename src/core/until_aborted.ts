@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { onAbort } from "../../core/abort.ts";
+import { onAbort } from "./abort.ts";
 
 /**
  * Yields the chunks of a stream. Throws the signal's reason once it aborts, even
@@ -16,9 +16,11 @@ export async function* untilAborted<T>(
 ): AsyncGenerator<T, void, void> {
   signal?.throwIfAborted();
   if (signal === undefined) return yield* stream;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => {});
-  const stopListening = onAbort(signal, () => reject(signal.reason));
+  let stopListening = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stopListening = onAbort(signal, () => reject(signal.reason));
+  });
+  const abortion = aborted.catch(() => {});
   const chunks = stream[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -27,9 +29,12 @@ export async function* untilAborted<T>(
       yield next.value;
     }
   } finally {
-    stopListening();
-    const returned = chunks.return?.();
-    if (signal.aborted) returned?.catch(() => {});
-    else await returned;
+    try {
+      const returned = chunks.return?.();
+      if (signal.aborted) returned?.catch(() => {});
+      else await Promise.race([returned, abortion]);
+    } finally {
+      stopListening();
+    }
   }
 }

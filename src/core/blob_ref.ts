@@ -1,0 +1,31 @@
+/**
+ * References to blobs: bytes that a worker keeps beside the log.
+ *
+ * @module
+ */
+import { limits } from "./limits.ts";
+import { integer, object, type Shape, text } from "./shape.ts";
+
+/** A blob of a worker, identified by its bytes. */
+export interface BlobRef {
+  /** SHA-256 of the bytes: 64 hexadecimal digits in lower case. */
+  readonly sha256: string;
+  /** Number of bytes. */
+  readonly bytes: number;
+  /** Media type (RFC 2046) that the host gave it. */
+  readonly mediaType: string;
+}
+
+const HASH = /^[0-9a-f]{64}$/;
+const hashIssues = ["64 hexadecimal digits in lower case are needed"];
+const sha256: Shape = (value) => typeof value === "string" && HASH.test(value) ? undefined : hashIssues;
+
+/** Hash and size of a blob. */
+export const blobFactsShape: Shape = object({ sha256, bytes: integer(0) });
+
+/** A {@linkcode BlobRef}. */
+export const blobRefShape: Shape = object({
+  sha256,
+  bytes: integer(0),
+  mediaType: text(limits.nameBytesMax),
+});
