@@ -16,12 +16,13 @@
  *   checkpoint.json           all state through one event; checkpoint.previous.json the one before
  *   events/0000000000000001.jsonl   the log, in segments named by their first event
  *   overview.json             counts, totals and a row for each worker
- *   workers/<worker>/         worker.json, transcript.jsonl
+ *   workers/<worker>/         worker.json, transcript.jsonl, blobs/<sha256>
  *   quarantine/               bytes that were truncated or replaced, bounded
+ *   incoming/                 blobs that are being written; emptied at opening
  * ```
  *
- * The log is the only truth; every other file is a projection of it that says
- * through which event it is current. A line of the log is one JSON object,
+ * The log and the blobs are the only truth; every other file is a projection of
+ * the log that says through which event it is current. A line of the log is one JSON object,
  * `id` first, that ends in `,"durable":D,"crc":"hhhhhhhh"}`: `crc` is the
  * CRC-32 of the bytes before `,"crc"`, `durable` the highest event that had
  * been synced when the line was written. The first line of a segment is a
@@ -33,25 +34,27 @@
  *
  * Opening takes the lock, reads the newest checkpoint and the log after it,
  * and decides by a table whether a bad end is a write that was never
- * acknowledged (kept in quarantine, cut) or damage (`store_corrupt`, nothing
- * is changed). Appending writes all waiting commands together and syncs them
+ * acknowledged (copied to quarantine, truncated) or damage (`store_corrupt`,
+ * nothing is changed). Appending writes all waiting commands together and syncs them
  * once. After a failed write the file is truncated; after a failed sync the
- * store takes nothing more until it is reopened. Closing writes a checkpoint.
+ * store accepts nothing more until it is reopened. A blob is written and synced
+ * before an event can refer to it. Closing writes a checkpoint.
  *
  * ## Reading
  *
  * A page is found by the average size of lines, and read at once; every line
- * is checked before it is given away. The newest pages of some 700 transcripts
- * are kept in 12 MiB of memory: what is damaged on disk behind one of them goes
- * unnoticed until the next read from there, as it does behind the page cache.
- * Up to 1,024 transcripts are open, or as few as the system allows.
+ * is checked before it is returned. The newest pages of some 700 transcripts
+ * are kept in 12 MiB of memory: damage on disk of what one of them holds is
+ * found by the next read from there, as with the page cache. Up to 1,024
+ * transcripts are open, or as few as the system allows. A blob is read in
+ * chunks, and verified by its hash.
  *
  * ## What is assumed of the disk
  *
  * 1. When fdatasync says so, the data is on the device.
  * 2. Overwriting one 512-byte sector with the bytes it holds already does not
  *    destroy it.
- * 3. Locks lock (this is tested at every opening).
+ * 3. Locks work (this is tested at every opening).
  * 4. Files have numbers that identify them; where they have none, as on Windows, the diagnostic
  *    `path_identity_unavailable` says so, and only links and sizes are checked.
  *
@@ -75,7 +78,7 @@
  * const root = await Deno.makeTempDir();
  * {
  *   await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
- *   const worker = await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ *   const worker = await runtime.ensureWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
  *   await worker.sendInput({ role: "user", content: "Please review PR 42" });
  * }
  * await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "local" }) });
@@ -86,13 +89,14 @@
  * @module
  */
 export { FsRuntimeStore, type FsStoreEnvironment, type FsStoreOptions } from "./src/fs/store.ts";
+export type { StoreLimits, StoreSettings } from "./src/fs/place/config.ts";
 export type {
   DirectoryEntry,
   FileIdentity,
   FileLock,
   FileStat,
   FileSystem,
-  OpenDirectory,
+  Handle,
   OpenFile,
   OpenMode,
 } from "./src/fs/disk/file_system.ts";

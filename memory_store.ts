@@ -11,10 +11,12 @@
  * const storage = new MemoryStorage();
  * {
  *   await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local", storage }) });
- *   await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ *   const worker = await runtime.ensureWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ *   await worker.putBlob(new TextEncoder().encode("notes"), { mediaType: "text/plain" });
+ *   await worker.commit({ data: { reviewed: { pr: 42 } } });
  * }
  * await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local", storage }) });
- * assertEquals(runtime.worker("reviewer").state().status, "running");
+ * assertEquals(runtime.worker("reviewer").state().data, { reviewed: { pr: 42 } });
  * ```
  *
  * @module

@@ -2,8 +2,8 @@
  * A durable runtime store for long-lived workers (LLM agents, jobs, bots). A
  * host program owns a {@linkcode Runtime}; the runtime owns many
  * {@linkcode Worker}s, each named only by runtime id and worker id. It keeps
- * who each worker is, what state it is in, everything said to it and by it,
- * what it used, and every event that led there.
+ * the identity, state, transcript and usage of each worker, the blobs that
+ * belong to it, and every event that led there.
  *
  * This entry point is the core, for programs that host a runtime, with the
  * memory store. It requires no permission and runs in Deno, in Node 20 or
@@ -17,7 +17,7 @@
  * import { assert, assertEquals } from "@std/assert";
  *
  * await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local" }) });
- * const worker = await runtime.createWorker({
+ * const worker = await runtime.ensureWorker({
  *   workerId: "reviewer",
  *   intent: { kind: "task", objective: "Review PR 42" },
  * });
@@ -27,15 +27,26 @@
  * const again = await worker.sendInput({ role: "user", content: "Please review PR 42" }, { key: "slack:1712" });
  * assertEquals(again, { ...sent, duplicate: true });
  *
- * // One run at a time; its signal aborts when the worker is cancelled.
- * const run = await worker.beginRun();
- * await worker.append([{ role: "assistant", content: "Looks good" }]);
- * await worker.recordUsage({ model: "m-1", inputTokens: 812, outputTokens: 64 });
- * await run.finish("completed");
+ * // One run at a time; its signal aborts when it is cancelled. A commit is all or nothing.
+ * const screenshot = await worker.putBlob(new Uint8Array([137, 80]), { mediaType: "image/png" });
+ * await worker.run(async (run) => {
+ *   await run.commit({
+ *     entries: [{
+ *       role: "assistant",
+ *       content: [{ type: "text", text: "Looks good" }],
+ *       blobs: [screenshot],
+ *     }],
+ *     usage: { model: "m-1", inputTokens: 812, outputTokens: 64 },
+ *     data: { reviewed: { pr: 42 } },
+ *   });
+ * });
  *
  * const page = await worker.transcript({ limit: 20 });
- * assertEquals(page.items.map((entry) => entry.content), ["Please review PR 42", "Looks good"]);
+ * assertEquals(page.items.at(-1)?.content, [{ type: "text", text: "Looks good" }]);
+ * assertEquals(worker.state().lastRun?.outcome, "completed");
  * assertEquals(runtime.overview().usage.inputTokens, 812);
+ * const image = await new Response(await worker.blob(screenshot)).bytes();
+ * assertEquals(image.length, 2);
  *
  * try {
  *   await worker.sendInput({ role: "user", content: "Late" }, { expect: { lastEventId: sent.eventId } });
@@ -109,6 +120,7 @@ export type {
   Reads,
   RuntimeView,
   WatchEventsOptions,
+  WorkerFilter,
   WorkerListOptions,
   WorkerPage,
 } from "./src/core/reads.ts";

@@ -55,11 +55,13 @@ export {
   type InterruptedRun,
   readHistory,
 } from "./src/operate/read/history.ts";
-export { isManualStep, type RepairStep } from "./src/operate/repair/plan.ts";
+export { type WorkerBlob, workerBlobs } from "./src/operate/read/worker_blobs.ts";
+export { isManualStep, type RepairPlan, type RepairStep } from "./src/operate/repair/plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlan } from "./src/operate/repair/prune_plan.ts";
 export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
 export { type StoreSizes, storeSizes, type WorkerSizes, workerSizes } from "./src/operate/sizes.ts";
 export { backup, type BackupOptions, type BackupReport } from "./src/operate/transfer/backup.ts";
+export type { CopiedBlobs } from "./src/operate/transfer/copy_blobs.ts";
 export { type ExportOptions, exportRuntime } from "./src/operate/transfer/export.ts";
 export { type ImportOptions, type ImportReport, importRuntime } from "./src/operate/transfer/import.ts";
 export {
@@ -69,4 +71,4 @@ export {
   type SaveStreamOptions,
 } from "./src/operate/transfer/stream_file.ts";
 export type { Finding, FindingCode, FindingSeverity, Verdict } from "./src/operate/verify/finding.ts";
-export { verify, type VerifyReport } from "./src/operate/verify/verify.ts";
+export { verify, type VerifyOptions, type VerifyReport } from "./src/operate/verify/verify.ts";

@@ -1,11 +1,10 @@
 /**
- * The store interface, for authors of stores: what a runtime asks of the place
- * it is kept in. A store keeps the texts of events in order and returns them;
- * validation, ids, folding, idempotency and group commit are the runtime's.
- * Requires no permission.
+ * The store interface, for authors of stores. A store keeps the texts of events
+ * in order, and the blobs of workers, and returns them; validation, ids, folding,
+ * idempotency, group commit and hashing are the runtime's. Requires no permission.
  *
  * The conformance suite of `./testing` is the contract in full.
- * `examples/sqlite_store.ts` is a store of less than 200 lines.
+ * `examples/sqlite_store.ts` is a store of some 300 lines.
  *
  * @example Usage
  * ```ts
@@ -14,8 +13,8 @@
  * import type { AppendBatch, AppendResult } from "@yoi/worker-runtime/store";
  * import { assertEquals } from "@std/assert";
  *
- * // A store that also counts what is committed.
- * class CountingStore extends MemoryRuntimeStore {
+ * // A store that also lists what is committed.
+ * class ListingStore extends MemoryRuntimeStore {
  *   readonly types: string[] = [];
  *   override append(batch: AppendBatch): Promise<AppendResult> {
  *     this.types.push(...batch.events.map(({ json }) => JSON.parse(json).type));
@@ -23,11 +22,12 @@
  *   }
  * }
  *
- * const store = new CountingStore({ runtimeId: "local" });
+ * const store = new ListingStore({ runtimeId: "local" });
  * const runtime = await Runtime.open({ store });
- * await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ * const worker = await runtime.createWorker({ workerId: "reviewer", intent: { kind: "assistant" } });
+ * await worker.sendInput({ role: "user", content: "Please review PR 42" });
  * await runtime.close();
- * assertEquals(store.types, ["runtime.created", "runtime.opened", "worker.created", "runtime.closed"]);
+ * assertEquals(store.types.slice(2), ["worker.created", "worker.committed", "runtime.closed"]);
  * ```
  *
  * @module
@@ -51,6 +51,7 @@ export { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "./
 export type { JsonObject } from "./src/core/json.ts";
 export { limits } from "./src/core/limits.ts";
 export { workerNotFound } from "./src/core/rules.ts";
+export type { BlobHash } from "./src/core/sha256.ts";
 export type { RuntimeState, StateView, WorkerState } from "./src/core/state.ts";
 export type {
   AppendBatch,

@@ -9,6 +9,7 @@
  *
  * @module
  */
+// deno-lint-ignore-file no-console
 import { FsRuntimeStore } from "../fs_store.ts";
 import { type BlobRef, type EntryInput, type Json, Runtime, type Worker } from "../mod.ts";
 import { exportRuntime, importRuntime, storeSizes } from "../operate.ts";

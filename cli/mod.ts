@@ -10,11 +10,11 @@
  * | command                                            | permissions besides `--allow-read=DIR` |
  * | -------------------------------------------------- | -------------------------------------- |
  * | `inspect`, `show`, `transcript`, `events`, `usage` |                                        |
- * | `verify`, `export`                                 |                                        |
- * | `report -o OUT/FILE`, `export -o OUT/FILE`         | `--allow-read=OUT --allow-write=OUT`   |
+ * | `verify`, `export`, `blobs`, `blob`                |                                        |
+ * | `report`, `export` and `blob` with `-o OUT/FILE`   | `--allow-read=OUT --allow-write=OUT`   |
  * | `backup DIR TO`                                    | `--allow-read=TO --allow-write=TO`     |
  * | `import FILE TO`                                   | `--allow-read=TO --allow-write=TO`     |
- * | `repair`, `prune`, `purge` with `--apply`          | `--allow-write=DIR`                    |
+ * | `repair`, `prune`, `purge`, `blobs` with `--apply` | `--allow-write=DIR`                    |
  *
  * Reading commands take no lock, work while a program has the store open, and
  * never change a byte. Commands that change a store only report what would

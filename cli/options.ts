@@ -13,7 +13,7 @@ type Optional<Name extends string, Value> = { readonly [Key in Name]?: Value | u
 export type Options =
   & Given<"limit" | "entries" | "workers", number>
   & Given<"verify", boolean>
-  & Optional<"json" | "all" | "full" | "follow" | "force" | "apply" | "salvage" | "dryRun", boolean>
+  & Optional<"json" | "all" | "full" | "quick" | "follow" | "force" | "apply" | "salvage" | "dryRun", boolean>
   & Optional<"after" | "before" | "through", number>
   & Optional<"runtime" | "worker" | "output" | "olderThan", string>
   & Optional<"status", WorkerStatus>

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { locateStore } from "../operate.ts";
+import { blobCommand, blobsCommand } from "./commands/blobs.ts";
 import { repairCommand, verifyCommand } from "./commands/checking.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { pruneCommand, purgeCommand } from "./commands/freeing.ts";
@@ -67,6 +68,7 @@ function makeProgram(io: Io, action: Action): Command {
     getErrHelpWidth: () => Math.min(100, io.columns),
   });
   program.exitOverride()
+    .showHelpAfterError("  try: --help")
     .description("Inspect, verify, repair, move and shrink a worker-runtime store.")
     .helpCommand(false)
     .addHelpText(
@@ -105,6 +107,8 @@ function addReading(program: Command, action: Action): void {
     .option("-w, --worker <id>", "only events of this worker")
     .option("-f, --follow", "continue with new events")
     .action(action(onView(eventsCommand)));
+  output(command(program, "blob <dir> <worker> <sha256>", "write a blob of a worker"))
+    .action(action(onView(blobCommand)));
   command(program, "usage <dir>", "usage of models")
     .addOption(new Option("--by <what>", "only this table").choices(["worker", "model", "day"]))
     .option("-w, --worker <id>", "only of this worker")
@@ -118,10 +122,14 @@ function addReading(program: Command, action: Action): void {
 
 function addChecking(program: Command, action: Action): void {
   command(program, "verify <dir>", "check every line of the log, and every other file against it")
+    .option("--quick", "do not read blobs, and compare only their sizes")
     .action(action(onStore(verifyCommand)));
   command(program, "repair <dir>", "list the steps of a repair; --apply performs them")
     .option("--apply", "repair")
-    .option("--salvage", "with --apply: also delete damaged events and all later ones")
+    .option(
+      "--salvage",
+      "with --apply: also delete damaged events and all later ones; move damaged blobs aside",
+    )
     .action(action(onStore(repairCommand)));
 }
 
@@ -149,6 +157,13 @@ function addFreeing(program: Command, action: Action): void {
     .option("--older-than <age>", "only events older than this: 30d, 12h, 90m")
     .option("--apply", "delete them")
     .action(action(onStore(pruneCommand)));
+  command(
+    program,
+    "blobs <dir> <worker>",
+    "list the blobs of a worker; --apply removes those that no entry refers to",
+  )
+    .option("--apply", "remove them")
+    .action(action(onStore(blobsCommand)));
   command(
     program,
     "purge <dir> <workers...>",

@@ -1,107 +1,151 @@
-// A chat that outlives its process, with any endpoint that speaks the OpenAI chat completions protocol. Kill it in the
-// middle of an answer and start it again: the question is there, and is answered.
+// A chat with a tool, at any endpoint that speaks the OpenAI chat completions protocol. Kill it at any moment and start
+// it again: it continues there, and asks for nothing again that was answered.
 //
-//     OPENAI_BASE_URL=http://localhost:11434/v1 OPENAI_MODEL=llama3.2 deno run \
-//       --allow-env --allow-net --allow-read=./data --allow-write=./data examples/chat.ts
+//     OPENAI_API_KEY=... deno run --allow-env --allow-net --allow-read=. --allow-write=./data examples/chat.ts
+//
+// Each line is a message. `@photo.png What is this?` sends an image with it.
 
 // deno-lint-ignore-file no-console
-import { Runtime, type UsageReport, type Worker } from "@yoi/worker-runtime";
+import OpenAI from "openai";
+import { type EntryInput, type Run, Runtime, type Worker } from "@yoi/worker-runtime";
 import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
+import process from "node:process";
+import { createInterface } from "node:readline/promises";
 
-const baseUrl = Deno.env.get("OPENAI_BASE_URL") ?? "https://api.openai.com/v1";
+type Message = OpenAI.ChatCompletionMessageParam;
+/** Contents are messages as the protocol has them. */
+type Chat = { readonly content: Message };
+type Call = OpenAI.ChatCompletionMessageToolCall;
+
 const model = Deno.env.get("OPENAI_MODEL") ?? "gpt-4o-mini";
-const apiKey = Deno.env.get("OPENAI_API_KEY");
+const client = new OpenAI();
 /** Entries of the transcript that the model is shown. */
-const CONTEXT_ENTRIES = 40;
+const CONTEXT_ENTRIES = 200;
+const tools: OpenAI.ChatCompletionTool[] = [{
+  type: "function",
+  function: {
+    name: "fetch_page",
+    description: "Fetches the text of a web page.",
+    parameters: { type: "object", properties: { url: { type: "string" } }, required: ["url"] },
+  },
+}];
 
-/** Asks the model: pieces of its answer as they come, and in the end what it took. */
-async function* complete(messages: object[], signal: AbortSignal): AsyncGenerator<string, UsageReport, void> {
+/** The newest messages. Their images are blobs. */
+async function context(worker: Worker<Chat>): Promise<Message[]> {
+  const after = Math.max(0, worker.state().transcriptLength - CONTEXT_ENTRIES);
+  const entries = await Array.fromAsync(worker.entries({ after }));
+  // From a question on: a result without its call is rejected.
+  const from = entries.findIndex(({ role }) => role === "user");
+  if (from < 0 && after > 0) throw new Error(`Cannot ask ${model}: the question is too far back`);
+  return await Promise.all(
+    entries.slice(Math.max(0, from)).map(async (entry) => {
+      const message = await worker.content(entry);
+      const images = await Promise.all((entry.blobs ?? []).map(async (ref) => {
+        const bytes = await new Response(await worker.blob(ref)).bytes();
+        return {
+          type: "image_url" as const,
+          image_url: { url: `data:${ref.mediaType};base64,${bytes.toBase64()}` },
+        };
+      }));
+      if (message.role !== "user" || typeof message.content === "string") return message;
+      return { ...message, content: [...message.content, ...images] };
+    }),
+  );
+}
+
+/** Calls of the last answer that have no result yet. */
+function openCalls(messages: readonly Message[]): readonly Call[] {
+  const at = messages.findLastIndex(({ role }) => role === "assistant");
+  const answer = messages[at];
+  const results = new Set(
+    messages.slice(at).map((message) => message.role === "tool" && message.tool_call_id),
+  );
+  const calls = answer?.role === "assistant" ? answer.tool_calls ?? [] : [];
+  return calls.filter(({ id }) => !results.has(id));
+}
+
+function isAnswered(messages: readonly Message[]): boolean {
+  return messages.length === 0 || messages.at(-1)?.role === "assistant" && openCalls(messages).length === 0;
+}
+
+/** Asks the model. Its answer, what it cost, and the end of the run are one event: all of it is kept, or nothing. */
+async function ask(run: Run<Chat>, messages: Message[]): Promise<void> {
   const startedAt = performance.now();
-  const response = await fetch(`${baseUrl}/chat/completions`, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+  const stream = client.chat.completions.stream(
+    { model, messages, tools, stream_options: { include_usage: true } },
+    { signal: run.signal },
+  );
+  stream.on("content", (text) => void Deno.stdout.writeSync(new TextEncoder().encode(text)));
+  const { choices: [choice], usage } = await stream.finalChatCompletion();
+  if (choice === undefined) throw new Error(`Cannot ask ${model}: it answered nothing`);
+  const { role, content, tool_calls } = choice.message;
+  const isLast = tool_calls === undefined || tool_calls.length === 0;
+  if (isLast) console.log();
+  await run.commit({
+    entries: [{ role, content: { role, content, ...(isLast ? {} : { tool_calls }) } }],
+    usage: {
+      model,
+      inputTokens: usage?.prompt_tokens ?? 0,
+      outputTokens: usage?.completion_tokens ?? 0,
+      cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
+      durationMs: Math.round(performance.now() - startedAt),
     },
-    body: JSON.stringify({ model, messages, stream: true, stream_options: { include_usage: true } }),
-    signal,
+    ...(isLast ? { finish: { outcome: "completed" } } : {}),
   });
-  if (!response.ok || response.body === null) {
-    throw new Error(`Cannot ask ${model}: ${response.status} ${await response.text()}`);
-  }
-  let usage;
-  for await (const line of lines(response.body)) {
-    if (!line.startsWith("data:")) continue;
-    const data = line.slice("data:".length).trim();
-    if (data === "[DONE]") {
-      return {
-        model,
-        inputTokens: usage?.prompt_tokens ?? 0,
-        outputTokens: usage?.completion_tokens ?? 0,
-        cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
-        durationMs: Math.round(performance.now() - startedAt),
-      };
-    }
-    const chunk = JSON.parse(data);
-    usage = chunk.usage ?? usage;
-    const text = chunk.choices?.[0]?.delta?.content;
-    if (text) yield text;
-  }
-  throw new Error(`Cannot ask ${model}: the answer broke off`);
 }
 
-/** The lines of a stream of bytes, wherever it is cut into pieces. */
-async function* lines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, void, void> {
-  let rest = "";
-  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + piece).split(/\r?\n/);
-    rest = parts.pop() ?? "";
-    yield* parts;
-  }
-  if (rest !== "") yield rest;
-}
-
-/** Answers what was said last. Either all of the answer is kept, or none of it and the question stays open. */
-async function answer(worker: Worker): Promise<void> {
-  const { items } = await worker.transcript({ limit: CONTEXT_ENTRIES });
-  const messages = items.map(({ role, content }) => ({ role, content }));
-  const run = await worker.beginRun();
+/** Calls a tool and keeps its result, however large. After a crash in between, the tool is called again. */
+async function perform(run: Run<Chat>, call: Call): Promise<void> {
+  const { name, arguments: given } = call.type === "function" ? call.function : { name: "", arguments: "" };
+  const result = { role: "tool", tool_call_id: call.id } as const;
   try {
-    const pieces = complete(messages, run.signal);
-    let content = "";
-    let piece = await pieces.next();
-    for (; !piece.done; piece = await pieces.next()) {
-      content += piece.value;
-      await Deno.stdout.write(new TextEncoder().encode(piece.value));
-    }
-    console.log();
-    await worker.append([{ role: "assistant", content }]);
-    await worker.recordUsage(piece.value);
-    await run.finish("completed");
+    if (name !== "fetch_page") throw new Error(`There is no tool ${name}`);
+    const response = await fetch(JSON.parse(given).url, { signal: run.signal });
+    await run.append([{ role: "tool", name, content: { ...result, content: await response.text() } }]);
   } catch (error) {
-    console.error(String(error));
-    await run.finish("failed", { reason: String(error) });
+    run.signal.throwIfAborted();
+    await run.append([{ role: "tool", name, content: { ...result, content: String(error) } }]);
   }
 }
 
-await using runtime = await Runtime.open({
+/** Does what is left to do until the last message is an answer. */
+async function answer(worker: Worker<Chat>): Promise<void> {
+  try {
+    await worker.run(async (run) => {
+      for (let messages = await context(worker); !isAnswered(messages); messages = await context(worker)) {
+        const calls = openCalls(messages);
+        for (const call of calls) await perform(run, call);
+        if (calls.length === 0) await ask(run, messages);
+      }
+    });
+  } catch (error) {
+    // The run has ended as failed, with this reason; the question stays.
+    console.error(String(error));
+  }
+}
+
+/** A line as an entry; `@FILE` at its beginning adds an image. */
+async function entryOf(worker: Worker<Chat>, line: string): Promise<EntryInput<Chat>> {
+  const [, path, text = line] = /^@(\S+)\s*(.*)$/.exec(line) ?? [];
+  const content: Message = { role: "user", content: [{ type: "text", text }] };
+  if (path === undefined) return { role: "user", content };
+  const mediaType = `image/${path.split(".").at(-1)?.replace("jpg", "jpeg")}`;
+  const file = await Deno.open(path);
+  return { role: "user", content, blobs: [await worker.putBlob(file.readable, { mediaType })] };
+}
+
+await using runtime = await Runtime.open<Chat>({
   store: new FsRuntimeStore({ root: "./data", runtimeId: "chat" }),
 });
-const worker = await runtime.createWorker(
-  { workerId: "chat", intent: { kind: "assistant" } },
-  { key: "create chat" },
-);
-
-// The process may have died, or the model failed, between a question and its answer.
-const { items: [last] } = await worker.transcript({ limit: 1 });
-if (last?.role === "user") {
-  console.log(`Still to be answered: ${last.content}`);
+const worker = await runtime.ensureWorker({ workerId: "chat", intent: { kind: "assistant" } });
+if (!isAnswered(await context(worker))) {
+  console.log("The last question is still to be answered");
   await answer(worker);
 }
-for await (const line of lines(Deno.stdin.readable)) {
+for await (const line of createInterface({ input: process.stdin })) {
   if (line.trim() === "") continue;
-  await worker.sendInput({ role: "user", content: line });
+  await worker.sendInput(await entryOf(worker, line));
   await answer(worker);
 }
 const { inputTokens, outputTokens, requests } = worker.state().usage;
-console.log(`${requests} answers, ${inputTokens} tokens in, ${outputTokens} out`);
+console.log(`${requests} requests, ${inputTokens} tokens in, ${outputTokens} out`);

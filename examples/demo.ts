@@ -1,5 +1,5 @@
 /**
- * The demo: one worker for each Markdown or source file of a directory, in a process that is killed half way and
+ * The demo: one worker for each Markdown or source file of a directory, in a process that is killed halfway and
  * followed by another one.
  *
  *     deno task demo [DIRECTORY] [--out DIRECTORY]
@@ -86,7 +86,7 @@ async function main(args: readonly string[]): Promise<number> {
   printOverview(runtime, findings);
   printDiagnostics([...noticed, ...runtime.diagnostics().items]);
   printVerdict(findings, files.length);
-  print(`\nThe work took ${seconds} s. All of it lies in ${store.directory}`);
+  print(`\nThe work took ${seconds} s. Everything is in ${store.directory}`);
   print(dim(`Have a look: ${join(store.directory, "overview.json")}, events/, workers/`));
   return findings.issues.length === 0 ? 0 : 1;
 }

@@ -8,29 +8,34 @@ await using runtime = await Runtime.open({
   store: new FsRuntimeStore({ root: "./data", runtimeId: "local" }),
 });
 
-// A key makes a command safe to repeat: the second start of this program finds the same worker.
-const worker = await runtime.createWorker(
-  { workerId: "reviewer", intent: { kind: "task", objective: "Review pull requests" } },
-  { key: "create reviewer" },
-);
+// The first start creates the worker, every later one finds it.
+const worker = await runtime.ensureWorker({
+  workerId: "reviewer",
+  intent: { kind: "task", objective: "Review pull requests" },
+});
 
+// With a key, a command is safe to repeat.
 const sent = await worker.sendInput({ role: "user", content: "Please review PR 42" }, { key: "slack:1712" });
 console.log(sent.duplicate ? "It was asked before, as event" : "Asked, as event", sent.eventId);
 
 // One run at a time. If this process dies in the middle, the next one finds the run interrupted.
-const run = await worker.beginRun();
-await worker.append([{ role: "assistant", content: `Looks good (run ${run.runId})` }]);
-await worker.recordUsage({ model: "m-1", inputTokens: 812, outputTokens: 64 });
-await run.finish("completed");
+await worker.run((run) =>
+  // One event, all or nothing: the answer, its cost, and the host's own data.
+  run.commit({
+    entries: [{ role: "assistant", content: [{ type: "text", text: `Looks good (run ${run.runId})` }] }],
+    usage: { model: "m-1", inputTokens: 812, outputTokens: 64 },
+    data: { reviewed: { pr: 42 } },
+  })
+);
 
 try {
   await worker.sendInput({ role: "user", content: "Late" }, { expect: { lastEventId: sent.eventId } });
 } catch (error) {
   if (!isRuntimeError(error) || error.code !== "conflict") throw error;
-  console.log("Refused, because there is news since event", error.details.expected);
+  console.log("Rejected, because there is news since event", error.details.expected);
 }
 
 const { items, length } = await worker.transcript({ limit: 3 });
 console.log(`The newest of ${length} entries:`);
-for (const { seq, role, content } of items) console.log(`  ${seq} ${role}: ${content}`);
+for (const { seq, role, content } of items) console.log(`  ${seq} ${role}: ${JSON.stringify(content)}`);
 console.log("Used so far:", worker.state().usage.inputTokens, "input tokens");

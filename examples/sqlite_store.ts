@@ -1,11 +1,17 @@
 // A custom store: one runtime in one SQLite database. tests/examples/sqlite_store_test.ts runs the conformance suite
 // against it.
 
-import { DatabaseSync } from "node:sqlite";
+import { createHash } from "node:crypto";
+import { DatabaseSync, type SQLInputValue, type StatementResultingChanges } from "node:sqlite";
 import { limits, parseRuntimeId, RuntimeError, type RuntimeId } from "@yoi/worker-runtime";
 import {
   type AppendBatch,
   type AppendResult,
+  type BlobFacts,
+  type BlobHash,
+  type BlobInput,
+  blobMissing,
+  type BlobOwner,
   type EventRecord,
   fencedAppend,
   type PrunedEvents,
@@ -18,9 +24,12 @@ import {
   type StoredEvents,
   type StoreHost,
   type StoreInfo,
+  verifiedStream,
+  type WorkerId,
+  workerNotFound,
 } from "@yoi/worker-runtime/store";
 
-// An event whose `firstSeq` is not null is a line of its worker's transcript.
+// An event whose `firstSeq` is not null adds to its worker's transcript. A blob without a hash is being put.
 const SCHEMA = `
   PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
@@ -33,11 +42,23 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS snapshot (
     one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER, runtimeJson TEXT, workers TEXT
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS workers (workerId TEXT PRIMARY KEY, createdEventId INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS blobs (
+    blob INTEGER PRIMARY KEY, workerId TEXT NOT NULL REFERENCES workers ON DELETE CASCADE,
+    sha256 TEXT, size INTEGER, UNIQUE (workerId, sha256)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS pieces (
+    blob INTEGER NOT NULL REFERENCES blobs ON DELETE CASCADE, number INTEGER, bytes BLOB NOT NULL,
+    PRIMARY KEY (blob, number)
+  ) STRICT;
+  DELETE FROM blobs WHERE sha256 IS NULL;
   COMMIT;
 `;
 
-/** Events after which a snapshot is due: what opening has to fold at most, about. */
+/** Events after which a snapshot is due: about as many as opening has to fold at most. */
 const SNAPSHOT_EVENTS = 10_000;
+/** Bytes of a blob in one row; only its last piece is smaller. */
+const PIECE_BYTES = 262_144;
 
 /** A {@linkcode RuntimeStore} in an SQLite database. Requires `--allow-read` and `--allow-write` for its file. */
 export class SqliteRuntimeStore implements RuntimeStore {
@@ -93,14 +114,62 @@ export class SqliteRuntimeStore implements RuntimeStore {
     return this.#attempt("read", () => this.#page(where, keep, workerId, to, from));
   }
 
+  /** Keeps a blob in pieces, so that no call holds all of it in memory. */
+  async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+    const blob = await this.#attempt("put blob", () => this.#beginBlob(owner));
+    try {
+      let number = 0;
+      for await (const bytes of pieces(input)) {
+        await this.#attempt("put blob", () => this.#insertPiece(owner, blob, number++, bytes));
+      }
+      return await this.#attempt("put blob", () => this.#nameBlob(owner, blob, input.facts));
+    } catch (error) {
+      if (this.#db.isOpen) this.#run("DELETE FROM blobs WHERE blob = ?", blob);
+      throw error;
+    }
+  }
+
+  newHash(): BlobHash {
+    return createHash("sha256");
+  }
+
+  blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    return this.#attempt("read blob", () => this.#sizeOf(workerId, sha256));
+  }
+
+  readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const { sha256, bytes } = blob;
+    return this.#attempt("read blob", () => {
+      const size = this.#sizeOf(workerId, sha256);
+      if (size === undefined) throw blobMissing(workerId, sha256);
+      if (size !== bytes) throw blobCorrupt(workerId, sha256, `it has ${size} bytes, not ${bytes}`);
+      const corrupt = (reason: string) => blobCorrupt(workerId, sha256, reason);
+      return verifiedStream(this.#piecesOf(workerId, sha256), blob, corrupt, this.newHash());
+    });
+  }
+
+  blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
+    const kept = "SELECT sha256, size FROM blobs WHERE workerId = ? AND sha256 IS NOT NULL";
+    return this.#attempt("list blobs", () =>
+      this.#db.prepare(kept).all(workerId).map(({ sha256, size }) => ({
+        sha256: String(sha256),
+        bytes: Number(size),
+      })));
+  }
+
+  removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
+    return this.#attempt("remove blobs", () =>
+      this.#inOneTransaction(() => {
+        for (const sha256 of hashes) {
+          this.#run("DELETE FROM blobs WHERE workerId = ? AND sha256 = ?", workerId, sha256);
+        }
+      }));
+  }
+
   async saveSnapshot({ through, runtimeJson, workers }: Snapshot): Promise<void> {
     const parts = JSON.stringify(await Array.fromAsync(workers, ({ json }) => json));
     await this.#attempt("save snapshot", () => {
-      this.#db.prepare("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?)").run(
-        through,
-        runtimeJson,
-        parts,
-      );
+      this.#run("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?)", through, runtimeJson, parts);
       this.#snapshotThrough = through;
     });
   }
@@ -164,13 +233,67 @@ export class SqliteRuntimeStore implements RuntimeStore {
     return keep === "first" ? texts : texts.reverse();
   }
 
-  #insert({ id, json, workerId, purges, seq, count = 0 }: EventRecord): void {
+  #insert({ id, json, creates, purges, seq, count = 0, ...of }: EventRecord): void {
+    const workerId = of.workerId ?? null;
     const [firstSeq, lastSeq] = seq === undefined ? [null, null] : [seq, seq + count - 1];
     if (purges) {
-      this.#db.prepare("UPDATE events SET firstSeq = NULL WHERE workerId = ?").run(workerId ?? null);
+      this.#run("UPDATE events SET firstSeq = NULL WHERE workerId = ?", workerId);
+      this.#run("DELETE FROM workers WHERE workerId = ?", workerId);
     }
-    const insert = this.#db.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?)");
-    insert.run(id, json, workerId ?? null, firstSeq, lastSeq);
+    if (creates) this.#run("INSERT INTO workers VALUES (?, ?)", workerId, id);
+    this.#run("INSERT INTO events VALUES (?, ?, ?, ?, ?)", id, json, workerId, firstSeq, lastSeq);
+  }
+
+  #beginBlob(owner: BlobOwner): number {
+    this.#assertCurrent(owner);
+    const { lastInsertRowid } = this.#run("INSERT INTO blobs (workerId) VALUES (?)", owner.workerId);
+    return Number(lastInsertRowid);
+  }
+
+  #insertPiece(owner: BlobOwner, blob: number, number: number, bytes: Uint8Array): void {
+    this.#assertCurrent(owner);
+    this.#run("INSERT INTO pieces VALUES (?, ?, ?)", blob, number, bytes);
+  }
+
+  /** Sets the hash of a blob, which replaces one with the same hash. */
+  #nameBlob(owner: BlobOwner, blob: number, facts: BlobFacts): BlobFacts {
+    const { workerId } = owner;
+    const { sha256, bytes } = facts;
+    this.#inOneTransaction(() => {
+      this.#assertCurrent(owner);
+      this.#run("DELETE FROM blobs WHERE workerId = ? AND sha256 = ?", workerId, sha256);
+      this.#run("UPDATE blobs SET sha256 = ?, size = ? WHERE blob = ?", sha256, bytes, blob);
+    });
+    return facts;
+  }
+
+  #assertCurrent({ workerId, createdEventId }: BlobOwner): void {
+    const row = this.#db.prepare("SELECT createdEventId FROM workers WHERE workerId = ?").get(workerId);
+    if (row?.createdEventId !== createdEventId) throw workerNotFound(workerId, "put blob");
+  }
+
+  #sizeOf(workerId: WorkerId, sha256: string): number | undefined {
+    const size = "SELECT size FROM blobs WHERE workerId = ? AND sha256 = ?";
+    const row = this.#db.prepare(size).get(workerId, sha256);
+    return row === undefined ? undefined : Number(row.size);
+  }
+
+  /** The pieces of a blob, read as they are asked for. */
+  async *#piecesOf(workerId: WorkerId, sha256: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const piece =
+      "SELECT bytes FROM blobs JOIN pieces USING (blob) WHERE workerId = ? AND sha256 = ? AND number = ?";
+    for (let number = 0;; number++) {
+      const row = await this.#attempt(
+        "read blob",
+        () => this.#db.prepare(piece).get(workerId, sha256, number),
+      );
+      if (!(row?.bytes instanceof Uint8Array)) return;
+      yield row.bytes.slice();
+    }
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): StatementResultingChanges {
+    return this.#db.prepare(sql).run(...values);
   }
 
   #inOneTransaction(work: () => void): void {
@@ -201,4 +324,26 @@ export class SqliteRuntimeStore implements RuntimeStore {
       }
     });
   }
+}
+
+/** Bytes in pieces of the same size. A piece is valid until the next one. */
+async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const piece = new Uint8Array(PIECE_BYTES);
+  let length = 0;
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + PIECE_BYTES - length);
+      piece.set(part, length);
+      at += part.length;
+      length += part.length;
+      if (length === PIECE_BYTES) yield piece;
+      length %= PIECE_BYTES;
+    }
+  }
+  if (length > 0) yield piece.subarray(0, length);
+}
+
+function blobCorrupt(workerId: string, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
+  const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${reason}`;
+  return new RuntimeError("blob_corrupt", message, { workerId, sha256, file: "", reason });
 }

@@ -1,6 +1,6 @@
-// Sends every event to another system, at least once. The cursor is saved after an event was taken; a crash in between
-// sends that event again, under the same id, by which the receiver knows it. `watch` gives durable events only, so no
-// id ever comes to mean something else.
+// Sends every event to another system, at least once. The cursor is saved after an event was accepted; a crash in
+// between sends that event again, with the same id, by which the receiver recognizes it. `watch` yields durable events
+// only, so an id never names another event.
 //
 //     deno run --allow-net --allow-read=./data --allow-write=./data examples/webhook.ts http://localhost:8080/events
 
@@ -12,7 +12,7 @@ const CURSOR = "./data/webhook.cursor";
 const RETRY_MS = 500;
 const [url = "http://localhost:8080/events"] = Deno.args;
 
-/** The last event that was taken; 0 when none was. */
+/** The last event that was accepted; 0 if none was. */
 async function loadCursor(): Promise<number> {
   try {
     return Number(await Deno.readTextFile(CURSOR));
@@ -28,7 +28,7 @@ async function saveCursor(eventId: number): Promise<void> {
   await Deno.rename(`${CURSOR}.tmp`, CURSOR);
 }
 
-/** Sends an event until it is taken; false when `signal` aborted before. */
+/** Sends an event until it is accepted; false if `signal` aborted before. */
 async function deliver(event: RuntimeEvent, runtimeId: string, signal: AbortSignal): Promise<boolean> {
   const request = {
     method: "POST",
@@ -69,15 +69,12 @@ const ending = new AbortController();
 const forwarding = forward(runtime, ending.signal);
 
 // The host's own work: whatever is typed. It never waits for the other system.
-const worker = await runtime.createWorker(
-  { workerId: "clerk", intent: { kind: "role", role: "clerk" } },
-  { key: "create clerk" },
-);
+const worker = await runtime.ensureWorker({ workerId: "clerk", intent: { kind: "role", role: "clerk" } });
 for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
   for (const content of text.split("\n").filter((line) => line.trim() !== "")) {
     await worker.sendInput({ role: "user", content });
   }
 }
-// What was not taken by now is sent by the next start.
+// The next start sends what was not accepted by now.
 ending.abort();
 await forwarding;

@@ -1,4 +1,4 @@
-// Many workers side by side, some of them cancelled while they work. Needs no permission:
+// Many workers side by side; the runs of some are cancelled. Needs no permission:
 //
 //     deno run examples/workers.ts
 
@@ -18,17 +18,15 @@ function request(ms: number, signal: AbortSignal): Promise<string> {
   });
 }
 
-/** One worker's run. A cancel ends the run by itself, so there is nothing left to finish then. */
+/** One worker's run; it ends as completed, cancelled or failed, by what happens in it. */
 async function work(worker: Worker, ms: number): Promise<void> {
-  const run = await worker.beginRun();
-  try {
+  await worker.run(async (run) => {
     const content = await request(ms, run.signal);
-    await worker.append([{ role: "assistant", content }]);
-    await worker.recordUsage({ model: "m-1", outputTokens: content.length });
-    await run.finish("completed");
-  } catch (error) {
-    if (!run.signal.aborted) await run.finish("failed", { reason: String(error) });
-  }
+    await run.commit({
+      entries: [{ role: "assistant", content }],
+      usage: { model: "m-1", outputTokens: content.length },
+    });
+  });
 }
 
 await using runtime = await Runtime.open({ store: new MemoryRuntimeStore({ runtimeId: "local" }) });
@@ -43,19 +41,17 @@ const workers = await Promise.all(
 
 const running = workers.map((worker, index) => work(worker, index % 4 === 0 ? 60_000 : 10 + index));
 setTimeout(async () => {
-  for (const { record } of runtime.workers({ status: "running" }).items) {
-    if (record.labels.tier === "slow") {
-      await runtime.worker(record.workerId).cancel({ reason: "took too long" });
-    }
+  for (const { record } of runtime.allWorkers({ label: { tier: "slow" } })) {
+    await runtime.worker(record.workerId).openRun?.cancel({ reason: "took too long" });
   }
 }, 100);
-await Promise.all(running);
+// Those that were cancelled reject with the reason of their signal.
+const results = await Promise.allSettled(running);
 
 const { workers: counts, usage } = runtime.overview();
-console.log(
-  `${counts.total} workers: ${counts.running} running, ${counts.cancelled} cancelled, ${counts.busy} busy`,
-);
+const cancelled = results.filter(({ status }) => status === "rejected").length;
+console.log(`${counts.total} workers: ${counts.busy} busy, ${cancelled} cancelled`);
 console.log(`${usage.requests} requests`);
-for (const { record, lastRun } of runtime.workers().items) {
+for (const { record, lastRun } of runtime.allWorkers()) {
   console.log(`${record.workerId}: ${lastRun?.outcome}${lastRun?.reason ? ` (${lastRun.reason})` : ""}`);
 }

@@ -1,6 +1,7 @@
 /**
  * The conformance suite for stores: the contract of `RuntimeStore` in full, as
- * tests. It tests a store through its interface, and through a runtime. It runs
+ * tests. It tests a store through its interface, and through a runtime: events,
+ * transcripts, snapshots, pruning, blobs, also after it was reopened. It runs
  * wherever `mod.ts` runs (Deno, Node, browsers), and requires no permission.
  *
  * The capabilities of a store are read from its `supports`; no store is treated
@@ -25,7 +26,7 @@
  *     };
  *   },
  * });
- * assert(tests.length > 500);
+ * assert(tests.length > 900);
  * ```
  *
  * @module

@@ -27,6 +27,11 @@ const sources: readonly (readonly [string, () => Parameters<Worker["putBlob"]>[0
   ["chunks, one of them empty", () => chunks("a", "", "bc")],
 ];
 
+/** Bytes like those of Node's `Buffer`: `slice` returns a view. */
+function viewed(bytes: Uint8Array): Uint8Array {
+  return Object.defineProperty(bytes, "slice", { value: () => viewed(bytes.subarray()) });
+}
+
 /** Tests of a runtime with workers `a` and `b`. */
 export const blobTests: Tests = withWorkers(["a", "b"], {
   ...each(sources, ([what, source]) => ({
@@ -62,6 +67,22 @@ export const blobTests: Tests = withWorkers(["a", "b"], {
     own.fill(0);
     deepEqual(await read(a, await putting), [...bytes]);
   },
+
+  "putBlob() keeps bytes whose slice() is a view, such as those of a Buffer, and which are used again":
+    async (
+      { a },
+    ) => {
+      const own = viewed(new TextEncoder().encode("abc"));
+      const putting = a.putBlob(own);
+      own.fill(0);
+      equal((await putting).sha256, ABC);
+      const reused = (async function* (): AsyncGenerator<Uint8Array> {
+        for (const byte of [97, 98, 99]) yield viewed(own.subarray(0, 1).fill(byte));
+      })();
+      const ref = await a.putBlob(reused);
+      equal(ref.sha256, ABC);
+      equal(await new Response(await a.blob(ref)).text(), "abc");
+    },
 
   "putBlob() of a source that fails rejects with its error and keeps nothing": async (place) => {
     const error = new Error("torn");
@@ -110,6 +131,20 @@ export const blobTests: Tests = withWorkers(["a", "b"], {
     const wrongSize = { ...await place.b.putBlob(bytes), bytes: 1 };
     await place.reopen();
     await place.rejects(place.b.append([{ role: "user", content: "x", blobs: [wrongSize] }]), "blob_missing");
+  },
+
+  "removeUnreferencedBlobs() keeps a blob that was put, whatever a handle of an earlier worker does": async (
+    place,
+  ) => {
+    const old = place.a;
+    await old.stop();
+    await old.purge();
+    const next = await place.create("a");
+    const blobs = [await next.putBlob(bytes)];
+    const entries = [{ role: "user", content: "x", blobs }];
+    await place.rejects(old.append(entries), "worker_not_found");
+    deepEqual(await next.removeUnreferencedBlobs(), []);
+    await next.append(entries);
   },
 
   "removeUnreferencedBlobs() removes the blobs that no entry refers to": async (place) => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { WorkerFilter } from "../src/core/reads.ts";
 import { deepEqual, equal, ok, rejects } from "./assert.ts";
 import { contentsOf, range } from "./dump.ts";
 import { each, type Tests, withWorkers } from "./place.ts";
@@ -170,6 +171,10 @@ export const commitTests: Tests = withWorkers(["a", "b"], {
         runtime.workers(options).items.map(({ record }) => record.workerId);
       deepEqual(ids({ label: { team: "x" } }), ["a", "b"]);
       deepEqual(ids({ label: { team: "x", kind: "1" } }), ["a"]);
+      const all = (filter?: WorkerFilter) =>
+        [...runtime.allWorkers(filter)].map(({ record }) => record.workerId);
+      deepEqual(all(), ["a", "b", "c"]);
+      deepEqual([all({ label: { team: "x", kind: "1" } }), all({ status: "stopped" })], [["a"], []]);
       deepEqual(ids({ orderBy: "active" }), ["a", "c", "b"]);
       const { next } = runtime.workers({ orderBy: "active", limit: 1 });
       deepEqual(ids({ orderBy: "active", after: next ?? 0 }), ["c", "b"]);

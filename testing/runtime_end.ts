@@ -251,6 +251,7 @@ async function refusesWork(place: Place, status: string): Promise<void> {
 /** Asserts that nothing is left for a handle. */
 async function isGone(place: Place, a: Place["a"]): Promise<void> {
   const entry = { role: "user", content: "x" };
+  const blob = { sha256: "0".repeat(64), bytes: 1, mediaType: "x" };
   const all: readonly (() => unknown)[] = [
     () => a.state(),
     () => a.transcript(),
@@ -268,7 +269,9 @@ async function isGone(place: Place, a: Place["a"]): Promise<void> {
     () => a.retire(),
     () => a.purge(),
     () => a.putBlob(new Uint8Array(3)),
-    () => a.blob({ sha256: "0".repeat(64), bytes: 1, mediaType: "x" }),
+    () => a.blob(blob),
+    () => a.content({ contentBlob: blob }),
+    () => a.removeUnreferencedBlobs(),
   ];
   for (const work of all) await place.rejects(work, "worker_not_found", { workerId: a.workerId });
 }

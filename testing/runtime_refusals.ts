@@ -48,7 +48,10 @@ const requests: readonly [string, wrong.Samples, (place: Place, sample: never) =
   ["putBlob()", wrong.sources, ({ a }, source) => a.putBlob(source)],
   ["putBlob()", wrong.mediaTypes, ({ a }, mediaType) => a.putBlob(new Uint8Array(1), { mediaType })],
   ["workers()", wrong.workerPages, ({ runtime }, page) => runtime.workers(page)],
+  ["entries()", wrong.cursors, ({ a }, after) => a.entries({ after }).next()],
   ["watch()", wrong.cursors, ({ runtime }, after) => runtime.watch({ after })],
+  ["watch()", wrong.memberNames, ({ runtime }, has) => runtime.watch({ has })],
+  ["watch() of a worker", wrong.memberNames, ({ a }, has) => a.watch({ has })],
   ["watch() of workers", wrong.ids, ({ runtime }, id) => runtime.watch({ workers: [id, "a"] })],
 ];
 

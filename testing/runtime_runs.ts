@@ -40,7 +40,7 @@ export const runTests: Tests = withWorkers(["a", "b"], {
     const second = await place.a.beginRun();
     await place.rejects(second.finish("completed", {}, { key: "end" }), "key_reused");
     equal(second.isOpen, true);
-    // What a run writes may be repeated by a later run.
+    // A later run may repeat the writes of an earlier one.
     const written = await second.append([{ role: "x", content: "once" }], { key: "k" });
     await second.finish("completed", {}, { key: "end 2" });
     const third = await place.a.beginRun();

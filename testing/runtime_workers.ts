@@ -164,6 +164,20 @@ export const workerTests: Tests = withWorkers([], {
     });
   },
 
+  "workers() in the order of activity lists each worker of a retired runtime once": async (place) => {
+    for (const id of ["a", "b", "c", "d"]) await place.create(id);
+    await place.b.retire();
+    await place.runtime.retire();
+    await place.throughout(async (runtime) => {
+      for (const limit of [7, 1, 2]) {
+        const list = ({ after = 0 }: WorkerListOptions) =>
+          runtime.workers({ after: after === 0 ? undefined : after, limit, orderBy: "active" });
+        const states = await inPages(list, limit, "after");
+        deepEqual(states.map(({ record }) => record.workerId), ["d", "c", "a", "b"]);
+      }
+    });
+  },
+
   "workers() lists each worker once, even if its id was reused immediately": async (place) => {
     const old = await place.create("a");
     await old.stop();

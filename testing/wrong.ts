@@ -229,7 +229,11 @@ export const sources: Samples = {
   "no bytes": undefined,
   "a text as bytes": "bytes",
   "a list of numbers as bytes": [1, 2],
-  "a stream of texts": new Blob(["x"]).stream().pipeThrough(new TextDecoderStream()),
+  "a stream of texts": {
+    async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+      yield "x";
+    },
+  },
 };
 
 /** Invalid options of a page of workers. */
@@ -238,10 +242,18 @@ export const workerPages: Samples = {
   "a page past the bound": { limit: limits.pageItemsMax + 1 },
   "a negative cursor": { after: -1 },
   "an unknown order": { orderBy: "name" },
+  "a label without a value": { label: "team" },
+};
+
+/** Invalid lists of the members of events. */
+export const memberNames: Samples = {
+  "a member instead of a list of members": "run",
+  "null as members": null,
 };
 
 /** Invalid cursors. */
 export const cursors: Samples = {
   "a negative cursor": -1,
   "a fraction": 0.5,
+  "no number as a cursor": NaN,
 };

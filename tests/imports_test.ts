@@ -12,15 +12,17 @@ const entryPoints = Object.values(config.exports).map((path) => path.slice(2));
 /** Rooms of the file system store, from the bottom up: each may import those before it. */
 const FS_ROOMS = [
   "src/fs/disk",
-  "src/fs/options.ts",
   "src/fs/names.ts",
   "src/fs/layout.ts",
   "src/fs/lines",
   "src/fs/aside.ts",
   "src/fs/quarantine.ts",
   "src/fs/place",
+  "src/fs/options.ts",
   "src/fs/log",
+  "src/fs/blobs/name.ts",
   "src/fs/workers",
+  "src/fs/blobs",
   "src/fs/transcripts",
   "src/fs/checkpoint",
   "src/fs/recovery",

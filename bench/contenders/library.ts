@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type EventPage, Runtime, type RuntimeEvent, type Worker } from "../../mod.ts";
+import { type EventPage, Runtime, type RuntimeEvent, type TranscriptEntry, type Worker } from "../../mod.ts";
 import type { RuntimeStore } from "../../store.ts";
 import type { Entry, LibraryExtras, Store, StoredEvent } from "./contender.ts";
 import { CheckpointOnDemand } from "./checkpoint_on_demand.ts";
@@ -56,11 +56,11 @@ class LibraryStore implements Store {
   }
 
   async newestPage(worker: number, limit: number): Promise<readonly Entry[]> {
-    return (await this.#worker(worker).transcript({ limit })).items;
+    return entriesOf((await this.#worker(worker).transcript({ limit })).items);
   }
 
   async pageAfter(worker: number, seq: number, limit: number): Promise<readonly Entry[]> {
-    return (await this.#worker(worker).transcript({ after: seq, limit })).items;
+    return entriesOf((await this.#worker(worker).transcript({ after: seq, limit })).items);
   }
 
   async eventsAfter(id: number, limit: number): Promise<readonly StoredEvent[]> {
@@ -84,10 +84,15 @@ function workerId(worker: number): string {
   return `worker-${worker}`;
 }
 
+/** Entries as they are: every content that the benchmark commits is a string. */
+function entriesOf(items: readonly TranscriptEntry[]): readonly Entry[] {
+  return items as readonly (TranscriptEntry & { readonly content: string })[];
+}
+
 function eventsOf(page: EventPage): StoredEvent[] {
   return page.items.map((event) => {
-    const content = "entries" in event ? event.entries[0]?.content ?? "" : "";
-    return { id: event.id, at: event.at, type: event.type, content };
+    const content = "entries" in event ? event.entries?.[0]?.content ?? "" : "";
+    return { id: event.id, at: event.at, type: event.type, content: content as string };
   });
 }
 

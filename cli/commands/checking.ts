@@ -22,9 +22,13 @@ import { table } from "../table.ts";
 import { bytes, counted, duration, whole } from "../units.ts";
 
 /** Runs `verify`. */
-export async function verifyCommand(io: Io, { json }: Options, location: StoreLocation): Promise<number> {
+export async function verifyCommand(
+  io: Io,
+  { quick, json }: Options,
+  location: StoreLocation,
+): Promise<number> {
   const startedAt = io.now();
-  const report = await withProgress(io, json, (progress) => verify(location, progress));
+  const report = await withProgress(io, json, (progress) => verify(location, { ...progress, quick }));
   print(io, json, report, findingsTable(io, report) + summary(io, report, io.now() - startedAt));
   return exitCodeOf(report.verdict);
 }
@@ -98,8 +102,10 @@ export async function repairCommand(
 
 function nextStep(steps: RepairReport["steps"], lost: RepairReport["lost"]): string {
   const byHand = steps.find(isManualStep);
+  if (steps.every(({ action }) => action === "restore_blobs")) return "Repair cannot do it.";
+  const isSalvage = lost !== null || steps.some(({ action }) => action === "set_blob_aside");
   if (byHand === undefined) {
-    return `Run again with ${lost === null ? "--apply" : "--apply --salvage"} to do it.`;
+    return `Run again with ${isSalvage ? "--apply --salvage" : "--apply"} to do it.`;
   }
   if (byHand.action === "correct_config") {
     return "Correct config.jsonc first: until then nothing can open the store.";

@@ -55,6 +55,7 @@ const COLUMNS = [
   { name: "WORKER", flexible: true },
   { name: "STATUS" },
   { name: "ENTRIES", align: "right" },
+  { name: "BLOBS", align: "right" },
   { name: "FILES", align: "right" },
 ] as const;
 
@@ -72,7 +73,9 @@ export async function purgeCommand(
     for (const { workerId } of plan) await runtime.worker(workerId).purge();
   }
   const skipped = purgedBefore.map((workerId) => `${oneLine(workerId)} was purged before: skipped.\n`);
-  const rows = plan.map((row) => [oneLine(row.workerId), row.status, whole(row.entries), bytes(row.bytes)]);
+  const rows = plan.map((
+    row,
+  ) => [oneLine(row.workerId), row.status, whole(row.entries), bytes(row.blobs), bytes(row.bytes)]);
   const text = plan.length === 0
     ? "There is nothing left to purge.\n"
     : `${table(io, COLUMNS, rows)}${applied ? DONE : PREVIEW}\n`;
@@ -87,6 +90,9 @@ interface PurgeRow {
   readonly workerId: string;
   readonly status: string;
   readonly entries: number;
+  /** Bytes of its blobs. */
+  readonly blobs: number;
+  /** Bytes of its other files. */
   readonly bytes: number;
 }
 
@@ -122,6 +128,6 @@ function rowOf(
       "it is running; its host has to stop or retire it first",
     );
   }
-  const { transcript, other } = workerSizes(location, workerId);
-  return { workerId, status, entries, bytes: transcript + other };
+  const { transcript, blobs, other } = workerSizes(location, workerId);
+  return { workerId, status, entries, blobs, bytes: transcript + other };
 }

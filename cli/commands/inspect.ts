@@ -105,9 +105,9 @@ function heading(io: Io, { view, source }: Opened, sizes: StoreSizes, state: str
     ],
     [
       "size",
-      `${bytes(sizes.total)}: log ${segments}, transcripts ${bytes(sizes.transcripts)}, checkpoints ${
-        bytes(sizes.checkpoints)
-      }`,
+      `${bytes(sizes.total)}: log ${segments}, transcripts ${bytes(sizes.transcripts)}, blobs ${
+        bytes(sizes.blobs)
+      }, checkpoints ${bytes(sizes.checkpoints)}`,
     ],
   ];
   if (sizes.quarantine > 0) entries.push(["set aside", bytes(sizes.quarantine)]);

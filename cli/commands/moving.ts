@@ -61,14 +61,22 @@ export async function backupCommand(
 
 function backupText(
   io: Io,
-  { directory, verified, segments, copiedBytes, keptBytes, lastEventId }: BackupReport,
+  { directory, verified, segments, blobs, copiedBytes, keptBytes, lastEventId }: BackupReport,
 ): string {
   const copied = `${bytes(copiedBytes)} copied, ${bytes(keptBytes)} unchanged`;
   const inSegments = `${counted(segments.copied, "segment")} copied, ${whole(segments.kept)} unchanged`;
+  const blobTexts = [
+    ...(blobs.copied + blobs.kept > 0
+      ? [`; ${counted(blobs.copied, "blob")} copied, ${whole(blobs.kept)} unchanged`]
+      : []),
+    ...(blobs.damaged > 0 ? [tone(io, "bad", `; ${counted(blobs.damaged, "damaged blob")} not copied`)] : []),
+  ];
   const verdict = verified === undefined ? "" : `  verified: ${verified.verdict}\n`;
   const findings = verified === undefined || verified.verdict === "clean" ? "" : findingsTable(io, verified);
   return `${tone(io, "strong", directory)}\n` +
-    `  through event ${whole(lastEventId)}: ${copied}; ${inSegments}\n${verdict}${findings}`;
+    `  through event ${whole(lastEventId)}: ${copied}; ${inSegments}${
+      blobTexts.join("")
+    }\n${verdict}${findings}`;
 }
 
 /** Writes a stream that is read from the store at `source`, and reports the file and its size. */

@@ -1,6 +1,6 @@
 /**
- * One worker for one file: it is given the text, a run answers with an outline, usage is recorded. Every step has a
- * key made of the file's path and content, so that a process that takes over from a dead one repeats nothing.
+ * One worker for one file: it is given the text, and a run answers with an outline. Inputs have keys made of the
+ * file's path and content, so that a process that continues the work of a dead one repeats nothing.
  *
  * @module
  */
@@ -40,54 +40,37 @@ export function workerIdOf({ path, digest }: SourceFile): string {
 /** Answers for a model, after a while; may never answer. */
 export type Answer = (file: SourceFile, signal: AbortSignal) => Promise<string>;
 
-/** Has a file's worker do its work, as far as it is not done. Gives whether there was anything to do. */
+/** Does the work of one file as far as it is not done. Returns true if there was anything to do. */
 export async function work(runtime: Runtime, file: SourceFile, answer: Answer): Promise<boolean> {
-  const worker = await createWorker(runtime, file);
+  const worker = await ensureWorker(runtime, file);
   const pieces = piecesOf(file.text);
   for (const [index, content] of pieces.entries()) {
     const metadata = { part: index + 1, parts: pieces.length };
     await worker.sendInput({ role: "user", content, metadata }, { key: `${file.digest}:input:${index}` });
   }
   if (worker.state().lastRun?.outcome === "completed") return false;
-  const run = await worker.beginRun();
-  const { content, durationMs } = await answerOnce(worker, file, pieces.length, run.signal, answer);
-  const usage = { inputTokens: tokensOf(file.text), outputTokens: tokensOf(content), durationMs };
-  await worker.recordUsage({ model: MODEL, ...usage }, { key: `${file.digest}:usage` });
-  await run.finish("completed");
+  await worker.run(async (run) => {
+    const startedAt = performance.now();
+    const content = await answer(file, run.signal);
+    const durationMs = Math.round(performance.now() - startedAt);
+    // One event: a kill leaves either all of it, or none and the run open.
+    await run.commit({
+      entries: [{ role: "assistant", name: MODEL, content: [{ type: "text", text: content }] }],
+      usage: { model: MODEL, inputTokens: tokensOf(file.text), outputTokens: tokensOf(content), durationMs },
+      finish: { outcome: "completed" },
+    });
+  });
   return true;
 }
 
-async function createWorker(runtime: Runtime, file: SourceFile): Promise<Worker> {
-  return await runtime.createWorker({
+async function ensureWorker(runtime: Runtime, file: SourceFile): Promise<Worker> {
+  return await runtime.ensureWorker({
     workerId: workerIdOf(file),
     displayName: file.path.slice(-80),
     intent: { kind: "task", objective: `Outline ${file.path}` },
     profile: { kind: "named", name: MODEL },
     labels: { digest: file.digest },
-  }, { key: `${file.digest}:create` });
-}
-
-interface Answered {
-  readonly content: string;
-  readonly durationMs: number;
-}
-
-/** The answer: the one that is in the transcript, if the last process came that far, else a new one. */
-async function answerOnce(
-  worker: Worker,
-  file: SourceFile,
-  pieces: number,
-  signal: AbortSignal,
-  answer: Answer,
-): Promise<Answered> {
-  const [known] = (await worker.transcript({ after: pieces, limit: 1 })).items;
-  if (known !== undefined) return { content: known.content, durationMs: Number(known.metadata?.durationMs) };
-  const startedAt = performance.now();
-  const content = await answer(file, signal);
-  const durationMs = Math.round(performance.now() - startedAt);
-  const entry = { role: "assistant", name: MODEL, content, metadata: { durationMs } } as const;
-  await worker.append([entry], { key: `${file.digest}:answer` });
-  return { content, durationMs };
+  });
 }
 
 /** The outline of a file after a pause of 20 to 83 ms, as if it came from far away. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Runtime, RuntimeEvent } from "../../mod.ts";
+import type { Json, Runtime, RuntimeEvent } from "../../mod.ts";
 import { digestOf, type SourceFile } from "./files.ts";
 import { MODEL, piecesOf, tokensOf, workerIdOf } from "./job.ts";
 import { outlineOf } from "./outline.ts";
@@ -56,29 +56,24 @@ async function* allEvents(runtime: Runtime): AsyncGenerator<RuntimeEvent> {
 }
 
 function countRun(runs: Map<string, RunCounts>, event: RuntimeEvent): void {
-  if (event.type !== "worker.run_finished" && event.type !== "worker.run_interrupted") return;
+  const outcome = event.type === "worker.committed" ? event.run?.ended : undefined;
+  if (event.type !== "worker.committed" || outcome === undefined) return;
   const { completed, interrupted } = runs.get(event.workerId) ?? { completed: 0, interrupted: 0 };
   runs.set(event.workerId, {
-    completed: completed + Number(event.outcome === "completed"),
-    interrupted: interrupted + Number(event.outcome === "interrupted"),
+    completed: completed + Number(outcome === "completed"),
+    interrupted: interrupted + Number(outcome === "interrupted"),
   });
 }
 
-async function contentsOf(runtime: Runtime, workerId: string): Promise<string[]> {
-  const contents: string[] = [];
-  let after = 0;
-  for (;;) {
-    const page = await runtime.worker(workerId).transcript({ after, limit: 500 });
-    contents.push(...page.items.map(({ content }) => content));
-    if (page.next === null) return contents;
-    after = page.next;
-  }
+async function contentsOf(runtime: Runtime, workerId: string): Promise<Json[]> {
+  const worker = runtime.worker(workerId);
+  return await Array.fromAsync(worker.entries(), (entry) => worker.content(entry));
 }
 
 async function issuesOf(
   runtime: Runtime,
   file: SourceFile,
-  contents: readonly string[],
+  contents: readonly Json[],
   runs: RunCounts | undefined,
 ): Promise<string[]> {
   const { path, digest, text } = file;
@@ -88,7 +83,9 @@ async function issuesOf(
   const kept = contents.slice(0, -1).join("");
   if (await digestOf(`${path}\0${kept}`) !== digest) issues.push(`${path}: the text is not the file's`);
   const answer = outlineOf(path, text);
-  if (contents.at(-1) !== answer) issues.push(`${path}: the answer is not the file's outline`);
+  const [last] = contents.slice(-1);
+  const isAnswer = JSON.stringify(last) === JSON.stringify([{ type: "text", text: answer }]);
+  if (!isAnswer) issues.push(`${path}: the answer is not the file's outline`);
   if (runs?.completed !== 1) issues.push(`${path}: ${runs?.completed ?? 0} runs were completed, not 1`);
   const { inputTokens, outputTokens, requests } = runtime.worker(workerIdOf(file)).state().usage;
   const used = [inputTokens, outputTokens, requests].join("/");

@@ -20,6 +20,9 @@ const HASH = /^[0-9a-f]{64}$/;
 const hashIssues = ["64 hexadecimal digits in lower case are needed"];
 const sha256: Shape = (value) => typeof value === "string" && HASH.test(value) ? undefined : hashIssues;
 
+/** Hash and size of a blob. */
+export const blobFactsShape: Shape = object({ sha256, bytes: integer(0) });
+
 /** A {@linkcode BlobRef}. */
 export const blobRefShape: Shape = object({
   sha256,

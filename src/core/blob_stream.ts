@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { limitExceeded } from "./errors.ts";
 import { limits } from "./limits.ts";
+import { type BlobHash, WebHash } from "./sha256.ts";
 import type { BlobFacts, BlobInput } from "./store.ts";
 import { Slices } from "./turn.ts";
 
@@ -13,13 +13,19 @@ import { Slices } from "./turn.ts";
 export class HashedInput implements BlobInput {
   readonly #chunks: AsyncIterable<Uint8Array>;
   readonly #ended: (facts: BlobFacts) => Promise<void> | void;
+  readonly #hash: BlobHash;
   #facts: BlobFacts | undefined;
 
-  /** The chunks of a source; `ended` is awaited at their end, before the store can name the blob. */
+  /**
+   * The chunks of a source; `ended` is awaited at their end, before the store
+   * can name the blob. `hash` is a new hash of the platform's.
+   */
   constructor(
     chunks: AsyncIterable<Uint8Array>,
     ended: (facts: BlobFacts) => Promise<void> | void = () => {},
+    hash: BlobHash = new WebHash(),
   ) {
+    this.#hash = hash;
     this.#chunks = chunks;
     this.#ended = ended;
   }
@@ -32,7 +38,7 @@ export class HashedInput implements BlobInput {
 
   /** The chunks. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
-    const hash = createHash("sha256");
+    const hash = this.#hash;
     const slices = new Slices();
     let bytes = 0;
     for await (const chunk of this.#chunks) {
@@ -44,7 +50,7 @@ export class HashedInput implements BlobInput {
       yield chunk;
       await slices.pause();
     }
-    const facts = { sha256: hash.digest("hex"), bytes };
+    const facts = { sha256: await hash.digest("hex"), bytes };
     await this.#ended(facts);
     this.#facts = facts;
   }
@@ -53,22 +59,24 @@ export class HashedInput implements BlobInput {
 /**
  * A stream of the bytes of a blob, read as they are asked for. It ends with the
  * error that `corrupt` returns unless they have the size and the hash of the
- * blob; the last chunk is verified before it is passed on.
+ * blob; the last chunk is verified before it is passed on. `hash` is a new hash of
+ * the platform's.
  */
 export function verifiedStream(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   facts: BlobFacts,
   corrupt: (reason: string) => Error,
+  hash: BlobHash = new WebHash(),
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return ReadableStream.from(verified(chunks, facts, corrupt));
+  return streamOf(verified(chunks, facts, corrupt, hash));
 }
 
 async function* verified(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   { sha256, bytes }: BlobFacts,
   corrupt: (reason: string) => Error,
+  hash: BlobHash,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  const hash = createHash("sha256");
   let held: Uint8Array<ArrayBuffer> | undefined;
   let at = 0;
   for await (const chunk of chunks) {
@@ -78,6 +86,21 @@ async function* verified(
     held = chunk;
   }
   if (at !== bytes) throw corrupt(`it ends at byte ${at} of ${bytes}`);
-  if (hash.digest("hex") !== sha256) throw corrupt("its bytes do not have its hash");
+  if (await hash.digest("hex") !== sha256) throw corrupt("its bytes do not have its hash");
   if (held !== undefined && held.length > 0) yield held;
+}
+
+/** A stream of the items of a generator, each generated when it is asked for. */
+function streamOf(
+  chunks: AsyncGenerator<Uint8Array<ArrayBuffer>, void, void>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const source: UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> = {
+    pull: async (controller) => {
+      const { value, done } = await chunks.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void await chunks.return(),
+  };
+  return new ReadableStream(source, { highWaterMark: 0 });
 }

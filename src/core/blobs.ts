@@ -14,7 +14,7 @@ import { limits } from "./limits.ts";
 import type { BlobFacts, RuntimeStore } from "./store.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** Bytes of a blob. */
+/** Bytes of a blob: all of them, which are copied at once, or a stream of chunks, which is read once. */
 export type BlobSource =
   | Uint8Array
   | Blob
@@ -22,8 +22,10 @@ export type BlobSource =
   | AsyncIterable<Uint8Array>;
 
 /** One life of a worker. */
-interface Life {
+export interface Life {
+  /** The worker. */
   readonly workerId: WorkerId;
+  /** The event that created it. */
   readonly life: number;
 }
 
@@ -60,6 +62,7 @@ export class RuntimeBlobs {
     const input = new HashedInput(
       chunksOf(source, this.#ending),
       ({ sha256 }) => this.#use(workerId, used, sha256),
+      this.#store.newHash?.(),
     );
     const { sha256, bytes } = await this.#store.putBlob({ workerId, createdEventId: life }, input);
     used.set(sha256, true);
@@ -129,15 +132,19 @@ export class RuntimeBlobs {
   }
 
   #usedBy({ workerId, life }: Life): Map<string, boolean> {
-    let used = this.#used.get(workerId);
-    if (used?.life !== life) this.#used.set(workerId, used = { life, hashes: new Map() });
-    return used.hashes;
+    const known = this.#used.get(workerId);
+    if (known?.life === life) return known.hashes;
+    const hashes = new Map<string, boolean>();
+    // A handle of an earlier worker with the id must not replace those of the current one.
+    if (known === undefined || known.life < life) this.#used.set(workerId, { life, hashes });
+    return hashes;
   }
 }
 
 /** The bytes of a source. A stream, which may stall, ends when `ending` aborts. */
 function chunksOf(source: BlobSource, ending: AbortSignal): AsyncIterable<Uint8Array> {
-  if (source instanceof Uint8Array) return oneChunk(source.slice());
+  // Not slice(): that of a Buffer is a view.
+  if (source instanceof Uint8Array) return piecesOf(new Uint8Array(source));
   if (source instanceof Blob) return untilAborted(source.stream(), ending);
   if (typeof source === "object" && source !== null && Symbol.asyncIterator in source) {
     return untilAborted(checked(source), ending);
@@ -145,13 +152,21 @@ function chunksOf(source: BlobSource, ending: AbortSignal): AsyncIterable<Uint8A
   throw invalidRequest("put blob", "a Uint8Array, a Blob or a stream of bytes is needed");
 }
 
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+/** Bytes that are hashed and written at a time. */
+const PIECE_BYTES = 262_144;
+
+async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
+/** Copies of the chunks, each valid until the next one: the caller may change its own between the hash and the write. */
 async function* checked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const copy = new Uint8Array(PIECE_BYTES);
   for await (const chunk of chunks) {
     if (!(chunk instanceof Uint8Array)) throw invalidRequest("put blob", "a chunk is not a Uint8Array");
-    yield chunk;
+    for await (const piece of piecesOf(chunk)) {
+      copy.set(piece);
+      yield copy.subarray(0, piece.length);
+    }
   }
 }

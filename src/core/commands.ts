@@ -89,17 +89,17 @@ export interface ReasonOptions extends CommitOptions {
 
 /** Changes of a worker, committed as one event. */
 export interface CommitInput<Types extends HostTypes = HostTypes> {
-  /** Entries to add to the transcript: 1 to 256. */
+  /** Entries to add to the transcript: 1 to 256. Large content is kept as blobs; the rest has at most 8 MiB. */
   readonly entries?: readonly EntryInput<Types>[] | undefined;
-  /** Usage to record; also accepted after the worker's end, for costs that arrive late. */
+  /** Usage to record: one report, or 1 to 256. Also accepted after the worker's end, for costs that arrive late. */
   readonly usage?: UsageReport | readonly UsageReport[] | undefined;
-  /** JSON Merge Patch (RFC 7396) of the host's data; the result may have at most 256 KiB. */
+  /** JSON Merge Patch (RFC 7396) of the host's data: null removes a member. Patch and result have at most 256 KiB. */
   readonly data?: PatchOf<Types> | undefined;
-  /** Events of the host: up to 256, each with JSON data of at most 256 KiB. */
+  /** Events of the host: up to 256, each with a name of 1 to 256 bytes and JSON data of at most 256 KiB. */
   readonly events?: readonly HostEventOf<Types>[] | undefined;
-  /** New name for people; null removes it. */
+  /** New name for people, 1 to 256 bytes; null removes it. */
   readonly displayName?: string | null | undefined;
-  /** Labels to set; null removes one. */
+  /** Labels to set: up to 256, with names and values of 1 to 256 bytes; null removes one. */
   readonly labels?: Readonly<Record<string, string | null>> | undefined;
 }
 
@@ -200,10 +200,12 @@ export function reasonOf(reason: unknown, action: string): { readonly reason?: s
 /** Validates the options and creates the command; its key stands for `content`. Throws `invalid_request`. */
 export function command(
   requested: Requested,
-  { key, expect }: CommandOptions,
+  options: CommandOptions,
   content: unknown,
 ): Command {
   const { action, members, entries } = requested;
+  checkOptions(options, action);
+  const { key, expect } = options;
   if (expect !== undefined && !(Number.isSafeInteger(expect.lastEventId) && expect.lastEventId >= 0)) {
     throw invalidRequest(action, "expect.lastEventId: a count from 0 is needed");
   }
@@ -212,6 +214,13 @@ export function command(
   checkText(key, action, "key", limits.keyBytesMax);
   const request = fingerprint(`${requested.type} ${canonicalText(content)}`);
   return new Command(requested, units, { key, request }, expect?.lastEventId);
+}
+
+/** Throws `invalid_request` unless `options` is an object: a key in its place would be ignored without notice. */
+export function checkOptions(options: unknown, action: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw invalidRequest(action, "options: an object is needed");
+  }
 }
 
 /** Throws `invalid_request` unless `text` is a well-formed, non-blank string of at most `bytesMax` bytes. */

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { RuntimeBlobs } from "./blobs.ts";
+import { type Life, RuntimeBlobs } from "./blobs.ts";
 import { command, type CommandOptions, type Requested } from "./commands.ts";
 import type { DiagnosticCode } from "./diagnostics.ts";
+import type { EntryTexts } from "./entries.ts";
 import type { RuntimeError } from "./errors.ts";
 import type { EventHead } from "./event_types.ts";
 import { Committer, isFinal, type Outcome } from "./group_commit.ts";
@@ -66,7 +67,9 @@ export class Engine extends Session<RuntimeStore> {
     const { unrecorded = [] } = await this.load(() => this.store.acquire(this));
     const { lastEventId } = this.view.runtime;
     const isKnown = ({ key }: UnrecordedEvent) => this.view.keys(undefined)?.get(key) !== undefined;
-    const due = unrecorded.filter((event) => isKnown(event) || lastEventId < event.endsBefore);
+    // `runtime.created` precedes even the events that are due in an empty log.
+    const isDue = (event: UnrecordedEvent) => lastEventId < Math.max(event.endsBefore, 2);
+    const due = unrecorded.filter((event) => isKnown(event) || isDue(event));
     const missing = due.filter((event) => !isKnown(event));
     for (const head of await this.#committer.commitOwn((view, at) => opening(view, at, missing))) {
       const notice = interruption(head);
@@ -84,23 +87,27 @@ export class Engine extends Session<RuntimeStore> {
   ): Promise<Answer> {
     const asked = command(requested, options, content);
     this.assertOpen();
-    const ready = this.#prepare(requested);
-    if (ready === undefined) return this.#committer.submit(asked, options.signal, answer);
-    return ready.then(() => this.#committer.submit(asked, options.signal, answer));
+    const { signal } = options;
+    const { type, workerId, life, entries } = requested;
+    if (workerId === undefined || type === "worker.created") {
+      return this.#committer.submit(asked, signal, answer);
+    }
+    const owner = { workerId, life };
+    const isReady = !this.#preparing.has(workerId) &&
+      (entries === undefined || this.blobs.isReady(owner, entries));
+    return isReady
+      ? this.#committer.submit(asked, signal, answer)
+      : this.#committer.submitWhen(() => this.#prepare(owner, entries), asked, signal, answer);
   }
 
   /**
    * Prepares the blobs of a command, after those of the worker's earlier ones,
-   * so that the order of calls is the order of events; `undefined` if there is
-   * nothing to wait for.
+   * so that the order of calls is the order of events.
    */
-  #prepare({ type, workerId, life, entries }: Requested): Promise<void> | undefined {
-    if (workerId === undefined || type === "worker.created") return undefined;
-    const before = this.#preparing.get(workerId);
-    const owner = { workerId, life };
-    const isReady = entries === undefined || this.blobs.isReady(owner, entries);
-    if (isReady && before === undefined) return undefined;
-    const ready = (before ?? Promise.resolve()).then(() =>
+  #prepare(owner: Life, entries: EntryTexts | undefined): Promise<void> {
+    const { workerId } = owner;
+    const before = this.#preparing.get(workerId) ?? Promise.resolve();
+    const ready = before.then(() =>
       entries === undefined ? undefined : this.run(this.blobs.prepare(owner, entries))
     );
     const settled = ready.catch(() => {}).then(() => {

@@ -16,9 +16,12 @@ import { byteLength, fitsBytes } from "./text.ts";
 export interface EntryInput<Types extends HostTypes = HostTypes> {
   /** Role of the author, such as `user`, `assistant` or `tool`: 1 to 256 bytes. */
   readonly role: string;
-  /** A string or JSON, kept exactly as `JSON.stringify` writes it; at most 16 MiB. */
+  /**
+   * A string or JSON of at most 64 levels, kept exactly as `JSON.stringify` writes it: at most 16 MiB.
+   * Content of more than 256 KiB is kept as a blob.
+   */
   readonly content: ContentOf<Types>;
-  /** Name of the author or the tool. */
+  /** Name of the author or the tool: 1 to 256 bytes. */
   readonly name?: string | undefined;
   /** Id that the host gives the entry: 1 to 256 bytes. */
   readonly id?: string | undefined;
@@ -26,7 +29,7 @@ export interface EntryInput<Types extends HostTypes = HostTypes> {
   readonly at?: string | undefined;
   /** JSON object stored with the entry; at most 64 KiB. */
   readonly metadata?: JsonObject | undefined;
-  /** Blobs of the worker that belong to the entry: up to 256. */
+  /** Blobs of the worker that belong to the entry: up to 256, as `putBlob` returned them. */
   readonly blobs?: readonly BlobRef[] | undefined;
 }
 
@@ -134,7 +137,7 @@ function addEntry(texts: EntryTexts, entry: EntryInput, action: string): void {
   if (blobs !== undefined) {
     const refs = valid(blobsShape, blobs, "blobs", action)
       .map(({ sha256, bytes, mediaType }) => ({ sha256, bytes, mediaType }));
-    lead += `,"blobs":${plainLines(JSON.stringify(refs))}`;
+    if (refs.length > 0) lead += `,"blobs":${plainLines(JSON.stringify(refs))}`;
     texts.blobs.push(...refs);
   }
   texts.add(lead, contentText(content, action));

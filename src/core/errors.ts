@@ -64,8 +64,13 @@ export interface RuntimeErrorDetails {
   readonly store_missing: { readonly path: string };
   /** Kept data is damaged; nothing was truncated or changed. */
   readonly store_corrupt: FileSpot & { readonly reason: string };
-  /** Written by a newer version of the format. */
-  readonly store_version: { readonly file: string; readonly found: number; readonly supported: number };
+  /** Written by a newer version of the format, or with the feature `requires`, which this version does not have. */
+  readonly store_version: {
+    readonly file: string;
+    readonly found: number;
+    readonly supported: number;
+    readonly requires?: string;
+  };
   /** Another process (or another store in this process) has it open. */
   readonly store_locked: { readonly path: string; readonly owner: string };
   /** A file of the open store was removed, replaced or written by another program. Sticky. */

@@ -226,7 +226,7 @@ function isEventLike(event: unknown): event is EventHead {
 }
 
 function wholeEvent(event: unknown, json: string): RuntimeEvent {
-  const isChange = isEventLike(event) && isWorkerChange(event) && "entries" in event;
+  const isChange = isEventLike(event) && isWorkerChange(event) && ("entries" in event || "count" in event);
   const whole = isChange ? wholeChange(event as WorkerChange, json) : checkedHead(event, json);
   if (!json.startsWith(`${ID_HEAD}${whole.id},`)) throw corruptEvent(json, "it does not begin with its id");
   if (isKnownEvent(whole)) return whole as KnownEvent;

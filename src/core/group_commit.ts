@@ -14,6 +14,7 @@ import type { EventHead, EventRecord } from "./event_types.ts";
 import { encodeEvent } from "./events.ts";
 import { effectOf, type KeyEntry } from "./keys.ts";
 import { Draft, type Ledger } from "./ledger.ts";
+import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { StateView } from "./state.ts";
 import type { AppendResult, RuntimeStore } from "./store.ts";
@@ -85,6 +86,8 @@ export class Committer {
   readonly #listener: CommitListener;
   #queue: QueuedCommand[] = [];
   #queueUnits = 0;
+  /** Commands that are yet to be queued, and their units. */
+  readonly #held = { commands: 0, units: 0 };
   #draining: Promise<void> | undefined;
   #failure: RuntimeError | undefined;
 
@@ -105,6 +108,33 @@ export class Committer {
     }
   }
 
+  /**
+   * Puts a command in the queue once `ready` resolves, which begins its preparation; it counts as waiting from
+   * now on.
+   */
+  async submitWhen<Answer>(
+    ready: () => Promise<void>,
+    command: Command,
+    signal: AbortSignal | undefined,
+    answer: (outcome: Outcome) => Answer,
+  ): Promise<Answer> {
+    signal?.throwIfAborted();
+    const refusal = this.#refusal(command.units);
+    if (refusal !== undefined) throw refusal;
+    this.#hold(1, command.units);
+    try {
+      await ready();
+    } finally {
+      this.#hold(-1, -command.units);
+    }
+    return await this.submit(command, signal, answer);
+  }
+
+  #hold(commands: number, units: number): void {
+    this.#held.commands += commands;
+    this.#held.units += units;
+  }
+
   /** Puts a command in the queue; resolves with the answer when its event is durable. */
   submit<Answer>(
     command: Command,
@@ -112,7 +142,7 @@ export class Committer {
     answer: (outcome: Outcome) => Answer,
   ): Promise<Answer> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const refusal = this.#failure ?? this.#overflow(command.units);
+    const refusal = this.#refusal(command.units);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((settle, reject) => {
       const resolve = (outcome: Outcome) => settle(answer(outcome));
@@ -146,12 +176,14 @@ export class Committer {
     while (this.#draining !== undefined) await this.#draining;
   }
 
-  #overflow(units: number): RuntimeError | undefined {
-    const commands = this.#queue.length + 1;
+  /** The error of a command of so many units that cannot wait. */
+  #refusal(units: number): RuntimeError | undefined {
+    if (this.#failure !== undefined) return this.#failure;
+    const commands = this.#queue.length + this.#held.commands + 1;
     if (commands > limits.queueCommandsMax) {
       return limitExceeded("take command", "waiting commands", limits.queueCommandsMax, commands);
     }
-    const total = this.#queueUnits + units;
+    const total = this.#queueUnits + this.#held.units + units;
     // A single command always fits: its size is already checked.
     if (total <= limits.queueUnitsMax || commands === 1) return undefined;
     return limitExceeded("take command", "waiting units of JSON", limits.queueUnitsMax, total);
@@ -165,13 +197,21 @@ export class Committer {
     this.#draining = undefined;
   }
 
-  /** The longest run of waiting commands that fits a batch, or a single larger one. */
+  /**
+   * The longest run of waiting commands that fits a batch, or a single larger one.
+   * It ends before the creation of a worker that it purges: the store removes the
+   * files of the earlier worker in between.
+   */
   #take(): QueuedCommand[] {
     let units = 0;
     let count = 0;
-    for (const waiting of this.#queue) {
-      units += waiting.command.units + HEAD_UNITS;
+    let purged: Set<WorkerId | undefined> | undefined;
+    for (const { command } of this.#queue) {
+      const { type, workerId } = command.requested;
+      units += command.units + HEAD_UNITS;
       if (count > 0 && (units > limits.batchUnitsMax || count >= limits.batchEventsMax)) break;
+      if (type === "worker.created" && purged?.has(workerId)) break;
+      if (type === "worker.purged") (purged ??= new Set()).add(workerId);
       count++;
     }
     const taken = this.#queue.slice(0, count);

@@ -34,26 +34,31 @@ interface Room {
   bytes: number;
 }
 
-/** Returns the issue of `value` as JSON, as "path: problem", or `undefined`. */
-function jsonIssue(value: unknown, path: string, depth: number, room: Room): string | undefined {
+/** Returns the issue of `value` as JSON, as "path: problem" with the path within it, or `undefined`. */
+function jsonIssue(value: unknown, depth: number, room: Room): string | undefined {
   // Each value takes at least one byte, and so does each UTF-16 unit of a string.
   room.bytes -= typeof value === "string" ? value.length + 2 : 1;
   if (room.bytes < 0) return TOO_LARGE;
-  if (depth > limits.jsonDepthMax) return `${path}: nested deeper than ${limits.jsonDepthMax}, or a cycle`;
+  if (depth > limits.jsonDepthMax) return `: nested deeper than ${limits.jsonDepthMax}, or a cycle`;
   switch (typeof value) {
     case "string":
     case "boolean":
       return undefined;
     case "number":
-      return Number.isFinite(value) ? undefined : `${path}: ${value} is not a JSON number`;
+      return Number.isFinite(value) ? undefined : `: ${value} is not a JSON number`;
     case "object":
-      return value === null ? undefined : containerIssue(value, path, depth, room);
+      return value === null ? undefined : containerIssue(value, depth, room);
     default:
-      return `${path}: ${typeof value} is not a JSON value`;
+      return `: ${typeof value} is not a JSON value`;
   }
 }
 
 const TOO_LARGE = "too large";
+
+/** The issue of a container from that of a part. Its path is built on the way back, as only issues need one. */
+function within(part: string, issue: string): string {
+  return issue === TOO_LARGE ? issue : `${part}${issue}`;
+}
 
 /** The value that `JSON.stringify` writes for a value. */
 function asWritten(value: unknown): unknown {
@@ -61,25 +66,25 @@ function asWritten(value: unknown): unknown {
   return "toJSON" in value && typeof value.toJSON === "function" ? value.toJSON() : value;
 }
 
-function containerIssue(value: object, path: string, depth: number, room: Room): string | undefined {
+function containerIssue(value: object, depth: number, room: Room): string | undefined {
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      const issue = jsonIssue(asWritten(value[index]), `${path}[${index}]`, depth + 1, room);
-      if (issue !== undefined) return issue;
+      const issue = jsonIssue(asWritten(value[index]), depth + 1, room);
+      if (issue !== undefined) return within(`[${index}]`, issue);
     }
     return undefined;
   }
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    return `${path}: an instance of ${value.constructor?.name ?? "a class"} is not a JSON value`;
+    return `: an instance of ${value.constructor?.name ?? "a class"} is not a JSON value`;
   }
   for (const [name, member] of Object.entries(value)) {
     const written = asWritten(member);
     // As JSON.stringify does, which drops the member.
     if (written === undefined) continue;
     room.bytes -= name.length + 3;
-    const issue = jsonIssue(written, `${path}.${name}`, depth + 1, room);
-    if (issue !== undefined) return issue;
+    const issue = jsonIssue(written, depth + 1, room);
+    if (issue !== undefined) return within(`.${name}`, issue);
   }
   return undefined;
 }
@@ -95,9 +100,9 @@ export function jsonTextWithin(
   name: string,
   bytesMax: number,
 ): string | undefined {
-  const issue = jsonIssue(asWritten(value), name, 0, { bytes: bytesMax });
+  const issue = jsonIssue(asWritten(value), 0, { bytes: bytesMax });
   if (issue === TOO_LARGE) return undefined;
-  if (issue !== undefined) throw invalidRequest(action, issue);
+  if (issue !== undefined) throw invalidRequest(action, within(name, issue));
   const text = plainLines(JSON.stringify(value));
   return fitsBytes(text, bytesMax) ? text : undefined;
 }
@@ -111,10 +116,10 @@ export function jsonText(value: unknown, action: string, name: string, bytesMax:
 
 /** Returns the JSON text of a caller's object. Throws `invalid_request`. */
 export function jsonObjectText(value: unknown, action: string, name: string, bytesMax: number): string {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidRequest(action, `${name}: a JSON object is needed`);
-  }
-  return jsonText(value, action, name, bytesMax);
+  const text = jsonText(value, action, name, bytesMax);
+  // Of the text: the value may have a toJSON() of its own.
+  if (!text.startsWith("{")) throw invalidRequest(action, `${name}: a JSON object is needed`);
+  return text;
 }
 
 /** Escapes the two line separators that JSON allows and line readers split at. */
@@ -125,12 +130,17 @@ export function plainLines(text: string): string {
 
 /** Returns the value as text, with the members of every object sorted: equal values give equal texts. */
 export function canonicalText(value: unknown): string {
-  return JSON.stringify(value, (_name, member) => {
-    if (typeof member !== "object" || member === null || Array.isArray(member)) return member;
-    const sorted = Object.entries(member).sort(([a], [b]) => a < b ? -1 : 1);
-    // fromEntries defines members, so that "__proto__" stays an ordinary name.
-    return Object.fromEntries(sorted);
-  });
+  return JSON.stringify(sorted(value));
+}
+
+/** A copy in which the members of every object are sorted. Much faster than a replacer. */
+function sorted(value: unknown): unknown {
+  const written = asWritten(value);
+  if (typeof written !== "object" || written === null) return written;
+  if (Array.isArray(written)) return written.map(sorted);
+  const members = Object.entries(written).sort(([a], [b]) => a < b ? -1 : 1);
+  // fromEntries defines members, so that "__proto__" stays an ordinary name.
+  return Object.fromEntries(members.map(([name, member]) => [name, sorted(member)]));
 }
 
 /** Freezes a JSON value recursively and returns it. */

@@ -10,13 +10,13 @@
 export const limits = {
   /** A runtime id or worker id. */
   idBytesMax: 80,
-  /** A short name: display name, model, capability, label, entry name, event name, run id. */
+  /** A short name: display name, role, model, capability, label, entry name or id, event name, run id, media type. */
   nameBytesMax: 256,
-  /** A longer text: objective, purpose, reason, reference. */
+  /** A longer text: objective, purpose, reference. A longer reason of a command is truncated. */
   textBytesMax: 65_536,
   /** An idempotency key. */
   keyBytesMax: 256,
-  /** Keys kept per worker, for the runtime, and of commands that ended workers; the oldest is evicted first. */
+  /** Keys kept per worker, for the runtime, and of purges; the oldest is evicted first. */
   keysKept: 1_024,
   /** Content of one transcript entry, as JSON. */
   contentBytesMax: 16_777_216,
@@ -30,13 +30,13 @@ export const limits = {
   metaBytesMax: 4_096,
   /** Metadata of one transcript entry, as JSON. */
   metadataBytesMax: 65_536,
-  /** Entries of one `append`. */
+  /** Entries of one commit. */
   entriesMax: 256,
   /** Host-defined data of one worker, as JSON; also one patch, and the data of one custom event. */
   dataBytesMax: 262_144,
   /** Nesting of a JSON value. */
   jsonDepthMax: 64,
-  /** Capabilities, workspaces, mounts or labels of one worker. */
+  /** Capabilities, workspaces, mounts or labels of one worker; blobs of an entry; events or usage reports of a commit. */
   listItemsMax: 256,
   /** Model names counted separately, per worker and for the runtime; `other`, for further models, is one of them. */
   modelsMax: 256,

@@ -1,5 +1,5 @@
 /**
- * The open runs of a process, and the callers that wait for their end.
+ * The open runs of a process, and the callers that wait to begin one.
  *
  * @module
  */
@@ -15,11 +15,17 @@ interface Open {
   readonly controller: AbortController;
 }
 
-/** The runs begun by this process, and the callers that wait for their end. A run begins and ends with its events. */
+/** A caller that waits. */
+interface Waiting {
+  /** Ends its wait, if it waits. */
+  wake: () => void;
+}
+
+/** The runs begun by this process, and the callers that wait to begin one. A run begins and ends with its events. */
 export class OpenRuns {
   readonly #open = new Map<string, Open>();
-  /** Callers that wait for the end of a worker's run, in order. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  /** Callers that want to begin a run of a worker, in order. Only the first one tries. */
+  readonly #lines = new Map<string, Waiting[]>();
   /** The abort reason of all signals once no run can be open. */
   #ended: unknown;
 
@@ -47,32 +53,33 @@ export class OpenRuns {
   }
 
   /**
-   * Resolves when a run of a worker ends, in the order of the calls; `isNext`
-   * puts a caller before the others. Rejects with the reason of `signal`.
+   * Calls `begin` when all earlier callers for the worker have been answered, and
+   * again after each run that ends, until it returns something else than
+   * `undefined`, or throws. Rejects with the reason of `signal` if that aborts while
+   * the caller waits.
    */
-  ending(workerId: string, signal: AbortSignal | undefined, isNext: boolean): Promise<void> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const queue = this.#waiting.get(workerId) ?? [];
-      this.#waiting.set(workerId, queue);
-      const unlisten = signal === undefined ? () => {} : onAbort(signal, () => {
-        queue.splice(queue.indexOf(wake), 1);
-        reject(signal.reason);
-      });
-      const wake = () => {
-        unlisten();
-        resolve();
-      };
-      if (isNext) queue.unshift(wake);
-      else queue.push(wake);
-    });
-  }
-
-  /** Wakes the next caller that waits for a worker. */
-  wakeNext(workerId: string): void {
-    const queue = this.#waiting.get(workerId);
-    queue?.shift()?.();
-    if (queue?.length === 0) this.#waiting.delete(workerId);
+  async inTurn<Begun>(
+    workerId: string,
+    signal: AbortSignal | undefined,
+    begin: () => Promise<Begun | undefined>,
+  ): Promise<Begun> {
+    const line = this.#lines.get(workerId) ?? [];
+    this.#lines.set(workerId, line);
+    const caller: Waiting = { wake: nothing };
+    line.push(caller);
+    try {
+      if (line[0] !== caller) await woken(caller, signal);
+      for (;;) {
+        const begun = await begin();
+        if (begun !== undefined) return begun;
+        // The run may have ended since it was in the way.
+        if (this.#open.has(workerId)) await woken(caller, signal);
+      }
+    } finally {
+      line.splice(line.indexOf(caller), 1);
+      if (line.length === 0) this.#lines.delete(workerId);
+      else line[0]?.wake();
+    }
   }
 
   /** Aborts every signal, including those of runs that begin later. */
@@ -81,19 +88,35 @@ export class OpenRuns {
     const all = [...this.#open.values()];
     this.#open.clear();
     for (const { controller } of all) controller.abort(reason);
-    // Each tries to begin, and gets the error that ended all.
-    const waiting = [...this.#waiting.values()].flat();
-    this.#waiting.clear();
-    for (const wake of waiting) wake();
+    // The first of each line tries to begin, and gets the error that ended all; then the next one.
+    for (const [caller] of [...this.#lines.values()]) caller?.wake();
   }
 
   #end(workerId: string, how: string): void {
     const open = this.#open.get(workerId);
     this.#open.delete(workerId);
     open?.controller.abort(ended(how));
-    this.wakeNext(workerId);
+    this.#lines.get(workerId)?.[0]?.wake();
   }
 }
+
+/** Resolves when the caller is woken. Rejects with the reason of `signal`. */
+function woken(caller: Waiting, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const unlisten = signal === undefined ? nothing : onAbort(signal, () => {
+      caller.wake = nothing;
+      reject(signal.reason);
+    });
+    caller.wake = () => {
+      caller.wake = nothing;
+      unlisten();
+      resolve();
+    };
+  });
+}
+
+function nothing(): void {}
 
 /** Creates the abort reason for a run that ended this way. */
 export function ended(how: string): DOMException {

@@ -20,10 +20,11 @@ export function opening(
   const { runtimeId, epoch, lastEventId } = view.runtime;
   const bodies: EventBody[] = [];
   if (lastEventId === 0) bodies.push({ type: "runtime.created", runtimeId });
-  bodies.push({ type: "runtime.opened", epoch: epoch + 1 });
+  // Before the others: a power cut may keep only the first events, and with others these would not be due any more.
   for (const { name, data, key, request } of unrecorded) {
     bodies.push({ type: "custom", name, data, key, request });
   }
+  bodies.push({ type: "runtime.opened", epoch: epoch + 1 });
   for (const { record: { workerId }, run } of view.workers()) {
     if (run === null) continue;
     const { runId } = run;

@@ -5,10 +5,11 @@
  * @module
  */
 import type { ContentOf, HostTypes } from "./host_types.ts";
-import type { BlobRef } from "./blob_ref.ts";
+import { blobFactsShape, type BlobRef } from "./blob_ref.ts";
 import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
-import { invalidRequest } from "./errors.ts";
+import { invalidRequest, RuntimeError } from "./errors.ts";
+import { isJsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
@@ -23,15 +24,20 @@ import {
 } from "./reading.ts";
 import { existingWorker, workerNotFound } from "./rules.ts";
 import type { Session } from "./session.ts";
+import { assertShape } from "./shape.ts";
 import { readable, type WorkerState } from "./state.ts";
 import { Watch, type WatchOptions, type WatchSource } from "./watch.ts";
 
-/** Filter, order, position and size of a page of workers. */
-export interface WorkerListOptions {
+/** Selects workers. */
+export interface WorkerFilter {
   /** Only those of this status. */
   readonly status?: WorkerStatus | undefined;
   /** Only those with all of these labels. */
   readonly label?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Filter, order, position and size of a page of workers. */
+export interface WorkerListOptions extends WorkerFilter {
   /** `created`: in the order of their creation. `active`: the one with the newest event first. @default {"created"} */
   readonly orderBy?: "created" | "active" | undefined;
   /** Cursor: `next` of the page before. @default the beginning */
@@ -92,30 +98,50 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
   workers(options: WorkerListOptions = {}): WorkerPage<Types> {
     const { after, limit = limits.pageItemsDefault, orderBy = "created" } = options;
     pageRange({ after: after ?? 0, limit }, 0, "list workers");
+    assertFilter(options);
     if (orderBy !== "created" && orderBy !== "active") {
       throw invalidRequest("list workers", "orderBy: created or active is needed");
     }
-    const [states, cursorOf] = orderBy === "created"
-      ? [
-        this.session.view.workersAfter(after ?? 0),
-        ({ createdEventId }: WorkerState) => createdEventId,
-      ] as const
-      : [this.#byActivity(after), ({ lastEventId }: WorkerState) => lastEventId] as const;
+    const positions = orderBy === "created" ? this.#byCreation(after) : this.#byActivity(after);
     const items: WorkerState<Types>[] = [];
     let cursor = after ?? 0;
-    for (const state of states) {
+    for (const [position, state] of positions) {
       if (items.length === limit) return { items, next: cursor };
-      cursor = cursorOf(state);
+      cursor = position;
       if (isListed(state, options)) items.push(readable(state) as WorkerState<Types>);
     }
     return { items, next: null };
   }
 
-  /** Workers whose newest event precedes `before`, the newest first. */
-  #byActivity(before = Infinity): WorkerState[] {
-    return [...this.session.view.workers()]
-      .filter(({ lastEventId }) => lastEventId < before)
-      .sort((a, b) => b.lastEventId - a.lastEventId || b.createdEventId - a.createdEventId);
+  /** Every worker of the filter, at the time of the first step, in the order of their creation. */
+  *allWorkers(filter: WorkerFilter = {}): Generator<WorkerState<Types>> {
+    assertFilter(filter);
+    // A copy of the list: a later snapshot would begin it again.
+    for (const state of [...this.session.view.workersAfter(0)]) {
+      if (isListed(state, filter)) yield readable(state) as WorkerState<Types>;
+    }
+  }
+
+  /** Workers after a cursor in the order of their creation, each with its own. */
+  *#byCreation(after = 0): Generator<readonly [number, WorkerState]> {
+    for (const state of this.session.view.workersAfter(after)) yield [state.createdEventId, state];
+  }
+
+  /**
+   * Workers after a cursor with the newest event first, each with its own cursor: the id of that event. The
+   * retirement of the runtime is the newest event of many workers: their cursors are past it, by the id of the
+   * event that created each.
+   */
+  #byActivity(before = Infinity): (readonly [number, WorkerState])[] {
+    const { runtime } = this.session.view;
+    const workers = [...this.session.view.workers()];
+    const retirement = runtime.status === "retired"
+      ? workers.reduce((newest, { lastEventId }) => Math.max(newest, lastEventId), 0)
+      : Infinity;
+    return workers
+      .map((state) => [positionOf(state, retirement), state] as const)
+      .filter(([position]) => position < before)
+      .sort(([a], [b]) => b - a);
   }
 
   /** A page of events, of all or of one worker: the newest unless `after` or `before` say otherwise. Throws `cursor_expired`. */
@@ -163,6 +189,8 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
     isOfWorkers: (event: RuntimeEvent<Types>) => boolean,
   ): Watch<Types> {
     pageRange({ after }, 0, "watch");
+    // Thrown later, the error of a wrong type would have no caller.
+    if (has !== undefined && !Array.isArray(has)) throw invalidRequest("watch", "has: an array is needed");
     const session = this.session;
     const createdEventId = (): number | undefined =>
       workerId === undefined ? 0 : session.view.worker(workerId)?.createdEventId;
@@ -183,19 +211,29 @@ export class RuntimeView<Types extends HostTypes = HostTypes> {
   }
 }
 
-function isListed(state: WorkerState, { status, label = {} }: WorkerListOptions): boolean {
+function positionOf({ lastEventId, createdEventId }: WorkerState, retirement: number): number {
+  return lastEventId < retirement ? lastEventId : lastEventId + createdEventId;
+}
+
+/** Creates the error of a blob that cannot be the content of an entry: no runtime writes one. */
+function noContent(workerId: WorkerId, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
+  const message = `Cannot read content of worker ${JSON.stringify(workerId)}: blob ${sha256}: ${reason}`;
+  return new RuntimeError("blob_corrupt", message, { workerId, sha256, file: "", reason });
+}
+
+function assertFilter({ label }: WorkerFilter): void {
+  if (label !== undefined && !isJsonObject(label)) {
+    throw invalidRequest("list workers", "label: an object is needed");
+  }
+}
+
+function isListed(state: WorkerState, { status, label = {} }: WorkerFilter): boolean {
   if (status !== undefined && state.status !== status) return false;
   return Object.entries(label).every(([name, value]) => state.labels[name] === value);
 }
 
 /** Reads of a runtime and its workers, by their names. */
 export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Types> {
-  /** Every worker, in the order of their creation. */
-  *allWorkers(): Generator<WorkerState<Types>> {
-    // A copy of the list: a later snapshot would begin it again.
-    for (const state of [...this.session.view.workers()]) yield readable(state) as WorkerState<Types>;
-  }
-
   /** The state of a worker, a copy that does not change. Throws `worker_not_found`, `wrong_runtime`. */
   worker(worker: WorkerName): WorkerState<Types> {
     const state = existingWorker(this.session.view, workerIdOf(worker, this.runtimeId));
@@ -216,23 +254,32 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
     return page as TranscriptPage<Types>;
   }
 
-  /** The bytes of a worker's blob. */
+  /** The bytes of a worker's blob, verified as they are read. Throws `worker_not_found`, `blob_missing`, `blob_corrupt`. */
   async blob(
     worker: WorkerName,
     { sha256, bytes }: BlobRef,
   ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     this.session.assertOpen();
+    assertShape(blobFactsShape, { sha256, bytes }, "read blob");
     const workerId = workerIdOf(worker, this.runtimeId);
     existingWorker(this.session.view, workerId);
     return await this.session.run(this.session.store.readBlob(workerId, { sha256, bytes }));
   }
 
-  /** The content of an entry, also if it is kept as a blob. */
+  /** The content of an entry, also if it is kept as a blob. Throws as `blob` does. */
   async content(
     worker: WorkerName,
     { content, contentBlob }: Pick<TranscriptEntry<Types>, "content" | "contentBlob">,
   ): Promise<ContentOf<Types>> {
     if (contentBlob === undefined) return (content ?? null) as ContentOf<Types>;
-    return await new Response(await this.blob(worker, contentBlob)).json();
+    const { sha256, bytes } = contentBlob;
+    const workerId = workerIdOf(worker, this.runtimeId);
+    if (bytes > limits.contentBytesMax) throw noContent(workerId, sha256, `${bytes} bytes are too many`);
+    const text = await new Response(await this.blob(worker, contentBlob)).text();
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw noContent(workerId, sha256, "its bytes are not JSON");
+    }
   }
 }

@@ -71,9 +71,9 @@ export interface ResourceRef {
 
 /** Description of a worker to create. */
 export interface WorkerSpec {
-  /** Caller-chosen id; generated if omitted. */
+  /** Caller-chosen id, 1 to 80 bytes; generated if omitted. */
   readonly workerId?: string | undefined;
-  /** Name for people. */
+  /** Name for people: 1 to 256 bytes. */
   readonly displayName?: string | undefined;
   /** Intent. */
   readonly intent: WorkerIntent;
@@ -81,13 +81,13 @@ export interface WorkerSpec {
   readonly profile?: ProfileSelector | undefined;
   /** Configuration bundle. */
   readonly configBundle?: ConfigBundleRef | undefined;
-  /** Requested capabilities. */
+  /** Requested capabilities: up to 256. */
   readonly capabilities?: readonly CapabilityRequest[] | undefined;
-  /** Workspaces. */
+  /** Workspaces: up to 256. */
   readonly workspaces?: readonly ResourceRef[] | undefined;
-  /** Mounts. */
+  /** Mounts: up to 256. */
   readonly mounts?: readonly ResourceRef[] | undefined;
-  /** Labels for searching. */
+  /** Labels to list by: up to 256, with names and values of 1 to 256 bytes. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Id of the worker that it works for. Not checked: that worker may be purged first. */
   readonly parent?: string | undefined;

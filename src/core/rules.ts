@@ -191,5 +191,7 @@ function busy(worker: WorkerState, runId: string, action: string): RuntimeError<
 }
 
 function withWorker(action: string, workerId: WorkerId): string {
-  return `${action}${action.endsWith(" worker") ? "" : " of worker"} ${JSON.stringify(workerId)}`;
+  const id = JSON.stringify(workerId);
+  if (action.endsWith(" worker")) return `${action} ${id}`;
+  return `${action} ${action === "send input" ? "to" : "of"} worker ${id}`;
 }

@@ -84,8 +84,13 @@ export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable
     return new Run(this.#commits, this.runId, this, AbortSignal.any([this.signal, signal]));
   }
 
-  /** Throws the reason of its end if it has ended, but not through this handle. @internal */
-  assertOwnEnd(): void {
+  /** Ends the run as completed, unless this handle has ended it. Throws the reason if it was ended elsewhere. @internal */
+  async complete(): Promise<void> {
+    try {
+      if (this.isOpen) await this.finish("completed");
+    } catch (error) {
+      if (!isRuntimeError(error) || error.code !== "run_ended") throw error;
+    }
     if (!this.isOpen && !this.#hasFinished) this.signal.throwIfAborted();
   }
 
@@ -100,7 +105,10 @@ export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable
     return commitTo(this.#commits, request, { entries }, options, transcriptReceipt);
   }
 
-  /** Commits changes as one event: all or nothing. With `finish`, the event also ends the run. */
+  /**
+   * Commits changes as one event: all or nothing. With `finish`, the event also
+   * ends the run. Throws `blob_missing`, as `Worker.commit` does.
+   */
   commit({ finish, ...changes }: RunCommitInput<Types>, options: CommitOptions = {}): Promise<CommitReceipt> {
     const request = { action: "commit", run: this.#run };
     if (finish === undefined) return commitTo(this.#commits, request, changes, options, commitReceipt);
@@ -135,7 +143,7 @@ export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable
     await this.finishIfOpen("failed", "it was left without a finish");
   }
 
-  /** Ends the run unless it has ended, or can no longer end here. */
+  /** Ends the run unless it has ended, or can no longer end here. @internal */
   async finishIfOpen(outcome: FinishOutcome, reason: string): Promise<void> {
     if (!this.isOpen) return;
     try {

@@ -114,7 +114,8 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
   }
 
   /**
-   * Creates a worker. Throws `worker_exists`, besides the errors of every command.
+   * Creates a worker. Throws `worker_exists`, and `limit_exceeded` beyond 100,000
+   * workers, besides the errors of every command.
    * With a `key`, a repetition returns the same worker.
    */
   async createWorker(spec: WorkerSpec, options: CreateWorkerOptions<Types> = {}): Promise<Worker<Types>> {
@@ -169,7 +170,7 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
     return this.#worker(workerId, createdEventId, undefined);
   }
 
-  /** Records an event of the runtime that the host defines; `data` is JSON of at most 256 KiB. */
+  /** Records an event of the runtime that the host defines: a name of 1 to 256 bytes, JSON data of at most 256 KiB. */
   async record(name: string, data: Json, options: CommandOptions = {}): Promise<Receipt> {
     const action = "record event";
     checkText(name, action, "name", limits.nameBytesMax);

@@ -21,6 +21,9 @@ export type Source = "caller" | "stored";
 /** Checks a value; returns each issue as "member: problem", or `undefined` if there is none. */
 export type Shape = (value: unknown, source: Source) => readonly string[] | undefined;
 
+/** Issues that are reported; further ones are not looked for. Bytes in place of an object have one per byte. */
+const ISSUES_MAX = 20;
+
 /** The issue of a non-blank text of at most `bytesMax` bytes, or `undefined`. */
 export function textIssue(value: unknown, bytesMax: number, source: Source): string | undefined {
   if (typeof value !== "string") return "a string is needed";
@@ -79,6 +82,7 @@ export function object(
       const member = members.get(name);
       if (member === undefined) {
         issues = joined(issues, name, source === "caller" ? ["unknown member"] : nestingIssues(value[name]));
+        if (issues !== undefined && issues.length >= ISSUES_MAX) return issues;
         continue;
       }
       if (member.isRequired) count++;
@@ -155,7 +159,7 @@ function nestingIssues(value: unknown): readonly string[] | undefined {
   return isDeeperThan(value, limits.jsonDepthMax) ? [`nested deeper than ${limits.jsonDepthMax}`] : undefined;
 }
 
-/** Throws `invalid_request` with every issue unless a caller's value has the shape. */
+/** Throws `invalid_request` with the issues unless a caller's value has the shape. */
 export function assertShape(shape: Shape, value: unknown, action: string): void {
   const issues = shape(value, "caller");
   if (issues !== undefined) throw invalidRequest(action, ...issues);
@@ -167,7 +171,7 @@ function joined(
   name: string | number,
   found: readonly string[] | undefined,
 ): readonly string[] | undefined {
-  if (found === undefined) return before;
+  if (found === undefined || before !== undefined && before.length >= ISSUES_MAX) return before;
   const inside = found.map((issue) => /^[^ :]+: /.test(issue) ? `${name}.${issue}` : `${name}: ${issue}`);
   return [...before ?? [], ...inside];
 }

@@ -15,6 +15,7 @@ import type { FileSpot, RuntimeError } from "./errors.ts";
 import type { EventRecord } from "./event_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
+import type { BlobHash } from "./sha256.ts";
 import type { StateView } from "./state.ts";
 
 /** Capabilities of a store, which the conformance suite relies on. */
@@ -210,7 +211,10 @@ export interface StoredRuntime {
   readTranscript(read: ReadTranscript): Promise<readonly string[]>;
   /** The location of an event, for errors about it; a runtime that is not in files has none. */
   spotOf?(eventId: number): FileSpot;
-  /** Size of a worker's blob in bytes; `undefined` if it has no such blob. */
+  /**
+   * Size of a worker's blob in bytes; `undefined` if it has no such blob. The
+   * owner may refer to the blob once this resolves: it is durable.
+   */
   blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined>;
   /**
    * The bytes of a worker's blob, verified as they are read. Throws
@@ -241,8 +245,9 @@ export interface RuntimeStore extends StoredRuntime {
   admits?(workerId: WorkerId): void;
   /**
    * Makes a batch durable; resolves when it is, as far as `supports` says.
-   * An event that purges deletes all data of its worker besides the log;
-   * the same batch may create a worker with this id again.
+   * An event that purges deletes all data of its worker besides the log. The
+   * same batch may create a worker with this id again; the core does so in a later
+   * batch, so that a store can make the deletion durable first.
    * Never called again before it settled. After a rejection nothing of the
    * batch was appended, unless the code is `store_poisoned` or
    * `store_vanished`: then it is not known. A batch that does not follow the
@@ -257,6 +262,8 @@ export interface RuntimeStore extends StoredRuntime {
    * `limits.blobBytesMax`, and the error of the source; then nothing is kept.
    */
   putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts>;
+  /** A new SHA-256 of the platform, for the blobs to put. @default one in JavaScript, which is slower */
+  newHash?(): BlobHash;
   /** Removes blobs of a worker. */
   removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void>;
   /** Saves a snapshot. Appends may continue meanwhile. */

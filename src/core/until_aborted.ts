@@ -20,7 +20,7 @@ export async function* untilAborted<T>(
   const aborted = new Promise<never>((_resolve, reject) => {
     stopListening = onAbort(signal, () => reject(signal.reason));
   });
-  aborted.catch(() => {});
+  const abortion = aborted.catch(() => {});
   const chunks = stream[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -29,9 +29,12 @@ export async function* untilAborted<T>(
       yield next.value;
     }
   } finally {
-    stopListening();
-    const returned = chunks.return?.();
-    if (signal.aborted) returned?.catch(() => {});
-    else await returned;
+    try {
+      const returned = chunks.return?.();
+      if (signal.aborted) returned?.catch(() => {});
+      else await Promise.race([returned, abortion]);
+    } finally {
+      stopListening();
+    }
   }
 }

@@ -8,7 +8,10 @@ import type { Notice } from "./diagnostics.ts";
 import { limits } from "./limits.ts";
 import { assertShape, dictionary, integer, object, type Shape, text } from "./shape.ts";
 
-/** Sums of usage. Token counts, requests, cost in millionths of a US dollar, and milliseconds; all integers. */
+/**
+ * Sums of usage: token counts, requests, cost in millionths of a US dollar, and milliseconds; all
+ * integers. A sum saturates at 2^53 - 1.
+ */
 export interface UsageTotals {
   /** Tokens sent to the model. */
   readonly inputTokens: number;
@@ -28,9 +31,9 @@ export interface UsageTotals {
   readonly durationMs: number;
 }
 
-/** Usage to record; omitted amounts count as 0, `requests` as 1. */
+/** Usage to record; omitted amounts count as 0, `requests` as 1. Amounts are integers from 0 to 2^53 - 1. */
 export interface UsageReport extends Partial<UsageTotals> {
-  /** The model that was used. */
+  /** The model that was used: 1 to 256 bytes. */
   readonly model: string;
 }
 

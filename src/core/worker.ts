@@ -8,6 +8,7 @@ import type { BlobRef } from "./blob_ref.ts";
 import type { BlobSource } from "./blobs.ts";
 import { Commits, commitTo } from "./commit.ts";
 import {
+  checkOptions,
   checkText,
   type CommandOptions,
   type CommitInput,
@@ -22,7 +23,13 @@ import type { RuntimeEvent } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import { textOf } from "./injected.ts";
 import { limits } from "./limits.ts";
-import type { EventPage, PageOptions, TranscriptEntry, TranscriptPage } from "./reading.ts";
+import {
+  type EventPage,
+  type PageOptions,
+  pageRange,
+  type TranscriptEntry,
+  type TranscriptPage,
+} from "./reading.ts";
 import {
   type CommitReceipt,
   commitReceipt,
@@ -39,7 +46,7 @@ import type { WatchOptions } from "./watch.ts";
 
 /** Options of {@linkcode Worker.beginRun}. */
 export interface BeginRunOptions extends CommitOptions {
-  /** Caller-chosen id; generated if omitted. */
+  /** Caller-chosen id, 1 to 256 bytes; generated if omitted. */
   readonly runId?: string | undefined;
   /** Waits for the end of an open run, in the order of the calls, instead of throwing `worker_busy`. */
   readonly wait?: boolean | undefined;
@@ -53,7 +60,7 @@ export interface StopOptions extends ReasonOptions {
 
 /** Options of {@linkcode Worker.putBlob}. */
 export interface PutBlobOptions {
-  /** Media type (RFC 2046). @default {"application/octet-stream"} */
+  /** Media type (RFC 2046), 1 to 256 bytes. @default {"application/octet-stream"} */
   readonly mediaType?: string | undefined;
 }
 
@@ -140,8 +147,10 @@ export class Worker<Types extends HostTypes = HostTypes> {
   }
 
   /**
-   * Commits changes as one event: all or nothing. Throws `worker_not_running`,
-   * unless there is nothing but usage: costs may arrive late.
+   * Commits changes as one event: all or nothing. At least one is needed.
+   * Throws `worker_not_running`, unless there is nothing but usage: costs may
+   * arrive late. Throws `blob_missing` if an entry refers to a blob that the
+   * worker does not have.
    */
   commit(changes: CommitInput<Types>, options: CommitOptions = {}): Promise<CommitReceipt> {
     return commitTo(this.#commits, { action: "commit" }, changes, options, commitReceipt);
@@ -151,7 +160,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
    * Runs `work` as a run: it ends as completed, as cancelled if `work` throws
    * after the run's or the caller's signal has aborted, and as failed if it
    * throws otherwise. The caller's signal aborts the run's. Returns the value of
-   * `work`, or throws its error, or the reason if the run was ended elsewhere. Throws
+   * `work`, or throws its error, or the reason if the run was ended elsewhere; if it had ended before, as the run
+   * of a repeated key may have, `work` is not called. Throws
    * `worker_busy` if a run is open, unless `wait` is set, and
    * `worker_not_running`.
    */
@@ -161,6 +171,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
   ): Promise<Value> {
     const { signal } = options;
     const begun = await this.beginRun(options);
+    // A repetition with the key of a run that has ended: there is nothing left to do.
+    begun.signal.throwIfAborted();
     const run = signal === undefined ? begun : begun.abortedBy(signal);
     let value: Value;
     try {
@@ -170,8 +182,7 @@ export class Worker<Types extends HostTypes = HostTypes> {
       await run.finishIfOpen(run.signal.aborted ? "cancelled" : "failed", textOf(error)).catch(() => {});
       throw error;
     }
-    if (run.isOpen) await run.finish("completed");
-    run.assertOwnEnd();
+    await run.complete();
     return value;
   }
 
@@ -180,22 +191,14 @@ export class Worker<Types extends HostTypes = HostTypes> {
     const runId = options.runId ?? this.#engine.newId();
     checkText(runId, "begin run", "runId", limits.nameBytesMax);
     if (!options.wait) return await this.#begin(runId, options);
-    for (let isNext = false;; isNext = true) {
+    return await this.#engine.runs.inTurn(this.workerId, options.signal, async () => {
       try {
-        const run = await this.#begin(runId, options);
-        // A repeated command begins no run whose end would wake the next caller.
-        if (isNext && run.duplicate) this.#engine.runs.wakeNext(this.workerId);
-        return run;
+        return await this.#begin(runId, options);
       } catch (error) {
-        if (!isRuntimeError(error) || error.code !== "worker_busy") {
-          // Whoever waits behind this call is not woken by the end of its run.
-          if (isNext) this.#engine.runs.wakeNext(this.workerId);
-          throw error;
-        }
+        if (!isRuntimeError(error) || error.code !== "worker_busy") throw error;
+        return undefined;
       }
-      if (this.#commits.openRunEventId() === undefined) continue;
-      await this.#engine.runs.ending(this.workerId, options.signal, isNext);
-    }
+    });
   }
 
   async #begin(runId: string, options: BeginRunOptions): Promise<Run<Types>> {
@@ -249,15 +252,19 @@ export class Worker<Types extends HostTypes = HostTypes> {
     return await this.#engine.submit(requested, options, receipt, null);
   }
 
-  /** A page of the transcript: the newest entries unless `after` or `before` say otherwise. */
+  /**
+   * A page of the transcript, of up to 1,000 entries and about 4 MiB: the newest
+   * unless `after` or `before` say otherwise. Content in blobs is not read.
+   */
   async transcript(options: PageOptions = {}): Promise<TranscriptPage<Types>> {
     this.#current();
     return await this.#engine.reads.transcript(this.ref, options) as TranscriptPage<Types>;
   }
 
-  /** Entries of the transcript from a sequence on, up to the newest at the time of the call. */
+  /** Entries of the transcript after a sequence, up to the newest at the time of the call; read in pages. */
   async *entries({ after = 0 }: EntriesOptions = {}): AsyncGenerator<TranscriptEntry<Types>, void, void> {
     const { transcriptLength } = this.#current();
+    pageRange({ after }, transcriptLength, "read transcript");
     while (after < transcriptLength) {
       const { items } = await this.transcript({ after, limit: limits.pageItemsMax });
       for (const entry of items) {
@@ -270,22 +277,31 @@ export class Worker<Types extends HostTypes = HostTypes> {
 
   /** The content of an entry, also if it is kept as a blob. Throws `blob_missing` and `blob_corrupt`. */
   async content(entry: Pick<TranscriptEntry<Types>, "content" | "contentBlob">): Promise<ContentOf<Types>> {
+    if (entry.contentBlob !== undefined) this.#current();
     const kept = entry as Pick<TranscriptEntry, "content" | "contentBlob">;
     return await this.#engine.reads.content(this.ref, kept) as ContentOf<Types>;
   }
 
   /**
-   * Keeps bytes as a blob of the worker; resolves when they are durable. A commit
-   * can refer to it with `blobs` of an entry. At most 1 GiB. Throws the error
-   * of a stream that fails.
+   * Keeps bytes as a blob of the worker: at most 1 GiB, in bounded memory.
+   * Resolves when they are durable; a commit can refer to them with `blobs` of
+   * an entry. The same bytes are the same blob. Throws `limit_exceeded`,
+   * `worker_not_found`, also if the worker is purged meanwhile, `runtime_closed`,
+   * `no_space` and other errors of the store, and the error of a stream that
+   * fails; then nothing is kept.
    */
-  async putBlob(source: BlobSource, { mediaType }: PutBlobOptions = {}): Promise<BlobRef> {
+  async putBlob(source: BlobSource, options: PutBlobOptions = {}): Promise<BlobRef> {
+    checkOptions(options, "put blob");
     this.#engine.assertUsable();
     this.#current();
-    return await this.#engine.run(this.#engine.blobs.put(this.#commits, source, mediaType));
+    return await this.#engine.run(this.#engine.blobs.put(this.#commits, source, options.mediaType));
   }
 
-  /** The bytes of a blob, which are verified as they are read. Throws `blob_missing` and `blob_corrupt`. */
+  /**
+   * The bytes of a blob, which are verified as they are read. Throws `blob_missing`,
+   * and `blob_corrupt` for a wrong size; the stream ends with `blob_corrupt` if
+   * the bytes do not have the hash.
+   */
   async blob(ref: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     this.#current();
     return await this.#engine.reads.blob(this.ref, ref);

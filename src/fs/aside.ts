@@ -67,6 +67,11 @@ export async function freeInSalvage(
     const action = `keep ${JSON.stringify(label)} in ${JSON.stringify(directory)}`;
     throw limitExceeded(action, "salvage files", SALVAGE_FILES_MAX, names.length);
   }
+  return join(directory, numbered(names, label));
+}
+
+/** Returns a label with the number that follows those of the names in its directory. */
+export function numbered(names: readonly string[], label: string): string {
   const number = Math.max(0, ...names.map((name) => Number.parseInt(name, 10) || 0)) + 1;
-  return join(directory, `${String(number).padStart(6, "0")}-${label}`);
+  return `${String(number).padStart(6, "0")}-${label}`;
 }

@@ -12,36 +12,41 @@ import { decodeName, encodeName } from "./names.ts";
 
 /** Version of the on-disk format. */
 export const FORMAT_VERSION = 1;
+/** Features, besides the version of the format, that this version has: files name those they require. */
+export const FEATURES: readonly string[] = [];
 
-/** The paths of one runtime. */
-export interface RuntimeLayout {
-  /** The runtime's directory; file names in errors and diagnostics are relative to it. */
-  readonly directory: string;
+/** Names in the directory of a runtime. */
+const NAMES = {
   /** Identity, format version and config snapshot. */
-  readonly identity: string;
+  identity: "runtime.json",
   /** The operator's config, JSON with comments. */
-  readonly config: string;
+  config: "config.jsonc",
   /** Locked while a writer has the runtime open. */
-  readonly lock: string;
+  lock: "lock",
   /** Process that holds the lock. */
-  readonly owner: string;
+  owner: "owner.json",
   /** The newest checkpoint. */
-  readonly checkpoint: string;
+  checkpoint: "checkpoint.json",
   /** The previous checkpoint. */
-  readonly previousCheckpoint: string;
+  previousCheckpoint: "checkpoint.previous.json",
   /** The segments of the log. */
-  readonly events: string;
+  events: "events",
   /** Counts, totals and a row for each worker. */
-  readonly overview: string;
+  overview: "overview.json",
   /** A directory for each worker. */
-  readonly workers: string;
+  workers: "workers",
   /** Copies of truncated or replaced bytes. */
-  readonly quarantine: string;
+  quarantine: "quarantine",
   /** Files moved aside by repairs; never deleted. */
-  readonly salvage: string;
+  salvage: "salvage",
+  /** The events that a repair is about to lose. */
+  pendingSalvage: "salvage/pending.json",
   /** Directory of blobs that are being written. */
-  readonly incoming: string;
-}
+  incoming: "incoming",
+} as const;
+
+/** The paths of one runtime. File names in errors and diagnostics are relative to its `directory`. */
+export type RuntimeLayout = Readonly<Record<"directory" | keyof typeof NAMES, string>>;
 
 /** A directory of a runtime, which need not exist yet. */
 export interface Files {
@@ -103,21 +108,8 @@ export function runtimeLayout(root: string | URL, runtimeId: string): RuntimeLay
 /** Returns the paths of a runtime in its own directory, which may be anywhere. */
 export function layoutIn(place: string | URL): RuntimeLayout {
   const directory = absolutePath(place);
-  return {
-    directory,
-    identity: join(directory, "runtime.json"),
-    config: join(directory, "config.jsonc"),
-    lock: join(directory, "lock"),
-    owner: join(directory, "owner.json"),
-    checkpoint: join(directory, "checkpoint.json"),
-    previousCheckpoint: join(directory, "checkpoint.previous.json"),
-    events: join(directory, "events"),
-    overview: join(directory, "overview.json"),
-    workers: join(directory, "workers"),
-    quarantine: join(directory, "quarantine"),
-    salvage: join(directory, "salvage"),
-    incoming: join(directory, "incoming"),
-  };
+  const paths = Object.entries(NAMES).map(([part, name]) => [part, join(directory, name)]);
+  return { directory, ...Object.fromEntries(paths) };
 }
 
 /** Suffix of the directory of an unfinished import. No encoded name has it, because dots are always escaped. */

@@ -6,7 +6,7 @@
  */
 import { basename, join } from "@std/path";
 import { crc32 } from "node:zlib";
-import { moveAside } from "./aside.ts";
+import { moveAside, numbered } from "./aside.ts";
 import { makeDirectory, readBytes, withFile, writeNew } from "./disk/files.ts";
 import { guardedAsync } from "./disk/faults.ts";
 import type { WatchedPlace } from "./layout.ts";
@@ -57,36 +57,29 @@ export class Quarantine {
     const { fs, layout: { quarantine: directory } } = this.#place;
     await makeDirectory(fs, directory, "quarantine");
     const suffix = `${label}-${from}-${crc32(bytes).toString(16).padStart(8, "0")}.bin`;
+    // Sorted by number, so by age.
+    const names = fs.list(directory).filter(({ kind }) => kind === "file").map(({ name }) => name).sort();
     // An earlier copy is replaced: a crash may have left it incomplete.
-    const isSame = ({ name }: { readonly name: string }) => name.endsWith(`-${suffix}`);
-    const listed = this.#list();
-    for (const { name } of listed.filter(isSame)) fs.remove(join(directory, name));
-    const kept = listed.filter((entry) => !isSame(entry));
+    const same = names.filter((name) => name.endsWith(`-${suffix}`));
+    for (const name of same) fs.remove(join(directory, name));
+    const kept = names.filter((name) => !same.includes(name));
     // Dropped files must not reappear next to the new copy.
     if (this.#makeRoom(kept, bytes.length) > 0) await fs.syncDirectory(directory);
-    const number = Math.max(0, ...kept.map((entry) => parseInt(entry.name, 10) || 0)) + 1;
-    const name = `${String(number).padStart(6, "0")}-${suffix}`;
+    const name = numbered(kept, suffix);
     await writeNew(fs, join(directory, name), [bytes], { durable: true });
     await fs.syncDirectory(directory);
     return name;
   }
 
-  /** Files in the quarantine, oldest first. */
-  #list(): { readonly name: string; readonly size: number }[] {
-    const { fs, layout: { quarantine: directory } } = this.#place;
-    return fs.list(directory)
-      .filter((entry) => entry.kind === "file")
-      .map(({ name }) => ({ name, size: fs.stat(join(directory, name))?.size ?? 0 }))
-      .sort((a, b) => a.name < b.name ? -1 : 1);
-  }
-
   /** Drops the oldest files until there is room; returns how many. */
-  #makeRoom(kept: readonly { readonly name: string; readonly size: number }[], bytes: number): number {
+  #makeRoom(kept: readonly string[], bytes: number): number {
     const { fs, layout: { quarantine: directory } } = this.#place;
     const { quarantineBytes, quarantineFiles } = this.#limits;
-    let [files, total] = [kept.length, kept.reduce((sum, entry) => sum + entry.size, bytes)];
-    for (const { name, size } of kept) {
+    const sizes = kept.map((name) => fs.stat(join(directory, name))?.size ?? 0);
+    let [files, total] = [kept.length, sizes.reduce((sum, size) => sum + size, bytes)];
+    for (const [index, name] of kept.entries()) {
       if (files < quarantineFiles && total <= quarantineBytes) break;
+      const size = sizes[index] ?? 0;
       fs.remove(join(directory, name));
       files--;
       total -= size;

@@ -7,6 +7,7 @@
 import { fencedAppend, type FileSpot, type RuntimeError, storeClosed } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
+import type { BlobHash } from "../core/sha256.ts";
 import type {
   AppendBatch,
   AppendResult,
@@ -24,19 +25,19 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
-import { Blobs, blobSize, listBlobs, readBlob } from "./blobs/blobs.ts";
+import { Blobs, listBlobs, newHash, readBlob } from "./blobs/blobs.ts";
 import { Checkpoints } from "./checkpoint/checkpoints.ts";
 import { OneAtATime } from "./checkpoint/one_at_a_time.ts";
 import { CheckpointSchedule } from "./checkpoint/schedule.ts";
 import { DenoFileSystem } from "./disk/deno_file_system.ts";
-import { guardedAsync, storeFault } from "./disk/faults.ts";
+import { storeFault } from "./disk/faults.ts";
 import { IdleTimer } from "./disk/idle_timer.ts";
 import { absolutePath, type Place, runtimeLayout, type WatchedPlace } from "./layout.ts";
 import type { PlacedLine } from "./lines/buffer.ts";
 import { type DurableLog, LogPages } from "./log/pages.ts";
 import { listSegments, prunable, removeSegments, segmentSpot } from "./log/segments.ts";
 import type { LogWriter } from "./log/writer.ts";
-import type { FsStoreEnvironment, FsStoreOptions } from "./options.ts";
+import { type FsStoreEnvironment, type FsStoreOptions, settingsOf } from "./options.ts";
 import { isVanished } from "./place/guard.ts";
 import { newOwner } from "./place/lock.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -90,12 +91,13 @@ export class FsRuntimeStore implements RuntimeStore {
   /** True if names in the directory of workers were not synced. */
   #namesUnsynced = false;
 
-  /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for an invalid id or root. */
+  /** Creates a store for `Runtime.open`, without I/O. Throws `invalid_request` for invalid options. */
   constructor(options: FsStoreOptions, environment: FsStoreEnvironment = {}) {
     this.runtimeId = parseRuntimeId(options.runtimeId);
     const { runtimeId } = this;
-    this.#options = { root: absolutePath(options.root), create: options.create ?? true };
-    const layout = runtimeLayout(this.#options.root, runtimeId);
+    const root = absolutePath(options.root);
+    this.#options = { root, create: options.create ?? true, ...settingsOf(options) };
+    const layout = runtimeLayout(root, runtimeId);
     this.#files = { fs: environment.fileSystem ?? new DenoFileSystem(), layout, runtimeId };
     this.#now = environment.now ?? Date.now;
     this.directory = layout.directory;
@@ -105,7 +107,7 @@ export class FsRuntimeStore implements RuntimeStore {
    * Opens the store: creates it unless it exists, locks it until it is closed,
    * recovers it, and pushes its content to the host.
    *
-   * Throws `store_locked` while it is open elsewhere, `store_missing`,
+   * Throws `store_locked` while it is open elsewhere (after `lockWaitMs`), `store_missing`,
    * `store_corrupt`, `store_version`, `store_permission` with the flag to add,
    * `no_space`, `store_io`, and `invalid_request` for an invalid config.
    */
@@ -121,6 +123,7 @@ export class FsRuntimeStore implements RuntimeStore {
   /** Throws `invalid_request` if the paths of a worker's files would be too long for the file system. */
   admits(workerId: WorkerId): void {
     this.#assertOpen();
+    if (this.#mayHaveEarlierBlobs(workerId)) this.#purged.removeBlobs(workerId);
     checkPathLengths(this.#place, workerId);
   }
 
@@ -130,6 +133,7 @@ export class FsRuntimeStore implements RuntimeStore {
     if (batch.expectedLastEventId !== writer.lastEventId) {
       writer.fail(fencedAppend(batch.expectedLastEventId, writer.lastEventId));
     }
+    await this.#settlePurges(batch.events);
     const lines = await writer.append(batch.events);
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
@@ -163,10 +167,15 @@ export class FsRuntimeStore implements RuntimeStore {
     return await this.#blobs.put(owner, input);
   }
 
+  /** A new hash of the platform. */
+  newHash(): BlobHash {
+    return newHash();
+  }
+
   /** Size of a blob. */
   async blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
     this.#assertOpen();
-    return await Promise.resolve(blobSize(this.#place, workerId, sha256));
+    return await this.#blobs.size(workerId, sha256);
   }
 
   /** Bytes of a blob. */
@@ -272,17 +281,13 @@ export class FsRuntimeStore implements RuntimeStore {
     place.guard.onLost = (error) => this.#lost(error);
     this.#host = host;
     this.#pages = new LogPages(place);
-    this.#schedule = new CheckpointSchedule(limits);
     this.#checkpoints = new Checkpoints(place);
     this.#purged = new PurgedWorkers(place);
-    this.#blobs = new Blobs(
-      place,
-      ({ workerId, createdEventId }) => this.#transcripts.createdEventId(workerId) === createdEventId,
-    );
-    this.#blobs.clear();
+    this.#blobs = new Blobs(place, (workerId) => this.#transcripts.createdEventId(workerId));
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
+    await this.#blobs.clear();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
       ...place,
@@ -291,14 +296,17 @@ export class FsRuntimeStore implements RuntimeStore {
       transcripts: this.#transcripts,
       purged: this.#purged,
       quarantine: kept,
-      purge: (workerId, id) => this.#removeWorker(workerId, id),
-      flushIfFull: () => this.#keepReplayBounded(),
-      lost: (error) => this.#lost(error),
+      purge: (workerId, id, keepsBlobs) => this.#removeWorker(workerId, id, keepsBlobs),
+      // Lines are written as late as possible during the replay.
+      flushIfFull: async () => {
+        const isPressing = this.#transcripts.pendingBytes > PRESSING * limits.transcriptBufferBytes;
+        if (isPressing) await this.#transcripts.flushAll();
+      },
     });
     if (end.lastEventId === 0) this.#projections.begin();
     this.#appliedEventId = end.lastEventId;
     this.#writer = writer;
-    this.#schedule.begin(start.through, end.bytesRead, checkpointBytes);
+    this.#schedule = new CheckpointSchedule(limits, start.through, end.bytesRead, checkpointBytes);
     this.#timer.touch();
     return { displayName, unrecorded };
   }
@@ -330,25 +338,35 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#place.lock.release();
   }
 
-  /** Bounds the transcript lines in memory during the replay, which writes them as late as possible. */
-  async #keepReplayBounded(): Promise<void> {
-    const { transcriptBufferBytes } = this.#place.config.limits;
-    if (this.#transcripts.pendingBytes > PRESSING * transcriptBufferBytes) await this.#transcripts.flushAll();
-  }
-
   #applyRecord(record: EventRecord | undefined, line: PlacedLine | undefined): void {
     if (record === undefined || line === undefined) return;
-    const { id, workerId, purges } = record;
+    const { id, workerId, purges, creates } = record;
+    if (creates && workerId !== undefined) this.#removeLeftBy(workerId);
     this.#appliedEventId = id;
     this.#schedule.add(line.end - line.start);
     this.#transcripts.apply(record, line);
     if (purges && workerId !== undefined) this.#removeWorker(workerId, id);
   }
 
-  #removeWorker(workerId: WorkerId, purgedEventId: number): void {
+  #removeWorker(workerId: WorkerId, purgedEventId: number, keepsBlobs = false): void {
     this.#projections.forget(workerId, purgedEventId);
+    this.#blobs.forget(workerId);
     this.#namesUnsynced = true;
-    this.#purged.remove(workerId, purgedEventId);
+    this.#purged.remove(workerId, purgedEventId, keepsBlobs);
+  }
+
+  /** Makes the removal of earlier blobs durable before ids are used again. */
+  async #settlePurges(events: readonly EventRecord[]): Promise<void> {
+    for (const { creates, workerId } of events) {
+      if (!creates || workerId === undefined || !this.#mayHaveEarlierBlobs(workerId)) continue;
+      await this.#blobs.idle();
+      await this.#purged.settle(workerId);
+    }
+  }
+
+  /** Returns true if an id that is not in use may have blobs of an earlier worker. */
+  #mayHaveEarlierBlobs(workerId: WorkerId): boolean {
+    return this.#purged.mayHaveBlobs(workerId) && !this.#transcripts.has(workerId);
   }
 
   /** Retries the removal of purged workers' files, unless a new worker has the id. */
@@ -357,6 +375,12 @@ export class FsRuntimeStore implements RuntimeStore {
       if (this.#transcripts.has(workerId)) this.#purged.forget(workerId);
       else this.#removeWorker(workerId, purgedEventId);
     }
+  }
+
+  /** Retries the removal of a purged worker's files before its id is used again: its blobs would be the new worker's. */
+  #removeLeftBy(workerId: WorkerId): void {
+    const [left] = this.#purged.left().filter(([purged]) => purged === workerId);
+    if (left !== undefined) this.#removeWorker(...left);
   }
 
   /** The log through the last event whose effects on transcripts are applied. */
@@ -381,9 +405,8 @@ export class FsRuntimeStore implements RuntimeStore {
   async #syncTranscripts(turn?: number): Promise<void> {
     if (await this.#transcripts.syncAll(turn)) this.#namesUnsynced = true;
     if (!this.#namesUnsynced) return;
-    const { fs, layout: { workers } } = this.#place;
     this.#namesUnsynced = false;
-    await guardedAsync("sync", workers, () => fs.syncDirectory(workers)).catch((error) => {
+    await this.#purged.sync().catch((error) => {
       this.#namesUnsynced = true;
       throw error;
     });

@@ -126,13 +126,14 @@ export class MemoryRuntimeStore implements RuntimeStore {
     });
   }
 
-  /** Keeps a blob. */
+  /** Keeps a blob. Throws `worker_not_found` for a worker that was purged. */
   async putBlob(
     { workerId, createdEventId }: BlobOwner,
     input: BlobInput,
   ): Promise<BlobFacts> {
     const parts: Uint8Array<ArrayBuffer>[] = [];
-    for await (const chunk of input) parts.push(chunk.slice());
+    // Not slice(): that of a Buffer is a view.
+    for await (const chunk of input) parts.push(new Uint8Array(chunk));
     const all = new Uint8Array(await new Blob(parts).arrayBuffer());
     return await this.#attempt(() => {
       const blobs = this.#kept.blobs.get(workerId);
@@ -142,12 +143,12 @@ export class MemoryRuntimeStore implements RuntimeStore {
     });
   }
 
-  /** Size of a blob. */
+  /** Size of a blob in bytes; `undefined` if there is none. */
   blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
     return this.#attempt(() => this.#kept.blobs.get(workerId)?.kept.get(sha256)?.length);
   }
 
-  /** Bytes of a blob. */
+  /** Bytes of a blob. Throws `blob_missing`. */
   readBlob(
     workerId: WorkerId,
     { sha256, bytes }: BlobFacts,

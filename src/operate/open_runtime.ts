@@ -9,6 +9,7 @@ import { Runtime } from "../core/runtime.ts";
 import { encodeName } from "../fs/names.ts";
 import { FsRuntimeStore } from "../fs/store.ts";
 import type { FoundPlace, StoreLocation } from "../fs/place/find.ts";
+import { lastSettings } from "../fs/place/identity.ts";
 import { type FindOptions, placeOf } from "./options.ts";
 
 /** Options of {@linkcode openRuntime}. */
@@ -40,10 +41,11 @@ export function assertInPlace({ layout: { directory }, runtimeId }: FoundPlace):
   throw invalidRequest(`change ${JSON.stringify(directory)}`, issue);
 }
 
-/** Opens the runtime of a place that {@linkcode assertInPlace} accepts. */
+/** Opens the runtime of a place that {@linkcode assertInPlace} accepts, with the settings of its last opening. */
 export async function openPlace(place: FoundPlace, now: (() => number) | undefined): Promise<Runtime> {
   const { fs: fileSystem, layout, runtimeId } = place;
   const root = dirname(dirname(layout.directory));
-  const store = new FsRuntimeStore({ root, runtimeId, create: false }, { fileSystem, now });
+  const options = { ...lastSettings(place), root, runtimeId, create: false };
+  const store = new FsRuntimeStore(options, { fileSystem, now });
   return await Runtime.open({ store, now });
 }

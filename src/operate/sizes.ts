@@ -5,6 +5,7 @@
  */
 import { join } from "@std/path";
 import { guarded } from "../fs/disk/faults.ts";
+import { sizeOf } from "../fs/disk/files.ts";
 import type { DirectoryEntry, FileSystem } from "../fs/disk/file_system.ts";
 import { type RuntimeLayout, segmentPath, workerLayout } from "../fs/layout.ts";
 import type { FoundPlace, StoreLocation } from "../fs/place/find.ts";
@@ -18,9 +19,11 @@ export interface StoreSizes {
   readonly segments: number;
   /** Transcripts of all workers. */
   readonly transcripts: number;
+  /** Blobs of all workers. */
+  readonly blobs: number;
   /** Both checkpoints. */
   readonly checkpoints: number;
-  /** The other files: projections, identity, config. */
+  /** The other files: projections, identity, config, unfinished blobs. */
   readonly other: number;
   /** Truncated and replaced bytes, in `quarantine/` and `salvage/`. */
   readonly quarantine: number;
@@ -32,6 +35,8 @@ export interface StoreSizes {
 export interface WorkerSizes {
   /** Its transcript. */
   readonly transcript: number;
+  /** Its blobs. */
+  readonly blobs: number;
   /** Its other files. */
   readonly other: number;
 }
@@ -48,9 +53,10 @@ export function storeSizes(
   const sizes = {
     log: sum(segments),
     transcripts: sum(workers.map(({ transcript }) => transcript)),
-    checkpoints: sizeOf(fs, layout.checkpoint, layout.previousCheckpoint),
-    other: sizeOf(fs, layout.identity, layout.config, layout.overview) +
-      sum(workers.map(({ other }) => other)),
+    blobs: sum(workers.map(({ blobs }) => blobs)),
+    checkpoints: sizeOf(fs, layout.checkpoint) + sizeOf(fs, layout.previousCheckpoint),
+    other: sizeOf(fs, layout.identity) + sizeOf(fs, layout.config) + sizeOf(fs, layout.overview) +
+      sum([...sizesInside(fs, layout.incoming), ...workers.map(({ other }) => other)]),
     quarantine: sum([layout.quarantine, layout.salvage].flatMap((path) => sizesInside(fs, path))),
   };
   return { ...sizes, segments: segments.length, total: sum(Object.values(sizes)) };
@@ -68,7 +74,7 @@ export function workerSizes(
 
 /** Bytes of these segments of a log. */
 export function logBytes({ fs, layout }: FoundPlace, segments: readonly number[]): number {
-  return sizeOf(fs, ...segments.map((segment) => segmentPath(layout, segment)));
+  return sum(segments.map((segment) => sizeOf(fs, segmentPath(layout, segment))));
 }
 
 /** Entries of a directory; none if it is missing or something else. */
@@ -83,12 +89,12 @@ export function sizesInside(fs: FileSystem, directory: string): number[] {
 }
 
 function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): WorkerSizes {
-  const { transcript, worker } = workerLayout(layout, workerId);
-  return { transcript: sizeOf(fs, transcript), other: sizeOf(fs, worker) };
-}
-
-function sizeOf(fs: FileSystem, ...paths: readonly string[]): number {
-  return sum(paths.map((path) => guarded("stat", path, () => fs.stat(path)?.size ?? 0)));
+  const { transcript, worker, blobs } = workerLayout(layout, workerId);
+  return {
+    transcript: sizeOf(fs, transcript),
+    blobs: sum(sizesInside(fs, blobs)),
+    other: sizeOf(fs, worker),
+  };
 }
 
 /** Sum of numbers. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { blobMissing, cursorExpired, RuntimeError } from "../core/errors.ts";
 import { verifiedStream } from "../core/blob_stream.ts";
 import type { RuntimeId, WorkerId } from "../core/ids.ts";
@@ -204,7 +205,7 @@ export class Kept {
     if (row === undefined) throw blobMissing(workerId, sha256);
     const corrupt = (reason: string) => blobCorrupt(workerId, sha256, reason);
     if (Number(row.bytes) !== bytes) throw corrupt(`it has ${row.bytes} bytes, not ${bytes}`);
-    return verifiedStream(this.#chunks(String(row.upload)), blob, corrupt);
+    return verifiedStream(this.#chunks(String(row.upload)), blob, corrupt, createHash("sha256"));
   }
 
   async *#chunks(upload: string): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {

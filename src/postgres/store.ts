@@ -26,6 +26,8 @@ import type {
 } from "../core/store.ts";
 import { column, Database, type Parameter, type PostgresClient } from "./client.ts";
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import type { BlobHash } from "../core/sha256.ts";
 import { Kept, ROW_COLUMNS, runtimeMissing, type RuntimeRow, runtimeRow } from "./kept.ts";
 import { type Clock, Lease, processClock } from "./lease.ts";
 import { checkSchema } from "./schema.ts";
@@ -202,6 +204,11 @@ export class PostgresRuntimeStore implements RuntimeStore {
       await this.#kept.rows("remove blob", gone, upload).catch(() => {});
       throw error;
     }
+  }
+
+  /** A new hash of the platform. */
+  newHash(): BlobHash {
+    return createHash("sha256");
   }
 
   /** Size of a blob. */

@@ -54,6 +54,7 @@ export function readingCommands(root: string): string[][] {
     ["transcript", root, "reviewer", "--all"],
     ["events", root, "--worker", "reviewer"],
     ["usage", root],
+    ["blobs", root, "reviewer"],
     ["verify", root],
     ["repair", root],
     ["prune", root],

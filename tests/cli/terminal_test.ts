@@ -26,3 +26,16 @@ Deno.test("main() writes tables that fit the terminal, in colours where there ar
     }
   });
 });
+
+Deno.test("main() names --help after a wrong use", async () => {
+  for (
+    const [args, problem] of [
+      [["frobnicate"], "unknown command 'frobnicate'"],
+      [["inspect"], "missing required argument 'dir'"],
+    ] as const
+  ) {
+    const io = capture();
+    assertEquals(await main(args, io), 1);
+    assertEquals(io.text(), { out: "", err: `error: ${problem}\n  try: --help\n` });
+  }
+});

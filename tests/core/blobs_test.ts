@@ -16,6 +16,7 @@ import { Gate, ScriptedStore, turns } from "./scripted_store.ts";
 const intent = { kind: "assistant" } as const;
 const LARGE = "x".repeat(limits.contentInlineBytesMax);
 const bytes = new Uint8Array([1, 2, 3]);
+const SHA_OF_BYTES = "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81";
 
 async function start(
   storage = new MemoryStorage(),
@@ -51,8 +52,7 @@ for (const [what, source] of Object.entries(sources)) {
     const { runtime, worker } = await start();
     await using _ = runtime;
     const ref = await worker.putBlob(source(), { mediaType: "image/png" });
-    const sha256 = "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81";
-    assertEquals(ref, { sha256, bytes: 3, mediaType: "image/png" });
+    assertEquals(ref, { sha256: SHA_OF_BYTES, bytes: 3, mediaType: "image/png" });
     assertEquals(await bytesOf(worker, ref), bytes);
   });
 }
@@ -65,6 +65,22 @@ Deno.test("putBlob() keeps the bytes of the moment of the call", async () => {
   changing.fill(0);
   const ref = await putting;
   assertEquals([await bytesOf(worker, ref), ref.mediaType], [bytes, "application/octet-stream"]);
+});
+
+Deno.test("putBlob() keeps the bytes that it hashed if the source changes them afterwards", async () => {
+  const { store, runtime, worker } = await start();
+  await using _ = runtime;
+  const own = bytes.slice();
+  const written: number[] = [];
+  store.script.putBlob = async (_owner, input) => {
+    for await (const chunk of input) {
+      own.fill(0);
+      written.push(...chunk);
+    }
+    return input.facts;
+  };
+  const { sha256 } = await worker.putBlob(chunks(own));
+  assertEquals([written, sha256], [[...bytes], SHA_OF_BYTES]);
 });
 
 Deno.test("putBlob() keeps no bytes at all as a blob", async () => {
@@ -163,6 +179,15 @@ Deno.test("large content is kept as a blob before its event, and read back by co
   assertEquals(await Promise.all([worker.content(small), worker.content(large)]), ["small", content]);
 });
 
+Deno.test("content() of a blob that is no JSON, or too large to be content, is blob_corrupt", async () => {
+  const { runtime, worker } = await start();
+  await using _ = runtime;
+  const ref = await worker.putBlob(bytes);
+  for (const contentBlob of [ref, { ...ref, bytes: limits.contentBytesMax + 1 }]) {
+    assertEquals((await rejected(() => worker.content({ contentBlob }))).code, "blob_corrupt");
+  }
+});
+
 Deno.test("the commands of a worker keep the order of their calls while content becomes a blob", async () => {
   const { store, runtime, worker } = await start();
   await using _ = runtime;
@@ -225,6 +250,41 @@ Deno.test("a failed blob rejects its own command, and the later ones go on", asy
   assertEquals([firstSeq, duplicate, runtime.health], [2, false, { status: "ok" }]);
 });
 
+Deno.test("commands that wait for blobs count as waiting, and none is put for one that is rejected", async () => {
+  const { store, runtime, worker } = await start();
+  await using _ = runtime;
+  const gate = new Gate();
+  let puts = 0;
+  store.script.putBlob = async (_owner, _input, put) => {
+    puts++;
+    await gate.passed;
+    return await put();
+  };
+  const workers = await Promise.all(
+    ["b", "c", "d"].map((workerId) => runtime.createWorker({ workerId, intent })),
+  );
+  const content = "x".repeat(limits.contentBytesMax - 2);
+  const send = (to: Worker) => to.sendInput({ role: "user", content });
+  const sent = workers.map(send);
+  const { code, details } = await rejected(() =>
+    worker.append([{ role: "user", content }, { role: "user", content }])
+  );
+  assertEquals([code, Reflect.get(details, "max")], ["limit_exceeded", limits.queueUnitsMax]);
+  await turns();
+  gate.open();
+  await Promise.all(sent);
+  assertEquals(puts, 3);
+  await send(worker);
+});
+
+Deno.test("a command whose signal has aborted puts no blob", async () => {
+  const { store, runtime, worker } = await start();
+  await using _ = runtime;
+  store.script.putBlob = () => Promise.reject(new Error("a blob was put"));
+  const signal = AbortSignal.abort(new Error("gone"));
+  await assertRejects(() => worker.sendInput({ role: "user", content: LARGE }, { signal }), Error, "gone");
+});
+
 Deno.test("a command whose signal aborts while its blob is put is not committed", async () => {
   const { store, runtime, worker } = await start();
   await using _ = runtime;
@@ -263,6 +323,45 @@ Deno.test("close() keeps blobs and content in memory, ends a stream that is stil
   assertEquals((await stalling).code, "runtime_closed");
   assertEquals([(await putting).bytes, (await sending).firstSeq], [bytes.length, 1]);
   assertEquals(store.closings, 1);
+});
+
+Deno.test("close() does not wait for a stream that never ends its clean-up", async () => {
+  const { runtime, worker } = await start();
+  const returned = Promise.withResolvers<void>();
+  const source: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve({ done: false, value: "no bytes" as never }),
+      return: () => {
+        returned.resolve();
+        return new Promise(() => {});
+      },
+    }),
+  };
+  const putting = rejected(() => worker.putBlob(source));
+  await returned.promise;
+  await runtime.close();
+  assertEquals((await putting).code, "runtime_closed");
+});
+
+Deno.test("close() does not wait for the clean-up of a stream whose bytes could not be kept", async () => {
+  const { store, runtime, worker } = await start();
+  const returned = Promise.withResolvers<void>();
+  const source = (async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield bytes;
+    } finally {
+      returned.resolve();
+      await new Promise(() => {});
+    }
+  })();
+  store.script.putBlob = async (_owner, input) => {
+    for await (const _ of input) throw new Error("the disk is full");
+    return input.facts;
+  };
+  const putting = assertRejects(() => worker.putBlob(source), Error, "the disk is full");
+  await returned.promise;
+  await runtime.close();
+  await putting;
 });
 
 Deno.test("a blob whose bytes never come ends with the error of a lost store", async () => {
@@ -313,4 +412,30 @@ Deno.test("a blob that a removal has chosen is put after it, and a reference to 
   assertEquals(await worker.removeUnreferencedBlobs(), []);
   await worker.append([{ role: "user", content: "x", blobs: [again] }]);
   assertEquals((await new Response(await worker.blob(again)).arrayBuffer()).byteLength, bytes.length);
+});
+
+Deno.test("blob() rejects a reference whose hash is none, before the store sees it", async () => {
+  const { runtime, worker } = await start();
+  await using _ = runtime;
+  const ref = await worker.putBlob(bytes);
+  for (const sha256 of ["", "../transcript.jsonl", ref.sha256.toUpperCase(), `${ref.sha256}/`]) {
+    const { code } = await rejected(() => worker.blob({ ...ref, sha256 }));
+    assertEquals(code, "invalid_request", sha256);
+  }
+  const { code } = await rejected(() => worker.blob({ ...ref, bytes: -1 }));
+  assertEquals(code, "invalid_request");
+});
+
+Deno.test("removeUnreferencedBlobs() keeps a blob that was put, though a handle of an earlier worker of this id refers to blobs", async () => {
+  const { runtime, worker: earlier } = await start();
+  await using _ = runtime;
+  const ref = await earlier.putBlob(bytes);
+  await earlier.retire();
+  await earlier.purge();
+  const worker = await runtime.createWorker({ workerId: "a", intent });
+  await worker.putBlob(bytes);
+  const late = await rejected(() => earlier.append([{ role: "user", content: "late", blobs: [ref] }]));
+  assertEquals(late.code, "worker_not_found");
+  assertEquals(await worker.removeUnreferencedBlobs(), []);
+  assertEquals(await bytesOf(worker, ref), bytes);
 });

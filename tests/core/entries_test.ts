@@ -117,6 +117,11 @@ for (const [what, entry] of Object.entries(invalid)) {
   });
 }
 
+Deno.test("encodeEntries() omits an empty list of blobs", () => {
+  const texts = encodeEntries([{ role: "user", content: "x", blobs: [] }], "test");
+  assertEquals(texts.text(), '[{"role":"user","content":"x"}]');
+});
+
 Deno.test("encodeEntries() accepts content up to its bound in bytes, and names putBlob beyond it", () => {
   const most = limits.contentBytesMax - 2;
   for (const content of ["x".repeat(most), ["x".repeat(most - 2)]]) {

@@ -161,7 +161,7 @@ Deno.test("encodeEvent() of the most frequent event gives the text of JSON.strin
       id: "i",
       at: AT,
       metadata: { m: 1 },
-      blobs: [],
+      blobs: [{ sha256: "0f".repeat(32), bytes: 1, mediaType: "image/png" }],
       content: [{ a: null }],
     }],
   ];

@@ -1,6 +1,7 @@
 // Group commit: batches, waiting, cancellation.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Runtime } from "../../mod.ts";
 import { Command, Requested } from "../../src/core/commands.ts";
 import { RuntimeError } from "../../src/core/errors.ts";
 import { Folding } from "../../src/core/folding.ts";
@@ -50,6 +51,23 @@ Deno.test("submit() commits the commands of a turn together", async () => {
   assertEquals(outcomes.map(({ eventId }) => eventId), [3, 4, 5]);
   assertEquals(store.batches.map(({ length }) => length), [2, 3]);
   assertEquals(reported, [2, 3]);
+});
+
+Deno.test("submit() creates a worker in a later batch than the purge of its id", async () => {
+  const store = new ScriptedStore();
+  await using runtime = await Runtime.open({ store });
+  const { batches } = store;
+  const spec = { intent: { kind: "assistant" } } as const;
+  const a = await runtime.createWorker({ workerId: "a", ...spec });
+  await a.stop();
+  batches.length = 0;
+  await Promise.all([
+    a.purge(),
+    runtime.createWorker({ workerId: "b", ...spec }),
+    runtime.createWorker({ workerId: "a", ...spec }),
+    runtime.createWorker({ workerId: "c", ...spec }),
+  ]);
+  assertEquals(batches.map((batch) => batch.map(({ workerId }) => `${workerId}`)), [["a", "b"], ["a", "c"]]);
 });
 
 Deno.test("submit() commits together what arrives while a commit is in flight, one commit at a time", async () => {

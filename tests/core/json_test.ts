@@ -99,6 +99,13 @@ Deno.test("jsonObjectText() accepts objects only", () => {
   }
 });
 
+Deno.test("jsonObjectText() accepts objects that JSON writes as objects only", () => {
+  assertEquals(jsonObjectText({ toJSON: () => ({ a: 1 }) }, "test", "value", 10), '{"a":1}');
+  for (const value of [new Date(0), { toJSON: () => "{}" }, { toJSON: () => undefined }]) {
+    issueOf(() => jsonObjectText(value, "test", "value", 100));
+  }
+});
+
 Deno.test("canonicalText() is the same for the same members in another order", () => {
   assertEquals(canonicalText({ b: [{ d: 1, c: 2 }], a: null }), '{"a":null,"b":[{"c":2,"d":1}]}');
   assertEquals(canonicalText({ a: undefined, b: 1 }), canonicalText({ b: 1 }));

@@ -1,7 +1,8 @@
-// Signals of runs, and the callers that wait for the end of one.
+// Signals of runs, and the callers that wait to begin one.
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { EventHead } from "../../src/core/event_types.ts";
+import type { WorkerId } from "../../src/core/ids.ts";
 import { OpenRuns } from "../../src/core/open_runs.ts";
 import { a, b, began, committed, type Event, numbered } from "./given.ts";
 import { listenersOf, turns } from "./scripted_store.ts";
@@ -70,107 +71,141 @@ Deno.test("endAll() aborts all signals, also those of later runs, and keeps its 
   ]);
 });
 
-/** Callers that wait for a worker; `woken` names those that were woken or rejected. */
+/** Callers that wait to begin a run; `log` names those that began one or were rejected, `tried` those that tried. */
 function waiting(runs: OpenRuns): {
-  readonly woken: string[];
-  readonly wait: (name: string, signal?: AbortSignal, isNext?: boolean, workerId?: string) => void;
+  readonly log: string[];
+  readonly tried: string[];
+  readonly wait: (name: string, options?: WaitOptions) => void;
+  readonly finish: (workerId?: WorkerId) => Promise<void>;
 } {
-  const woken: string[] = [];
-  const wait = (name: string, signal?: AbortSignal, isNext = false, workerId: string = a): void => {
-    void runs.ending(workerId, signal, isNext).then(
-      () => woken.push(name),
-      (reason) => woken.push(`${name}: ${reason}`),
-    );
+  const log: string[] = [];
+  const tried: string[] = [];
+  let id = 100;
+  const finish = async (workerId: WorkerId = a): Promise<void> => {
+    const runId = runs.get(workerId)?.runId ?? "";
+    apply(runs, ++id, committed(workerId, { runId, run: { ended: "completed" } }));
+    await turns(1);
   };
-  return { woken, wait };
+  const wait = (name: string, { signal, workerId = a, begin }: WaitOptions = {}): void => {
+    const begun = runs.inTurn(workerId, signal, async () => {
+      tried.push(name);
+      if (begin !== undefined) return await begin();
+      if (runs.get(workerId) !== undefined) return undefined;
+      apply(runs, ++id, began(workerId, name));
+      return name;
+    });
+    void begun.then((name) => log.push(name), (reason) => log.push(`${name}: ${reason}`));
+  };
+  return { log, tried, wait, finish };
 }
 
-Deno.test("ending() wakes one caller for each end of a run, in the order of the calls", async () => {
+interface WaitOptions {
+  readonly signal?: AbortSignal;
+  readonly workerId?: WorkerId;
+  readonly begin?: () => Promise<string | undefined>;
+}
+
+Deno.test("inTurn() lets one caller begin after each end of a run, in the order of the calls", async () => {
   const runs = runsAfter(started);
-  const { woken, wait } = waiting(runs);
+  const { log, tried, wait, finish } = waiting(runs);
   for (const name of ["1", "2", "3"]) wait(name);
-  wait("other", undefined, false, b);
-  for (const count of [1, 2, 3, 3]) {
-    apply(runs, 10 * count, finished);
-    await turns(1);
-    assertEquals(woken.length, count);
-    apply(runs, 10 * count + 1, started);
-  }
-  assertEquals(woken, ["1", "2", "3"]);
-  apply(runs, 50, began(b, "r"));
-  apply(runs, 51, committed(b, { runId: "r", run: { ended: "failed" } }));
+  wait("other", { workerId: b });
   await turns(1);
-  assertEquals(woken, ["1", "2", "3", "other"]);
+  assertEquals([log, tried], [["other"], ["1", "other"]]);
+  for (const count of [1, 2, 3]) {
+    await finish();
+    assertEquals(log, ["other", "1", "2", "3"].slice(0, count + 1));
+  }
+  assertEquals(tried, ["1", "other", "1", "2", "2", "3", "3"]);
 });
 
-Deno.test("ending() puts a woken caller that was overtaken before the others", async () => {
+Deno.test("inTurn() keeps a caller's turn if another run begins before it", async () => {
   const runs = runsAfter(started);
-  const { woken, wait } = waiting(runs);
-  wait("second");
-  wait("first", undefined, true);
-  apply(runs, 2, finished);
+  const { log, wait, finish } = waiting(runs);
+  wait("1");
+  wait("2");
   await turns(1);
-  assertEquals(woken, ["first"]);
+  apply(runs, 2, finished);
+  apply(runs, 3, started);
+  await turns(1);
+  assertEquals(log, []);
+  await finish();
+  await finish();
+  assertEquals(log, ["1", "2"]);
+});
+
+Deno.test("inTurn() misses no run that ends while its caller learns of it", async () => {
+  const runs = runsAfter(started);
+  const { log, tried, wait } = waiting(runs);
+  const answers = [undefined, "begun"];
+  wait("1", {
+    begin: () => {
+      apply(runs, 2, finished);
+      return Promise.resolve(answers.shift());
+    },
+  });
+  await turns(1);
+  assertEquals([log, tried], [["begun"], ["1", "1"]]);
 });
 
 for (const aborted of [0, 1, 2]) {
-  Deno.test(`ending() removes caller ${aborted + 1} of 3 whose signal aborts, and wakes the others in order`, async () => {
+  Deno.test(`inTurn() removes caller ${aborted + 1} of 3 whose signal aborts, and goes on with the others`, async () => {
     const runs = runsAfter(started);
-    const { woken, wait } = waiting(runs);
+    const { log, wait, finish } = waiting(runs);
     const controllers = [0, 1, 2].map(() => new AbortController());
     const listeners = controllers.map(({ signal }) => listenersOf(signal));
-    controllers.forEach(({ signal }, index) => wait(`${index}`, signal));
+    controllers.forEach(({ signal }, index) => wait(`${index}`, { signal }));
+    await turns(1);
     controllers[aborted]?.abort("enough");
     await turns(1);
-    assertEquals(woken, [`${aborted}: enough`]);
-    for (const id of [2, 3, 4]) {
-      apply(runs, id, finished);
-      await turns(1);
-    }
-    const others = ["0", "1", "2"].filter((name) => name !== `${aborted}`);
-    assertEquals(woken.slice(1), others);
+    assertEquals(log, [`${aborted}: enough`]);
+    for (let count = 0; count < 2; count++) await finish();
+    assertEquals(log.slice(1), ["0", "1", "2"].filter((name) => name !== `${aborted}`));
     assertEquals(listeners.map(({ size }) => size), [0, 0, 0]);
   });
 }
 
-Deno.test("ending() rejects at once if the signal has aborted, and takes nobody's turn", async () => {
+Deno.test("inTurn() rejects a caller whose signal has aborted, and takes nobody's turn", async () => {
   const runs = runsAfter(started);
-  const { woken, wait } = waiting(runs);
-  assertEquals(
-    await assertRejects(() => runs.ending(a, AbortSignal.abort(new Error("no")), false)),
-    new Error("no"),
-  );
+  const { log, wait, finish } = waiting(runs);
   wait("1");
-  apply(runs, 2, finished);
-  await turns(1);
-  assertEquals(woken, ["1"]);
-});
-
-Deno.test("wakeNext() passes the turn of a woken caller on, and does nothing if nobody waits", async () => {
-  const runs = runsAfter(started);
-  const { woken, wait } = waiting(runs);
-  wait("1");
-  wait("2");
-  apply(runs, 2, finished);
-  await turns(1);
-  runs.wakeNext(a);
-  await turns(1);
-  assertEquals(woken, ["1", "2"]);
-  runs.wakeNext(a);
+  wait("2", { signal: AbortSignal.abort("no") });
   wait("3");
   await turns(1);
-  assertEquals(woken, ["1", "2"]);
+  assertEquals(log, ["2: no"]);
+  await finish();
+  await finish();
+  assertEquals(log, ["2: no", "1", "3"]);
 });
 
-Deno.test("endAll() wakes all who wait, and ignores signals that abort later", async () => {
-  const runs = runsAfter(started, began(b, "r"));
-  const { woken, wait } = waiting(runs);
-  const controller = new AbortController();
-  wait("1", controller.signal);
-  wait("2");
-  wait("other", controller.signal, false, b);
-  runs.endAll("closed");
-  controller.abort();
+Deno.test("inTurn() passes the turn on if a caller's begin fails, or begins no run", async () => {
+  const runs = runsAfter(started);
+  const { log, wait, finish } = waiting(runs);
+  wait("1");
+  wait("2", { begin: () => Promise.reject("stopped") });
+  wait("3", { begin: () => Promise.resolve("repeated") });
+  wait("4");
   await turns(1);
-  assertEquals(woken, ["1", "2", "other"]);
+  await finish();
+  await turns(1);
+  assertEquals(log, ["1", "2: stopped", "repeated"]);
+  await finish();
+  assertEquals(log.slice(3), ["4"]);
+});
+
+Deno.test("endAll() lets every caller try, and ignores signals that abort later", async () => {
+  const runs = runsAfter(started, began(b, "r"));
+  const { log, wait } = waiting(runs);
+  const controller = new AbortController();
+  let isClosed = false;
+  const begin = (): Promise<undefined> => isClosed ? Promise.reject("closed") : Promise.resolve(undefined);
+  wait("1", { signal: controller.signal, begin });
+  wait("2", { begin });
+  wait("other", { signal: controller.signal, workerId: b, begin });
+  await turns(1);
+  isClosed = true;
+  runs.endAll("closed");
+  await turns(2);
+  controller.abort();
+  assertEquals(log.toSorted(), ["1: closed", "2: closed", "other: closed"]);
 });

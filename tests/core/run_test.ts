@@ -68,6 +68,22 @@ for (const [what, end] of Object.entries(ends)) {
   });
 }
 
+Deno.test("run() throws the reason if the run is ended elsewhere while its work returns", async () => {
+  const { runtime, worker } = await start();
+  await using _ = runtime;
+  const running = worker.run(() => void worker.stop({ cancelRun: true }));
+  const error = await assertRejects(() => running, DOMException, "The run was cancelled");
+  assertEquals([error.name, worker.state().lastRun?.outcome], ["AbortError", "cancelled"]);
+});
+
+Deno.test("run() repeated with the key of a run that has ended does not call its work", async () => {
+  const { runtime, worker } = await start();
+  await using _ = runtime;
+  assertEquals(await worker.run(() => 1, { key: "k" }), 1);
+  const again = () => worker.run(() => assert(false, "the work was called"), { key: "k" });
+  await assertRejects(again, DOMException, "The run is over");
+});
+
 Deno.test("run() throws the error of its work, not that of a store that cannot end the run", async () => {
   const { store, runtime, worker } = await start();
   await using _ = runtime;

@@ -106,9 +106,30 @@ Deno.test("beginRun() with wait passes the turn on if the woken caller repeats a
   void wait("2");
   await turns();
   await finish();
-  assertEquals(log, ["1"]);
+  assertEquals(log, ["1", "1 again"]);
   await finish();
   assertEquals(log, ["1", "1 again", "2"]);
+});
+
+Deno.test("beginRun() with wait keeps the order of calls that are rejected together with the end of a run", async () => {
+  const { store, runtime, worker, log, wait, finish } = await start();
+  await using _ = runtime;
+  const gate = new Gate();
+  store.script.append = async (_batch, keep) => {
+    delete store.script.append;
+    await gate.passed;
+    return await keep();
+  };
+  // One batch: the calls find a run open, which ends with it.
+  for (const runId of ["1", "2", "3"]) void wait(runId);
+  const finishing = worker.openRun?.finish("completed");
+  await turns();
+  const overtaking = worker.beginRun({ runId: "overtaking" });
+  gate.open();
+  await Promise.all([finishing, overtaking]);
+  await turns();
+  for (let count = 0; count < 4; count++) await finish();
+  assertEquals(log, ["1", "2", "3"]);
 });
 
 Deno.test("beginRun() with wait keeps its turn if another run begins before it", async () => {

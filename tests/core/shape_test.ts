@@ -103,7 +103,13 @@ Deno.test("object() names the path of an invalid member", () => {
   ]);
 });
 
-Deno.test("assertShape() throws invalid_request with every issue", () => {
+Deno.test("object() and list() report the first issues of a value that is wrong throughout", () => {
+  const first = Array.from({ length: 20 }, (_, index) => `${index}: unknown member`);
+  assertEquals(object({})(new Uint8Array(21), "caller"), first);
+  assertEquals(list(object({}))(Array(21).fill({ x: 1 }), "caller")?.length, 20);
+});
+
+Deno.test("assertShape() throws invalid_request with the issues", () => {
   const error = assertThrows(() => assertShape(point, { x: -1, y: 2 }, "draw"), RuntimeError);
   assertEquals(
     (error as RuntimeError<"invalid_request">).details.issues,

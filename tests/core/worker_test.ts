@@ -1,7 +1,15 @@
 // Worker handles: concurrent commands, and one life of a worker.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type Json, MemoryRuntimeStore, Runtime, RuntimeError, type Worker } from "../../mod.ts";
+import {
+  type CommitOptions,
+  type Json,
+  MemoryRuntimeStore,
+  type PutBlobOptions,
+  Runtime,
+  RuntimeError,
+  type Worker,
+} from "../../mod.ts";
 import { Gate, ScriptedStore } from "./scripted_store.ts";
 
 const intent = { kind: "assistant" } as const;
@@ -171,8 +179,12 @@ Deno.test("errors name the rejected action", async () => {
   const entry = { role: "user", content: "" } as const;
   const expect = { lastEventId: 1 };
   const run = await worker.beginRun({ runId: "r" });
+  const stopped = await runtime.createWorker({ workerId: "c", intent });
+  await stopped.stop();
   const messages = await Promise.all([
     worker.sendInput(entry, { key: " " }),
+    worker.sendInput(entry, "key" as CommitOptions),
+    worker.putBlob(new Uint8Array(1), "image/png" as PutBlobOptions),
     worker.append([entry], { expect }),
     run.cancel({ expect }),
     worker.retire({ expect }),
@@ -182,9 +194,12 @@ Deno.test("errors name the rejected action", async () => {
     worker.commit({}),
     worker.commit({ usage: { model: "" } }),
     Promise.resolve().then(() => runtime.worker("b")),
+    stopped.sendInput(entry),
   ].map((work: Promise<unknown>) => work.then(() => "done", ({ message }) => message)));
   assertEquals(messages, [
     "Cannot send input: key: blank",
+    "Cannot send input: options: an object is needed",
+    "Cannot put blob: options: an object is needed",
     "Cannot append to transcript: the last event is 4, not 1 as expected",
     "Cannot finish run: the last event is 4, not 1 as expected",
     "Cannot retire worker: the last event is 4, not 1 as expected",
@@ -194,6 +209,7 @@ Deno.test("errors name the rejected action", async () => {
     "Cannot commit: there is nothing to commit",
     "Cannot commit: model: blank",
     'Cannot find worker "b": the runtime has no such worker',
+    'Cannot send input to worker "c": the worker is stopped',
   ]);
 });
 

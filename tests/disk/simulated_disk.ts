@@ -10,7 +10,7 @@ import type {
   FileLock,
   FileStat,
   FileSystem,
-  OpenDirectory,
+  Handle,
   OpenFile,
   OpenMode,
 } from "../../src/fs/disk/file_system.ts";
@@ -86,7 +86,7 @@ export class SimulatedDisk implements FileSystem {
     });
   }
 
-  openDirectory(path: string): OpenDirectory {
+  openDirectory(path: string): Handle {
     return this.#run("openDirectory", path, () => {
       const { node } = locate(this.#machine, path, { operation: "openDirectory" });
       if (node === undefined) throw diskError("ENOENT", "openDirectory", path);

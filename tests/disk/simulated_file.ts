@@ -7,7 +7,7 @@ import type {
   FileIdentity,
   FileLock,
   FileStat,
-  OpenDirectory,
+  Handle,
   OpenFile,
   OpenMode,
 } from "../../src/fs/disk/file_system.ts";
@@ -166,7 +166,7 @@ export class SimulatedFile implements OpenFile {
 }
 
 /** An open directory. */
-export class SimulatedDirectory implements OpenDirectory {
+export class SimulatedDirectory implements Handle {
   readonly node: DirectoryNode;
   readonly #process: DiskProcess;
   readonly #path: string;

@@ -11,7 +11,7 @@ import { privileged } from "../privileged.ts";
 
 const repository = fromFileUrl(new URL("../..", import.meta.url));
 
-/** What a process said, and how it ended. */
+/** Output and end of a process. */
 export interface Ended {
   /** Exit code. */
   readonly code: number;
@@ -23,7 +23,7 @@ export interface Ended {
   readonly err: string;
 }
 
-/** An example at work. */
+/** A running example. */
 export class Example {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -60,7 +60,7 @@ export class Example {
     return { code, signal, out, err: this.#err };
   }
 
-  /** Resolves once it complained of this. */
+  /** Resolves once its messages include a text. */
   async complains(text: string): Promise<void> {
     await until(() => this.#err.includes(text));
   }
@@ -76,7 +76,7 @@ export class Example {
     return await this.#ended;
   }
 
-  /** Kills it, as the system does when memory is short. */
+  /** Kills it with SIGKILL. */
   async kill(): Promise<Ended> {
     this.#child.kill("SIGKILL");
     await this.#input.abort().catch(() => {});
@@ -105,11 +105,11 @@ export async function openKept(directory: string, runtimeId: string): Promise<Ru
   return await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId, create: false }) });
 }
 
-/** Resolves once `holds`; gives up after a minute, so that a test that waits in vain ends. */
+/** Resolves once `holds`; throws after a minute. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + 60_000;
+  const deadline = performance.now() + 60_000;
   while (!await holds()) {
-    if (performance.now() > giveUpAt) throw new Error("Cannot wait any longer: it never came");
+    if (performance.now() > deadline) throw new Error("Cannot wait any longer: a minute has passed");
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

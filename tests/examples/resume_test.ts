@@ -1,4 +1,4 @@
-// The job: killed in the middle, taken up where it stopped, every step recorded once.
+// The job: killed in the middle, continued where it stopped, every step recorded once.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Example, exampleTest, openKept, until } from "./kit.ts";
@@ -34,7 +34,7 @@ exampleTest("resume does every step once, though it is killed twice", async (dir
   const { items } = await runtime.worker("release-1.2").transcript();
   assertEquals(items.map(({ name }) => name), steps);
   const events = (await runtime.events({ after: 0, limit: 1_000 })).items;
-  const ends = events.flatMap((event) => "outcome" in event ? [event.outcome] : []);
+  const ends = events.flatMap((event) => "run" in event && event.run?.ended ? [event.run.ended] : []);
   assertEquals(ends, ["interrupted", "interrupted", "completed"]);
   assert(new Set(items.map(({ runId }) => runId)).size === 3, "three runs did it");
 });

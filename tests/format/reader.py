@@ -2,10 +2,11 @@
 
     python3 reader.py ROOT RUNTIME_ID
 
-Prints the overview, the workers, their transcripts and all events as one JSON object. What was damaged is named on
-stderr, as file, byte offset and reason, and ends it with 1.
+Prints the overview, the workers, their transcripts, all contents and all events as one JSON object. Damage is
+reported on stderr, as file, byte offset and reason, and ends it with 1.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -13,11 +14,15 @@ import sys
 import zlib
 
 VERSION = 1
+FEATURES = ()
 TORN_BYTES_MAX = 8_388_608 + 4_096
 ROOM_BYTES_MAX = 262_144
-AMOUNTS = ("inputTokens", "outputTokens", "cachedTokens", "reasoningTokens", "requests", "costMicroUsd", "durationMs")
+AMOUNTS = (
+    "inputTokens", "outputTokens", "cachedTokens", "cacheWriteTokens", "reasoningTokens",
+    "requests", "costMicroUsd", "durationMs",
+)
 MODELS_MAX, SUM_MAX = 256, 2**53 - 1
-TRANSCRIPT_TYPES = ("worker.input_accepted", "worker.transcript_appended")
+CHANGES = ("worker.created", "worker.committed")
 TRAILER = re.compile(rb',"crc":"([0-9a-f]{8})"}\Z')
 DURABLE = re.compile(rb',"durable":([0-9]+)\Z')
 SEGMENT = re.compile(r"([0-9]{16})\.jsonl\Z")
@@ -37,7 +42,7 @@ def encode_name(identity):
 
 
 def unsealed(line):
-    """The bytes that the checksum at the end of a line (without its newline) is of; None when it does not match."""
+    """The bytes that the checksum at the end of a line (without its newline) covers; None if it does not match."""
     trailer = TRAILER.search(line)
     if trailer is None:
         return None
@@ -47,9 +52,12 @@ def unsealed(line):
 
 def check_seal(content, file, fmt, runtime_id):
     if content.get("format") != fmt:
-        raise Damage(file, 0, f"it is no {fmt} file")
+        raise Damage(file, 0, f"it is not a {fmt} file")
     if content["version"] > VERSION:
         raise Damage(file, 0, f"version {content['version']} is newer than {VERSION}")
+    unknown = [feature for feature in content.get("requires", []) if feature not in FEATURES]
+    if unknown:
+        raise Damage(file, 0, f"it requires {', '.join(unknown)}")
     if content["runtimeId"] != runtime_id:
         raise Damage(file, 0, f"it belongs to {content['runtimeId']!r}")
     return content
@@ -66,7 +74,7 @@ def read_bytes(directory, file):
 
 
 def read_sealed(directory, file, fmt, runtime_id):
-    """A sealed file; None when there is none. A checkpoint has line breaks, which its checksum covers like all else."""
+    """A sealed file; None if there is none. A checkpoint has line breaks, which its checksum covers, too."""
     found = read_bytes(directory, file)
     if found is None:
         return None
@@ -85,7 +93,7 @@ def lines_of(content, offset=0):
 
 
 def parse_line(line):
-    """Event (or header) and durable mark of a line of the log; None when it is not intact."""
+    """Event (or header) and durable mark of a line of the log; None if it is not intact."""
     content = unsealed(line)
     mark = content and DURABLE.search(content)
     return (json.loads(content[: mark.start()] + b"}"), int(mark[1])) if mark else None
@@ -132,7 +140,7 @@ class Log:
             self.judge(file, content, 0, header_bytes, covered, later)
 
     def judge(self, file, content, offset, header_bytes, covered, later):
-        """The table of recovery: damage is raised, what was never acknowledged is left out."""
+        """The table of recovery: raises damage, and leaves out bytes that were never acknowledged."""
         wanted = self.last + 1
         behind = [parse_line(line) for _, line, whole in lines_of(content, offset) if whole]
         durable = max([found[1] for found in behind if found] + [first - 1 for first in later], default=0)
@@ -150,13 +158,13 @@ class Log:
 
 
 def without_room(content):
-    """A segment up to its last byte that is no space: what is behind is room for lines to come."""
+    """A segment without its padding: up to the last byte that is not a space."""
     kept = max(0, len(content) - ROOM_BYTES_MAX)
     return content[:kept] + content[kept:].rstrip(b" ")
 
 
 def segment_header(runtime_id, first):
-    head = {"format": "worker-runtime/events", "version": VERSION, "runtimeId": runtime_id}
+    head = {"format": "worker-runtime/events", "version": VERSION, "runtimeId": runtime_id, "requires": []}
     head |= {"firstEventId": first, "previousEventId": first - 1, "durable": first - 1, "crc": "00000000"}
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode() + b"\n"
@@ -187,20 +195,42 @@ def add_usage(state, usage):
     state["usageByModel"] = {**by_model, model: summed(by_model.get(model, dict.fromkeys(AMOUNTS, 0)), usage)}
 
 
-def end_run(state, event, outcome):
+def end_run(state, at, outcome, source):
     if state["run"] is None:
         return
-    reason = {"reason": event["reason"]} if "reason" in event else {}
-    state["lastRun"] = {**state["run"], "endedAt": event["at"], "outcome": outcome, **reason}
+    reason = {"reason": source["reason"]} if "reason" in source else {}
+    state["lastRun"] = {**state["run"], "endedAt": at, "outcome": outcome, **reason}
     state["run"] = None
 
 
-def end_worker(state, event, status):
+def set_or_remove(state, member, value):
+    if value is None:
+        state.pop(member, None)
+    else:
+        state[member] = value
+
+
+def set_status(state, status, event):
     state["status"] = status
-    if "reason" in event:
-        state["reason"] = event["reason"]
-    end_run(state, event, "cancelled")
-    state.update(updatedAt=event["at"], lastEventId=event["id"])
+    set_or_remove(state, "reason", event.get("reason"))
+
+
+def change(state, event):
+    """The changes of a worker.created or worker.committed, in place."""
+    run = event.get("run", {})
+    if "began" in run:
+        state["run"] = {"runId": event["runId"], "eventId": event["id"], "startedAt": event["at"]}
+    elif "ended" in run:
+        end_run(state, event["at"], run["ended"], run)
+    if "status" in event:
+        set_status(state, event["status"], event)
+    if "displayName" in event:
+        set_or_remove(state, "displayName", event["displayName"])
+    for member in ("labels", "data"):
+        state[member] = merge_patch(state[member], event.get(member, {}))
+    for usage in event.get("usage", []):
+        add_usage(state, usage)
+    state["transcriptLength"] += event.get("count", 0)
 
 
 def fold(runtime, workers, event):
@@ -211,35 +241,27 @@ def fold(runtime, workers, event):
         runtime["createdAt"] = at
     elif kind == "runtime.opened":
         runtime["epoch"] = event["epoch"]
-    elif kind == "runtime.stopped":
-        runtime["status"] = "stopped"
+    elif kind == "runtime.retired":
+        runtime["status"] = "retired"
         for state in workers.values():
-            if state["status"] == "running":
-                end_worker(state, event, "stopped")
+            if state["status"] != "retired":
+                end_run(state, at, "cancelled", event)
+                set_status(state, "retired", event)
+                state.update(updatedAt=at, lastEventId=number)
     elif kind == "worker.created":
         workers[event["workerId"]] = {
-            "record": event["record"], "status": "running", "run": None, "lastRun": None, "data": {},
+            "record": event["record"], "labels": {}, "status": "running", "run": None, "lastRun": None, "data": {},
             "transcriptLength": 0, "usage": dict.fromkeys(AMOUNTS, 0), "usageByModel": {},
             "createdAt": at, "updatedAt": at, "createdEventId": number, "lastEventId": number,
         }
-    if kind == "worker.usage_recorded":
-        add_usage(runtime, event["usage"])
     state = workers.get(event.get("workerId"))
-    if state is None or kind == "worker.created":
+    if state is None:
         return
     state.update(updatedAt=at, lastEventId=number)
-    if kind in TRANSCRIPT_TYPES:
-        state["transcriptLength"] += event["count"]
-    elif kind == "worker.state_updated":
-        state["data"] = merge_patch(state["data"], event["patch"])
-    elif kind == "worker.run_started":
-        state["run"] = {"runId": event["runId"], "startedAt": at}
-    elif kind in ("worker.run_finished", "worker.run_interrupted"):
-        end_run(state, event, event["outcome"])
-    elif kind == "worker.usage_recorded":
-        add_usage(state, event["usage"])
-    elif kind in ("worker.stopped", "worker.cancelled"):
-        end_worker(state, event, kind.removeprefix("worker."))
+    if kind in CHANGES:
+        change(state, event)
+        for usage in event.get("usage", []):
+            add_usage(runtime, usage)
     elif kind == "worker.purged":
         del workers[event["workerId"]]
 
@@ -249,7 +271,7 @@ def synced_bytes(row):
 
 
 def read_state(directory, runtime_id):
-    """Log, folded state, and how much of each transcript is synced. A log from event 1 on is held against the checkpoint."""
+    """Log, folded state, and how much of each transcript is synced. A log from event 1 on is compared with the checkpoint."""
     checkpoint = read_sealed(directory, "checkpoint.json", "worker-runtime/checkpoint", runtime_id)
     covered = checkpoint["through"] if checkpoint else 0
     log = Log(directory, runtime_id, covered)
@@ -271,12 +293,12 @@ def read_state(directory, runtime_id):
     for event in log.events:
         fold(runtime, workers, event)
         if kept and event["id"] == covered and (runtime, workers) != kept:
-            raise Damage("checkpoint.json", 0, f"it is not what the events through {covered} come to")
+            raise Damage("checkpoint.json", 0, f"it is not the state after the events through {covered}")
     return log, runtime, workers, synced
 
 
 def read_transcript(directory, runtime_id, log, state, synced):
-    """The entries of a worker: from its file as far as that goes, then from the log; where both have a line, it is one."""
+    """The entries of a worker: from its file as far as that goes, then from the log. A line in both is the same."""
     worker_id = state["record"]["workerId"]
     file = f"workers/{encode_name(worker_id)}/transcript.jsonl"
     events = []
@@ -295,12 +317,12 @@ def read_transcript(directory, runtime_id, log, state, synced):
         if found is None or line != log.lines.get(found[0]["id"], line):
             if offset < synced:
                 raise Damage(file, offset, "a line of it is damaged")
-            break  # Written behind the log and not synced yet: the log has it.
+            break  # Not synced yet: the log has it.
         events.append(found[0])
-    last = max([state["createdEventId"]] + [event["id"] for event in events])
+    last = max([state["createdEventId"] - 1] + [event["id"] for event in events])
     events += [
         event for event in log.events
-        if event["type"] in TRANSCRIPT_TYPES and event["workerId"] == worker_id and event["id"] > last
+        if event["type"] in CHANGES and "entries" in event and event["workerId"] == worker_id and event["id"] > last
     ]
     entries = []
     for event in events:
@@ -310,6 +332,28 @@ def read_transcript(directory, runtime_id, log, state, synced):
     if [entry["seq"] for entry in entries] != list(range(1, state["transcriptLength"] + 1)):
         raise Damage(file, 0, f"it does not hold the entries 1 to {state['transcriptLength']}")
     return entries
+
+
+def read_blob(directory, worker_id, ref):
+    """The bytes of a blob, verified."""
+    file = f"workers/{encode_name(worker_id)}/blobs/{ref['sha256']}"
+    found = read_bytes(directory, file)
+    if found is None:
+        raise Damage(file, 0, "it is missing")
+    if len(found) != ref["bytes"]:
+        raise Damage(file, 0, f"it has {len(found)} bytes, not {ref['bytes']}")
+    if hashlib.sha256(found).hexdigest() != ref["sha256"]:
+        raise Damage(file, 0, "its bytes do not have its hash")
+    return found
+
+
+def read_content(directory, worker_id, entry):
+    """The content of an entry, wherever it is. Verifies all blobs of the entry."""
+    for ref in entry.get("blobs", []):
+        read_blob(directory, worker_id, ref)
+    if "contentBlob" in entry:
+        return json.loads(read_blob(directory, worker_id, entry["contentBlob"]))
+    return entry["content"]
 
 
 def check_projection(directory, runtime_id, state):
@@ -330,17 +374,22 @@ def read_store(root, runtime_id):
     log, runtime, workers, synced = read_state(directory, runtime_id)
     states = list(workers.values())
     counts = {"total": len(states), "busy": sum(state["run"] is not None for state in states)}
-    for status in ("running", "stopped", "cancelled"):
+    for status in ("running", "stopped", "retired"):
         counts[status] = sum(state["status"] == status for state in states)
     name = identity["config"].get("displayName")
     for state in states:
         check_projection(directory, runtime_id, state)
+    transcripts = {
+        worker: read_transcript(directory, runtime_id, log, state, synced.get(state["createdEventId"], 0))
+        for worker, state in workers.items()
+    }
     return {
         "overview": {**runtime, **({} if name is None else {"displayName": name}), "workers": counts},
         "workers": states,
-        "transcripts": {
-            worker: read_transcript(directory, runtime_id, log, state, synced.get(state["createdEventId"], 0))
-            for worker, state in workers.items()
+        "transcripts": transcripts,
+        "contents": {
+            worker: [read_content(directory, worker, entry) for entry in entries]
+            for worker, entries in transcripts.items()
         },
         "events": log.events,
         "tail": log.tail,

@@ -1,51 +1,13 @@
-// docs/format.md is enough to read a store: a reader in another language, written by it, reads what this one reads.
+// docs/format.md is enough to read a store: a reader in another language, written from it, reads what this one reads.
 
+import { crc32 } from "node:zlib";
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { withDirectory } from "../cli/kit.ts";
 import { openRuntime } from "../cli/stores.ts";
 import { appendTo, diskTest, flipBit, speak, type TestPlace } from "../kit/place.ts";
-import { golden, seenIn } from "../golden/golden.ts";
-import { isGranted, privileged, type PrivilegedOptions } from "../privileged.ts";
-
-const script = fromFileUrl(new URL("reader.py", import.meta.url));
-const python = isGranted("run") ? await findPython() : undefined;
-
-/** The Python of this machine, if it is recent enough. */
-async function findPython(): Promise<string | undefined> {
-  for (const name of ["python3", "python"]) {
-    try {
-      const args = ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"];
-      const { code } = await new Deno.Command(name, { args, stdout: "null", stderr: "null" }).output();
-      if (code === 0) return name;
-    } catch {
-      // Not there.
-    }
-  }
-  return undefined;
-}
-
-interface Read {
-  readonly code: number;
-  /** What was read, without the tail. */
-  readonly seen: unknown;
-  readonly tail: unknown;
-  readonly err: string;
-}
-
-async function read(root: string, runtimeId = "local"): Promise<Read> {
-  const { code, stdout, stderr } = await new Deno.Command(python ?? "", {
-    args: [script, root, runtimeId],
-    env: { PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1" },
-    stdin: "null",
-  }).output();
-  const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  const { tail, ...seen } = out === "" ? { tail: undefined } : JSON.parse(out);
-  return { code, seen, tail, err };
-}
-
-const withPython = (name: string): PrivilegedOptions =>
-  privileged(name, python === undefined ? "no Python 3.9 or later" : undefined);
+import { golden, seenIn, shortened } from "../golden/golden.ts";
+import { readWithPython, runPython, withPython } from "./python.ts";
 
 function readerTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ ...withPython(name), fn });
@@ -60,24 +22,34 @@ function copied(from: string, to: string): void {
 }
 
 readerTest("reader.py reads of the golden store what is expected", async () => {
-  const { code, seen, tail, err } = await read(golden("v1"));
+  const { code, seen, tail, err } = await readWithPython(golden("v1"));
   assertEquals([code, err, tail], [0, "", null]);
-  assertEquals(seen, JSON.parse(Deno.readTextFileSync(join(golden("v1"), "expected.json"))));
+  assertEquals(shortened(seen), JSON.parse(Deno.readTextFileSync(join(golden("v1"), "expected.json"))));
 });
 
-/** Files of the golden store that a reader looks at, and a byte offset now and then in each. */
+/** Names in a directory of the golden store. */
+function namesIn(directory: string): string[] {
+  return [...Deno.readDirSync(join(golden("v1"), "runtimes/local", directory))].map(({ name }) => name)
+    .sort();
+}
+
+const segments = namesIn("events");
+const blobs = namesIn("workers/coder/blobs").map((name) => `workers/coder/blobs/${name}`)
+  .filter((file) => Deno.statSync(join(golden("v1"), "runtimes/local", file)).size > 0);
+
+/** Files of the golden store that a reader reads, and some byte offsets in each. */
 const spots: [file: string, offset: number][] = [
-  ...["events/0000000000000001.jsonl", "events/0000000000000019.jsonl", "events/0000000000000026.jsonl"]
-    .flatMap(
-      (file) => [0, 40, 128, 500, 900, -1, -3].map((offset): [string, number] => [file, offset]),
-    ),
+  ...segments.flatMap((name) =>
+    [0, 40, 128, 500, -1, -3].map((offset): [string, number] => [`events/${name}`, offset])
+  ),
   ...["runtime.json", "checkpoint.json", "overview.json", "workers/reviewer/transcript.jsonl"].flatMap(
     (file) => [2, 150, -4].map((offset): [string, number] => [file, offset]),
   ),
   ["workers/~4fps~2f1/worker.json", 99],
+  ...blobs.flatMap((file) => [0, 40, -1].map((offset): [string, number] => [file, offset])),
 ];
 
-/** Reads many stores in one process: what was wrong with each, or "read". */
+/** Reads many stores in one process, and prints the damage of each, or "read". */
 const READ_ALL = `
 import sys; sys.path.insert(0, sys.argv[1]); import reader
 for root in sys.argv[2:]:
@@ -86,12 +58,10 @@ for root in sys.argv[2:]:
 `;
 
 async function readAll(roots: readonly string[]): Promise<string[]> {
-  const { code, stdout, stderr } = await new Deno.Command(python ?? "", {
-    args: ["-c", READ_ALL, fromFileUrl(new URL(".", import.meta.url)), ...roots],
-    env: { PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1" },
-  }).output();
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout).trimEnd().split(/\r?\n/);
+  const folder = fromFileUrl(new URL(".", import.meta.url));
+  const { code, out, err } = await runPython(["-c", READ_ALL, folder, ...roots]);
+  assertEquals(code, 0, err);
+  return out.trimEnd().split(/\r?\n/);
 }
 
 readerTest("reader.py notices a flipped bit in every file, and names the file", async () => {
@@ -112,15 +82,69 @@ readerTest("reader.py notices a flipped bit in every file, and names the file", 
 
 readerTest("reader.py notices what is missing at the end of a log", async () => {
   await withDirectory(async (directory) => {
-    const roots = [1_086, 1_000, 300, 0].map((bytes) => {
+    const last = `runtimes/local/events/${segments.at(-1)}`;
+    const { size } = Deno.statSync(join(golden("v1"), last));
+    const roots = [size - 1, size - 100, 300, 0].map((bytes) => {
       const root = join(directory, `${bytes}`);
       copied(golden("v1"), root);
-      Deno.truncateSync(join(root, "runtimes/local/events/0000000000000026.jsonl"), bytes);
+      Deno.truncateSync(join(root, last), bytes);
       return root;
     });
     for (const found of await readAll(roots)) assertStringIncludes(found, "a checkpoint covers");
   });
 });
+
+readerTest("reader.py notices blobs that are missing, truncated or replaced", async () => {
+  await withDirectory(async (directory) => {
+    const damages: [reason: string, damage: (path: string, other: string) => void][] = [
+      ["it is missing", (path) => Deno.removeSync(path)],
+      ["bytes, not", (path) => Deno.truncateSync(path, Deno.statSync(path).size - 1)],
+      ["bytes, not", (path) => Deno.truncateSync(path, 0)],
+      ["bytes, not", (path, other) => Deno.copyFileSync(other, path)],
+      ["it is a symbolic link", (path, other) => {
+        Deno.removeSync(path);
+        Deno.symlinkSync(other, path);
+      }],
+    ];
+    const roots = damages.map(([, damage], index) => {
+      const root = join(directory, `${index}`);
+      copied(golden("v1"), root);
+      const [path = "", other = ""] = blobs.map((file) => join(root, "runtimes/local", file));
+      damage(path, other);
+      return root;
+    });
+    const found = await readAll(roots);
+    for (const [index, [reason]] of damages.entries()) {
+      assertStringIncludes(found[index] ?? "", `${blobs[0]} @0: `);
+      assertStringIncludes(found[index] ?? "", reason);
+    }
+  });
+});
+
+readerTest("reader.py rejects what requires a feature that it does not know", async () => {
+  await withDirectory(async (directory) => {
+    const files = [`events/${segments[1]}`, "checkpoint.json"];
+    const roots = files.map((file, index) => {
+      const root = join(directory, `${index}`);
+      copied(golden("v1"), root);
+      const path = join(root, "runtimes/local", file);
+      Deno.writeTextFileSync(path, requiring("magic", Deno.readTextFileSync(path)));
+      return root;
+    });
+    for (const [index, found] of (await readAll(roots)).entries()) {
+      assertStringIncludes(found, `${files[index]} @0: it requires magic`);
+    }
+  });
+});
+
+/** The text of a checkpoint or a segment whose seal requires a feature, with a valid checksum. */
+function requiring(feature: string, text: string): string {
+  const end = text.startsWith('{"format":"worker-runtime/checkpoint"') ? text.length : text.indexOf("\n") + 1;
+  const sealed = text.slice(0, end).replace('"requires":[]', `"requires":["${feature}"]`);
+  const content = sealed.replace(/,"crc":"[0-9a-f]{8}"\}\n$/, "");
+  const crc = crc32(content).toString(16).padStart(8, "0");
+  return `${content},"crc":"${crc}"}\n${text.slice(end)}`;
+}
 
 diskTest(
   "reader.py leaves out a write that was never acknowledged, as the store does",
@@ -131,7 +155,7 @@ diskTest(
     await speak(runtime, "con", ["日本語 🦊"]);
     await place.kill(runtime);
     appendTo(place.segment(1), '{"id":99,"at":"2026-');
-    const { code, seen, tail, err } = await read(place.root);
+    const { code, seen, tail, err } = await readWithPython(place.root);
     assertEquals([code, err], [0, ""]);
     assertEquals((tail as { bytes: number }).bytes, 20);
     assertEquals(seen, await seenIn(place.root));
@@ -145,9 +169,9 @@ diskTest(
     await filled(place);
     const runtime = await place.open();
     await speak(runtime, "b", ["after the last checkpoint"]);
-    assert((await runtime.prune({ dryRun: false })).events > 0);
+    assert((await runtime.prune()).events > 0);
     await place.kill(runtime);
-    const { code, seen, err } = await read(place.root);
+    const { code, seen, err } = await readWithPython(place.root);
     assertEquals([code, err], [0, ""]);
     assertEquals(seen, await seenIn(place.root));
     assertNotEquals((seen as { events: { id: number }[] }).events[0]?.id, 1);

@@ -20,7 +20,6 @@ const record = {
   capabilities: [],
   workspaces: [],
   mounts: [],
-  labels: {},
 };
 const created = { type: "worker.created", workerId: "a", record };
 const born: readonly object[] = [
@@ -29,29 +28,45 @@ const born: readonly object[] = [
   created,
 ];
 const entries = [{ role: "user", content: "x" }];
-const input = { type: "worker.input_accepted", workerId: "a", seq: 1, count: 1, entries };
-const used = { type: "worker.usage_recorded", workerId: "a", usage: { ...noUsage, model: "m" } };
-const stopped = { type: "worker.stopped", workerId: "a" };
+const blob = { sha256: "0".repeat(64), bytes: 1, mediaType: "text/plain" };
+const committed = { type: "worker.committed", workerId: "a" };
+const input = { ...committed, seq: 1, count: 1, entries };
+const usage = { ...noUsage, model: "m" };
+const used = { ...committed, usage: [usage] };
+const stopped = { ...committed, status: "stopped" };
+const began = { ...committed, runId: "r", run: { began: true } };
 const deep = `${'{"a":'.repeat(5_000)}1${"}".repeat(5_000)}`;
 
 /** Events behind the creation of worker a, the last of which is nonsense, and what is said of it. */
 const logs: Readonly<Record<string, readonly [events: readonly object[], reason: string]>> = {
-  "usage that is missing": [[{ ...used, usage: undefined }], "usage: missing"],
-  "usage that is null": [[{ ...used, usage: null }], "usage: an object is needed"],
-  "a negative amount": [[{ ...used, usage: { ...used.usage, costMicroUsd: -1 } }], "usage.costMicroUsd: "],
-  "an amount as text": [[{ ...used, usage: { ...used.usage, requests: "1" } }], "usage.requests: "],
+  "usage that is missing": [[{ ...used, usage: [undefined] }], "usage.0: an object is needed"],
+  "usage that is null": [[{ ...used, usage: null }], "usage: a list is needed"],
+  "a negative amount": [[{ ...used, usage: [{ ...usage, costMicroUsd: -1 }] }], "usage.0.costMicroUsd: "],
+  "an amount as text": [[{ ...used, usage: [{ ...usage, requests: "1" }] }], "usage.0.requests: "],
   "an infinite amount": [
-    [raw({ ...used, usage: { ...used.usage, requests: "RAW" } }, "1e999")],
-    "usage.requests",
+    [raw({ ...used, usage: [{ ...usage, requests: "RAW" }] }, "1e999")],
+    "usage.0.requests",
   ],
   "a record that is null": [[{ ...created, workerId: "b", record: null }], "record: an object is needed"],
   "a record of another worker": [[{ ...created, workerId: "b" }], 'its record is of worker "a"'],
   "an id of 10 kB": [[{ ...created, workerId: "x".repeat(10_000) }], "workerId: longer than 80 bytes"],
   "entries that are missing": [[{ ...input, entries: undefined }], "entries.a list is needed"],
   "entries that are an object": [[{ ...input, entries: {} }], "entries.a list is needed"],
-  "content that is a number": [
-    [{ ...input, entries: [{ role: "user", content: 1 }] }],
-    "entries.0.content: ",
+  "an entry without content": [
+    [{ ...input, entries: [{ role: "user" }] }],
+    "entries.0: either content or contentBlob is needed",
+  ],
+  "an entry with content and a blob in its place": [
+    [{ ...input, entries: [{ role: "user", content: 1, contentBlob: blob }] }],
+    "entries.0: either content or contentBlob is needed",
+  ],
+  "a blob whose hash is too short": [
+    [{ ...input, entries: [{ role: "user", contentBlob: { ...blob, sha256: "ab" } }] }],
+    "entries.0.contentBlob.sha256: ",
+  ],
+  "a blob of a negative size": [
+    [{ ...input, entries: [{ role: "user", content: 1, blobs: [{ ...blob, bytes: -1 }] }] }],
+    "entries.0.blobs.0.bytes: ",
   ],
   "a count of -2": [[{ ...input, count: -2 }], "count: "],
   "a count of 1.5": [[{ ...input, count: 1.5 }], "count: "],
@@ -59,17 +74,17 @@ const logs: Readonly<Record<string, readonly [events: readonly object[], reason:
   "a count unlike the entries": [[{ ...input, count: 2 }], "count: it is 2, and there are 1 entries"],
   "a seq that skips one": [[{ ...input, seq: 2 }], "seq is 2"],
   "a run id that is an object": [
-    [{ type: "worker.run_started", workerId: "a", runId: {} }],
+    [{ ...began, runId: {} }],
     "runId: a string is needed",
   ],
-  "a patch that is no object": [[{ type: "worker.state_updated", workerId: "a", patch: "x" }], "patch: "],
+  "a patch that is no object": [[{ ...committed, data: "x" }], "data: "],
   "a patch 5,000 levels deep": [
-    [raw({ type: "worker.state_updated", workerId: "a", patch: "RAW" }, deep)],
-    "patch: nested deeper than 64",
+    [raw({ ...committed, data: "RAW" }, deep)],
+    "data: nested deeper than 64",
   ],
   "input after a stop": [[stopped, input], "the worker is stopped"],
   "a run after a stop": [
-    [stopped, { type: "worker.run_started", workerId: "a", runId: "r" }],
+    [stopped, began],
     "the worker is stopped",
   ],
   "the purge of a running worker": [[{ type: "worker.purged", workerId: "a" }], "is running"],
@@ -77,18 +92,13 @@ const logs: Readonly<Record<string, readonly [events: readonly object[], reason:
   'the epoch "9"': [[{ type: "runtime.opened", epoch: "9" }], "epoch: "],
   "an epoch that skips one": [[{ type: "runtime.opened", epoch: 3 }], "its epoch is 3"],
   "an outcome nobody knows": [
-    [{ type: "worker.run_started", workerId: "a", runId: "r" }, {
-      type: "worker.run_finished",
-      workerId: "a",
-      runId: "r",
-      outcome: "zombie",
-    }],
-    "outcome: one of",
+    [began, { ...began, run: { ended: "zombie" } }],
+    "run.ended: one of",
   ],
   "input for an unknown worker": [[{ ...input, workerId: "z" }], "worker"],
   "a member that comes again behind the entries": [
     [raw({ ...input, entries: ["RAW"] }, '{"role":"user","content":"x"}],"count":1,"runId":"r","last":[1')],
-    "runId: it is there twice",
+    "entries: they are not its last member, or one is there twice",
   ],
 };
 
@@ -167,9 +177,9 @@ for (const [what, [events, reason]] of Object.entries(logs)) {
 Deno.test("opening accepts unknown types and members", async () => {
   const fileSystem = await diskWith([
     ...born,
-    { ...input, entries: [{ ...entries[0], mood: "good" }], later: [1] },
+    { ...committed, seq: 1, count: 1, later: [1], entries: [{ ...entries[0], mood: "good" }] },
     { type: "worker.dreamt", workerId: "a", count: "many", entries: {} },
-    { ...used, usage: { ...used.usage, energyJ: 5 }, later: null },
+    { ...used, usage: [{ ...usage, energyJ: 5 }], later: null },
   ]);
   await using runtime = await open(fileSystem);
   assertEquals(runtime.worker("a").state().transcriptLength, 1);
@@ -212,7 +222,7 @@ Deno.test("opening removes no file for an invalid purge", async () => {
 });
 
 Deno.test("importRuntime() refuses an invalid event and names its line", async () => {
-  const events = [...born, raw({ type: "worker.state_updated", workerId: "a", patch: "RAW" }, deep)];
+  const events = [...born, raw({ ...committed, data: "RAW" }, deep)];
   const header = {
     format: "worker-runtime/export",
     version: 1,
@@ -227,7 +237,7 @@ Deno.test("importRuntime() refuses an invalid event and names its line", async (
   };
   const error = await refusal(() => importRuntime("/copy", stream(), { fileSystem: new SimulatedDisk() }));
   assertStringIncludes(error.message, "line 5: ");
-  assertStringIncludes(error.message, "patch: nested deeper than 64");
+  assertStringIncludes(error.message, "data: nested deeper than 64");
 });
 
 Deno.test("decodeStream() copies each byte a few times at most, however small the pieces", async () => {

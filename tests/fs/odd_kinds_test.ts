@@ -40,12 +40,18 @@ const FILES = [
   "workers/reviewer/worker.json.tmp",
   "workers/reviewer/transcript.jsonl.tmp",
   "events/0000000000000001.jsonl.tmp",
+  "incoming",
+  "incoming/1",
+  "workers/reviewer/blobs",
+  "workers/reviewer/blobs/BLOB",
 ] as const;
 
 const DIRECTORIES: ReadonlySet<string> = new Set([
   "events",
   "workers",
   "workers/reviewer",
+  "workers/reviewer/blobs",
+  "incoming",
   "quarantine",
   "salvage",
 ]);
@@ -68,8 +74,15 @@ function store(): Promise<SimulatedDisk> {
     const fileSystem = new SimulatedDisk();
     for (let turn = 0; turn < 3; turn++) {
       const runtime = await openRuntime({ root: "/data", fileSystem });
-      if (turn === 0) await everyEvent(runtime);
-      else await runtime.worker("reviewer").append([{ role: "assistant", content: `turn ${turn}` }]);
+      if (turn === 0) {
+        await everyEvent(runtime);
+        const reviewer = runtime.worker("reviewer");
+        await reviewer.append([{
+          role: "user",
+          content: "an image",
+          blobs: [await reviewer.putBlob(INSIDE)],
+        }]);
+      } else await runtime.worker("reviewer").append([{ role: "assistant", content: `turn ${turn}` }]);
       await runtime.close();
     }
     fileSystem.plant.file("/outside/there", INSIDE);
@@ -122,7 +135,7 @@ const operations: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise
   "an opening": useAndClose,
   "prune()": async (fileSystem) => {
     await using runtime = await Runtime.open({ store: new FsRuntimeStore(local, { fileSystem }) });
-    await runtime.prune({ dryRun: false });
+    await runtime.prune();
   },
   "purge()": async (fileSystem) => {
     await using runtime = await Runtime.open({ store: new FsRuntimeStore(local, { fileSystem }) });
@@ -145,7 +158,8 @@ for (const file of FILES) {
   Deno.test(`every operation copes with something else in the place of ${file}`, async () => {
     const good = await store();
     const names = good.list(`${DIRECTORY}/events`).map(({ name }) => name).sort();
-    const path = `${DIRECTORY}/${file.replace("LAST", names.at(-1) ?? "")}`;
+    const [blob] = good.list(`${DIRECTORY}/workers/reviewer/blobs`);
+    const path = `${DIRECTORY}/${file.replace("LAST", names.at(-1) ?? "").replace("BLOB", blob?.name ?? "")}`;
     for (const [kind, plant] of Object.entries(kinds)) {
       const isDirectory = DIRECTORIES.has(file);
       if (isDirectory ? kind.includes("directory") && !kind.includes("link") : kind === "a file") continue;
@@ -180,8 +194,11 @@ for (const file of FILES) {
   });
 }
 
-/** Paths at which an opening refuses other kinds, because no action would be safe. */
+/** Paths at which an opening refuses other kinds, or leaves them, because no action would be safe. */
 const refused: ReadonlySet<string> = new Set([
+  "incoming/1",
+  "workers/reviewer/blobs",
+  "workers/reviewer/blobs/BLOB",
   "lock",
   "config.jsonc",
   "runtime.json",
@@ -205,13 +222,16 @@ for (const file of FILES.filter((name) => !refused.has(name))) {
       plant(disk, `${DIRECTORY}/${file}`);
       const where = `${kind} in the place of ${file}`;
       const entries = await useAndClose(disk);
-      assertEquals([entries.length, entries.at(-1)], [6, "more"], where);
+      assertEquals([entries.length, entries.at(-1)], [7, "more"], where);
       await useAndClose(disk);
       const { verdict, findings } = await verify(local, { fileSystem: disk });
       const left = findings.filter(({ severity, code }) =>
         severity !== "info" && code !== "projection_behind"
       );
-      assertEquals([verdict, left], ["clean", []], where);
+      // The blobs of a worker are in its directory alone.
+      const lost = file === "workers/reviewer" ? ["blob_missing"] : [];
+      const wanted = lost.length === 0 ? "clean" : "damaged";
+      assertEquals([verdict, left.map(({ code }) => code)], [wanted, lost], where);
     }
   });
 }
@@ -221,9 +241,13 @@ for (const file of ["workers", "quarantine"]) {
     const disk = (await store()).fork();
     disk.plant.special(`${DIRECTORY}/${file}`);
     const done = await repair(local, { fileSystem: disk, apply: true });
-    assertEquals(done.after?.verdict, "clean", JSON.stringify(done.after?.findings));
+    const left = done.after?.findings.filter(({ severity }) => severity === "damaged").map(({ code }) =>
+      code
+    );
+    // The blobs of workers are in their directories alone.
+    assertEquals(left, file === "workers" ? ["blob_missing"] : [], JSON.stringify(done.after?.findings));
     assertEquals(disk.list(`${DIRECTORY}/salvage`).map(({ kind }) => kind), ["other"]);
-    assertEquals((await useAndClose(disk)).length, 6);
+    assertEquals((await useAndClose(disk)).length, 7);
   });
 }
 

@@ -49,7 +49,8 @@ diskTest("Runtime.open() ends runs that were open when the process was killed, o
   const { run: open, lastRun } = again.worker("a").state();
   assertEquals([open, lastRun?.runId, lastRun?.outcome], [null, "r1", "interrupted"]);
   const [event] = (await again.events({ after: (found.eventIds?.[0] ?? 0) - 1, limit: 1 })).items;
-  assertEquals(event?.type, "worker.run_interrupted");
+  assert(event?.type === "worker.committed");
+  assertEquals([event.runId, event.run?.ended], ["r1", "interrupted"]);
   await again.close();
   const third = await place.open();
   assertEquals(codesOf(third), []);
@@ -74,9 +75,9 @@ diskTest(
     addLine(place, { id: last + 2, type: "runtime.shone" });
     addLine(place, {
       id: last + 3,
-      type: "worker.state_updated",
+      type: "worker.committed",
       workerId: "a",
-      patch: { x: 1 },
+      data: { x: 1 },
       mood: "new",
     });
     const again = await place.open();
@@ -85,14 +86,27 @@ diskTest(
     const read = async (): Promise<unknown[]> =>
       (await again.events({ after: last, limit: 3 })).items.slice();
     assertEquals(await read(), [
-      { id: last + 1, at: AT, type: "worker.dreamt", workerId: "a", dream: { of: "sheep" } },
-      { id: last + 2, at: AT, type: "runtime.shone" },
-      { id: last + 3, at: AT, type: "worker.state_updated", workerId: "a", patch: { x: 1 }, mood: "new" },
+      {
+        id: last + 1,
+        at: AT,
+        type: "unknown",
+        event: { id: last + 1, at: AT, type: "worker.dreamt", workerId: "a", dream: { of: "sheep" } },
+        workerId: "a",
+      },
+      {
+        id: last + 2,
+        at: AT,
+        type: "unknown",
+        event: { id: last + 2, at: AT, type: "runtime.shone" },
+      },
+      { id: last + 3, at: AT, type: "worker.committed", workerId: "a", data: { x: 1 }, mood: "new" },
     ]);
     await again.close();
     const third = await place.open();
     assertEquals(codesOf(third), []);
-    assertEquals((await third.events({ after: last, limit: 1 })).items[0]?.type as string, "worker.dreamt");
+    const [dreamt] = (await third.events({ after: last, limit: 1 })).items;
+    assert(dreamt?.type === "unknown");
+    assertEquals(dreamt.event.type, "worker.dreamt");
   },
 );
 
@@ -102,7 +116,7 @@ diskTest(
     const runtime = await place.open();
     const last = runtime.lastEventId;
     await place.kill(runtime);
-    addLine(place, { id: last + 1, type: "worker.state_updated", workerId: "nobody", patch: {} });
+    addLine(place, { id: last + 1, type: "worker.committed", workerId: "nobody", data: {} });
     await refused("store_corrupt", () => place.open());
   },
 );

@@ -20,6 +20,8 @@ import { openReader } from "../fs/reading/reader.ts";
 
 const location = { root: "/data", runtimeId: "local" };
 
+const blob = new Uint8Array(1_000).fill(7);
+
 /** Concurrent calls of the writer. */
 const writers: Readonly<Record<string, () => Promise<Recording>>> = {
   "a writer that prunes": () =>
@@ -27,28 +29,44 @@ const writers: Readonly<Record<string, () => Promise<Recording>>> = {
       await speak(runtime, "c", contents);
       await runtime.flush();
       await speak(runtime, "c", contents);
-      await runtime.prune({ dryRun: false });
+      await runtime.prune();
     }),
   "a writer that purges": () =>
     recorded(async (runtime) => {
-      await runtime.worker("a").cancel();
+      await runtime.worker("a").retire();
       await runtime.worker("a").purge();
     }),
   "a writer that purges, begins anew and prunes": () =>
     recorded(async (runtime) => {
-      await runtime.worker("a").cancel();
+      await runtime.worker("a").retire();
       await runtime.worker("a").purge();
       await speak(runtime, "a", contents);
       await runtime.flush();
       await speak(runtime, "c", contents);
       await speak(runtime, "c", contents);
-      await runtime.prune({ dryRun: false });
+      await runtime.prune();
+    }),
+  "a writer that puts blobs and purges": () =>
+    recorded(async (runtime) => {
+      const [a, c] = [runtime.worker("a"), runtime.worker("c")];
+      for (const worker of [a, c]) {
+        const blobs = [await worker.putBlob(blob), await worker.putBlob(new Uint8Array([1]))];
+        await worker.sendInput({ role: "user", content: contents[0] ?? "", blobs });
+      }
+      await runtime.flush();
+      await a.retire();
+      await a.purge();
+      await c.sendInput({
+        role: "user",
+        content: contents[1] ?? "",
+        blobs: [await c.putBlob(new Uint8Array())],
+      });
     }),
   "a writer that closes, and the next one": () =>
     recorded(async (runtime, reopen) => {
       await runtime.close();
       const next = await reopen();
-      await next.worker("a").cancel();
+      await next.worker("a").retire();
       await next.worker("a").purge();
       await speak(next, "a", contents);
       await next.flush();
@@ -70,7 +88,7 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
     const runtime = await Runtime.open({ store });
     for (const { record: { workerId } } of runtime.workers().items) {
       const { items } = await runtime.worker(workerId).transcript({ after: 0, limit: 1_000 });
-      checkContents(workerId, items.map(({ content }) => content));
+      checkContents(workerId, items.map(({ content }) => String(content)));
     }
     await runtime.close();
   },
@@ -119,7 +137,7 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
     for (const workerId of ["a", "b", "c"]) {
       try {
         const { items } = await view.transcript(workerId, { after: 0, limit: 1_000 });
-        checkContents(workerId, items.map(({ content }) => content));
+        checkContents(workerId, items.map(({ content }) => String(content)));
       } catch (error) {
         mustBe("worker_not_found", error);
         assertEquals(workerId, "a", "nobody else was purged");
@@ -206,9 +224,9 @@ Deno.test("verify() finds nothing healable at any moment of a close and of the n
 
 Deno.test("backup() begins again as often as a writer prunes what it is about to copy", async () => {
   const recording = await recorded(async (runtime) => {
-    for (let times = 0; times < 24; times++) {
+    for (let times = 0; times < 30; times++) {
       await speak(runtime, "c", contents);
-      await runtime.prune({ dryRun: false });
+      await runtime.prune();
     }
   });
   const fileSystem = disk(recording);
@@ -231,7 +249,7 @@ Deno.test("RuntimeReader.watch() throws cursor_expired when its events are prune
       await speak(runtime, "c", contents);
       await runtime.flush();
     }
-    await runtime.prune({ dryRun: false });
+    await runtime.prune();
   });
   const reader = disk(recording);
   const view = await opened(reader);

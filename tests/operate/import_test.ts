@@ -34,7 +34,7 @@ async function prunedStore({ fileSystem }: { readonly fileSystem: SimulatedDisk 
     for (let line = 0; line < 8; line++) {
       await worker.append([{ role: "assistant", content: `${turn} ${line} ${"x".repeat(500)}` }]);
     }
-    if (turn === 2) assert((await runtime.prune({ dryRun: false })).events > 0);
+    if (turn === 2) assert((await runtime.prune()).events > 0);
     await runtime.close();
   }
 }

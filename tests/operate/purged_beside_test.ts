@@ -12,7 +12,7 @@ const TRANSCRIPT = `${HOME}/workers/w/transcript.jsonl`;
 
 /** A worker under an id that another had before. */
 async function again(runtime: Runtime): Promise<void> {
-  await runtime.worker("w").cancel();
+  await runtime.worker("w").retire();
   await runtime.worker("w").purge();
   await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
 }
@@ -48,7 +48,7 @@ Deno.test("backup() leaves nothing in an older copy of workers that were purged 
   await backup(location, { fileSystem: disk, to });
   const later = await open(disk);
   await again(later);
-  await later.worker("gone").cancel();
+  await later.worker("gone").retire();
   await later.worker("gone").purge();
   await speak(later, "w", ["second"]);
   const { verified } = await backup(location, { fileSystem: disk, to });

@@ -32,6 +32,7 @@ const WHOLE = [
   "recovery/tail",
   "recovery/effects",
   "recovery/witness",
+  "blobs/blobs",
 ].map((name) => `src/fs/${name}.ts`);
 
 /** Commands to measure: the tests of all existing parts, and the simulated suites with a small budget. */

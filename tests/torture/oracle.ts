@@ -8,6 +8,7 @@ import { isRuntimeError, type Runtime } from "../../mod.ts";
 import { overviewOf } from "../../src/core/overview.ts";
 import type { SimulatedDisk } from "../disk/mod.ts";
 import { HOME } from "../kit/opened.ts";
+import { checkBlobs, checkNoTemporaries } from "./script/blobs.ts";
 import { checkKept, filesOf } from "./script/kept.ts";
 import { foldOf, stableText, transcriptsOf } from "./kit/fold.ts";
 import { Finding, type History } from "./script/history.ts";
@@ -36,6 +37,8 @@ export async function opened(disk: SimulatedDisk, history: History): Promise<Ses
     const live = runtime.workers({ limit: 1_000 }).items.find(({ run }) => run !== null);
     if (live !== undefined) throw new Finding("I5", `${live.record.workerId} pretends to be live`);
     await checkLast(runtime, history);
+    if (history.checksBlobs) checkBlobs(disk, history);
+    checkNoTemporaries(disk);
     return session;
   } catch (error) {
     if (error instanceof Finding) throw error;
@@ -86,6 +89,7 @@ export async function checkWhole(
   // Data read at the opening is on the device by now, whatever happened before.
   await checkOpens(disk.crash(), history.at(history.mark(), written));
   await session.close();
+  if (history.checksBlobs) checkBlobs(disk, history);
   if (session.refusals.length > 0) throw new Finding("I7", `refused on a sound disk: ${session.refusals}`);
   checkProjections(disk, history);
   await checkSecondChance(disk, history);
@@ -128,29 +132,31 @@ async function checkReads(runtime: Runtime, history: History): Promise<void> {
 async function checkKeys({ runtime }: Session, history: History): Promise<void> {
   const fold = foldOf(history.texts);
   const event = (id: number): string => history.texts[id - 1] ?? "";
-  for (const { workerId, key, content, eventId } of history.keyed.slice(-3)) {
-    const worker = fold.worker(runtime?.worker(workerId).workerId ?? runtimeIsGone());
+  for (const { workerId, key, entry, eventId } of history.keyed.slice(-3)) {
+    if (runtime === undefined) throw new Finding("I7", "the runtime is gone");
+    const worker = [...fold.workers()].find(({ record }) => record.workerId === workerId);
     // A purge removes the keys of its worker, and the event may be another one: that of a failed append.
     if (worker === undefined || worker.createdEventId > eventId || !event(eventId).includes(`"${key}"`)) {
       continue;
     }
-    const again = await runtime?.worker(workerId).sendInput({ role: "user", content }, { key });
-    if (again?.duplicate !== true || again.eventId !== eventId) {
+    const again = await runtime.worker(workerId).sendInput(entry, { key });
+    if (!again.duplicate || again.eventId !== eventId) {
       throw new Finding("I3", `key ${key} was done again: ${JSON.stringify(again)}`);
     }
   }
 }
 
-function runtimeIsGone(): never {
-  throw new Finding("I7", "the runtime is gone");
-}
-
 /** It accepts commands: for each running worker, and a new one. */
 async function useIt(session: Session): Promise<void> {
   const workers = session.runtime?.workers({ limit: 1_000, status: "running" }).items ?? [];
-  if (session.runtime?.health.status === "stopped") return;
+  if (session.runtime?.health.status === "retired") return;
   for (const { record: { workerId } } of workers) {
-    await session.ask(workerId, (worker) => worker.sendInput({ role: "user", content: "still there?" }));
+    const blob = await session.put(workerId, new TextEncoder().encode(`picture of ${workerId}`));
+    const blobs = blob === undefined ? [] : [blob];
+    await session.ask(
+      workerId,
+      (worker) => worker.sendInput({ role: "user", content: "still there?", blobs }),
+    );
   }
   await session.tell((runtime) => runtime.createWorker({ intent: { kind: "assistant" } }));
 }

@@ -5,7 +5,7 @@ import { sealedBytes } from "../../src/fs/lines/codec.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { HOME } from "../kit/opened.ts";
 import { checkWhole } from "./oracle.ts";
-import { type Base, bases } from "./script/bases.ts";
+import { type Base, baseOf, bases, bytesOf, pictures } from "./script/bases.ts";
 import { Finding } from "./script/history.ts";
 
 async function holds(base: Base, plant: (disk: SimulatedDisk) => void, told: string): Promise<void> {
@@ -33,4 +33,27 @@ Deno.test("FsRuntimeStore.acquire() copies a torn end again when an earlier copy
       if (path.startsWith(`${HOME}/quarantine/`)) disk.plant.file(path, bytes.fill(0));
     }
   }, "torn_tail_cut");
+});
+
+Deno.test("FsRuntimeStore.acquire() keeps the blobs of a later worker when it replays the purge of an earlier one", async () => {
+  const { blobs } = await bases();
+  const later = await baseOf(blobs, async (session) => {
+    await session.open();
+    await session.ask("a", (worker) => worker.retire());
+    await session.ask("a", (worker) => worker.purge());
+    await session.tell((runtime) => runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } }));
+    const blob = await session.put("a", bytesOf(pictures.first));
+    if (blob === undefined) throw new Finding("I1", "the blob is refused");
+    await session.ask("a", (worker) => worker.append([{ role: "user", content: "see", blobs: [blob] }]));
+    await session.put("a", bytesOf("loose"));
+  });
+  // Without a checkpoint, the whole log is replayed.
+  await holds(later, (disk) => {
+    for (const name of ["checkpoint.json", "checkpoint.previous.json"]) disk.plant.nothing(`${HOME}/${name}`);
+  }, "unclean_open");
+});
+
+Deno.test("FsRuntimeStore.acquire() removes an unfinished blob, which counts for nothing", async () => {
+  const { begunBlob } = await bases();
+  await holds(begunBlob, () => {}, "temporary_removed");
 });

@@ -5,7 +5,8 @@
  * @module
  */
 import { failAt } from "../disk/mod.ts";
-import type { Bases } from "./script/bases.ts";
+import { type BlobSource, isRuntimeError, type RuntimeErrorCode } from "../../mod.ts";
+import { type Bases, bytesOf, large, pictures } from "./script/bases.ts";
 import type { Session } from "./script/session.ts";
 
 /** A script and its initial store. */
@@ -57,15 +58,53 @@ async function fill(session: Session, workerId: string, bytes: number): Promise<
 /** A run from its beginning to its end. */
 async function work(session: Session, workerId: string, length: number): Promise<void> {
   const run = await session.ask(workerId, (worker) => worker.beginRun());
-  await session.ask(workerId, (worker) => worker.append([says(text(length)), says("done")]));
-  await session.ask(workerId, (worker) => worker.recordUsage({ model: "m-1", inputTokens: length }));
-  await session.ask(workerId, (worker) => worker.updateState({ step: length, note: text(length) }));
-  if (run !== undefined) await session.tell(() => run.finish("completed"));
+  if (run === undefined) return;
+  await session.tell(() => run.append([says(text(length)), says("done")]));
+  await session.ask(workerId, (worker) => worker.commit({ usage: { model: "m-1", inputTokens: length } }));
+  await session.tell(() => run.commit({ data: { step: length, note: text(length) } }));
+  await session.tell(() => run.finish("completed"));
+}
+
+/** A run whose commits have several members; the last one ends it. */
+async function commitAll(session: Session, workerId: string, length: number): Promise<void> {
+  const run = await session.ask(workerId, (worker) => worker.beginRun({ wait: true, key: "begin" }));
+  if (run === undefined) return;
+  await session.tell(() =>
+    run.commit({
+      entries: [{ role: "assistant", content: [{ type: "text", text: text(length) }], id: "e-1" }],
+      usage: [{ model: "m-1", inputTokens: length }, { model: "m-2", requests: 1 }],
+      data: { step: length, entries: [{ text: ',"entries":[' }] },
+      events: [{ name: "host.step", data: { length } }],
+      labels: { phase: "two" },
+    }, { meta: { trace: `t-${length}` }, key: "all" })
+  );
+  const finish = { outcome: "completed", reason: "done" } as const;
+  await session.tell(() => run.commit({ entries: [says("bye")], displayName: "B", finish }, { key: "end" }));
+}
+
+/** Puts a blob, and appends an entry that refers to it. */
+async function show(session: Session, workerId: string, source: BlobSource): Promise<void> {
+  const blob = await session.put(workerId, source);
+  if (blob === undefined) return;
+  await session.ask(workerId, (worker) => worker.append([{ ...user("look"), blobs: [blob] }]));
+}
+
+/** Expects this rejection. */
+function rejectedAs(code: RuntimeErrorCode): (error: unknown) => undefined {
+  return (error) => {
+    if (!isRuntimeError(error) || error.code !== code) throw error;
+    return undefined;
+  };
+}
+
+/** A stream of several chunks. */
+function streamOf(...texts: string[]): ReadableStream<Uint8Array> {
+  return ReadableStream.from(texts.map(bytesOf));
 }
 
 /** Ends a worker, purges it and reuses its id. */
 async function replace(session: Session, workerId: string, length: number): Promise<void> {
-  await session.ask(workerId, (worker) => worker.cancel({ reason: "replaced" }));
+  await session.ask(workerId, (worker) => worker.retire({ reason: "replaced", cancelRun: true }));
   await session.tell((runtime) => runtime.flush());
   await session.ask(workerId, (worker) => worker.purge());
   await session.tell((runtime) => runtime.createWorker({ workerId, intent: { kind: "assistant" } }));
@@ -203,7 +242,7 @@ export const workloads: readonly Workload[] = [
       await session.ask("b", (worker) => worker.purge());
       await talk(session, "a", 2, size);
       await session.reopen();
-      await session.ask("a", (worker) => worker.cancel());
+      await session.ask("a", (worker) => worker.retire({ cancelRun: true }));
       await session.ask("a", (worker) => worker.purge());
       await session.close();
     },
@@ -213,10 +252,10 @@ export const workloads: readonly Workload[] = [
     base: "long",
     run: async (session, size) => {
       await session.open();
-      await session.tell((runtime) => runtime.prune({ dryRun: false }));
+      await session.tell((runtime) => runtime.prune());
       await talk(session, "a", 2, size);
       await session.reopen();
-      await session.tell((runtime) => runtime.prune({ dryRun: false }));
+      await session.tell((runtime) => runtime.prune());
       await session.tell((runtime) => runtime.events({ limit: 20 }));
       await session.close();
     },
@@ -248,7 +287,7 @@ export const workloads: readonly Workload[] = [
       await session.keyed("b", "k-2", "two");
       await session.reopen();
       await session.keyed("a", "k-1", text(size));
-      await session.tell((runtime) => runtime.stop({ reason: "enough" }));
+      await session.tell((runtime) => runtime.retire({ reason: "enough" }));
       await session.close();
     },
   },
@@ -403,6 +442,189 @@ export const workloads: readonly Workload[] = [
       await session.open();
       await session.tell((runtime) => runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } }));
       await talk(session, "a", 2, size);
+    },
+  },
+  {
+    name: "commits",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      const labels = { phase: "one", gone: "soon" };
+      const commit = {
+        entries: [user(text(size))],
+        data: { first: true },
+        usage: { model: "m-1", requests: 1 },
+      };
+      const spec = { workerId: "c", intent: { kind: "assistant" }, labels } as const;
+      await session.tell((runtime) => runtime.createWorker(spec, { commit, key: "c" }));
+      await commitAll(session, "c", size);
+      await session.tell((runtime) => runtime.ensureWorker(spec));
+      const open = await session.ask("b", (worker) => worker.beginRun());
+      await session.ask("b", (worker) => worker.stop({ cancelRun: true, reason: "pause" }));
+      if (open !== undefined) await session.tell(() => open.cancel().catch(rejectedAs("run_ended")));
+      await session.ask("b", (worker) => worker.commit({ usage: { model: "m-1", outputTokens: 1 } }));
+      await session.ask("b", (worker) => worker.restart());
+      await commitAll(session, "b", 40);
+      await session.reopen();
+      await session.ask("c", (worker) => worker.commit({ labels: { gone: null }, displayName: null }));
+      await session.ask("c", (worker) => worker.retire());
+      await session.read("b");
+      await session.close();
+    },
+  },
+  {
+    name: "ensure",
+    base: "nothing",
+    run: async (session, size) => {
+      for (let opening = 0; opening < 2; opening++) {
+        await session.open();
+        await session.tell((runtime) =>
+          runtime.ensureWorker({ workerId: "a", intent: { kind: "assistant" } }, {
+            commit: { entries: [{ role: "tool", content: large }, user(text(size))], data: { opening } },
+          })
+        );
+        await session.read("a");
+        await session.close();
+      }
+    },
+  },
+  {
+    name: "blobs",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      await show(session, "a", bytesOf(text(size)));
+      await Promise.all([
+        show(session, "a", streamOf(text(300), "", text(size))),
+        show(session, "b", new Blob([text(700)])),
+        session.put("b", bytesOf("loose")),
+      ]);
+      await session.read("a");
+      await session.tell((runtime) => runtime.flush());
+      await show(session, "a", bytesOf(text(size)));
+      await session.reopen();
+      await show(session, "b", bytesOf("loose"));
+      await session.read("b");
+    },
+  },
+  {
+    name: "blob-references",
+    base: "blobs",
+    run: async (session, size) => {
+      await session.open();
+      const page = await session.ask("a", (worker) => worker.transcript({ limit: 5 }));
+      const refs = page?.items.flatMap(({ blobs = [] }) => blobs) ?? [];
+      for (const blob of refs) {
+        await session.ask("a", (worker) => worker.sendInput({ ...user(text(size)), blobs: [blob] }));
+      }
+      // The same bytes again, while an entry refers to those of before.
+      await Promise.all([
+        show(session, "a", bytesOf(pictures.first)),
+        ...refs.map((blob) =>
+          session.ask("a", (worker) => worker.append([{ ...says("again"), blobs: [blob] }]))
+        ),
+      ]);
+      await session.read("a");
+      await session.close();
+    },
+  },
+  {
+    name: "large-content",
+    base: "closed",
+    run: async (session, size) => {
+      await session.open();
+      await Promise.all([
+        session.ask(
+          "a",
+          (worker) => worker.append([{ role: "tool", content: { text: large } }, says("one")]),
+        ),
+        session.ask("a", (worker) => worker.append([says(text(size))])),
+        session.ask("a", (worker) => worker.commit({ data: { size } })),
+      ]);
+      await session.read("a");
+      await session.reopen();
+      await session.read("a");
+    },
+  },
+  {
+    name: "unreferenced",
+    base: "blobs",
+    run: async (session, size) => {
+      await session.open();
+      await session.put("a", bytesOf(text(size)));
+      await session.ask("a", (worker) => worker.removeUnreferencedBlobs({ dryRun: true }));
+      await Promise.all([
+        session.ask("a", (worker) => worker.removeUnreferencedBlobs()),
+        session.ask("b", (worker) => worker.removeUnreferencedBlobs()),
+        session.put("b", bytesOf(pictures.loose)),
+      ]);
+      await show(session, "a", bytesOf(pictures.loose));
+      await session.reopen();
+      await session.ask("a", (worker) => worker.removeUnreferencedBlobs());
+      await session.read("a");
+      await session.close();
+    },
+  },
+  {
+    name: "purge-blobs",
+    base: "blobs",
+    run: async (session, size) => {
+      await session.open();
+      await replace(session, "a", size);
+      await show(session, "a", bytesOf(pictures.first));
+      await session.read("a");
+      await session.reopen();
+      await show(session, "a", bytesOf(text(size)));
+      await session.ask("b", (worker) => worker.stop());
+      // A put of the earlier life is under way.
+      await Promise.all([
+        session.put("a", streamOf("late", text(size))),
+        session.ask("a", (worker) => worker.retire()),
+        session.ask("a", (worker) => worker.purge()),
+        session.tell((runtime) => runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } })),
+        session.ask("b", (worker) => worker.purge()),
+      ]);
+      await show(session, "a", bytesOf("a new life"));
+      await session.abandon();
+      await session.open();
+      await session.read("a");
+      await session.close();
+    },
+  },
+  {
+    name: "purge-blobs-written",
+    base: "foreignBlob",
+    durability: "written",
+    run: async (session, size) => {
+      await session.open();
+      await replace(session, "a", size);
+      await show(session, "a", bytesOf(pictures.first));
+      await session.ask("b", (worker) => worker.removeUnreferencedBlobs());
+      await session.close();
+    },
+  },
+  {
+    name: "begun-blob",
+    base: "begunBlob",
+    run: async (session, size) => {
+      await session.open();
+      await show(session, "a", bytesOf("never named"));
+      await show(session, "b", bytesOf(text(size)));
+      await session.close();
+    },
+  },
+  {
+    name: "damaged-blobs",
+    base: "damagedBlobs",
+    run: async (session, size) => {
+      await session.open();
+      for (const workerId of ["a", "b"]) await session.read(workerId);
+      await talk(session, "a", 1, size);
+      await show(session, "a", bytesOf(pictures.first));
+      await show(session, "a", bytesOf(pictures.second));
+      await session.ask("b", (worker) => worker.append([{ role: "tool", content: [large] }]));
+      for (const workerId of ["a", "b"]) await session.read(workerId);
+      await session.close();
     },
   },
 ];

@@ -17,7 +17,7 @@ import { readBytes, readIfThere, writeNew } from "../disk/files.ts";
 import { corrupt, located } from "../disk/faults.ts";
 import type { OpenFile } from "../disk/file_system.ts";
 import type { LogPosition } from "../log/segments.ts";
-import type { Place } from "../layout.ts";
+import { nameOf, type Place } from "../layout.ts";
 import { scanLines } from "../lines/scanner.ts";
 import { checkSeal, parseObject, sealHead, sealInSlices } from "../lines/sealed.ts";
 import type { TranscriptLength } from "../transcripts/state.ts";
@@ -36,18 +36,6 @@ export interface CheckpointRow extends TranscriptLength {
   readonly snapshot: string;
 }
 
-/** A checkpoint to write. */
-export interface CheckpointContent {
-  /** The state. */
-  readonly snapshot: Snapshot;
-  /** Position of its last event. */
-  readonly position: LogPosition;
-  /** Lengths of the transcripts. */
-  readonly lengths: ReadonlyMap<string, TranscriptLength>;
-  /** Purged workers whose files could not be removed yet, and the events that purged them. */
-  readonly purgedLeft?: readonly (readonly [string, number])[] | undefined;
-}
-
 /** A checkpoint that was read. */
 export interface Checkpoint {
   /** Position of its last event. */
@@ -62,8 +50,17 @@ export interface Checkpoint {
   readonly bytes: number;
 }
 
+/** A checkpoint to write. */
+export interface CheckpointContent
+  extends Pick<Checkpoint, "position">, Partial<Pick<Checkpoint, "purgedLeft">> {
+  /** The state. */
+  readonly snapshot: Snapshot;
+  /** Lengths of the transcripts. */
+  readonly lengths: ReadonlyMap<string, TranscriptLength>;
+}
+
 /** The members of a checkpoint's first line. */
-type CheckpointHead = Pick<Checkpoint, "position"> & Partial<Pick<Checkpoint, "purgedLeft">> & {
+type CheckpointHead = Omit<CheckpointContent, "snapshot" | "lengths"> & {
   readonly through: number;
   readonly runtime: object;
 };
@@ -83,35 +80,26 @@ async function* texts(
 ): AsyncGenerator<string> {
   const { through, runtimeJson } = state;
   const left = purgedLeft.length === 0 ? {} : { purgedLeft };
-  const head = sealHead({ format: FORMAT, runtimeId }, { through, position, ...left });
+  const seal = { format: FORMAT, runtimeId };
+  const head = sealHead(seal, { requires: [], through, position, ...left });
   yield `${head},"runtime":${runtimeJson},"workers":[`;
   let comma = "\n";
-  for await (const { snapshot, ...row } of checkpointRows(state, lengths)) {
-    yield `${comma}${JSON.stringify(row).slice(0, -1)},"snapshot":${snapshot}}`;
+  for await (const { workerId, json } of state.workers) {
+    const length = lengths.get(workerId);
+    if (length === undefined) {
+      throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
+    }
+    yield `${comma}${JSON.stringify({ workerId, ...length }).slice(0, -1)},"snapshot":${json}}`;
     comma = ",\n";
   }
   yield "\n]";
 }
 
-/** Returns rows for the workers of a snapshot, with the lengths of their transcripts. */
-export async function* checkpointRows(
-  snapshot: Pick<Snapshot, "workers">,
-  lengths: ReadonlyMap<string, TranscriptLength>,
-): AsyncGenerator<CheckpointRow> {
-  for await (const { workerId, json } of snapshot.workers) {
-    const length = lengths.get(workerId);
-    if (length === undefined) {
-      throw new Error(`Cannot write checkpoint: the transcript of ${workerId} is not known`);
-    }
-    yield { workerId, ...length, snapshot: json };
-  }
-}
-
 /** Reads a checkpoint; `undefined` if there is none. Throws `store_corrupt`, `store_version`. */
 export function readCheckpoint(
-  { fs, runtimeId }: Place,
+  { fs, layout, runtimeId }: Place,
   path: string,
-  name: string,
+  name: string = nameOf(layout, path),
 ): Checkpoint | undefined {
   // Both reads use one open file: while a writer is active, the name may refer to another file a
   // moment later, or to none.
@@ -145,11 +133,10 @@ const headShape = object({
 }, { purgedLeft: list(tuple(idShape, integer(1))) });
 
 function parsed(file: OpenFile, runtimeId: string, name: string, size: number): Checkpoint {
-  const texts: string[] = [];
-  for (const { bytes, start, end } of scanLines(file, 0, size, LINE_BYTES_MAX)) {
-    texts.push(decoder.decode(bytes.subarray(start, end)));
-  }
-  const [head, ...lines] = texts;
+  const [head, ...lines] = Array.from(
+    scanLines(file, 0, size, LINE_BYTES_MAX),
+    ({ bytes, start, end }) => decoder.decode(bytes.subarray(start, end)),
+  );
   const content = checkSeal(parseObject(`${head}]}`, name), { format: FORMAT, runtimeId }, name);
   assertHas(headShape, content, name);
   const { through, position, runtime, purgedLeft = [] } = content as unknown as CheckpointHead;

@@ -7,10 +7,7 @@ import { clearForFile } from "../aside.ts";
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { removeQuietly, TEMPORARY_SUFFIX } from "../disk/files.ts";
 import { guardedAsync, ifCorrupt } from "../disk/faults.ts";
-import type { WatchedPlace } from "../layout.ts";
-
-const CURRENT = "checkpoint.json";
-const PREVIOUS = "checkpoint.previous.json";
+import { nameOf, type WatchedPlace } from "../layout.ts";
 
 /** The checkpoints of a runtime. */
 export class Checkpoints {
@@ -26,16 +23,15 @@ export class Checkpoints {
   /** Reads the newest usable checkpoint; `undefined` if there is none. Throws `store_version`. */
   load(): Checkpoint | undefined {
     const { checkpoint, previousCheckpoint } = this.#place.layout;
-    const current = this.#tryRead(checkpoint, CURRENT);
+    const current = this.#tryRead(checkpoint);
     this.#currentIsGood = current !== undefined;
     if (current !== undefined) return current;
-    const previous = this.#tryRead(previousCheckpoint, PREVIOUS);
+    const previous = this.#tryRead(previousCheckpoint);
+    if (previous === undefined) return undefined;
     // Between its two renames a writer leaves no newest checkpoint for a moment.
-    const renamed = previous === undefined ? undefined : this.#tryRead(checkpoint, CURRENT, false);
+    const renamed = this.#tryRead(checkpoint, false);
     if (renamed !== undefined) return renamed;
-    if (previous !== undefined) {
-      this.#report(PREVIOUS, "the newest checkpoint is not usable; the one before it serves");
-    }
+    this.#report(previousCheckpoint, "the newest checkpoint is not usable; the one before it serves");
     return previous;
   }
 
@@ -46,7 +42,7 @@ export class Checkpoints {
    */
   lastUnneeded(): number {
     const { checkpoint, previousCheckpoint } = this.#place.layout;
-    const both = [this.#tryRead(previousCheckpoint, PREVIOUS), this.#tryRead(checkpoint, CURRENT)];
+    const both = [this.#tryRead(previousCheckpoint), this.#tryRead(checkpoint)];
     const needed = both.flatMap((read) =>
       read === undefined ? [1] : [
         read.snapshot.through,
@@ -82,15 +78,16 @@ export class Checkpoints {
     });
   }
 
-  #tryRead(path: string, name: string, isReported = true): Checkpoint | undefined {
-    const read = () => readCheckpoint(this.#place, path, name);
+  #tryRead(path: string, isReported = true): Checkpoint | undefined {
+    const read = () => readCheckpoint(this.#place, path);
     return ifCorrupt<Checkpoint | undefined>(read, ({ message }) => {
-      if (isReported) this.#report(name, message);
+      if (isReported) this.#report(path, message);
       return undefined;
     });
   }
 
-  #report(file: string, message: string): void {
+  #report(path: string, message: string): void {
+    const file = nameOf(this.#place.layout, path);
     this.#place.notice({ code: "checkpoint_unusable", severity: "warning", message, file });
   }
 }

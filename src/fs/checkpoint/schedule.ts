@@ -15,20 +15,16 @@ const CHECKPOINTS = 4;
 export class CheckpointSchedule {
   readonly #limits: StoreConfig["limits"];
   /** Bytes of the log after the last checkpoint. */
-  #logBytes = 0;
+  #logBytes: number;
   /** The last event that the newest checkpoint covers. */
-  #through = 0;
+  #through: number;
   /** Size of the newest checkpoint. */
-  #checkpointBytes = 0;
-  #turn = 0;
+  #checkpointBytes: number;
+  #turn: number;
 
-  /** Creates a schedule with the limits of a store. */
-  constructor(limits: StoreConfig["limits"]) {
+  /** A schedule after an opening that replayed `logBytes` after a checkpoint of `checkpointBytes`. */
+  constructor(limits: StoreConfig["limits"], through: number, logBytes: number, checkpointBytes: number) {
     this.#limits = limits;
-  }
-
-  /** Begins after an opening that replayed `logBytes` after a checkpoint of `checkpointBytes`. */
-  begin(through: number, logBytes: number, checkpointBytes: number): void {
     this.#through = through;
     this.#logBytes = logBytes;
     this.#checkpointBytes = checkpointBytes;

@@ -15,7 +15,7 @@ import type {
   FileLock,
   FileStat,
   FileSystem,
-  OpenDirectory,
+  Handle,
   OpenFile,
   OpenMode,
 } from "./file_system.ts";
@@ -87,7 +87,7 @@ function isThere(path: string): boolean {
 const CLOCK_STEP_MS = 100;
 
 /** An open file or directory. Every call fails with EBADF after it was closed. */
-class DenoHandle implements OpenDirectory {
+class DenoHandle implements Handle {
   #opened: Deno.FsFile | undefined;
 
   constructor(file: Deno.FsFile) {
@@ -195,7 +195,7 @@ export class DenoFileSystem implements FileSystem {
     return unless("ENOENT", () => fileIdentity(Deno.lstatSync(path))) || undefined;
   }
 
-  openDirectory(path: string): OpenDirectory {
+  openDirectory(path: string): Handle {
     // Opening a FIFO would block, so the kind is checked first.
     const { isDirectory } = Deno.lstatSync(path);
     if (isDirectory) return new DenoHandle(Deno.openSync(path));

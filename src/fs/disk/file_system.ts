@@ -50,8 +50,16 @@ export interface FileIdentity extends Pick<FileStat, "kind"> {
  */
 export type OpenMode = "read" | "update" | "create";
 
+/** An open file or directory. While it is open its inode number is not reused. */
+export interface Handle {
+  /** Identity of the file or directory, even if it was renamed or removed. */
+  identity(): FileIdentity;
+  /** Closes it. Does not sync. */
+  close(): void;
+}
+
 /** An open file. Positions are byte offsets; there is no file cursor. */
-export interface OpenFile {
+export interface OpenFile extends Handle {
   /** Reads up to `target.length` bytes; 0 at the end of the file. May read short. */
   read(target: Uint8Array, position: number): number;
   /** Writes up to `bytes.length` bytes. May write short. */
@@ -62,32 +70,18 @@ export interface OpenFile {
   size(): number;
   /** Size and links of the open file, even if it was renamed or removed. */
   stat(): FileStat;
-  /** Identity of the open file. */
-  identity(): FileIdentity;
   /** fdatasync on this thread: contents and size are on the device when it returns. */
   syncDataNow(): void;
   /** fdatasync off this thread. */
   syncData(): Promise<void>;
   /** fsync off this thread: `syncData` and all other metadata of the file. */
   sync(): Promise<void>;
-  /** Closes the file. Does not sync. */
-  close(): void;
 }
 
 /** An exclusive lock held on a file until it is released or the process ends. */
-export interface FileLock {
-  /** Identity of the locked file. */
-  identity(): FileIdentity;
+export interface FileLock extends Pick<Handle, "identity"> {
   /** Unlocks, then closes. Idempotent. */
   release(): void;
-}
-
-/** An open directory. While it is open its inode number is not reused. */
-export interface OpenDirectory {
-  /** Identity of the directory, even if it was renamed. */
-  identity(): FileIdentity;
-  /** Closes the directory. */
-  close(): void;
 }
 
 /** A name in a directory. */
@@ -111,7 +105,7 @@ export interface FileSystem {
   /** Identity of the file or directory at the path, or `undefined` if it does not exist. */
   identity(path: string): FileIdentity | undefined;
   /** Opens a directory without following links. Fails with ENOTDIR for anything else. */
-  openDirectory(path: string): OpenDirectory;
+  openDirectory(path: string): Handle;
   /** The names in a directory, in no particular order. */
   list(path: string): DirectoryEntry[];
   /**

@@ -111,6 +111,11 @@ export function openIfThere(fs: FileSystem, path: string): OpenFile | undefined 
   }
 }
 
+/** Size of the file at a path; 0 if there is none. */
+export function sizeOf(fs: FileSystem, path: string): number {
+  return guarded("stat", path, () => fs.stat(path)?.size ?? 0);
+}
+
 const KIND_TEXTS: Readonly<Record<FileStat["kind"], string>> = {
   file: "file",
   directory: "directory",
@@ -192,12 +197,13 @@ export function closeQuietly(file: { close(): void }): void {
   }
 }
 
-/** Removes a file that is no longer needed; if that fails, the next opening removes it. */
-export function removeQuietly(fs: FileSystem, path: string): void {
+/** Removes a file that is no longer needed, if there is one and it can be removed; otherwise the next opening does. */
+export function removeQuietly(fs: FileSystem, path: string): boolean {
   try {
-    fs.remove(path);
+    return fs.remove(path);
   } catch {
-    // The original error is the one to report.
+    // No write depends on it: each one clears the name first.
+    return false;
   }
 }
 

@@ -32,15 +32,12 @@ export class IdleTimer {
   }
 
   #wait(ms: number): void {
-    const timer = setTimeout(() => this.#due(), ms);
-    Deno.unrefTimer(timer);
-    this.#timer = timer;
-  }
-
-  #due(): void {
-    const quietMs = performance.now() - this.#touchedAt;
-    if (quietMs < QUIET_MS) return this.#wait(QUIET_MS - quietMs);
-    this.#timer = undefined;
-    this.#work();
+    this.#timer = setTimeout(() => {
+      const quietMs = performance.now() - this.#touchedAt;
+      if (quietMs < QUIET_MS) return this.#wait(QUIET_MS - quietMs);
+      this.#timer = undefined;
+      this.#work();
+    }, ms);
+    Deno.unrefTimer(this.#timer);
   }
 }

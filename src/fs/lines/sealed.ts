@@ -8,15 +8,20 @@ import { crc32 } from "node:zlib";
 import { RuntimeError } from "../../core/errors.ts";
 import { isDeeperThan, isJsonObject, type JsonObject, plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
+import type { Shape } from "../../core/shape.ts";
 import { Slices } from "../../core/turn.ts";
 import { conversionOf } from "./conversion.ts";
 import { corrupt } from "../disk/faults.ts";
-import { FORMAT_VERSION } from "../layout.ts";
+import { readSmallFile } from "../disk/files.ts";
+import { FEATURES, FORMAT_VERSION, nameOf, type Place } from "../layout.ts";
 import { isIntact, NEWLINE, sealedBytes, sealedText } from "./codec.ts";
 
 const CHUNK_UNITS = 262_144;
 /** Nesting levels of a file around the value that it contains. */
 const LEVELS_AROUND = 8;
+
+/** The largest file that is read as a whole, except projections. */
+const SMALL_BYTES_MAX = 65_536;
 
 const encoder = new TextEncoder();
 
@@ -66,7 +71,8 @@ export async function* sealInSlices(
 
 /**
  * The content of a sealed file. Throws `store_corrupt` if it is damaged or of
- * another format or runtime, `store_version` if a newer version wrote it.
+ * another format or runtime, `store_version` if a newer version wrote it or it
+ * requires an unknown feature.
  */
 export function unseal(bytes: Uint8Array, seal: Seal, file: string): JsonObject {
   const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
@@ -76,21 +82,52 @@ export function unseal(bytes: Uint8Array, seal: Seal, file: string): JsonObject 
   return checkSeal(parseObject(sealedText(bytes, 0, end), file), seal, file);
 }
 
+/**
+ * The content of a small sealed file; `undefined` if there is none. Throws the errors of {@linkcode unseal}, and
+ * `store_corrupt` if it does not have the shape.
+ */
+export function readSealed<T extends object>(
+  { fs, layout, runtimeId }: Place,
+  path: string,
+  format: string,
+  shape: Shape,
+): T | undefined {
+  const file = nameOf(layout, path);
+  const bytes = readSmallFile(fs, path, SMALL_BYTES_MAX, file);
+  if (bytes === undefined) return undefined;
+  const content = unseal(bytes, { format, runtimeId }, file);
+  if (shape(content, "stored") !== undefined) throw corrupt(file, "it lacks its members");
+  return content as unknown as T;
+}
+
 /** Checks the members of a seal in a parsed object. */
 export function checkSeal(content: JsonObject, seal: Seal, file: string): JsonObject {
   if (content.format !== seal.format) throw corrupt(file, `it is no ${seal.format} file`);
   const { version } = content;
   if (typeof version !== "number" || version < 1) throw corrupt(file, "it names no format version");
+  const versions = { file, found: version, supported: FORMAT_VERSION };
   if (version > FORMAT_VERSION) {
     const message = `Cannot read ${
       JSON.stringify(file)
     }: format version ${version} is newer than ${FORMAT_VERSION}`;
-    throw new RuntimeError("store_version", message, { file, found: version, supported: FORMAT_VERSION });
+    throw new RuntimeError("store_version", message, versions);
+  }
+  const unknown = unknownFeature(content.requires, file);
+  if (unknown !== undefined) {
+    const message = `Cannot read ${JSON.stringify(file)}: it requires the unknown feature ${
+      JSON.stringify(unknown)
+    }`;
+    throw new RuntimeError("store_version", message, { ...versions, requires: unknown });
   }
   if (content.runtimeId !== seal.runtimeId) {
     throw corrupt(file, `it belongs to runtime ${JSON.stringify(content.runtimeId)}`);
   }
   return content;
+}
+
+function unknownFeature(requires: unknown = FEATURES, file: string): string | undefined {
+  if (!Array.isArray(requires)) throw corrupt(file, "its requires is no list");
+  return requires.map(String).find((feature) => !FEATURES.includes(feature));
 }
 
 /** Parses a JSON object of bounded depth. Throws `store_corrupt`. */

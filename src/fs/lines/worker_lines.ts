@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { plainLines } from "../../core/json.ts";
 import { idOf, matches, transcriptSpan } from "./codec.ts";
 
 const encoder = new TextEncoder();
@@ -17,9 +18,9 @@ export class WorkerLines {
   readonly #workerId: Uint8Array;
   readonly #createdEventId: number;
 
-  /** Lines of the worker with this id, as JSON, that was created by this event. */
-  constructor(workerIdJson: string, createdEventId: number) {
-    this.#workerId = encoder.encode(workerIdJson);
+  /** Lines of the worker that has this id and was created by this event. */
+  constructor(workerId: string, createdEventId: number) {
+    this.#workerId = encoder.encode(plainLines(JSON.stringify(workerId)));
     this.#createdEventId = createdEventId;
   }
 

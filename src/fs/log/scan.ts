@@ -6,6 +6,7 @@
  * @module
  */
 import { cursorExpired } from "../../core/errors.ts";
+import { plainLines } from "../../core/json.ts";
 import { Slices } from "../../core/turn.ts";
 import { closeQuietly } from "../disk/files.ts";
 import { corrupt, isNotFound, storeFault } from "../disk/faults.ts";
@@ -200,16 +201,23 @@ export async function* logLines(
   if (scan.lastEventId < through) throw missing(place, scan, through);
 }
 
-/** The lines of events after `after` that add to transcripts, in order. Throws the errors of {@linkcode logLines}. */
+/**
+ * The lines of events after `after` that add to transcripts, or to that of one worker, in order. Throws the errors of
+ * {@linkcode logLines}.
+ */
 export async function* logTranscriptLines(
   place: Place,
   { segments, lastEventId: through, check }: Pick<DurableLog, "segments" | "lastEventId" | "check">,
   after: number,
+  workerId?: string,
 ): AsyncGenerator<LogLine & TranscriptMarks, void, void> {
   const hooks: ScanHooks = { check: ({ first, file }) => check?.(first, file) };
+  const wanted = workerId === undefined ? undefined : plainLines(JSON.stringify(workerId));
   for await (const line of logLines(place, { segments, after, through }, undefined, hooks)) {
     const marks = transcriptMarks(line.bytes, line.start, line.end);
-    if (marks !== undefined) yield { ...line, ...marks };
+    if (marks !== undefined && (wanted === undefined || marks.workerIdJson === wanted)) {
+      yield { ...line, ...marks };
+    }
   }
 }
 

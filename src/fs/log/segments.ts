@@ -13,6 +13,7 @@ import {
   isPresent,
   readBytes,
   removeQuietly,
+  sizeOf,
   TEMPORARY_SUFFIX,
   wrongKind,
 } from "../disk/files.ts";
@@ -78,7 +79,7 @@ export class Segment {
 
   /**
    * Returns true if its header is intact. Throws `store_version` for a newer
-   * format, `store_corrupt` for the intact header of something else.
+   * format or an unknown feature, `store_corrupt` for the intact header of something else.
    */
   hasHeader(): boolean {
     const bytes = readBytes(this.file, 0, this.start + HEADER_EXTRA_BYTES);
@@ -111,7 +112,8 @@ export function withSegment<T>(place: Place, first: number, work: (segment: Segm
 /** The header of a segment. It depends only on the runtime and the first event. */
 export function segmentHeader(runtimeId: string, firstEventId: number): Uint8Array {
   const previousEventId = firstEventId - 1;
-  const header = { format: FORMAT, version: FORMAT_VERSION, runtimeId, firstEventId, previousEventId };
+  const seal = { format: FORMAT, version: FORMAT_VERSION, runtimeId, requires: [] };
+  const header = { ...seal, firstEventId, previousEventId };
   const line = logText([{ json: plainLines(JSON.stringify(header)) }], previousEventId);
   const bytes = new Uint8Array(line.text.length * 3);
   const ends = encodeLines(line, bytes, 0);
@@ -185,10 +187,7 @@ export function prunable(
   const gone = segments.filter((_first, index) => (segments[index + 1] ?? Infinity) - 1 <= through);
   const firstEventId = segments[gone.length] ?? 1;
   const paths = gone.map((segment) => segmentPath(layout, segment));
-  const bytes = paths.reduce(
-    (sum, path) => sum + guarded("stat", path, () => fs.stat(path)?.size ?? 0),
-    0,
-  );
+  const bytes = paths.reduce((sum, path) => sum + sizeOf(fs, path), 0);
   return { gone, pruned: { firstEventId, events: firstEventId - (segments[0] ?? 1), bytes } };
 }
 

@@ -43,10 +43,11 @@ export interface WriterOptions {
   readonly durability: "synced" | "written";
   /** A segment is closed once it is longer. */
   readonly segmentBytes: number;
-  /** Checks that the paths still name the files written. If omitted, only links and size are checked. */
+  /**
+   * Checks that the paths still name the files written, and reports a permanent failure. If omitted, only links and
+   * size are checked.
+   */
   readonly guard?: PlaceGuard | undefined;
-  /** Receives a final failure as soon as it happens. */
-  readonly lost?: ((error: RuntimeError) => void) | undefined;
 }
 
 /** Appends batches of events to the log. */
@@ -82,7 +83,11 @@ export class LogWriter {
     this.#lastEventId = this.#syncedEventId = start.lastEventId;
     this.#offset = this.#size = start.offset;
     this.#lineOffset = start.lineOffset;
-    this.#clock = new SyncClock((durationMs) => this.#slowSync(durationMs));
+    this.#clock = new SyncClock((durationMs) => {
+      const message = `A sync of the log took ${Math.round(durationMs)} ms`;
+      const file = nameOf(place.layout, this.#path);
+      place.notice({ code: "slow_sync", severity: "warning", message, file });
+    });
   }
 
   /** First event ids of the segments, in order. */
@@ -136,7 +141,9 @@ export class LogWriter {
     this.#write(file, bytes);
     this.#writtenBytes += bytes.length;
     const { durability, guard } = this.#options;
-    if (durability === "synced" || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);
+    // Blobs cannot be restored from the log, so a purge is durable before they are removed.
+    const isSynced = durability === "synced" || events.some(({ purges }) => purges);
+    if (isSynced || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);
     // Checks after the sync, before the batch is acknowledged, that the path names the file written.
     this.#checked(() => guard?.confirm(file, this.#path, this.#segments));
     this.#lineOffset = this.#offset + (lines.at(-1)?.start ?? 0) - (lines[0]?.start ?? 0);
@@ -362,7 +369,7 @@ export class LogWriter {
     if (this.#failure !== undefined) return this.#failure;
     this.#failure = error;
     if (isVanished(error)) this.#options.guard?.lose(error);
-    else this.#options.lost?.(error);
+    else this.#options.guard?.onLost?.(error);
     return error;
   }
 
@@ -376,11 +383,5 @@ export class LogWriter {
 
   #vanished(reason: string): RuntimeError<"store_vanished"> {
     return vanished(nameOf(this.#place.layout, this.#path), reason);
-  }
-
-  #slowSync(durationMs: number): void {
-    const message = `A sync of the log took ${Math.round(durationMs)} ms`;
-    const file = nameOf(this.#place.layout, this.#path);
-    this.#place.notice({ code: "slow_sync", severity: "warning", message, file });
   }
 }

@@ -45,23 +45,21 @@ export interface FoundPlace extends Place {
  * unfinished import unless `examine` is set.
  */
 export function findPlace(fs: FileSystem, location: StoreLocation, examine: boolean = false): FoundPlace {
-  if ("root" in location) {
-    const runtimeId = parseRuntimeId(location.runtimeId);
-    const layout = runtimeLayout(location.root, runtimeId);
-    assertStore({ fs, layout });
-    return { fs, layout, runtimeId };
-  }
-  const layout = layoutIn(location.directory);
+  const isNamed = "root" in location;
+  const layout = isNamed
+    ? runtimeLayout(location.root, parseRuntimeId(location.runtimeId))
+    : layoutIn(location.directory);
   assertStore({ fs, layout });
+  if (isNamed) return { fs, layout, runtimeId: parseRuntimeId(location.runtimeId) };
+  const action = `read ${JSON.stringify(location.directory)}`;
   const imported = importedRuntime(basename(layout.directory));
   if (imported !== undefined && !examine) {
-    const issue = "it is an unfinished import; run the import again";
-    throw invalidRequest(`read ${JSON.stringify(location.directory)}`, issue);
+    throw invalidRequest(action, "it is an unfinished import; run the import again");
   }
   const runtimeId = idInside({ fs, layout }) ?? imported ?? decodeName(basename(layout.directory));
   if (runtimeId === undefined) {
     const issue = `runtime.json does not say whose it is, and the directory has no runtime's name`;
-    throw invalidRequest(`read ${JSON.stringify(location.directory)}`, issue);
+    throw invalidRequest(action, issue);
   }
   return { fs, layout, runtimeId: parseRuntimeId(runtimeId) };
 }

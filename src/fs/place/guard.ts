@@ -9,13 +9,13 @@
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import { closeQuietly } from "../disk/files.ts";
 import { corrupt, guarded, storeFault, systemCode } from "../disk/faults.ts";
-import type { FileIdentity, FileLock, OpenDirectory, OpenFile } from "../disk/file_system.ts";
-import { type Files, nameOf, segmentPath } from "../layout.ts";
+import type { FileIdentity, FileLock, Handle, OpenFile } from "../disk/file_system.ts";
+import { type Files, nameOf, segmentFirstEventId, segmentPath } from "../layout.ts";
 
 /** A path and a handle to the file or directory that it named at opening. */
 interface Held {
   readonly path: string;
-  readonly handle: { identity(): FileIdentity };
+  readonly handle: Pick<Handle, "identity">;
   identity: FileIdentity;
 }
 
@@ -26,16 +26,18 @@ function heldAt(path: string, handle: Held["handle"]): Held {
 /** Error codes of a lookup that fails because part of the path is missing or of another kind. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 
+const GONE_REASON = "it was moved or removed while the store was open";
+
 /** Checks that the paths of an open store still name the files that it opened. */
 export class PlaceGuard {
-  /** Receives the error as soon as the store has lost its place. Called once. */
+  /** Receives the error as soon as the store has lost its place, or its writer has failed permanently. */
   onLost: ((error: RuntimeError) => void) | undefined;
   /** Closes files that are open only for speed; returns false if there are none. */
   makeRoom: () => boolean = () => false;
   /** True if inode numbers identify files. If not, only links and sizes are checked. */
   readonly isExact: boolean;
   readonly #place: Files;
-  readonly #directories: OpenDirectory[] = [];
+  readonly #directories: Handle[] = [];
   /** Lock and directories inside the runtime's directory. */
   readonly #inside: Held[] = [];
   #runtime: Held | undefined;
@@ -52,9 +54,9 @@ export class PlaceGuard {
   constructor(place: Files, lock: FileLock) {
     const { fs, layout } = this.#place = place;
     this.isExact = fs.supports.directorySync && hasNumbers(place, lock);
+    if (!this.isExact) return;
     try {
       this.#runtime = this.#hold(layout.directory);
-      if (!this.isExact) return;
       const inside = heldAt(layout.lock, lock);
       this.#inside.push(inside);
       this.#look(inside);
@@ -71,11 +73,10 @@ export class PlaceGuard {
 
   /** Opens handles to the directories of the log and of the workers, once they exist. */
   holdInside(): void {
+    if (!this.isExact) return;
     const { events, workers } = this.#place.layout;
     this.#events = this.#hold(events);
-    for (const inside of [this.#events, this.#hold(workers)]) {
-      if (inside !== undefined) this.#inside.push(inside);
-    }
+    this.#inside.push(this.#events, this.#hold(workers));
     this.#runtimeSeen = undefined;
   }
 
@@ -138,8 +139,7 @@ export class PlaceGuard {
     for (const directory of this.#directories.splice(0)) closeQuietly(directory);
   }
 
-  #hold(path: string): Held | undefined {
-    if (!this.isExact) return undefined;
+  #hold(path: string): Held {
     const handle = openDirectory(this.#place, path);
     this.#directories.push(handle);
     const directory = heldAt(path, handle);
@@ -156,9 +156,7 @@ export class PlaceGuard {
       if (isSame(found, held.identity)) return found;
     }
     const file = nameOf(this.#place.layout, held.path) || held.path;
-    const reason = found === undefined
-      ? "it was moved or removed while the store was open"
-      : "it was replaced while the store was open";
+    const reason = found === undefined ? GONE_REASON : "it was replaced while the store was open";
     throw this.lose(vanished(file, reason));
   }
 
@@ -173,12 +171,12 @@ export class PlaceGuard {
 
   #findAll(segments: readonly number[]): void {
     const { fs, layout, layout: { events } } = this.#place;
-    const names = new Set(guarded("check", events, () => fs.list(events)).map(({ name }) => name));
-    for (const segment of segments) {
-      const file = nameOf(layout, segmentPath(layout, segment));
-      if (names.has(file.slice(file.lastIndexOf("/") + 1))) continue;
-      throw this.lose(vanished(file, "it was moved or removed while the store was open"));
-    }
+    const entries = guarded("check", events, () => fs.list(events));
+    const found = new Set(entries.map(({ name }) => segmentFirstEventId(name)));
+    const missing = segments.find((segment) => !found.has(segment));
+    if (missing === undefined) return;
+    const file = nameOf(layout, segmentPath(layout, missing));
+    throw this.lose(vanished(file, GONE_REASON));
   }
 
   #isUnchanged(found: FileIdentity, seen: FileIdentity | undefined): boolean {
@@ -224,7 +222,7 @@ function hasNumbers(place: Files, lock: FileLock): boolean {
   return false;
 }
 
-function openDirectory({ fs, layout }: Files, path: string): OpenDirectory {
+function openDirectory({ fs, layout }: Files, path: string): Handle {
   try {
     return fs.openDirectory(path);
   } catch (error) {

@@ -6,7 +6,7 @@
  */
 import { systemCode } from "../disk/faults.ts";
 import { closeQuietly } from "../disk/files.ts";
-import type { FileSystem, OpenFile, OpenMode } from "../disk/file_system.ts";
+import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { isSame, type PlaceGuard } from "./guard.ts";
 
 /** The members of the guard that the disk uses. */
@@ -55,22 +55,18 @@ export function guardedDisk(fs: FileSystem, guard: DiskGuard, events: string): F
       }
     }
   };
-  const open = (path: string, mode: OpenMode): OpenFile => {
-    if (mode === "create") guard.check();
-    const file = explained(() => fs.open(path, mode));
-    try {
-      guard.check();
-    } catch (error) {
-      if (mode === "create") removeCreated(fs, path, file);
-      closeQuietly(file);
-      throw error;
-    }
-    return file;
-  };
   return {
     supports: fs.supports,
     open: (path, mode) => {
-      const file = open(path, mode);
+      if (mode === "create") guard.check();
+      const file = explained(() => fs.open(path, mode));
+      try {
+        guard.check();
+      } catch (error) {
+        if (mode === "create") removeCreated(fs, path, file);
+        closeQuietly(file);
+        throw error;
+      }
       return mode === "read" || path.startsWith(events) ? file : guardedFile(file, guard);
     },
     stat: (path) => reading(() => fs.stat(path)),

@@ -4,17 +4,17 @@
  *
  * @module
  */
-import { z } from "zod";
-import { RuntimeError } from "../../core/errors.ts";
-import { corrupt, isExisting } from "../disk/faults.ts";
-import type { StoreConfig } from "./config.ts";
-import { readSmallFile, replaceFile, writeNew } from "../disk/files.ts";
+import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { jsonObject, object } from "../../core/shape.ts";
+import { timeShape } from "../../core/shapes.ts";
+import { isExisting } from "../disk/faults.ts";
+import { parseSettings, type StoreConfig, type StoreSettings } from "./config.ts";
+import { replaceFile, writeNew } from "../disk/files.ts";
 import type { Place } from "../layout.ts";
-import { type Seal, seal, unseal } from "../lines/sealed.ts";
+import { readSealed, seal } from "../lines/sealed.ts";
 import { dirname } from "@std/path";
 
-/** The largest `runtime.json` that is read. */
-const IDENTITY_BYTES_MAX = 65_536;
+const FORMAT = "worker-runtime";
 
 /** Content of `runtime.json`. */
 export interface StoreIdentity {
@@ -24,23 +24,22 @@ export interface StoreIdentity {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-const identitySchema = z.looseObject({
-  createdAt: z.iso.datetime(),
-  config: z.record(z.string(), z.unknown()),
-}) satisfies z.ZodType<StoreIdentity>;
-
-function sealOf(runtimeId: string): Seal {
-  return { format: "worker-runtime", runtimeId };
-}
+const identityShape = object({ createdAt: timeShape, config: jsonObject });
 
 /** Reads the identity; `undefined` if there is none. Throws `store_corrupt` or `store_version`. */
-export function readIdentity({ fs, layout, runtimeId }: Place): StoreIdentity | undefined {
-  const bytes = readSmallFile(fs, layout.identity, IDENTITY_BYTES_MAX, "runtime.json");
-  if (bytes === undefined) return undefined;
-  const content = unseal(bytes, sealOf(runtimeId), "runtime.json");
-  const identity = identitySchema.safeParse(content);
-  if (!identity.success) throw corrupt("runtime.json", "it lacks its members", { cause: identity.error });
-  return identity.data;
+export function readIdentity(place: Place): StoreIdentity | undefined {
+  return readSealed(place, place.layout.identity, FORMAT, identityShape);
+}
+
+/** The settings that were in effect when the store was last opened; none if they cannot be read. */
+export function lastSettings(place: Place): StoreSettings {
+  try {
+    return parseSettings(readIdentity(place)?.config ?? {}, "use the config snapshot");
+  } catch (error) {
+    // Whoever needs the identity reports what is wrong with it.
+    if (isRuntimeError(error)) return {};
+    throw error;
+  }
 }
 
 /** Writes the identity of a new store. Never overwrites: throws `store_permission` if one exists but is hidden. */
@@ -49,7 +48,7 @@ export async function createIdentity(
   identity: StoreIdentity,
 ): Promise<void> {
   try {
-    await writeNew(fs, layout.identity, [seal(sealOf(runtimeId), identity)], { durable: true });
+    await writeNew(fs, layout.identity, [seal({ format: FORMAT, runtimeId }, identity)], { durable: true });
   } catch (error) {
     if (!isExisting(error)) throw error;
     const [operation, path] = ["read", layout.identity];
@@ -72,7 +71,7 @@ export async function updateConfigSnapshot(
 ): Promise<void> {
   const snapshot = JSON.parse(JSON.stringify(config));
   if (!isInDoubt && JSON.stringify(identity.config) === JSON.stringify(snapshot)) return;
-  const bytes = seal(sealOf(runtimeId), { createdAt: identity.createdAt, config: snapshot });
+  const bytes = seal({ format: FORMAT, runtimeId }, { createdAt: identity.createdAt, config: snapshot });
   await replaceFile(fs, layout.identity, [bytes], { durable: true });
 }
 

@@ -31,6 +31,8 @@ export function newOwner(now: () => number): Owner {
 
 /** Pauses between attempts: after a kill some systems release a lock with a delay. */
 const PAUSES_MS: readonly number[] = [0, 10, 30, 60, 100];
+/** Pause between further attempts, while the caller waits for the lock. */
+const POLL_MS = 100;
 
 /**
  * Takes the lock and records its owner. Throws `store_locked`, `store_corrupt` for
@@ -47,12 +49,12 @@ export async function takeLock(place: Files, owner: Owner): Promise<FileLock> {
   }
 }
 
-/** Takes the lock without writing. Throws the errors of {@linkcode takeLock}. */
-export async function holdLock(place: Files): Promise<FileLock> {
+/** Takes the lock without writing; waits `waitMs` until it is free. Throws the errors of {@linkcode takeLock}. */
+export async function holdLock(place: Files, waitMs = 0): Promise<FileLock> {
   const { fs, layout } = place;
   // Locking creates the file if it is missing.
   guarded("lock", layout.lock, () => isPresent(fs, layout.lock, "file", nameOf(layout, layout.lock)));
-  const held = await tryLock(fs, layout.lock);
+  const held = await tryLock(fs, layout.lock, waitMs);
   if (held === undefined) throw lockedError(place);
   const lock = { identity: () => held.identity(), release: () => releaseQuietly(held) };
   try {
@@ -70,13 +72,16 @@ export async function writeOwner(place: Files, owner: Owner): Promise<void> {
   await replaceInStore(place, place.layout.owner, () => [bytes], { durable: false });
 }
 
-async function tryLock(fs: FileSystem, path: string): Promise<FileLock | undefined> {
-  for (const pauseMs of PAUSES_MS) {
+async function tryLock(fs: FileSystem, path: string, waitMs: number): Promise<FileLock | undefined> {
+  const until = performance.now() + waitMs;
+  for (let attempt = 0;; attempt++) {
+    const leftMs = until - performance.now();
+    const pauseMs = PAUSES_MS[attempt] ?? Math.min(POLL_MS, leftMs);
+    if (attempt >= PAUSES_MS.length && leftMs <= 0) return undefined;
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     const lock = guarded("lock", path, () => fs.lock(path));
     if (lock !== undefined) return lock;
   }
-  return undefined;
 }
 
 /** Throws if a second handle gets the lock too, as on some shared file systems. */

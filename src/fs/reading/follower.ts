@@ -24,7 +24,7 @@ import type { OpenFile } from "../disk/file_system.ts";
 import { guarded, ifCorrupt, isNotFound } from "../disk/faults.ts";
 import { segmentPath } from "../layout.ts";
 import { eventText } from "../lines/codec.ts";
-import { type LogEnd, LogReader } from "../recovery/recover.ts";
+import { LogReader } from "../recovery/recover.ts";
 import type { LogLine } from "../log/scan.ts";
 import { listSegments, type LogPosition, segmentSpot } from "../log/segments.ts";
 import type { FoundPlace } from "../place/find.ts";
@@ -74,8 +74,6 @@ export class LogFollower {
   readonly #place: FoundPlace;
   readonly #host: StoreHost;
   #held: HeldLine[] = [];
-  /** Something other than a file under the name of a segment. */
-  #odd: RuntimeError | undefined;
 
   /** A follower that has read nothing yet. */
   constructor(place: FoundPlace, host: StoreHost) {
@@ -96,18 +94,14 @@ export class LogFollower {
         this.damage = undefined;
         return await untilSteady(() => this.#read());
       } catch (error) {
-        if (!isRuntimeError(error) || !mayPass(error)) throw error;
+        // A writer's work in progress, or a removed file: a retry may succeed.
+        const mayPass = isRuntimeError(error) && (error.code === "store_corrupt" || isNotFound(error));
+        if (!mayPass) throw error;
         this.damage = error as RuntimeError;
         if (pauseMs < 0) return this.#releaseBeforeDamage();
       }
       await sleep(pauseMs);
     }
-  }
-
-  #list(): readonly number[] {
-    this.#odd = undefined;
-    const list = () => listSegments(this.#place, (error) => this.#odd ??= error).firstEventIds;
-    return this.segments = ifCorrupt(list, () => []);
   }
 
   /** Pushes the newest checkpoint if it is ahead. Problems found are reported then, and always if it is the first. */
@@ -128,7 +122,10 @@ export class LogFollower {
   }
 
   async #read(): Promise<void> {
-    const segments = this.#list();
+    // Something other than a file under the name of a segment.
+    let odd: RuntimeError | undefined;
+    const list = () => listSegments(this.#place, (error) => odd ??= error).firstEventIds;
+    const segments = this.segments = ifCorrupt(list, () => []);
     // The log was pruned past the last event read.
     if ((this.position?.segment ?? 1) < (segments[0] ?? 1)) this.#restore(false);
     const start = { through: this.lastEventId, position: this.position };
@@ -139,8 +136,13 @@ export class LogFollower {
       this.#take(line);
       await slices.pause();
     }
-    if (this.#odd !== undefined) throw this.#odd;
-    await this.#end(log.end);
+    if (odd !== undefined) throw odd;
+    // Held lines are pushed if they stay.
+    if (this.#held.length > 0) {
+      await sleep(SETTLE_MS);
+      if (this.#isSettled()) this.#release(Infinity);
+    }
+    this.pending = { events: this.#held.length, bytes: log.end.tail?.bytes ?? 0 };
   }
 
   /** Pushes the events that a line says were synced, and holds the line itself back. */
@@ -183,15 +185,6 @@ export class LogFollower {
     }
   }
 
-  /** The end of the log: held lines are pushed if they stay. */
-  async #end(end: LogEnd): Promise<void> {
-    if (this.#held.length > 0) {
-      await sleep(SETTLE_MS);
-      if (this.#isSettled()) this.#release(Infinity);
-    }
-    this.pending = { events: this.#held.length, bytes: end.tail?.bytes ?? 0 };
-  }
-
   #isSettled(): boolean {
     const { fs, layout } = this.#place;
     const { segment } = this.#held.at(-1)?.position ?? { segment: 1 };
@@ -202,11 +195,6 @@ export class LogFollower {
       );
     return guarded("read", path, () => withFile(fs, path, "read", isThere));
   }
-}
-
-/** Returns true for errors that a retry may resolve: a writer's work in progress, or a removed file. */
-function mayPass(error: { readonly code: string; readonly details: object }): boolean {
-  return error.code === "store_corrupt" || isNotFound(error);
 }
 
 /** Folds the log of a place as it is now. */
@@ -236,11 +224,6 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 /** A read fails only if a writer prunes or purges this many times during it. */
 const ATTEMPTS_MAX = 32;
 
-/** Returns true if a writer may have removed the file being read, by pruning, purging or replacing it. */
-function isOvertaken(error: unknown): boolean {
-  return isNotFound(error) || isRuntimeError(error) && error.code === "cursor_expired";
-}
-
 /**
  * Runs `read`, and retries it if a writer removed a file that it was reading.
  * Each attempt must start from the current state of the disk; `again` is called
@@ -255,7 +238,8 @@ export async function untilSteady<T>(
     try {
       return await read();
     } catch (error) {
-      if (attempt === ATTEMPTS_MAX || !isOvertaken(error)) throw error;
+      const isOvertaken = isNotFound(error) || isRuntimeError(error) && error.code === "cursor_expired";
+      if (attempt === ATTEMPTS_MAX || !isOvertaken) throw error;
     }
     await again();
   }

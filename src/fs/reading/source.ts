@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Notice } from "../../core/diagnostics.ts";
 import { cursorExpired, type FileSpot, isRuntimeError, type RuntimeError } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
@@ -21,13 +20,14 @@ import type {
 import { blobSize, listBlobs, readBlob } from "../blobs/blobs.ts";
 import { OneAtATime } from "../checkpoint/one_at_a_time.ts";
 import { readConfig } from "../place/config.ts";
+import { lastSettings } from "../place/identity.ts";
 import { DenoFileSystem } from "../disk/deno_file_system.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { LogPages } from "../log/pages.ts";
 import { segmentSpot } from "../log/segments.ts";
 import { LogFollower, type PendingTail, sleep, untilSteady } from "./follower.ts";
 import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../place/find.ts";
-import { transcriptTexts } from "./transcripts.ts";
+import { readTranscriptPage, type TranscriptPage } from "./transcripts.ts";
 
 /** Further options of a {@linkcode FsRuntimeSource}. */
 export interface FsSourceEnvironment {
@@ -138,18 +138,18 @@ export class FsRuntimeSource implements RuntimeSource {
   async readTranscript(read: ReadTranscript): Promise<readonly string[]> {
     const state = this.#worker(read.workerId);
     try {
-      const { texts, notices } = await untilSteady(
-        () => this.#transcriptTexts(state, read),
+      const { texts, notice } = await untilSteady(
+        () => this.#transcriptPage(state, read),
         () => this.#assertSameLife(state),
       );
-      if (notices.length === 0) return texts;
+      if (notice === undefined) return texts;
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
     }
     // Damage, or the worker was purged since the last refresh.
     await this.#assertSameLife(state);
-    const { texts, notices } = await this.#transcriptTexts(state, read);
-    for (const notice of notices) this.#log.host.notice(notice);
+    const { texts, notice } = await this.#transcriptPage(state, read);
+    if (notice !== undefined) this.#log.host.notice(notice);
     return texts;
   }
 
@@ -202,7 +202,7 @@ export class FsRuntimeSource implements RuntimeSource {
   #readName(host: StoreHost): string | undefined {
     const { fs, layout } = this.#place;
     try {
-      return readConfig(fs, layout.config).displayName;
+      return readConfig(fs, layout.config, lastSettings(this.#place)).displayName;
     } catch (error) {
       if (!isRuntimeError(error)) throw error;
       const { message } = error;
@@ -233,16 +233,13 @@ export class FsRuntimeSource implements RuntimeSource {
     return pages.read(log, read);
   }
 
-  async #transcriptTexts(
+  async #transcriptPage(
     { record: { workerId }, createdEventId, transcriptLength }: WorkerState,
     { from, to, keep }: ReadTranscript,
-  ): Promise<{ readonly texts: readonly string[]; readonly notices: readonly Notice[] }> {
+  ): Promise<TranscriptPage> {
     const owner = { runtimeId: this.runtimeId, workerId, createdEventId };
     const range = { from, to: Math.min(to, transcriptLength) + 1, keep };
-    const notices: Notice[] = [];
-    const notice = (found: Notice) => notices.push(found);
-    const texts = await transcriptTexts(this.#place, this.#log.follower, owner, range, notice);
-    return { texts, notices };
+    return await readTranscriptPage(this.#place, this.#log.follower, owner, range);
   }
 
   #worker(workerId: WorkerId): WorkerState {

@@ -6,7 +6,6 @@
  */
 import type { Notice } from "../../core/diagnostics.ts";
 import { isRuntimeError } from "../../core/errors.ts";
-import { plainLines } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import { isPresent, withFile } from "../disk/files.ts";
 import { guarded, isNotFound, systemCode } from "../disk/faults.ts";
@@ -26,26 +25,33 @@ import type { FoundPlace } from "../place/find.ts";
  */
 export type ReadLog = Pick<LogFollower, "segments" | "lastEventId" | "base">;
 
-/** The part of a page that the file holds, and the extent of the file. */
-interface FilePage extends Omit<WholeExtent, "bytes">, Pick<LinePage, "texts" | "cut"> {}
+/** A page of a transcript. */
+export interface TranscriptPage {
+  /** Texts of the events that hold the page, oldest first. */
+  readonly texts: readonly string[];
+  /** Reports a file that is missing or damaged. */
+  readonly notice?: Notice;
+}
 
-/** The texts of the events that hold a page of a transcript, oldest first. Throws `store_corrupt`. */
-export async function transcriptTexts(
+/** The part of a page that the file holds, and the extent of the file. */
+interface FilePage extends TranscriptPage, Omit<WholeExtent, "bytes">, Pick<LinePage, "cut"> {}
+
+/** Reads a page of a transcript. Throws `store_corrupt`. */
+export async function readTranscriptPage(
   place: FoundPlace,
   log: ReadLog,
   owner: TranscriptOwner,
   range: LineRange,
-  notice: (notice: Notice) => void,
-): Promise<readonly string[]> {
-  if (range.from >= range.to) return [];
-  const inFile = pageOfFile(place, log, owner, range, notice);
-  if (inFile.entries >= range.to - 1 && inFile.texts.length > 0) return inFile.texts;
-  if (inFile.cut && range.keep === "first") return inFile.texts;
+): Promise<TranscriptPage> {
+  if (range.from >= range.to) return { texts: [] };
+  const inFile = pageOfFile(place, log, owner, range);
+  if (inFile.entries >= range.to - 1 && inFile.texts.length > 0) return inFile;
+  if (inFile.cut && range.keep === "first") return inFile;
   const isShort = inFile.entries < (log.base.entries.get(owner.createdEventId) ?? 0);
   const after = Math.max(inFile.lastEventId, isShort ? 0 : log.base.through);
   assertRebuildable(place, owner, log, after);
   const rest = { ...range, from: Math.max(range.from, inFile.entries + 1) };
-  return [...inFile.texts, ...await fromLog(place, log, owner, rest, after)];
+  return { ...inFile, texts: [...inFile.texts, ...await fromLog(place, log, owner, rest, after)] };
 }
 
 /** Reads what the file holds of a page. A missing or damaged file is reported, and holds nothing. */
@@ -54,7 +60,6 @@ function pageOfFile(
   log: ReadLog,
   owner: TranscriptOwner,
   range: LineRange,
-  notice: (notice: Notice) => void,
 ): FilePage {
   const { directory, transcript: path } = workerLayout(layout, owner.workerId);
   try {
@@ -79,8 +84,11 @@ function pageOfFile(
     const what = isMissing ? "is missing" : "is damaged";
     const message = `Transcript of ${JSON.stringify(owner.workerId)} ${what}; it is read from the log`;
     const file = nameOf(layout, path);
-    notice({ code: "transcript_rebuilt", severity: "warning", message, workerId: owner.workerId, file });
-    return nothing;
+    const { workerId } = owner;
+    return {
+      ...nothing,
+      notice: { code: "transcript_rebuilt", severity: "warning", message, workerId, file },
+    };
   }
 }
 
@@ -91,12 +99,12 @@ async function fromLog(
   range: LineRange,
   after: number,
 ): Promise<string[]> {
-  const workerIdJson = plainLines(JSON.stringify(owner.workerId));
   const texts: string[] = [];
   let total = 0;
-  for await (const { bytes, start, end, ...marks } of logTranscriptLines(place, log, after)) {
-    if (marks.workerIdJson !== workerIdJson || marks.seq + marks.count <= range.from) continue;
-    if (marks.seq >= range.to) break;
+  for await (const line of logTranscriptLines(place, log, after, owner.workerId)) {
+    const { bytes, start, end, seq, count } = line;
+    if (seq + count <= range.from) continue;
+    if (seq >= range.to) break;
     const isFull = texts.length > 0 && total + end - start > limits.pageBytesMax;
     if (isFull && range.keep === "first") break;
     texts.push(eventText(bytes, start, end));

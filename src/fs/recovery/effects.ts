@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { corrupt } from "../disk/faults.ts";
@@ -12,6 +11,7 @@ import type { LogLine } from "../log/scan.ts";
 import { LineBuffer, type PlacedLine } from "../lines/buffer.ts";
 import { eventHeadText, eventText, isOfType, textOf, transcriptSpan } from "../lines/codec.ts";
 import type { AppliedEvent, Transcripts } from "../transcripts/transcripts.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** Types of the events that create and purge workers. */
 const TYPES = { creates: "worker.created", purges: "worker.purged" } as const;
@@ -37,11 +37,13 @@ export class ReplayedEffects {
   readonly #transcripts: Transcripts;
   readonly #memory = new LineBuffer();
   readonly #waiting: ReplayedEffect[] = [];
-  readonly #purge: (workerId: WorkerId, purgedEventId: number) => void;
+  readonly #purge: Recovery["purge"];
   readonly #purged: ReplayedEffect[] = [];
+  /** Workers whose blobs are left, and the events that purged them. */
+  readonly #withBlobs = new Map<WorkerId, number>();
 
   /** Effects on transcripts; `purge` removes the files of a worker. */
-  constructor(transcripts: Transcripts, purge: (workerId: WorkerId, purgedEventId: number) => void) {
+  constructor(transcripts: Transcripts, purge: Recovery["purge"]) {
     this.#transcripts = transcripts;
     this.#purge = purge;
   }
@@ -50,13 +52,12 @@ export class ReplayedEffects {
   add({ bytes, start, end, id }: LogLine): string {
     const span = transcriptSpan(bytes, start, end);
     if (span !== undefined) {
-      const { count } = span;
       const workerId = parsed(textOf(bytes, span.workerFrom, span.workerEnd)) as WorkerId;
       const line = this.#memory.copy(bytes, start, end + 1);
       if (typeof workerId === "string") {
         // The event that creates a worker may hold its first entries.
         const creates = isOfType(bytes, start, TYPES.creates) || undefined;
-        this.#waiting.push({ id, workerId, creates, line, count });
+        this.#waiting.push({ id, workerId, creates, line, count: span.count });
       }
       return eventHeadText(bytes, start, end, span);
     }
@@ -70,10 +71,28 @@ export class ReplayedEffects {
     return text;
   }
 
-  /** Applies the effects of events through one that is on the device. */
+  /**
+   * Applies the effects of events through one that is on the device. Blobs are
+   * left: those of a later worker with the id are not in the log.
+   */
   settle(through: number): void {
     this.apply(through);
-    for (const { workerId, id } of this.#purged.splice(0)) this.#purge(workerId, id);
+    for (const { workerId, id } of this.#purged.splice(0)) {
+      this.#purge(workerId, id, true);
+      this.#withBlobs.set(workerId, id);
+    }
+  }
+
+  /**
+   * Applies the effects of all events, and removes the blobs of workers that do
+   * not exist at their end. Those of others are their own: the creation of a
+   * worker is written once the removal of earlier blobs is durable.
+   */
+  finish(): void {
+    this.settle(Infinity);
+    for (const [workerId, id] of this.#withBlobs) {
+      if (!this.#transcripts.has(workerId)) this.#purge(workerId, id, false);
+    }
   }
 
   /** Applies the effects in memory. Files are unchanged until {@linkcode settle}. */
@@ -86,15 +105,11 @@ export class ReplayedEffects {
       this.#waiting.shift();
       const { line, workerId, id } = effect;
       if (line !== undefined && !effect.creates && !this.#transcripts.has(workerId)) {
-        throw unknownWorker(id, workerId);
+        const reason = `event ${id} is of worker ${JSON.stringify(workerId)}, which does not exist`;
+        throw corrupt("", reason, { eventIds: [id, id] });
       }
       this.#transcripts.apply(effect, line);
       if (effect.purges) this.#purged.push(effect);
     }
   }
-}
-
-function unknownWorker(id: number, workerId: WorkerId): RuntimeError<"store_corrupt"> {
-  const reason = `event ${id} is of worker ${JSON.stringify(workerId)}, which does not exist`;
-  return corrupt("", reason, { eventIds: [id, id] });
 }

@@ -13,7 +13,7 @@ import { completeTranscripts } from "./completion.ts";
 import { type LogEnd, LogReader, type LogStart } from "./recover.ts";
 import { unrecordedSalvage } from "./salvage_record.ts";
 import { repairTail, uncleanOpening } from "./tail.ts";
-import { type AheadOfLog, allAheadOfLog, bestWitness, removeAhead } from "./witness.ts";
+import { type AheadOfLog, aheadOfLog, bestWitness, removeAhead, workersOnDisk } from "./witness.ts";
 
 /** Events pushed at a time. */
 const REPLAY_EVENTS = 1_024;
@@ -59,7 +59,10 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   let ahead: readonly AheadOfLog[] = [];
   const witness = (lastEventId: number) => {
     effects.apply(Infinity);
-    ahead = allAheadOfLog(recovery, transcripts.lengths(), lastEventId);
+    const lengths = transcripts.lengths();
+    ahead = workersOnDisk(recovery, lengths.keys()).flatMap((workerId) =>
+      aheadOfLog(recovery, workerId, lengths.get(workerId)?.transcriptBytes ?? 0, lastEventId)
+    );
     return bestWitness(recovery, ahead, recovery.wasSynced, lastEventId);
   };
   const end = await replayLog(recovery, segments, { ...start, witness }, effects);
@@ -68,13 +71,12 @@ export async function recoverStore(recovery: Recovery): Promise<Recovered> {
   await removeAhead(recovery, ahead, end.lastEventId, recovery.quarantine);
   await recovery.rememberConfig();
   transcripts.endReplay();
-  effects.settle(Infinity);
+  effects.finish();
 
   const isRemoved = end.tail?.row.verdict === "remove_segment";
   const kept = isRemoved ? segments.filter((segment) => segment !== end.segment) : segments;
-  const { guard, lost } = recovery;
   const { durability, limits: { segmentBytes } } = config;
-  const options = { durability, segmentBytes, guard, lost };
+  const options = { durability, segmentBytes, guard: recovery.guard };
   const writer = new LogWriter(recovery, { ...end, segments: kept }, options);
   const isClean = isCleanEnd(end, segments);
   if (!isClean) await writer.startSegment();

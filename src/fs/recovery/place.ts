@@ -10,9 +10,9 @@
 import { join } from "@std/path";
 import type { Notice } from "../../core/diagnostics.ts";
 import { RuntimeError } from "../../core/errors.ts";
-import { readConfig, type StoreConfig } from "../place/config.ts";
+import { readConfig, type StoreConfig, type StoreSettings } from "../place/config.ts";
 import { clearForFile } from "../aside.ts";
-import { isPresent, makeDirectory, withFileAsync, writeNew } from "../disk/files.ts";
+import { isPresent, makeDirectory, removeQuietly, withFileAsync, writeNew } from "../disk/files.ts";
 import { guarded, guardedAsync, ifCorrupt } from "../disk/faults.ts";
 import { guardedDisk } from "../place/guarded_disk.ts";
 import type { FileLock } from "../disk/file_system.ts";
@@ -34,7 +34,7 @@ export interface OpenedPlace extends WatchedPlace {
   readonly lock: FileLock;
   /** Checks that the paths still name the store that was opened. */
   readonly guard: PlaceGuard;
-  /** The operator's config. */
+  /** The settings in effect. */
   readonly config: StoreConfig;
   /** True if commits waited for the device, now and when the store was open before. */
   readonly wasSynced: boolean;
@@ -48,6 +48,10 @@ export interface PlaceOptions {
   readonly root: string;
   /** Creates missing directories and files. */
   readonly create: boolean;
+  /** Settings of the host. */
+  readonly settings: StoreSettings;
+  /** Milliseconds to wait until the lock is free. */
+  readonly lockWaitMs: number;
   /** The process that opens. */
   readonly owner: Owner;
 }
@@ -56,7 +60,7 @@ export interface PlaceOptions {
 export async function openPlace(place: WatchedPlace, options: PlaceOptions): Promise<OpenedPlace> {
   const { fs, layout } = place;
   await ensureDirectories(place, options);
-  const lock = await holdLock(place);
+  const lock = await holdLock(place, options.lockWaitMs);
   let guard: PlaceGuard | undefined;
   try {
     guard = guarded("open", layout.directory, () => new PlaceGuard(place, lock));
@@ -77,8 +81,12 @@ async function openGuarded(
   const { fs, layout } = place;
   await writeOwner(place, options.owner);
   guard.learnClock();
-  if (!guard.isExact) place.notice(inexact(layout));
-  const config = readConfig(fs, layout.config);
+  if (!guard.isExact) {
+    const message = `The file system below ${JSON.stringify(layout.directory)} does not number its files ` +
+      `reliably: a store that is moved or replaced while it is open is noticed only by links and sizes`;
+    place.notice({ code: "path_identity_unavailable", severity: "info", message });
+  }
+  const config = readConfig(fs, layout.config, options.settings);
   const identity = readIdentityOrTorn(place) ?? await createStore(place, options, config);
   // Never follows a link; a removed directory is recreated and filled from the log.
   await makeDirectory(fs, layout.workers, "workers");
@@ -142,9 +150,8 @@ async function createStore(
 function hasContent(place: Place): boolean {
   const { fs, layout, runtimeId } = place;
   return guarded("look into", layout.directory, () => {
-    if (fs.stat(layout.checkpoint) !== undefined || fs.stat(layout.previousCheckpoint) !== undefined) {
-      return true;
-    }
+    const hasCheckpoint = fs.stat(layout.checkpoint) ?? fs.stat(layout.previousCheckpoint);
+    if (hasCheckpoint !== undefined) return true;
     if (fs.stat(layout.workers)?.kind === "directory" && fs.list(layout.workers).length > 0) return true;
     if (fs.stat(layout.events) === undefined) return false;
     const size = fs.stat(segmentPath(layout, 1))?.size ?? 0;
@@ -171,7 +178,7 @@ async function sweep(place: WatchedPlace): Promise<void> {
   for (const name of ["checkpoint.json.tmp", "overview.json.tmp", "runtime.json.tmp", "owner.json.tmp"]) {
     const path = join(place.layout.directory, name);
     const isAside = await clearForFile(place, path);
-    if (!isAside && !isRemoved(place, path)) continue;
+    if (!isAside && !removeQuietly(place.fs, path)) continue;
     const message = isAside
       ? `Moved ${JSON.stringify(name)} to salvage/: it is not a file`
       : `Removed ${JSON.stringify(name)}, which was never finished`;
@@ -179,23 +186,8 @@ async function sweep(place: WatchedPlace): Promise<void> {
   }
 }
 
-function isRemoved({ fs }: Files, path: string): boolean {
-  try {
-    return fs.remove(path);
-  } catch {
-    // Retried at the next opening. No write depends on it: each one clears the name first.
-    return false;
-  }
-}
-
 function missing({ directory: path }: Files["layout"], why: string): RuntimeError<"store_missing"> {
   return new RuntimeError("store_missing", `Cannot open store ${JSON.stringify(path)}: ${why}`, { path });
-}
-
-function inexact({ directory }: Files["layout"]): Notice {
-  const message = `The file system below ${JSON.stringify(directory)} does not number its files reliably: ` +
-    `a store that is moved or replaced while it is open is noticed only by links and sizes`;
-  return { code: "path_identity_unavailable", severity: "info", message };
 }
 
 function completed(why: string): Notice {

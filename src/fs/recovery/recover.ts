@@ -108,8 +108,8 @@ export class LogReader implements Iterable<LogLine> {
     const { through, position } = this.#start;
     const first = position?.segment ?? this.#segments[0];
     if (first === undefined || !this.#segments.includes(first)) {
-      const eventIds: readonly [number, number] = [through, through];
-      throw corrupt("events", `the segment that holds event ${through} is missing`, { eventIds });
+      const reason = `the segment that holds event ${through} is missing`;
+      throw corrupt("events", reason, { eventIds: [through, through] });
     }
     if (position !== undefined || first === 1) return;
     const reason = `the log begins with event ${first}, and no checkpoint covers those before it`;
@@ -120,8 +120,8 @@ export class LogReader implements Iterable<LogLine> {
     const { layout } = this.#place;
     const missing = this.#lastEventId + 1;
     if (first > missing) {
-      const eventIds: readonly [number, number] = [missing, first - 1];
-      return corrupt("events", `events ${missing} to ${first - 1} are missing`, { eventIds });
+      const reason = `events ${missing} to ${first - 1} are missing`;
+      return corrupt("events", reason, { eventIds: [missing, first - 1] });
     }
     const reason = `it begins with event ${first}, which the segment before it holds too`;
     return corrupt(nameOf(layout, segmentPath(layout, first)), reason);
@@ -240,10 +240,8 @@ function hasHeader(segment: Segment): boolean {
 
 /** Returns true if the bytes from `offset` to `endOffset` are the intact line of an event. */
 function isEventAt(file: OpenFile, offset: number, endOffset: number, eventId: number): boolean {
-  for (const line of intactLines(file, offset, endOffset)) {
-    return line.id === eventId && line.offset === offset && line.endOffset === endOffset;
-  }
-  return false;
+  const [line] = intactLines(file, offset, endOffset);
+  return line?.id === eventId && line.offset === offset && line.endOffset === endOffset;
 }
 
 /** The highest `durable` of the intact lines from an offset on; a bounded part of the file is examined. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { StoreHost } from "../../core/store.ts";
 import type { Checkpoints } from "../checkpoint/checkpoints.ts";
@@ -20,10 +19,8 @@ export interface Recovery extends OpenedPlace {
   readonly transcripts: Transcripts;
   readonly purged: PurgedWorkers;
   readonly quarantine: Quarantine;
-  /** Removes the files of a worker. */
-  purge(workerId: WorkerId, purgedEventId: number): void;
+  /** Removes the files of a worker; with `keepsBlobs`, those that its log can restore. */
+  purge(workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean): void;
   /** Bounds the transcript lines in memory. */
   flushIfFull(): Promise<void>;
-  /** Reports an error of the writer that is final. */
-  lost(error: RuntimeError): void;
 }

@@ -6,19 +6,17 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import { SALVAGED } from "../../core/events.ts";
 import { fingerprint } from "../../core/keys.ts";
 import { integer, object, text } from "../../core/shape.ts";
 import type { UnrecordedEvent } from "../../core/store.ts";
-import { makeDirectory, readSmallFile, replaceFile } from "../disk/files.ts";
-import { corrupt, guardedAsync, ifCorrupt } from "../disk/faults.ts";
-import type { Place, RuntimeLayout, WatchedPlace } from "../layout.ts";
-import { seal, unseal } from "../lines/sealed.ts";
+import { makeDirectory, replaceFile } from "../disk/files.ts";
+import { guardedAsync, ifCorrupt } from "../disk/faults.ts";
+import { nameOf, type Place, type WatchedPlace } from "../layout.ts";
+import { readSealed, seal } from "../lines/sealed.ts";
 
 const FORMAT = "worker-runtime/salvage";
-const FILE = "salvage/pending.json";
-const BYTES_MAX = 4_096;
+const KEY_BYTES_MAX = 4_096;
 
 /** First and last event that are lost. */
 export type LostRange = readonly [first: number, last: number];
@@ -32,19 +30,11 @@ interface SalvageRecord {
 const recordShape = object({
   firstLostEventId: integer(1),
   lastLostEventId: integer(1),
-  key: text(BYTES_MAX),
+  key: text(KEY_BYTES_MAX),
 });
 
-function pathOf(layout: RuntimeLayout): string {
-  return join(layout.salvage, "pending.json");
-}
-
-function read({ fs, layout, runtimeId }: Place): SalvageRecord | undefined {
-  const bytes = readSmallFile(fs, pathOf(layout), BYTES_MAX, FILE);
-  if (bytes === undefined) return undefined;
-  const record: unknown = unseal(bytes, { format: FORMAT, runtimeId }, FILE);
-  if (recordShape(record, "stored") !== undefined) throw corrupt(FILE, "it lacks its members");
-  return record as SalvageRecord;
+function read(place: Place): SalvageRecord | undefined {
+  return readSealed(place, place.layout.pendingSalvage, FORMAT, recordShape);
 }
 
 /** The events that an interrupted repair loses; `undefined` without one. Throws `store_corrupt`. */
@@ -61,14 +51,15 @@ export async function beginSalvage(
   const key = `${SALVAGED} ${crypto.randomUUID()}`;
   await makeDirectory(fs, layout.salvage, "salvage");
   const bytes = seal({ format: FORMAT, runtimeId }, { firstLostEventId, lastLostEventId, key });
-  await replaceFile(fs, pathOf(layout), [bytes], { durable: true });
+  await replaceFile(fs, layout.pendingSalvage, [bytes], { durable: true });
 }
 
 /** The event that an interrupted repair has not recorded. A damaged file is left alone and reported. */
 export function unrecordedSalvage(place: WatchedPlace): readonly UnrecordedEvent[] {
+  const { fs, layout, layout: { pendingSalvage: path } } = place;
   const foreign = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
-    place.notice({ code: "foreign_entry", severity: "warning", message, file: FILE });
+    place.notice({ code: "foreign_entry", severity: "warning", message, file: nameOf(layout, path) });
   };
   return ifCorrupt<readonly UnrecordedEvent[]>(() => {
     const record = read(place);
@@ -76,8 +67,6 @@ export function unrecordedSalvage(place: WatchedPlace): readonly UnrecordedEvent
     const { firstLostEventId, lastLostEventId, key } = record;
     const data = { firstLostEventId, lastLostEventId, keptIn: "salvage" };
     const event = { name: SALVAGED, data, key, request: fingerprint(JSON.stringify(data)) };
-    const { fs, layout } = place;
-    const path = pathOf(layout);
     // If this fails, the next opening finds the key in the log and tries again.
     const recorded = async (): Promise<void> => {
       await guardedAsync("remove", path, async () => {

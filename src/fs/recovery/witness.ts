@@ -26,7 +26,6 @@ import { decodeName, encodeName } from "../names.ts";
 import { removeWorker } from "../workers/directories.ts";
 import type { Quarantine } from "../quarantine.ts";
 import { intactLines } from "../log/scan.ts";
-import type { TranscriptLength } from "../transcripts/state.ts";
 
 const HEADER_BYTES_MAX = 4_096;
 
@@ -42,17 +41,6 @@ export interface AheadOfLog {
   readonly lastEventId: number;
   /** The last event that it records as synced. */
   readonly durable: number;
-}
-
-/** The parts of all transcripts that are after event `lastEventId`; `lengths` are the expected lengths of the files. */
-export function allAheadOfLog(
-  place: Place,
-  lengths: ReadonlyMap<string, TranscriptLength>,
-  lastEventId: number,
-): AheadOfLog[] {
-  return workersOnDisk(place, lengths.keys()).flatMap((workerId) =>
-    aheadOfLog(place, workerId, lengths.get(workerId)?.transcriptBytes ?? 0, lastEventId)
-  );
 }
 
 /** The best proof that the log continued. With `isSynced`, every answer waited for the device. */

@@ -127,7 +127,7 @@ export function readTranscriptLines(
   range: LineRange,
 ): Pick<LinePage, "texts" | "cut"> {
   // Lines of other workers do not count, nor of an earlier worker with the same id.
-  const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
+  const own = new WorkerLines(owner.workerId, owner.createdEventId);
   const lines: SortedLines = {
     file,
     start: transcriptHeaderBytes(owner),

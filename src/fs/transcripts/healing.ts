@@ -5,7 +5,6 @@
  */
 import type { Notice } from "../../core/diagnostics.ts";
 import type { RuntimeError } from "../../core/errors.ts";
-import { plainLines } from "../../core/json.ts";
 import { replaceInStore } from "../aside.ts";
 import { readBytes, withFile } from "../disk/files.ts";
 import { corrupt, isNotFound } from "../disk/faults.ts";
@@ -53,7 +52,7 @@ export function wholeExtent(
   if (bytes > 0) lastEventId = checkTranscript(file, owner, bytes, entries);
   else if (hasTranscriptHeader(file, owner)) bytes = transcriptHeaderBytes(owner);
   else return { ...NOTHING, lastEventId };
-  const own = new WorkerLines(plainLines(JSON.stringify(owner.workerId)), owner.createdEventId);
+  const own = new WorkerLines(owner.workerId, owner.createdEventId);
   for (const line of scanLines(file, bytes, end)) {
     const id = idOf(line.bytes, line.start);
     const isNext = isWhole(line) && id > lastEventId && id < before &&
@@ -127,7 +126,6 @@ export async function rebuildTranscript(
   const { transcript: path } = workerLayout(layout, owner.workerId);
   if (synced === undefined) assertRebuildable(place, owner, log);
   const firstKept = log.segments[0] ?? 1;
-  const workerIdJson = plainLines(JSON.stringify(owner.workerId));
   const missing = (entry: number) => {
     assertRebuildable(place, owner, log);
     return corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
@@ -142,8 +140,7 @@ export async function rebuildTranscript(
       yield* linesTo(fs, owner, path, whole.bytes);
       ({ entries, lastEventId: after } = whole);
     }
-    for await (const line of logTranscriptLines(place, log, after)) {
-      if (line.workerIdJson !== workerIdJson) continue;
+    for await (const line of logTranscriptLines(place, log, after, owner.workerId)) {
       if (line.seq !== entries + 1) throw missing(entries + 1);
       entries += line.count;
       yield line.bytes.slice(line.start, line.end + 1);

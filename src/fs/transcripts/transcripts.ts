@@ -117,11 +117,8 @@ export class Transcripts {
 
   /** First event that a rebuild of a transcript may need; `Infinity` if all files are intact. */
   firstNeeded(): number {
-    let first = Infinity;
-    for (const { needsLog, owner } of this.#all()) {
-      if (needsLog) first = Math.min(first, owner.createdEventId);
-    }
-    return first;
+    const needing = this.#all().filter(({ needsLog }) => needsLog);
+    return needing.reduce((first, { owner }) => Math.min(first, owner.createdEventId), Infinity);
   }
 
   /** Writes all waiting lines without a pause. */

@@ -7,7 +7,7 @@
 import { join, SEPARATOR } from "@std/path";
 import { invalidRequest } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
-import { guarded, storeFault, systemCode } from "../disk/faults.ts";
+import { guarded, guardedAsync, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { moveAside } from "../aside.ts";
 import { isBlobName } from "../blobs/name.ts";
@@ -55,37 +55,45 @@ export function checkPathLengths({ fs, layout }: Files, workerId: string): void 
 const FILES: ReadonlySet<string> = new Set(["worker.json", "transcript.jsonl"]);
 
 /**
- * Number of times that the files of a worker are listed: `worker.json` and the
- * transcript may each be renamed into place once more by calls that began before
- * the purge.
+ * Number of times that the files of a worker are listed: `worker.json`, the
+ * transcript and blobs may be renamed into place by calls that began before the
+ * purge.
  */
-const LISTINGS_MAX = 3;
+const LISTINGS_MAX = 16;
 
-/** Removes a worker's files; returns the names of those that are not the store's and remain. */
-export function removeWorker({ fs, layout }: Files, workerId: string): string[] {
+/** Removes a directory; returns false if something was renamed into it meanwhile, or throws if this is the last attempt. */
+function removeEmpty(fs: FileSystem, directory: string, isLast = false): boolean {
+  try {
+    fs.removeDirectory(directory);
+    return true;
+  } catch (error) {
+    if (isLast || systemCode(error) !== "ENOTEMPTY") throw error;
+    return false;
+  }
+}
+
+/**
+ * Removes a worker's files; returns the names of those that are not the store's and remain.
+ * With `keepsBlobs`, its blobs and its directory remain, too.
+ */
+export function removeWorker({ fs, layout }: Files, workerId: string, keepsBlobs = false): string[] {
   const { directory } = workerLayout(layout, workerId);
   return guarded("purge", directory, () => {
     if (fs.stat(directory)?.kind !== "directory") return [];
     for (let listings = 1;; listings++) {
-      const left = removeFiles(fs, directory);
-      if (left.length > 0) return left;
-      try {
-        fs.removeDirectory(directory);
-        return [];
-      } catch (error) {
-        if (systemCode(error) !== "ENOTEMPTY" || listings === LISTINGS_MAX) throw error;
-      }
+      const left = removeFiles(fs, directory, keepsBlobs);
+      if (left.length > 0 || keepsBlobs) return left;
+      if (removeEmpty(fs, directory, listings === LISTINGS_MAX)) return [];
     }
   });
 }
 
-function removeFiles(fs: FileSystem, directory: string): string[] {
+function removeFiles(fs: FileSystem, directory: string, keepsBlobs: boolean): string[] {
   const left: string[] = [];
   for (const { name, kind } of fs.list(directory)) {
     const path = join(directory, name);
-    const isFile = FILES.has(name) || FILES.has(name.replace(TEMPORARY_SUFFIX, ""));
-    if (isFile) fs.remove(path);
-    else if (name === "blobs" && kind === "directory") left.push(...removeBlobs(fs, path));
+    if (FILES.has(name.replace(TEMPORARY_SUFFIX, ""))) fs.remove(path);
+    else if (name === "blobs" && kind === "directory") left.push(...keepsBlobs ? [] : removeBlobs(fs, path));
     else left.push(name);
   }
   return left;
@@ -98,7 +106,7 @@ function removeBlobs(fs: FileSystem, directory: string): string[] {
     if (kind === "file" && isBlobName(name)) fs.remove(join(directory, name));
     else left.push(`blobs/${name}`);
   }
-  if (left.length === 0) fs.removeDirectory(directory);
+  if (left.length === 0) removeEmpty(fs, directory);
   return left;
 }
 
@@ -106,6 +114,8 @@ function removeBlobs(fs: FileSystem, directory: string): string[] {
 export class PurgedWorkers {
   readonly #place: WatchedPlace;
   readonly #left = new Map<WorkerId, number>();
+  /** Purged workers that had blobs whose removal may not be durable, and the events that purged them. */
+  readonly #withBlobs = new Map<WorkerId, number>();
 
   /** Creates an empty list. */
   constructor(place: WatchedPlace) {
@@ -127,11 +137,16 @@ export class PurgedWorkers {
     this.#left.delete(workerId);
   }
 
-  /** Removes a worker's files. A failure is reported, and retried later. */
-  remove(workerId: WorkerId, purgedEventId: number): void {
+  /**
+   * Removes a worker's files. A failure is reported, and retried later. With
+   * `keepsBlobs`, its blobs remain, and files that are not the store's are not reported yet.
+   */
+  remove(workerId: WorkerId, purgedEventId: number, keepsBlobs: boolean): void {
     this.#left.delete(workerId);
     try {
-      for (const name of removeWorker(this.#place, workerId)) {
+      if (this.#hasBlobs(workerId)) this.#withBlobs.set(workerId, purgedEventId);
+      const foreign = removeWorker(this.#place, workerId, keepsBlobs);
+      for (const name of keepsBlobs ? [] : foreign) {
         const message = `${JSON.stringify(name)} of purged worker ${
           JSON.stringify(workerId)
         } is none of the store's files`;
@@ -142,5 +157,45 @@ export class PurgedWorkers {
       this.#left.set(workerId, purgedEventId);
       this.#place.notice({ code: "projection_failed", severity: "warning", message, workerId });
     }
+  }
+
+  /** Returns true if blobs of a purged worker may still be there, or come back in a power cut. */
+  mayHaveBlobs(workerId: WorkerId): boolean {
+    return this.#withBlobs.has(workerId) || this.#left.has(workerId);
+  }
+
+  /** Removes the blobs that are left of a purged worker. Throws if that fails: no other worker may have them. */
+  removeBlobs(workerId: WorkerId): void {
+    const { blobs } = workerLayout(this.#place.layout, workerId);
+    guarded("purge", blobs, () => this.#hasBlobs(workerId) && removeBlobs(this.#place.fs, blobs));
+  }
+
+  /** {@linkcode removeBlobs}, durably: before the id of the worker is used again. */
+  async settle(workerId: WorkerId): Promise<void> {
+    this.removeBlobs(workerId);
+    await this.sync([workerId]);
+  }
+
+  /** Makes removals durable, also in directories that remain because of files that are not the store's. */
+  async sync(workerIds: readonly WorkerId[] = [...this.#withBlobs.keys()]): Promise<void> {
+    const { fs, layout } = this.#place;
+    const purges = workerIds.map((workerId) => [workerId, this.#withBlobs.get(workerId)] as const);
+    await guardedAsync("sync", layout.workers, async () => {
+      for (const workerId of workerIds) {
+        const { directory, blobs } = workerLayout(layout, workerId);
+        for (const path of [blobs, directory]) {
+          if (fs.stat(path)?.kind === "directory") await fs.syncDirectory(path);
+        }
+      }
+      await fs.syncDirectory(layout.workers);
+    });
+    for (const [workerId, purgedEventId] of purges) {
+      if (this.#withBlobs.get(workerId) === purgedEventId) this.#withBlobs.delete(workerId);
+    }
+  }
+
+  #hasBlobs(workerId: WorkerId): boolean {
+    const { fs, layout } = this.#place;
+    return fs.stat(workerLayout(layout, workerId).blobs)?.kind === "directory";
   }
 }

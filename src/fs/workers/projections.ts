@@ -32,7 +32,7 @@ const PARALLEL = 8;
 export interface ProjectionHost extends WatchedPlace {
   /** The durable state. */
   readonly view: StateView;
-  /** The operator's name of the runtime. */
+  /** Name of the runtime for people, if there is one. */
   readonly displayName: string | undefined;
   /** Keeps a damaged file. */
   quarantine(path: string): Promise<void>;
@@ -205,7 +205,12 @@ export class Projections {
     // The opening itself changed the overview, so only damage is reported.
     await this.#isBad({ ...this.#overview(), through: 0 }, lagging);
     this.#overviewDirty ??= 0;
-    if (lagging.length > 0) this.#host.notice(laggingNotice(lagging));
+    const [file] = lagging;
+    if (file === undefined) return;
+    // One notice for all: after a kill, the files of every worker may lag.
+    const others = lagging.length > 1 ? ` and ${lagging.length - 1} more` : "";
+    const message = `Projection ${JSON.stringify(file)}${others} is written again: missing or not current`;
+    this.#host.notice({ code: "projection_rebuilt", severity: "info", message, file });
   }
 
   /** Returns true if a projection is bad. A damaged one is reported and quarantined. */
@@ -255,12 +260,4 @@ function* withRows(head: string, states: readonly WorkerState[]): Generator<stri
     comma = ",";
   }
   yield "]";
-}
-
-/** Creates one notice for all files that lag: after a kill, those of every worker may. */
-function laggingNotice(files: readonly string[]): Notice {
-  const [file = ""] = files;
-  const others = files.length > 1 ? ` and ${files.length - 1} more` : "";
-  const message = `Projection ${JSON.stringify(file)}${others} is written again: missing or not current`;
-  return { code: "projection_rebuilt", severity: "info", message, file };
 }

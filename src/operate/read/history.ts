@@ -11,7 +11,7 @@ import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } fr
 import { located } from "../../fs/disk/faults.ts";
 import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.ts";
 import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
-import { logLines, type ScanRange } from "../../fs/log/scan.ts";
+import { logLines } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
 import { untilSteady } from "../../fs/reading/follower.ts";
@@ -74,27 +74,21 @@ export interface HistoryOptions extends OperationOptions {
  */
 export async function readHistory(location: StoreLocation, options: HistoryOptions): Promise<History> {
   const place = placeOf(location, options);
-  const { through } = options;
-  return await untilSteady(() => {
-    const { firstEventIds: segments } = listSegments(place);
-    return daysOf(place, { segments, after: (segments[0] ?? 1) - 1, through }, options);
-  });
+  return await untilSteady(() => daysOf(place, options));
 }
 
-async function daysOf(
-  place: FoundPlace,
-  stretch: ScanRange,
-  options: HistoryOptions,
-): Promise<History> {
+async function daysOf(place: FoundPlace, options: HistoryOptions): Promise<History> {
+  const { through, worker } = options;
+  const { firstEventIds: segments } = listSegments(place);
   const days = new Map<string, Day>();
   const interrupted: InterruptedRun[] = [];
   const running = new Map<WorkerId, boolean>();
   const meter = new Meter(options);
-  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+  for await (const { id, bytes, start, end } of logLines(place, { segments, after: 0, through }, meter)) {
     const span = transcriptSpan(bytes, start, end);
     const text = span === undefined ? eventText(bytes, start, end) : eventHeadText(bytes, start, end, span);
-    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEventHead(text));
-    if (options.worker !== undefined && !("workerId" in event && event.workerId === options.worker)) continue;
+    const event = located(segmentSpot(place.layout, segments, id), () => parseEventHead(text));
+    if (worker !== undefined && !("workerId" in event && event.workerId === worker)) continue;
     const day = dayOf(days, event.at.slice(0, 10));
     countStatus(day, event, running);
     if (!isWorkerChange(event)) continue;

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { basename } from "@std/path";
 import { readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
 import { ifCorrupt } from "../../fs/disk/faults.ts";
-import { nameOf } from "../../fs/layout.ts";
-import type { Finding } from "../verify/finding.ts";
+import { nameOf, segmentFirstEventId } from "../../fs/layout.ts";
+import type { Finding, FindingCode } from "../verify/finding.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import type { VerifyReport } from "../verify/verify.ts";
 
@@ -26,6 +27,10 @@ export interface RepairStep {
     | "cut_log"
     /** Truncate transcripts after the last event of a log that lost its end. */
     | "cut_transcripts"
+    /** Move a damaged blob aside, unless it was put again since. */
+    | "set_blob_aside"
+    /** Not performed: lost blobs have to be put again, or copied from a backup. */
+    | "restore_blobs"
     /** Beyond repair: a backup has to be restored. */
     | "restore_backup"
     /** The operator has to correct `config.jsonc`. */
@@ -44,9 +49,9 @@ export interface RepairStep {
 
 /** A plan. */
 export interface RepairPlan {
-  /** The steps, in order. */
+  /** The steps, in order; empty for a clean store. The last one opens the store, unless a step is manual. */
   readonly steps: readonly RepairStep[];
-  /** Events that are lost. */
+  /** First and last event that are lost; null if none is. */
   readonly lost: readonly [first: number, last: number] | null;
 }
 
@@ -68,18 +73,14 @@ const LOG_DAMAGE: ReadonlySet<string> = new Set(["log_damaged", "log_gap", "log_
 export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan {
   const steps: RepairStep[] = [];
   const { counts, findings } = report;
-  if (counts.unfinished_import !== undefined) {
-    return {
-      steps: [{ action: "import_again", message: messageOf(findings, "unfinished_import") }],
-      lost: null,
-    };
+  const found = (code: FindingCode) => findings.find((finding) => finding.code === code);
+  const unfinished = found("unfinished_import");
+  if (unfinished !== undefined) {
+    return { steps: [{ action: "import_again", message: unfinished.message }], lost: null };
   }
-  if (counts.config_invalid !== undefined) {
-    steps.push({
-      action: "correct_config",
-      message: messageOf(findings, "config_invalid"),
-      file: "config.jsonc",
-    });
+  const config = found("config_invalid");
+  if (config !== undefined) {
+    steps.push({ action: "correct_config", message: config.message, file: "config.jsonc" });
   }
   if (counts.identity_damaged !== undefined) {
     const message = "runtime.json is rewritten from the log";
@@ -101,14 +102,24 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
       `the events from ${eventId} on are lost; what transcripts hold of them is kept in salvage/`;
     steps.push({ action: "cut_transcripts", message, eventId });
   }
-  if (counts.transcript_missing || counts.transcript_damaged) steps.push(...lostTranscripts(findings));
-  if (!steps.some(isManualStep) && (report.verdict === "healable" || steps.length > 0)) {
+  const lost = findings.filter(({ severity }) => severity === "damaged");
+  const transcripts = lost.filter(({ code }) => code.startsWith("transcript_"));
+  if (transcripts.length > 0) {
+    const message =
+      `${transcripts.length} transcripts are damaged, and the log they could be rebuilt from was pruned; ` +
+      `restore a backup`;
+    steps.push({ action: "restore_backup", message });
+  }
+  if (
+    !steps.some(isManualStep) &&
+    (steps.length > 0 || findings.some(({ severity }) => severity === "healable"))
+  ) {
     const message =
       "the store is opened and closed, which repairs its end, its transcripts and its projections";
     steps.push({ action: "open_and_close", message });
   }
+  steps.push(...blobSteps(findings));
   // A torn end was never acknowledged, so truncating it loses nothing.
-  const lost = findings.filter(({ severity }) => severity === "damaged");
   const last = Math.max(report.lastEventId, ...lost.flatMap(({ eventIds }) => eventIds?.[1] ?? []));
   const from = cutAt ?? (covered ? report.lastEventId + 1 : undefined);
   return { steps, lost: from === undefined || from > last ? null : [from, last] };
@@ -117,7 +128,8 @@ export function planRepair(place: FoundPlace, report: VerifyReport): RepairPlan 
 /** Steps for entries of the wrong kind that prevent opening. */
 function oddSteps(findings: readonly Finding[]): RepairStep[] {
   return findings.flatMap(({ code, severity, file, message }): RepairStep[] => {
-    if (code !== "wrong_kind" || severity !== "damaged" || file === undefined) return [];
+    const isOdd = code === "wrong_kind" && (severity === "damaged" || file === "incoming");
+    if (!isOdd || file === undefined) return [];
     // Repair needs the lock to be safe, and salvage/ to move files aside.
     return file === "lock" || file === "salvage"
       ? [{
@@ -129,21 +141,14 @@ function oddSteps(findings: readonly Finding[]): RepairStep[] {
   });
 }
 
-function messageOf(findings: readonly Finding[], code: string): string {
-  return findings.find((finding) => finding.code === code)?.message ?? "";
-}
-
 /** The first damaged event of the log. */
 function firstDamaged({ findings, firstEventId }: VerifyReport): number | undefined {
   const damaged = findings.filter(({ code }) => LOG_DAMAGE.has(code));
   if (damaged.length === 0) return undefined;
-  return Math.min(...damaged.map(({ eventIds, file }) => eventIds?.[0] ?? startOf(file) ?? firstEventId));
-}
-
-/** The first event of the segment that a finding is about. */
-function startOf(file: string | undefined): number | undefined {
-  const id = Number.parseInt(file?.slice("events/".length) ?? "", 10);
-  return Number.isSafeInteger(id) ? id : undefined;
+  const starts = damaged.map(({ eventIds, file = "" }) =>
+    eventIds?.[0] ?? segmentFirstEventId(basename(file)) ?? firstEventId
+  );
+  return Math.min(...starts);
 }
 
 function cutSteps(place: FoundPlace, report: VerifyReport, cutAt: number): RepairStep[] {
@@ -172,15 +177,20 @@ function asideSteps(place: FoundPlace, report: VerifyReport, cutAt: number | und
   });
 }
 
-function lostTranscripts(findings: readonly Finding[]): RepairStep[] {
-  const lost = findings.filter(({ code, severity }) =>
-    severity === "damaged" && code.startsWith("transcript_")
-  );
-  if (lost.length === 0) return [];
-  const message =
-    `${lost.length} transcripts are damaged, and the log they could be rebuilt from was pruned; ` +
-    `restore a backup`;
-  return [{ action: "restore_backup", message }];
+/** Steps for damaged and missing blobs. */
+function blobSteps(findings: readonly Finding[]): RepairStep[] {
+  const steps: RepairStep[] = [];
+  let lost = 0;
+  for (const { code, file, message } of findings) {
+    if (code === "blob_missing" || code === "blob_damaged") lost++;
+    if (code !== "blob_damaged" || file === undefined) continue;
+    steps.push({ action: "set_blob_aside", message: `${file}: ${message}; it is moved to salvage/`, file });
+  }
+  if (lost === 0) return steps;
+  const what = lost === 1 ? "1 blob is" : `${lost} blobs are`;
+  const message = `${what} lost: the host has to put the same bytes again, or an operator has to ` +
+    `copy their files from a backup`;
+  return [...steps, { action: "restore_blobs", message }];
 }
 
 /** The checkpoint files, each with the last event that it covers; absent ones are omitted. */

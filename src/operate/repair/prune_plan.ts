@@ -6,7 +6,7 @@
 import type { RuntimeId } from "../../core/ids.ts";
 import type { PrunedEvents } from "../../core/store.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
-import { guarded } from "../../fs/disk/faults.ts";
+import { sizeOf } from "../../fs/disk/files.ts";
 import { workerLayout } from "../../fs/layout.ts";
 import { listSegments, prunable } from "../../fs/log/segments.ts";
 import { foldLog, untilSteady } from "../../fs/reading/follower.ts";
@@ -63,8 +63,7 @@ function firstNeeded({ fs, layout }: FoundPlace, checkpoints: Checkpoints): numb
     const { workerId, transcriptLength, transcriptBytes = Infinity, transcriptSynced } = row;
     if (transcriptLength === 0) return false;
     const { transcript: path } = workerLayout(layout, workerId);
-    const size = guarded("stat", path, () => fs.stat(path)?.size ?? 0);
-    return size < (transcriptSynced?.bytes ?? transcriptBytes);
+    return sizeOf(fs, path) < (transcriptSynced?.bytes ?? transcriptBytes);
   });
   return incomplete.reduce((first, { createdEventId }) => Math.min(first, createdEventId), Infinity);
 }
@@ -80,9 +79,7 @@ async function lastEventBefore(
   return await untilSteady(async () => {
     const { firstEventIds: segments } = listSegments(place);
     let last = 0;
-    for await (
-      const { bytes, start, id } of logLines(place, { segments, after: (segments[0] ?? 1) - 1, through })
-    ) {
+    for await (const { bytes, start, id } of logLines(place, { segments, after: 0, through })) {
       const at = timeAt(bytes, start);
       if (at > (future ?? "")) continue;
       if (at >= (end ?? "")) break;

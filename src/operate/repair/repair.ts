@@ -19,7 +19,7 @@ import { beginSalvage, type LostRange } from "../../fs/recovery/salvage_record.t
 import { assertInPlace, openPlace } from "../open_runtime.ts";
 import { findPlace, type FoundPlace, type StoreLocation } from "../../fs/place/find.ts";
 import { diskOf, type OperationOptions } from "../options.ts";
-import { isManualStep, planRepair, type RepairStep } from "./plan.ts";
+import { isManualStep, planRepair, type RepairPlan, type RepairStep } from "./plan.ts";
 import { performStep } from "./salvage.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
@@ -27,22 +27,18 @@ import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 export interface RepairOptions extends OperationOptions {
   /** Perform the repair, rather than only plan it. @default {false} */
   readonly apply?: boolean | undefined;
-  /** Also delete damaged acknowledged events and all later ones. @default {false} */
+  /** Also delete damaged acknowledged events and all later ones, and move damaged blobs aside. @default {false} */
   readonly salvage?: boolean | undefined;
   /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: (() => number) | undefined;
 }
 
 /** Result of a repair, or of its plan. */
-export interface RepairReport {
+export interface RepairReport extends RepairPlan {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
   /** The verification before. */
   readonly before: VerifyReport;
-  /** The steps, in order; empty for a clean store. */
-  readonly steps: readonly RepairStep[];
-  /** First and last event that are lost; null if none is. */
-  readonly lost: readonly [first: number, last: number] | null;
   /** True if the steps were performed. */
   readonly applied: boolean;
   /** The verification afterwards; absent if nothing was done. */
@@ -61,7 +57,8 @@ export async function repair(location: StoreLocation, options: RepairOptions = {
   const { steps, lost: losing } = planRepair(place, before);
   const lost = joined(losing, before.pendingSalvage);
   const report = { runtimeId: place.runtimeId, before, steps, lost };
-  if (options.apply !== true || steps.length === 0) return { ...report, applied: false };
+  const canApply = steps.some(({ action }) => action !== "restore_blobs");
+  if (options.apply !== true || !canApply) return { ...report, applied: false };
   const manual = steps.find(isManualStep);
   if (manual?.action === "correct_config") {
     throw invalidRequest("repair", "config.jsonc has to be corrected first");
@@ -74,12 +71,11 @@ export async function repair(location: StoreLocation, options: RepairOptions = {
       `events ${losing[0]} to ${losing[1]} would be lost; only salvage (--salvage) accepts that`,
     );
   }
-  await salvage(place, steps, losing === null ? null : lost, options);
-  if (
-    before.counts.identity_damaged !== undefined || steps.some(({ action }) => action === "open_and_close")
-  ) {
-    await openAndClose(place, before, options);
+  if (steps.some(({ action }) => action === "set_blob_aside") && options.salvage !== true) {
+    throw refused(place, "damaged blobs would be moved to salvage/; only salvage (--salvage) accepts that");
   }
+  await salvage(place, steps, losing === null ? null : lost, options);
+  if (steps.some(({ action }) => action === "open_and_close")) await openAndClose(place, before, options);
   const after = await verifyPlace(place, options);
   return { ...report, applied: true, after };
 }

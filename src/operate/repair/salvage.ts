@@ -10,20 +10,19 @@ import type { Clock } from "../../core/clock.ts";
 import { parseEventHead } from "../../core/events.ts";
 import { freeInSalvage, moveAside } from "../../fs/aside.ts";
 import { defaultConfig } from "../../fs/place/config.ts";
-import { readBytes, withFileAsync, writeNew } from "../../fs/disk/files.ts";
+import { sizeOf, withFileAsync } from "../../fs/disk/files.ts";
 import { guardedAsync, ifCorrupt } from "../../fs/disk/faults.ts";
 import { createIdentity } from "../../fs/place/identity.ts";
-import type { OpenFile } from "../../fs/disk/file_system.ts";
 import { segmentPath } from "../../fs/layout.ts";
 import { eventText } from "../../fs/lines/codec.ts";
 import { encodeName } from "../../fs/names.ts";
-import { type LogLine, scanSegment } from "../../fs/log/scan.ts";
-import { listSegments, withSegment } from "../../fs/log/segments.ts";
+import { LogScan } from "../../fs/log/scan.ts";
+import { listSegments } from "../../fs/log/segments.ts";
 import { aheadOfLog, workersOnDisk } from "../../fs/recovery/witness.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
+import { setBlobAside } from "./blobs.ts";
+import { copyFile } from "../copy_file.ts";
 import type { RepairStep } from "./plan.ts";
-
-const PART_BYTES = 1_048_576;
 
 /** Performs a step on a store whose lock is held; steps of an opening are skipped. */
 export async function performStep(place: FoundPlace, clock: Clock, step: RepairStep): Promise<void> {
@@ -31,6 +30,7 @@ export async function performStep(place: FoundPlace, clock: Clock, step: RepairS
   if (action === "rebuild_identity") await rebuildIdentity(place, clock);
   const isAside = action === "set_checkpoint_aside" || action === "set_aside";
   if (isAside && file !== undefined) await moveAside(place, join(place.layout.directory, file));
+  if (action === "set_blob_aside" && file !== undefined) await setBlobAside(place, file);
   if (eventId === undefined) return;
   if (action === "cut_log") await cutLog(place, eventId);
   if (action === "cut_log" || action === "cut_transcripts") await cutTranscripts(place, eventId);
@@ -46,12 +46,10 @@ async function rebuildIdentity(place: FoundPlace, clock: Clock): Promise<void> {
 /** Time of the first event in the log. */
 function createdAt(place: FoundPlace, clock: Clock): string {
   const [first = 1] = listSegments(place, () => {}).firstEventIds;
-  const at = withSegment(place, first, (segment) => {
-    const [line] = scanSegment(segment, segment.start, first - 1);
-    const time = (line: LogLine) => parseEventHead(eventText(line.bytes, line.start, line.end)).at;
-    return line && ifCorrupt(() => time(line), () => undefined);
-  });
-  return at ?? clock.now();
+  const [line] = new LogScan(place, { segments: [first], after: 0 });
+  if (line === undefined) return clock.now();
+  const { bytes, start, end } = line;
+  return ifCorrupt(() => parseEventHead(eventText(bytes, start, end)).at, () => clock.now());
 }
 
 /**
@@ -66,21 +64,13 @@ async function cutLog(place: FoundPlace, eventId: number): Promise<void> {
     if (segment >= eventId) await moveAside(place, segmentPath(layout, segment));
   }
   const own = firstEventIds.findLast((segment) => segment < eventId);
-  if (own !== undefined) await cutSegment(place, own, eventId);
+  if (own !== undefined) {
+    const scan = new LogScan(place, { segments: [own], after: 0, through: eventId - 1 });
+    for (const _line of scan) continue;
+    const path = segmentPath(layout, own);
+    await cutFile(place, path, basename(path), scan.stop.offset);
+  }
   await fs.syncDirectory(layout.events);
-}
-
-/** Truncates a segment before an event. */
-async function cutSegment(place: FoundPlace, first: number, eventId: number): Promise<void> {
-  const { path, offset } = withSegment(place, first, (segment) => {
-    let offset = segment.start;
-    for (const line of scanSegment(segment, offset, first - 1)) {
-      if (line.id === eventId) break;
-      offset = line.endOffset;
-    }
-    return { path: segment.path, offset };
-  });
-  await cutFile(place, path, basename(path), offset);
 }
 
 /** Truncates transcripts before the lines of this event and later ones, which would prove that the log lost its end. */
@@ -93,26 +83,15 @@ async function cutTranscripts(place: FoundPlace, eventId: number): Promise<void>
 }
 
 /** Copies the end of a file to `salvage/`, then truncates it. */
-async function cutFile(
-  place: FoundPlace,
-  path: string,
-  label: string,
-  offset: number,
-): Promise<void> {
-  const { fs, layout } = place;
-  const cut = async (file: OpenFile): Promise<void> => {
-    const { size } = file.stat();
-    if (offset >= size) return;
-    function* rest(): Generator<Uint8Array> {
-      for (let at = offset; at < size; at += PART_BYTES) {
-        yield readBytes(file, at, Math.min(PART_BYTES, size - at));
-      }
-    }
-    const kept = await freeInSalvage(place, `${label}-${offset}`);
-    await writeNew(fs, kept, rest(), { durable: true });
-    await fs.syncDirectory(layout.salvage);
-    file.truncate(offset);
-    await file.syncData();
-  };
-  await guardedAsync("truncate", path, () => withFileAsync(fs, path, "update", cut));
+async function cutFile(place: FoundPlace, path: string, label: string, offset: number): Promise<void> {
+  const { fs } = place;
+  const end = sizeOf(fs, path);
+  if (offset >= end) return;
+  const kept = await freeInSalvage(place, `${label}-${offset}`);
+  await copyFile(fs, path, kept, { start: offset, end, durable: true });
+  await guardedAsync("truncate", path, () =>
+    withFileAsync(fs, path, "update", async (file) => {
+      file.truncate(offset);
+      await file.syncData();
+    }));
 }

@@ -1,43 +1,55 @@
 /**
  * Backup: a copy of a store that is a valid store itself, taken while a writer may
- * have it open. Segments and transcripts that the copy already has are not written
- * again.
+ * have it open. Segments, transcripts and blobs that the copy already has are not
+ * written again.
  *
- * The order makes it consistent: first the checkpoint is read, then the log is
- * copied, then the part of each transcript that the checkpoint covers, then the
- * rest of the log up to its current end, so that it includes the purge of every
- * worker whose transcript was missing. The checkpoint is written after everything
- * it depends on is synced, and `runtime.json` of a new copy last. If segments are
- * pruned before they are copied, all of this starts over with the newest
- * checkpoint.
+ * The order makes it consistent: first the checkpoint is read, then the blobs are
+ * copied that the log refers to, then the log itself, then the part of each
+ * transcript that the checkpoint covers, then the rest of the log up to its current
+ * end, with its blobs, so that it includes the purge of every worker whose
+ * transcript was missing. The checkpoint is written after everything it depends on
+ * is synced, and `runtime.json` of a new copy last. If segments are pruned before
+ * they are copied, all of this starts over with the newest checkpoint.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { cursorExpired, invalidRequest, type RuntimeError } from "../../core/errors.ts";
+import { cursorExpired, invalidRequest } from "../../core/errors.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { type Checkpoint, type CheckpointRow, readCheckpoint } from "../../fs/checkpoint/checkpoint.ts";
-import { closeQuietly, makeDirectory, readIfThere, readSmallFile, replaceFile } from "../../fs/disk/files.ts";
+import {
+  closeQuietly,
+  makeDirectory,
+  readIfThere,
+  readSmallFile,
+  replaceFile,
+  sizeOf,
+} from "../../fs/disk/files.ts";
 import { corrupt, guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
 import { absolutePath, nameOf, runtimeLayout, segmentPath, workerLayout } from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { decodeName } from "../../fs/names.ts";
 import { listSegments, removeSegments } from "../../fs/log/segments.ts";
-import { hasTranscriptHeader } from "../../fs/transcripts/file.ts";
-import { copyFile, isPrefix } from "./copy_file.ts";
+import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { BlobCopy, type CopiedBlobs } from "./copy_blobs.ts";
 import { makeParts, makeRuntimes } from "./import_place.ts";
 import { foldLog, type LogFollower, untilSteady } from "../../fs/reading/follower.ts";
 import { logLines, openKept } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
+import { copyFile, isPrefix } from "../copy_file.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
+import { purgedSince } from "../read/purged_since.ts";
 import { removeTree } from "../remove_tree.ts";
 import { entriesIn, logBytes } from "../sizes.ts";
 import { verifyPlace, type VerifyReport } from "../verify/verify.ts";
 
 /** Bytes at the end of a transcript that are compared: verification of the copy reads all of them. */
 const SAMPLE_BYTES = 4_096;
+
+/** Times that the log is followed because of purges before the backup begins again. */
+const ATTEMPTS_MAX = 32;
 
 /** Options of {@linkcode backup}. */
 export interface BackupOptions extends OperationOptions {
@@ -61,6 +73,8 @@ export interface BackupReport {
   readonly keptBytes: number;
   /** Segments of the log: written, and unchanged. */
   readonly segments: { readonly copied: number; readonly kept: number };
+  /** Blobs: written, unchanged, and damaged in the source and therefore not copied. */
+  readonly blobs: CopiedBlobs;
   /** The verification of the copy; `undefined` if it was not requested. */
   readonly verified: VerifyReport | undefined;
 }
@@ -92,10 +106,18 @@ export async function backup(location: StoreLocation, options: BackupOptions): P
       await makeDirectory(fs, target.layout.directory);
       lock ??= await takeLock(target, newOwner(Date.now));
       await makeParts(fs, target.layout);
-      const counts = { copiedBytes: 0, keptBytes: 0, segments: { copied: 0, kept: 0 } };
-      const copy: Copy = { from: place, to: target, follower, ledger, meter, seen: new Set(), counts };
-      await copyStore(copy, newest);
-      return { runtimeId, directory: target.layout.directory, lastEventId: follower.lastEventId, ...counts };
+      const counts = { copiedBytes: 0, keptBytes: 0 };
+      const copied = new Set<number>();
+      const blobs = new BlobCopy(place, target, meter);
+      const progress = { meter, copied, blobs, blobsThrough: 0, counts };
+      await copyStore({ from: place, to: target, follower, ledger, ...progress }, newest);
+      const kept = segmentsToCopy(follower).filter((segment) => !copied.has(segment));
+      const segments = { copied: copied.size, kept: kept.length };
+      const { lastEventId } = follower;
+      const copiedBytes = counts.copiedBytes + blobs.copiedBytes;
+      const keptBytes = counts.keptBytes + blobs.keptBytes + logBytes(target, kept);
+      const { directory } = target.layout;
+      return { runtimeId, directory, lastEventId, copiedBytes, keptBytes, segments, blobs: blobs.numbers };
     });
     lock?.release();
     const verified = options.verify === false ? undefined : await verifyPlace(target, options);
@@ -138,27 +160,35 @@ interface Copy {
   readonly follower: LogFollower;
   readonly ledger: Ledger;
   readonly meter: Meter;
-  /** Segments that were copied or compared before. */
-  readonly seen: Set<number>;
-  readonly counts: { copiedBytes: number; keptBytes: number; segments: { copied: number; kept: number } };
+  readonly blobs: BlobCopy;
+  /** The last event whose blobs were copied. */
+  blobsThrough: number;
+  /** Segments that were written. */
+  readonly copied: Set<number>;
+  readonly counts: { copiedBytes: number; keptBytes: number };
 }
 
 async function copyStore(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
   const { from: { fs: source, layout: from }, to: { fs, layout: to }, follower } = copy;
-  assertHolds(follower, newest?.position.segment ?? 1);
   await checkSource(copy);
-  await assertContinues(copy);
+  await assertCopies(copy, newest);
+  copy.blobs.clear();
+  const { lastEventId } = follower;
+  await copyBlobs(copy);
+  // The log may have been followed past the pruning of segments that are not in the copy yet.
+  if (follower.lastEventId !== lastEventId) await assertCopies(copy, newest);
   // The log first: after an interruption, a copy whose transcripts are ahead of its log would be rejected.
   await copySegments(copy);
   if (newest !== undefined) await copyTranscripts(copy, newest.rows);
   const last = follower.position?.segment ?? 1;
   // A transcript may be missing because its worker was purged: the log of the copy must contain the purge.
-  await follower.advance();
-  if (follower.damage !== undefined) throw follower.damage;
+  await advance(follower);
+  await copyBlobs(copy);
   // Segments pruned since are in the copy, provided that the log continues after its last segment.
   assertHolds(follower, last);
   await copySegments(copy);
   removePurged(copy);
+  await copy.blobs.removeOthers(ownersAfter(copy, 0), follower);
   await fs.syncDirectory(to.workers);
   await copySmall(copy, to.checkpoint, newest?.content);
   for (const name of ["config", "identity"] as const) {
@@ -166,17 +196,56 @@ async function copyStore(copy: Copy, newest: ReturnType<typeof readNewest>): Pro
   }
 }
 
+/**
+ * Copies the blobs that the log refers to. Those of a worker that was purged meanwhile may be incomplete: then the
+ * log is followed past the purge, which the copy needs.
+ */
+async function copyBlobs(copy: Copy): Promise<void> {
+  const { from, follower, blobs, meter } = copy;
+  for (let attempt = 1;; attempt++) {
+    // The blobs of the others were complete when their last events were copied.
+    const owners = ownersAfter(copy, copy.blobsThrough);
+    meter.stage("blobs", owners.length, "workers");
+    for (const { workerId } of owners) {
+      await blobs.copy(workerId);
+      meter.add(1);
+    }
+    copy.blobsThrough = follower.lastEventId;
+    const [purged] = await purgedSince(from, follower.lastEventId, owners);
+    if (purged === undefined) return;
+    if (attempt === ATTEMPTS_MAX) throw cursorExpired(purged.createdEventId, follower.lastEventId);
+    await advance(follower);
+  }
+}
+
+/** The workers that have an event after this one. */
+function ownersAfter({ from: { runtimeId }, ledger }: Copy, eventId: number): TranscriptOwner[] {
+  const workers = [...ledger.workers()].filter(({ lastEventId }) => lastEventId > eventId);
+  return workers.map(({ record: { workerId }, createdEventId }) => ({ runtimeId, workerId, createdEventId }));
+}
+
+async function advance(follower: LogFollower): Promise<void> {
+  await follower.advance();
+  if (follower.damage !== undefined) throw follower.damage;
+}
+
 /** Scans the log of the source: damaged data must not replace a good copy. */
 async function checkSource({ from, follower, meter }: Copy): Promise<void> {
   const { segments, lastEventId } = follower;
   meter.stage("check", logBytes(from, segments), "bytes");
-  const stretch = { segments, after: (segments[0] ?? 1) - 1, through: lastEventId };
-  for await (const _line of logLines(from, stretch, meter)) continue;
+  const range = { segments, after: 0, through: lastEventId };
+  for await (const _line of logLines(from, range, meter)) continue;
 }
 
 /** Throws `cursor_expired` if a segment was pruned. */
 function assertHolds({ segments: [oldest = 1] }: LogFollower, segment: number): void {
   if (segment < oldest) throw cursorExpired(segment - 1, oldest);
+}
+
+/** Throws unless the source holds what the checkpoint needs, and the copy is an earlier state of it. */
+async function assertCopies(copy: Copy, newest: ReturnType<typeof readNewest>): Promise<void> {
+  assertHolds(copy.follower, newest?.position.segment ?? 1);
+  await assertContinues(copy);
 }
 
 /** Throws unless the copy is an earlier state of the source. */
@@ -185,45 +254,48 @@ async function assertContinues(copy: Copy): Promise<void> {
   const { fs, layout } = to;
   const [oldest = 1] = segments;
   const copied = listSegments(to).firstEventIds;
-  const foreign = copied.find((segment) => segment >= oldest && !segments.includes(segment));
-  if (foreign !== undefined) throw diverged(nameOf(layout, segmentPath(layout, foreign)));
-  if ((copied.at(-1) ?? oldest) < oldest) {
-    if (fs.stat(layout.identity) !== undefined) {
-      const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
-      throw corrupt("events", reason);
-    }
-    // A new copy starts over if the source was pruned meanwhile.
-    await removeSegments(to, copied);
-    return;
-  }
-  for (const segment of copied.filter((segment) => segment >= oldest)) {
+  const shared = copied.filter((segment) => segment >= oldest);
+  const foreign = shared.find((segment) => {
     const path = segmentPath(layout, segment);
-    const size = guarded("stat", path, () => fs.stat(path)?.size ?? 0);
-    const isEarlier = size <= sizeOf(copy, segment) &&
-      isPrefix(from.fs, path, segmentPath(from.layout, segment), size);
-    if (!isEarlier) throw diverged(nameOf(layout, path));
+    const size = sizeOf(fs, path);
+    return !segments.includes(segment) || size > sizeToCopy(copy, segment) ||
+      !isPrefix(fs, path, segmentPath(from.layout, segment), size);
+  });
+  if (foreign !== undefined) {
+    const reason = "the copy holds events that the source does not have; begin a new copy elsewhere";
+    throw corrupt(nameOf(layout, segmentPath(layout, foreign)), reason);
   }
+  if (shared.length > 0 || copied.length === 0) return;
+  if (fs.stat(layout.identity) !== undefined) {
+    const reason = "events between this copy and the source were pruned; begin a new copy elsewhere";
+    throw corrupt("events", reason);
+  }
+  // A new copy starts over if the source was pruned meanwhile.
+  await removeSegments(to, copied);
+}
+
+/** The segments up to the last event read. */
+function segmentsToCopy({ segments, position }: LogFollower): readonly number[] {
+  return segments.filter((segment) => segment <= (position?.segment ?? 1));
 }
 
 async function copySegments(copy: Copy): Promise<void> {
-  const { from, to, follower: { segments, position }, meter, seen, counts } = copy;
-  const wanted = segments.filter((segment) => segment <= (position?.segment ?? 1));
-  meter.stage("log", logBytes(from, wanted), "bytes");
-  for (const segment of wanted) {
+  const { from, to, follower, meter, copied, counts } = copy;
+  const segments = segmentsToCopy(follower);
+  meter.stage("log", logBytes(from, segments), "bytes");
+  for (const segment of segments) {
     const [source, target] = [segmentPath(from.layout, segment), segmentPath(to.layout, segment)];
-    const size = sizeOf(copy, segment);
-    const isSame = to.fs.stat(target)?.size === size;
-    if (isSame && seen.has(segment)) continue;
-    seen.add(segment);
-    counts.segments[isSame ? "kept" : "copied"]++;
-    counts[isSame ? "keptBytes" : "copiedBytes"] += size;
-    if (!isSame) await copyFile(from.fs, source, target, size, true, meter);
+    const end = sizeToCopy(copy, segment);
+    if (to.fs.stat(target)?.size === end) continue;
+    await copyFile(from.fs, source, target, { end, durable: true }, meter);
+    copied.add(segment);
+    counts.copiedBytes += end;
   }
   await to.fs.syncDirectory(to.layout.events);
 }
 
 /** Bytes of a segment that are to be copied. Throws `cursor_expired` if it was pruned. */
-function sizeOf({ from, follower: { position } }: Copy, segment: number): number {
+function sizeToCopy({ from, follower: { position } }: Copy, segment: number): number {
   if (segment === position?.segment) return position.offset;
   const { file, path } = openKept(from, segment);
   try {
@@ -254,7 +326,7 @@ async function copyTranscript(
 ): Promise<void> {
   const source = workerLayout(from.layout, workerId).transcript;
   const { directory, transcript: target } = workerLayout(to.layout, workerId);
-  const size = guarded("stat", source, () => from.fs.stat(source)?.size ?? 0);
+  const size = sizeOf(from.fs, source);
   // A power cut may have taken unsynced lines; the log of the copy has them, too.
   const bytes = Math.min(size, transcriptBytes ?? size);
   if (bytes === 0 || bytes < (transcriptSynced?.bytes ?? transcriptBytes ?? 0)) return;
@@ -264,7 +336,7 @@ async function copyTranscript(
   }
   guarded("make directory", directory, () => to.fs.makeDirectory(directory));
   // A transcript lost from the copy in a power cut is rebuilt from the log, unless that was pruned.
-  await copyFile(from.fs, source, target, bytes, oldest > 1);
+  await copyFile(from.fs, source, target, { end: bytes, durable: oldest > 1 });
   counts.copiedBytes += bytes;
 }
 
@@ -299,9 +371,4 @@ function hasHeader({ fs, layout, runtimeId }: FoundPlace, workerId: string, crea
     const isFile = fs.stat(path)?.kind === "file";
     return isFile && readIfThere(fs, path, path, (file) => hasTranscriptHeader(file, owner)) === true;
   });
-}
-
-function diverged(file: string): RuntimeError {
-  const reason = "the copy holds events that the source does not have; begin a new copy elsewhere";
-  return corrupt(file, reason);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { RuntimeError } from "../../core/errors.ts";
+import type { RuntimeEvent } from "../../core/event_types.ts";
 import { parseEvent, startOfEntries } from "../../core/events.ts";
 import { type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
@@ -22,6 +23,7 @@ import {
   transcriptHeaderBytes,
   type TranscriptOwner,
 } from "../../fs/transcripts/file.ts";
+import { cannotExport, ExportedBlobs, purgedMeanwhile } from "./exported_blobs.ts";
 import { encodeStream, EXPORT_FORMAT, EXPORT_VERSION, type ExportHeader } from "./export_format.ts";
 import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
 import { logLines, type ScanRange } from "../../fs/log/scan.ts";
@@ -44,7 +46,7 @@ export interface ExportOptions extends OperationOptions {
  * Exports a runtime, or one worker, as a stream of JSON lines (the first line names
  * the format). Requires `--allow-read` of the store. Exporting an import of the
  * stream produces the same stream. Throws `store_corrupt` if the log is damaged,
- * `worker_not_found`, and `cursor_expired` for a worker whose first events were
+ * `blob_missing` and `blob_corrupt` for a blob that an entry refers to, `worker_not_found`, and `cursor_expired` for a worker whose first events were
  * pruned, and if a writer prunes or purges data that is still to be read: another
  * attempt begins with the data that is kept.
  */
@@ -95,12 +97,14 @@ async function* allLines(
 ): AsyncGenerator<string, void, void> {
   const firstEventId = segments[0] ?? 1;
   yield plainLines(JSON.stringify(header(place, firstEventId, lastEventId)));
-  if (firstEventId > 1) yield* prunedLines(place, ledger, firstEventId);
-  const stretch = { segments, after: firstEventId - 1, through: lastEventId };
-  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+  const blobs = new ExportedBlobs(place, ledger, firstEventId);
+  if (firstEventId > 1) yield* prunedLines(place, ledger, firstEventId, blobs);
+  const range = { segments, after: 0, through: lastEventId };
+  for await (const { id, bytes, start, end } of logLines(place, range, meter)) {
     const text = eventText(bytes, start, end);
     // Every export can be imported: each line is an event.
-    located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
+    const event = located(segmentSpot(place.layout, segments, id), () => parseEvent(text));
+    yield* blobs.before(event);
     yield text;
   }
 }
@@ -110,6 +114,7 @@ async function* prunedLines(
   place: FoundPlace,
   ledger: Ledger,
   firstEventId: number,
+  blobs: ExportedBlobs,
 ): AsyncGenerator<string, void, void> {
   const { through, runtimeJson, workers } = snapshotTexts(ledger);
   yield `{"snapshot":{"through":${through},"runtime":${runtimeJson}}}`;
@@ -121,20 +126,20 @@ async function* prunedLines(
   for (const { record: { workerId }, createdEventId, transcriptLength } of ledger.workers()) {
     if (createdEventId >= firstEventId || transcriptLength === 0) continue;
     const owner = { runtimeId: place.runtimeId, workerId, createdEventId };
-    if (!(yield* oldTranscript(place, owner, firstEventId))) missing.push(owner);
+    if (!(yield* oldTranscript(place, owner, firstEventId, blobs))) missing.push(owner);
   }
   const [purged] = await purgedSince(place, through, missing);
   if (purged === undefined) return;
-  const why = "it was purged meanwhile; export again";
-  throw cannotExport(purged.workerId, purged.createdEventId, why, firstEventId);
+  throw purgedMeanwhile(purged.workerId, purged.createdEventId, firstEventId);
 }
 
 /** Yields the transcript of a worker whose first events were pruned; returns `false` if the file does not exist. */
-function* oldTranscript(
+async function* oldTranscript(
   { fs, layout }: FoundPlace,
   owner: TranscriptOwner,
   firstEventId: number,
-): Generator<string, boolean, void> {
+  blobs: ExportedBlobs,
+): AsyncGenerator<string, boolean, void> {
   const path = workerLayout(layout, owner.workerId).transcript;
   const file = guarded("open", path, () => openIfThere(fs, path));
   if (file === undefined) return false;
@@ -149,7 +154,8 @@ function* oldTranscript(
         });
       }
       const text = eventText(line.bytes, line.start, line.end);
-      located({ file: nameOf(layout, path), byteOffset: line.offset }, () => parseEvent(text));
+      const spot = { file: nameOf(layout, path), byteOffset: line.offset };
+      yield* blobs.before(located(spot, () => parseEvent(text)));
       yield `{"transcriptEvent":${text}}`;
     }
     return true;
@@ -176,32 +182,37 @@ async function* workerLines(
     const why = "its first events were pruned; export the whole runtime";
     throw cannotExport(workerId, createdEventId, why, firstEventId);
   }
-  const stretch = { segments, after: createdEventId - 1, through: lastEventId };
+  const range = { segments, after: createdEventId - 1, through: lastEventId };
   // The first line contains the number of events: count first, then write.
   let count = 1;
-  for await (const _text of eventsOfWorker(place, stretch, workerId)) count++;
+  for await (const _found of eventsOfWorker(place, range, workerId)) count++;
   const { config: _config, ...head } = header(place, 1, count);
   yield plainLines(JSON.stringify({ ...head, createdAt, workerId }));
   yield plainLines(
     JSON.stringify({ id: 1, at: createdAt, type: "runtime.created", runtimeId: place.runtimeId }),
   );
   let id = 1;
-  for await (const text of eventsOfWorker(place, stretch, workerId, meter)) yield renumbered(text, ++id);
+  const blobs = new ExportedBlobs(place, ledger, firstEventId);
+  for await (const { event, text } of eventsOfWorker(place, range, workerId, meter)) {
+    yield* blobs.before(event);
+    yield renumbered(text, ++id);
+  }
 }
 
 async function* eventsOfWorker(
   place: FoundPlace,
-  stretch: ScanRange,
+  range: ScanRange,
   workerId: WorkerId,
   meter?: Meter,
-): AsyncGenerator<string, void, void> {
+): AsyncGenerator<{ readonly event: RuntimeEvent; readonly text: string }, void, void> {
   const mark = plainLines(JSON.stringify(workerId));
-  for await (const { id, bytes, start, end } of logLines(place, stretch, meter)) {
+  for await (const { id, bytes, start, end } of logLines(place, range, meter)) {
     const text = eventText(bytes, start, end);
-    const isCandidate = text.includes(mark) || text.includes('"type":"runtime.retired"');
-    if (!isCandidate) continue;
-    const event = located(segmentSpot(place.layout, stretch.segments, id), () => parseEvent(text));
-    if (event.type === "runtime.retired" || ("workerId" in event && event.workerId === workerId)) yield text;
+    if (!text.includes(mark) && !text.includes('"type":"runtime.retired"')) continue;
+    const event = located(segmentSpot(place.layout, range.segments, id), () => parseEvent(text));
+    if (event.type === "runtime.retired" || ("workerId" in event && event.workerId === workerId)) {
+      yield { event, text };
+    }
   }
 }
 
@@ -214,14 +225,4 @@ function renumbered(text: string, id: number): string {
   const members = text.slice(comma, entriesAt);
   const original = ORIGINAL.test(members) ? "" : `,"originalId":${text.slice('{"id":'.length, comma)}`;
   return `{"id":${id}${members}${original}${text.slice(entriesAt)}`;
-}
-
-function cannotExport(
-  workerId: string,
-  createdEventId: number,
-  why: string,
-  firstEventId: number,
-): RuntimeError {
-  const message = `Cannot export worker ${JSON.stringify(workerId)}: ${why}`;
-  return new RuntimeError("cursor_expired", message, { after: createdEventId - 1, firstEventId });
 }

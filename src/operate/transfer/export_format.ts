@@ -7,11 +7,16 @@
  * {"snapshotWorker":{"createdEventId":C,"part":...}}   the state that the rest builds on, a line for each worker,
  * {"transcriptEvent":{...}}                          and the transcript events that the log no longer holds
  * {"id":F,...}                                       the events, one per line, byte for byte as in the log
+ * {"blob":{"workerId":...,"sha256":...,"bytes":B,"offset":O,"data":"<base64>"}}
+ *                                                    a piece of a blob: before the first event or transcript
+ *                                                    event of the worker that refers to it, in the order of
+ *                                                    references; 48 KiB each, the last one the rest
  * {"end":{"lines":L,"crc":"hhhhhhhh"}}               lines before this one, and the CRC-32 of their bytes
  * ```
  *
- * The stream depends on the log (and the operator's config) alone, so that an
- * export of what was imported is the same stream, byte for byte.
+ * Blobs are those of the workers that exist at the end. The stream depends on the
+ * log, the blobs and the operator's config alone, so that an export of what was
+ * imported is the same stream, byte for byte.
  *
  * @module
  */

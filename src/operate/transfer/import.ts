@@ -5,7 +5,7 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
-import type { EventHead, EventRecord } from "../../core/event_types.ts";
+import type { EventRecord } from "../../core/event_types.ts";
 import { parseEvent, parseEventHead } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
@@ -16,6 +16,8 @@ import { corrupt } from "../../fs/disk/faults.ts";
 import type { FileSystem } from "../../fs/disk/file_system.ts";
 import { updateConfigSnapshot } from "../../fs/place/identity.ts";
 import { absolutePath, runtimeLayout } from "../../fs/layout.ts";
+import { parseObject } from "../../fs/lines/sealed.ts";
+import { BLOB_LINE, parseBlobLine } from "./blob_lines.ts";
 import {
   badStream,
   decodeStream,
@@ -28,7 +30,8 @@ import { inImportPlace } from "./import_place.ts";
 import { ImportedFiles } from "./imported_files.ts";
 import { ImportedStore } from "./imported_store.ts";
 import { diskOf, Meter, type OperationOptions } from "../options.ts";
-import { addPrelude, parsed } from "./prelude.ts";
+import { addPrelude } from "./prelude.ts";
+import { blobsOf } from "../read/blob_refs.ts";
 import { untilAborted } from "../../core/until_aborted.ts";
 import { verifyPlace } from "../verify/verify.ts";
 
@@ -59,7 +62,8 @@ export interface ImportReport {
 
 /**
  * Creates a new store below the root directory `to` from an export stream, keeping
- * ids, times and texts of events. Every event is folded, and the result is verified
+ * ids, times and texts of events. Every event is folded, the hash of every blob is
+ * checked, and the result is verified
  * before it is renamed. Requires `--allow-read` and `--allow-write` of `to`. Throws
  * `invalid_request` if the runtime already exists, `store_locked` if another import
  * of it is running, and `store_corrupt` if the stream is incomplete or
@@ -98,9 +102,16 @@ async function importLines(
   const { directory } = runtimeLayout(root, runtimeId);
   const read = async (files: ImportedFiles | undefined): Promise<ImportReport> => {
     const store = new ImportedStore(header, runtimeId, files);
-    await take(lines, store, meter);
-    await store.finish();
-    const { lastEventId, workers } = store;
+    try {
+      await take(lines, store, files, meter);
+      await store.finish().catch((error) => {
+        const isBare = isRuntimeError(error) && error.code === "store_corrupt" && error.details.file === "";
+        throw isBare ? corrupt("the stream", error.details.reason) : error;
+      });
+    } finally {
+      store.close();
+    }
+    const { lastEventId, ledger: { workerCount: workers } } = store;
     const events = lastEventId + 1 - header.firstEventId;
     return { runtimeId, directory, events, lastEventId, workers };
   };
@@ -143,8 +154,8 @@ async function assertClean(
 }
 
 function parseHeader(text: string): ExportHeader {
-  const header = inLine(1, () => parsed(text)) as Partial<ExportHeader> | null;
-  if (header?.format !== EXPORT_FORMAT) throw badStream(1, `it is not a stream of format ${EXPORT_FORMAT}`);
+  const header = inLine(1, () => parseObject(text, "")) as Partial<ExportHeader>;
+  if (header.format !== EXPORT_FORMAT) throw badStream(1, `it is not a stream of format ${EXPORT_FORMAT}`);
   const { version, runtimeId, createdAt, firstEventId, lastEventId, config = "" } = header;
   if (typeof version === "number" && version > EXPORT_VERSION) {
     const message = `Cannot import: the stream's version ${version} is newer than ${EXPORT_VERSION}`;
@@ -166,6 +177,7 @@ function isEventId(value: unknown): value is number {
 async function take(
   lines: AsyncIterable<{ readonly text: string; readonly line: number; readonly bytes: number }>,
   store: ImportedStore,
+  files: ImportedFiles | undefined,
   meter: Meter,
 ): Promise<void> {
   const slices = new Slices();
@@ -174,6 +186,10 @@ async function take(
   for await (const { text, line, bytes } of lines) {
     meter.add(bytes);
     await slices.pause();
+    if (text.startsWith(BLOB_LINE)) {
+      await inLine(line, () => store.blob(parseBlobLine(parseObject(text, ""))))?.();
+      continue;
+    }
     if (!text.startsWith('{"id":')) {
       inLine(line, () => addPrelude(text, store));
       continue;
@@ -181,19 +197,20 @@ async function take(
     if (bytes > limits.eventBytesMax + 1) {
       throw badStream(line, `an event has at most ${limits.eventBytesMax} bytes`);
     }
-    batch.push(inLine(line, () => store.record(text, headOf(text))));
+    batch.push(inLine(line, () => recordOf(text, store)));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
-    await store.append(batch);
+    await files?.append(batch);
     [batch, units] = [[], 0];
   }
-  await store.append(batch);
+  if (batch.length > 0) await files?.append(batch);
 }
 
-/** Validates a whole event, and returns the members that folding needs. */
-function headOf(text: string): EventHead {
+/** Validates a whole event, and adds it to the store. */
+function recordOf(text: string, store: ImportedStore): EventRecord {
   const event = parseEvent(text);
-  return event.type === "unknown" ? parseEventHead(text) : event;
+  const head = event.type === "unknown" ? parseEventHead(text) : event;
+  return store.record(text, head, blobsOf(event));
 }
 
 function inLine<T>(line: number, work: () => T): T {

@@ -14,9 +14,14 @@ import type { RuntimeId } from "../../core/ids.ts";
 import { makeDirectory } from "../../fs/disk/files.ts";
 import { corrupt, guarded, guardedAsync, storeFault, systemCode } from "../../fs/disk/faults.ts";
 import type { FileLock, FileSystem } from "../../fs/disk/file_system.ts";
-import { layoutIn, type RuntimeLayout, runtimeLayout, runtimesDirectory } from "../../fs/layout.ts";
+import {
+  importDirectory,
+  layoutIn,
+  type RuntimeLayout,
+  runtimeLayout,
+  runtimesDirectory,
+} from "../../fs/layout.ts";
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
-import { importDirectory } from "../../fs/layout.ts";
 import { clearDirectory, removeTree } from "../remove_tree.ts";
 
 /** Names that a killed import may leave in its directory, besides temporary files. */
@@ -27,6 +32,7 @@ const WRITTEN: ReadonlySet<string> = new Set([
   "runtime.json",
   "events",
   "workers",
+  "incoming",
   "overview.json",
   "checkpoint.json",
 ]);
@@ -113,17 +119,15 @@ export async function makeParts(fs: FileSystem, { events, workers }: RuntimeLayo
 /** The missing directories above a path, the lowest first. */
 function missingAbove(fs: FileSystem, path: string): string[] {
   const missing: string[] = [];
-  for (let level = dirname(path); isMissing(fs, level); level = dirname(level)) missing.push(level);
-  return missing;
-}
-
-function isMissing(fs: FileSystem, path: string): boolean {
   try {
-    return dirname(path) !== path && fs.stat(path) === undefined;
+    for (let level = dirname(path); fs.stat(level) === undefined; level = dirname(level)) {
+      if (dirname(level) === level) break;
+      missing.push(level);
+    }
   } catch {
     // A directory that cannot be read must not be removed either.
-    return false;
   }
+  return missing;
 }
 
 /** Throws `store_corrupt` if a directory contains anything but files of an import. */

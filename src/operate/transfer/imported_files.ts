@@ -32,8 +32,7 @@ export class ImportedFiles {
     { displayName, limits: { segmentBytes } }: StoreConfig,
     firstEventId: number,
   ) {
-    const notice = () => {};
-    this.#parts = { ...place, notice, quarantine: () => Promise.resolve() };
+    this.#parts = { ...place, notice: () => {}, quarantine: () => Promise.resolve() };
     this.#displayName = displayName;
     const start = { segments: [], lastEventId: firstEventId - 1, offset: Infinity, lineOffset: 0 };
     this.#writer = new LogWriter(this.#parts, start, { durability: "written", segmentBytes });
@@ -41,6 +40,11 @@ export class ImportedFiles {
       throw new Error("Cannot rebuild transcript: an import is under way");
     };
     this.#transcripts = new Transcripts({ ...this.#parts, log });
+  }
+
+  /** The files of the store. */
+  get place(): FoundPlace {
+    return this.#parts;
   }
 
   /** Writes a batch. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { BlobRef } from "../../core/blob_ref.ts";
 import type { EventHead, EventRecord } from "../../core/event_types.ts";
 import { addsEntries, recordOf } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
@@ -13,7 +14,9 @@ import { restoreSnapshot } from "../../core/snapshots.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import { LineBuffer } from "../../fs/lines/buffer.ts";
+import type { BlobPiece } from "./blob_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
+import { ImportedBlobs } from "./imported_blobs.ts";
 import type { ImportedFiles } from "./imported_files.ts";
 
 /** The entries that an event adds to a transcript. */
@@ -28,8 +31,10 @@ interface TranscriptPlace {
 export class ImportedStore {
   readonly #header: ExportHeader;
   readonly #files: ImportedFiles | undefined;
-  readonly #ledger: Ledger;
+  /** The state so far. */
+  readonly ledger: Ledger;
   readonly #lines = new LineBuffer();
+  readonly #blobs: ImportedBlobs;
   /** The last event and the entries so far of each transcript. */
   readonly #transcripts = new Map<string, { lastId: number; entries: number }>();
   /** The snapshot of a pruned log, of its last event. */
@@ -44,19 +49,16 @@ export class ImportedStore {
   constructor(header: ExportHeader, runtimeId: RuntimeId, files: ImportedFiles | undefined) {
     this.#header = header;
     this.#files = files;
-    this.#ledger = new Ledger(runtimeId);
+    this.#blobs = new ImportedBlobs(files?.place);
+    this.ledger = new Ledger(runtimeId);
     this.lastEventId = header.firstEventId - 1;
-  }
-
-  /** The number of workers. */
-  get workers(): number {
-    return this.#ledger.workerCount;
   }
 
   /** Adds the runtime's part of the snapshot of a pruned log: the first line after the header. */
   snapshot(through: number, runtime: object): void {
     const { firstEventId, lastEventId } = this.#header;
     if (this.#snapshot !== undefined) throw corrupt("", "it is a second snapshot");
+    this.#blobs.refer(undefined, []);
     this.#assertPrecedesEvents();
     if (firstEventId === 1) throw corrupt("", "it is a snapshot, but the log was not pruned");
     if (through !== lastEventId) {
@@ -70,6 +72,7 @@ export class ImportedStore {
     if (this.#snapshot === undefined || this.#hasTranscripts) {
       throw corrupt("", "a worker must follow the snapshot");
     }
+    this.#blobs.refer(undefined, []);
     this.#assertPrecedesEvents();
     const { record: { workerId }, createdEventId: stateCreatedEventId } = part.state;
     const isInOrder = createdEventId === stateCreatedEventId && createdEventId > this.#createdEventId &&
@@ -82,7 +85,7 @@ export class ImportedStore {
   }
 
   /** Adds a transcript event that precedes the first event of a pruned log. */
-  transcriptEvent(json: string, place: TranscriptPlace): void {
+  transcriptEvent(json: string, place: TranscriptPlace, refs: readonly BlobRef[]): void {
     this.#assertPrecedesEvents();
     this.#hasTranscripts = true;
     if (!this.#transcripts.has(place.workerId)) {
@@ -92,12 +95,18 @@ export class ImportedStore {
       throw corrupt("", `event ${place.id} belongs among the events`);
     }
     this.#advance(place);
+    this.#blobs.refer(place.workerId, refs);
     const { lines: [line] } = this.#lines.encode([{ json }], place.id - 1);
     if (line !== undefined) this.#files?.add(place.workerId, line, place.count);
   }
 
-  /** Folds the next event; returns the record to append. */
-  record(json: string, head: EventHead): EventRecord {
+  /** Adds a piece of a blob. Returns the sync of the file of a blob that it completes. */
+  blob(piece: BlobPiece): (() => Promise<void>) | undefined {
+    return this.#blobs.add(piece);
+  }
+
+  /** Folds the next event, whose entries refer to these blobs; returns the record to append. */
+  record(json: string, head: EventHead, refs: readonly BlobRef[]): EventRecord {
     const { firstEventId, lastEventId } = this.#header;
     const { id } = head;
     const isPruned = this.#snapshot !== undefined;
@@ -110,36 +119,43 @@ export class ImportedStore {
     this.lastEventId = id;
     if (isPruned) {
       // The snapshot was taken at the last event: its workers are those that exist at the end.
-      if (!addsEntries(head) || !this.#isKept(head)) return { id, json };
-      this.#advance(head);
+      const isKept = addsEntries(head) && this.#isKept(head);
+      if (isKept) this.#advance(head);
+      this.#blobs.refer(isKept ? head.workerId : undefined, isKept ? refs : []);
+      if (!isKept) return { id, json };
       return { ...recordOf(head, json), creates: undefined };
     }
-    this.#ledger.apply(head);
+    this.ledger.apply(head);
     if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: id - 1, entries: 0 });
-    if (head.type === "worker.purged") this.#transcripts.delete(head.workerId);
     if (addsEntries(head)) this.#advance(head);
+    this.#blobs.refer("workerId" in head ? head.workerId : undefined, refs);
+    if (head.type === "worker.purged") {
+      this.#transcripts.delete(head.workerId);
+      this.#blobs.purge(head.workerId);
+    }
     return recordOf(head, json);
-  }
-
-  /** Writes a batch. */
-  async append(batch: readonly EventRecord[]): Promise<void> {
-    if (batch.length > 0) await this.#files?.append(batch);
   }
 
   /** Ends the import. The stream must be complete. */
   async finish(): Promise<void> {
     const { firstEventId, lastEventId } = this.#header;
-    if (this.#snapshot !== undefined) restoreSnapshot(this.#ledger, this.#snapshot);
+    if (this.#snapshot !== undefined) restoreSnapshot(this.ledger, this.#snapshot);
     if (this.lastEventId !== lastEventId || firstEventId > 1 && this.#snapshot === undefined) {
       throw corrupt("", `it ends with event ${this.lastEventId} of ${lastEventId}`);
     }
-    for (const { record: { workerId }, transcriptLength } of this.#ledger.workers()) {
+    for (const { record: { workerId }, transcriptLength } of this.ledger.workers()) {
       const entries = this.#transcripts.get(workerId)?.entries ?? 0;
       if (entries === transcriptLength) continue;
       const id = JSON.stringify(workerId);
       throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
     }
-    await this.#files?.finish(this.#ledger);
+    await this.#blobs.finish();
+    await this.#files?.finish(this.ledger);
+  }
+
+  /** Closes the file of an incomplete blob; idempotent. */
+  close(): void {
+    this.#blobs.close();
   }
 
   /** Returns true for the transcript of a worker that exists at the end, not of an earlier one with its id. */

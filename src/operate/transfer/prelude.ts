@@ -9,6 +9,8 @@ import { integer, object } from "../../core/shape.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { runtimePartShape, workerPartShape } from "../../core/shapes.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
+import { blobsOf } from "../read/blob_refs.ts";
+import { parseObject } from "../../fs/lines/sealed.ts";
 import type { ImportedStore } from "./imported_store.ts";
 
 const TRANSCRIPT_EVENT = '{"transcriptEvent":';
@@ -32,10 +34,12 @@ export function addPrelude(text: string, store: ImportedStore): void {
   if (text.startsWith(TRANSCRIPT_EVENT)) {
     const json = text.slice(TRANSCRIPT_EVENT.length, -1);
     const event = parseEvent(json);
-    if (event.type !== "unknown" && addsEntries(event)) return store.transcriptEvent(json, event);
+    if (event.type !== "unknown" && addsEntries(event)) {
+      return store.transcriptEvent(json, event, blobsOf(event));
+    }
     throw corrupt("", `transcriptEvent.type: it is ${event.type}, which adds nothing to a transcript`);
   }
-  const line = parsed(text);
+  const line = parseObject(text, "");
   const issues = lineShape(line, "stored");
   if (issues !== undefined) throw corrupt("", issues.join("; "));
   const { snapshot, snapshotWorker } = line as Prelude;
@@ -44,13 +48,4 @@ export function addPrelude(text: string, store: ImportedStore): void {
     return store.snapshotWorker(snapshotWorker.createdEventId, snapshotWorker.part);
   }
   throw corrupt("", "it is neither an event nor a line that may precede events");
-}
-
-/** Parses a line. Throws `store_corrupt` if it is not JSON. */
-export function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw corrupt("", "it is not valid JSON", { cause });
-  }
 }

@@ -79,8 +79,11 @@ export async function saveStream(
 
 /** Throws `invalid_request` for a file in the directory of a store, whose own files it could replace. */
 function assertOutside(path: string, store: string): void {
-  const paths = [dirname(path), store];
-  const [at, directory] = guarded("write", path, () => paths.map((each) => Deno.realPathSync(each)));
+  const [at, directory] = guarded(
+    "write",
+    path,
+    () => [dirname(path), store].map((each) => Deno.realPathSync(each)),
+  );
   if (!`${at}${SEPARATOR}`.startsWith(`${directory}${SEPARATOR}`)) return;
   throw cannotWrite(path, "it lies in the directory of the runtime");
 }

@@ -21,6 +21,8 @@ export interface Check {
   readonly isSynced: boolean;
   /** Fold of the log: the expected content of the other files. */
   readonly expected: Expected;
+  /** True if blobs are not read, but only their sizes compared. */
+  readonly isQuick: boolean;
   /** Receives the findings. */
   readonly findings: Findings;
   /** Receives progress. */

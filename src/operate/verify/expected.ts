@@ -5,15 +5,16 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import type { RuntimeEvent } from "../../core/event_types.ts";
+import type { RuntimeEvent, WorkerChange } from "../../core/event_types.ts";
 import { addsEntries, parseEvent, parseEventHead } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import { isJsonObject } from "../../core/json.ts";
 import { eventText, isOfType, transcriptSpan } from "../../fs/lines/codec.ts";
-import type { Checkpoint } from "../../fs/checkpoint/checkpoint.ts";
+import type { Checkpoint, CheckpointRow } from "../../fs/checkpoint/checkpoint.ts";
 import { transcriptHeaderBytes, type TranscriptOwner } from "../../fs/transcripts/file.ts";
+import { blobsOf } from "../read/blob_refs.ts";
 
 /** Expected contents of a transcript. */
 export interface ExpectedTranscript {
@@ -29,6 +30,8 @@ export interface ExpectedTranscript {
   bytes: number;
   /** Checksum of the bytes after `base`. */
   crc: number;
+  /** Sizes of the blobs that its lines after `base` refer to. */
+  readonly blobs: Map<string, number>;
 }
 
 /** The fold of the log. */
@@ -43,11 +46,9 @@ export class Expected {
   closed = false;
   /** The first event that is kept, according to the events of prunings. */
   prunedTo = 1;
-  readonly #runtimeId: RuntimeId;
 
   /** The state before event 1. */
   constructor(runtimeId: RuntimeId) {
-    this.#runtimeId = runtimeId;
     this.ledger = new Ledger(runtimeId);
   }
 
@@ -55,19 +56,22 @@ export class Expected {
   restore(checkpoint: Checkpoint): void {
     restoreSnapshot(this.ledger, checkpoint.snapshot);
     this.transcripts.clear();
-    for (const { workerId, createdEventId, transcriptBytes, transcriptSynced } of checkpoint.rows) {
-      const owner = { runtimeId: this.#runtimeId, workerId, createdEventId };
-      const header = transcriptHeaderBytes(owner);
-      const base = Math.max(transcriptBytes ?? 0, header);
-      this.transcripts.set(workerId as WorkerId, {
-        owner,
-        base,
-        synced: transcriptSynced?.bytes ?? base,
-        known: transcriptBytes !== undefined,
-        bytes: base,
-        crc: 0,
-      });
-    }
+    for (const row of checkpoint.rows) this.#expect(row);
+  }
+
+  #expect(row: Omit<CheckpointRow, "snapshot" | "transcriptLength">): void {
+    const { workerId, createdEventId, transcriptBytes, transcriptSynced } = row;
+    const owner = { runtimeId: this.ledger.runtime.runtimeId, workerId, createdEventId };
+    const base = Math.max(transcriptBytes ?? 0, transcriptHeaderBytes(owner));
+    this.transcripts.set(workerId as WorkerId, {
+      owner,
+      base,
+      synced: transcriptSynced?.bytes ?? base,
+      known: transcriptBytes !== undefined,
+      bytes: base,
+      crc: 0,
+      blobs: new Map(),
+    });
   }
 
   /** Folds a line of the log. Throws `store_corrupt` if it contradicts the lines before. */
@@ -81,7 +85,7 @@ export class Expected {
     }
     this.ledger.apply(event);
     this.#follow(event);
-    if (addsEntries(event)) this.#add(event.workerId, bytes, start, end);
+    if (addsEntries(event)) this.#add(event, bytes, start, end);
   }
 
   /** Reads prunings and closings from a line that is not folded. */
@@ -99,15 +103,15 @@ export class Expected {
     if (head.type === "custom") return;
     if (head.type === "worker.purged") this.transcripts.delete(head.workerId);
     if (head.type !== "worker.created") return;
-    const owner = { runtimeId: this.#runtimeId, workerId: head.workerId, createdEventId: head.id };
-    const base = transcriptHeaderBytes(owner);
-    this.transcripts.set(head.workerId, { owner, base, synced: 0, known: true, bytes: base, crc: 0 });
+    const nothing = { transcriptBytes: 0, transcriptSynced: { bytes: 0, entries: 0 } };
+    this.#expect({ workerId: head.workerId, createdEventId: head.id, ...nothing });
   }
 
-  #add(workerId: WorkerId, bytes: Uint8Array, start: number, end: number): void {
-    const transcript = this.transcripts.get(workerId);
+  #add(event: WorkerChange, bytes: Uint8Array, start: number, end: number): void {
+    const transcript = this.transcripts.get(event.workerId);
     if (transcript === undefined) return;
     transcript.crc = crc32(bytes.subarray(start, end + 1), transcript.crc);
     transcript.bytes += end + 1 - start;
+    for (const { sha256, bytes } of blobsOf(event)) transcript.blobs.set(sha256, bytes);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Verification of the files besides the log: transcripts, projections, and other
- * entries of the directory.
+ * Verification of the files besides the log: transcripts, blobs, projections, and
+ * other entries of the directory.
  *
  * @module
  */
@@ -8,13 +8,14 @@ import { dirname, join } from "@std/path";
 import { crc32 } from "node:zlib";
 import { canonicalText } from "../../core/json.ts";
 import { overviewOf, workerRow } from "../../core/overview.ts";
+import type { WorkerId } from "../../core/ids.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { Slices } from "../../core/turn.ts";
 import {
   isPresent,
   readBytes,
-  readFull,
   readIfThere,
+  readScratch,
   readSmallFile,
   TEMPORARY_SUFFIX,
 } from "../../fs/disk/files.ts";
@@ -38,31 +39,45 @@ import {
   workerContent,
 } from "../../fs/workers/projections.ts";
 import { loggedByNow, reportIfAhead } from "./ahead.ts";
+import { verifyBlobs } from "./blobs.ts";
 import type { Check } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
-import type { Finding, FindingSeverity } from "./finding.ts";
+import type { Finding, FindingCode, FindingSeverity, FindingSpot } from "./finding.ts";
 import { purgedSince } from "../read/purged_since.ts";
 import { entriesIn, sizesInside, sum } from "../sizes.ts";
 
-const CHUNK_BYTES = 1_048_576;
-const DAMAGED = { code: "transcript_damaged", severity: "damaged" } as const;
-const UNWRITTEN: Problem = {
-  code: "transcript_behind",
-  severity: "pending",
-  message: "it is not written yet",
-};
+const CHUNK_BYTES = 262_144;
+const UNFINISHED_BLOB = /^[1-9]\d*$/;
+const UNWRITTEN: Problem = { code: "transcript_behind", message: "it is not written yet" };
+const MISSING: Problem = { code: "transcript_missing", message: "it is missing" };
 
-/** A problem of a file. */
-type Problem = Pick<Finding, "code" | "severity" | "message" | "byteOffset">;
+/** A problem of a file. Without a severity, an opening repairs it. */
+type Problem =
+  & Pick<Finding, "code" | "message">
+  & Partial<Pick<Finding, "severity">>
+  & Pick<FindingSpot, "byteOffset">;
+
+/** Problems that an active writer, or an interrupted one, leaves in files. */
+const LATE: ReadonlySet<FindingCode | undefined> = new Set([
+  "transcript_behind",
+  "projection_behind",
+  "projection_missing",
+]);
+
+/** A problem that is reported once all files were read. */
+interface Deferred {
+  /** The transcript, if it or a blob differs from the log: damage, unless its worker was purged meanwhile. */
+  readonly owner: TranscriptOwner | undefined;
+  readonly severity: FindingSeverity;
+  readonly report: (severity: FindingSeverity) => void;
+}
 
 /** Verifies the files of every worker, the overview and all other entries. */
 export class FilesVerifier {
   readonly #check: Check;
-  #overview: "current" | "behind" | "missing" = "current";
-  /** Transcripts that differ from the log: damaged, unless their workers were purged meanwhile. */
-  readonly #suspects: { readonly owner: TranscriptOwner; readonly report: () => void }[] = [];
-  /** Reports that are healable if the store was closed all the time, and pending if a writer has opened it. */
-  readonly #healable: ((severity: FindingSeverity) => void)[] = [];
+  /** Problem of the overview, which a writer writes last. */
+  #overview: Problem | null = null;
+  readonly #deferred: Deferred[] = [];
   /** Bytes read. */
   bytes = 0;
   /** True if the last writer closed the store, and none has opened it since. */
@@ -76,18 +91,19 @@ export class FilesVerifier {
   /** Runs the verification. */
   async run(): Promise<void> {
     const { place: { fs, layout }, expected: { ledger }, meter } = this.#check;
-    this.#overview = this.#readOverview();
+    const overview = { overview: overviewOf(ledger, undefined), rows: [...ledger.workers()].map(workerRow) };
+    this.#overview = this.#projection(layout.overview, OVERVIEW_FORMAT, ledger.runtime.lastEventId, overview);
+    this.#report(this.#overview, layout.overview);
     const slices = new Slices();
     meter.stage("files", ledger.workerCount, "workers");
     const hasWorkers = guarded("stat", layout.workers, () => fs.stat(layout.workers)?.kind === "directory");
     for (const state of ledger.workers()) {
       this.#worker(state);
+      await this.#blobs(state);
       if (hasWorkers) this.#temporary(workerLayout(layout, state.record.workerId).directory);
       meter.add(1);
       await slices.pause();
     }
-    const overview = { overview: overviewOf(ledger, undefined), rows: [...ledger.workers()].map(workerRow) };
-    this.#projection(layout.overview, OVERVIEW_FORMAT, ledger.runtime.lastEventId, overview, undefined);
     await this.#settle();
     this.#strays();
   }
@@ -99,36 +115,56 @@ export class FilesVerifier {
     if (transcript !== undefined && !reportIfAhead(this.#check, workerId, transcript.bytes)) {
       this.#transcript(transcript, paths.transcript);
     }
-    this.#projection(paths.worker, WORKER_FORMAT, state.lastEventId, workerContent(state), workerId);
+    const problem = this.#projection(paths.worker, WORKER_FORMAT, state.lastEventId, workerContent(state));
+    this.#report(problem, paths.worker, workerId);
+  }
+
+  async #blobs({ record: { workerId } }: WorkerState): Promise<void> {
+    const transcript = this.#check.expected.transcripts.get(workerId);
+    if (transcript === undefined) return;
+    const { bytes, reports } = await verifyBlobs(this.#check, transcript);
+    this.bytes += bytes;
+    for (const report of reports) {
+      this.#deferred.push({ owner: transcript.owner, severity: "damaged", report });
+    }
   }
 
   /**
-   * Reports broken transcripts, except those of workers purged since the log was read, and leftovers of a writer
-   * in a closed store.
+   * Reports the deferred problems, except those of workers purged since the log was read. What a writer that has
+   * opened a closed store since can leave behind is pending.
    */
   async #settle(): Promise<void> {
     const { place, expected: { closed, ledger: { runtime: { lastEventId } } } } = this.#check;
-    const purged = await purgedSince(place, lastEventId, this.#suspects.map(({ owner }) => owner));
-    for (const { owner, report } of this.#suspects) if (!purged.has(owner)) report();
+    const owners = this.#deferred.flatMap(({ owner }) => owner ?? []);
+    const purged = await purgedSince(place, lastEventId, owners);
     const isReopened = closed && loggedByNow(place) > lastEventId;
-    for (const report of this.#healable) report(isReopened ? "pending" : "healable");
-    this.closed = closed && !isReopened && this.#overview !== "behind";
+    for (const { owner, severity, report } of this.#deferred) {
+      if (owner !== undefined && purged.has(owner)) continue;
+      const isLeftover = severity === "healable" && isReopened && this.#isClosed;
+      report(isLeftover ? "pending" : severity);
+    }
+    this.closed = closed && !isReopened && this.#overview?.code !== "projection_behind";
   }
 
   #strays(): void {
     const { place: { fs, layout }, expected: { ledger }, findings } = this.#check;
-    const known = new Set([...ledger.workers()].map(({ record }) => record.workerId as string));
     for (const { name, kind } of entriesIn(fs, layout.workers)) {
       const workerId = kind === "directory" ? decodeName(name) : undefined;
-      if (workerId !== undefined && (known.has(workerId) || reportIfAhead(this.#check, workerId, 0))) {
-        continue;
-      }
+      const isKnown = workerId !== undefined &&
+        (ledger.worker(workerId as WorkerId) !== undefined || reportIfAhead(this.#check, workerId, 0));
+      if (isKnown) continue;
       const message = workerId === undefined
         ? `${JSON.stringify(name)} is not a file of the store`
         : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
       findings.add("foreign_entry", "info", message, { file: `workers/${name}` });
     }
     for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
+    for (const { name, kind } of entriesIn(fs, layout.incoming)) {
+      const spot = { file: `incoming/${name}` };
+      const isOwn = kind === "file" && UNFINISHED_BLOB.test(name);
+      if (isOwn) findings.add("temporary_left", "info", "a blob that was never finished", spot);
+      else findings.add("foreign_entry", "info", `${JSON.stringify(name)} is not a file of the store`, spot);
+    }
     const kept = sizesInside(fs, layout.quarantine);
     if (kept.length === 0) return;
     const message = `${kept.length} files with ${sum(kept)} bytes that were truncated or replaced are kept`;
@@ -146,45 +182,45 @@ export class FilesVerifier {
   }
 
   /**
-   * Returns the problem of a file. `read` returns the problem of its content, or undefined if there is no such
-   * file. A link as the directory above it is damage.
+   * Returns the problem of a file: what `read` returns, `missing` if that is undefined, and one of code `damaged` if
+   * it throws `store_corrupt`. A link as the directory above the file is damage.
    */
   #problem(
     path: string,
-    read: () => Problem | null | undefined,
+    damaged: FindingCode,
     missing: Problem | null,
-    damaged: (reason: string) => Problem,
+    read: () => Problem | null | undefined,
   ): Problem | null {
     const { fs, layout } = this.#check.place;
     const directory = dirname(path);
     const found = ifCorrupt(() => {
       guarded("stat", path, () => isPresent(fs, directory, "directory", nameOf(layout, directory)));
       return read();
-    }, ({ details: { reason } }) => damaged(reason));
+    }, ({ details: { reason, byteOffset } }) => ({ code: damaged, message: reason, byteOffset }));
     return found === undefined ? missing : found;
   }
 
   /** Verifies a transcript. A damaged one is rebuilt from the log, unless the log was pruned. */
   #transcript(expected: ExpectedTranscript, path: string): void {
     const { place: { fs, layout }, segments } = this.#check;
-    const { owner, owner: { workerId, createdEventId }, bytes, synced } = expected;
-    const read = () =>
-      readIfThere(fs, path, nameOf(layout, path), (file) => this.#transcriptProblem(file, expected));
-    const damaged = (message: string): Problem => ({ ...DAMAGED, message });
-    const absent = this.#isPending(expected)
-      ? UNWRITTEN
-      : { ...DAMAGED, code: "transcript_missing", message: "it is missing" } as const;
+    const { owner, owner: { createdEventId }, bytes, synced } = expected;
+    const absent = this.#isPending(expected) ? UNWRITTEN : MISSING;
     // An empty transcript has no file yet, and the next opening creates one that was never written.
     const missing = bytes === transcriptHeaderBytes(owner) ? null : absent;
-    const problem = this.#problem(path, read, missing, damaged);
-    if (problem === null) return;
-    if (problem.severity !== "damaged") return this.#report(problem, path, workerId);
+    const problem = this.#problem(
+      path,
+      "transcript_damaged",
+      missing,
+      () => readIfThere(fs, path, nameOf(layout, path), (file) => this.#transcriptProblem(file, expected)),
+    );
+    if (problem === null || problem.code === "transcript_behind") {
+      return this.#report(problem, path, owner.workerId);
+    }
     const canHeal = createdEventId >= (segments[0] ?? 1) || (problem.byteOffset ?? 0) >= synced;
-    const severity = canHeal ? "healable" : "damaged";
     const message = problem.message +
       (canHeal ? "; it is rebuilt from the log" : ", and the log it could be rebuilt from was pruned");
-    const report = () => this.#report({ ...problem, severity, message }, path, workerId);
-    this.#suspects.push({ owner, report });
+    const severity = canHeal ? "healable" : "damaged";
+    this.#report({ ...problem, message, severity }, path, owner.workerId, owner);
   }
 
   /** True if a writer may not have written the transcript yet: all of its lines come from the log. */
@@ -194,7 +230,9 @@ export class FilesVerifier {
 
   #transcriptProblem(file: OpenFile, expected: ExpectedTranscript): Problem | null {
     const { owner, base, bytes } = expected;
-    const damaged = (message: string, byteOffset: number): Problem => ({ ...DAMAGED, message, byteOffset });
+    const damaged = (message: string, byteOffset: number): Problem => (
+      { code: "transcript_damaged", message, byteOffset }
+    );
     if (!hasTranscriptHeader(file, owner)) {
       if (bytes === transcriptHeaderBytes(owner)) return null;
       if (this.#isPending(expected) && isUnwritten(file, owner)) return UNWRITTEN;
@@ -213,79 +251,50 @@ export class FilesVerifier {
     const end = isWhole ? base : Math.min(size, bytes);
     const whole = wholeExtent(file, owner, NOTHING, end).bytes;
     if (whole < end && (whole < base || size >= bytes)) return damaged("a line of it is damaged", whole);
-    const behind = { code: "transcript_behind", severity: this.#lateness } as const;
+    const behind = { code: "transcript_behind" } as const;
     if (!isWhole && size >= bytes) return damaged("it does not hold the lines of the log", base);
     if (!isWhole) return { ...behind, message: `it has ${size} of ${bytes} bytes`, byteOffset: size };
     const hasMore = size > bytes && this.#isClosed;
     return hasMore ? { ...behind, message: "bytes follow its end", byteOffset: bytes } : null;
   }
 
-  #projection(
-    path: string,
-    format: string,
-    through: number,
-    body: object,
-    workerId: string | undefined,
-  ): void {
+  /** Returns the problem of a projection, which must hold the members of `body`. */
+  #projection(path: string, format: string, through: number, body: object): Problem | null {
     const { fs, layout, runtimeId } = this.#check.place;
     const file = nameOf(layout, path);
-    const severity = this.#lateness;
-    const mismatch = { code: "projection_mismatch", severity: "healable" } as const;
-    const read = (): Problem | null | undefined => {
+    // A copy may have no projections, which is not damage: the next opening writes them.
+    const missing: Problem = { code: "projection_missing", message: "it is missing" };
+    const mismatch = { code: "projection_mismatch" } as const;
+    return this.#problem(path, "projection_damaged", missing, () => {
       const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX, file);
       if (bytes === undefined) return undefined;
       this.bytes += bytes.length;
       const content = unseal(bytes, { format, runtimeId }, file);
-      const isAhead = typeof content.through === "number" && content.through > through;
-      if (isAhead && this.#isClosed) return { ...mismatch, message: "it is ahead of the log" };
-      if (content.through !== through) {
-        const message = `it is current through event ${content.through}, the log through ${through}`;
-        return { code: "projection_behind", severity, message };
+      if (content.through === through) {
+        return holdsSame(content, body) ? null : { ...mismatch, message: "it contradicts the log" };
       }
-      return holdsSame(content, body) ? null : { ...mismatch, message: "it contradicts the log" };
-    };
-    // A copy may have no projections, which is not damage: the next opening writes them.
-    const missing: Problem = { code: "projection_missing", severity, message: "it is missing" };
-    const problem = this.#problem(
-      path,
-      read,
-      missing,
-      (message) => ({ code: "projection_damaged", severity: "healable", message, byteOffset: 0 }),
-    );
-    if (problem !== null) this.#report(problem, path, workerId);
+      const isBehind = typeof content.through === "number" && content.through < through;
+      if (!isBehind && this.#isClosed) return { ...mismatch, message: "it is ahead of the log" };
+      const message = `it is current through event ${content.through}, the log through ${through}`;
+      return { code: "projection_behind", message };
+    });
   }
 
   /** True if the store was closed and all files were written; the overview is the last one. */
   get #isClosed(): boolean {
-    return this.#check.expected.closed && this.#overview === "current";
+    return this.#check.expected.closed && !LATE.has(this.#overview?.code);
   }
 
-  /** Severity of a file that is not current. */
-  get #lateness(): FindingSeverity {
-    return this.#isClosed ? "healable" : "pending";
-  }
-
-  /** Compares the overview with the end of the log; a damaged one counts as current. */
-  #readOverview(): "current" | "behind" | "missing" {
-    const { place: { fs, layout: { overview: path }, runtimeId }, expected: { ledger } } = this.#check;
-    return ifCorrupt<"current" | "behind" | "missing">(() => {
-      const bytes = readSmallFile(fs, path, PROJECTION_BYTES_MAX);
-      if (bytes === undefined) return "missing";
-      const { through } = unseal(bytes, { format: OVERVIEW_FORMAT, runtimeId }, path);
-      return typeof through === "number" && through < ledger.runtime.lastEventId ? "behind" : "current";
-    }, () => "current");
-  }
-
-  #report(
-    { code, severity, message, byteOffset }: Problem,
-    path: string,
-    workerId: string | undefined,
-  ): void {
+  /** Reports a problem, if there is one: a pending one at once, as there may be many, any other one at the end. */
+  #report(problem: Problem | null, path: string, workerId?: string, owner?: TranscriptOwner): void {
+    if (problem === null) return;
     const { place: { layout }, findings } = this.#check;
+    const lateness = LATE.has(problem.code) && !this.#isClosed ? "pending" : "healable";
+    const { code, message, byteOffset, severity = lateness } = problem;
     const spot = { file: nameOf(layout, path), workerId, byteOffset };
     const report = (severity: FindingSeverity): void => findings.add(code, severity, message, spot);
-    if (severity === "healable" && this.#isClosed) this.#healable.push(report);
-    else report(severity);
+    if (severity === "pending") report(severity);
+    else this.#deferred.push({ owner, severity, report });
   }
 }
 
@@ -313,13 +322,9 @@ function isUnwritten(file: OpenFile, owner: TranscriptOwner): boolean {
 }
 
 function checksum(file: OpenFile, from: number, to: number): number {
-  const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(1, to - from)));
   let crc = 0;
-  for (let at = from; at < to;) {
-    const length = readFull(file, buffer.subarray(0, Math.min(buffer.length, to - at)), at);
-    if (length === 0) return -1;
-    crc = crc32(buffer.subarray(0, length), crc);
-    at += length;
+  for (let at = from; at < to; at += CHUNK_BYTES) {
+    crc = crc32(readScratch(file, at, Math.min(CHUNK_BYTES, to - at)), crc);
   }
   return crc;
 }

@@ -46,6 +46,12 @@ export type FindingCode =
   | "transcript_damaged"
   /** A transcript lacks the latest lines of the log. */
   | "transcript_behind"
+  /** A blob that an entry refers to is missing. */
+  | "blob_missing"
+  /** The file of a blob does not hold its bytes. */
+  | "blob_damaged"
+  /** Blobs that no entry refers to. */
+  | "blob_unreferenced"
   /** A projection is missing. */
   | "projection_missing"
   /** A projection is damaged. */

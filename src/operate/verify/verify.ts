@@ -1,7 +1,7 @@
 /**
  * Verification of a store: every line of the log, and every other file against the
  * fold of the log. Reads only, takes no lock, works while a writer is active, and
- * keeps only the state in memory.
+ * keeps only the state and the names of blobs in memory.
  *
  * @module
  */
@@ -26,6 +26,12 @@ import { untilSteady } from "../../fs/reading/follower.ts";
 import { readCheckpoints } from "./checkpoints.ts";
 import { FilesVerifier } from "./files.ts";
 import { LogVerifier } from "./log.ts";
+
+/** Options of {@linkcode verify}. */
+export interface VerifyOptions extends OperationOptions {
+  /** Compare only the sizes of blobs, and do not read their bytes. @default {false} */
+  readonly quick?: boolean | undefined;
+}
 
 /** Result of a verification. Plain JSON. */
 export interface VerifyReport {
@@ -78,14 +84,14 @@ export interface VerifyReport {
  * assertEquals([verdict, findings], ["clean", []]);
  * ```
  */
-export async function verify(location: StoreLocation, options: OperationOptions = {}): Promise<VerifyReport> {
+export async function verify(location: StoreLocation, options: VerifyOptions = {}): Promise<VerifyReport> {
   return await verifyPlace(findPlace(diskOf(options), location, true), options);
 }
 
 /** {@linkcode verify} for a known place; `isImporting` is set by an import that verifies its own result. */
 export async function verifyPlace(
   place: FoundPlace,
-  options: OperationOptions,
+  options: VerifyOptions,
   isImporting: boolean = false,
 ): Promise<VerifyReport> {
   return await untilSteady(() => verifyOnce(place, options, isImporting));
@@ -93,7 +99,7 @@ export async function verifyPlace(
 
 async function verifyOnce(
   place: FoundPlace,
-  options: OperationOptions,
+  options: VerifyOptions,
   isImporting: boolean,
 ): Promise<VerifyReport> {
   const { layout, runtimeId } = place;
@@ -108,7 +114,7 @@ async function verifyOnce(
   }
   checkKinds(place, findings);
   const isSynced = checkIdentity(place, findings);
-  const oldest = oldestSegment(place);
+  const oldest = ifCorrupt(() => listSegments(place).firstEventIds[0] ?? Infinity, () => Infinity);
   const pendingSalvage = checkSalvage(place, findings);
   const checkpoints = readCheckpoints(place, findings);
   const segments = segmentsOf(place, findings);
@@ -116,7 +122,8 @@ async function verifyOnce(
   if (segments[0] !== undefined && segments[0] > oldest) throw cursorExpired(oldest - 1, segments[0]);
   meter.stage("log", logBytes(place, segments), "bytes");
   const expected = new Expected(runtimeId);
-  const check = { place, checkpoints, segments, isSynced, expected, findings, meter };
+  const isQuick = options.quick === true;
+  const check = { place, checkpoints, segments, isSynced, expected, isQuick, findings, meter };
   const log = new LogVerifier(check);
   await log.run();
   if (expected.unknownCount > 0) {
@@ -146,13 +153,14 @@ async function verifyOnce(
 
 /** Reports a wrong kind, without opening anything, at the paths of the lock, its owner and the directories of the store. */
 function checkKinds({ fs, layout }: FoundPlace, findings: Findings): void {
-  // The next opening moves a wrong owner.json aside; it fails on anything else, at once or later.
+  // The next opening moves a wrong owner.json or incoming aside; it fails on anything else, at once or later.
   const places = [
     [layout.lock, "file", "damaged"],
     [layout.owner, "file", "healable"],
     [layout.workers, "directory", "damaged"],
     [layout.quarantine, "directory", "damaged"],
     [layout.salvage, "directory", "damaged"],
+    [layout.incoming, "directory", "healable"],
   ] as const;
   for (const [path, kind, severity] of places) {
     const file = nameOf(layout, path);
@@ -178,8 +186,7 @@ function configOf(layout: RuntimeLayout, fs: FileSystem, findings: Findings): St
   try {
     return readConfig(fs, layout.config);
   } catch (error) {
-    const isInvalid = isRuntimeError(error) && ["invalid_request", "store_corrupt"].includes(error.code);
-    if (!isInvalid) throw error;
+    if (!isRuntimeError(error) || error.code !== "invalid_request") throw error;
     findings.add("config_invalid", "healable", error.message, { file: "config.jsonc" });
     return defaultConfig;
   }
@@ -210,9 +217,4 @@ function segmentsOf(place: FoundPlace, findings: Findings): readonly number[] {
     }
     return firstEventIds;
   });
-}
-
-/** First event id of the oldest segment; `Infinity` if there is none. */
-function oldestSegment(place: FoundPlace): number {
-  return ifCorrupt(() => listSegments(place).firstEventIds[0] ?? Infinity, () => Infinity);
 }

@@ -1,6 +1,6 @@
 // Checkpoints: the newest good one serves, and without any the log does.
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   codesOf,
   contentsOf,
@@ -15,7 +15,9 @@ import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import type { Runtime, WorkerId } from "../../../mod.ts";
 import type { SnapshotPart } from "../../../store.ts";
-import { checkpointRows } from "../../../src/fs/checkpoint/checkpoint.ts";
+import { writeCheckpoint } from "../../../src/fs/checkpoint/checkpoint.ts";
+import { runtimeLayout } from "../../../src/fs/layout.ts";
+import { SimulatedDisk } from "../../disk/simulated_disk.ts";
 
 const contents = ["one", "two", "three"];
 
@@ -134,6 +136,19 @@ diskTest("Runtime.open() throws store_version for a checkpoint that a newer vers
 });
 
 diskTest(
+  "Runtime.open() throws store_version for a checkpoint that requires an unknown feature",
+  async (place) => {
+    await closedThrice(place);
+    const text = Deno.readTextFileSync(place.layout.checkpoint);
+    assertStringIncludes(text, '"requires":[],');
+    const newer = text.slice(0, text.lastIndexOf(',"crc"')).replace('"requires":[]', '"requires":["drafts"]');
+    Deno.writeFileSync(place.layout.checkpoint, sealedBytes(`${newer}}`));
+    const { details } = await refused("store_version", () => place.open());
+    assertEquals(details, { file: "checkpoint.json", found: 1, supported: 1, requires: "drafts" });
+  },
+);
+
+diskTest(
   "Runtime.open() takes a directory or a link in the place of a checkpoint for an unusable one",
   async (place) => {
     await closedThrice(place);
@@ -219,10 +234,15 @@ diskTest(
   },
 );
 
-Deno.test("checkpointRows() refuses a snapshot with a worker whose transcript is not known", async () => {
+Deno.test("writeCheckpoint() refuses a snapshot with a worker whose transcript is not known", async () => {
   async function* workers(): AsyncGenerator<SnapshotPart> {
     yield await Promise.resolve({ workerId: "a" as WorkerId, json: "{}" });
   }
-  const rows = () => Array.fromAsync(checkpointRows({ workers: workers() }, new Map()));
-  await assertRejects(rows, Error, "the transcript of a is not known");
+  const disk = new SimulatedDisk();
+  const place = { fs: disk, layout: runtimeLayout("/", "local"), runtimeId: "local" };
+  const snapshot = { through: 1, runtimeJson: "{}", workers: workers(), changed: new Set<WorkerId>() };
+  const position = { segment: 1, offset: 1, lineOffset: 0 };
+  const write = () => writeCheckpoint(place, "/checkpoint", { snapshot, position, lengths: new Map() });
+  await assertRejects(write, Error, "the transcript of a is not known");
+  assertEquals(disk.stat("/checkpoint"), undefined);
 });

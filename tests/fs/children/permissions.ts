@@ -21,15 +21,15 @@ async function use(): Promise<void> {
   await worker.sendInput({ role: "user", content: "hello" });
   await worker.beginRun();
   await runtime.flush();
-  await runtime.prune();
+  await runtime.planPrune();
   if (what === "core") tell(runtime, await contents(runtime));
 }
 
-async function contents(runtime: Runtime): Promise<string[]> {
+async function contents(runtime: Runtime): Promise<unknown[]> {
   return (await runtime.worker("a").transcript()).items.map(({ content }) => content);
 }
 
-function tell(runtime: Runtime, contents: string[]): void {
+function tell(runtime: Runtime, contents: unknown[]): void {
   const interrupted = runtime.diagnostics().items.filter(({ code }) => code === "run_interrupted").length;
   const { workers: { total }, epoch } = runtime.overview();
   console.log(JSON.stringify({ contents, overview: total, epoch, interrupted }));

@@ -124,20 +124,20 @@ Deno.test("transcriptMarks() finds worker, sequence and count whatever the worke
 Deno.test("transcriptMarks() gives nothing for lines that add to no transcript", () => {
   const others = [
     eventJson(1),
-    JSON.stringify({ id: 2, at: AT, type: "worker.created", workerId: "a", seq: 1, count: 1 }),
-    JSON.stringify({ id: 3, at: AT, type: "worker.transcript_appended2", workerId: "a", seq: 1, count: 1 }),
-    JSON.stringify({ at: AT, type: "worker.transcript_appended", workerId: "a", seq: 1, count: 1 }),
-    JSON.stringify({ id: 4, at: AT, type: "worker.transcript_appended", workerId: "a" }),
+    JSON.stringify({ id: 2, at: AT, type: "worker.purged", workerId: "a", seq: 1, count: 1 }),
+    JSON.stringify({ id: 3, at: AT, type: "worker.committed2", workerId: "a", seq: 1, count: 1 }),
+    JSON.stringify({ at: AT, type: "worker.committed", workerId: "a", seq: 1, count: 1 }),
+    JSON.stringify({ id: 4, at: AT, type: "worker.committed", workerId: "a" }),
     JSON.stringify({
       id: 5,
       at: AT,
-      type: "worker.transcript_appended",
+      type: "worker.committed",
       by: "a",
       workerId: "a",
       seq: 1,
       count: 1,
     }),
-    JSON.stringify({ id: 6, at: AT, type: "worker.transcript_appended", workerId: "a", seq: 1, entries: [] }),
+    JSON.stringify({ id: 6, at: AT, type: "worker.committed", workerId: "a", seq: 1, entries: [] }),
   ];
   for (const json of others) {
     const line = bare(json, 0);
@@ -146,15 +146,16 @@ Deno.test("transcriptMarks() gives nothing for lines that add to no transcript",
   assertEquals(idOf(bare('{"format":1}', 0), 0), 0);
 });
 
-Deno.test("eventHeadText() leaves out the entries, and nothing where a newer version wrote more before them", () => {
-  const head = { id: 7, at: AT, type: "worker.input_accepted", workerId: "a", seq: 3, count: 1 };
+Deno.test("eventHeadText() leaves out the entries, whatever is written before them", () => {
+  const head = { id: 7, at: AT, type: "worker.committed", workerId: "a", seq: 3, count: 1 };
   const entries = [{ role: "user", content: "x" }];
-  for (const more of [{}, { runId: "r" }, { runId: "r", key: "k\\", request: "1f" }, { later: 1 }]) {
+  const key = { key: "k\\", request: "1f" };
+  const data = { entries: [1], text: ',"entries":[', "}": [{ entries: 2 }, '\\"'] };
+  for (const more of [{}, { runId: "r" }, { runId: "r", ...key }, { later: 1 }, { data }, { ...key, data }]) {
     const json = JSON.stringify({ ...head, ...more, entries });
     const line = bare(json, 6);
     const span = transcriptSpan(line, 0, line.length);
     assert(span !== undefined);
-    const wanted = "later" in more ? json : JSON.stringify({ ...head, ...more });
-    assertEquals(eventHeadText(line, 0, line.length, span), wanted);
+    assertEquals(eventHeadText(line, 0, line.length, span), JSON.stringify({ ...head, ...more }));
   }
 });

@@ -1,6 +1,6 @@
 // Sealed files: what they hold comes back, and nothing else does.
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { RuntimeError } from "../../../mod.ts";
 import { sealedBytes } from "../../../src/fs/lines/codec.ts";
 import { type Seal, seal, unseal } from "../../../src/fs/lines/sealed.ts";
@@ -61,4 +61,26 @@ Deno.test("unseal() throws store_version for a file that a newer version wrote",
   const error = thrown(() => unseal(bytes, kind, "thing.json"));
   assertEquals(error.code, "store_version");
   assertEquals(error.details, { file: "thing.json", found: 2, supported: 1 });
+});
+
+function sealedWith(requires: string): Uint8Array {
+  return sealedBytes(
+    `{"format":"worker-runtime/thing","version":1,"runtimeId":"local","requires":${requires},"a":1}`,
+  );
+}
+
+Deno.test("unseal() throws store_version that names the first feature it does not know", () => {
+  assertEquals(unseal(sealedWith("[]"), kind, "thing.json").a, 1);
+  for (const [requires, named] of [['["drafts"]', "drafts"], ['["",1]', ""], ["[1]", "1"]] as const) {
+    const error = thrown(() => unseal(sealedWith(requires), kind, "thing.json"));
+    assertEquals(error.code, "store_version");
+    assertEquals(error.details, { file: "thing.json", found: 1, supported: 1, requires: named });
+    assertStringIncludes(error.message, `requires the unknown feature ${JSON.stringify(named)}`);
+  }
+});
+
+Deno.test("unseal() throws store_corrupt for requirements that are no list", () => {
+  for (const requires of ["{}", '"x"', "null", "1"]) {
+    assertEquals(reasonOf(sealedWith(requires)), "its requires is no list");
+  }
 });

@@ -14,7 +14,7 @@ export function eventJson(id: number, data: unknown = "x"): string {
 
 /** The text of an event with one entry for a transcript. */
 export function saidJson(id: number, workerId: string, seq: number, content = "x", count = 1): string {
-  const head = { id, at: AT, type: "worker.transcript_appended", workerId, seq, count };
+  const head = { id, at: AT, type: "worker.committed", workerId, seq, count };
   const entries = Array.from({ length: count }, () => ({ role: "user", content }));
   return JSON.stringify({ ...head, entries });
 }

@@ -1,4 +1,4 @@
-// Pruning: only on request, only what no checkpoint needs, and told in the log.
+// Pruning: only on request, only what no checkpoint needs, and recorded in the log.
 
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
@@ -32,45 +32,48 @@ async function filled(place: TestPlace): Promise<Runtime> {
   return await place.open();
 }
 
-diskTest("prune() tells by default what it would give up, and gives up nothing", async (place) => {
+diskTest("planPrune() reports what prune() would delete, and deletes nothing", async (place) => {
   const runtime = await filled(place);
   const before = place.names("events");
   assert(before.length > 4);
   const { lastEventId } = runtime;
-  const plan = await runtime.prune();
+  const plan = await runtime.planPrune();
   assert(plan.events > 20 && plan.bytes > 10_000, JSON.stringify(plan));
   assertEquals(plan.firstEventId, plan.events + 1);
   assertEquals(place.names("events"), before);
   assertEquals(runtime.lastEventId, lastEventId);
 });
 
-diskTest("prune() gives up whole segments, tells it in the log first, and expires cursors", async (place) => {
-  const runtime = await filled(place);
-  const before = place.names("events");
-  const plan = await runtime.prune();
-  const pruned = await runtime.prune({ dryRun: false });
-  assertEquals(pruned, plan);
-  const left = place.names("events");
-  assertEquals(left, before.slice(before.length - left.length));
-  assertEquals(Number.parseInt(left[0] ?? "", 10), plan.firstEventId);
-  const page = await runtime.events({ limit: 1 });
-  const event = page.items[0] as CustomEvent;
-  assertEquals([event.type, event.name, event.data], ["custom", "runtime.pruned", { ...plan }]);
-  assertEquals(page.firstEventId, plan.firstEventId);
-  const error = await refused("cursor_expired", () => runtime.events({ after: 0 }));
-  assertEquals(error.details, { after: 0, firstEventId: plan.firstEventId });
-  await refused("cursor_expired", () => runtime.watch({ after: plan.firstEventId - 2 }).next());
-  const kept = await runtime.events({ after: plan.firstEventId - 1, limit: 1_000 });
-  assertEquals(kept.items[0]?.id, plan.firstEventId);
-  assertEquals(kept.items.at(-1)?.id, runtime.lastEventId);
-  const oldest = await runtime.events({ before: plan.firstEventId, limit: 5 });
-  assertEquals([oldest.items, oldest.previous], [[], null]);
-});
+diskTest(
+  "prune() deletes whole segments, records it in the log first, and expires cursors",
+  async (place) => {
+    const runtime = await filled(place);
+    const before = place.names("events");
+    const plan = await runtime.planPrune();
+    const pruned = await runtime.prune();
+    assertEquals(pruned, plan);
+    const left = place.names("events");
+    assertEquals(left, before.slice(before.length - left.length));
+    assertEquals(Number.parseInt(left[0] ?? "", 10), plan.firstEventId);
+    const page = await runtime.events({ limit: 1 });
+    const event = page.items[0] as CustomEvent;
+    assertEquals([event.type, event.name, event.data], ["custom", "runtime.pruned", { ...plan }]);
+    assertEquals(page.firstEventId, plan.firstEventId);
+    const error = await refused("cursor_expired", () => runtime.events({ after: 0 }));
+    assertEquals(error.details, { after: 0, firstEventId: plan.firstEventId });
+    await refused("cursor_expired", () => runtime.watch({ after: plan.firstEventId - 2 }).next());
+    const kept = await runtime.events({ after: plan.firstEventId - 1, limit: 1_000 });
+    assertEquals(kept.items[0]?.id, plan.firstEventId);
+    assertEquals(kept.items.at(-1)?.id, runtime.lastEventId);
+    const oldest = await runtime.events({ before: plan.firstEventId, limit: 5 });
+    assertEquals([oldest.items, oldest.previous], [[], null]);
+  },
+);
 
 diskTest("prune() leaves transcripts and state as they are, also after reopening", async (place) => {
   const runtime = await filled(place);
   const state = runtime.worker("a").state();
-  const { firstEventId } = await runtime.prune({ dryRun: false });
+  const { firstEventId } = await runtime.prune();
   assertEquals(await contentsOf(runtime, "a"), contents);
   await runtime.close();
   const again = await place.open();
@@ -81,15 +84,15 @@ diskTest("prune() leaves transcripts and state as they are, also after reopening
 });
 
 diskTest(
-  "prune() gives up nothing past `through`, nor what the checkpoint before the newest needs",
+  "prune() deletes nothing past `through`, nor what the checkpoint before the newest needs",
   async (place) => {
     const runtime = await filled(place);
     const [, second = ""] = place.names("events");
     const through = Number.parseInt(second, 10);
-    assertEquals((await runtime.prune({ through: 0 })).events, 0);
-    assertEquals((await runtime.prune({ through: through - 2 })).events, 0);
-    assertEquals((await runtime.prune({ through, dryRun: false })).events, through - 1);
-    await runtime.prune({ dryRun: false });
+    assertEquals((await runtime.planPrune({ through: 0 })).events, 0);
+    assertEquals((await runtime.planPrune({ through: through - 2 })).events, 0);
+    assertEquals((await runtime.prune({ through })).events, through - 1);
+    await runtime.prune();
     const previous = JSON.parse(Deno.readTextFileSync(place.layout.previousCheckpoint)).through;
     assert(Number.parseInt(place.names("events")[0] ?? "", 10) <= previous + 1);
     await runtime.close();
@@ -99,13 +102,13 @@ diskTest(
   },
 );
 
-diskTest("prune() of a store without a checkpoint gives up nothing", async (place) => {
+diskTest("prune() of a store without a checkpoint deletes nothing", async (place) => {
   place.configure({ limits: { segmentBytes: 4_096 } });
   const runtime = await place.open();
   for (const content of contents) await speak(runtime, "a", [content]);
   assert(place.names("events").length > 3);
   const { lastEventId } = runtime;
-  assertEquals((await runtime.prune({ dryRun: false })).events, 0);
+  assertEquals((await runtime.prune()).events, 0);
   assertEquals(runtime.lastEventId, lastEventId, "nothing was deleted, and nothing is reported");
 });
 
@@ -114,7 +117,7 @@ diskTest(
   async (place) => {
     const runtime = await filled(place);
     await speak(runtime, "b", ["mine"]);
-    const { firstEventId } = await runtime.prune({ dryRun: false });
+    const { firstEventId } = await runtime.prune();
     await runtime.close();
     flipBit(place.transcript("a"), 3_000);
     const again = await place.open();
@@ -129,10 +132,10 @@ diskTest(
   "transcript() of a damaged transcript whose log was pruned stays readable where it is not damaged",
   async (place) => {
     const runtime = await filled(place);
-    await runtime.prune({ dryRun: false });
+    await runtime.prune();
     await runtime.close();
     flipBit(place.transcript("a"), 3_000);
-    const newest = async (opened: Runtime): Promise<string[]> =>
+    const newest = async (opened: Runtime): Promise<unknown[]> =>
       (await opened.worker("a").transcript({ limit: 2 })).items.map(({ content }) => content);
     const again = await place.open();
     assertEquals(await newest(again), contents.slice(-2), "before the damage was found");
@@ -165,12 +168,12 @@ diskTest(
     });
     // Segments behind the older checkpoint.
     for (const content of contents) await speak(runtime, "a", [content]);
-    const { firstEventId } = await runtime.prune({ dryRun: false });
+    const { firstEventId } = await runtime.prune();
     const { items, firstEventId: kept } = await runtime.events({ limit: 1_000 });
     const told = items.find((event) => event.type === "custom") as CustomEvent;
     assertEquals(told.data, { ...(told.data as object), firstEventId: kept });
     assertEquals(firstEventId, kept);
-    assert((await runtime.prune()).events > 0, "checkpoints were written meanwhile");
+    assert((await runtime.planPrune()).events > 0, "checkpoints were written meanwhile");
     await runtime.close();
     assertEquals((await verify({ root: place.root, runtimeId: "local" })).verdict, "clean");
   },
@@ -191,7 +194,7 @@ Deno.test(
         said.push(`${index} ${"x".repeat(length)}`);
         await speak(runtime, "a", said.slice(-1));
         await runtime.flush();
-        pruned += (await runtime.prune({ dryRun: false })).events;
+        pruned += (await runtime.prune()).events;
         const spoiled = disk.fork();
         spoiled.plant.nothing(`${HOME}/checkpoint.json`);
         const again = await open(spoiled);
@@ -206,9 +209,9 @@ Deno.test(
 
 diskTest("prune() deletes nothing while one of the two checkpoints is unusable", async (place) => {
   const runtime = await filled(place);
-  assert((await runtime.prune()).events > 0);
+  assert((await runtime.planPrune()).events > 0);
   flipBit(place.layout.checkpoint, 30);
-  assertEquals((await runtime.prune({ dryRun: false })).events, 0);
+  assertEquals((await runtime.prune()).events, 0);
 });
 
 function turn(): Promise<void> {
@@ -227,7 +230,7 @@ Deno.test("close() waits until what prune() removes is removed", onFiles, async 
       await runtime.close();
     }
     const runtime = await open(disk);
-    const pruning = runtime.prune({ dryRun: false }).catch(() => {});
+    const pruning = runtime.prune().catch(() => {});
     for (let passed = 0; passed < turns; passed++) await turn();
     await runtime.close();
     const closed = disk.fingerprint();
@@ -272,7 +275,7 @@ async function replaced(place: TestPlace, replace: typeof replacements[string]):
   const runtime = await place.open();
   await speak(runtime, "b", inputs.slice(0, 20));
   for (const content of inputs.slice(0, 200)) await speak(runtime, "a", [content]);
-  assert((await runtime.prune({ dryRun: false })).events > 50);
+  assert((await runtime.prune()).events > 50);
   await runtime.flush();
   const older = `${place.root}/older.jsonl`;
   Deno.copyFileSync(place.transcript("a"), older);
@@ -292,7 +295,7 @@ for (const [name, replace] of Object.entries(replacements)) {
 
   diskTest(`prune() rebuilds a transcript first when ${name}`, async (place) => {
     const runtime = await replaced(place, replace);
-    assert((await runtime.prune({ dryRun: false })).events > 50);
+    assert((await runtime.prune()).events > 50);
     assertEquals(await contentsOf(runtime, "a"), inputs);
     await runtime.close();
     const again = await place.open();

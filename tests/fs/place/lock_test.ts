@@ -126,3 +126,63 @@ diskTest(
     assertEquals([...Deno.readDirSync(place.root)].map(({ name }) => name).sort(), ["precious", "runtimes"]);
   },
 );
+
+/** A disk whose lock is free at the `free`-th attempt. */
+class BusyDisk extends DenoFileSystem {
+  attempts = 0;
+  readonly #free: number;
+
+  constructor(free: number) {
+    super();
+    this.#free = free;
+  }
+
+  override lock(path: string): FileLock | undefined {
+    this.attempts++;
+    // The attempt after the one that succeeded tests whether locks work.
+    return this.attempts === this.#free ? super.lock(path) : undefined;
+  }
+}
+
+diskTest("FsRuntimeStore.acquire() with lockWaitMs waits until the lock is free", async (place) => {
+  const fileSystem = new BusyDisk(8);
+  const store = await acquire(place.store({ lockWaitMs: 60_000 }, { fileSystem }));
+  assertEquals(fileSystem.attempts, 9);
+  await store.close();
+});
+
+diskTest(
+  "FsRuntimeStore.acquire() with lockWaitMs throws store_locked once the time is over",
+  async (place) => {
+    for (const lockWaitMs of [undefined, 0, 1, 350]) {
+      const fileSystem = new BusyDisk(Infinity);
+      await refused("store_locked", () => acquire(place.store({ lockWaitMs }, { fileSystem })));
+      // Five attempts in 200 ms; the last one is made when the time is over.
+      if ((lockWaitMs ?? 0) < 200) assertEquals(fileSystem.attempts, 5);
+      else assert(fileSystem.attempts > 5, `${fileSystem.attempts} attempts`);
+    }
+  },
+);
+
+diskTest(
+  "FsRuntimeStore.acquire() with lockWaitMs opens what another store in this process closes",
+  async (place) => {
+    const first = await place.openStore();
+    const opening = place.openStore({ lockWaitMs: 60_000 });
+    await first.close();
+    const second = await opening;
+    assertEquals(second.directory, place.layout.directory);
+    await refused("store_locked", () => place.openStore());
+  },
+);
+
+diskTest("close() of a store that waits for the lock waits, and closes it", async (place) => {
+  const first = await place.openStore();
+  const second = place.store({ lockWaitMs: 60_000 });
+  const opening = acquire(second);
+  const closing = second.close();
+  await first.close();
+  await opening;
+  await closing;
+  await place.openStore();
+});

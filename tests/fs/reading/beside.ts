@@ -42,7 +42,7 @@ export async function recorded(
   }
   await (await open(disk)).close();
   const runtime = await open(disk);
-  await runtime.prune({ dryRun: false });
+  await runtime.prune();
   await runtime.flush();
   const start = disk.dump();
   const changes: Map<string, Uint8Array<ArrayBuffer> | undefined>[] = [];

@@ -177,7 +177,7 @@ diskTest(
     place.configure({ limits });
     const runtime = await place.open();
     await talk(runtime, 0, 20);
-    const { events } = await runtime.prune({ dryRun: false });
+    const { events } = await runtime.prune();
     assert(events > 16);
     await talk(runtime, 20, 40);
     await place.kill(runtime);
@@ -201,7 +201,7 @@ diskTest(
     place.configure({ limits });
     const runtime = await place.open();
     await talk(runtime, 0, 20);
-    await runtime.prune({ dryRun: false });
+    await runtime.prune();
     await talk(runtime, 20, 40);
     await place.kill(runtime);
     const { row, synced, path } = unsyncedOf(place);
@@ -239,7 +239,7 @@ Deno.test("transcript() reads the rebuilt file if the log could not be read to c
   const before = configured({ limits });
   const runtime = await open(before);
   await talk(runtime, 0, 20);
-  await runtime.prune({ dryRun: false });
+  await runtime.prune();
   await talk(runtime, 20, 40);
   before.cutPower();
   await runtime.close().catch(() => {});

@@ -162,3 +162,14 @@ Deno.test("LogReader throws store_version for a segment that a newer version wro
   assertEquals(error.code, "store_version");
   assertEquals(error.details, { file: "events/0000000000000004.jsonl", found: 2, supported: 1 });
 });
+
+Deno.test("LogReader throws store_version for a segment that requires an unknown feature", () => {
+  const text = new TextDecoder().decode(segmentHeader("local", 4));
+  assertStringIncludes(text, '"requires":[],');
+  const header = { ...JSON.parse(text), requires: ["drafts"], durable: undefined, crc: undefined };
+  const newer = joined(lineOf(JSON.stringify(header), 3), linesOf(4, 5));
+  const error = assertThrows(() => recover({ 1: segmentOf(1, linesOf(1, 3)), 4: newer }), RuntimeError);
+  assertEquals(error.code, "store_version");
+  const file = "events/0000000000000004.jsonl";
+  assertEquals(error.details, { file, found: 1, supported: 1, requires: "drafts" });
+});

@@ -124,3 +124,22 @@ Deno.test("verify() reports a repair that was interrupted", async () => {
   assertEquals([done.lost, done.after?.verdict], [lost, "clean"]);
   assertEquals(await recorded(fileSystem), [lost]);
 });
+
+Deno.test("Runtime.open() records what a repair lost, though a power cut tore the opening that did at any byte", async () => {
+  const made = await damaged(damages["a damaged event"]?.harm ?? (() => {}));
+  const segment = `${DIRECTORY}/events/0000000000000008.jsonl`;
+  // Killed when the opening has written its events, before they are synced.
+  made.onCall = ({ operation, path }) =>
+    path === segment && operation.startsWith("syncData") ? { kind: "kill", when: "before" } : undefined;
+  await salvage(made).catch(() => {});
+  const torn = made.kill();
+  const bytes = torn.peek(segment) ?? new Uint8Array();
+  const header = bytes.indexOf(0x0a) + 1;
+  assert(bytes.length > header + 400, `${bytes.length} bytes`);
+  for (let length = header; length <= bytes.length; length += 7) {
+    const disk = torn.fork();
+    disk.plant.file(segment, bytes.subarray(0, length));
+    assertEquals(await recorded(disk), [[8, 32]], `${length} bytes`);
+    assertEquals(disk.stat(`${DIRECTORY}/salvage/pending.json`), undefined);
+  }
+});

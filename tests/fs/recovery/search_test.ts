@@ -15,7 +15,7 @@ const header = transcriptHeader({ runtimeId: "t", workerId: "a", createdEventId:
 
 /** A line of input for a worker. */
 function input(id: number, workerId = "a"): Uint8Array {
-  const head = `{"id":${id},"at":"2027-01-15T08:00:00.000Z","type":"worker.input_accepted"`;
+  const head = `{"id":${id},"at":"2027-01-15T08:00:00.000Z","type":"worker.committed"`;
   const entries = '"entries":[{"role":"user","content":"x"}]';
   return lineOf(`${head},"workerId":"${workerId}","seq":${id},"count":1,${entries}}`, id - 1);
 }

@@ -62,7 +62,7 @@ function lost(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return diagnostics.filter(({ code }) => code === "unsynced_events_lost");
 }
 
-async function contentsOf(runtime: Runtime, workerId: string): Promise<string[]> {
+async function contentsOf(runtime: Runtime, workerId: string): Promise<unknown[]> {
   const { items } = await runtime.worker(workerId).transcript({ after: 0, limit: 100 });
   return items.map(({ content }) => content);
 }

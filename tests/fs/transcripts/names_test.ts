@@ -58,7 +58,7 @@ Deno.test("a checkpoint syncs the name of a transcript that the previous process
 Deno.test("prune() syncs transcripts that were not used yet before it deletes the segments they came from", async () => {
   const disk = await rebuiltAndKilled();
   const runtime = await open(disk);
-  const { events } = await runtime.prune({ dryRun: false });
+  const { events } = await runtime.prune();
   assert(events > 0);
   await runtime.close();
   assertEquals((await afterPowerCut(disk)).contents, said);
@@ -68,7 +68,7 @@ Deno.test("prune() keeps the events that a transcript must be rebuilt from, and 
   const disk = await rebuiltAndKilled();
   disk.plant.file(transcript, new Uint8Array(10));
   const runtime = await open(disk);
-  await runtime.prune({ dryRun: false });
+  await runtime.prune();
   assert(codesOf(runtime).includes("transcript_rebuilt"));
   assertEquals(await contentsOf(runtime, "a"), said);
   await runtime.close();
@@ -83,7 +83,7 @@ Deno.test("a rebuilt transcript is durable, including its directory if that was 
   await disk.syncDirectory(`${HOME}/workers`);
   const runtime = await open(disk.attach());
   assertEquals(await contentsOf(runtime, "a"), said);
-  assert((await runtime.prune({ dryRun: false })).events > 0);
+  assert((await runtime.prune()).events > 0);
   await runtime.close();
   assertEquals((await afterPowerCut(disk)).contents, said);
 });

@@ -53,7 +53,7 @@ for (const code of ["EACCES", "EIO", "EISDIR", "ENOSPC"] as const) {
       }
       assert(checkpointOf(disk) > 60, "checkpoints were written meanwhile");
       assertEquals(codesOf(runtime).filter((found) => found === "checkpoint_failed"), []);
-      await runtime.prune({ dryRun: false });
+      await runtime.prune();
       assertEquals(await contentsOf(runtime, "good"), ["one", ...long, ...long, ...long]);
       await runtime.close();
       const found = runtime.diagnostics().items;
@@ -64,7 +64,7 @@ for (const code of ["EACCES", "EIO", "EISDIR", "ENOSPC"] as const) {
       for (const next of [disk.fork(), disk.crash()]) {
         const again = await open(next);
         for (const workerId of ["good", "bad"]) assertEquals(await contentsOf(again, workerId), wanted);
-        await again.prune({ dryRun: false });
+        await again.prune();
         await again.close();
         const last = await open(next.attach());
         assertEquals(await contentsOf(last, "bad"), wanted);
@@ -78,7 +78,7 @@ Deno.test("checkpoints go on when files of a purged worker cannot be removed, wh
   const disk = new SimulatedDisk();
   const runtime = await opened(disk);
   failing(disk, "EACCES", ["remove", "removeDirectory"]);
-  await runtime.worker("bad").cancel();
+  await runtime.worker("bad").retire();
   await runtime.worker("bad").purge();
   for (let times = 0; times < 3; times++) {
     await speak(runtime, "good", long);

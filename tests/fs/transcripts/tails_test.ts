@@ -9,7 +9,7 @@ import { open } from "../../kit/opened.ts";
 
 const transcript = "/data/runtimes/local/workers/a/transcript.jsonl";
 
-async function newest(runtime: Runtime, limit?: number): Promise<string[]> {
+async function newest(runtime: Runtime, limit?: number): Promise<unknown[]> {
   return (await runtime.worker("a").transcript({ limit })).items.map(({ content }) => content);
 }
 
@@ -126,7 +126,7 @@ Deno.test("transcript() knows nothing of a purged worker when its id is used aga
     await speak(runtime, "a", contents);
     assertEquals(await newest(runtime), contents);
     assertEquals(await newest(runtime), contents);
-    await runtime.worker("a").cancel();
+    await runtime.worker("a").retire();
     await runtime.worker("a").purge();
   }
   await runtime.close();

@@ -4,6 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import type { DirectoryEntry } from "../../../src/fs/disk/file_system.ts";
+import { SimulatedDisk } from "../../disk/mod.ts";
+import { HOME, openOn } from "../../kit/opened.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, refused, speak } from "../../kit/place.ts";
 
 diskTest("purge() removes the worker's directory", async (place) => {
@@ -19,6 +21,29 @@ diskTest("purge() removes the worker's directory", async (place) => {
   const again = await place.open();
   assertEquals(again.workers().items, []);
   assertEquals(codesOf(again), []);
+});
+
+Deno.test("purge() removes blobs that are named while the others are removed", async () => {
+  const disk = new SimulatedDisk();
+  const { runtime, diagnostics } = await openOn(disk);
+  const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+  await worker.putBlob(new Uint8Array([1]));
+  await worker.retire();
+  const blobs = `${HOME}/workers/a/blobs`;
+  let count = 0;
+  // Puts that began before the purge: their renames are under way.
+  disk.onCall = ({ operation, path }) => {
+    if (operation !== "removeDirectory" || path !== blobs || ++count > 4) return undefined;
+    disk.plant.file(`${blobs}/${`${count}`.repeat(64)}`, new Uint8Array([2]));
+    return undefined;
+  };
+  await worker.purge();
+  disk.onCall = undefined;
+  assertEquals([disk.dump().keys().filter((path) => path.includes("/workers/a")).toArray(), diagnostics], [
+    [],
+    [],
+  ]);
+  await runtime.close();
 });
 
 diskTest("purge() leaves and reports files that are not the store's", async (place) => {
@@ -71,7 +96,7 @@ diskTest(
     await runtime.flush();
     flipBit(place.transcript("a"), 9_000);
     const reading = contentsOf(runtime, "a").then((contents) => contents.length, (error) => error.code);
-    await runtime.worker("a").cancel();
+    await runtime.worker("a").retire();
     await runtime.worker("a").purge();
     await speak(runtime, "a", ["new"]);
     const outcome = await reading;
@@ -145,7 +170,7 @@ diskTest(
     fileSystem.held = "worker.json";
     const flushing = runtime.flush();
     await fileSystem.reached.promise;
-    await runtime.worker("a").cancel();
+    await runtime.worker("a").retire();
     await runtime.worker("a").purge();
     fileSystem.held = "";
     await flushing;

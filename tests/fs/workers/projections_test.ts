@@ -24,8 +24,8 @@ const files = ["workers/a/worker.json", "overview.json"];
 async function closed(place: TestPlace): Promise<Runtime> {
   const runtime = await place.open();
   await speak(runtime, "a", ["one", "two"]);
-  await runtime.worker("a").updateState({ step: 1 });
-  await runtime.worker("a").recordUsage({ model: "m", inputTokens: 3 });
+  await runtime.worker("a").commit({ data: { step: 1 } });
+  await runtime.worker("a").commit({ usage: { model: "m", inputTokens: 3 } });
   await runtime.close();
   return runtime;
 }
@@ -77,7 +77,7 @@ diskTest("flush() makes the directory of a worker again that was removed meanwhi
   await speak(runtime, "a", ["one"]);
   await runtime.flush();
   Deno.removeSync(place.path("workers/a"), { recursive: true });
-  await runtime.worker("a").updateState({ step: 1 });
+  await runtime.worker("a").commit({ data: { step: 1 } });
   await runtime.flush();
   assertEquals((read(place, "workers/a/worker.json").state as { data: unknown }).data, { step: 1 });
   assertEquals(codesOf(runtime), []);
@@ -120,7 +120,7 @@ diskTest("flush() rewrites projections that are not current, and keeps no copy",
   await closed(place);
   const old = Deno.readFileSync(place.path("workers/a/worker.json"));
   const second = await place.open();
-  await second.worker("a").updateState({ step: 2 });
+  await second.worker("a").commit({ data: { step: 2 } });
   await second.close();
   Deno.writeFileSync(place.path("workers/a/worker.json"), old);
   const runtime = await place.open();
@@ -196,8 +196,8 @@ diskTest(
       }),
     });
     await speak(runtime, "a", ["one"]);
-    await runtime.worker("a").updateState({ step: 1 });
-    await runtime.worker("a").recordUsage({ model: "m", inputTokens: 3 });
+    await runtime.worker("a").commit({ data: { step: 1 } });
+    await runtime.worker("a").commit({ usage: { model: "m", inputTokens: 3 } });
     await runtime.flush();
     const { lastEventId } = runtime.worker("a").state();
     assertEquals(read(place, "workers/a/worker.json").through, lastEventId);

@@ -6,6 +6,7 @@
 import { backup, importRuntime, repair, verify } from "../../../operate.ts";
 import { isRuntimeError } from "../../../mod.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
+import { blobOf, refOf } from "../processes/blobs.ts";
 import { Finding } from "../script/history.ts";
 import {
   baseDisk,
@@ -15,6 +16,8 @@ import {
   salvagedRanges,
   SOURCE,
   streamOf,
+  UNREFERENCED,
+  withBlob,
   within,
   workersOf,
 } from "./stores.ts";
@@ -48,6 +51,22 @@ async function mustNotBeDamaged(disk: SimulatedDisk, root: string): Promise<void
   if (verdict === "damaged") throw new Finding("I1", `what the kill left below ${root} is damaged`);
 }
 
+/** Blobs of a copy that a store must have, too: those that its transcripts refer to. */
+async function mustHaveBlobs(disk: SimulatedDisk, root: string): Promise<void> {
+  const [copy, source] = [await workersOf(disk, root), await workersOf(disk)];
+  if (JSON.stringify(copy) === JSON.stringify(source)) return;
+  const text = (workers: unknown): string => JSON.stringify(workers).replace(/[xy]{20,}/g, "...");
+  throw new Finding("I1", `the copy has ${text(copy)}, not ${text(source)}`);
+}
+
+/** Every file of a blob is still there, whole. */
+function mustKeepBlobs(left: SimulatedDisk, base: SimulatedDisk): void {
+  const kept = filesBelow(left, DIRECTORY);
+  for (const [path, text] of filesBelow(base, `${DIRECTORY}/workers/`)) {
+    if (path.includes("/blobs/") && kept.get(path) !== text) throw new Finding("I8", `${path} is gone`);
+  }
+}
+
 /** Every line of the log still exists somewhere below the directory of the store. */
 function mustKeepEvents(left: SimulatedDisk, base: SimulatedDisk): void {
   const kept = [...filesBelow(left, DIRECTORY).values()].join("\n");
@@ -70,6 +89,11 @@ const repaired = {
   },
 } as const;
 
+async function copied(disk: SimulatedDisk): Promise<unknown> {
+  await mustHaveBlobs(disk, "/copy");
+  return filesBelow(disk, "/copy");
+}
+
 /** Changes the bytes of a file on a disk. */
 function change(disk: SimulatedDisk, path: string, how: (text: string) => string): void {
   const text = new TextDecoder().decode(disk.peek(path));
@@ -87,7 +111,10 @@ export const commands: readonly Command[] = [
       stream ??= baseDisk().then(streamOf);
       return await importRuntime("/target", ReadableStream.from(await stream), { fileSystem });
     },
-    result: (disk) => Promise.resolve(filesBelow(disk, "/target")),
+    async result(disk): Promise<unknown> {
+      await mustHaveBlobs(disk, "/target");
+      return filesBelow(disk, "/target");
+    },
     async check(left, base): Promise<void> {
       mustLeaveSource(left, base);
       const verdict = await verdictOf(left, "/target");
@@ -101,7 +128,7 @@ export const commands: readonly Command[] = [
     name: "backup",
     base: baseDisk,
     run: (fileSystem) => backup(SOURCE, { fileSystem, to: "/copy" }),
-    result: (disk) => Promise.resolve(filesBelow(disk, "/copy")),
+    result: copied,
     async check(left, base): Promise<void> {
       mustLeaveSource(left, base);
       const verdict = await verdictOf(left, "/copy");
@@ -119,11 +146,15 @@ export const commands: readonly Command[] = [
         for (const workerId of ["a", "d", "a", "a", "d", "a"]) {
           await runtime.worker(workerId).append([{ role: "user", content: "y".repeat(900) }]);
         }
+        await withBlob(runtime.worker("d"), "image of d");
+        await withBlob(runtime.worker("a"), "image 4");
+        // The copy keeps blobs that were removed since; it never loses one that is referred to.
+        await runtime.worker("a").removeUnreferencedBlobs();
       });
       return disk;
     },
     run: (fileSystem) => backup(SOURCE, { fileSystem, to: "/copy" }),
-    result: (disk) => Promise.resolve(filesBelow(disk, "/copy")),
+    result: copied,
     async check(left, base): Promise<void> {
       mustLeaveSource(left, base);
       await mustNotBeDamaged(left, "/copy");
@@ -176,9 +207,47 @@ export const commands: readonly Command[] = [
   {
     name: "prune",
     base: baseDisk,
-    run: (disk) => within(disk, (runtime) => runtime.prune({ dryRun: false })),
+    run: (disk) => within(disk, (runtime) => runtime.prune()),
     ...repaired,
-    check: (left) => mustNotBeDamaged(left, SOURCE.root),
+    async check(left, base): Promise<void> {
+      mustKeepBlobs(left, base);
+      await mustNotBeDamaged(left, SOURCE.root);
+    },
+  },
+  {
+    name: "put",
+    base: baseDisk,
+    // The same bytes under a name that exists, and others.
+    run: (disk) =>
+      within(disk, async (runtime) => {
+        for (const name of ["image 1", "image 5"]) await runtime.worker("a").putBlob(blobOf(name));
+      }),
+    async result(disk): Promise<unknown> {
+      return [await repaired.result(disk), [...filesBelow(disk, `${DIRECTORY}/workers/a/blobs/`).keys()]];
+    },
+    async check(left, base): Promise<void> {
+      mustKeepEvents(left, base);
+      mustKeepBlobs(left, base);
+      await mustNotBeDamaged(left, SOURCE.root);
+    },
+  },
+  {
+    name: "remove-blobs",
+    base: baseDisk,
+    run: (disk) => within(disk, (runtime) => runtime.worker("a").removeUnreferencedBlobs()),
+    async result(disk): Promise<unknown> {
+      const { sha256 } = refOf(UNREFERENCED);
+      const path = `${DIRECTORY}/workers/a/blobs/${sha256}`;
+      if (disk.peek(path) !== undefined) throw new Finding("I5", "an unreferenced blob was not removed");
+      return await repaired.result(disk);
+    },
+    async check(left): Promise<void> {
+      const kept = [await workersOf(left), await workersOf(await baseDisk())];
+      if (JSON.stringify(kept[0]) !== JSON.stringify(kept[1])) {
+        throw new Finding("I1", "a blob that is referred to is gone");
+      }
+      await mustNotBeDamaged(left, SOURCE.root);
+    },
   },
   {
     name: "purge",

@@ -5,7 +5,8 @@
  */
 import { FsRuntimeSource, FsRuntimeStore } from "../../../fs_store.ts";
 import { exportRuntime } from "../../../operate.ts";
-import { Runtime, RuntimeReader } from "../../../mod.ts";
+import { type BlobRef, isRuntimeError, Runtime, RuntimeReader, type Worker } from "../../../mod.ts";
+import { blobOf } from "../processes/blobs.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 
 /** The store that commands read or change. */
@@ -14,6 +15,9 @@ export const SOURCE = { root: "/data", runtimeId: "local" } as const;
 export const DIRECTORY = "/data/runtimes/local";
 /** Workers that have ended. */
 export const ENDED: readonly string[] = ["b", "c"];
+
+/** Name of the blob that no entry refers to. */
+export const UNREFERENCED = "unreferenced";
 
 const CONFIG = new TextEncoder().encode('{ "limits": { "segmentBytes": 4096, "checkpointBytes": 4096 } }');
 
@@ -36,7 +40,16 @@ export async function within<T>(
 
 let made: Promise<SimulatedDisk> | undefined;
 
-/** Three workers, two of them stopped, several segments and two checkpoints, closed normally. */
+/** Puts the blob of a name, and refers to it. */
+export async function withBlob(worker: Worker, name: string): Promise<void> {
+  const blob = await worker.putBlob(blobOf(name), { mediaType: "image/png" });
+  await worker.append([{ role: "tool", content: [{ type: "image", name }], blobs: [blob] }]);
+}
+
+/**
+ * Three workers, two of them stopped, several segments and two checkpoints, blobs
+ * that are referred to and one that is not, closed normally.
+ */
 export async function baseDisk(): Promise<SimulatedDisk> {
   made ??= (async () => {
     const disk = new SimulatedDisk();
@@ -51,6 +64,9 @@ export async function baseDisk(): Promise<SimulatedDisk> {
           await runtime.worker("a").append([{ role: "assistant", content }]);
           if (turn === 0) await runtime.worker("b").append([{ role: "assistant", content }]);
         }
+        await withBlob(runtime.worker("a"), `image ${turn}`);
+        if (turn === 0) await withBlob(runtime.worker("b"), "image of b");
+        if (turn === 1) await runtime.worker("a").putBlob(blobOf(UNREFERENCED));
         for (const workerId of turn === 2 ? ENDED : []) await runtime.worker(workerId).stop();
       });
     }
@@ -69,17 +85,31 @@ export function filesBelow(disk: SimulatedDisk, directory: string): Map<string, 
   return new Map(files.map(([path, bytes]) => [path, decoder.decode(bytes)]));
 }
 
-/** The workers of a store with all their entries, without the numbers of events. */
-export async function workersOf(fileSystem: SimulatedDisk): Promise<unknown> {
-  const source = new FsRuntimeSource(SOURCE, { fileSystem });
+/** The workers of a store with all their entries and blobs, without the numbers of events. */
+export async function workersOf(fileSystem: SimulatedDisk, root: string = SOURCE.root): Promise<unknown> {
+  const source = new FsRuntimeSource({ ...SOURCE, root }, { fileSystem });
   await using view = await RuntimeReader.open({ source });
   if (source.damage !== undefined) throw source.damage;
   const workers: unknown[] = [];
   for (const { record: { workerId }, status } of view.allWorkers()) {
     const { items } = await view.transcript(workerId, { limit: 1_000 });
-    workers.push([workerId, status, items.map(({ content }) => content)]);
+    const blobs: unknown[] = [];
+    for (const { blobs: refs = [] } of items) {
+      for (const ref of refs) blobs.push([ref, await hashOf(view, workerId, ref)]);
+    }
+    workers.push([workerId, status, items.map(({ content }) => content), blobs]);
   }
   return workers;
+}
+
+/** Length of the bytes of a blob, which reading verifies, or the code of the error. */
+async function hashOf(view: RuntimeReader, workerId: string, ref: BlobRef): Promise<unknown> {
+  try {
+    return (await new Response(await view.blob(workerId, ref)).arrayBuffer()).byteLength;
+  } catch (error) {
+    if (isRuntimeError(error)) return error.code;
+    throw error;
+  }
 }
 
 /** The ranges that the log records as lost. */

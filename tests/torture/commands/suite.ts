@@ -17,7 +17,7 @@ import { type Command, commands } from "./commands.ts";
 const PARTS = 8;
 const PARTS_FROM_SHARE = 0.1;
 /** Slightly fewer than the calls of all commands together. */
-const TARGET = 3_000;
+const TARGET = 5_000;
 
 /** Kills at each call on the simulated disk. */
 export const commandKills: JobSuite = {

@@ -8,6 +8,7 @@ import type { Diagnostic, RuntimeEvent } from "../../../mod.ts";
 import { type BaseStore, baseStore, type Ending } from "../kit/base_store.ts";
 import { HOME, openOn } from "../../kit/opened.ts";
 import { type PageSizes, readAll, type Readings } from "../kit/readings.ts";
+import { blobReadings, referencesIn } from "./blob_readings.ts";
 import { filesOf } from "./damage.ts";
 import { linesOf } from "./mutations.ts";
 
@@ -38,6 +39,8 @@ export interface Baseline extends Visit {
   readonly events: readonly RuntimeEvent[];
   /** Offset of the last acknowledged batch in the last segment. */
   readonly lastBatchOffset: number;
+  /** The files of blobs that entries refer to. */
+  readonly referenced: ReadonlySet<string>;
 }
 
 /** Opens, reads everything, flushes, closes. */
@@ -49,8 +52,9 @@ export async function visit(
   const { runtime, diagnostics } = await openOn(disk);
   try {
     const readings = await readAll(runtime, workerIds, sizes);
+    const blobs = await blobReadings(runtime, readings);
     await runtime.flush();
-    return { readings, diagnostics };
+    return { readings: new Map([...readings, ...blobs]), diagnostics };
   } finally {
     await runtime.close();
   }
@@ -66,7 +70,8 @@ export async function baselineOf(ending: Ending, sizes: PageSizes): Promise<Base
   const { readings: second } = await visit(disk, base.workerIds, sizes);
   const events: RuntimeEvent[] = JSON.parse(readings.get("events")?.text ?? "[]");
   const lastBatchOffset = offsetOf(files, base.lastBatchFirst);
-  return { base, ending, files, readings, diagnostics, after, second, events, lastBatchOffset };
+  const referenced = referencesIn(readings);
+  return { base, ending, files, readings, diagnostics, after, second, events, lastBatchOffset, referenced };
 }
 
 /** The files of a store that can be compared with another's. */

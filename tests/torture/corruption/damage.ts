@@ -20,6 +20,7 @@ export function filesOf(base: BaseStore): Map<string, Uint8Array<ArrayBuffer>> {
 
 /** The kind of a file, by which results are grouped. */
 export function kindOf(file: string, files: ReadonlyMap<string, Uint8Array>): string {
+  if (file.includes("/blobs/")) return "blob";
   if (!file.startsWith("events/")) return file.split("/").at(-1) ?? file;
   const last = [...files.keys()].filter((name) => name.startsWith("events/")).sort().at(-1);
   return file === last ? "last segment" : "closed segment";
@@ -82,6 +83,8 @@ function alikeName(name: string): string {
     ? "events"
     : name.startsWith("checkpoint")
     ? "checkpoint"
+    : name.includes("/blobs/")
+    ? "blobs"
     : name.split("/").at(-1) ?? name;
 }
 

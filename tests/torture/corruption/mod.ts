@@ -9,6 +9,7 @@ import { tailTable } from "../../../src/fs/log/tail_table.ts";
 import { inParallel } from "../kit/parallel.ts";
 import type { Budget, Count, Suite, SuiteReport } from "../suite.ts";
 import { filesOf } from "./damage.ts";
+import { changedBytes } from "./mutations.ts";
 import type { Portion, Tally } from "./plan.ts";
 import { checkRows } from "./rows.ts";
 
@@ -45,7 +46,7 @@ async function portionsOf({ share, seed, only }: Budget): Promise<Portion[]> {
     perEnding.push({ ending, files: filesOf(await baseStore(ending)) });
   }
   const possible = perEnding.flatMap(({ files }) => [...files.values()])
-    .reduce((sum, bytes) => sum + bytes.length * 4, 0);
+    .reduce((sum, bytes) => sum + changedBytes(bytes) * 4, 0);
   // A little more than the target, because not every mutation is a change.
   const chance = TARGET * share * 1.04 / possible;
   for (const { ending, files } of perEnding) {
@@ -78,6 +79,11 @@ function countsOf(total: ReadonlyMap<string, number>, { share, only }: Budget): 
       what: "mutations",
       count: sumWhere(total, () => true),
       target: only === undefined ? Math.floor(TARGET * share) : 0,
+    },
+    {
+      what: "mutations of blobs",
+      count: sumWhere(total, (key) => key.split("|")[1]?.endsWith("blob") === true),
+      target: only === undefined ? Math.floor(TARGET * share / 200) : 0,
     },
     { what: "undetected outside the last batch of an unclean log (must be 0)", count: outside, target: 0 },
   ];

@@ -11,18 +11,32 @@ export type Mutation = string;
 
 const NEWLINE = 0x0a;
 const SECTOR = 512;
+/** Bytes of a file beyond which not every byte is changed. */
+const WHOLE_BYTES_MAX = 65_536;
+/** Distance of the bytes that are changed in a larger file. */
+const STRIDE = 131;
 
 /** All mutations of a file with these bytes. */
 export function* mutationsOf(bytes: Uint8Array): Generator<Mutation> {
   yield* ["absent", "empty", "directory", "link", "older", "denied", "neighbour"];
   yield* ["grown zeros 1", "grown zeros 700", "grown line"];
-  for (let at = 0; at < bytes.length; at += SECTOR) yield `zeros ${at}`;
+  const step = stepOf(bytes);
+  for (let at = 0; at < bytes.length; at += SECTOR * step) yield `zeros ${at}`;
   yield* lineMutations(linesOf(bytes).length);
-  for (let at = 0; at < bytes.length; at++) {
+  for (let at = 0; at < bytes.length; at += step) {
     yield `cut ${at}`;
     // One low, one high and one of the others in turn.
     for (const bit of [0, 1 + at % 6, 7]) yield `flip ${at} ${bit}`;
   }
+}
+
+/** Number of bytes that are changed one at a time. */
+export function changedBytes(bytes: Uint8Array): number {
+  return Math.ceil(bytes.length / stepOf(bytes));
+}
+
+function stepOf({ length }: Uint8Array): number {
+  return length > WHOLE_BYTES_MAX ? STRIDE : 1;
 }
 
 function* lineMutations(count: number): Generator<Mutation> {

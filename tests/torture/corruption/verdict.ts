@@ -6,9 +6,11 @@
 import { isRuntimeError, type RuntimeEvent } from "../../../mod.ts";
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { transcriptsOf } from "../kit/fold.ts";
-import { openOn } from "../../kit/opened.ts";
+import { verify } from "../../../operate.ts";
+import { openOn, ROOT } from "../../kit/opened.ts";
 import { namesFile, type PageSizes, readAll, type Readings } from "../kit/readings.ts";
 import { BrokenOracle } from "../suite.ts";
+import { namesBlob } from "./blob_readings.ts";
 import { type Baseline, comparedFiles, type Visit, visit } from "./baseline.ts";
 import { damagedDisk, equalBytes, kindOf } from "./damage.ts";
 import type { Mutation } from "./mutations.ts";
@@ -44,6 +46,7 @@ export async function judge(
   const broken = (oracle: string, why: string, cause?: unknown): BrokenOracle =>
     new BrokenOracle(oracle, name, why, { cause });
   const before = comparedFiles(disk);
+  if (baseline.referenced.has(file)) await mustBeFound(file, mutation, disk.fork(), broken);
   const found = await visitOrError(disk, baseline, sizes);
   if ("error" in found) {
     if (!namesFile(found.error)) throw broken("I1", "it was refused without a typed error", found.error);
@@ -57,12 +60,46 @@ export async function judge(
     return "shorter";
   }
   const told = wasTold(baseline, file, found);
-  checkDisk(baseline, file, mutation, comparedFiles(disk), told, broken);
+  if (baseline.referenced.has(file) && !told) throw broken("I1", "a blob is damaged, and reads tell nothing");
+  checkDisk(baseline, file, mutation, withoutBlobs(before, comparedFiles(disk), broken), told, broken);
   if (again) await checkSecond(baseline, file, disk, sizes, broken);
   return told ? "told" : "harmless";
 }
 
 type Broken = (oracle: string, why: string, cause?: unknown) => BrokenOracle;
+
+/** Verify finds the damage of a blob that an entry refers to, or cannot read its file. */
+async function mustBeFound(
+  file: string,
+  mutation: Mutation,
+  fileSystem: SimulatedDisk,
+  broken: Broken,
+): Promise<void> {
+  try {
+    const { verdict, findings } = await verify({ root: ROOT, runtimeId: "t" }, { fileSystem });
+    const isFound = findings.some((found) => found.severity === "damaged" && found.file === file);
+    if (verdict === "damaged" && isFound) return;
+    throw broken("I1", `a blob is damaged, and verify finds ${verdict} ${JSON.stringify(findings)}`);
+  } catch (error) {
+    if (isRuntimeError(error) && mutation === "denied" && error.code === "store_permission") return;
+    throw error;
+  }
+}
+
+/** I8: no blob is changed by an opening, damaged or not. Returns the other files. */
+function withoutBlobs(
+  before: ReadonlyMap<string, Uint8Array>,
+  after: ReadonlyMap<string, Uint8Array>,
+  broken: Broken,
+): Map<string, Uint8Array> {
+  const [kept, now] = [before, after].map((files) => [...files].filter(([name]) => name.includes("/blobs/")));
+  for (const [name, bytes] of kept ?? []) {
+    const found = after.get(name);
+    if (found === undefined || !equalBytes(found, bytes)) throw broken("I8", `${name} was changed`);
+  }
+  if (now?.length !== kept?.length) throw broken("I8", "there are more blobs than before");
+  return new Map([...after].filter(([name]) => !name.includes("/blobs/")));
+}
 
 async function visitOrError(
   disk: SimulatedDisk,
@@ -104,7 +141,8 @@ function checkReadings(
   for (const [part, { text, error }] of readings) {
     if (error === undefined && text === baseline.readings.get(part)?.text) continue;
     if (error === undefined) throw broken("I1", `${part} is answered wrongly`);
-    if (!namesFile(error)) throw broken("I1", `${part} is refused without a typed error`, error);
+    const isTyped = part.startsWith("blob ") ? namesBlob(error, part) : namesFile(error);
+    if (!isTyped) throw broken("I1", `${part} is refused without a typed error`, error);
     if (!concerns(file, part)) throw broken("I9", `${part} is refused, and has nothing to do with it`, error);
   }
   return false;
@@ -127,6 +165,7 @@ function checkFold(readings: Readings, broken: Broken): void {
 /** Returns true if damage to the file may hide the part: its worker's transcript, or events of the log. */
 function concerns(file: string, part: string): boolean {
   if (file.startsWith("events")) return part === "events";
+  if (file.includes("/blobs/")) return part === `blob ${file}`;
   return /^workers\/.*transcript/.test(file) &&
     part.endsWith(file.split("/")[1] === "~42eta~2f2" ? "Beta/2" : file.split("/")[1] ?? "");
 }
@@ -145,7 +184,10 @@ function isLongPrefix(readings: Readings, { events: sound, base }: Baseline): bo
   const events: RuntimeEvent[] = JSON.parse(readings.get("events")?.text ?? "[]");
   const same = events.findIndex((event, index) => JSON.stringify(event) !== JSON.stringify(sound[index]));
   return same >= base.lastBatchFirst - 1 &&
-    events.slice(same).every(({ type }) => type === "runtime.opened" || type === "worker.run_interrupted");
+    events.slice(same).every((event) =>
+      event.type === "runtime.opened" ||
+      event.type === "worker.committed" && event.run?.ended === "interrupted"
+    );
 }
 
 /** Returns true if anything was reported beyond the reports of the undamaged store. */
@@ -169,6 +211,7 @@ function checkDisk(
   broken: Broken,
 ): void {
   for (const [name, bytes] of baseline.after) {
+    if (name.includes("/blobs/")) continue;
     const now = after.get(name);
     if (now !== undefined && equalBytes(now, bytes)) continue;
     // The newline at the end of a sealed file is for people.

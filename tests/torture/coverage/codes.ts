@@ -30,7 +30,7 @@ async function textOf(path: string): Promise<string> {
 /** Every code, read from the types that close the sets. */
 export async function codesOf(): Promise<Code[]> {
   const errors = (await textOf("src/core/errors.ts")).matchAll(
-    /^ {2}readonly ([a-z]+_[a-z_]+|conflict): \{/gm,
+    /^ {2}readonly ([a-z]+_[a-z_]+|conflict): /gm,
   );
   const diagnostics = (await textOf("src/core/diagnostics.ts")).matchAll(/^ {2}\| "([a-z_]+)"/gm);
   return [
@@ -43,9 +43,7 @@ export async function codesOf(): Promise<Code[]> {
 export async function sitesOf(kind: Code["kind"], code: string): Promise<Site[]> {
   const sites: Site[] = [];
   for (const directory of ["src/core", "src/fs", "src/memory"]) {
-    for await (const { name, isFile } of Deno.readDir(new URL(directory, ROOT))) {
-      if (!isFile || !name.endsWith(".ts")) continue;
-      const path = `${directory}/${name}`;
+    for (const path of sourcesBelow(directory)) {
       const lines = (await textOf(path)).split("\n");
       lines.forEach((text, index) => {
         if (makes(text, kind, code)) sites.push({ path, line: index + 1 });
@@ -53,6 +51,14 @@ export async function sitesOf(kind: Code["kind"], code: string): Promise<Site[]>
     }
   }
   return sites;
+}
+
+function sourcesBelow(directory: string): string[] {
+  return [...Deno.readDirSync(new URL(directory, ROOT))].flatMap(({ name, isDirectory }) => {
+    const path = `${directory}/${name}`;
+    if (isDirectory) return sourcesBelow(path);
+    return name.endsWith(".ts") ? [path] : [];
+  });
 }
 
 function makes(text: string, kind: Code["kind"], code: string): boolean {

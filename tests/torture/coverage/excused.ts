@@ -26,7 +26,6 @@ export const excused: readonly Excuse[] = [
     reason: "a log has a segment from its creation on",
   },
   { file: "log/writer.ts", text: "lines.at(-1)?.start ?? 0", reason: "a batch has an event at least" },
-  { file: "log/writer.ts", text: "stat(path)?.size ?? 0", reason: "the name was found to exist just before" },
   { file: "log/pages.ts", text: "log.segments[0] ?? 1", reason: "a log has a segment from its creation on" },
   { file: "log/pages.ts", text: "log.segments[index] ?? 1", reason: TYPES },
   {

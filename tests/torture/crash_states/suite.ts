@@ -108,7 +108,8 @@ async function again(workload: Workload, only: string, tally: Tally): Promise<vo
 
 /** Bases that were damaged before the script began. */
 export function isDamaged({ base }: Workload): boolean {
-  return base === "damaged" || base === "lostCheckpoint" || base === "fullQuarantine";
+  return base === "damaged" || base === "lostCheckpoint" ||
+    base === "fullQuarantine";
 }
 
 /** A power cut damages nothing that had been synced before later writes depended on it. */

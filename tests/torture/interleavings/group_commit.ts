@@ -5,7 +5,7 @@
  * @module
  */
 import * as fc from "fast-check";
-import { isRuntimeError, type Run, Runtime, RuntimeError } from "../../../mod.ts";
+import { isRuntimeError, type KnownEvent, limits, type Run, Runtime, RuntimeError } from "../../../mod.ts";
 import { type Ending, ScriptedStore } from "./scripted_store.ts";
 import { need, settled } from "./settling.ts";
 
@@ -15,6 +15,10 @@ interface Call {
   readonly commands: number;
   /** True if it uses keys, and repeats rejected commands. */
   readonly repeats: boolean;
+  /** True if it issues all its commands at once, one in two with content that is kept as a blob. */
+  readonly spills: boolean;
+  /** True if it puts a blob before each command, and refers to it, unless it issues them at once. */
+  readonly puts: boolean;
   /** Number of scheduler turns after which it aborts. */
   readonly gives: number | null;
 }
@@ -30,9 +34,16 @@ interface Plan {
   readonly watches: readonly { readonly after: number | null; readonly leaves: number | null }[];
 }
 
+/** True once in so many times. */
+function rarely(times: number): fc.Arbitrary<boolean> {
+  return fc.nat({ max: times - 1 }).map((number) => number === times - 1);
+}
+
 const call = fc.record<Call>({
   commands: fc.integer({ min: 1, max: 4 }),
   repeats: fc.boolean(),
+  spills: rarely(8),
+  puts: rarely(4),
   gives: fc.option(fc.integer({ min: 0, max: 3 })),
 });
 
@@ -59,8 +70,11 @@ export const groupCommit: fc.IAsyncProperty<[fc.Scheduler, Plan]> = fc.asyncProp
     const store = new ScriptedStore(endings, turn);
     const runtime = await Runtime.open({ store });
     const creation = runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
-    await settled(scheduler, creation.catch(() => {}));
-    const run = await settled(scheduler, runtime.worker("w").beginRun().catch(() => undefined));
+    const worker = await settled(scheduler, creation.catch(() => undefined));
+    const run = await settled(
+      scheduler,
+      Promise.resolve(worker?.beginRun()).catch(() => undefined),
+    );
     const answers: Answer[] = [];
     const all = calls.map((one, index) => caller(runtime, one, index, turn, answers));
     if (closes !== null) all.push(closing(runtime, closes, turn));
@@ -73,11 +87,12 @@ export const groupCommit: fc.IAsyncProperty<[fc.Scheduler, Plan]> = fc.asyncProp
     need(run === undefined || run.signal.aborted, "the run's signal did not abort");
     for (const end of await settled(scheduler, Promise.all(watching))) checkWatch(end, health);
     need(!store.wroteWhenLost, "something was written to a store that is lost");
-    need(!store.closedEarly, "the store was closed while an append was under way");
+    need(!store.closedEarly, "the store was closed while an append or a blob was under way");
   },
 );
 
 interface Answer {
+  readonly caller: number;
   readonly key: string;
   readonly eventId: number | undefined;
   readonly error: unknown;
@@ -86,7 +101,7 @@ interface Answer {
 
 async function caller(
   runtime: Runtime,
-  { commands, repeats, gives }: Call,
+  { commands, repeats, spills, puts, gives }: Call,
   index: number,
   turn: () => Promise<void>,
   answers: Answer[],
@@ -98,25 +113,46 @@ async function caller(
       controller.abort(new Error("aborted"));
     })();
   }
-  for (let command = 0; command < commands; command++) {
-    const key = `${index}-${command}`;
-    await once(runtime, key, controller.signal, answers);
-    if (repeats) await once(runtime, key, undefined, answers);
+  const keys = Array.from({ length: commands }, (_, command) => `${index}-${command}`);
+  const contents = keys.map((key, at) => spills && at % 2 === 0 ? key.padEnd(LARGE_UNITS) : key);
+  const commandOf = (at: number, signal?: AbortSignal): Promise<Answer> => {
+    const [key = "", content = ""] = [keys[at], contents[at]];
+    return once(runtime, { caller: index, key, content, puts: puts && !spills }, signal);
+  };
+  if (spills) {
+    // Answers in the order of the calls.
+    answers.push(...await Promise.all(keys.map((_, at) => commandOf(at, controller.signal))));
+    return;
   }
+  for (const at of keys.keys()) {
+    answers.push(await commandOf(at, controller.signal));
+    if (repeats) answers.push(await commandOf(at));
+  }
+}
+
+/** Length of content that is kept as a blob. */
+const LARGE_UNITS = limits.contentInlineBytesMax;
+
+interface Once {
+  readonly caller: number;
+  readonly key: string;
+  readonly content: string;
+  readonly puts: boolean;
 }
 
 async function once(
   runtime: Runtime,
-  key: string,
+  { caller, key, content, puts }: Once,
   signal: AbortSignal | undefined,
-  answers: Answer[],
-): Promise<void> {
+): Promise<Answer> {
   try {
-    const { eventId } = await runtime.worker("w").sendInput({ role: "user", content: key }, { key, signal });
-    answers.push({ key, eventId, error: undefined, gaveUp: false });
+    const worker = runtime.worker("w");
+    const blobs = puts ? { blobs: [await worker.putBlob(new Uint8Array([key.length]))] } : {};
+    const { eventId } = await worker.sendInput({ role: "user", content, ...blobs }, { key, signal });
+    return { caller, key, eventId, error: undefined, gaveUp: false };
   } catch (error) {
     const gaveUp = error instanceof Error && error.message === "aborted";
-    answers.push({ key, eventId: undefined, error, gaveUp });
+    return { caller, key, eventId: undefined, error, gaveUp };
   }
 }
 
@@ -208,8 +244,36 @@ function check(runtime: Runtime, store: ScriptedStore, answers: readonly Answer[
     if (eventId !== undefined) need(byKey.get(key) === eventId, `${key} was acknowledged as ${eventId}`);
     else need(gaveUp || isRuntimeError(error), `${key} was refused with ${error}`);
   }
+  checkOrder(answers);
+  checkBlobs(store, events);
   // A command that was rejected permanently, and not repeated, left no event.
   const acknowledged = new Set(answers.filter(({ eventId }) => eventId !== undefined).map(({ key }) => key));
   for (const key of byKey.keys()) need(acknowledged.has(key), `${key} was done, and nobody was told`);
   need(runtime.lastEventId === events.length, "the runtime does not know what is durable");
+}
+
+/** The commands of a caller are events in the order of its calls, whether their content had to be kept first or not. */
+function checkOrder(answers: readonly Answer[]): void {
+  const last = new Map<number, { readonly key: string; readonly eventId: number }>();
+  for (const { caller, key, eventId } of answers) {
+    if (eventId === undefined) continue;
+    const before = last.get(caller);
+    const isLater = before === undefined || eventId > before.eventId || key === before.key;
+    need(isLater, `${key} is event ${eventId}, and ${before?.key}, called before, is ${before?.eventId}`);
+    last.set(caller, { key, eventId });
+  }
+}
+
+/** Every blob that an event refers to was durable; large content is in none. */
+function checkBlobs(store: ScriptedStore, events: readonly KnownEvent[]): void {
+  for (const event of events) {
+    for (const { content, contentBlob, blobs = [] } of "entries" in event ? event.entries ?? [] : []) {
+      need((content === undefined) === (contentBlob !== undefined), "an entry has content twice, or none");
+      for (const { sha256 } of contentBlob === undefined ? blobs : [...blobs, contentBlob]) {
+        need(store.blobsPut.has(sha256), `event ${event.id} refers to a blob that was not kept`);
+      }
+      const isInline = typeof content !== "string" || content.length < LARGE_UNITS;
+      need(isInline, `event ${event.id} has content of ${String(content).length} units`);
+    }
+  }
 }

@@ -21,7 +21,7 @@ for (const work of ["flush", "checkpoint"] as const) {
       await worker.sendInput({ role: "user", content });
       const under = work === "flush" ? runtime.flush() : Promise.resolve();
       for (let passed = 0; passed < turns; passed++) await turn();
-      await worker.cancel();
+      await worker.retire();
       await worker.purge();
       await under;
       await runtime.close();

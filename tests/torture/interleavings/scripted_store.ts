@@ -1,13 +1,16 @@
 /**
- * A store in memory whose appends take as long as a scheduler wants, and fail
- * as a script wants.
+ * A store in memory whose appends and blobs take as long as a scheduler wants, and
+ * fail as a script wants.
  *
  * @module
  */
-import { parseRuntimeId, RuntimeError, type RuntimeId } from "../../../mod.ts";
+import { parseRuntimeId, RuntimeError, type RuntimeId, type WorkerId } from "../../../mod.ts";
 import {
   type AppendBatch,
   type AppendResult,
+  type BlobFacts,
+  type BlobInput,
+  type BlobOwner,
   type PrunedEvents,
   type ReadEvents,
   type ReadRange,
@@ -34,7 +37,9 @@ export class ScriptedStore implements RuntimeStore {
   overlapped = false;
   /** True if something was written after the store was lost. */
   wroteWhenLost = false;
-  /** True if it was closed while an append was in progress. */
+  /** Hashes of the blobs that became durable. */
+  readonly blobsPut: Set<string> = new Set();
+  /** True if it was closed while an append was in progress, or used for blobs afterwards. */
   closedEarly = false;
   readonly #endings: Ending[];
   readonly #wait: () => Promise<void>;
@@ -42,6 +47,7 @@ export class ScriptedStore implements RuntimeStore {
   #lost = false;
   #busy = false;
   #first = true;
+  #closed = false;
 
   /** A store whose appends, after that of the opening, end like this, and well when the script is over. */
   constructor(endings: readonly Ending[], wait: () => Promise<void>) {
@@ -92,6 +98,34 @@ export class ScriptedStore implements RuntimeStore {
     return Promise.resolve([]);
   }
 
+  /** Takes a turn for each chunk and one to name the blob; fails like the appends. */
+  async putBlob(_: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+    for await (const _ of input) await this.#wait();
+    const ending = this.#endings.shift() ?? "good";
+    await this.#wait();
+    if (this.#closed) this.closedEarly = true;
+    if (ending !== "good") throw failure("refused");
+    this.blobsPut.add(input.facts.sha256);
+    return input.facts;
+  }
+
+  async blobSize(_: WorkerId, sha256: string): Promise<number | undefined> {
+    await this.#wait();
+    return this.blobsPut.has(sha256) ? 1 : undefined;
+  }
+
+  readBlob(): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return Promise.resolve(new Blob([]).stream());
+  }
+
+  blobs(): Promise<readonly BlobFacts[]> {
+    return Promise.resolve([]);
+  }
+
+  removeBlobs(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async saveSnapshot(): Promise<void> {
     if (this.#lost) this.wroteWhenLost = true;
     await this.#wait();
@@ -107,6 +141,7 @@ export class ScriptedStore implements RuntimeStore {
 
   close(): Promise<void> {
     if (this.#busy) this.closedEarly = true;
+    this.#closed = true;
     return Promise.resolve();
   }
 }

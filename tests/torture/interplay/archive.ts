@@ -79,7 +79,7 @@ export class Archive implements Disposable {
       const event = this.events[eventId - 1];
       const text = `${JSON.stringify(command)} was acknowledged as event ${eventId}`;
       if (event === undefined) throw new Finding("I1", `${text}, and the log ends with ${this.lastEventId}`);
-      const firstSeq = "seq" in event ? event.seq : 0;
+      const firstSeq = "seq" in event ? event.seq ?? 0 : 0;
       if (!isEventOf(event, command, firstSeq)) {
         throw new Finding("I1", `${text}, and that is ${JSON.stringify(event)}`);
       }
@@ -98,9 +98,10 @@ export class Archive implements Disposable {
     seen: readonly RuntimeEvent[],
     range: { readonly from: number; readonly to: number },
     workerId: string | undefined,
+    isWanted: (event: RuntimeEvent) => boolean = () => true,
   ): string | undefined {
     const wanted = this.events.slice(Math.max(0, range.from - 1), Math.max(0, range.to)).filter((event) =>
-      isOf(event, workerId)
+      isOf(event, workerId) && isWanted(event)
     );
     const ids = seen.map(({ id }) => id);
     const wantedIds = wanted.map(({ id }) => id);

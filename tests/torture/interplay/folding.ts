@@ -4,26 +4,13 @@
  *
  * @module
  */
-import type { RuntimeEvent } from "../../../mod.ts";
+import { createHash } from "node:crypto";
+import type { RuntimeEvent, WorkerCommitted } from "../../../mod.ts";
 import { isEventOf } from "../model/commands.ts";
-import { type Command, Reference } from "../model/reference.ts";
+import { type Command, largeContent, Reference, type ReferenceWorker } from "../model/reference.ts";
 import { Finding } from "../script/history.ts";
 
 type Kind = Command["kind"];
-
-const KINDS: Readonly<Partial<Record<RuntimeEvent["type"], Kind>>> = {
-  "worker.created": "create",
-  "worker.transcript_appended": "say",
-  "worker.input_accepted": "input",
-  "worker.state_updated": "patch",
-  "worker.run_started": "begin",
-  "worker.run_finished": "finish",
-  "worker.usage_recorded": "usage",
-  "worker.stopped": "stop",
-  "worker.cancelled": "cancel",
-  "worker.purged": "purge",
-  "runtime.stopped": "stopRuntime",
-};
 
 /** A reference that is led by events. */
 export class Folding {
@@ -39,55 +26,106 @@ export class Folding {
       this.#opening = this.reference.open();
     }
     const planned = this.#opening.shift();
-    if (planned === type) return;
+    if (planned === type && isOfOpening(event)) return;
     if (planned !== undefined) throw new Finding("I3", `event ${event.id} is ${type}, not ${planned}`);
-    const command = commandOf(event, expect);
+    const command = this.#commandOf(event, expect);
     if (command === undefined) return this.reference.pass();
     const verdict = this.reference.take(command);
     const isRight = "eventId" in verdict && !verdict.duplicate && verdict.eventId === event.id &&
-      isEventOf(event, command, verdict.firstSeq);
-    if (isRight) return;
-    throw new Finding(
-      "I5",
-      `event ${JSON.stringify(event)} of ${JSON.stringify(command)} is ${JSON.stringify(verdict)}`,
-    );
+      (isOtherEnd(event) || isEventOf(event, command, verdict.firstSeq));
+    if (!isRight) {
+      const [text, own] = [JSON.stringify(event), JSON.stringify(command)];
+      throw new Finding("I5", `event ${text} of ${own} is ${JSON.stringify(verdict)}`);
+    }
+    const worker = this.reference.workers.get(command.workerId);
+    if (worker !== undefined && isOtherEnd(event)) worker.outcome = event.run?.ended;
+  }
+
+  /** The command that an event came from; `undefined` for an event of the library's own. */
+  #commandOf(event: RuntimeEvent, expect: number | undefined): Command | undefined {
+    if (event.type === "unknown") return undefined;
+    const [kind, number] = event.type === "worker.committed" ? kindOf(event) : otherKindOf(event);
+    if (kind === undefined) return undefined;
+    const workerId = "workerId" in event ? event.workerId : "";
+    const runId = "runId" in event ? event.runId ?? "" : "";
+    const worker = this.reference.workers.get(workerId);
+    const runEventId = kind === "begin" ? 0 : runEventIdOf(worker, runId);
+    const life = worker?.createdEventId ?? 0;
+    return { kind, workerId, number, key: event.key, expect, runId, runEventId, life };
   }
 }
 
-/** The command that an event came from; `undefined` for an event of the library's own. */
-function commandOf(event: RuntimeEvent, expect: number | undefined): Command | undefined {
-  const kind = event.type === "custom" ? customKind(event) : KINDS[event.type];
-  if (kind === undefined) return undefined;
-  const workerId = "workerId" in event ? event.workerId ?? "" : "";
-  const runId = "runId" in event ? event.runId ?? "" : "";
-  return { kind, workerId, number: numberOf(event), key: event.key, expect, runId };
+function isOfOpening(event: RuntimeEvent): boolean {
+  return event.type !== "worker.committed" || event.run?.ended === "interrupted";
 }
 
-function customKind({ name, workerId }: Extract<RuntimeEvent, { type: "custom" }>): Kind | undefined {
-  if (name === "host.note") return "hostNote";
-  return name === "note" && workerId !== undefined ? "note" : undefined;
+/** Returns true for the end of a run that did not complete, and that nobody stopped with its worker. */
+function isOtherEnd(event: RuntimeEvent): event is WorkerCommitted {
+  if (event.type !== "worker.committed" || event.status !== undefined) return false;
+  return event.run?.ended === "failed" || event.run?.ended === "cancelled";
 }
 
-/** The number that the arguments of the command were made from. */
-function numberOf(event: RuntimeEvent): number {
+/** The event that began the run of this id; an event of no open run if it is another. */
+function runEventIdOf(worker: ReferenceWorker | undefined, runId: string): number {
+  if (runId === "") return 0;
+  return worker?.run === runId ? worker.runEventId : Infinity;
+}
+
+type Numbered = readonly [kind: Kind | undefined, number: number];
+
+function otherKindOf(event: Exclude<RuntimeEvent, { type: "worker.committed" | "unknown" }>): Numbered {
   switch (event.type) {
-    case "worker.input_accepted":
-    case "worker.transcript_appended":
-      return Number(/\d+/.exec(event.entries[0]?.content ?? "")?.[0]);
-    case "worker.state_updated":
-      return patchNumber(event.patch);
-    case "worker.usage_recorded":
-      return event.usage.inputTokens;
+    case "worker.created":
+      return ["create", 0];
+    case "worker.purged":
+      return ["purge", 0];
+    case "runtime.retired":
+      return ["retireRuntime", 0];
     case "custom":
-      return Number(event.data);
+      return [event.name === "host.note" ? "hostNote" : undefined, Number(event.data)];
     default:
-      return 0;
+      return [undefined, 0];
   }
 }
+
+/** Kinds of commands that change the status, by the new one. */
+const STATUS_KINDS = { stopped: "stop", running: "restart", retired: "retire" } as const;
+
+/** The kind of command, and the number that its arguments were made from. */
+function kindOf({ run, status, reason, usage, data, events, entries }: WorkerCommitted): Numbered {
+  if (status !== undefined) return [STATUS_KINDS[status], Number(reason ?? 0)];
+  if (run?.began) return ["begin", 0];
+  if (run !== undefined) return ["finish", 0];
+  if (usage !== undefined) return [data === undefined ? "usage" : "mixed", usage[0]?.inputTokens ?? 0];
+  if (data !== undefined) return ["patch", patchNumber(data)];
+  if (events !== undefined) return ["note", Number(events[0]?.data)];
+  const { content, contentBlob } = entries?.[0] ?? {};
+  if (contentBlob !== undefined) return ["large", largeNumbers().get(contentBlob.sha256) ?? 0];
+  const [, kind = "", number] = /^(in|runSay|show|) ?(\d+)/.exec(`${content}`) ?? [];
+  return [ENTRY_KINDS[kind], Number(number)];
+}
+
+/** Kinds of commands that only add entries, by the beginning of the first one. */
+const ENTRY_KINDS: Readonly<Record<string, Kind>> = {
+  "in": "input",
+  "runSay": "runSay",
+  "show": "show",
+  "": "say",
+};
 
 /** Multiples of three remove the member `m` and the number modulo five; others set it to the number. */
 function patchNumber(patch: object): number {
   const [[name, value] = ["", null]] = Object.entries(patch);
   if (typeof value === "number") return value;
   return [0, 3, 6, 9, 12].find((number) => name === `m${number % 5}`) ?? 0;
+}
+
+let numbers: ReadonlyMap<string, number> | undefined;
+
+/** Numbers of large contents, by the hashes of their blobs. */
+function largeNumbers(): ReadonlyMap<string, number> {
+  return numbers ??= new Map(Array.from({ length: 41 }, (_, number) => {
+    const text = JSON.stringify(largeContent(number));
+    return [createHash("sha256").update(text).digest("hex"), number];
+  }));
 }

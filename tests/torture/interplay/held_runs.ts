@@ -78,12 +78,12 @@ function endsOf(events: readonly RuntimeEvent[]): Map<number, number> {
     open.delete(workerId);
   };
   for (const event of events) {
-    if (event.type === "worker.run_started") open.set(event.workerId, event.id);
-    else if (event.type === "runtime.stopped") {
+    if (event.type === "runtime.retired") {
       for (const workerId of [...open.keys()]) end(workerId, event.id);
-    } else if (/^worker\.(run_finished|run_interrupted|cancelled|stopped|purged)$/.test(event.type)) {
-      end("workerId" in event ? event.workerId ?? "" : "", event.id);
     }
+    if (event.type !== "worker.committed" || event.run === undefined) continue;
+    if (event.run.began) open.set(event.workerId, event.id);
+    else end(event.workerId, event.id);
   }
   return ends;
 }

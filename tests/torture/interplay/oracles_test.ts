@@ -17,6 +17,8 @@ const command: Command = {
   key: undefined,
   expect: undefined,
   runId: "r7",
+  runEventId: 0,
+  life: 3,
 };
 
 /** The first events of a runtime with a worker that had one input. */
@@ -26,7 +28,7 @@ function firstEvents(): RuntimeEvent[] {
     { type: "runtime.opened", epoch: 1 },
     { type: "worker.created", workerId: "w", record: { workerId: "w", intent: { kind: "assistant" } } },
     {
-      type: "worker.input_accepted",
+      type: "worker.committed",
       workerId: "w",
       seq: 1,
       count: 1,
@@ -106,15 +108,15 @@ oracleTest(
     const begun = {
       id: 5,
       at,
-      type: "worker.run_started",
+      type: "worker.committed",
       workerId: "w",
       runId: "r7",
+      run: { began: true },
     } as unknown as RuntimeEvent;
     const ended = {
       ...begun,
       id: 6,
-      type: "worker.run_finished",
-      outcome: "completed",
+      run: { ended: "completed" },
     } as unknown as RuntimeEvent;
     const controller = new AbortController();
     const held = new HeldRuns(runtime, archive);

@@ -4,7 +4,13 @@
  *
  * @module
  */
-import type { EventPage, PageOptions, Runtime, TranscriptPage } from "../../../mod.ts";
+import {
+  type EventPage,
+  isRuntimeError,
+  type PageOptions,
+  type Runtime,
+  type TranscriptPage,
+} from "../../../mod.ts";
 import type { Random } from "../../disk/mod.ts";
 import type { Archive } from "./archive.ts";
 
@@ -65,12 +71,15 @@ function wrongWith(
   if (items.length > 0 && ((next === null) !== (end > length) || (previous === null) !== (first <= 1))) {
     return `${name} next ${next}, previous ${previous}`;
   }
-  for (const { seq, eventId, content } of items) {
+  for (const { seq, eventId, content, contentBlob, blobs } of items) {
     const event = archive.events[eventId - 1];
     const entry = event !== undefined && "entries" in event && event.workerId === workerId
-      ? event.entries[seq - event.seq]
+      ? event.entries?.[seq - (event.seq ?? 0)]
       : undefined;
-    if (entry?.content !== content) return `${name} entry ${seq} is not the one of event ${eventId}`;
+    const text = JSON.stringify([entry?.content, entry?.contentBlob, entry?.blobs]);
+    if (text !== JSON.stringify([content, contentBlob, blobs])) {
+      return `${name} entry ${seq} is not the one of event ${eventId}`;
+    }
   }
   return undefined;
 }
@@ -79,4 +88,36 @@ function rangeOf(random: Random, length: number): PageOptions {
   const limit = 1 + random.below(60);
   const cursor = random.below(length + 2);
   return random.pick([{ limit }, { after: Math.min(cursor, length), limit }, { before: cursor, limit }]);
+}
+
+/** Reads contents and blobs of a page: those of a worker that was not purged meanwhile are there. */
+export async function readBlobs(
+  runtime: Runtime,
+  archive: Archive,
+  random: Random,
+  workerId: string,
+): Promise<void> {
+  const worker = runtime.worker(workerId);
+  const { lastEventId } = runtime;
+  const { items } = await worker.transcript({ limit: 1 + random.below(30) });
+  try {
+    for (const entry of items) {
+      // Reading verifies size and hash.
+      await worker.content(entry);
+      for (const ref of entry.blobs ?? []) await new Response(await worker.blob(ref)).arrayBuffer();
+    }
+  } catch (error) {
+    mustBePurged(archive, workerId, lastEventId, error);
+  }
+}
+
+/** A blob may only be missing because its worker was purged after an event. Throws any other error. */
+export function mustBePurged(archive: Archive, workerId: string, after: number, error: unknown): void {
+  if (!isRuntimeError(error) || error.code !== "blob_missing") throw error;
+  archive.claim(() => {
+    const isPurged = archive.events.slice(after).some((event) =>
+      event.type === "worker.purged" && event.workerId === workerId
+    );
+    return isPurged ? undefined : error.message;
+  });
 }

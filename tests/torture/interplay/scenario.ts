@@ -8,10 +8,13 @@ import { Random } from "../../disk/mod.ts";
 
 /** Operations of the host besides plain commands. */
 export type Activity =
+  | "blobs"
+  | "collect"
   | "flush"
   | "pages"
   | "prune"
   | "recreate"
+  | "runs"
   | "sweep"
   | "unreadReturn"
   | "watch"
@@ -46,10 +49,13 @@ export interface Scenario {
 }
 
 const ACTIVITIES: readonly Activity[] = [
+  "blobs",
+  "collect",
   "flush",
   "pages",
   "prune",
   "recreate",
+  "runs",
   "sweep",
   "unreadReturn",
   "watch",
@@ -61,6 +67,11 @@ const TASKS: readonly Task[] = ["backup", "export", "follow", "verify"];
 const FOCUSES: readonly { readonly activities: readonly Activity[]; readonly tasks: readonly Task[] }[] = [
   { activities: ACTIVITIES, tasks: TASKS },
   { activities: ["recreate"], tasks: [] },
+  { activities: ["blobs", "collect"], tasks: [] },
+  { activities: ["blobs", "collect", "recreate"], tasks: ["verify"] },
+  { activities: ["blobs", "collect", "prune"], tasks: ["backup", "export"] },
+  { activities: ["runs"], tasks: [] },
+  { activities: ["runs", "recreate", "blobs"], tasks: ["follow"] },
   { activities: ["prune", "flush"], tasks: [] },
   { activities: ["prune", "sweep"], tasks: ["verify"] },
   { activities: ["prune", "sweep"], tasks: ["backup"] },

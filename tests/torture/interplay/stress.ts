@@ -6,14 +6,15 @@
 import { setImmediate } from "node:timers";
 import { isRuntimeError, type Run, type Runtime } from "../../../mod.ts";
 import { Random } from "../../disk/mod.ts";
-import { give, randomCommand } from "../model/commands.ts";
+import { give, type Handles, randomCommand } from "../model/commands.ts";
 import type { Command } from "../model/reference.ts";
 import { Finding } from "../script/history.ts";
 import type { Archive } from "./archive.ts";
 import type { HeldRuns } from "./held_runs.ts";
-import { readEvents, readTranscript } from "./pages.ts";
+import { mustBePurged, readBlobs, readEvents, readTranscript } from "./pages.ts";
 import { pause, type Pending } from "./pending.ts";
 import type { Activity, Scenario } from "./scenario.ts";
+import { WaitingRuns } from "./waiting_runs.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** Rejections that a valid command may receive when others are at work. */
@@ -22,8 +23,9 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "cursor_expired",
   "invalid_request",
   "key_reused",
+  "run_ended",
   "runtime_closed",
-  "runtime_stopped",
+  "runtime_retired",
   "worker_busy",
   "worker_exists",
   "worker_not_found",
@@ -48,10 +50,12 @@ export interface Stressed {
 /** All callers of a session. */
 export class Stress {
   readonly #stressed: Stressed;
-  readonly #runs = new Map<string, Run>();
+  readonly #handles: Handles = { runs: new Map(), purged: new Map() };
+  readonly #waiting: WaitingRuns;
 
   constructor(stressed: Stressed) {
     this.#stressed = stressed;
+    this.#waiting = new WaitingRuns(stressed);
   }
 
   /** Lets all callers take their steps. */
@@ -106,10 +110,17 @@ export class Stress {
 
   #anyCommand(random: Random): Command {
     const { archive, scenario: { workerIds, activities, bigChance } } = this.#stressed;
-    const command = randomCommand(random, archive.folding.reference, workerIds, this.#runs);
+    const usesBlobs = activities.has("blobs") && random.chance(0.15);
+    const command = randomCommand(
+      random,
+      archive.folding.reference,
+      workerIds,
+      this.#handles,
+      usesBlobs,
+    );
     const { kind } = command;
     // Objects swept at the end must live until then.
-    if (activities.has("sweep") && /^(?:cancel|stop|purge|stopRuntime)$/.test(kind)) {
+    if (activities.has("sweep") && /^(?:retire|stop|purge|retireRuntime)$/.test(kind)) {
       return { ...command, kind: "usage" };
     }
     if (kind !== "say" || !random.chance(bigChance)) return command;
@@ -120,6 +131,20 @@ export class Stress {
     const { runtime, archive, watchers, scenario: { workerIds }, fail, pending } = this.#stressed;
     const workerId = random.pick(workerIds);
     switch (activity) {
+      case "blobs":
+        if (random.chance(0.5)) {
+          return await this.#try("blobs", () => readBlobs(runtime, archive, random, workerId));
+        }
+        return await this.#try("put", () => this.#put(random, workerId));
+      case "collect": {
+        const dryRun = random.chance(0.2);
+        return await this.#try(
+          "removeUnreferencedBlobs",
+          () => runtime.worker(workerId).removeUnreferencedBlobs({ dryRun }),
+        );
+      }
+      case "runs":
+        return await this.#try("runs", () => this.#waiting.run(random, workerId));
       case "flush":
         if (random.chance(0.5)) await turn();
         return await this.#try("flush", () => runtime.flush());
@@ -127,7 +152,7 @@ export class Stress {
         // Only events that the test itself has seen.
         return await this.#try(
           "prune",
-          () => runtime.prune({ through: archive.lastEventId, dryRun: random.chance(0.1) }),
+          () => runtime[random.chance(0.1) ? "planPrune" : "prune"]({ through: archive.lastEventId }),
         );
       case "recreate":
         return await this.#recreate(random, workerId);
@@ -149,12 +174,22 @@ export class Stress {
     }
   }
 
+  /** Puts a blob that is mostly referred to by nobody, in pieces: the host may be killed meanwhile. */
+  async #put(random: Random, workerId: string): Promise<void> {
+    const pieces = random.below(4);
+    const bytes = new TextEncoder().encode(`blob ${random.below(40)}`);
+    await this.#stressed.runtime.worker(workerId).putBlob((async function* (): AsyncGenerator<Uint8Array> {
+      for (let piece = 0; piece < pieces; piece++) await pause(1);
+      yield bytes;
+    })());
+  }
+
   /** Ends a worker in one batch, and another with its id begins a run with the same id. */
   async #recreate(random: Random, workerId: string): Promise<void> {
     const number = random.below(40);
     const begin = (): Promise<void> => this.#give(commandOf("begin", workerId, number));
     await Promise.all([this.#give(commandOf("create", workerId, 1)), begin()]);
-    const end = [this.#give(commandOf("cancel", workerId, 1)), this.#give(commandOf("purge", workerId, 1))];
+    const end = [this.#give(commandOf("retire", workerId, 2)), this.#give(commandOf("purge", workerId, 1))];
     if (random.chance(0.5)) await Promise.all(end);
     await Promise.all([...end, this.#give(commandOf("create", workerId, 1)), begin()]);
   }
@@ -167,7 +202,7 @@ export class Stress {
     for (let count = 0; count < 40 && firstEventId <= created; count++) {
       await this.#give(commandOf("say", random.pick(workerIds), 1_000 + random.below(3_000)));
       await this.#try("prune", async () => {
-        ({ firstEventId } = await runtime.prune({ through: archive.lastEventId, dryRun: false }));
+        ({ firstEventId } = await runtime.prune({ through: archive.lastEventId }));
       });
     }
   }
@@ -175,7 +210,7 @@ export class Stress {
   /** Ends and purges one worker after the other. */
   async #sweep(random: Random): Promise<void> {
     for (const workerId of this.#stressed.scenario.workerIds) {
-      await this.#give(commandOf("cancel", workerId, 1));
+      await this.#give(commandOf("retire", workerId, 2));
       await this.#give(commandOf("purge", workerId, 1));
       await pause(random.below(12));
     }
@@ -184,7 +219,12 @@ export class Stress {
   async #give(command: Command, signal?: AbortSignal): Promise<void> {
     const { runtime, archive, held } = this.#stressed;
     await this.#try(command.kind, async () => {
-      const receipt = await give(runtime, command, this.#runs, signal);
+      const { lastEventId } = runtime;
+      const receipt = await give(runtime, command, this.#handles, signal).catch((error) => {
+        // A worker whose blob was put just now was purged before its entry.
+        mustBePurged(archive, command.workerId, lastEventId, error);
+        return undefined;
+      });
       if (receipt === undefined) return;
       const { eventId, duplicate } = receipt;
       archive.acknowledge({ command, eventId, duplicate });
@@ -208,7 +248,8 @@ export class Stress {
 
 /** A command without key or expectation. */
 function commandOf(kind: Command["kind"], workerId: string, number: number): Command {
-  return { kind, workerId, number, key: undefined, expect: undefined, runId: `r${number}` };
+  const runId = `r${number}`;
+  return { kind, workerId, number, key: undefined, expect: undefined, runId, runEventId: 0, life: 0 };
 }
 
 function turn(): Promise<void> {

@@ -13,6 +13,12 @@ import { pause, type Pending } from "./pending.ts";
 /** The end of a watcher: its own, by `return` or a signal; a cursor that expired; or the stream's. */
 type End = "aborted" | "ended" | "expired" | "live" | "returned";
 
+/** Events that a watcher asks for besides those of one worker: members, and workers of any life. */
+interface Filter {
+  readonly has?: readonly ("entries" | "run" | "status")[];
+  readonly workers?: readonly [string, string, ...string[]];
+}
+
 /** A watcher of the runtime or of one worker. */
 class Watcher {
   readonly seen: RuntimeEvent[] = [];
@@ -23,12 +29,31 @@ class Watcher {
   readonly #abort = new AbortController();
   readonly #random: Random;
 
-  constructor(runtime: Runtime, workerId: string | undefined, after: number | undefined, random: Random) {
+  readonly filter: Filter;
+
+  constructor(
+    runtime: Runtime,
+    workerId: string | undefined,
+    after: number | undefined,
+    filter: Filter,
+    random: Random,
+  ) {
     this.workerId = workerId;
+    this.filter = filter;
     this.after = after ?? runtime.lastEventId;
     this.#random = random;
-    const options = { after, signal: this.#abort.signal };
-    this.#events = workerId === undefined ? runtime.watch(options) : runtime.worker(workerId).watch(options);
+    const { has, workers } = filter;
+    const options = { after, has, signal: this.#abort.signal };
+    this.#events = workerId === undefined
+      ? runtime.watch({ ...options, workers })
+      : runtime.worker(workerId).watch(options);
+  }
+
+  /** Returns true for an event that its filter lets through. */
+  wants(event: RuntimeEvent): boolean {
+    const { has, workers } = this.filter;
+    if (has !== undefined && !has.some((name) => name in event)) return false;
+    return workers === undefined || workers.some((workerId) => isOf(event, workerId));
   }
 
   /** Reads to the end, or for so many events. */
@@ -89,13 +114,21 @@ export class Watchers {
     const after = random.chance(0.4)
       ? undefined
       : first + random.below(Math.max(1, this.#runtime.lastEventId + 1 - first));
-    const watcher = new Watcher(this.#runtime, workerId, after, random);
+    const watcher = new Watcher(this.#runtime, workerId, after, this.#anyFilter(random, workerId), random);
     this.#all.push(watcher);
     const eventsMax = random.chance(0.3) ? 1 + random.below(40) : Infinity;
     const reading = watcher.read(eventsMax, this.#pending).catch(fail).finally(() =>
       this.#reading.delete(reading)
     );
     this.#reading.add(reading);
+  }
+
+  #anyFilter(random: Random, workerId: string | undefined): Filter {
+    const has = random.chance(0.3) ? { has: random.pick([["entries"], ["run", "status"]] as const) } : {};
+    const ids = this.#runtime.workers({ limit: 20 }).items.map(({ record }) => record.workerId);
+    const [one, other] = [random.pick(["none", ...ids]), random.pick(["none", ...ids])];
+    if (workerId !== undefined || one === other || random.chance(0.5)) return has;
+    return { ...has, workers: [one, other] };
   }
 
   /** Ends a live watcher while it waits for an event. */
@@ -130,18 +163,31 @@ export class Watchers {
   }
 
   /** Events that a watcher should see if it goes on to the end; the purge of its worker is the last. */
-  #wanted({ after, workerId }: Watcher): RuntimeEvent[] {
+  #wanted(watcher: Watcher): RuntimeEvent[] {
+    const { after, workerId } = watcher;
     const wanted = this.#archive.events.slice(after).filter((event) => isOf(event, workerId));
     const purged = workerId === undefined ? -1 : wanted.findIndex(({ type }) => type === "worker.purged");
-    return purged === -1 ? wanted : wanted.slice(0, purged + 1);
+    const whole = purged === -1 ? wanted : wanted.slice(0, purged + 1);
+    return whole.filter((event) => watcher.wants(event));
   }
 
   #wrongWith(watcher: Watcher): string | undefined {
     const { after, workerId, seen, end } = watcher;
     const to = seen.at(-1)?.id ?? after;
-    const different = this.#archive.differenceFrom(seen, { from: after + 1, to }, workerId);
+    const different = this.#archive.differenceFrom(
+      seen,
+      { from: after + 1, to },
+      workerId,
+      (event) => watcher.wants(event),
+    );
     if (different !== undefined) return different;
-    if (end === "ended" && seen.at(-1)?.type !== "worker.purged") return "it ended early";
+    const isPurged = this.#archive.events.slice(after).some((event) =>
+      isOf(event, workerId) && event.type === "worker.purged"
+    );
+    if (end === "ended" && (workerId === undefined || !isPurged)) return "it ended early";
+    if (end === "ended" && watcher.filter.has === undefined && seen.at(-1)?.type !== "worker.purged") {
+      return "it ended before the purge";
+    }
     if (end === "expired" && this.#archive.prunedTo <= to + 1) return "its cursor expired without a pruning";
     return undefined;
   }

@@ -5,7 +5,7 @@
  */
 import { type DirectoryImage, SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn, smallConfig } from "../../kit/opened.ts";
-import type { Runtime } from "../../../mod.ts";
+import { limits, type Runtime } from "../../../mod.ts";
 
 /** A store to damage. */
 export interface BaseStore {
@@ -51,23 +51,30 @@ export async function baseStore(ending: Ending): Promise<BaseStore> {
   return { image, older, workerIds, lastBatchFirst };
 }
 
-/** Workers, one of them purged and created again, one ended, runs, usage, keys, data, events of the host. */
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** Workers, one of them purged and created again, runs, usage, keys, data, blobs, events of the host. */
 async function early(runtime: Runtime): Promise<void> {
   for (const workerId of workerIds) {
     await runtime.createWorker({ workerId, intent: { kind: "task", objective: `work of ${workerId}` } });
   }
   const beta = runtime.worker("Beta/2");
   await beta.sendInput({ role: "user", content: "to be forgotten" });
-  await beta.cancel({ reason: "test" });
+  await beta.retire({ reason: "test" });
   await beta.purge();
   await runtime.createWorker({ workerId: "Beta/2", intent: { kind: "assistant" } }, { key: "again" });
   for (const workerId of workerIds) {
     const worker = runtime.worker(workerId);
     const run = await worker.beginRun();
-    await worker.append([{ role: "assistant", content: "one ☂" }, { role: "tool", content: "two" }]);
-    await worker.recordUsage({ model: "m-1", inputTokens: 7, costMicroUsd: 3 });
-    await run.finish("completed");
+    const blob = await worker.putBlob(bytesOf(`image of ${workerId}`), { mediaType: "image/png" });
+    await run.append([
+      { role: "assistant", content: "one ☂" },
+      { role: "tool", content: [{ type: "image" }], blobs: [blob] },
+    ]);
+    await run.finish("completed", { usage: { model: "m-1", inputTokens: 7, costMicroUsd: 3 } });
   }
+  await runtime.worker("alpha").append([{ role: "tool", content: "z".repeat(limits.contentInlineBytesMax) }]);
+  await runtime.worker("gamma").putBlob(bytesOf("nobody refers to it"));
   await runtime.record("host.event", { answer: 42 });
 }
 
@@ -78,9 +85,9 @@ async function late(runtime: Runtime, rounds: number): Promise<void> {
       const worker = runtime.worker(workerId);
       await worker.sendInput({ role: "user", content: `line ${round % 10}` }, { key: `k${round}-${rounds}` });
       await worker.append([{ role: "assistant", content: "x".repeat(round * 7) }]);
-      await worker.updateState({ round });
+      await worker.commit({ data: { round }, labels: { round: `${round}` } });
     }
-    await runtime.worker("gamma").recordUsage({ model: `m-${round % 2}`, outputTokens: round });
+    await runtime.worker("gamma").commit({ usage: { model: `m-${round % 2}`, outputTokens: round } });
   }
 }
 
@@ -88,7 +95,7 @@ async function late(runtime: Runtime, rounds: number): Promise<void> {
 async function lastBatch(runtime: Runtime): Promise<readonly { readonly eventId: number }[]> {
   return await Promise.all([
     runtime.worker("alpha").sendInput({ role: "user", content: "last words of alpha" }, { key: "last" }),
-    runtime.worker("gamma").recordUsage({ model: "m-1", inputTokens: 1 }),
+    runtime.worker("gamma").commit({ usage: { model: "m-1", inputTokens: 1 } }),
     runtime.worker("Beta/2").sendInput({ role: "system", content: "last words of beta" }),
   ]);
 }

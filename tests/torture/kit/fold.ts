@@ -23,10 +23,10 @@ export function transcriptsOf(events: readonly (RuntimeEvent | string)[]): Map<s
     const event = typeof each === "string" ? parseEvent(each) : each;
     if (event.type === "worker.created") transcripts.set(event.workerId, []);
     if (event.type === "worker.purged") transcripts.delete(event.workerId);
-    if (event.type !== "worker.input_accepted" && event.type !== "worker.transcript_appended") continue;
-    const { at, runId, id: eventId } = event;
-    const entries = event.entries.map((entry, index) => ({
-      seq: event.seq + index,
+    if (event.type !== "worker.created" && event.type !== "worker.committed") continue;
+    const { at, runId, id: eventId, seq = 0, entries: added = [] } = event;
+    const entries = added.map((entry, index) => ({
+      seq: seq + index,
       at,
       ...(runId === undefined ? {} : { runId }),
       eventId,

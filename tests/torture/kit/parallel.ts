@@ -7,8 +7,8 @@
  */
 import { BrokenOracle } from "../suite.ts";
 
-/** A worker without a message for this many seconds hangs. Ticks are counted: a machine may be suspended. */
-const SILENCE_SECONDS_MAX = 60;
+/** A worker without a message for this many seconds hangs: on a busy machine, modules may take a minute to load. Ticks are counted, because a machine may be suspended. */
+const SILENCE_SECONDS_MAX = 300;
 
 /** Message of a worker. */
 export type Message<Result> =
@@ -28,7 +28,7 @@ export interface ParallelOptions<Result> {
   readonly progress?: ((done: number, of: number) => void) | undefined;
   /** Receives each result as soon as it is there; returns true if the remaining portions may be skipped. */
   readonly isLast?: (result: Result) => boolean;
-  /** A worker without a message for this many seconds hangs. @default {60} */
+  /** A worker without a message for this many seconds hangs. @default {300} */
   readonly silenceSecondsMax?: number;
 }
 

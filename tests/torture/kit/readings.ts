@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isRuntimeError, type Runtime } from "../../../mod.ts";
+import { isRuntimeError, type Runtime, type TranscriptEntry, type TranscriptPage } from "../../../mod.ts";
 
 /** Result of one part of the reading. */
 export interface Answer {
@@ -69,12 +69,14 @@ export async function allEvents(runtime: Runtime, limit: number): Promise<unknow
 }
 
 /** A whole transcript, read forward. */
-export async function transcript(runtime: Runtime, workerId: string, limit: number): Promise<unknown[]> {
-  const entries: unknown[] = [];
+export async function transcript(
+  runtime: Runtime,
+  workerId: string,
+  limit: number,
+): Promise<TranscriptEntry[]> {
+  const entries: TranscriptEntry[] = [];
   for (let after: number | null = 0; after !== null;) {
-    const { items, next }: { readonly items: readonly unknown[]; readonly next: number | null } =
-      await runtime
-        .worker(workerId).transcript({ after, limit });
+    const { items, next }: TranscriptPage = await runtime.worker(workerId).transcript({ after, limit });
     mustGoOn(after, next);
     entries.push(...items);
     after = next;

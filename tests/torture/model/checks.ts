@@ -11,7 +11,7 @@ import type { Reference, ReferenceWorker } from "./reference.ts";
 /** Returns the issue with the overview or the state of a worker, if there is one. */
 export function checkState(runtime: Runtime, reference: Reference): string | undefined {
   const overview = runtime.overview();
-  const status = reference.stopped ? "stopped" : "running";
+  const status = reference.retired ? "retired" : "running";
   const busy = [...reference.workers.values()].filter(({ run }) => run !== null).length;
   const wanted = [reference.lastEventId, reference.epoch, status, reference.workers.size, busy];
   const found = [
@@ -45,8 +45,7 @@ function checkWorkers(runtime: Runtime, reference: Reference): string | undefine
 }
 
 function stateText(state: WorkerState): string {
-  const { record, status, run, lastRun, data, transcriptLength, usageByModel, createdEventId, lastEventId } =
-    state;
+  const { record, status, run, lastRun, data, labels, transcriptLength } = state;
   return JSON.stringify([
     record.workerId,
     status,
@@ -54,9 +53,10 @@ function stateText(state: WorkerState): string {
     lastRun?.outcome ?? null,
     Object.entries(data).sort(),
     transcriptLength,
-    tokensOf(usageByModel),
-    createdEventId,
-    lastEventId,
+    labels.phase ?? null,
+    tokensOf(state.usageByModel),
+    state.createdEventId,
+    state.lastEventId,
   ]);
 }
 
@@ -68,6 +68,7 @@ function workerText(workerId: string, worker: ReferenceWorker): string {
     worker.outcome ?? null,
     [...worker.data].sort(),
     worker.contents.length,
+    worker.label ?? null,
     sumsOf(worker.tokens),
     worker.createdEventId,
     worker.lastEventId,
@@ -92,11 +93,21 @@ export async function checkTranscripts(
   const chosen = some === undefined || all.length === 0 ? all : [some.pick(all), some.pick(all)];
   for (const [workerId, { contents }] of chosen) {
     const entries = await transcript(runtime, workerId, some === undefined ? 50 : 1 + some.below(60));
-    const found = entries.map((entry) => Reflect.get(Object(entry), "content"));
+    const worker = runtime.worker(workerId);
+    const found = [];
+    for (const entry of entries) {
+      const content = await worker.content(entry);
+      found.push(typeof content === "string" ? content : JSON.stringify(content));
+      for (const ref of entry.blobs ?? []) {
+        const text = await new Response(await worker.blob(ref)).text();
+        const wanted = `blob ${`${content}`.slice("show ".length)}`;
+        if (text !== wanted) return `blob of ${workerId}: ${text} is not ${wanted}`;
+      }
+    }
     if (JSON.stringify(found) !== JSON.stringify(contents)) {
       return `transcript of ${workerId}: ${found.length} entries ${found.slice(-3)}, not ${contents.length} ${
         contents.slice(-3)
-      }`;
+      }`.slice(0, 2_000);
     }
   }
   return undefined;

@@ -18,10 +18,15 @@ export interface Command {
     | "usage"
     | "note"
     | "hostNote"
+    | "mixed"
+    | "show"
+    | "large"
+    | "runSay"
     | "stop"
-    | "cancel"
+    | "restart"
+    | "retire"
     | "purge"
-    | "stopRuntime";
+    | "retireRuntime";
   /** Worker; empty for the runtime. */
   readonly workerId: string;
   /** Number that determines the arguments. */
@@ -30,8 +35,12 @@ export interface Command {
   readonly key: string | undefined;
   /** Optimistic concurrency. */
   readonly expect: number | undefined;
-  /** The run to begin or to finish. */
+  /** The run to begin, or that writes. */
   readonly runId: string;
+  /** The event that began the run that writes; 0 if none writes. */
+  readonly runEventId: number;
+  /** The event that created the worker, as far as its caller knows. */
+  readonly life: number;
 }
 
 /** Expected result of a command. */
@@ -43,16 +52,20 @@ export type Verdict =
 export interface ReferenceWorker {
   /** The event that created it. */
   readonly createdEventId: number;
-  /** `running`, `stopped` or `cancelled`. */
+  /** `running`, `stopped` or `retired`. */
   status: string;
   /** The open run. */
   run: string | null;
+  /** The event that began it. */
+  runEventId: number;
   /** Outcome of the last run. */
   outcome: string | undefined;
   /** Data, one level deep. */
   readonly data: Map<string, number>;
   /** Contents of the transcript, oldest first. */
   readonly contents: string[];
+  /** The label `phase`. */
+  label: string | undefined;
   /** Input tokens by model. */
   readonly tokens: Map<string, number>;
   /** Its last event. */
@@ -67,16 +80,16 @@ export class Reference {
   lastEventId = 0;
   /** Number of openings. */
   epoch = 0;
-  /** True if it was stopped permanently. */
-  stopped = false;
+  /** True if it was retired. */
+  retired = false;
   /** Input tokens of all workers by model, including purged ones. */
   readonly tokens: Map<string, number> = new Map();
   /** Workers in the order of their creation. */
   readonly workers: Map<string, ReferenceWorker> = new Map();
   readonly #runtimeKeys: Keys = new Map();
   readonly #workerKeys = new Map<string, Keys>();
-  /** Keys of commands that ended a worker. They outlive it. */
-  readonly #endings: Keys = new Map();
+  /** Keys of purges, by life of the worker. */
+  readonly #purges: Keys = new Map();
 
   /** Adds the events of an opening. Returns their types. */
   open(): string[] {
@@ -87,7 +100,7 @@ export class Reference {
       if (worker.run === null) continue;
       worker.lastEventId = ++this.lastEventId;
       [worker.run, worker.outcome] = [null, "interrupted"];
-      types.push("worker.run_interrupted");
+      types.push("worker.committed");
     }
     return types;
   }
@@ -101,16 +114,18 @@ export class Reference {
   preview(command: Command): Verdict {
     const worker = this.workers.get(command.workerId);
     const ofWorker = isOfWorker(command);
+    if (ofWorker && command.life === 0) return { code: "worker_not_found" };
+    const isOwn = !ofWorker || worker?.createdEventId === command.life;
     if (command.key !== undefined) {
-      const earlier = this.#keys(command).get(command.key) ??
-        (isEnd(command) ? this.#endings.get(endingOf(command)) : undefined);
+      const purge = command.kind === "purge" ? this.#purges.get(purgeOf(command)) : undefined;
+      const earlier = isOwn ? this.#keys(command).get(command.key) : purge;
       if (earlier !== undefined && earlier.request !== requestOf(command)) return { code: "key_reused" };
       if (earlier !== undefined && "eventId" in earlier.verdict) {
         return { ...earlier.verdict, duplicate: true };
       }
     }
-    if (ofWorker && worker === undefined) return { code: "worker_not_found" };
-    if (this.stopped) return { code: "runtime_stopped" };
+    if (!isOwn) return { code: "worker_not_found" };
+    if (this.retired) return { code: "runtime_retired" };
     const last = ofWorker && worker !== undefined ? worker.lastEventId : this.lastEventId;
     if (command.expect !== undefined && command.expect !== last) return { code: "conflict" };
     const code = refusal(worker, command);
@@ -130,7 +145,7 @@ export class Reference {
     if (command.key === undefined) return verdict;
     const kept = { request: requestOf(command), verdict };
     if (command.kind !== "purge") this.#keys(command).set(command.key, kept);
-    if (isEnd(command)) this.#endings.set(endingOf(command), kept);
+    else this.#purges.set(purgeOf(command), kept);
     return verdict;
   }
 
@@ -144,20 +159,22 @@ export class Reference {
   #change(command: Command): void {
     const { kind, workerId, number, runId } = command;
     if (kind === "create") return this.#create(workerId);
-    if (kind === "stopRuntime") return this.#stop();
+    if (kind === "retireRuntime") return this.#retire();
     const worker = this.workers.get(workerId);
     if (worker === undefined) return;
     worker.contents.push(...saidBy(command));
     if (kind === "patch" && number % 3 === 0) worker.data.delete(`m${number % 5}`);
-    else if (kind === "patch") worker.data.set(`m${number % 5}`, number);
-    if (kind === "begin") worker.run = runId;
+    else if (kind === "patch" || kind === "mixed") worker.data.set(`m${number % 5}`, number);
+    if (kind === "mixed") worker.label = number % 4 === 0 ? undefined : `${number}`;
+    if (kind === "begin") [worker.run, worker.runEventId] = [runId, this.lastEventId];
     if (kind === "finish") [worker.run, worker.outcome] = [null, "completed"];
-    if (kind === "usage") {
+    if (kind === "usage" || kind === "mixed") {
       for (const sums of [worker.tokens, this.tokens]) {
         sums.set(`m-${number % 3}`, (sums.get(`m-${number % 3}`) ?? 0) + number);
       }
     }
-    if (kind === "stop" || kind === "cancel") end(worker, kind === "stop" ? "stopped" : "cancelled");
+    if (kind === "stop" || kind === "retire") end(worker, kind === "stop" ? "stopped" : "retired");
+    if (kind === "restart") worker.status = "running";
     if (kind === "purge") {
       this.workers.delete(workerId);
       this.#workerKeys.delete(workerId);
@@ -169,6 +186,8 @@ export class Reference {
       createdEventId: this.lastEventId,
       status: "running",
       run: null,
+      runEventId: 0,
+      label: undefined,
       outcome: undefined,
       data: new Map(),
       contents: [],
@@ -177,11 +196,11 @@ export class Reference {
     });
   }
 
-  #stop(): void {
-    this.stopped = true;
+  #retire(): void {
+    this.retired = true;
     for (const worker of this.workers.values()) {
-      if (worker.status !== "running") continue;
-      end(worker, "stopped");
+      if (worker.status === "retired") continue;
+      end(worker, "retired");
       worker.lastEventId = this.lastEventId;
     }
   }
@@ -189,26 +208,31 @@ export class Reference {
 
 /** Returns true if a command is rejected when the worker does not exist. */
 export function isOfWorker({ kind }: Command): boolean {
-  return kind !== "create" && kind !== "hostNote" && kind !== "stopRuntime";
+  return kind !== "create" && kind !== "hostNote" && kind !== "retireRuntime";
 }
 
-function isEnd({ kind }: Command): boolean {
-  return kind === "stop" || kind === "cancel" || kind === "purge";
-}
-
-function endingOf({ workerId, key }: Command): string {
-  return `${workerId} ${key}`;
+function purgeOf({ workerId, life, key }: Command): string {
+  return `${workerId} ${life} ${key}`;
 }
 
 function requestOf({ kind, workerId, number }: Command): string {
   if (kind === "purge") return "purge";
   if (kind === "create") return `create ${workerId}`;
+  if (kind === "begin") return `begin r${number}`;
   return kind === "patch" && number % 3 === 0 ? `patch: drop m${number % 5}` : `${kind} ${number}`;
 }
 
-/** The contents that a command adds to a transcript. */
+/** Content just too large for an event. */
+export function largeContent(number: number): string {
+  return `${number}`.padEnd(262_143, "large ");
+}
+
+/** The contents that a command adds to a transcript; JSON other than strings as text. */
 export function saidBy({ kind, number }: Command): string[] {
   if (kind === "input") return [`in ${number}`];
+  if (kind === "mixed" && number % 2 === 0) return [JSON.stringify([{ text: `${number}` }])];
+  if (kind === "runSay" || kind === "show") return [`${kind} ${number}`];
+  if (kind === "large") return [largeContent(number)];
   if (kind !== "say") return [];
   return Array.from({ length: 1 + number % 4 }, (_, index) => `${number}.${index} ${"y".repeat(number)}`);
 }
@@ -218,12 +242,21 @@ function end(worker: ReferenceWorker, status: string): void {
   [worker.status, worker.run] = [status, null];
 }
 
-function refusal(worker: ReferenceWorker | undefined, { kind, runId }: Command): string | undefined {
+function refusal(
+  worker: ReferenceWorker | undefined,
+  { kind, number, runEventId }: Command,
+): string | undefined {
   if (kind === "create") return worker === undefined ? undefined : "worker_exists";
-  if (worker === undefined || kind === "usage" || kind === "note") return undefined;
-  if (kind === "hostNote" || kind === "stopRuntime") return undefined;
+  if (worker === undefined || kind === "hostNote" || kind === "retireRuntime") return undefined;
+  if (kind === "usage") return undefined;
   if (kind === "purge") return worker.status === "running" ? "invalid_request" : undefined;
-  if (kind === "finish") return worker.run === runId ? undefined : "worker_not_running";
-  if (worker.status !== "running") return "worker_not_running";
-  return worker.run !== null && (kind === "begin" || kind === "stop") ? "worker_busy" : undefined;
+  if (runEventId > 0 && (worker.run === null || worker.runEventId !== runEventId)) return "run_ended";
+  if (kind === "restart" && worker.status === "running") return "invalid_request";
+  if (worker.status === "retired") return "worker_not_running";
+  if (worker.status === "stopped") {
+    return kind === "restart" || kind === "retire" ? undefined : "worker_not_running";
+  }
+  const cancels = number % 2 === 0;
+  const isBusy = kind === "begin" || (kind === "stop" || kind === "retire") && !cancels;
+  return worker.run !== null && isBusy ? "worker_busy" : undefined;
 }

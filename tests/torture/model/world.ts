@@ -5,12 +5,12 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { isRuntimeError, type Run, type Runtime, type RuntimeEvent } from "../../../mod.ts";
+import { isRuntimeError, type Runtime, type RuntimeEvent } from "../../../mod.ts";
 import { chooseRandomly, type DiskCall, failAt, type Random, SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn, smallConfig } from "../../kit/opened.ts";
 import { BrokenOracle } from "../suite.ts";
 import { checkEvents, checkState, checkTranscripts } from "./checks.ts";
-import { give, isEventOf, randomCommand } from "./commands.ts";
+import { give, type Handles, isEventOf, randomCommand } from "./commands.ts";
 import { armed } from "./trouble.ts";
 import { type Command, Reference } from "./reference.ts";
 
@@ -51,7 +51,7 @@ export class World {
   readonly #reference = new Reference();
   #disk: SimulatedDisk;
   #runtime: Runtime | undefined;
-  #runs = new Map<string, Run>();
+  #handles: Handles = newHandles();
   /** Events that were read, as text. */
   readonly #seen = new Map<number, string>();
   #clockMs = 1_700_000_000_000;
@@ -112,8 +112,9 @@ export class World {
     const trouble = random.chance(this.#scenario.faultChance)
       ? armed(random, this.#disk, this.#scenario.synced)
       : undefined;
-    const size = 1 + random.below(this.#scenario.groupMax);
-    const results = await Promise.all(Array.from({ length: size }, () => this.#give(runtime)));
+    const isAlone = random.chance(0.05);
+    const size = isAlone ? 1 : 1 + random.below(this.#scenario.groupMax);
+    const results = await Promise.all(Array.from({ length: size }, () => this.#give(runtime, isAlone)));
     this.figures.commands += size;
     trouble?.disarm();
     if (!this.#disk.alive) return await this.#crashAndReopen(results);
@@ -122,13 +123,14 @@ export class World {
     if (random.chance(0.1)) await this.#check(false);
   }
 
-  async #give(runtime: Runtime): Promise<Result> {
+  async #give(runtime: Runtime, isAlone: boolean): Promise<Result> {
     const random = this.#random;
-    const command = randomCommand(random, this.#reference, this.#scenario.workerIds, this.#runs);
+    const { workerIds } = this.#scenario;
+    const command = randomCommand(random, this.#reference, workerIds, this.#handles, isAlone);
     const abort = random.chance(0.02);
     const controller = abort ? new AbortController() : undefined;
     if (abort && random.chance(0.5)) controller?.abort(new Error("aborted"));
-    const promise = give(runtime, command, this.#runs, controller?.signal);
+    const promise = give(runtime, command, this.#handles, controller?.signal);
     controller?.abort(new Error("aborted"));
     try {
       return { command, abort, value: await promise, error: undefined };
@@ -212,7 +214,7 @@ export class World {
 
   async #open(results: readonly Result[]): Promise<void> {
     this.figures.reopenings++;
-    this.#runs = new Map();
+    this.#handles = newHandles();
     let opened: Awaited<ReturnType<typeof openOn>>;
     try {
       opened = await openOn(this.#disk, { now: () => this.#clockMs });
@@ -271,8 +273,8 @@ export class World {
 
   async #prune(): Promise<void> {
     const runtime = this.#mustBeOpen();
-    if (this.#reference.stopped) return;
-    const pruned = await runtime.prune({ dryRun: false });
+    if (this.#reference.retired) return;
+    const pruned = await runtime.prune();
     if (pruned.events > 0) this.#reference.pass();
     const { firstEventId } = await runtime.events({ limit: 1 });
     if (firstEventId !== pruned.firstEventId) {
@@ -308,6 +310,10 @@ export class World {
     if (this.#runtime === undefined) throw new Error("Cannot go on: the runtime is not open");
     return this.#runtime;
   }
+}
+
+function newHandles(): Handles {
+  return { runs: new Map(), purged: new Map() };
 }
 
 function isOfTranscript({ operation, path }: DiskCall): boolean {

@@ -98,9 +98,13 @@ function stateOf(reader: RuntimeReader): string {
   const rows = [...reader.allWorkers()].map((state) => [
     state.record.workerId,
     state.status,
+    state.reason ?? null,
     state.run?.runId ?? null,
+    state.lastRun?.outcome ?? null,
     state.transcriptLength,
     sorted(state.data),
+    sorted(state.labels),
+    state.displayName ?? null,
     state.usage.inputTokens,
   ]);
   return JSON.stringify([status, epoch, usage.inputTokens, lastEventId, rows]);

@@ -49,13 +49,44 @@ export function material(): Promise<Material> {
 async function makeMaterial(): Promise<Material> {
   const { image } = await baseStore("closed");
   const disk = new SimulatedDisk({ contents: image });
+  await addChanges(disk);
   const files = disk.dump();
   const stream = await streamLines(disk);
   const { runtime } = await openOn(disk);
-  await runtime.prune({ dryRun: false });
+  await runtime.prune();
   await runtime.close();
   const prunedStream = await streamLines(disk);
   return { files, texts: textsOf(files), stream, prunedFiles: disk.dump(), prunedStream };
+}
+
+/** Adds an event of every kind that the base store lacks. */
+async function addChanges(disk: SimulatedDisk): Promise<void> {
+  const { runtime } = await openOn(disk);
+  const worker = await runtime.createWorker(
+    {
+      workerId: "delta",
+      intent: { kind: "role", role: "critic" },
+      displayName: "D",
+      labels: { a: "b" },
+      parent: "alpha",
+    },
+    {
+      commit: { entries: [{ role: "system", content: { first: [1] } }], data: { n: 1 } },
+      meta: { by: "test" },
+    },
+  );
+  await worker.beginRun();
+  await worker.stop({ cancelRun: true, reason: "enough" });
+  await worker.commit({ usage: [{ model: "m-1", inputTokens: 3 }] }, { meta: { late: true } });
+  await worker.restart({ reason: "again" });
+  await worker.commit({
+    displayName: null,
+    labels: { a: null, c: "d" },
+    events: [{ name: "note", data: { entries: [1] } }],
+    entries: [{ role: "user", name: "n", id: "i", at: "2026-01-02T03:04:05.678Z", content: null }],
+  });
+  await worker.beginRun();
+  await runtime.close();
 }
 
 async function streamLines(fileSystem: SimulatedDisk): Promise<string[]> {
@@ -102,7 +133,8 @@ export function logInput(random: Random, { files, texts }: Material): Input {
   const keepsTranscripts = random.chance(0.5) && !isSound;
   const contents = new Map(
     [...files].filter(([path]) =>
-      /runtime\.json$|config\.jsonc$/.test(path) || (keepsTranscripts && path.endsWith("/transcript.jsonl"))
+      /runtime\.json$|config\.jsonc$|\/blobs\//.test(path) ||
+      (keepsTranscripts && path.endsWith("/transcript.jsonl"))
     ),
   );
   contents.set(`${HOME}/events/${"1".padStart(16, "0")}.jsonl`, segmentOf(changed));

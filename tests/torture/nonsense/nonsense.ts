@@ -81,9 +81,12 @@ export function mutatedValue(random: Random, json: string): string {
   return textOf(value);
 }
 
-/** A text with an additional, unknown member; everything must accept it. */
+/** A text with an additional, unknown member; everything must accept it. Entries stay the last member of an event. */
 export function extended(random: Random, json: string): string {
-  return `${json.slice(0, -1)},"x${random.below(1_000)}":${JSON.stringify(random.pick(values))}}`;
+  const member = `,"x${random.below(1_000)}":${JSON.stringify(random.pick(values))}`;
+  const entriesAt = json.indexOf(',"entries":[{"role"');
+  const at = entriesAt === -1 ? json.length - 1 : entriesAt;
+  return json.slice(0, at) + member + json.slice(at);
 }
 
 /** A text with a duplicate member. */

@@ -11,9 +11,13 @@ type Any = any;
 interface PlainWorker {
   readonly id: string;
   status: string;
+  reason: string | null;
   run: string | null;
+  last: string | null;
   length: number;
   data: Any;
+  labels: Any;
+  name: string | null;
   tokens: number;
 }
 
@@ -43,13 +47,17 @@ export function plainFold(texts: readonly string[], runtimeId: string): PlainSta
 /** A state as text, to compare. */
 export function textOfState(state: PlainState): string {
   const { status, epoch, tokens, lastEventId, workers } = state;
-  const rows = [...workers.values()].map(({ id, status, run, length, data, tokens }) => [
-    id,
-    status,
-    run,
-    length,
-    sorted(data),
-    tokens,
+  const rows = [...workers.values()].map((worker) => [
+    worker.id,
+    worker.status,
+    worker.reason,
+    worker.run,
+    worker.last,
+    worker.length,
+    sorted(worker.data),
+    sorted(worker.labels),
+    worker.name,
+    worker.tokens,
   ]);
   return JSON.stringify([status, epoch, tokens, lastEventId, rows]);
 }
@@ -72,101 +80,161 @@ function apply(state: PlainState, event: Any, runtimeId: string, text: string): 
   must(text.startsWith(`{"id":${event.id},"at":"${event.at}","type":${JSON.stringify(event.type)}`));
   must(event.key === undefined || isText(event.key, 256));
   must(event.request === undefined || isText(event.request, 256));
-  must(event.workerId === undefined || isText(event.workerId, 80));
+  must(event.workerId === undefined || event.type === "runtime.created" || isText(event.workerId, 80));
   state.lastEventId = event.id;
-  const act = ofRuntime[event.type];
+  const act = effects[event.type];
   if (act !== undefined) return act(state, event, runtimeId);
-  const change = ofWorker[event.type];
-  if (change === undefined) return;
-  const worker = state.workers.get(event.workerId);
-  must(state.status === "running" && worker !== undefined);
-  if (worker !== undefined) change(worker, event, state);
 }
 
-const ofRuntime: Record<string, (state: PlainState, event: Any, runtimeId: string) => void> = {
+const effects: Record<string, (state: PlainState, event: Any, runtimeId: string) => void> = {
   "runtime.created": (_, event, runtimeId) => must(event.runtimeId === runtimeId),
   "runtime.opened": (state, event) => {
     must(event.epoch === state.epoch + 1);
     state.epoch++;
   },
   "runtime.closed": () => {},
-  "runtime.stopped": (state, event) => {
-    must(state.status === "running" && isReason(event.reason));
-    state.status = "stopped";
+  "runtime.retired": (state, { reason }) => {
+    must(state.status === "running" && isReason(reason));
+    state.status = "retired";
     for (const worker of state.workers.values()) {
-      if (worker.status === "running") [worker.status, worker.run] = ["stopped", null];
+      if (worker.status === "retired") continue;
+      if (worker.run !== null) worker.last = "cancelled";
+      [worker.status, worker.reason, worker.run] = ["retired", reason ?? null, null];
     }
   },
-  "worker.created": (state, { workerId: id, record }) => {
+  "worker.created": (state, event) => {
+    const { workerId: id, record, run, runId, status } = event;
     must(state.status === "running" && isText(id, 80) && !state.workers.has(id));
     must(isObject(record) && record.workerId === id && isWorkerRecord(record));
-    state.workers.set(id, { id, status: "running", run: null, length: 0, data: {}, tokens: 0 });
+    must(run === undefined && runId === undefined && status === undefined);
+    const worker: PlainWorker = {
+      id,
+      status: "running",
+      reason: null,
+      run: null,
+      last: null,
+      length: 0,
+      data: {},
+      labels: {},
+      name: null,
+      tokens: 0,
+    };
+    change(worker, event, state);
+    state.workers.set(id, worker);
+  },
+  "worker.committed": (state, event) => {
+    const worker = state.workers.get(event.workerId);
+    must(state.status === "running" && worker !== undefined);
+    if (worker === undefined) return;
+    changeStatus(worker, event);
+    changeRun(worker, event);
+    must(worker.status === "running" || worker.run === null);
+    change(worker, event, state);
+  },
+  "worker.purged": (state, { workerId }) => {
+    const worker = state.workers.get(workerId);
+    must(state.status === "running" && worker !== undefined && worker.status !== "running");
+    state.workers.delete(workerId);
   },
   "custom": (state, { name, data }) => {
     must(state.status === "running" && isText(name, 256) && data !== undefined && depth(data) <= 64);
   },
 };
 
-const ofWorker: Record<string, (worker: PlainWorker, event: Any, state: PlainState) => void> = {
-  "worker.input_accepted": (worker, event) => append(worker, event, ["user", "system"]),
-  "worker.transcript_appended": (worker, event) =>
-    append(worker, event, ["user", "system", "assistant", "tool"]),
-  "worker.state_updated": (worker, { patch }) => {
-    must(worker.status === "running" && isObject(patch) && depth(patch) <= 64);
-    worker.data = merged(worker.data, patch);
-  },
-  "worker.run_started": (worker, { runId }) => {
-    must(worker.status === "running" && worker.run === null && isText(runId, 256));
-    worker.run = runId;
-  },
-  "worker.run_finished": (worker, event) => endRun(worker, event, ["completed", "failed", "cancelled"]),
-  "worker.run_interrupted": (worker, event) => endRun(worker, event, ["interrupted"]),
-  "worker.usage_recorded": (worker, { usage, runId }, state) => {
-    must(isObject(usage) && isText(usage.model, 256) && (runId ?? null) === worker.run);
-    for (const amount of AMOUNTS) must(isCount(usage[amount], 0));
-    worker.tokens = Math.min(worker.tokens + usage.inputTokens, Number.MAX_SAFE_INTEGER);
-    state.tokens = Math.min(state.tokens + usage.inputTokens, Number.MAX_SAFE_INTEGER);
-  },
-  "worker.stopped": (worker, event) => {
-    must(worker.run === null);
-    end(worker, event, "stopped");
-  },
-  "worker.cancelled": (worker, event) => end(worker, event, "cancelled"),
-  "worker.purged": (worker, _, state) => {
-    must(worker.status !== "running");
-    state.workers.delete(worker.id);
-  },
+const NEXT: Record<string, readonly string[]> = {
+  running: ["stopped", "retired"],
+  stopped: ["running", "retired"],
+  retired: [],
 };
+
+/** Members of events that a worker accepts only while it is running. */
+const ACTIVE = ["seq", "count", "entries", "runId", "run", "displayName", "labels", "data", "events"];
+
+function changeStatus(worker: PlainWorker, event: Any): void {
+  const { status, reason } = event;
+  must(isReason(reason));
+  if (status === undefined) return must(worker.status === "running" || !ACTIVE.some((name) => name in event));
+  must(NEXT[worker.status]?.includes(status) === true);
+  [worker.status, worker.reason] = [status, reason ?? null];
+}
+
+function changeRun(worker: PlainWorker, { run, runId }: Any): void {
+  must(runId === undefined || isText(runId, 256));
+  if (run === undefined) return must(runId === undefined || runId === worker.run);
+  must(isObject(run) && isReason(run.reason) && (run.began === undefined) !== (run.ended === undefined));
+  must(runId !== undefined);
+  if (run.began !== undefined) {
+    must(run.began === true && worker.run === null);
+    worker.run = runId;
+    return;
+  }
+  must(["completed", "failed", "cancelled", "interrupted"].includes(run.ended) && worker.run === runId);
+  [worker.run, worker.last] = [null, run.ended];
+}
+
+function change(worker: PlainWorker, event: Any, state: PlainState): void {
+  const { seq, count, entries, meta, displayName, labels, data, usage = [], events = [] } = event;
+  const adds = entries !== undefined;
+  must(adds === (seq !== undefined) && adds === (count !== undefined));
+  if (adds) append(worker, event);
+  must(meta === undefined || isObject(meta) && depth(meta) <= 64);
+  must(displayName === undefined || displayName === null || isText(displayName, 256));
+  if (displayName !== undefined) worker.name = displayName;
+  must(labels === undefined || isLabels(labels));
+  if (labels !== undefined) worker.labels = merged(worker.labels, labels);
+  must(data === undefined || isObject(data) && depth(data) <= 64);
+  if (data !== undefined) worker.data = merged(worker.data, data);
+  must(Array.isArray(events) && events.length <= 256);
+  for (const each of events) {
+    must(isObject(each) && isText(each.name, 256) && each.data !== undefined && depth(each.data) <= 64);
+  }
+  must(Array.isArray(usage) && usage.length <= 256);
+  for (const each of usage) {
+    must(isObject(each) && isText(each.model, 256));
+    for (const amount of AMOUNTS) must(isCount(each[amount], 0));
+    worker.tokens = Math.min(worker.tokens + each.inputTokens, Number.MAX_SAFE_INTEGER);
+    state.tokens = Math.min(state.tokens + each.inputTokens, Number.MAX_SAFE_INTEGER);
+  }
+}
 
 const AMOUNTS = [
   "inputTokens",
   "outputTokens",
   "cachedTokens",
+  "cacheWriteTokens",
   "reasoningTokens",
   "requests",
   "costMicroUsd",
   "durationMs",
 ];
 
-function append(worker: PlainWorker, { seq, count, entries, runId }: Any, roles: readonly string[]): void {
-  must(worker.status === "running" && (runId ?? null) === worker.run && seq === worker.length + 1);
+function append(worker: PlainWorker, { seq, count, entries }: Any): void {
+  must(seq === worker.length + 1);
   must(isCount(count, 1) && Array.isArray(entries) && entries.length === count);
   for (const entry of entries) {
-    must(isObject(entry) && roles.includes(entry.role) && typeof entry.content === "string");
-    must(entry.name === undefined || isText(entry.name, 256));
+    must(isObject(entry) && isText(entry.role, 256));
+    for (const name of ["name", "id"]) must(entry[name] === undefined || isText(entry[name], 256));
+    must(entry.at === undefined || isTime(entry.at));
     must(entry.metadata === undefined || (isObject(entry.metadata) && depth(entry.metadata) <= 64));
+    must(("content" in entry) !== ("contentBlob" in entry));
+    must(entry.content === undefined || depth(entry.content) <= 64);
+    const blobs = entry.blobs ?? [];
+    must(entry.blobs !== null && Array.isArray(blobs) && blobs.length <= 256 && blobs.every(isBlob));
+    must(entry.contentBlob === undefined || isBlob(entry.contentBlob));
   }
   worker.length += count;
 }
 
-function endRun(worker: PlainWorker, { runId, outcome, reason }: Any, outcomes: readonly string[]): void {
-  must(worker.run !== null && worker.run === runId && outcomes.includes(outcome) && isReason(reason));
-  worker.run = null;
+function isBlob(blob: Any): boolean {
+  return isObject(blob) && typeof blob.sha256 === "string" && /^[0-9a-f]{64}$/.test(blob.sha256) &&
+    isCount(blob.bytes, 0) && isText(blob.mediaType, 256);
 }
 
-function end(worker: PlainWorker, { reason }: Any, status: string): void {
-  must(worker.status === "running" && isReason(reason));
-  [worker.status, worker.run] = [status, null];
+function isLabels(labels: Any): boolean {
+  return isObject(labels) && Object.keys(labels).length <= 256 &&
+    Object.entries(labels).every(([name, label]) =>
+      isText(name, 256) && (label === null || isText(label, 256))
+    );
 }
 
 function merged(target: Any, patch: Any): Any {
@@ -180,7 +248,7 @@ function merged(target: Any, patch: Any): Any {
 }
 
 function isWorkerRecord(record: Any): boolean {
-  const { intent, profile, capabilities, workspaces, mounts, labels, displayName, configBundle } = record;
+  const { intent, profile, capabilities, workspaces, mounts, parent, configBundle } = record;
   const needed: Record<string, boolean> = {
     assistant: intent?.purpose === undefined || isText(intent.purpose, 65_536),
     task: isText(intent?.objective, 65_536),
@@ -189,13 +257,12 @@ function isWorkerRecord(record: Any): boolean {
   return isObject(intent) && Object.hasOwn(needed, intent.kind) && needed[intent.kind] === true &&
     isObject(profile) && (profile.kind === "runtime_default" ||
       (["builtin", "named"].includes(profile.kind) && isText(profile.name, 256))) &&
-    [capabilities, workspaces, mounts].every(Array.isArray) && isObject(labels) &&
-    Object.entries(labels).every(([name, label]) => isText(name, 256) && isText(label, 256)) &&
+    [capabilities, workspaces, mounts].every(Array.isArray) &&
     capabilities.every((item: Any) => isObject(item) && isText(item.name, 256)) &&
     [...workspaces, ...mounts].every((item) =>
       isObject(item) && isText(item.name, 256) && isText(item.reference, 65_536)
     ) &&
-    (displayName === undefined || isText(displayName, 256)) &&
+    (parent === undefined || isText(parent, 80)) &&
     (configBundle === undefined || (isObject(configBundle) && isText(configBundle.id, 256)));
 }
 

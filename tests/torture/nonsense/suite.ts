@@ -1,7 +1,7 @@
 /**
  * Stores and export streams with nonsensical content and valid checksums, given to
- * everything that reads: only typed errors are thrown, nothing hangs or accesses
- * other paths, and nothing is folded silently.
+ * everything that reads, and nonsensical arguments of calls: only typed errors are
+ * thrown, nothing hangs or accesses other paths, and nothing is folded silently.
  *
  * @module
  */
@@ -10,13 +10,21 @@ import { Finding } from "../script/history.ts";
 import { count, isChosen, type Job, type JobSuite, type Tally, tryCase } from "../script/parallel.ts";
 import { Unhandled } from "../script/stage.ts";
 import type { Budget, SuiteReport } from "../suite.ts";
+import { CALLS, makeCalls } from "./calls.ts";
 import { commandCount, runCommands } from "./command.ts";
 import { attempt, imported, opened, operations, verified, viewed } from "./entry_points.ts";
 import { type Input, logInput, material, sealedInput, streamInput } from "./inputs.ts";
 import { plainFold, textOfState } from "./plain_fold.ts";
 
 /** Inputs in a full run, by kind. */
-const INPUTS = { log: 6_500, checkpoint: 1_500, sealed: 500, stream: 1_300, command: 200 } as const;
+const INPUTS = {
+  log: 6_500,
+  checkpoint: 1_500,
+  sealed: 500,
+  stream: 1_300,
+  command: 200,
+  call: 2_000,
+} as const;
 const PARTS = 40;
 
 type Kind = keyof typeof INPUTS;
@@ -54,6 +62,12 @@ async function work(job: Job, tally: Tally): Promise<void> {
 
 async function tryInput(kind: Kind, number: number, seed: number, tally: Tally): Promise<void> {
   const random = new Random(seed * 1_000_003 + number * 7 + Object.keys(INPUTS).indexOf(kind));
+  if (kind === "call") {
+    const accepted = await makeCalls(random);
+    count(tally, "calls", CALLS);
+    count(tally, "calls accepted", accepted);
+    return;
+  }
   const source = await material();
   if (kind === "stream") {
     const accepted = await imported(new SimulatedDisk(), streamInput(random, source));
@@ -83,7 +97,10 @@ async function tryStore(kind: Kind, number: number, input: Input, tally: Tally):
   if (isSound && !isOpen) throw new Finding("I1", `a store that is sound was refused: ${came.error}`);
   const verdict = "value" in before ? before.value.verdict : "refused";
   const isGood = kind === "log" ? verdict !== "damaged" && verdict !== "refused" : verdict === "clean";
-  if (isSound && !isGood) throw new Finding("I5", `verify calls a store that is sound ${verdict}`);
+  if (isSound && !isGood) {
+    const findings = "value" in before ? before.value.findings : before.error;
+    throw new Finding("I5", `verify calls a store that is sound ${verdict}: ${JSON.stringify(findings)}`);
+  }
   // A last line that is not an event is truncated and reported, like the remains of one after a crash.
   const whole = "value" in before ? before.value.events : 0;
   if (isGood && texts !== undefined) mustBeFolded(texts.slice(0, whole), seen, isOpen);
@@ -123,12 +140,23 @@ function quickTimers(): Disposable {
 function report(tally: Tally, { share, only }: Budget): SuiteReport {
   const all = only === undefined;
   const total = Object.values(INPUTS).reduce((sum, inputs) => sum + inputs, 0);
-  const { inputs = 0, commands = 0 } = tally.counts;
+  const { inputs = 0, commands = 0, calls = 0 } = tally.counts;
   const expected = (full: number): number => Math.floor(share >= 1 ? full : full * share * 0.5);
-  const outcomes = ["stores opened", "stores refused", "streams accepted", "streams refused"];
+  const outcomes = [
+    "calls accepted",
+    "stores opened",
+    "stores refused",
+    "streams accepted",
+    "streams refused",
+  ];
   return {
     counts: [
       { what: "inputs", count: inputs, target: all ? expected(total) : 1 },
+      {
+        what: "calls with arbitrary arguments",
+        count: calls,
+        target: all ? expected(INPUTS.call * CALLS) : 0,
+      },
       { what: "commands", count: commands, target: all ? expected(INPUTS.command * commandCount) : 0 },
     ],
     notes: outcomes.map((what) => `${what}: ${tally.counts[what] ?? 0}`),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "@std/path";
 import {
   type CallHook,
   DirectoryImage,
@@ -34,6 +35,8 @@ export interface PathCase {
   readonly isThorough: boolean;
   /** Rejections of the script when no other process interferes. */
   readonly refusals: readonly string[];
+  /** Workers with such rejections. */
+  readonly refusedWorkers: ReadonlySet<string>;
 }
 
 /** Calls between the two steps of an intrusion. */
@@ -75,6 +78,8 @@ export class Course {
   leftBehindCalls: Image | undefined;
   /** The whole disk at the first rejection, and the events acknowledged by then. */
   refused: { image: DirectoryImage; readonly events: number } | undefined;
+  /** The last call that compared the file of a blob with its path, by hash. */
+  readonly blobChecks: Map<string, number> = new Map();
   readonly #disk: SimulatedDisk;
   readonly #history: History;
   readonly #session: Session;
@@ -112,9 +117,13 @@ export class Course {
     if (call.operation === "write" || call.operation.startsWith("sync")) {
       if (call.path.includes("/events/")) this.#logCall = call.index;
     }
+    if (call.operation === "identity" && call.path.includes("/blobs/")) {
+      this.blobChecks.set(basename(call.path), call.index);
+    }
     if (call.index === Math.floor(index / 2)) this.#takeOlder();
     if (call.index === index) {
-      if (isDuring) queueMicrotask(() => this.#intrude());
+      // Calls before it may differ from those of the sound run, so that it is another one.
+      if (isDuring && isAsynchronous(call)) queueMicrotask(() => this.#intrude());
       else this.#intrude();
     }
     const isBehind = this.happened && call.index > index;
@@ -235,6 +244,11 @@ export class Course {
   #view(): Image {
     return this.#disk.intruder.view(this.path) ?? NOTHING;
   }
+}
+
+/** True if other processes can act while the call is under way. */
+export function isAsynchronous({ operation }: DiskCall): boolean {
+  return ["rename", "syncDirectory", "syncData", "sync", "ensureDirectory"].includes(operation);
 }
 
 /** Image of an unused path. */

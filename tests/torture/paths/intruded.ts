@@ -6,7 +6,7 @@
  */
 import type { Runtime } from "../../../mod.ts";
 import type { CallHook, DiskCall, SimulatedDisk } from "../../disk/mod.ts";
-import { say } from "../script/bases.ts";
+import { bytesOf, say } from "../script/bases.ts";
 import { Finding } from "../script/history.ts";
 import type { Session } from "../script/session.ts";
 import { play, settled } from "../script/stage.ts";
@@ -17,19 +17,25 @@ import { judge } from "./judge.ts";
 
 type EventPage = Awaited<ReturnType<Runtime["events"]>>;
 
+/** A run in which no other process interferes. */
+export interface SoundRun extends Pick<PathCase, "refusals" | "refusedWorkers"> {
+  readonly calls: readonly DiskCall[];
+}
+
 /** Calls and rejections of a workload when no other process interferes. */
 export async function soundRun(
   workload: Workload,
-): Promise<{ calls: readonly DiskCall[]; refusals: readonly string[] }> {
+): Promise<SoundRun> {
   const hook = (disk: SimulatedDisk): CallHook => {
     disk.plant.directory(ASIDE);
     return () => undefined;
   };
   const { disk, session } = await play(workload, { trace: "calls", hook });
   const calls = [...disk.calls.entries];
+  const { refusedWorkers } = session;
   const refusals = [...session.refusals];
   await session.abandon();
-  return { calls, refusals };
+  return { calls, refusals, refusedWorkers };
 }
 
 /** Runs a case; `false` if the object does not exist at that call. Throws a {@linkcode Finding}. */
@@ -72,12 +78,15 @@ async function finish(course: Course, session: Session): Promise<boolean> {
 }
 
 function workersOf({ runtime }: Session): readonly string[] {
-  if (runtime === undefined || runtime.health.status === "stopped") return [];
+  if (runtime === undefined || runtime.health.status === "retired") return [];
   return runtime.workers({ limit: 100, status: "running" }).items.map(({ record }) => record.workerId);
 }
 
 async function sayAll(session: Session): Promise<void> {
-  for (const workerId of workersOf(session)) await say(session, workerId, 40);
+  for (const workerId of workersOf(session)) {
+    await say(session, workerId, 40);
+    await session.put(workerId, bytesOf(`blob ${session.history.texts.length}`));
+  }
 }
 
 /** Reads transcripts and events. Throws a {@linkcode Finding} if they are not the runtime's own. */

@@ -9,6 +9,7 @@
 import { dirname } from "@std/path";
 import type { Image, SimulatedDisk } from "../../disk/mod.ts";
 import { HOME } from "../../kit/opened.ts";
+import { checkPromisedBlobs } from "../script/blobs.ts";
 import { checkOpens, checkWhole } from "../oracle.ts";
 import { Finding, type History } from "../script/history.ts";
 import type { Played } from "../script/stage.ts";
@@ -27,7 +28,13 @@ export async function judge(course: Course, { disk, history, session }: Played):
     }
     return await checkAt("at the path", () => checkOpens(disk.fork(), history.at(history.mark())));
   }
-  checkRefusal(course, disk, history);
+  checkRefusal(course, disk);
+  checkOthers(course, session.refusedWorkers);
+  // Those that were compared with their paths since.
+  const isChecked = (sha256: string) => (course.blobChecks.get(sha256) ?? 0) >= call.index;
+  checkPromisedBlobs(disk, history, { from: course.mark?.blobSteps ?? 0, isChecked, moved: MOVED });
+  // Blobs may have been put into a copy, and may have been removed with the object.
+  history.checksBlobs = false;
   if (intrusion.leaves === "link" && !history.hasMoved) return await checkMoved(path, disk, history);
   const late = course.acknowledged.find((one) => one.call >= call.index);
   if (late !== undefined && course.hasLostLock) {
@@ -51,11 +58,24 @@ async function checkAt(what: string, check: () => Promise<unknown>): Promise<voi
   }
 }
 
+/** I9: the files of one worker concern no other one. */
+function checkOthers({ intruded }: Course, refused: ReadonlySet<string>): void {
+  const { object, intrusion, refusedWorkers } = intruded;
+  const isOfOne = object.name === "blob" || object.name.startsWith("workers/a");
+  if (!isOfOne || intrusion.name === "swapped") return;
+  const others = [...refused].filter((workerId) => workerId !== "a" && !refusedWorkers.has(workerId));
+  if (others.length > 0) throw new Finding("I9", `commands of ${others} are rejected`);
+}
+
 /** A rejection is final, and nothing is written after it. */
-function checkRefusal({ refused }: Course, disk: SimulatedDisk, history: History): void {
+function checkRefusal({ refused, acknowledged, intruded }: Course, disk: SimulatedDisk): void {
   if (refused === undefined) return;
-  if (history.texts.length > refused.events) {
-    throw new Finding("I11", `event ${history.texts.length} is acknowledged after a final refusal`);
+  // An event that was synced before may be acknowledged just after a concurrent command was rejected.
+  const late = acknowledged.find(({ through, call }) =>
+    through > refused.events && call >= intruded.call.index
+  );
+  if (late !== undefined) {
+    throw new Finding("I11", `event ${late.through} is acknowledged after a final refusal`);
   }
   const changed = differences(refused.image, disk.image());
   if (changed.length > 0) throw new Finding("I11", `written after the refusal: ${changed}`);

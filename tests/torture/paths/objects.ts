@@ -40,6 +40,10 @@ export const objects: readonly StoreObject[] = [
   part("overview.json"),
   part("checkpoint.json", { sibling: "checkpoint.previous.json" }),
   part("checkpoint.previous.json"),
+  part("incoming"),
+  { name: "unfinished", path: unfinished, isGuarded: false, isWhole: false },
+  part("workers/a/blobs", { sibling: "workers/b/blobs" }),
+  { name: "blob", path: blobOf("a"), sibling: blobOf("b"), isGuarded: false, isWhole: false },
   part("workers/a", { sibling: "workers/b" }),
   part("workers/a/transcript.jsonl", { sibling: "workers/b/transcript.jsonl" }),
   part("workers/a/worker.json", { sibling: "workers/b/worker.json" }),
@@ -51,6 +55,22 @@ function part(
 ): StoreObject {
   const object = { name, path: () => `${HOME}/${name}`, isGuarded, isWhole: false };
   return sibling === undefined ? object : { ...object, sibling: () => `${HOME}/${sibling}` };
+}
+
+/** A blob that is being written. */
+function unfinished(disk: SimulatedDisk): string | undefined {
+  return firstIn(disk, `${HOME}/incoming`);
+}
+
+/** The path of a blob of a worker. */
+function blobOf(name: string): (disk: SimulatedDisk) => string | undefined {
+  return (disk) => firstIn(disk, `${HOME}/workers/${name}/blobs`);
+}
+
+function firstIn(disk: SimulatedDisk, path: string): string | undefined {
+  const directory = disk.intruder.view(path);
+  const [name] = directory?.kind === "directory" ? [...directory.entries.keys()].sort() : [];
+  return name && `${path}/${name}`;
 }
 
 function segments(disk: SimulatedDisk): string[] {

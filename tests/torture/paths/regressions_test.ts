@@ -110,6 +110,29 @@ const regressions: readonly Regression[] = [
     object: "home",
     intrusion: "older",
   },
+  {
+    name: "does not name a copy of an unfinished blob when its directory is replaced before it is named",
+    workload: "blobs",
+    call: ["sync", "/incoming/1"],
+    object: "incoming",
+    intrusion: "copied",
+  },
+  {
+    name: "does not promise a blob when another worker's blobs take the place of its directory",
+    workload: "blob-references",
+    call: ["syncDirectory", "/workers/a/blobs"],
+    object: "workers/a/blobs",
+    intrusion: "swapped",
+    isDuring: true,
+  },
+  {
+    name: "does not promise a blob when an older copy takes the place of its directory",
+    workload: "blobs",
+    call: ["syncDirectory", "/workers/a/blobs"],
+    skip: 3,
+    object: "workers/a/blobs",
+    intrusion: "older",
+  },
 ];
 
 for (
@@ -125,14 +148,14 @@ for (
       const target = objects.find((one) => one.name === object);
       const act = intrusions.find((one) => one.name === intrusion);
       assert(script !== undefined && target !== undefined && act !== undefined);
-      const { calls, refusals } = await soundRun(script);
+      const { calls, ...sound } = await soundRun(script);
       const found = calls.filter((call) =>
         call.operation === operation && (path === log ? call.path.startsWith(log) : call.path.endsWith(path))
       );
       const call = found[skip];
       assert(call !== undefined, "the script makes such a call");
       for (const isKilled of [false, true]) {
-        const one = { workload: script, call, object: target, intrusion: act, isDuring, isKilled, refusals };
+        const one = { workload: script, call, object: target, intrusion: act, isDuring, isKilled, ...sound };
         assert(await runCase({ ...one, isThorough: true }), "the object exists at that call");
       }
     },

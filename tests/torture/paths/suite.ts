@@ -9,6 +9,7 @@ import { count, isChosen, type Job, type JobSuite, see, type Tally, tryCase } fr
 import { stillClock, Unhandled } from "../script/stage.ts";
 import type { Budget, SuiteReport } from "../suite.ts";
 import { workloads } from "../workloads.ts";
+import { isAsynchronous } from "./course.ts";
 import { runCase, soundRun } from "./intruded.ts";
 import { type Intrusion, intrusions } from "./intrusions.ts";
 import { objects, type StoreObject } from "./objects.ts";
@@ -56,7 +57,7 @@ async function work(job: Job, tally: Tally): Promise<void> {
   const { share = 1, seed = 1, only = "", part = 0 } = job;
   const workload = workloads.find(({ name }) => name === job.workload);
   if (workload === undefined) throw new Error(`Cannot intrude: there is no workload ${job.workload}`);
-  const { calls, refusals } = await soundRun(workload);
+  const { calls, ...sound } = await soundRun(workload);
   for (const call of calls) {
     if (call.index % PARTS !== part && only === "") continue;
     for (const [place, { name, object, intrusion }] of combinations.entries()) {
@@ -68,7 +69,7 @@ async function work(job: Job, tally: Tally): Promise<void> {
         const isKilled = isChosen(`killed ${caseName}`, 0.5, 1);
         const isThorough = isChosen(`thorough ${caseName}`, 1 / THOROUGH_EACH, 1);
         const ok = await tryCase(tally, caseName, async () => {
-          const one = { workload, call, object, intrusion, isDuring, isKilled, isThorough, refusals };
+          const one = { workload, call, object, intrusion, isDuring, isKilled, isThorough, ...sound };
           if (!await runCase(one)) return;
           unhandled.check();
           count(tally, "cases");
@@ -84,11 +85,6 @@ async function work(job: Job, tally: Tally): Promise<void> {
 /** True if it is the turn of this combination: successive calls go through all of them. */
 function isNext({ index }: DiskCall, place: number): boolean {
   return index * 89 % combinations.length === place;
-}
-
-/** True if other processes can act while the call is under way. */
-function isAsynchronous({ operation }: DiskCall): boolean {
-  return ["rename", "syncDirectory", "syncData", "sync", "ensureDirectory"].includes(operation);
 }
 
 function report(tally: Tally, { share, only }: Budget): SuiteReport {

@@ -8,7 +8,18 @@ import type { Verdict } from "./probe.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 /** Parts of the repository that the suites need. */
-const PARTS = ["deno.json", "mod.ts", "fs_store.ts", "memory_store.ts", "src", "cli", "testing", "tests"];
+const PARTS = [
+  "deno.json",
+  "mod.ts",
+  "fs_store.ts",
+  "memory_store.ts",
+  "operate.ts",
+  "store.ts",
+  "src",
+  "cli",
+  "testing",
+  "tests",
+];
 /** A run that takes longer hangs. */
 const TIMEOUT_MS = 300_000;
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { blobMutants } from "./blob_mutants.ts";
 import { pathMutants } from "./path_mutants.ts";
 
 /** A bug to plant. */
@@ -25,6 +26,7 @@ export interface Mutant {
 /** All of them. */
 export const mutants: readonly Mutant[] = [
   ...pathMutants,
+  ...blobMutants,
   {
     name: "nothing is synced",
     file: "fs/log/sync_clock.ts",
@@ -265,8 +267,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a purge leaves the worker's files",
     file: "fs/workers/directories.ts",
-    find: "of removeWorker(this.#place, workerId)) {",
-    replace: "of [removeWorker.name].slice(1)) {",
+    find: "= removeWorker(this.#place, workerId, keepsBlobs);",
+    replace: "= [removeWorker.name].slice(1);",
     first: ["crash-states"],
   },
   {

@@ -17,12 +17,11 @@ export const pathMutants: readonly Mutant[] = [
   {
     name: "a commit checks its paths before the sync only",
     file: "fs/log/writer.ts",
-    find:
-      '    if (durability === "synced" || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);\n' +
+    find: "    if (isSynced || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);\n" +
       "    // Checks after the sync, before the batch is acknowledged, that the path names the file written.\n" +
       "    this.#checked(() => guard?.confirm(file, this.#path, this.#segments));\n",
     replace: "    this.#checked(() => guard?.confirm(file, this.#path, this.#segments));\n" +
-      '    if (durability === "synced" || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);\n',
+      "    if (isSynced || this.#unsyncedBytes >= UNSYNCED_BYTES_MAX) await this.#syncFile(file);\n",
     first: ["paths"],
   },
   {
@@ -81,9 +80,9 @@ export const pathMutants: readonly Mutant[] = [
   {
     name: "a file is read wherever its path leads",
     file: "fs/place/guarded_disk.ts",
-    find: "    const file = explained(() => fs.open(path, mode));\n    try {\n      guard.check();",
-    replace:
-      "    const file = explained(() => fs.open(path, mode));\n    try {\n      if (file.size() < 0) guard.check();",
+    find: "      const file = explained(() => fs.open(path, mode));\n      try {\n        guard.check();",
+    replace: "      const file = explained(() => fs.open(path, mode));\n      try {\n" +
+      "        if (file.size() < 0) guard.check();",
     first: ["paths"],
     share: 0.2,
   },

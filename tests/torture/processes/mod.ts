@@ -36,6 +36,12 @@ async function run({ share: wanted, seed, only, progress }: Budget): Promise<Sui
   return {
     counts: [
       { what: "kills", count: sum("kills"), target: Math.floor(KILLS * share) },
+      {
+        what: "blobs acknowledged before a kill",
+        count: sum("blobs"),
+        target: Math.floor(KILLS * share / 4),
+      },
+      { what: "large contents kept as blobs", count: sum("spilled"), target: Math.floor(KILLS * share / 20) },
       ...raceCounts(race, share),
     ],
     notes: [

@@ -1,9 +1,10 @@
 /**
- * The ten operations that programs are made of.
+ * The operations that programs are made of.
  *
  * @module
  */
 import type { Run } from "../../../mod.ts";
+import { bytesOf } from "../script/bases.ts";
 import type { Session } from "../script/session.ts";
 
 /** A program while it runs. */
@@ -45,7 +46,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "state",
-    run: (session, { step }) => session.ask("a", (worker) => worker.updateState({ step, gone: null })),
+    run: (session, { step }) => session.ask("a", (worker) => worker.commit({ data: { step, gone: null } })),
   },
   {
     name: "run",
@@ -57,17 +58,39 @@ export const operations: readonly Operation[] = [
     },
   },
   {
-    name: "usage",
+    name: "commit",
     run: (session, { step }) =>
-      session.ask("b", (worker) => worker.recordUsage({ model: `m-${step}`, requests: 2 })),
+      session.ask("b", (worker) =>
+        worker.commit({
+          usage: { model: `m-${step}`, requests: 2 },
+          labels: { step: `${step}` },
+          displayName: step === 1 ? null : `B ${step}`,
+          events: [{ name: "step", data: step }],
+          entries: [{ role: "tool", content: { step } }],
+        }, { meta: { step } })),
   },
-  { name: "cancel", run: (session) => session.ask("a", (worker) => worker.cancel({ reason: "enough" })) },
+  {
+    name: "blob",
+    run: async (session, { step }) => {
+      // Each second time the bytes are those of before.
+      const blob = await session.put("c", bytesOf(`blob ${step >> 1}`));
+      if (blob === undefined) return;
+      await session.ask("c", (worker) => worker.append([{ role: "tool", content: "", blobs: [blob] }]));
+      await session.ask("c", (worker) => worker.removeUnreferencedBlobs());
+    },
+  },
+  {
+    name: "retire",
+    run: (session) => session.ask("a", (worker) => worker.retire({ reason: "enough", cancelRun: true })),
+  },
   {
     name: "purge",
     run: async (session) => {
       if (await session.ask("c", (worker) => worker.purge()) !== undefined) return;
       await session.tell((runtime) => runtime.createWorker({ workerId: "c", intent: { kind: "assistant" } }));
       await session.ask("c", (worker) => worker.sendInput({ role: "user", content: "again" }));
+      const blob = await session.put("c", bytesOf("blob 0"));
+      if (blob !== undefined) await session.keyed("c", "again", "with a blob", [blob]);
       await session.ask("c", (worker) => worker.stop());
     },
   },
@@ -79,7 +102,7 @@ export const operations: readonly Operation[] = [
         await session.ask("b", (worker) => worker.sendInput({ role: "user", content: "z".repeat(2_500) }));
       }
       await session.tell((runtime) => runtime.flush());
-      await session.tell((runtime) => runtime.prune({ dryRun: false }));
+      await session.tell((runtime) => runtime.prune());
     },
   },
 ];

@@ -7,7 +7,7 @@
  */
 import { isSync, replay, SimulatedDisk } from "../../disk/mod.ts";
 import { checkOpens, checkWhole } from "../oracle.ts";
-import { type Base, baseOf, bases, say } from "../script/bases.ts";
+import { type Base, baseOf, bases, bytesOf, say } from "../script/bases.ts";
 import type { History, Mark } from "../script/history.ts";
 import { count, isChosen, type Job, type JobSuite, type Tally, tryCase } from "../script/parallel.ts";
 import { Session } from "../script/session.ts";
@@ -61,6 +61,7 @@ function programBase(): Promise<Base> {
       await session.open();
       await session.tell((runtime) => runtime.createWorker({ workerId: "c", intent: { kind: "assistant" } }));
       await say(session, "c", 20);
+      for (const text of ["blob 0", "blob of an earlier time"]) await session.put("c", bytesOf(text));
       await session.ask("c", (worker) => worker.stop());
       await session.close();
     })

@@ -204,7 +204,7 @@ async function goOn(session: Session): Promise<void> {
   }
   await session.reopen();
   await session.reopen();
-  await session.tell((runtime) => runtime.prune({ dryRun: false }));
+  await session.tell((runtime) => runtime.prune());
 }
 
 function report(tally: Tally, { share, only }: Budget): SuiteReport {

@@ -8,6 +8,8 @@ import { HOME } from "../../kit/opened.ts";
 import { checkOpens } from "../oracle.ts";
 import { seal } from "../../../src/fs/lines/sealed.ts";
 import { segmentHeader } from "../../../src/fs/log/segments.ts";
+import { limits } from "../../../mod.ts";
+import { hashOfBytes } from "./blobs.ts";
 import { History, type Mark } from "./history.ts";
 import { Session } from "./session.ts";
 
@@ -51,6 +53,14 @@ export interface Bases {
   readonly odd: Base;
   /** A store whose creation stopped half-way. */
   readonly unfinished: Base;
+  /** Workers with blobs and large content, closed normally. */
+  readonly blobs: Base;
+  /** The same, with a foreign file among the blobs. */
+  readonly foreignBlob: Base;
+  /** The same, its writer killed while it put a blob. */
+  readonly begunBlob: Base;
+  /** The same, with blobs that are damaged, truncated and missing. */
+  readonly damagedBlobs: Base;
 }
 
 /** The operator's config of all scripts. */
@@ -81,11 +91,16 @@ async function makeBases(): Promise<Bases> {
   });
   const pruned = await baseOf(long, async (session) => {
     await session.open();
-    await session.tell((runtime) => runtime.prune({ dryRun: false }));
+    await session.tell((runtime) => runtime.prune());
     await session.close();
   });
   const nothing = { image: new SimulatedDisk().image(), history: new History() };
   const torn = await tornBase(closed);
+  const blobs = await baseOf(closed, async (session) => {
+    await session.open();
+    await putBlobs(session);
+    await session.close();
+  });
   return {
     nothing,
     closed,
@@ -111,6 +126,17 @@ async function makeBases(): Promise<Bases> {
     fullQuarantine: planted(torn, (disk) => fillQuarantine(disk)),
     odd: planted(closed, (disk) => plantOddKinds(disk)),
     unfinished: planted(nothing, (disk) => beginCreation(disk)),
+    blobs,
+    foreignBlob: planted(blobs, (disk) => {
+      disk.plant.file(`${HOME}/workers/a/blobs/notes.txt`, bytesOf("not the store's"));
+    }),
+    begunBlob: await baseOf(blobs, async (session) => {
+      await session.open();
+      session.disk.onCall = ({ operation, path }) =>
+        operation === "rename" && path.includes("/incoming/") ? { kind: "kill", when: "before" } : undefined;
+      await session.put("a", bytesOf("never named"));
+    }),
+    damagedBlobs: damageBlobs(blobs),
   };
 }
 
@@ -135,6 +161,22 @@ export async function say(session: Session, workerId: string, length: number): P
   await session.ask(workerId, (worker) => worker.sendInput({ role: "user", content: "x".repeat(length) }));
 }
 
+/** The blobs of worker "a" that entries refer to, and one of both workers that none refers to. */
+export const pictures = { first: "picture of a cat", second: "picture of a dog", loose: "a draft" } as const;
+
+/** The smallest content that is kept as a blob. */
+export const large: string = "z".repeat(limits.contentInlineBytesMax - 1);
+
+async function putBlobs(session: Session): Promise<void> {
+  for (const text of [pictures.first, pictures.second]) {
+    const blob = await session.put("a", bytesOf(text));
+    if (blob === undefined) continue;
+    await session.ask("a", (worker) => worker.append([{ role: "user", content: "see", blobs: [blob] }]));
+  }
+  for (const workerId of ["a", "b"]) await session.put(workerId, bytesOf(pictures.loose));
+  await session.ask("b", (worker) => worker.append([{ role: "tool", content: [large] }]));
+}
+
 async function beginning(session: Session): Promise<void> {
   await session.open();
   for (const workerId of ["a", "b"]) {
@@ -142,7 +184,7 @@ async function beginning(session: Session): Promise<void> {
     await say(session, workerId, 30);
   }
   await session.keyed("a", "first", "said once");
-  await session.ask("b", (worker) => worker.recordUsage({ model: "m-0", outputTokens: 5 }));
+  await session.ask("b", (worker) => worker.commit({ usage: { model: "m-0", outputTokens: 5 } }));
   await session.tell((runtime) => runtime.flush());
   await session.ask("a", (worker) => worker.beginRun({ runId: "run-0" }));
 }
@@ -195,7 +237,8 @@ function planted(from: Base, plant: (disk: SimulatedDisk) => void): Base {
   return { image: disk.image(), history: from.history };
 }
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+/** The bytes of a text. */
+export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Puts other bytes in the middle of a file. */
 function spoil(disk: SimulatedDisk, name: string): void {
@@ -209,6 +252,22 @@ function damageProjections(disk: SimulatedDisk): void {
   spoil(disk, "workers/a/transcript.jsonl");
   disk.plant.file(`${HOME}/workers/b/transcript.jsonl`, bytesOf("{}\n"));
   disk.plant.nothing(`${HOME}/workers/b/worker.json`);
+}
+
+/** Of worker "a" one blob has other bytes, one is missing; large content of worker "b" has no end. */
+function damageBlobs(from: Base): Base {
+  const history = from.history.at(from.history.mark());
+  const disk = new SimulatedDisk({ contents: from.image });
+  const spoiled = [pictures.first, pictures.second].map((text) => hashOfBytes(bytesOf(text)));
+  const [first = "", second = ""] = spoiled;
+  spoil(disk, `workers/a/blobs/${first}`);
+  disk.plant.nothing(`${HOME}/workers/a/blobs/${second}`);
+  const text = JSON.stringify([large]);
+  disk.plant.file(`${HOME}/workers/b/blobs/${hashOfBytes(bytesOf(text))}`, bytesOf(text.slice(0, -9)));
+  for (const sha256 of [...spoiled, hashOfBytes(bytesOf(text))]) {
+    history.spoiledBlobs.set(sha256, history.blobSteps.length);
+  }
+  return { image: disk.image(), history };
 }
 
 function loseCheckpoint(disk: SimulatedDisk): void {

@@ -8,6 +8,8 @@
  *
  * @module
  */
+import type { EntryInput } from "../../../mod.ts";
+import type { BlobOwner } from "../../../store.ts";
 import type { EventRecord } from "../../../src/core/event_types.ts";
 
 /** Violation found by an oracle, before the case has a name. */
@@ -26,8 +28,18 @@ export class Finding extends Error {
 export interface KeyedCommand {
   readonly workerId: string;
   readonly key: string;
-  readonly content: string;
+  readonly entry: EntryInput;
   readonly eventId: number;
+}
+
+/** A step in the life of a blob. */
+export interface BlobStep {
+  /** Its bytes were written; it was acknowledged; its removal was asked for. */
+  readonly kind: "written" | "kept" | "removed";
+  readonly workerId: string;
+  /** The event that created the worker; absent for a removal. */
+  readonly createdEventId?: number;
+  readonly sha256: string;
 }
 
 /** State of a history at one moment. */
@@ -40,6 +52,8 @@ export interface Mark {
   readonly prunable: number;
   /** Events up to this one survive a power cut even where an answer does not wait for the device. */
   readonly synced: number;
+  /** The number of steps of blobs. */
+  readonly blobSteps: number;
 }
 
 /** A snapshot that an opening read. */
@@ -50,11 +64,8 @@ interface ReadSnapshot {
 
 /** The text of an event as an opening gives it: entries of transcripts are read when they are asked for. */
 function foldedText(text = ""): string {
-  const { type, entries, ...rest } = JSON.parse(text || "{}");
-  const isTranscript = type === "worker.input_accepted" || type === "worker.transcript_appended";
-  if (!isTranscript || entries === undefined) return text;
-  const { id, at, ...others } = rest;
-  return JSON.stringify({ id, at, type, ...others });
+  const { entries, ...rest } = JSON.parse(text || "{}");
+  return entries === undefined ? text : JSON.stringify(rest);
 }
 
 /** Issued and promised events. */
@@ -65,6 +76,12 @@ export class History {
   readonly snapshots: Map<number, string> = new Map();
   /** Commands with keys whose events are certain. */
   readonly keyed: KeyedCommand[] = [];
+  /** Blobs that were put and removed. */
+  readonly blobSteps: BlobStep[] = [];
+  /** Blobs whose files were damaged or removed, and the number of steps before that. */
+  readonly spoiledBlobs: Map<string, number> = new Map();
+  /** False if another process has moved blobs: they may be elsewhere. */
+  checksBlobs = true;
   /** Called when an opening has read everything. */
   onLoaded: (() => void) | undefined;
   /** True once another process has moved or replaced files of the store: an opening may read another one. */
@@ -86,6 +103,7 @@ export class History {
       doubt: this.#doubt,
       prunable: this.#prunable,
       synced: this.#synced,
+      blobSteps: this.blobSteps.length,
     };
   }
 
@@ -99,6 +117,9 @@ export class History {
     copy.#synced = Math.min(mark.synced, certain);
     for (const [through, text] of this.snapshots) copy.snapshots.set(through, text);
     copy.keyed.push(...this.keyed.filter(({ eventId }) => eventId <= certain));
+    copy.blobSteps.push(...this.blobSteps.slice(0, mark.blobSteps));
+    for (const [sha256, steps] of this.spoiledBlobs) copy.spoiledBlobs.set(sha256, steps);
+    copy.checksBlobs = this.checksBlobs;
     return copy;
   }
 
@@ -129,6 +150,23 @@ export class History {
     if (eventId > this.texts.length) {
       throw new Finding("I1", `event ${eventId} was promised before event ${this.texts.length} was durable`);
     }
+  }
+
+  /** All bytes of a blob were written, or it was acknowledged. */
+  blob(kind: "written" | "kept", { workerId, createdEventId }: BlobOwner, sha256: string): void {
+    this.blobSteps.push({ kind, workerId, createdEventId, sha256 });
+  }
+
+  /** True if the file of a blob is damaged, and no put has replaced it. */
+  isSpoiled(sha256: string): boolean {
+    const steps = this.spoiledBlobs.get(sha256);
+    if (steps === undefined) return false;
+    return !this.blobSteps.slice(steps).some((step) => step.kind === "kept" && step.sha256 === sha256);
+  }
+
+  /** The removal of blobs was asked for. */
+  removeBlobs(workerId: string, hashes: readonly string[]): void {
+    this.blobSteps.push(...hashes.map((sha256) => ({ kind: "removed", workerId, sha256 } as const)));
   }
 
   /** A snapshot is being saved. */
@@ -173,6 +211,7 @@ export class History {
     this.hasMoved = true;
     this.texts.splice(0, this.texts.length, ...other.texts);
     this.keyed.splice(0);
+    this.blobSteps.splice(0, this.blobSteps.length, ...other.blobSteps);
     this.snapshots.clear();
     for (const [through, text] of other.snapshots) this.snapshots.set(through, text);
     this.#doubt = [];

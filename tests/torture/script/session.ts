@@ -5,11 +5,20 @@
  *
  * @module
  */
-import { type Diagnostic, isRuntimeError, Runtime, Worker } from "../../../mod.ts";
+import {
+  type BlobRef,
+  type BlobSource,
+  type Diagnostic,
+  isRuntimeError,
+  Runtime,
+  type TranscriptEntry,
+  Worker,
+} from "../../../mod.ts";
 import { FsRuntimeStore } from "../../../fs_store.ts";
 import type { CallHook, SimulatedDisk } from "../../disk/mod.ts";
 import { ROOT } from "../../kit/opened.ts";
 import { transcriptsOf } from "../kit/fold.ts";
+import { hashOfBytes } from "./blobs.ts";
 import { Finding, type History } from "./history.ts";
 import { WitnessedStore } from "./witnessed_store.ts";
 
@@ -24,6 +33,8 @@ const NEVER: ReadonlySet<string> = new Set([
   "store_vanished",
   "store_locked",
   "wrong_runtime",
+  "blob_missing",
+  "blob_corrupt",
 ]);
 
 /** Attempts of a script to reopen after a failure. */
@@ -36,6 +47,8 @@ export class Session {
   readonly diagnostics: Diagnostic[] = [];
   /** Codes of rejected commands. */
   readonly refusals: string[] = [];
+  /** Workers with rejected commands. */
+  readonly refusedWorkers: Set<string> = new Set();
   disk: SimulatedDisk;
   /** Disk faults that are part of the script. */
   trouble: CallHook | undefined;
@@ -113,13 +126,27 @@ export class Session {
 
   /** Executes a command of a worker; `undefined` if it was rejected. */
   async ask<T>(workerId: string, command: (worker: Worker) => Promise<T>): Promise<T | undefined> {
-    return await this.tell((runtime) => command(runtime.worker(workerId)));
+    const { length } = this.refusals;
+    const answer = await this.tell((runtime) => command(runtime.worker(workerId)));
+    if (answer === undefined && this.refusals.length > length) this.refusedWorkers.add(workerId);
+    return answer;
+  }
+
+  /** Puts a blob of a worker; `undefined` if that was rejected. */
+  async put(workerId: string, source: BlobSource): Promise<BlobRef | undefined> {
+    return await this.ask(workerId, (worker) => worker.putBlob(source, { mediaType: "text/plain" }));
   }
 
   /** Sends input with a key, and remembers it. */
-  async keyed(workerId: string, key: string, content: string): Promise<void> {
-    const sent = await this.ask(workerId, (worker) => worker.sendInput({ role: "user", content }, { key }));
-    if (sent !== undefined) this.history.keyed.push({ workerId, key, content, eventId: sent.eventId });
+  async keyed(
+    workerId: string,
+    key: string,
+    content: string,
+    blobs: readonly BlobRef[] = [],
+  ): Promise<void> {
+    const entry = { role: "user", content, blobs };
+    const sent = await this.ask(workerId, (worker) => worker.sendInput(entry, { key }));
+    if (sent !== undefined) this.history.keyed.push({ workerId, key, entry, eventId: sent.eventId });
   }
 
   /** Reads a whole transcript and compares it with the history. */
@@ -129,6 +156,24 @@ export class Session {
     const expected = transcriptsOf(this.history.texts).get(workerId) ?? [];
     const [found, wanted] = [JSON.stringify(page.items), JSON.stringify(expected)];
     if (found !== wanted) throw new Finding("I1", `the transcript of ${workerId} is ${found}, not ${wanted}`);
+    for (const entry of page.items) await this.#readBlobs(workerId, entry);
+  }
+
+  /** Reads the blobs of an entry. Damaged ones are rejected. */
+  async #readBlobs(workerId: string, { blobs = [], contentBlob }: TranscriptEntry): Promise<void> {
+    for (const ref of contentBlob === undefined ? blobs : [...blobs, contentBlob]) {
+      const bytes = await this.ask(workerId, async (worker) => {
+        try {
+          return await new Response(await worker.blob(ref)).bytes();
+        } catch (error) {
+          const isDamage = isRuntimeError(error) && error.code.startsWith("blob_");
+          if (isDamage && this.history.isSpoiled(ref.sha256)) return undefined;
+          throw error;
+        }
+      });
+      if (bytes === undefined || hashOfBytes(bytes) === ref.sha256) continue;
+      throw new Finding("I1", `blob ${ref.sha256} of ${workerId} is read with other bytes`);
+    }
   }
 
   /** Size of the newest segment of the log. */

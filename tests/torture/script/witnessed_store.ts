@@ -7,6 +7,9 @@ import { type FileSpot, isRuntimeError, type WorkerId } from "../../../mod.ts";
 import type {
   AppendBatch,
   AppendResult,
+  BlobFacts,
+  BlobInput,
+  BlobOwner,
   LoadedSnapshot,
   PrunedEvents,
   PruneEvents,
@@ -85,6 +88,43 @@ export class WitnessedStore implements RuntimeStore {
 
   readTranscript(read: ReadTranscript): Promise<readonly string[]> {
     return this.#store.readTranscript(read);
+  }
+
+  async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+    const facts = await this.#store.putBlob(owner, this.#written(owner, input));
+    this.#history.blob("kept", owner, facts.sha256);
+    return facts;
+  }
+
+  /** The same bytes; their end is recorded. */
+  #written(owner: BlobOwner, input: BlobInput): BlobInput {
+    const history = this.#history;
+    return {
+      get facts(): BlobFacts {
+        return input.facts;
+      },
+      async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+        yield* input;
+        history.blob("written", owner, input.facts.sha256);
+      },
+    };
+  }
+
+  blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
+    return this.#store.blobSize(workerId, sha256);
+  }
+
+  readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    return this.#store.readBlob(workerId, blob);
+  }
+
+  blobs(workerId: WorkerId): Promise<readonly BlobFacts[]> {
+    return this.#store.blobs(workerId);
+  }
+
+  removeBlobs(workerId: WorkerId, hashes: readonly string[]): Promise<void> {
+    this.#history.removeBlobs(workerId, hashes);
+    return this.#store.removeBlobs(workerId, hashes);
   }
 
   async saveSnapshot(snapshot: Snapshot): Promise<void> {

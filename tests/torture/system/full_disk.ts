@@ -9,7 +9,7 @@ import { FsRuntimeStore } from "../../../fs_store.ts";
 import { isRuntimeError, Runtime } from "../../../mod.ts";
 import { Random } from "../../disk/mod.ts";
 import { smallConfig } from "../../kit/opened.ts";
-import { transcript } from "../kit/readings.ts";
+import { blobOf, largeContentOf, refOf } from "../processes/blobs.ts";
 import { BrokenOracle } from "../suite.ts";
 
 const SIZE_BYTES = 2_097_152;
@@ -39,8 +39,18 @@ export async function removeDisk(path: string): Promise<void> {
 export interface FullDiskFigures {
   /** Commands acknowledged, all of them present at the end. */
   acknowledged: number;
+  /** Blobs acknowledged, all of them present at the end. */
+  blobs: number;
   /** Commands rejected with `no_space`. */
   refused: number;
+  /** Blobs rejected with `no_space`. */
+  refusedBlobs: number;
+}
+
+/** Keys of commands and names of blobs that were acknowledged. */
+interface Acknowledged {
+  readonly events: Map<string, number>;
+  readonly blobs: Set<string>;
 }
 
 /** Fills the disk of a runtime, frees space, and continues. */
@@ -55,7 +65,7 @@ export async function fillUp(path: string, seed: number): Promise<FullDiskFigure
     smallConfig(4_096 << random.below(6), 4_096 << random.below(8)),
   );
   await Deno.writeFile(ballast, new Uint8Array(600_000 + random.below(800_000)));
-  const acknowledged = new Map<string, number>();
+  const acknowledged: Acknowledged = { events: new Map(), blobs: new Set() };
   try {
     const figures = await work(root, ballast, random, acknowledged, name);
     await checkAll(root, acknowledged, name);
@@ -69,57 +79,89 @@ async function work(
   root: string,
   ballast: string,
   random: Random,
-  acknowledged: Map<string, number>,
+  { events, blobs }: Acknowledged,
   name: string,
 ): Promise<FullDiskFigures> {
   await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });
   const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
-  let refused = 0;
-  const send = async (key: string, length: number): Promise<boolean> => {
+  let [refused, refusedBlobs] = [0, 0];
+  /** Returns false if there was no space. */
+  const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
     try {
-      const { eventId } = await worker.sendInput({ role: "user", content: "z".repeat(length) }, { key });
-      acknowledged.set(key, eventId);
+      await work();
       return true;
     } catch (error) {
-      if (!isRuntimeError(error) || error.code !== "no_space") {
-        throw new BrokenOracle("I7", name, `${error}`, { cause: error });
-      }
-      refused++;
-      return false;
+      if (isRuntimeError(error) && error.code === "no_space") return false;
+      throw new BrokenOracle("I7", name, `${error}`, { cause: error });
     }
   };
+  const send = async (key: string, content: string): Promise<boolean> => {
+    const isSent = await attempt(async () => {
+      events.set(key, (await worker.sendInput({ role: "user", content }, { key })).eventId);
+    });
+    if (!isSent) refused++;
+    return isSent;
+  };
+  const put = async (blob: string): Promise<boolean> => {
+    const isPut = await attempt(() => worker.putBlob(blobOf(blob)));
+    if (isPut) blobs.add(blob);
+    else refusedBlobs++;
+    return isPut;
+  };
   for (let count = 0; refused < 3 && count < 5_000; count++) {
-    await Promise.all([0, 1].map((caller) => send(`a${count}-${caller}`, random.below(20_000))));
+    await Promise.all([
+      ...[0, 1].map((caller) => send(`a${count}-${caller}`, "z".repeat(random.below(20_000)))),
+      ...random.chance(0.3) ? [put(`a${count}`)] : [],
+      ...random.chance(0.05) ? [send(`large-${count}`, largeContentOf(`large-${count}`))] : [],
+    ]);
     if (random.chance(0.1)) await runtime.flush();
   }
   await Deno.remove(ballast);
   for (let count = 0; count < 5; count++) {
-    if (!await send(`b${count}`, 100)) {
-      throw new BrokenOracle("I1", name, "there is space, and a command is refused");
-    }
+    const isWell = await send(`b${count}`, "z".repeat(100)) && await put(`b${count}`);
+    if (!isWell) throw new BrokenOracle("I1", name, "there is space, and a command is refused");
   }
-  return { acknowledged: acknowledged.size, refused };
+  const key = "large-last";
+  if (!await send(key, largeContentOf(key))) {
+    throw new BrokenOracle("I1", name, "there is space, and a large content is refused");
+  }
+  const left = [...Deno.readDirSync(`${root}/runtimes/t/incoming`)].map(({ name }) => name);
+  if (left.length > 0) throw new BrokenOracle("I5", name, `left of refused blobs: ${left}`);
+  return { acknowledged: events.size, blobs: blobs.size, refused, refusedBlobs };
 }
 
 async function checkAll(
   root: string,
-  acknowledged: ReadonlyMap<string, number>,
+  acknowledged: Acknowledged,
   name: string,
 ): Promise<void> {
   await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });
   const found = new Map<string, number>();
   for (let after: number | null = 0; after !== null;) {
     const page: Awaited<ReturnType<Runtime["events"]>> = await runtime.events({ after, limit: 1_000 });
-    for (const { key, id } of page.items) if (key !== undefined) found.set(key, id);
+    for (const event of page.items) {
+      if (event.type !== "unknown" && event.key !== undefined) found.set(event.key, event.id);
+    }
     after = page.next;
   }
-  for (const [key, eventId] of acknowledged) {
+  for (const [key, eventId] of acknowledged.events) {
     if (found.get(key) !== eventId) {
       throw new BrokenOracle("I1", name, `${key} was acknowledged, and is gone`);
     }
   }
-  const entries = await transcript(runtime, "w", 100);
-  if (entries.length !== found.size) {
-    throw new BrokenOracle("I5", name, `${entries.length} entries, not ${found.size}`);
+  const worker = runtime.worker("w");
+  let entries = 0;
+  for await (const entry of worker.entries()) {
+    entries++;
+    if (entry.contentBlob === undefined) continue;
+    const content = await worker.content(entry);
+    const key = [...found].find(([, eventId]) => eventId === entry.eventId)?.[0] ?? "";
+    if (content !== largeContentOf(key)) throw new BrokenOracle("I1", name, `content of ${key} is another`);
+  }
+  if (entries !== found.size) throw new BrokenOracle("I5", name, `${entries} entries, not ${found.size}`);
+  for (const blob of acknowledged.blobs) {
+    await new Response(await worker.blob(refOf(blob))).arrayBuffer().catch((cause) => {
+      throw new BrokenOracle("I1", name, `the blob of ${blob} is gone: ${cause}`, { cause });
+    });
   }
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import { FsRuntimeStore } from "../../../fs_store.ts";
-import { Runtime } from "../../../mod.ts";
-import { transcript } from "../kit/readings.ts";
+import { Runtime, type Worker } from "../../../mod.ts";
+import { largeContentOf, refOf } from "../processes/blobs.ts";
 import { smallConfig } from "../../kit/opened.ts";
 import { Child } from "../processes/child_process.ts";
 import { BrokenOracle } from "../suite.ts";
@@ -26,6 +26,8 @@ export interface InjectionFigures {
   refusing: number;
   /** Commands acknowledged. */
   acknowledged: number;
+  /** Blobs acknowledged. */
+  blobs: number;
 }
 
 const KINDS = [
@@ -80,7 +82,9 @@ export async function inject({ inject, when }: Injection, figures: InjectionFigu
     if (lines.some((line) => line.startsWith("no "))) figures.refusing++;
     const untyped = lines.find((line) => line.includes(" untyped "));
     if (untyped !== undefined) throw new BrokenOracle("I7", name, untyped);
-    figures.acknowledged += await checkAcknowledged(root, lines, name);
+    const { acknowledged, blobs } = await checkAcknowledged(root, lines, name);
+    figures.acknowledged += acknowledged;
+    figures.blobs += blobs;
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -100,12 +104,19 @@ async function workUnder(root: string, inject: string, when: string, name: strin
   return child.lines;
 }
 
-async function checkAcknowledged(root: string, lines: readonly string[], name: string): Promise<number> {
+async function checkAcknowledged(
+  root: string,
+  lines: readonly string[],
+  name: string,
+): Promise<{ readonly acknowledged: number; readonly blobs: number }> {
   const store = new FsRuntimeStore({ root, runtimeId: "t" });
   await using runtime = await Runtime.open({ store });
   const { items } = await runtime.events({ after: 0, limit: 1_000 });
   const found = new Map<string, number[]>();
-  for (const { key = "", id } of items) found.set(key, [...found.get(key) ?? [], id]);
+  for (const event of items) {
+    const key = event.type === "unknown" ? "" : event.key ?? "";
+    found.set(key, [...found.get(key) ?? [], event.id]);
+  }
   const acknowledged = lines.filter((line) => line.startsWith("ack ")).map((line) => line.split(" "));
   for (const [, key = "", eventId] of acknowledged) {
     if (`${found.get(key)}` !== eventId) {
@@ -115,8 +126,37 @@ async function checkAcknowledged(root: string, lines: readonly string[], name: s
   for (const [key, ids] of found) {
     if (key !== "" && ids.length !== 1) throw new BrokenOracle("I3", name, `${key} is there as ${ids}`);
   }
-  const inputs = items.filter(({ type }) => type === "worker.input_accepted").length;
-  const entries = inputs === 0 ? [] : await transcript(runtime, "w", 7);
-  if (entries.length !== inputs) throw new BrokenOracle("I5", name, `${entries.length} entries of ${inputs}`);
-  return acknowledged.length;
+  const inputs = items.filter((event) => event.type === "worker.committed" && event.count === 1).length;
+  const entries = inputs === 0 ? 0 : await checkEntries(runtime.worker("w"), found, name);
+  if (entries !== inputs) throw new BrokenOracle("I5", name, `${entries} entries of ${inputs}`);
+  const blobs = lines.filter((line) => line.startsWith("blob ")).map((line) => line.split(" ")[1] ?? "");
+  for (const blob of blobs) await checkBlob(runtime.worker("w"), blob, name);
+  return { acknowledged: acknowledged.length, blobs: blobs.length };
+}
+
+/** Every entry of the log has its content and its blobs; returns the number of entries. */
+async function checkEntries(
+  worker: Worker,
+  found: ReadonlyMap<string, readonly number[]>,
+  name: string,
+): Promise<number> {
+  let count = 0;
+  for await (const entry of worker.entries()) {
+    count++;
+    if (entry.contentBlob === undefined) continue;
+    const key = [...found].find(([, ids]) => ids.includes(entry.eventId))?.[0] ?? "";
+    const content = await worker.content(entry).catch((error) => error);
+    if (content !== largeContentOf(key)) throw new BrokenOracle("I1", name, `content of ${key}: ${content}`);
+    await checkBlob(worker, key, name);
+  }
+  return count;
+}
+
+async function checkBlob(worker: Worker, blob: string, name: string): Promise<void> {
+  try {
+    // Reading verifies size and hash.
+    await new Response(await worker.blob(refOf(blob))).arrayBuffer();
+  } catch (cause) {
+    throw new BrokenOracle("I1", name, `the blob of ${blob} is gone: ${cause}`, { cause });
+  }
 }

@@ -27,7 +27,7 @@ async function run(budget: Budget): Promise<SuiteReport> {
   const counts: Count[] = [
     ...await runInjections(budget, notes),
     ...await runFullDisks(budget, notes),
-    { what: "operations of the permission matrix", count: await checkPermissions(), target: 200 },
+    { what: "operations of the permission matrix", count: await checkPermissions(), target: 300 },
   ];
   return { counts, notes };
 }
@@ -41,7 +41,7 @@ async function runInjections({ share, seed, only, progress }: Budget, notes: str
   const named = all.filter(({ inject, when }) => only === `inject:${inject}:${when}`);
   const count = Math.min(all.length, Math.ceil(all.length * share));
   const chosen = only === undefined ? shuffled(all, seed).slice(0, count) : named;
-  const figures: InjectionFigures = { runs: 0, refusing: 0, acknowledged: 0 };
+  const figures: InjectionFigures = { runs: 0, refusing: 0, acknowledged: 0, blobs: 0 };
   let next = 0;
   const lane = async (): Promise<void> => {
     for (let one = chosen[next++]; one !== undefined; one = chosen[next++]) {
@@ -51,7 +51,7 @@ async function runInjections({ share, seed, only, progress }: Budget, notes: str
   };
   await Promise.all(Array.from({ length: workerCount() }, lane));
   notes.push(
-    `${figures.refusing} runs with refusals, ${figures.acknowledged} commands acknowledged in all, none lost`,
+    `${figures.refusing} runs with refusals, ${figures.acknowledged} commands and ${figures.blobs} blobs acknowledged, none lost`,
   );
   return [{
     what: "runs with a system call that fails",
@@ -77,17 +77,19 @@ async function runFullDisks({ share, seed, only }: Budget, notes: string[]): Pro
     ? Math.max(1, Math.ceil(FULL_DISKS * share))
     : Number(only.startsWith("full-disk-"));
   const first = only?.startsWith("full-disk-") ? Number(only.slice(10)) : seed * 1_000;
-  const total: FullDiskFigures = { acknowledged: 0, refused: 0 };
+  const total: FullDiskFigures = { acknowledged: 0, blobs: 0, refused: 0, refusedBlobs: 0 };
   try {
     for (let index = 0; index < wanted; index++) {
-      const { acknowledged, refused } = await fillUp(disk.path, first + index);
-      total.acknowledged += acknowledged;
-      total.refused += refused;
+      const figures = await fillUp(disk.path, first + index);
+      for (const name of Object.keys(total) as (keyof FullDiskFigures)[]) total[name] += figures[name];
     }
   } finally {
     await removeDisk(disk.path);
   }
-  notes.push(`full disk: ${total.acknowledged} commands acknowledged, ${total.refused} refused, none lost`);
+  notes.push(
+    `full disk: ${total.acknowledged} commands and ${total.blobs} blobs acknowledged, none lost, ` +
+      `${total.refused} and ${total.refusedBlobs} refused`,
+  );
   return [{
     what: "full disks",
     count: wanted,

@@ -5,7 +5,7 @@
  * @module
  */
 import { FsRuntimeStore } from "../../../fs_store.ts";
-import { Runtime } from "../../../mod.ts";
+import { type BlobRef, Runtime } from "../../../mod.ts";
 import { Child } from "../processes/child_process.ts";
 import { BrokenOracle } from "../suite.ts";
 
@@ -74,7 +74,7 @@ const matrix: readonly Permitted[] = [
 ];
 
 const PERMITTED = new URL("./permitted.ts", import.meta.url);
-const OPERATIONS = 20;
+const OPERATIONS = 27;
 
 /** Runs the matrix; returns the number of operations checked. */
 export async function checkPermissions(): Promise<number> {
@@ -94,8 +94,8 @@ export async function checkPermissions(): Promise<number> {
 
 async function checkRow(row: Permitted, kind: "existing" | "fresh", root: string): Promise<number> {
   const name = `permissions:${row.name}:${kind}`.replaceAll(" ", "+");
-  await makeStore(root, kind);
-  const child = new Child(PERMITTED, row.revoke === "" ? [root] : [root, row.revoke], {
+  const kept = await makeStore(root, kind);
+  const child = new Child(PERMITTED, [root, row.revoke, JSON.stringify(kept ?? ABSENT)], {
     flags: row.flags(root),
   });
   await child.hear("end");
@@ -113,11 +113,16 @@ async function checkRow(row: Permitted, kind: "existing" | "fresh", root: string
   return lines.length === 1 ? OPERATIONS : lines.length;
 }
 
-async function makeStore(root: string, kind: "existing" | "fresh"): Promise<void> {
-  if (kind === "fresh") return;
+/** A reference to a blob that no worker has. */
+const ABSENT: BlobRef = { sha256: "0".repeat(64), bytes: 1, mediaType: "x" };
+
+async function makeStore(root: string, kind: "existing" | "fresh"): Promise<BlobRef | undefined> {
+  if (kind === "fresh") return undefined;
   await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });
   const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
-  await worker.sendInput({ role: "user", content: "kept" });
+  const blob = await worker.putBlob(new Uint8Array(3_000).fill(7));
+  await worker.sendInput({ role: "user", content: "kept", blobs: [blob] });
+  return blob;
 }
 
 /** Asserts that existing data is intact, whatever the other process was permitted to do. */
@@ -126,4 +131,9 @@ async function checkKept(root: string, kind: "existing" | "fresh", name: string)
   await using runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId: "t" }) });
   const { items: [first] } = await runtime.worker("w").transcript({ after: 0, limit: 1 });
   if (first?.content !== "kept") throw new BrokenOracle("I1", name, "what was there is gone");
+  for (const blob of first.blobs ?? []) {
+    await new Response(await runtime.worker("w").blob(blob)).arrayBuffer().catch((cause) => {
+      throw new BrokenOracle("I1", name, `a blob that was there is gone: ${cause}`, { cause });
+    });
+  }
 }

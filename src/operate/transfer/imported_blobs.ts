@@ -1,0 +1,140 @@
+/**
+ * The blobs of an import: their bytes are checked and written as they arrive, and
+ * each must be one that the event after it refers to first. Methods throw
+ * `store_corrupt`.
+ *
+ * @module
+ */
+import { createHash, type Hash } from "node:crypto";
+import { join } from "@std/path";
+import type { BlobRef } from "../../core/blob_ref.ts";
+import { limits } from "../../core/limits.ts";
+import type { BlobFacts } from "../../core/store.ts";
+import { closeQuietly, writeAll } from "../../fs/disk/files.ts";
+import { corrupt, guarded, guardedAsync } from "../../fs/disk/faults.ts";
+import type { OpenFile } from "../../fs/disk/file_system.ts";
+import { type Files, workerLayout } from "../../fs/layout.ts";
+import { makeWorkerDirectory } from "../../fs/workers/directories.ts";
+import { type BlobPiece, bytesOf } from "./blob_lines.ts";
+
+/** A blob whose pieces are arriving. */
+interface Arriving extends BlobFacts {
+  readonly workerId: string;
+  readonly hash: Hash;
+  readonly path: string;
+  readonly file: OpenFile | undefined;
+  offset: number;
+}
+
+/** The blobs of one import. */
+export class ImportedBlobs {
+  readonly #files: Files | undefined;
+  /** Sizes of the blobs of each worker. */
+  readonly #kept = new Map<string, Map<string, number>>();
+  /** Blobs that the stream does not have, of workers that have to be purged later in it. */
+  readonly #missing = new Map<string, Set<string>>();
+  /** Complete blobs that wait for the event that refers to them. */
+  #fresh: (BlobFacts & { readonly workerId: string })[] = [];
+  #arriving: Arriving | undefined;
+
+  /** Without `files`, the blobs are only checked. */
+  constructor(files: Files | undefined) {
+    this.#files = files;
+  }
+
+  /** Adds the next piece. Returns the sync of the file of a blob that it completes. */
+  add(piece: BlobPiece): (() => Promise<void>) | undefined {
+    const { workerId, sha256, bytes, offset } = piece;
+    const arriving = this.#arriving ??= this.#begin(piece);
+    const { hash, path, file } = arriving;
+    const isNext = arriving.workerId === workerId && arriving.sha256 === sha256 &&
+      arriving.bytes === bytes && arriving.offset === offset;
+    if (!isNext) throw corrupt("", "it is not the next piece of the blob");
+    const decoded = bytesOf(piece);
+    hash.update(decoded);
+    if (file !== undefined) guarded("write", path, () => writeAll(file, decoded, offset));
+    arriving.offset += decoded.length;
+    if (arriving.offset < bytes) return undefined;
+    if (hash.digest("hex") !== sha256) throw corrupt("", `the bytes of blob ${sha256} do not have its hash`);
+    this.#arriving = undefined;
+    this.#fresh.push({ workerId, sha256, bytes });
+    return async () => {
+      if (file === undefined) return;
+      try {
+        await guardedAsync("sync", path, () => file.sync());
+      } finally {
+        closeQuietly(file);
+      }
+    };
+  }
+
+  #begin({ workerId, sha256, bytes }: BlobPiece): Arriving {
+    const isKnown = this.#kept.get(workerId)?.has(sha256) ||
+      this.#missing.get(workerId)?.has(sha256) ||
+      this.#fresh.some((blob) => blob.sha256 === sha256);
+    if (isKnown) throw corrupt("", `blob ${sha256} does not precede the first event that refers to it`);
+    if (bytes > limits.blobBytesMax) throw corrupt("", `a blob has at most ${limits.blobBytesMax} bytes`);
+    const { path, file } = this.#create(workerId, sha256);
+    return { workerId, sha256, bytes, hash: createHash("sha256"), path, file, offset: 0 };
+  }
+
+  #create(workerId: string, sha256: string): Pick<Arriving, "path" | "file"> {
+    const files = this.#files;
+    if (files === undefined) return { path: "", file: undefined };
+    const { blobs: directory } = workerLayout(files.layout, workerId);
+    const path = join(directory, sha256);
+    return guarded("write", path, () => {
+      makeWorkerDirectory(files, workerId);
+      files.fs.makeDirectory(directory);
+      return { path, file: files.fs.open(path, "create") };
+    });
+  }
+
+  /** Takes the references of the next event; `workerId` is the worker whose transcript it adds to. */
+  refer(workerId: string | undefined, refs: readonly BlobRef[]): void {
+    if (this.#arriving !== undefined) throw corrupt("", `blob ${this.#arriving.sha256} is incomplete`);
+    const fresh = this.#fresh;
+    if (refs.length === 0 && fresh.length === 0) return;
+    this.#fresh = [];
+    const kept = this.#kept.get(workerId ?? "") ?? new Map<string, number>();
+    const missing = this.#missing.get(workerId ?? "") ?? new Set();
+    const added = refs.filter(({ sha256 }) => !kept.has(sha256) && !missing.has(sha256));
+    if (fresh.length === 0) { for (const { sha256 } of added) missing.add(sha256); }
+    const isExact = fresh.length === 0 || fresh.length === added.length &&
+        fresh.every((blob, index) => blob.workerId === workerId && blob.sha256 === added[index]?.sha256);
+    if (!isExact) throw corrupt("", "the blobs before it are not those that it refers to first");
+    for (const { sha256, bytes } of fresh) kept.set(sha256, bytes);
+    const wrong = refs.find(({ sha256, bytes }) => bytes !== (kept.get(sha256) ?? bytes));
+    if (wrong !== undefined) throw corrupt("", `blob ${wrong.sha256} does not have ${wrong.bytes} bytes`);
+    if (workerId === undefined) return;
+    if (kept.size > 0) this.#kept.set(workerId, kept);
+    if (missing.size > 0) this.#missing.set(workerId, missing);
+  }
+
+  /** Follows the purge of a worker: blobs of workers that no longer exist do not belong in a stream. */
+  purge(workerId: string): void {
+    if (this.#kept.has(workerId)) throw corrupt("", "it purges a worker whose blobs precede it");
+    this.#missing.delete(workerId);
+  }
+
+  /** Ends the import. Every blob must be complete and referred to, and none may be missing. */
+  async finish(): Promise<void> {
+    this.refer(undefined, []);
+    for (const [workerId, [sha256]] of this.#missing) {
+      throw corrupt("", `blob ${sha256} of worker ${JSON.stringify(workerId)} is missing`);
+    }
+    const files = this.#files;
+    if (files === undefined) return;
+    for (const workerId of this.#kept.keys()) {
+      const { directory, blobs } = workerLayout(files.layout, workerId);
+      for (const path of [blobs, directory]) {
+        await guardedAsync("sync", path, () => files.fs.syncDirectory(path));
+      }
+    }
+  }
+
+  /** Closes the file of an incomplete blob. */
+  close(): void {
+    if (this.#arriving?.file !== undefined) closeQuietly(this.#arriving.file);
+  }
+}
