@@ -18,7 +18,12 @@ export interface BlobRef {
 
 const HASH = /^[0-9a-f]{64}$/;
 const hashIssues = ["64 hexadecimal digits in lower case are needed"];
-const sha256: Shape = (value) => typeof value === "string" && HASH.test(value) ? undefined : hashIssues;
+const sha256: Shape = (value) => typeof value === "string" && isSha256(value) ? undefined : hashIssues;
+
+/** Returns true for a SHA-256 as 64 hexadecimal digits in lower case. */
+export function isSha256(text: string): boolean {
+  return HASH.test(text);
+}
 
 /** Hash and size of a blob. */
 export const blobFactsShape: Shape = object({ sha256, bytes: integer(0) });
@@ -29,3 +34,13 @@ export const blobRefShape: Shape = object({
   bytes: integer(0),
   mediaType: text(limits.nameBytesMax),
 });
+
+/** The blobs that an entry refers to: those of its host, and its content. */
+export function blobRefsOf(
+  { blobs = [], contentBlob }: {
+    readonly blobs?: readonly BlobRef[];
+    readonly contentBlob?: BlobRef;
+  },
+): readonly BlobRef[] {
+  return contentBlob === undefined ? blobs : [...blobs, contentBlob];
+}

@@ -67,22 +67,13 @@ function assertFitsWorker(worker: WorkerState, event: OfWorker, action: Action):
   );
 }
 
-/** Members that a worker accepts in any status: costs may arrive late. */
-const LATE: ReadonlySet<string> = new Set([
-  "id",
-  "at",
-  "type",
-  "workerId",
-  "key",
-  "request",
-  "meta",
-  "usage",
-]);
+/** Members that only a running worker accepts. Costs may arrive late, and so may members of a newer version. */
+const WHILE_RUNNING = ["seq", "runId", "run", "displayName", "labels", "data", "events"] as const;
 
 function assertCommits(worker: WorkerState, event: Committed, action: Action): void {
   const { seq, count, runId, run, status } = event;
   if (status !== undefined) assertNextStatus(worker, status, action);
-  else if (worker.status !== "running" && Object.keys(event).some((name) => !LATE.has(name))) {
+  else if (worker.status !== "running" && WHILE_RUNNING.some((name) => event[name] !== undefined)) {
     throw notRunning(worker, action());
   }
   if (seq !== undefined && count !== undefined) assertNext(worker, seq, count, action);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ContentOf, HostTypes } from "./host_types.ts";
-import type { BlobRef } from "./blob_ref.ts";
+import { type BlobRef, blobRefsOf } from "./blob_ref.ts";
 import type { BlobSource } from "./blobs.ts";
 import { Commits, commitTo } from "./commit.ts";
 import {
@@ -316,9 +316,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
   async removeUnreferencedBlobs({ dryRun = false }: RemoveBlobsOptions = {}): Promise<readonly BlobFacts[]> {
     this.#engine.assertUsable();
     const references = new Set<string>();
-    for await (const { blobs = [], contentBlob } of this.entries()) {
-      for (const { sha256 } of blobs) references.add(sha256);
-      if (contentBlob !== undefined) references.add(contentBlob.sha256);
+    for await (const entry of this.entries()) {
+      for (const { sha256 } of blobRefsOf(entry)) references.add(sha256);
     }
     const { blobs } = this.#engine;
     return await this.#engine.run(

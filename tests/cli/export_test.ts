@@ -83,6 +83,23 @@ Deno.test("importRuntime() makes a store that a runtime goes on with", async () 
   });
 });
 
+Deno.test("exportRuntime() of one worker with late usage can be imported", async () => {
+  await withDirectory(async (directory) => {
+    const root = join(directory, "source");
+    const runtime = await openRuntime({ root });
+    await runtime.createWorker({ workerId: "other", intent: { kind: "assistant" } });
+    const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+    await worker.stop();
+    await worker.commit({ usage: { model: "m", inputTokens: 7 } });
+    await runtime.close();
+    const stream = exportRuntime({ root, runtimeId: "local" }, { worker: "a" });
+    const { directory: imported } = await importRuntime(join(directory, "copy"), stream);
+    const again = await openRuntime({ root: join(directory, "copy") });
+    assertEquals(again.worker("a").state().usage.inputTokens, 7, imported);
+    await again.close();
+  });
+});
+
 Deno.test("exportRuntime() of one worker is a runtime of its own, the same again after an import", async () => {
   await withDirectory(async (directory) => {
     const [source, target] = [join(directory, "source"), join(directory, "target")];

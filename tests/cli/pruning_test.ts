@@ -88,8 +88,9 @@ for (const at of ["2099-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"]) {
 Deno.test("prune --older-than deletes only events that precede that time", async () => {
   await withDirectory(async (root) => {
     await severalDays(root);
-    const ageDays = Math.floor((Date.now() - Date.parse("2026-07-12T00:00:00Z")) / 86_400_000);
-    const { json } = await command("prune", root, "--older-than", `${ageDays}d`, "--json");
+    // Before the events of that day, whatever the time is now.
+    const ageHours = Math.floor((Date.now() - Date.parse("2026-07-12T06:00:00Z")) / 3_600_000);
+    const { json } = await command("prune", root, "--older-than", `${ageHours}h`, "--json");
     await using view = await openReader(local(root));
     const { items } = await view.events({ after: json.firstEventId - 1, limit: 1 });
     assert(json.events > 0 && (items[0]?.at ?? "") < "2026-07-13", JSON.stringify([json, items]));

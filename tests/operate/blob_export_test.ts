@@ -7,7 +7,7 @@ import { isRuntimeError, type RuntimeErrorCode } from "../../mod.ts";
 import { BLOB_PIECE_BYTES, blobLines } from "../../src/operate/transfer/blob_lines.ts";
 import { streamOf, textOf } from "../cli/kit.ts";
 import { openRuntime } from "../cli/stores.ts";
-import { failAt, killAt, SimulatedDisk } from "../disk/mod.ts";
+import { killAt, SimulatedDisk } from "../disk/mod.ts";
 import { refused } from "../kit/place.ts";
 import {
   blobStore,
@@ -23,6 +23,7 @@ import {
   spilled,
   spilledBytes,
 } from "./blobs.ts";
+import { assertLeavesNothing } from "./failing_calls.ts";
 
 const source = local("/source");
 const target = local("/target");
@@ -272,23 +273,7 @@ Deno.test("importRuntime() rejects blobs of a worker that the stream purges", as
 
 Deno.test("importRuntime() of blobs leaves nothing behind when any call fails, and its errors are typed", async () => {
   const [stream = ""] = await streams();
-  let failures = 0;
-  for (let n = 1;; n += 3) {
-    const disk = new SimulatedDisk();
-    disk.onCall = failAt(
-      n,
-      "ENOSPC",
-      "sticky",
-      ({ operation }) => operation !== "remove" && operation !== "removeDirectory" && operation !== "list",
-    );
-    const error = await take(stream, disk).then(() => undefined, (reason) => reason);
-    disk.onCall = undefined;
-    if (error === undefined) break;
-    failures++;
-    assert(isRuntimeError(error), `call ${n}: ${error.stack}`);
-    assertEquals(disk.stat("/target"), undefined, `call ${n}`);
-  }
-  assert(failures > 50, `${failures} failures`);
+  await assertLeavesNothing((disk) => take(stream, disk));
 });
 
 Deno.test("importRuntime() of blobs is absent or whole after a kill or a power cut at any call", async () => {

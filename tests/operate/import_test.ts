@@ -7,7 +7,8 @@ import { exportRuntime, importRuntime, listRuntimes, repair, verify } from "../.
 import { isRuntimeError, Runtime } from "../../mod.ts";
 import { streamOf, textOf } from "../cli/kit.ts";
 import { everyEventStore, openRuntime } from "../cli/stores.ts";
-import { failAt, killAt, SimulatedDisk } from "../disk/mod.ts";
+import { killAt, SimulatedDisk } from "../disk/mod.ts";
+import { assertLeavesNothing } from "./failing_calls.ts";
 
 const local = (root: string) => ({ root, runtimeId: "local" });
 const TARGET = "/target/runtimes/local";
@@ -134,25 +135,7 @@ Deno.test("importRuntime() names the conversion when lines end in CR LF", async 
 
 Deno.test("importRuntime() leaves nothing behind when any call fails, and its errors are typed", async () => {
   const [stream = ""] = await streams();
-  let failures = 0;
-  for (let n = 1;; n += 3) {
-    const disk = new SimulatedDisk();
-    disk.onCall = failAt(
-      n,
-      "ENOSPC",
-      "sticky",
-      ({ operation }) => operation !== "remove" && operation !== "removeDirectory" && operation !== "list",
-    );
-    const error = await importRuntime("/target", streamOf(stream), { fileSystem: disk }).catch((reason) =>
-      reason
-    );
-    disk.onCall = undefined;
-    if (!(error instanceof Error)) break;
-    failures++;
-    assert(isRuntimeError(error), `call ${n}: ${error.stack}`);
-    assertEquals(disk.stat("/target"), undefined, `call ${n}`);
-  }
-  assert(failures > 50, `${failures} failures`);
+  await assertLeavesNothing((fileSystem) => importRuntime("/target", streamOf(stream), { fileSystem }));
 });
 
 Deno.test("importRuntime() clears what a killed import left, whichever call it was killed at", async () => {

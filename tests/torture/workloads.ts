@@ -11,6 +11,8 @@ import type { Session } from "./script/session.ts";
 
 /** A script and its initial store. */
 export interface Workload {
+  /** Codes with which commands that race each other may be rejected. */
+  readonly refusals?: readonly string[];
   readonly name: string;
   /** Initial store. */
   readonly base: keyof Bases;
@@ -568,6 +570,8 @@ export const workloads: readonly Workload[] = [
   {
     name: "purge-blobs",
     base: "blobs",
+    // The put, if the purge overtakes it.
+    refusals: ["worker_not_found"],
     run: async (session, size) => {
       await session.open();
       await replace(session, "a", size);

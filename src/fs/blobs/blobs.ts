@@ -17,7 +17,7 @@ import { moveAside } from "../aside.ts";
 import { corrupt, guarded, guardedAsync, storeFault } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { closeQuietly, openIfThere, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
-import { isBlobName } from "./name.ts";
+import { blobPath, isBlobName } from "./name.ts";
 import { type Files, nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { isSame, isVanished, type PlaceGuard } from "../place/guard.ts";
 import { makeWorkerDirectory } from "../workers/directories.ts";
@@ -76,7 +76,7 @@ export class Blobs {
   }
 
   async #nameInTurn(owner: BlobOwner, temporary: Temporary, sha256: string): Promise<void> {
-    const path = join(workerLayout(this.#place.layout, owner.workerId).blobs, sha256);
+    const path = blobPath(this.#place.layout, owner.workerId, sha256);
     const before = this.#naming.get(path) ?? Promise.resolve();
     const naming = before.catch(() => {})
       .then(() => this.#makeDirectories(owner, sha256))
@@ -119,7 +119,7 @@ export class Blobs {
     const { fs, layout: { workers } } = this.#place;
     const { directory, blobs } = workerLayout(this.#place.layout, workerId);
     this.#assertCurrent(owner);
-    const isThere = hasDirectories(
+    const isThere = hasBlobDirectory(
       this.#place,
       workerId,
       (file, reason) => blobCorrupt("put", { workerId, sha256, file, reason }),
@@ -139,7 +139,7 @@ export class Blobs {
     const { fs, layout, guard } = this.#place;
     const { file } = temporary;
     const { blobs } = workerLayout(layout, workerId);
-    const path = join(blobs, sha256);
+    const path = blobPath(layout, workerId, sha256);
     try {
       const kind = fs.stat(path)?.kind;
       if (kind === "directory") {
@@ -246,7 +246,7 @@ function foreignText(file: string): string {
  * Returns false if a worker has no directory of blobs. Throws the error that
  * `corrupt` returns for anything but a directory in its place, such as a link.
  */
-function hasDirectories(
+export function hasBlobDirectory(
   { fs, layout }: Files,
   workerId: string,
   corrupt: (file: string, reason: string) => RuntimeError,
@@ -264,8 +264,8 @@ function hasDirectories(
 export function blobSize(files: Files, workerId: string, sha256: string): number | undefined {
   const { fs, layout } = files;
   const odd = (file: string, reason: string) => blobCorrupt("read", { workerId, sha256, file, reason });
-  if (!hasDirectories(files, workerId, odd)) return undefined;
-  const path = join(workerLayout(layout, workerId).blobs, sha256);
+  if (!hasBlobDirectory(files, workerId, odd)) return undefined;
+  const path = blobPath(layout, workerId, sha256);
   const stat = guarded("stat", path, () => fs.stat(path));
   if (stat !== undefined && stat.kind !== "file") {
     throw odd(nameOf(layout, path), wrongKind(stat.kind, "file"));
@@ -276,7 +276,7 @@ export function blobSize(files: Files, workerId: string, sha256: string): number
 /** The blobs of a worker, in no particular order. Throws `store_corrupt` for anything but a directory of them. */
 export function listBlobs(files: Files, workerId: string): BlobFacts[] {
   const { fs, layout } = files;
-  if (!hasDirectories(files, workerId, corrupt)) return [];
+  if (!hasBlobDirectory(files, workerId, corrupt)) return [];
   const directory = workerLayout(layout, workerId).blobs;
   const found: BlobFacts[] = [];
   for (const { name, kind } of guarded("list", directory, () => fs.list(directory))) {
@@ -300,7 +300,7 @@ export function readBlob(
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const { sha256, bytes } = blob;
   const { fs, layout } = files;
-  const path = join(workerLayout(layout, workerId).blobs, sha256);
+  const path = blobPath(layout, workerId, sha256);
   const file = nameOf(layout, path);
   const corrupt = (reason: string) => blobCorrupt("read", { workerId, sha256, file, reason });
   const size = blobSize(files, workerId, sha256);
@@ -335,7 +335,8 @@ async function* chunksOf(
   }
 }
 
-function blobCorrupt(
+/** Creates the error of a blob whose file does not hold its bytes. */
+export function blobCorrupt(
   verb: "put" | "read",
   details: { workerId: string; sha256: string; file: string; reason: string },
 ): RuntimeError<"blob_corrupt"> {

@@ -4,14 +4,14 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { join } from "@std/path";
-import { blobMissing, RuntimeError } from "../../core/errors.ts";
+import { blobMissing } from "../../core/errors.ts";
 import type { BlobFacts } from "../../core/store.ts";
 import { Slices } from "../../core/turn.ts";
-import { readBlob } from "../../fs/blobs/blobs.ts";
+import { blobCorrupt, readBlob } from "../../fs/blobs/blobs.ts";
+import { blobPath } from "../../fs/blobs/name.ts";
 import { guarded } from "../../fs/disk/faults.ts";
 import { closeQuietly, openIfThere, readFull } from "../../fs/disk/files.ts";
-import { type Files, nameOf, workerLayout } from "../../fs/layout.ts";
+import { type Files, nameOf } from "../../fs/layout.ts";
 
 const CHUNK_BYTES = 262_144;
 
@@ -33,7 +33,7 @@ export async function* blobBytes(
   await assertBlob(files, workerId, blob);
   const { fs, layout } = files;
   const { sha256, bytes } = blob;
-  const path = join(workerLayout(layout, workerId).blobs, sha256);
+  const path = blobPath(layout, workerId, sha256);
   const name = nameOf(layout, path);
   const file = guarded("open", path, () => openIfThere(fs, path));
   if (file === undefined) throw blobMissing(workerId, sha256, name);
@@ -51,8 +51,7 @@ export async function* blobBytes(
     }
     if (at === bytes && hash.digest("hex") === sha256) return;
     const reason = at === bytes ? "its bytes do not have its hash" : `it ends at byte ${at} of ${bytes}`;
-    const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${name}: ${reason}`;
-    throw new RuntimeError("blob_corrupt", message, { workerId, sha256, file: name, reason });
+    throw blobCorrupt("read", { workerId, sha256, file: name, reason });
   } finally {
     closeQuietly(file);
   }

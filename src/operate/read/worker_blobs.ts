@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { blobRefsOf } from "../../core/blob_ref.ts";
 import { workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { RuntimeReader } from "../../core/reader.ts";
@@ -62,10 +63,9 @@ async function referencedBlobs(
   for (let after: number | null = 0; after !== null;) {
     signal?.throwIfAborted();
     const page = await reader.transcript(workerId, { after, limit: limits.pageItemsMax });
-    for (const { seq, blobs = [], contentBlob } of page.items) {
-      for (
-        const { sha256, bytes, mediaType } of contentBlob === undefined ? blobs : [...blobs, contentBlob]
-      ) {
+    for (const entry of page.items) {
+      const { seq } = entry;
+      for (const { sha256, bytes, mediaType } of blobRefsOf(entry)) {
         const references = (found.get(sha256)?.references ?? 0) + 1;
         const missing = files.has(sha256) ? {} : { missing: true } as const;
         found.set(sha256, { sha256, bytes, mediaType, references, seq, ...missing });

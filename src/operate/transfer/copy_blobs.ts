@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { BlobFacts } from "../../core/store.ts";
 import { listBlobs } from "../../fs/blobs/blobs.ts";
-import { isBlobName } from "../../fs/blobs/name.ts";
+import { blobPath, isBlobName } from "../../fs/blobs/name.ts";
 import { isPresent, readIfThere, writeNew } from "../../fs/disk/files.ts";
 import { guarded, guardedAsync, isNotFound } from "../../fs/disk/faults.ts";
 import type { FileStat } from "../../fs/disk/file_system.ts";
@@ -17,15 +17,11 @@ import { eventText } from "../../fs/lines/codec.ts";
 import { logTranscriptLines } from "../../fs/log/scan.ts";
 import type { ReadLog } from "../../fs/reading/transcripts.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
-import {
-  hasTranscriptHeader,
-  transcriptHeaderBytes,
-  type TranscriptOwner,
-} from "../../fs/transcripts/file.ts";
+import type { TranscriptOwner } from "../../fs/transcripts/file.ts";
 import { makeWorkerDirectory } from "../../fs/workers/directories.ts";
 import type { Meter } from "../options.ts";
 import { blobBytes } from "../read/blob_bytes.ts";
-import { blobsInText, blobsInTranscript } from "../read/blob_refs.ts";
+import { blobsInText, findBlobs } from "../read/blob_refs.ts";
 import { clearDirectory } from "../remove_tree.ts";
 import { entriesIn } from "../sizes.ts";
 
@@ -193,22 +189,19 @@ export class BlobCopy {
     );
     if (names.size === 0 || owner.createdEventId >= oldest) return names;
     // The log was pruned: only the transcript has the first entries.
-    const isRead = readIfThere(fs, transcript, nameOf(layout, transcript), (file) => {
-      if (!hasTranscriptHeader(file, owner)) return false;
-      const found = blobsInTranscript(file, transcriptHeaderBytes(owner), file.stat().size);
-      for (;;) {
-        const { done, value } = found.next();
-        if (done === true) return value;
-        names.delete(value.sha256);
-      }
-    });
+    const isRead = readIfThere(
+      fs,
+      transcript,
+      nameOf(layout, transcript),
+      (file) => findBlobs(file, owner, file.stat().size, ({ sha256 }) => names.delete(sha256)),
+    );
     return isRead ? names : new Set();
   }
 }
 
 /** The entry at the path of a blob, whatever it is. */
 function statOf({ fs, layout }: FoundPlace, workerId: string, sha256: string): FileStat | undefined {
-  const path = join(workerLayout(layout, workerId).blobs, sha256);
+  const path = blobPath(layout, workerId, sha256);
   return guarded("stat", path, () => fs.stat(path));
 }
 

@@ -7,13 +7,14 @@
 import { join } from "@std/path";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { BlobFacts } from "../../core/store.ts";
+import { hasBlobDirectory } from "../../fs/blobs/blobs.ts";
 import { isBlobName } from "../../fs/blobs/name.ts";
-import { isPresent, readIfThere } from "../../fs/disk/files.ts";
-import { guarded, ifCorrupt } from "../../fs/disk/faults.ts";
+import { readIfThere, sizeOf } from "../../fs/disk/files.ts";
+import { corrupt, guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import { type Files, nameOf, workerLayout } from "../../fs/layout.ts";
-import { hasTranscriptHeader, transcriptHeaderBytes } from "../../fs/transcripts/file.ts";
+import { transcriptHeaderBytes } from "../../fs/transcripts/file.ts";
 import { assertBlob, blobBytes } from "../read/blob_bytes.ts";
-import { blobsInTranscript } from "../read/blob_refs.ts";
+import { findBlobs } from "../read/blob_refs.ts";
 import { entriesIn, sum } from "../sizes.ts";
 import type { Check } from "./check.ts";
 import type { ExpectedTranscript } from "./expected.ts";
@@ -35,12 +36,12 @@ export async function verifyBlobs(check: Check, transcript: ExpectedTranscript):
   const { place, findings, isQuick, meter } = check;
   const { workerId } = transcript.owner;
   const { references, isComplete } = referencesOf(place, transcript);
-  const { directory, blobs: path } = workerLayout(place.layout, workerId);
+  const { blobs: path } = workerLayout(place.layout, workerId);
   const reports: (() => void)[] = [];
   // Anything else in the place of the directory of workers is reported once, not for each of them.
   const parent = guarded("stat", place.layout.workers, () => place.fs.stat(place.layout.workers)?.kind);
   if (parent !== undefined && parent !== "directory") return { bytes: 0, reports };
-  const odd = oddDirectory(place, [directory, path]);
+  const odd = ifCorrupt(() => void hasBlobDirectory(place, workerId, corrupt), ({ details }) => details);
   if (odd !== undefined) {
     // Without blobs, an opening recreates the directory of the worker.
     if (references.size > 0 || odd.file === nameOf(place.layout, path)) {
@@ -93,37 +94,15 @@ function referencesOf(
   { fs, layout }: Files,
   { owner, base, known, blobs }: ExpectedTranscript,
 ): { readonly references: ReadonlyMap<string, number>; readonly isComplete: boolean } {
-  const start = transcriptHeaderBytes(owner);
-  if (base === start) return { references: blobs, isComplete: known };
+  if (base === transcriptHeaderBytes(owner)) return { references: blobs, isComplete: known };
   const references = new Map(blobs);
   const path = workerLayout(layout, owner.workerId).transcript;
   const isComplete = ifCorrupt(() =>
     readIfThere(fs, path, nameOf(layout, path), (file) => {
-      if (!hasTranscriptHeader(file, owner) || file.stat().size < base) return false;
-      const found = blobsInTranscript(file, start, base);
-      for (;;) {
-        const { done, value } = found.next();
-        if (done === true) return value;
-        references.set(value.sha256, value.bytes);
-      }
+      if (file.stat().size < base) return false;
+      return findBlobs(file, owner, base, ({ sha256, bytes }) => references.set(sha256, bytes));
     }) ?? false, () => false);
   return { references, isComplete };
-}
-
-/** The first of these paths that is something other than a directory. */
-function oddDirectory(
-  { fs, layout }: Files,
-  paths: readonly string[],
-): { readonly file: string; readonly reason: string } | undefined {
-  for (const path of paths) {
-    const file = nameOf(layout, path);
-    const reason = ifCorrupt(
-      () => void guarded("stat", path, () => isPresent(fs, path, "directory", file)),
-      ({ details }) => details.reason,
-    );
-    if (typeof reason === "string") return { file, reason };
-  }
-  return undefined;
 }
 
 /** Reports blobs that no entry refers to, if `references` is known, and entries that are not blobs. */
@@ -139,7 +118,7 @@ function reportOthers(
     const isBlob = isBlobName(name);
     if (isBlob && (references?.has(name) ?? true)) continue;
     if (isBlob && kind === "file") {
-      sizes.push(guarded("stat", path, () => fs.stat(path)?.size ?? 0));
+      sizes.push(sizeOf(fs, path));
       continue;
     }
     const message = `${JSON.stringify(name)} is not a file of the store`;

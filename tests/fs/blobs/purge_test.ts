@@ -5,6 +5,7 @@ import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
 import { failAt, SimulatedDisk } from "../../disk/mod.ts";
 import { LOCAL_HOME as HOME } from "../../kit/opened.ts";
 import { codesOf, diagnosticOf, diskTest, refused } from "../../kit/place.ts";
+import { RacingDisk } from "../../kit/racing_disk.ts";
 import { BLOBS, BYTES, incoming, openWorker, OTHER, pathOf, readBack, refer, refOf } from "./given.ts";
 
 Deno.test("purge() removes the blobs of a worker, also when it is the last thing before a kill", async () => {
@@ -176,38 +177,12 @@ Deno.test("putBlob() that a purge overtakes at any call is worker_not_found, and
   assertEquals(overtaken, 6, "sync of the bytes, of three directories, the rename, and its sync");
 });
 
-/** A disk that completes a rename to a blob when the directory of blobs has just been listed. */
-class RacingDisk extends DenoFileSystem {
-  /** Resolves when a rename waits. */
-  readonly reached: PromiseWithResolvers<void> = Promise.withResolvers();
-  #pending: (() => void) | undefined;
-
-  override rename(from: string, to: string): Promise<void> {
-    if (!/[\\/]blobs[\\/]/.test(to)) return super.rename(from, to);
-    return new Promise((resolve, reject) => {
-      this.#pending = () => {
-        this.#pending = undefined;
-        try {
-          resolve(Deno.renameSync(from, to));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      this.reached.resolve();
-    });
-  }
-
-  override list(path: string): ReturnType<DenoFileSystem["list"]> {
-    const entries = super.list(path);
-    if (path.endsWith("blobs")) this.#pending?.();
-    return entries;
-  }
-}
-
 diskTest(
   "purge() removes a blob that is renamed into place meanwhile, and warns of nothing",
   async (place) => {
     const fileSystem = new RacingDisk();
+    fileSystem.isHeld = (to) => /[\\/]blobs[\\/]/.test(to);
+    fileSystem.isRaced = (directory) => directory.endsWith("blobs");
     const runtime = await place.open({}, { fileSystem });
     const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
     const putting = refused("worker_not_found", () => worker.putBlob(BYTES));
@@ -224,7 +199,7 @@ diskTest(
 
 /** A disk that calls back when the second sync of a directory of blobs is done: the one after the rename. */
 class PausingDisk extends DenoFileSystem {
-  /** What happens then. */
+  /** The call. */
   between: (() => Promise<unknown>) | undefined;
   #syncs = 0;
 

@@ -167,7 +167,10 @@ diskTest(
       }),
     });
     // Segments behind the older checkpoint.
-    for (const content of contents) await speak(runtime, "a", [content]);
+    for (const content of contents) {
+      await speak(runtime, "a", [content]);
+      await runtime.flush();
+    }
     const { firstEventId } = await runtime.prune();
     const { items, firstEventId: kept } = await runtime.events({ limit: 1_000 });
     const told = items.find((event) => event.type === "custom") as CustomEvent;

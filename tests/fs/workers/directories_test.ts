@@ -2,11 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { DenoFileSystem } from "../../../src/fs/disk/deno_file_system.ts";
-import type { DirectoryEntry } from "../../../src/fs/disk/file_system.ts";
 import { SimulatedDisk } from "../../disk/mod.ts";
 import { HOME, openOn } from "../../kit/opened.ts";
 import { codesOf, contentsOf, diagnosticOf, diskTest, flipBit, refused, speak } from "../../kit/place.ts";
+import { RacingDisk } from "../../kit/racing_disk.ts";
 
 diskTest("purge() removes the worker's directory", async (place) => {
   const runtime = await place.open();
@@ -131,48 +130,18 @@ diskTest(
   },
 );
 
-/** A disk that completes a rename when the directory has just been listed. */
-class RacingDisk extends DenoFileSystem {
-  #pending: (() => void) | undefined;
-  /** Renames to this name are delayed. */
-  held = "";
-  /** Resolves when one is. */
-  readonly reached: PromiseWithResolvers<void> = Promise.withResolvers();
-
-  override rename(from: string, to: string): Promise<void> {
-    if (this.held === "" || !to.endsWith(this.held)) return super.rename(from, to);
-    this.reached.resolve();
-    return new Promise((resolve, reject) => {
-      this.#pending = () => {
-        this.#pending = undefined;
-        try {
-          resolve(Deno.renameSync(from, to));
-        } catch (error) {
-          reject(error);
-        }
-      };
-    });
-  }
-
-  override list(path: string): DirectoryEntry[] {
-    const entries = super.list(path);
-    this.#pending?.();
-    return entries;
-  }
-}
-
 diskTest(
   "purge() removes worker.json that is renamed into place meanwhile, and warns of nothing",
   async (place) => {
     const fileSystem = new RacingDisk();
     const runtime = await place.open({}, { fileSystem });
     await speak(runtime, "a", ["one"]);
-    fileSystem.held = "worker.json";
+    fileSystem.isHeld = (to) => to.endsWith("worker.json");
     const flushing = runtime.flush();
     await fileSystem.reached.promise;
     await runtime.worker("a").retire();
     await runtime.worker("a").purge();
-    fileSystem.held = "";
+    fileSystem.isHeld = () => false;
     await flushing;
     assertEquals(place.names("workers"), []);
     assertEquals(codesOf(runtime), []);

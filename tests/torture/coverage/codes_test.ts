@@ -1,4 +1,4 @@
-// What `deno task torture:coverage` compares with the measurement follows the source.
+// The error and diagnostic codes that `deno task torture:coverage` expects are those of the source.
 
 import { assert, assertEquals } from "@std/assert";
 import { codesOf, sitesOf } from "./codes.ts";

@@ -157,7 +157,7 @@ class World {
     await this.#say(worker, "refers", [ref]);
   }
 
-  /** What is called after a large content is an event after it. */
+  /** Appends large content and then a short text: their events have this order. */
   async #spill(worker: Worker, size: number): Promise<void> {
     const said = [this.#say(worker, LARGE), this.#say(worker, `${size}`)];
     const keys = [this.#count - 2, this.#count - 1].map((count) => `k${count}`);

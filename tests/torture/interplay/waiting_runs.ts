@@ -16,10 +16,10 @@ const FAILED = new Error("The work fails");
 /** The reason for which a caller gives its run up. */
 const ABORTED = new Error("The run is not wanted any more");
 
-/** Time after which a caller that waits gives up. */
+/** Longest wait of a caller, in milliseconds. */
 const PATIENCE_MS = 150;
 
-/** How the work of a run ends. */
+/** The way in which the work of a run ends. */
 type End = "abort" | "commit" | "return" | "throw";
 
 /** The work of one run. */

@@ -188,7 +188,7 @@ function changesOf(command: Command): CommitInput {
   };
 }
 
-/** Members by which the events of commands are told apart. */
+/** Identifies the event of each command by its members. */
 const MEMBERS: Partial<Record<Command["kind"], (event: WorkerChanges, command: Command) => boolean>> = {
   patch: ({ data }) => data !== undefined,
   begin: ({ run, runId }, command) => run?.began === true && runId === command.runId,

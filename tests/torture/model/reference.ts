@@ -216,7 +216,7 @@ function purgeOf({ workerId, life, key }: Command): string {
 }
 
 function requestOf({ kind, workerId, number }: Command): string {
-  if (kind === "purge") return "purge";
+  if (kind === "purge" || kind === "restart") return kind;
   if (kind === "create") return `create ${workerId}`;
   if (kind === "begin") return `begin r${number}`;
   return kind === "patch" && number % 3 === 0 ? `patch: drop m${number % 5}` : `${kind} ${number}`;

@@ -125,14 +125,6 @@ const regressions: readonly Regression[] = [
     intrusion: "swapped",
     isDuring: true,
   },
-  {
-    name: "does not promise a blob when an older copy takes the place of its directory",
-    workload: "blobs",
-    call: ["syncDirectory", "/workers/a/blobs"],
-    skip: 3,
-    object: "workers/a/blobs",
-    intrusion: "older",
-  },
 ];
 
 for (

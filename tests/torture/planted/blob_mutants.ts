@@ -53,8 +53,8 @@ export const blobMutants: readonly Mutant[] = [
   {
     name: "a removal forgets contents that are kept as blobs",
     file: "core/worker.ts",
-    find: "      if (contentBlob !== undefined) references.add(contentBlob.sha256);\n",
-    replace: "      void contentBlob;\n",
+    find: "of blobRefsOf(entry)) references.add(sha256);",
+    replace: "of entry.blobs ?? []) references.add(sha256);",
     first: ["interleavings"],
   },
   {
