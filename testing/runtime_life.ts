@@ -80,6 +80,28 @@ export const lifeTests: Tests = {
     equal((await allEvents(place.runtime)).findIndex(({ type }) => type === "runtime.closed"), 8);
   },
 
+  "release() rejects commands that wait, keeps those it acknowledged, and hands over": async (place) => {
+    const runtime = await place.open();
+    const worker = await place.create("a");
+    const run = await worker.beginRun();
+    const given = Promise.allSettled(range(0, 20).map((index) => runtime.record("note", index)));
+    // Some may be on their way to the store by now, the last one is not.
+    await Promise.resolve();
+    const last = refused(runtime.record("note", 21), "runtime_closed");
+    await Promise.all([runtime.release(), runtime.close(), last]);
+    const outcomes = await given;
+    equal(run.signal.aborted, true);
+    deepEqual(runtime.health, { status: "closed" });
+    const events = await allEvents(await place.open());
+    const kept = events.flatMap((event) => event.type === "custom" ? [event.data] : []);
+    deepEqual(kept, range(0, 20).filter((index) => outcomes[index]?.status === "fulfilled"));
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") equal(outcome.reason.code, "runtime_closed");
+    }
+    equal(events.filter(({ type }) => type === "runtime.closed").length, 1);
+    equal(place.runtime.worker("a").state().lastRun?.outcome, "interrupted");
+  },
+
   "flush() waits for everything and writes no event": async (place) => {
     const runtime = await place.open();
     await place.writesNothing(() => runtime.flush());

@@ -130,18 +130,20 @@ export class Engine extends Session<RuntimeStore> {
     await this.store.flush();
   }
 
-  /** Waits for operations in flight, ends watches and runs, and closes the store. */
-  async close(): Promise<void> {
+  /** Waits for operations in flight, ends watches and runs, and closes the store. At once: without waiting commands and a snapshot. */
+  async close({ isAtOnce }: { readonly isAtOnce: boolean }): Promise<void> {
     this.isClosed = true;
+    if (isAtOnce) this.#ending.abort(this.closedError());
     while (this.#preparing.size > 0) await Promise.all(this.#preparing.values());
     this.#ending.abort(this.closedError());
+    if (isAtOnce) this.#committer.clear(this.closedError());
     await this.#committer.idle();
     this.runs.endAll(ended("ended: the runtime was closed"));
     this.news.wake();
     await this.settled();
     await this.#saving;
     try {
-      await this.#closeInOrder();
+      await this.#closeInOrder(isAtOnce);
     } catch (error) {
       this.report(error, "close_incomplete", "warning");
     }
@@ -201,12 +203,12 @@ export class Engine extends Session<RuntimeStore> {
   }
 
   /** Closes in order: stops early if the store is lost. */
-  async #closeInOrder(): Promise<void> {
+  async #closeInOrder(isAtOnce: boolean): Promise<void> {
     if (this.failure !== undefined) return;
     await this.#committer.commitOwn((view, at) => [
       { id: view.runtime.lastEventId + 1, at, type: "runtime.closed" },
     ]);
     await this.#saving;
-    if (this.failure === undefined) await this.#saveSnapshot();
+    if (this.failure === undefined && !isAtOnce) await this.#saveSnapshot();
   }
 }

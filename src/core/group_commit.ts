@@ -102,6 +102,11 @@ export class Committer {
   /** Rejects the waiting commands and all later ones. The store settles the batch in flight. */
   fail(error: RuntimeError): void {
     this.#failure = error;
+    this.clear(error);
+  }
+
+  /** Rejects the waiting commands. */
+  clear(error: RuntimeError): void {
     for (const { unlisten, reject } of this.#queue.splice(0)) {
       unlisten();
       reject(error);

@@ -226,7 +226,16 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
    * the store is lost, nothing is written. Idempotent.
    */
   close(): Promise<void> {
-    return this.#closing ??= this.#engine.close();
+    return this.#closing ??= this.#engine.close({ isAtOnce: false });
+  }
+
+  /**
+   * Hands the runtime over at once: like {@linkcode Runtime.close}, but commands that
+   * still wait are rejected with `runtime_closed`, and no snapshot is saved, so that
+   * the next opening folds more events. Idempotent.
+   */
+  release(): Promise<void> {
+    return this.#closing ??= this.#engine.close({ isAtOnce: true });
   }
 
   /** Closes the runtime. */

@@ -109,11 +109,16 @@ export class Session<Store extends StoredRuntime = StoredRuntime> extends Foldin
     await Promise.allSettled(this.#pending);
   }
 
-  /** Ends the session with the first final error, whether of an operation or of the store itself. */
+  /**
+   * Ends the session with the first final error, whether of an operation or of the
+   * store itself. A later one of the same code replaces it: it may name the new owner.
+   */
   protected lose(error: RuntimeError, code: DiagnosticCode): void {
-    if (this.failure !== undefined) return;
+    const { failure } = this;
+    if (failure !== undefined && failure.code !== error.code) return;
     this.failure = error;
     this.stop(error);
+    if (failure !== undefined) return;
     this.news.wake();
     this.report(error, code, "error");
   }

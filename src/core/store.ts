@@ -47,7 +47,8 @@ export interface StoreHost {
   /**
    * Reports that the place or its ownership is lost, as soon as this is known,
    * also between commands. `error` is final (`store_vanished`, `store_fenced`,
-   * `store_poisoned`); the same error rejects every later call.
+   * `store_rolled_back`, `store_poisoned`); the same error rejects every later call.
+   * Called again with the same code once more is known, such as the new owner.
    */
   lost(error: RuntimeError): void;
 }

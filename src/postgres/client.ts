@@ -5,6 +5,7 @@
  * @module
  */
 import { isRuntimeError, RuntimeError } from "../core/errors.ts";
+import { type Clock, processClock } from "./clock.ts";
 
 /** A row: values by column. */
 export type PostgresRow = Readonly<Record<string, unknown>>;
@@ -31,17 +32,19 @@ export type Parameter = string | number | null;
 export class Database {
   readonly #client: PostgresClient;
   readonly #limitMs: number;
+  readonly #clock: Clock;
 
   /** Statements of a client; none is waited for longer than `limitMs`. */
-  constructor(client: PostgresClient, limitMs: number) {
+  constructor(client: PostgresClient, limitMs: number, clock: Clock = processClock) {
     this.#client = client;
     this.#limitMs = limitMs;
+    this.#clock = clock;
   }
 
   /** The rows of a statement. Throws `store_io`, `no_space`, `store_permission`. */
   async rows(operation: string, text: string, ...params: Parameter[]): Promise<readonly PostgresRow[]> {
     try {
-      const result = await within(this.#limitMs, () => this.#client.query(text, params));
+      const result = await this.#within(() => this.#client.query(text, params));
       return "rows" in result ? result.rows : result;
     } catch (error) {
       throw databaseFault(error, operation);
@@ -52,16 +55,17 @@ export class Database {
   async row(operation: string, text: string, ...params: Parameter[]): Promise<PostgresRow | undefined> {
     return (await this.rows(operation, text, ...params))[0];
   }
-}
 
-/** Settles like `work`, or rejects after `limitMs`. */
-async function within<T>(limitMs: number, work: () => PromiseLike<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
-  try {
-    return await Promise.race([work(), promise]);
-  } finally {
-    clearTimeout(timer);
+  /** Settles like `work`, or rejects once the limit has passed. */
+  async #within<T>(work: () => PromiseLike<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const late = new Error(`Cannot wait for the server: no answer within ${this.#limitMs} ms`);
+    const cancel = this.#clock.after(this.#limitMs, () => reject(late));
+    try {
+      return await Promise.race([work(), promise]);
+    } finally {
+      cancel();
+    }
   }
 }
 
@@ -99,4 +103,27 @@ export function column(id: string): string {
 /** The id of a column. */
 export function idOfColumn(text: string): string {
   return text.replace(/%(25|0A|00)/g, (code) => decodeURIComponent(code));
+}
+
+/**
+ * Classes of SQLSTATE with which the server rejects a statement as a whole: it has
+ * not happened. After any other error, such as a lost connection, it may have.
+ */
+const REJECTED = /^(22|23|25|28|40|42|53|54|55|57014)/;
+/** Those after which the same statement may succeed: a standby, a conflict, too many connections, a time-out. */
+const REPEATABLE = /^(25006|40|53300|55P03|57014)/;
+
+/** Returns true if a statement that failed has not happened and can no longer happen. */
+export function isRejected(error: RuntimeError): boolean {
+  return error.code === "store_permission" || REJECTED.test(systemCodeOf(error));
+}
+
+/** Returns true if a statement that failed may succeed when it is repeated. */
+export function isRepeatable(error: RuntimeError): boolean {
+  return !isRejected(error) || REPEATABLE.test(systemCodeOf(error));
+}
+
+/** The SQLSTATE of an error, if it has one. */
+export function systemCodeOf({ details }: RuntimeError): string {
+  return "systemCode" in details ? details.systemCode : "";
 }

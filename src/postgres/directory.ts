@@ -6,6 +6,7 @@
 import { invalidRequest } from "../core/errors.ts";
 import { parseRuntimeId, type RuntimeId } from "../core/ids.ts";
 import { column, Database, idOfColumn, type PostgresClient, type PostgresRow } from "./client.ts";
+import { addRuntime } from "./store.ts";
 
 /** Options of {@linkcode RuntimeDirectory}. */
 export interface DirectoryOptions {
@@ -23,7 +24,7 @@ export interface DirectoryEntry {
   readonly owner: string | null;
   /** Where to reach the owner, if it has said so. */
   readonly address: string | null;
-  /** Number of claims so far. */
+  /** The fence, which rises with each claim. */
   readonly epoch: number;
   /** The newest event. */
   readonly lastEventId: number;
@@ -83,9 +84,7 @@ export class RuntimeDirectory {
 
   /** Adds a runtime for a host to claim. Idempotent. */
   async add(runtimeId: string): Promise<void> {
-    const text =
-      `INSERT INTO worker_runtime.runtimes (space, runtime) VALUES ($1, $2) ON CONFLICT DO NOTHING`;
-    await this.#database.rows("add runtime", text, this.#space, column(parseRuntimeId(runtimeId)));
+    await addRuntime(this.#database, this.#space, parseRuntimeId(runtimeId));
   }
 }
 

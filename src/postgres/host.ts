@@ -7,6 +7,7 @@
 import { isRuntimeError, type RuntimeError } from "../core/errors.ts";
 import type { RuntimeId } from "../core/ids.ts";
 import { parseRuntimeId } from "../core/ids.ts";
+import type { RuntimeOptions } from "../core/engine.ts";
 import { Runtime } from "../core/runtime.ts";
 import { Database, idOfColumn, type PostgresClient } from "./client.ts";
 import { Lease } from "./lease.ts";
@@ -27,6 +28,8 @@ export interface RuntimeHostOptions {
   readonly leaseMs?: number | undefined;
   /** Hosts at most so many runtimes. @default no limit */
   readonly max?: number | undefined;
+  /** Clock, ids and diagnostics of each runtime. */
+  readonly runtime?: Omit<RuntimeOptions, "store"> | undefined;
   /** Called with each runtime that this process has opened: begin its work here. */
   readonly opened: (runtime: Runtime) => void | Promise<void>;
   /** Called once a runtime is no longer hosted; with the error if it was lost or could not be opened. */
@@ -123,16 +126,27 @@ export class RuntimeHost implements AsyncDisposable {
     await inParallel(free, (runtimeId) => this.#open(runtimeId));
   }
 
-  /** Runtimes that nobody owns, in random order, so that hosts do not compete for the same ones. */
+  /**
+   * Runtimes that nobody owns, in random order, so that hosts do not compete for the
+   * same ones; and those that a claim without an answer gave to this host.
+   */
   async #free(count: number): Promise<RuntimeId[]> {
     if (count <= 0) return [];
+    const { host } = this.#lease.holder;
     const text = `SELECT r.runtime FROM worker_runtime.runtimes AS r
       WHERE r.space = $1 AND (r.claimed_until IS NULL OR r.claimed_until < clock_timestamp())
-        AND NOT EXISTS (
+        AND (r.host = $3 OR NOT EXISTS (
           SELECT FROM worker_runtime.hosts AS h WHERE h.host = r.host AND h.lease_until > clock_timestamp()
-        ) ORDER BY random() LIMIT $2`;
-    const rows = await this.#database.rows("list free runtimes", text, this.#space, count);
-    return rows.map(({ runtime }) => parseRuntimeId(idOfColumn(String(runtime))));
+        )) ORDER BY random() LIMIT $2`;
+    const rows = await this.#database.rows(
+      "list free runtimes",
+      text,
+      this.#space,
+      this.#runtimes.size + count,
+      host,
+    );
+    return rows.map(({ runtime }) => parseRuntimeId(idOfColumn(String(runtime))))
+      .filter((runtimeId) => !this.#runtimes.has(runtimeId)).slice(0, count);
   }
 
   async #open(runtimeId: RuntimeId): Promise<void> {
@@ -143,7 +157,7 @@ export class RuntimeHost implements AsyncDisposable {
       onLost: (error) => this.#forget(runtimeId, error),
     });
     try {
-      const runtime = await Runtime.open({ store });
+      const runtime = await Runtime.open({ ...this.#options.runtime, store });
       this.#runtimes.set(runtimeId, runtime);
       await this.#options.opened(runtime);
     } catch (error) {

@@ -24,7 +24,7 @@ import { column, type Database, type Parameter, type PostgresRow } from "./clien
 export interface RuntimeRow {
   /** Its number. */
   readonly no: number;
-  /** Number of claims. */
+  /** The fence, which rises with each claim. */
   readonly epoch: number;
   /** The oldest event of the log. */
   readonly firstId: number;
@@ -37,7 +37,7 @@ export interface RuntimeRow {
 /** Columns of {@linkcode RuntimeRow}. */
 export const ROW_COLUMNS = "no, epoch, first_id, last_id, snapshot_through";
 
-/** Reads a runtime's row. */
+/** Converts a runtime's row. */
 export function runtimeRow(row: PostgresRow): RuntimeRow {
   return {
     no: Number(row.no),
@@ -90,51 +90,52 @@ export class Kept {
     return row === undefined ? undefined : runtimeRow(row);
   }
 
-  /** Pushes the snapshot, if there is one, and the events after it up to `lastId`. Returns the bytes of both. */
-  async push(host: StoreHost, row: RuntimeRow): Promise<{ snapshotBytes: number; eventBytes: number }> {
-    const snapshotBytes = await this.#pushSnapshot(host, row.snapshotThrough);
-    const eventBytes = await this.pushEvents(host, row.snapshotThrough, row.lastId);
-    return { snapshotBytes, eventBytes };
+  /** Pushes the snapshot, if there is one, and the events after it up to `lastId`. Returns the units of both. */
+  async push(host: StoreHost, row: RuntimeRow): Promise<{ snapshotUnits: number; eventUnits: number }> {
+    const snapshotUnits = await this.#pushSnapshot(host, row.snapshotThrough);
+    const eventUnits = await this.pushEvents(host, row.snapshotThrough, row.lastId);
+    return { snapshotUnits, eventUnits };
   }
 
   async #pushSnapshot(host: StoreHost, through: number): Promise<number> {
     if (through === 0) return 0;
     const lines: string[] = [];
-    let bytes = 0;
+    let units = 0;
     for (let part = 0;; part++) {
       const text = `SELECT body FROM worker_runtime.snapshots WHERE rt = $1 AND through = $2 AND part = $3`;
       const [row] = await this.rows("read snapshot", text, through, part);
       if (row === undefined) break;
       const body = String(row.body);
-      bytes += body.length;
+      units += body.length;
       for (const line of body.split("\n")) lines.push(line);
     }
     const [runtimeJson, ...workers] = lines;
-    if (runtimeJson === undefined) throw new SnapshotGone();
+    if (runtimeJson === undefined) throw missing(`the snapshot of event ${through}`);
     host.restore({ through, runtimeJson, workers });
-    return bytes;
+    return units;
   }
 
-  /** Pushes the events after `after` up to `to`. Returns their bytes. */
+  /** Pushes the events after `after` up to `to`. Returns their units. */
   async pushEvents(host: StoreHost, after: number, to: number): Promise<number> {
-    let bytes = 0;
+    let units = 0;
     for (let from = after + 1; from <= to;) {
       const texts = await this.texts({ from, to, keep: "first" });
-      if (texts.length === 0) {
-        const reason = `event ${from} is missing`;
-        throw new RuntimeError("store_corrupt", `Cannot read events: ${reason}`, { file: "", reason });
-      }
       host.replay(texts);
-      for (const text of texts) bytes += text.length;
+      for (const text of texts) units += text.length;
       from += texts.length;
     }
-    return bytes;
+    return units;
   }
 
-  /** Texts of a page of events. */
+  /** Texts of a page of events, one at least. Throws `store_corrupt` if some are missing. */
   async texts({ from, to, keep }: ReadRange): Promise<string[]> {
     const page = `SELECT id, json FROM worker_runtime.events WHERE rt = $1 AND id BETWEEN $2 AND $3`;
-    return textsOf(await this.rows("read events", boundedPage(page, keep), from, to));
+    const rows = await this.rows("read events", boundedPage(page, keep), from, to);
+    const first = keep === "first" ? from : to + 1 - rows.length;
+    const isWhole = rows.length > 0 && Number(rows[0]?.id) === first &&
+      Number(rows.at(-1)?.id) === first + rows.length - 1;
+    if (!isWhole) throw missing(`an event of ${from} to ${to}`);
+    return textsOf(rows);
   }
 
   /** A page of events of a log that begins with `firstEventId`. */
@@ -219,9 +220,6 @@ export class Kept {
   }
 }
 
-/** The snapshot was replaced while it was read. */
-export class SnapshotGone extends Error {}
-
 function textsOf(rows: readonly PostgresRow[]): string[] {
   return rows.map(({ json }) => String(json));
 }
@@ -229,4 +227,9 @@ function textsOf(rows: readonly PostgresRow[]): string[] {
 function blobCorrupt(workerId: WorkerId, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
   const message = `Cannot read blob ${sha256} of worker ${JSON.stringify(workerId)}: ${reason}`;
   return new RuntimeError("blob_corrupt", message, { workerId, sha256, file: "", reason });
+}
+
+function missing(what: string): RuntimeError<"store_corrupt"> {
+  const reason = `${what} is missing`;
+  return new RuntimeError("store_corrupt", `Cannot read store: ${reason}`, { file: "", reason });
 }

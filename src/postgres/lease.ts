@@ -6,23 +6,7 @@
  * @module
  */
 import type { Database } from "./client.ts";
-
-/** Clock and timers, which tests replace. */
-export interface Clock {
-  /** Milliseconds of a monotonic clock. */
-  now(): number;
-  /** Calls `work` once after `ms`; returns a function that cancels it. */
-  after(ms: number, work: () => void): () => void;
-}
-
-/** The clock of the process. */
-export const processClock: Clock = {
-  now: () => performance.now(),
-  after: (ms, work) => {
-    const timer = setTimeout(work, ms);
-    return () => clearTimeout(timer);
-  },
-};
+import { type Clock, processClock } from "./clock.ts";
 
 /** Owner of a lease. */
 export interface LeaseHolder {
@@ -48,7 +32,7 @@ export class Lease {
   readonly #leaseMs: number;
   /** Holder. */
   readonly holder: LeaseHolder;
-  /** Called once if the lease ends without being released. */
+  /** Each is called once if the lease ends without being released. */
   readonly lost: Set<() => void> = new Set();
   #validUntil = -Infinity;
   #state: "new" | "held" | "released" | "lost" = "new";
@@ -77,6 +61,8 @@ export class Lease {
     await this.#database.rows("take lease", text, host, space, owner, address, this.#leaseMs);
     this.#state = "held";
     this.#extend(sentAt);
+    const gone = `DELETE FROM worker_runtime.hosts WHERE lease_until < clock_timestamp() - interval '1 day'`;
+    await this.#database.rows("remove expired leases", gone);
   }
 
   /** Returns true while the lease holds. Ends it if it has run out, for example while the process was stopped. */

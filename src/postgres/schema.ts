@@ -26,11 +26,11 @@ const STATEMENTS = [
     host text COLLATE "C" PRIMARY KEY, space text COLLATE "C" NOT NULL, owner text NOT NULL, address text,
     lease_until timestamptz NOT NULL
   ) WITH (fillfactor = 50)`,
-  // The fence of a runtime is its epoch: it rises with each claim.
+  // The fence of a runtime is its epoch, which rises with each claim.
   `CREATE TABLE IF NOT EXISTS worker_runtime.runtimes (
     no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     space text COLLATE "C" NOT NULL, runtime text COLLATE "C" NOT NULL,
-    epoch bigint NOT NULL DEFAULT 0, host text COLLATE "C", claimed_until timestamptz,
+    epoch bigint NOT NULL DEFAULT 0, host text COLLATE "C", claim text COLLATE "C", claimed_until timestamptz,
     first_id bigint NOT NULL DEFAULT 1, last_id bigint NOT NULL DEFAULT 0,
     snapshot_through bigint NOT NULL DEFAULT 0, created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (space, runtime)

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { RuntimeError, storeClosed } from "../core/errors.ts";
+import { isRuntimeError, RuntimeError, storeClosed } from "../core/errors.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import type {
   BlobFacts,
@@ -15,7 +15,7 @@ import type {
   StoreHost,
 } from "../core/store.ts";
 import { column, Database, type PostgresClient } from "./client.ts";
-import { Kept, ROW_COLUMNS, runtimeMissing, type RuntimeRow, runtimeRow, SnapshotGone } from "./kept.ts";
+import { Kept, ROW_COLUMNS, runtimeMissing, type RuntimeRow, runtimeRow } from "./kept.ts";
 import { checkSchema } from "./schema.ts";
 
 /** Options of {@linkcode PostgresRuntimeSource}. */
@@ -42,7 +42,6 @@ export class PostgresRuntimeSource implements RuntimeSource {
   readonly #database: Database;
   #host!: StoreHost;
   #kept!: Kept;
-  #row!: RuntimeRow;
   #isClosed = false;
 
   /** Creates a source for `RuntimeReader.open`, without I/O. Throws `invalid_request`. */
@@ -61,9 +60,8 @@ export class PostgresRuntimeSource implements RuntimeSource {
     const text = `SELECT ${ROW_COLUMNS} FROM worker_runtime.runtimes WHERE space = $1 AND runtime = $2`;
     const row = await this.#database.row("open store", text, this.#space, column(this.runtimeId));
     if (row === undefined) throw runtimeMissing(this.#space, this.runtimeId);
-    this.#row = runtimeRow(row);
-    this.#kept = new Kept(this.#database, this.#row.no);
-    await this.#push();
+    this.#kept = new Kept(this.#database, runtimeRow(row).no);
+    await this.#whileOwnerPrunes((row) => this.#kept.push(host, row));
     return {};
   }
 
@@ -71,28 +69,29 @@ export class PostgresRuntimeSource implements RuntimeSource {
   async news(after: number, signal: AbortSignal): Promise<number> {
     for (;;) {
       this.#assertOpen();
-      const before = this.#row.lastId;
-      const row = await this.#kept.row();
-      if (row === undefined) throw runtimeMissing(this.#space, this.runtimeId);
-      if (row.lastId < before) throw rolledBack(row.lastId, before);
-      if (row.lastId > before) {
-        // Events that were pruned before they were read are in the snapshot.
-        const isPruned = row.firstId > before + 1;
-        this.#row = row;
-        if (isPruned) await this.#push();
-        else await this.#kept.pushEvents(this.#host, before, row.lastId);
-      } else this.#row = row;
-      if (row.lastId > after || signal.aborted) return row.lastId;
+      await this.#look();
+      const { lastEventId } = this.#host.view.runtime;
+      if (lastEventId > after || signal.aborted) return lastEventId;
       await pause(this.#pollMs, signal);
     }
+  }
+
+  /** Pushes new events, if there are any. */
+  async #look(): Promise<void> {
+    await this.#whileOwnerPrunes(async (row) => {
+      const before = this.#host.view.runtime.lastEventId;
+      if (row.lastId < before) throw rolledBack(row.lastId, before);
+      // Events that were pruned before they were read are in the snapshot.
+      if (row.firstId > before + 1) await this.#kept.push(this.#host, row);
+      else await this.#kept.pushEvents(this.#host, before, row.lastId);
+    });
   }
 
   /** A page of events. */
   async readEvents(read: ReadEvents): Promise<StoredEvents> {
     this.#assertOpen();
-    // The owner may have pruned events since the last look.
-    const { firstId } = await this.#kept.row() ?? this.#row;
-    return await this.#kept.events(read, firstId, this.#row.lastId);
+    const { lastEventId } = this.#host.view.runtime;
+    return await this.#whileOwnerPrunes(({ firstId }) => this.#kept.events(read, firstId, lastEventId));
   }
 
   /** The events that hold a page of a transcript. */
@@ -128,17 +127,24 @@ export class PostgresRuntimeSource implements RuntimeSource {
     await Promise.resolve();
   }
 
-  /** Pushes the snapshot and all later events; again if the owner replaces the snapshot meanwhile. */
-  async #push(): Promise<void> {
-    for (;;) {
+  /** Repeats a read during which the owner has replaced the snapshot or pruned events. */
+  async #whileOwnerPrunes<T>(read: (row: RuntimeRow) => Promise<T>): Promise<T> {
+    for (let row = await this.#current();;) {
       try {
-        await this.#kept.push(this.#host, this.#row);
-        return;
+        return await read(row);
       } catch (error) {
-        if (!(error instanceof SnapshotGone)) throw error;
-        this.#row = await this.#kept.row() ?? this.#row;
+        if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
+        const next = await this.#current();
+        if (next.firstId === row.firstId && next.snapshotThrough === row.snapshotThrough) throw error;
+        row = next;
       }
     }
+  }
+
+  async #current(): Promise<RuntimeRow> {
+    const row = await this.#kept.row();
+    if (row === undefined) throw runtimeMissing(this.#space, this.runtimeId);
+    return row;
   }
 
   #lifeOf(workerId: WorkerId): number | undefined {

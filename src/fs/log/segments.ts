@@ -6,7 +6,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { type FileSpot, RuntimeError } from "../../core/errors.ts";
+import type { FileSpot, RuntimeError } from "../../core/errors.ts";
 import type { PrunedEvents } from "../../core/store.ts";
 import {
   closeQuietly,
