@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { type RuntimeError, storeClosed } from "../core/errors.ts";
+import { fencedAppend, type RuntimeError, storeClosed } from "../core/errors.ts";
 import { parseRuntimeId, type RuntimeId, type WorkerId } from "../core/ids.ts";
 import { workerNotFound } from "../core/rules.ts";
 import type { BlobHash } from "../core/sha256.ts";
@@ -160,7 +160,9 @@ export class PostgresRuntimeStore implements RuntimeStore {
     this.#assertUsable();
     const fence = this.#fence;
     const through = expectedLastEventId + events.length;
-    if (expectedLastEventId !== fence.acknowledged) throw fence.end(fence.unexpectedEnd(expectedLastEventId));
+    if (expectedLastEventId !== fence.acknowledged) {
+      throw fence.end(fencedAppend(expectedLastEventId, fence.acknowledged));
+    }
     const { text, params, units } = appendStatement(events, expectedLastEventId, (id) => this.#lifeOf(id));
     await fence.run("append events", text, params, (lastId) => {
       if (lastId !== through && lastId !== expectedLastEventId) throw fence.end(fence.unexpectedEnd(lastId));
