@@ -148,6 +148,7 @@ export class PostgresRuntimeStore implements RuntimeStore {
       this.#snapshotThrough = row.snapshotThrough;
       this.#snapshotUnits = snapshotUnits;
       this.#unitsSince = eventUnits;
+      this.#fence.assertHeld();
       return { displayName };
     } catch (error) {
       await this.close().catch(() => {});
@@ -256,7 +257,8 @@ export class PostgresRuntimeStore implements RuntimeStore {
       if (body.length >= PART_UNITS) await save();
     }
     if (body !== "") await save();
-    const use = `UPDATE worker_runtime.runtimes SET snapshot_through = $3 WHERE no = $1 AND epoch = $2
+    const use =
+      `UPDATE worker_runtime.runtimes SET snapshot_through = greatest(snapshot_through, $3) WHERE no = $1 AND epoch = $2
       RETURNING no`;
     await this.#fence.run("save snapshot", use, [through]);
     [this.#snapshotThrough, this.#snapshotUnits] = [through, units];
@@ -280,7 +282,7 @@ export class PostgresRuntimeStore implements RuntimeStore {
     }
     if (dryRun) return pruned;
     const raise =
-      `UPDATE worker_runtime.runtimes SET first_id = $3 WHERE no = $1 AND epoch = $2 RETURNING no`;
+      `UPDATE worker_runtime.runtimes SET first_id = greatest(first_id, $3) WHERE no = $1 AND epoch = $2 RETURNING no`;
     await this.#fence.run("prune events", raise, [last + 1]);
     this.#firstEventId = last + 1;
     // An earlier pruning may have been interrupted.

@@ -6,10 +6,19 @@
 import { corruption } from "../corruption/mod.ts";
 import { interleavings } from "../interleavings/mod.ts";
 import { interplay } from "../interplay/mod.ts";
+import { leases } from "../leases/mod.ts";
 import { model } from "../model/mod.ts";
 import { processes } from "../processes/mod.ts";
 import { system } from "../system/mod.ts";
 import type { Suite } from "../suite.ts";
 
 /** All of them. */
-export const moreSuites: readonly Suite[] = [corruption, model, processes, system, interleavings, interplay];
+export const moreSuites: readonly Suite[] = [
+  corruption,
+  model,
+  processes,
+  system,
+  interleavings,
+  leases,
+  interplay,
+];

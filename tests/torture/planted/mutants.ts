@@ -6,6 +6,7 @@
  */
 import { blobMutants } from "./blob_mutants.ts";
 import { pathMutants } from "./path_mutants.ts";
+import { postgresMutants } from "./postgres_mutants.ts";
 
 /** A bug to plant. */
 export interface Mutant {
@@ -27,6 +28,7 @@ export interface Mutant {
 export const mutants: readonly Mutant[] = [
   ...pathMutants,
   ...blobMutants,
+  ...postgresMutants,
   {
     name: "nothing is synced",
     file: "fs/log/sync_clock.ts",
