@@ -199,7 +199,7 @@ class Simulation {
     ownership: Ownership,
     text: string,
     params: (string | number | null)[],
-    { happens, answer, stop, answersFirst = false }: Fault,
+    { happens, answer, delay = 0, stop, answersFirst = false }: Fault,
     resolve: (rows: []) => void,
     reject: (error: Error) => void,
   ): void {
@@ -222,7 +222,10 @@ class Simulation {
       this.#observe(ownership, text, params, rows);
       if (answer === "error") fails();
       if (answer !== "arrives") return;
-      this.#world.at(this.#world.now + 5, () => process.receive(() => resolve(rows as [])));
+      this.#world.at(
+        this.#world.now + 5 + delay * LEASE_MS,
+        () => process.receive(() => resolve(rows as [])),
+      );
     });
   }
 

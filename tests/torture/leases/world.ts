@@ -17,6 +17,8 @@ export interface Fault {
   readonly happens?: number;
   /** Its answer: it arrives, is replaced by an error at once, or never comes. */
   readonly answer: "arrives" | "error" | "none";
+  /** Time from there until the answer arrives, in leases. @default {0} */
+  readonly delay?: number;
   /** The host is stopped for so many leases before the answer arrives. */
   readonly stop?: number;
   /** When the host continues, answers precede timers. */
@@ -31,6 +33,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "answer lost", happens: 0, answer: "error" },
   { name: "no answer", happens: 0, answer: "none" },
   { name: "slow", happens: 0.3, answer: "arrives" },
+  { name: "slow answer", happens: 0, answer: "arrives", delay: 0.3 },
   { name: "late", happens: 0.6, answer: "none" },
   { name: "very late", happens: 2.5, answer: "none" },
   { name: "stopped", happens: 0, answer: "arrives", stop: 2.2 },
