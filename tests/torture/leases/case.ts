@@ -199,7 +199,7 @@ class Simulation {
     ownership: Ownership,
     text: string,
     params: (string | number | null)[],
-    { happens, answer, delay = 0, stop, answersFirst = false }: Fault,
+    { happens, answer, delay = 0, cut, stop, answersFirst = false }: Fault,
     resolve: (rows: []) => void,
     reject: (error: Error) => void,
   ): void {
@@ -207,6 +207,8 @@ class Simulation {
     const now = this.#world.now;
     const fails = () => process.receive(() => reject(new Error("connection lost")));
     if (stop !== undefined) this.#world.at(now + 1, () => process.stop(stop * LEASE_MS, answersFirst));
+    if (now < process.cutUntil) return;
+    if (cut !== undefined) process.cutUntil = now + cut * LEASE_MS;
     if (happens === undefined) {
       if (answer === "error") this.#world.at(now + 2, fails);
       return;

@@ -13,7 +13,7 @@ import { FAULTS } from "./world.ts";
 
 /** Statements among which one fault, and two faults, are explored. */
 const ONE_AMONG = 100;
-const TWO_AMONG = 32;
+const TWO_AMONG = 28;
 const RATES = ["equal", "slow", "fast"];
 const SEEDS = 30_000;
 const SQL_SEEDS = 300;

@@ -19,6 +19,8 @@ export interface Fault {
   readonly answer: "arrives" | "error" | "none";
   /** Time from there until the answer arrives, in leases. @default {0} */
   readonly delay?: number;
+  /** Later statements of the host never reach the database for so many leases. */
+  readonly cut?: number;
   /** The host is stopped for so many leases before the answer arrives. */
   readonly stop?: number;
   /** When the host continues, answers precede timers. */
@@ -36,6 +38,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "slow answer", happens: 0, answer: "arrives", delay: 0.3 },
   { name: "late", happens: 0.6, answer: "none" },
   { name: "very late", happens: 2.5, answer: "none" },
+  { name: "cut off", answer: "none", cut: 2.2 },
   { name: "stopped", happens: 0, answer: "arrives", stop: 2.2 },
   { name: "stopped, answers first", happens: 0, answer: "arrives", stop: 2.2, answersFirst: true },
   { name: "stopped briefly", happens: 0, answer: "arrives", stop: 0.8 },
@@ -91,6 +94,8 @@ export class Process {
   #stoppedUntil = 0;
   #answersFirst = false;
   #held: { readonly isAnswer: boolean; readonly run: () => void }[] = [];
+  /** Time until which nothing that it sends arrives. */
+  cutUntil = 0;
   /** Its monotonic clock. */
   readonly clock: Clock;
 

@@ -13,6 +13,7 @@ export const postgresMutants: readonly Mutant[] = [
     find: "    this.#validUntil = sentAt + this.#leaseMs * RATE;",
     replace: "    void sentAt;\n    this.#validUntil = this.#clock.now() + this.#leaseMs * RATE;",
     first: ["leases"],
+    share: 0.1,
   },
   {
     name: "an owner acknowledges what happened before its lease ran out",
