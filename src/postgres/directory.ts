@@ -22,7 +22,7 @@ export interface DirectoryEntry {
   readonly runtimeId: RuntimeId;
   /** The process that owns it; null if none does, or its lease has run out. */
   readonly owner: string | null;
-  /** Where to reach the owner, if it has said so. */
+  /** Address of the owner, if it has given one. */
   readonly address: string | null;
   /** The fence, which rises with each claim. */
   readonly epoch: number;

@@ -16,7 +16,7 @@ export interface LeaseHolder {
   readonly space: string;
   /** Description for people. */
   readonly owner: string;
-  /** Where to reach it, if the host wants to be reached. */
+  /** Address of the holder, if it has given one. */
   readonly address: string | null;
 }
 
