@@ -48,6 +48,13 @@ Deno.test("the module graph of fs_store.ts holds nothing of src/operate, and no 
   assertEquals([...packages].filter((name) => !/^(?:@std\/|@noble\/hashes\/|node:|zod$)/.test(name)), []);
 });
 
+Deno.test("the module graph of postgres_store.ts holds no file system, and no driver", options, () => {
+  const { files, packages } = graphOf("postgres_store.ts");
+  assert(files.includes("src/postgres/store.ts") && files.includes("src/core/runtime.ts"));
+  assertEquals(files.filter((path) => /^(?:src\/(?:fs|operate)|cli|testing)\//.test(path)), []);
+  assertEquals([...packages].filter((name) => !/^(?:@noble\/hashes\/|node:)/.test(name)), []);
+});
+
 Deno.test("the module graph of operate.ts holds no command", options, () => {
   const { files } = graphOf("operate.ts");
   assert(files.includes("src/operate/verify/verify.ts"));
