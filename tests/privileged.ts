@@ -9,7 +9,7 @@
  */
 
 /** A permission besides read and write. */
-export type Privilege = "run" | "net" | "env";
+export type Privilege = "run" | "net" | "env" | "sys";
 
 /** Names of the tests by file, with the permissions that each needs besides read and write. */
 export const privilegedTests: Readonly<Record<string, Readonly<Record<string, readonly Privilege[]>>>> = {
@@ -125,6 +125,13 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "the core and the memory store work with no permission at all": ["run"],
     "importing fs_store.ts needs no permission": ["run"],
     "the module graph of mod.ts holds nothing of the file system": ["run"],
+  },
+  "tests/postgres/permissions_test.ts": {
+    "PostgresRuntimeStore works through pg with --allow-net=HOST:PORT alone": ["run", "net", "sys"],
+    "PostgresRuntimeStore works through postgres with --allow-net=HOST:PORT alone": ["run", "net", "sys"],
+    "store_permission names the flag that pg lacks, however it is opened": ["run"],
+    "store_permission names the flag that postgres lacks, however it is opened": ["run"],
+    "store_permission names --allow-env if pg reads the environment": ["run"],
   },
   "tests/privileged_test.ts": {
     "every listed test exists, and fails with --allow-read --allow-write alone": ["run"],

@@ -83,9 +83,8 @@ export function databaseFault(error: unknown, operation: string): RuntimeError {
   const details = { operation, path: "PostgreSQL", systemCode };
   const message = `Cannot ${operation} in PostgreSQL: ${why}`;
   const cause = { cause: error };
-  if (error instanceof Error && error.name === "NotCapable") {
-    const address = /access to "(.+?)"/.exec(why)?.[1];
-    const flag = address === undefined ? "--allow-net" : `--allow-net=${address}`;
+  const flag = missingFlag(error, why, systemCode);
+  if (flag !== undefined) {
     const text = `Cannot ${operation} in PostgreSQL: run again with ${flag}`;
     return new RuntimeError("store_permission", text, { operation, path: "PostgreSQL", flag }, cause);
   }
@@ -93,6 +92,18 @@ export function databaseFault(error: unknown, operation: string): RuntimeError {
     return new RuntimeError("store_permission", message, { operation, path: "PostgreSQL", flag: "" }, cause);
   }
   return new RuntimeError(NO_SPACE.has(systemCode) ? "no_space" : "store_io", message, details, cause);
+}
+
+/** The flag that names the permission that Deno denied, if it did. */
+function missingFlag(error: unknown, why: string, systemCode: string): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  // A look-up of a name is denied with the error of a system call, which has the name alone.
+  if (systemCode === "EPERM" && Reflect.get(error, "syscall") === "getaddrinfo") {
+    return `--allow-net=${Reflect.get(error, "hostname")}`;
+  }
+  if (error.name !== "NotCapable") return undefined;
+  const [, kind, name] = /Requires (\w+) access to "(.+?)"/.exec(why) ?? [];
+  return kind === undefined ? "--allow-net" : `--allow-${kind}=${name}`;
 }
 
 /** An id as a value of a column: text of one line without NUL, which PostgreSQL does not keep. */
