@@ -76,6 +76,13 @@ export class Example {
     return await this.#ended;
   }
 
+  /** Interrupts it, as Ctrl-C does, and waits for its end. */
+  async interrupt(): Promise<Ended> {
+    this.#child.kill("SIGINT");
+    await this.#input.abort().catch(() => {});
+    return await this.#ended;
+  }
+
   /** Kills it with SIGKILL. */
   async kill(): Promise<Ended> {
     this.#child.kill("SIGKILL");
@@ -84,10 +91,14 @@ export class Example {
   }
 }
 
-/** A test that starts processes in a directory of its own. */
-export function exampleTest(name: string, body: (directory: string) => Promise<void>): void {
+/** A test that starts processes in a directory of its own, unless there is an obstacle. */
+export function exampleTest(
+  name: string,
+  body: (directory: string) => Promise<void>,
+  obstacle?: string,
+): void {
   Deno.test({
-    ...privileged(name),
+    ...privileged(name, obstacle),
     fn: async () => {
       const directory = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "worker-runtime-test-" }));
       try {

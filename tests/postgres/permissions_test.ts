@@ -9,7 +9,10 @@ const repository = fromFileUrl(new URL("../..", import.meta.url));
 const script = fromFileUrl(new URL("children/permissions.ts", import.meta.url));
 
 type Outcomes = Readonly<
-  Record<string, { readonly code?: string; readonly flag?: string; readonly message?: string }>
+  Record<
+    string,
+    { readonly code?: string; readonly flag?: string; readonly message?: string; readonly result?: unknown }
+  >
 >;
 
 /** What a process under these flags does. */
