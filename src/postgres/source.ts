@@ -42,6 +42,7 @@ export class PostgresRuntimeSource implements RuntimeSource {
   readonly #database: Database;
   #host!: StoreHost;
   #kept!: Kept;
+  #looking: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   /** Creates a source for `RuntimeReader.open`, without I/O. Throws `invalid_request`. */
@@ -69,7 +70,9 @@ export class PostgresRuntimeSource implements RuntimeSource {
   async news(after: number, signal: AbortSignal): Promise<number> {
     for (;;) {
       this.#assertOpen();
-      await this.#look();
+      // Another call may still be looking.
+      this.#looking = this.#looking.catch(() => {}).then(() => this.#look());
+      await this.#looking;
       const { lastEventId } = this.#host.view.runtime;
       if (lastEventId > after || signal.aborted) return lastEventId;
       await pause(this.#pollMs, signal);

@@ -164,6 +164,17 @@ test("a reader follows the events of another process", async (client) => {
   await watch.return();
 });
 
+test("a reader applies each event once when reads for new events overlap", async (client) => {
+  await using runtime = await Runtime.open({ store: store(client, "first") });
+  const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+  await using reader = await RuntimeReader.open({
+    source: new PostgresRuntimeSource({ client, runtimeId: "local" }),
+  });
+  await worker.sendInput({ role: "user", content: "x" });
+  await Promise.all([reader.refresh(), reader.refresh(), reader.refresh()]);
+  assertEquals(reader.overview().lastEventId, runtime.overview().lastEventId);
+});
+
 test("hosts share the runtimes of a space, and take over those of a host that is gone", async (client) => {
   const directory = new RuntimeDirectory({ client, space: "s" });
   for (let index = 0; index < 12; index++) await directory.add(`r${index}`);
