@@ -18,7 +18,7 @@ export type PostgresRow = Readonly<Record<string, unknown>>;
  * poolers in transaction mode work.
  */
 export interface PostgresClient {
-  /** Runs a statement. */
+  /** Runs one statement, as a transaction of its own. Rejects with the driver's error, whose `code` is the SQLSTATE. */
   query(
     text: string,
     params: (string | number | null)[],

@@ -26,7 +26,7 @@ export interface DirectoryEntry {
   readonly address: string | null;
   /** The fence, which rises with each claim. */
   readonly epoch: number;
-  /** The newest event. */
+  /** Id of the newest event; 0 if the runtime was never opened. */
   readonly lastEventId: number;
 }
 
@@ -44,7 +44,11 @@ const COLUMNS = `r.runtime, r.epoch, r.last_id, h.owner, h.address
   FROM worker_runtime.runtimes AS r LEFT JOIN worker_runtime.hosts AS h
   ON h.host = r.host AND h.lease_until > clock_timestamp()`;
 
-/** Lists the runtimes of a space. Requires `--allow-net=HOST:PORT` for the client. */
+/**
+ * Lists the runtimes of a space, and adds some. Requires `--allow-net=HOST:PORT` for
+ * the client, and the tables of `createSchema`. Every method throws `store_permission`
+ * and `store_io`.
+ */
 export class RuntimeDirectory {
   readonly #database: Database;
   readonly #space: string;
@@ -55,7 +59,7 @@ export class RuntimeDirectory {
     this.#space = space;
   }
 
-  /** A page of runtimes whose ids follow `after`; `limit` is 1 to 1,000. */
+  /** A page of runtimes whose ids follow `after`; `limit` is 1 to 1,000, by default 50. Throws `invalid_request`. */
   async list(
     { after, limit = 50 }: { readonly after?: string | undefined; readonly limit?: number | undefined } = {},
   ): Promise<DirectoryPage> {
@@ -74,7 +78,7 @@ export class RuntimeDirectory {
     return { items, next: rows.length > limit ? items.at(-1)?.runtimeId ?? null : null };
   }
 
-  /** A runtime; `undefined` if there is none of this id. */
+  /** A runtime; `undefined` if there is none of this id. Throws `invalid_request`. */
   async get(runtimeId: string): Promise<DirectoryEntry | undefined> {
     const text = `SELECT ${COLUMNS} WHERE r.space = $1 AND r.runtime = $2`;
     const id = column(parseRuntimeId(runtimeId));
@@ -82,7 +86,7 @@ export class RuntimeDirectory {
     return row === undefined ? undefined : entryOf(row);
   }
 
-  /** Adds a runtime for a host to claim. Idempotent. */
+  /** Adds a runtime for a host to claim. Idempotent. Throws `invalid_request`, `no_space`. */
   async add(runtimeId: string): Promise<void> {
     await addRuntime(this.#database, this.#space, parseRuntimeId(runtimeId));
   }

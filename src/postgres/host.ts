@@ -16,21 +16,21 @@ import { defaultOwner, LEASE_MS, PostgresRuntimeStore } from "./store.ts";
 
 /** Options of {@linkcode RuntimeHost.start}. */
 export interface RuntimeHostOptions {
-  /** Runs statements: a pool. */
+  /** Runs statements: a pool, of about 10 connections. */
   readonly client: PostgresClient;
   /** Space of the runtimes. @default {"default"} */
   readonly space?: string | undefined;
   /** Describes this process to others. @default the process id */
   readonly owner?: string | undefined;
-  /** Address at which others may reach this process. */
+  /** Address at which others may reach this process, as the directory shows it. */
   readonly address?: string | undefined;
-  /** Time after which others may take over if this process is silent. @default {15_000} */
+  /** Time in milliseconds after which others may take over if this process is silent, 1,000 or more. @default {15_000} */
   readonly leaseMs?: number | undefined;
   /** Hosts at most so many runtimes. @default no limit */
   readonly max?: number | undefined;
   /** Clock, ids and diagnostics of each runtime. */
   readonly runtime?: Omit<RuntimeOptions, "store"> | undefined;
-  /** Called with each runtime that this process has opened: begin its work here. */
+  /** Called with each runtime that this process has opened: begin its work here, without waiting for its end. */
   readonly opened: (runtime: Runtime) => void | Promise<void>;
   /** Called once a runtime is no longer hosted; with the error if it was lost or could not be opened. */
   readonly closed?: ((runtimeId: RuntimeId, error?: unknown) => void) | undefined;
@@ -41,7 +41,15 @@ const LOOKS = 3;
 /** Runtimes opened at a time. */
 const PARALLEL = 8;
 
-/** Hosts runtimes. Requires `--allow-net=HOST:PORT` for the client. */
+/**
+ * Hosts this process's share of the runtimes of a space: their number divided by
+ * that of the hosts, rounded up. Claims free runtimes, takes over those of hosts that
+ * failed, and closes surplus ones. Requires `--allow-net=HOST:PORT` for the client,
+ * and the tables of `createSchema`.
+ *
+ * If its lease runs out, the host stops, and `closed` gets `store_fenced` for each
+ * runtime; begin again with a new host.
+ */
 export class RuntimeHost implements AsyncDisposable {
   readonly #options: RuntimeHostOptions;
   readonly #space: string;
@@ -79,7 +87,7 @@ export class RuntimeHost implements AsyncDisposable {
     return this.#runtimes;
   }
 
-  /** Resolves once the look in progress has ended. */
+  /** Resolves once the claims and closings in progress have ended. */
   async settled(): Promise<void> {
     await this.#looking;
   }

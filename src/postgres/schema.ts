@@ -65,9 +65,11 @@ const STATEMENTS = [
 ] as const;
 
 /**
- * Creates the tables unless they exist, in the schema `worker_runtime`. Idempotent.
- * Requires the right to create a schema. Throws `store_version` if a newer
- * version created them, `store_permission`, `store_io`.
+ * Creates the tables unless they exist, in the schema `worker_runtime`. Idempotent;
+ * concurrent callers wait for one another, for up to a minute. Requires
+ * `--allow-net=HOST:PORT` for the client, and the right to create a schema. Throws
+ * `store_version` if a newer version created them, `store_permission`, `no_space`,
+ * `store_io`.
  */
 export async function createSchema(client: PostgresClient): Promise<void> {
   const database = new Database(client, LIMIT_MS);

@@ -22,7 +22,7 @@ import { checkSchema } from "./schema.ts";
 export interface PostgresSourceOptions {
   /** Runs statements: a client or a pool. */
   readonly client: PostgresClient;
-  /** The runtime. */
+  /** The runtime: 1 to 80 bytes of UTF-8. */
   readonly runtimeId: string;
   /** Space of the runtime. @default {"default"} */
   readonly space?: string | undefined;
@@ -33,7 +33,11 @@ export interface PostgresSourceOptions {
 /** Bounds each statement. */
 const ANSWER_MS = 30_000;
 
-/** Durable events only. Requires `--allow-net=HOST:PORT` for the client. */
+/**
+ * A runtime in a PostgreSQL database, for a `RuntimeReader` on any machine: committed
+ * events only, by SELECT statements alone. Requires `--allow-net=HOST:PORT` for the
+ * client.
+ */
 export class PostgresRuntimeSource implements RuntimeSource {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
@@ -66,7 +70,7 @@ export class PostgresRuntimeSource implements RuntimeSource {
     return {};
   }
 
-  /** Looks for new events every `pollMs` until there are some. */
+  /** Looks for new events every `pollMs` until there are some. Throws `store_rolled_back`, `store_io`. */
   async news(after: number, signal: AbortSignal): Promise<number> {
     for (;;) {
       this.#assertOpen();

@@ -44,13 +44,13 @@ export interface PostgresStoreOptions {
   readonly space?: string | undefined;
   /** Describes this process to others, for example in `store_locked`. @default the process id */
   readonly owner?: string | undefined;
-  /** Address at which others may reach this process. */
+  /** Address at which others may reach this process, as the directory shows it. */
   readonly address?: string | undefined;
-  /** Time after which others may take over if this process is silent, 1,000 or more. @default {15_000} */
+  /** Time in milliseconds after which others may take over if this process is silent, 1,000 or more. @default {15_000} */
   readonly leaseMs?: number | undefined;
-  /** Waits so long for another owner to release the runtime. @default {0} */
+  /** Time in milliseconds to wait for another owner to release the runtime, or for the end of its lease. @default {0} */
   readonly lockWaitMs?: number | undefined;
-  /** Creates the runtime unless it exists. @default {true} */
+  /** Creates the runtime unless it exists; otherwise opening throws `store_missing`. @default {true} */
   readonly create?: boolean | undefined;
   /** Name of the runtime for people. */
   readonly displayName?: string | undefined;
@@ -156,7 +156,10 @@ export class PostgresRuntimeStore implements RuntimeStore {
     }
   }
 
-  /** Appends a batch with one statement, which carries the fence. */
+  /**
+   * Appends a batch with one statement, which carries the fence. Throws `store_fenced`,
+   * `store_rolled_back`; `no_space` and `store_io` if the batch has not happened.
+   */
   async append({ expectedLastEventId, events }: AppendBatch): Promise<AppendResult> {
     this.#assertUsable();
     const fence = this.#fence;
