@@ -129,6 +129,10 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "importing fs_store.ts needs no permission": ["run"],
     "the module graph of mod.ts holds nothing of the file system": ["run"],
   },
+  "tests/postgres/conformance_test.ts": {
+    "PostgresRuntimeStore passes the conformance suite through pg": ["run", "net", "env", "sys"],
+    "PostgresRuntimeStore passes the conformance suite through postgres": ["run", "net", "env", "sys"],
+  },
   "tests/postgres/permissions_test.ts": {
     "PostgresRuntimeStore works through pg with --allow-net=HOST:PORT alone": ["run", "net", "sys"],
     "PostgresRuntimeStore works through postgres with --allow-net=HOST:PORT alone": ["run", "net", "sys"],

@@ -2,42 +2,36 @@
 
 import { createSchema, PostgresRuntimeStore } from "../../postgres_store.ts";
 import { testRuntimeStore } from "../../testing/mod.ts";
+import { privileged } from "../privileged.ts";
 import { type OpenClient, pgClient, pgliteClient, postgresJsClient } from "./clients.ts";
 import { binaries, type Server, startServer } from "./server.ts";
 
-/** Which tests run with a client: everything with one, the parts that depend on the driver with the others. */
-const CLIENTS: Readonly<
-  Record<string, { open: (server: Server) => Promise<OpenClient>; needsServer: boolean; concerns: RegExp }>
-> = {
-  pg: { open: (server) => pgClient(server), needsServer: true, concerns: /./ },
-  "postgres.js": {
-    open: postgresJsClient,
-    needsServer: true,
-    concerns: /store|append|Blob|prune|snapshot|purge/,
-  },
-  PGlite: { open: pgliteClient, needsServer: false, concerns: /store|append|Blob|prune|snapshot|purge/ },
-};
+/** Parts of the suite that depend on the driver. */
+const DRIVER = /store|append|Blob|prune|snapshot|purge/;
+/** Clients outlive the tests that open them. */
+const sanitizers = { sanitizeOps: false, sanitizeResources: false };
 
-let server: Promise<Server> | undefined;
 let spaces = 0;
 
-for (const [name, { open, needsServer, concerns }] of Object.entries(CLIENTS)) {
-  const ignore = needsServer && binaries === undefined;
+/** Registers the tests of the suite whose titles match, on a client that the first of them opens. */
+function register(
+  { name, titles, open, test }: {
+    readonly name: string;
+    readonly titles: RegExp;
+    readonly open: () => Promise<OpenClient>;
+    readonly test: (title: string, fn: () => Promise<void>) => void;
+  },
+): void {
   let opened: Promise<OpenClient> | undefined;
-  const options = { ignore, sanitizeOps: false, sanitizeResources: false };
   const start = async (): Promise<OpenClient> => {
-    // The suite is about the contract, not about durability.
-    if (needsServer) server ??= startServer(["fsync=off"]);
-    const client = await open(await server as Server);
+    const client = await open();
     await createSchema(client.client);
     return client;
   };
   testRuntimeStore({
     name,
     histories: 10,
-    test: (title, fn) => {
-      if (concerns.test(title)) Deno.test({ name: title, fn, ...options });
-    },
+    test: (title, fn) => titles.test(title) && test(title, fn),
     open: async (runtimeId) => {
       const { client } = await (opened ??= start());
       const space = `${++spaces}`;
@@ -47,17 +41,34 @@ for (const [name, { open, needsServer, concerns }] of Object.entries(CLIENTS)) {
       };
     },
   });
-  Deno.test({
-    name: `${name}: the client ends`,
-    fn: async () => await (await opened)?.[Symbol.asyncDispose](),
-    ...options,
-  });
+  test(`${name}: the client ends`, async () => await (await opened)?.[Symbol.asyncDispose]());
 }
 
-Deno.test({
-  name: "the server of the conformance suite stops",
-  ignore: binaries === undefined,
-  sanitizeOps: false,
-  sanitizeResources: false,
-  fn: async () => await (await server)?.[Symbol.asyncDispose](),
+register({
+  name: "PGlite",
+  titles: DRIVER,
+  open: pgliteClient,
+  test: (name, fn) => Deno.test({ name, fn, ...sanitizers }),
 });
+
+for (
+  const { driver, titles, open } of [
+    { driver: "pg", titles: /./, open: (server: Server) => pgClient(server) },
+    { driver: "postgres", titles: DRIVER, open: postgresJsClient },
+  ]
+) {
+  Deno.test({
+    ...privileged(
+      `PostgresRuntimeStore passes the conformance suite through ${driver}`,
+      binaries === undefined ? "needs PostgreSQL" : undefined,
+    ),
+    ...sanitizers,
+    fn: async (test) => {
+      // The suite is about the contract, not about durability.
+      await using server = await startServer(["fsync=off"]);
+      const steps: [title: string, fn: () => Promise<void>][] = [];
+      register({ name: driver, titles, open: () => open(server), test: (...step) => steps.push(step) });
+      for (const [name, fn] of steps) await test.step({ name, fn, ...sanitizers });
+    },
+  });
+}
