@@ -145,6 +145,8 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
         "run",
       ],
     "suite interplay all operations combined, closed and killed at any moment, keep their promises": ["run"],
+    "suite postgres real PostgreSQL servers, networks and owners that fail lose nothing, and one at a time owns a runtime":
+      ["run", "net", "env"],
     "suite processes real processes killed under load lose nothing, and one at a time has the store": ["run"],
     "suite system real system calls that fail, a full disk and missing permissions lose nothing": ["run"],
   },
