@@ -126,6 +126,10 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "importing fs_store.ts needs no permission": ["run"],
     "the module graph of mod.ts holds nothing of the file system": ["run"],
   },
+  "tests/postgres/hosts_test.ts": {
+    "RuntimeHost shares a thousand runtimes among three hosts, and the others take over those of one that stops":
+      ["run", "net", "env"],
+  },
   "tests/privileged_test.ts": {
     "every listed test exists, and fails with --allow-read --allow-write alone": ["run"],
   },

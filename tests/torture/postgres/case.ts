@@ -83,6 +83,19 @@ export class Case implements AsyncDisposable {
     return await this.query(server, async (pool) => (await pool.query(text)).rows);
   }
 
+  /** Starts a server unless it runs, as soon as nothing is left of its last processes. */
+  async revive(server: Server): Promise<void> {
+    await this.journal.eventually("a running server", async () => {
+      try {
+        await this.rows(server, "SELECT 1");
+        return true;
+      } catch {
+        await server.control("start").catch(() => {});
+        return false;
+      }
+    });
+  }
+
   /** Starts processes. */
   start(...plans: readonly Plan[]): void {
     // The shell opens the journal for appending, and becomes the process.

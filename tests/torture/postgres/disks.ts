@@ -90,15 +90,7 @@ export async function fullDisks(one: Case, rounds: number): Promise<Figures> {
     });
     await Deno.remove(full);
     one.journal.mark("space");
-    await one.journal.eventually("a running server", async () => {
-      try {
-        await one.rows(server, "SELECT 1");
-        return true;
-      } catch {
-        await server.control("start").catch(() => {});
-        return false;
-      }
-    });
+    await one.revive(server);
     await one.progress();
   }
   return await one.finish(server);

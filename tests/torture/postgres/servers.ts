@@ -18,7 +18,7 @@ export async function restarts(one: Case, rounds: number): Promise<Figures> {
     one.journal.mark("restart", how);
     if (how === "crash") {
       await killServer(server);
-      await server.control("start");
+      await one.revive(server);
     } else await server.control("-m", how, "restart");
     one.faults++;
     one.journal.read();
