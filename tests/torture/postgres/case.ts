@@ -132,7 +132,7 @@ export class Case implements AsyncDisposable {
   }
 
   /** The present owner of the runtime, as soon as it has acknowledged some inputs. */
-  async owner(acknowledged = 10): Promise<Owner> {
+  async owner(acknowledged = 100): Promise<Owner> {
     let owner: Owner | undefined;
     await this.journal.eventually("an owner at work", () => {
       owner = this.#lastOpened();
@@ -173,7 +173,7 @@ export class Case implements AsyncDisposable {
     this.journal.read();
     const from = this.journal.lines.length;
     let count = 0;
-    await this.journal.until("acknowledgements", from, ({ word }) => word === "ack" && ++count > 20);
+    await this.journal.until("acknowledgements", from, ({ word }) => word === "ack" && ++count > 100);
   }
 
   /** Stops all processes, and compares the runtimes in the database with the journal. */

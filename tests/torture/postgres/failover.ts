@@ -11,7 +11,7 @@ import type { Figures } from "./verdict.ts";
 
 const LEASE_MS = 10_000;
 /** Acknowledged inputs that an asynchronous standby does not receive. */
-const UNDONE = 40;
+const UNDONE = 200;
 
 /** The standby is synchronous: nothing acknowledged is lost, and the owner goes on or ends with a final error. */
 export async function synchronousFailovers(one: Case, rounds: number): Promise<Figures> {
