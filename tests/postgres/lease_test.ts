@@ -143,6 +143,31 @@ test("a failover that lost acknowledged events is store_rolled_back, for owner a
   await runtime.close();
 });
 
+test("an owner whose claim a failover undid writes nothing beside the next one, which has the same epoch", async (client) => {
+  const before = await Runtime.open({ store: store(client, "before") });
+  await before.createWorker({ workerId: "a", intent });
+  await before.close();
+  const { rows: [row] } = await client.query("SELECT epoch, last_id FROM worker_runtime.runtimes", []) as {
+    rows: Record<string, number>[];
+  };
+  const first = await Runtime.open({ store: store(client, "first", 60_000) });
+  await first.worker("a").sendInput({ role: "user", content: "undone" });
+  await client.query("DELETE FROM worker_runtime.events WHERE id > $1", [row?.last_id ?? 0]);
+  await client.query("DELETE FROM worker_runtime.hosts", []);
+  const undo = `UPDATE worker_runtime.runtimes
+    SET epoch = $1, last_id = $2, host = NULL, claim = NULL, claimed_until = NULL`;
+  await client.query(undo, [row?.epoch ?? 0, row?.last_id ?? 0]);
+  const second = await Runtime.open({ store: store(client, "second") });
+  await second.worker("a").sendInput({ role: "user", content: "x" });
+  const error = await coded(() => first.worker("a").sendInput({ role: "user", content: "late" }));
+  assertEquals([error.code, Reflect.get(error.details, "owner")], ["store_fenced", "second"]);
+  await second.worker("a").sendInput({ role: "user", content: "y" });
+  const contents = (await second.worker("a").transcript()).items.map(({ content }) => content);
+  assertEquals(contents, ["x", "y"]);
+  await first.close();
+  await second.close();
+});
+
 test("close() hands the runtime over at once", async (client) => {
   const first = await Runtime.open({ store: store(client, "first", 60_000) });
   await first.close();
