@@ -112,7 +112,14 @@ async function run({ share, seed, only, progress }: Budget): Promise<SuiteReport
 
 async function runCase({ name, scenario, faults, seed }: Job): Promise<Figures> {
   await using one = new Case(name, seed);
-  return await (SCENARIOS[scenario] as Scenario).run(one, faults);
+  try {
+    return await (SCENARIOS[scenario] as Scenario).run(one, faults);
+  } catch (error) {
+    const journal = await Deno.makeTempFile({ prefix: `worker-runtime-postgres-${name}-` });
+    await Deno.copyFile(one.journal.path, journal);
+    if (error instanceof Error) error.message += `\nThe journal is in ${journal}`;
+    throw error;
+  }
 }
 
 /** Cases of a share: at least one fault of each scenario. */
