@@ -2,7 +2,8 @@
  * A process that owns a runtime, or waits for it, or hosts its share of many. Its
  * standard output is the journal of the case. It writes:
  *
- * - `opened SESSION RUNTIME` once it owns a runtime, `running SESSION` once a run is open, `aborted SESSION` when it ends
+ * - `opened SESSION RUNTIME` once it owns a runtime, `running SESSION` once a run is open
+ * - `aborted SESSION PACE` when the run is aborted; PACE is `starved` if the machine left the process no time
  * - `ack SESSION KEY EVENT` once an input is acknowledged
  * - `rejected KEY CODE` for an input that did not happen, `unknown KEY CODE` for one that may have
  * - `refused CODE` for an opening that failed
@@ -38,6 +39,24 @@ function sayBroken(error: unknown): void {
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const TICK_MS = 4;
+/** A process whose timers are this late has no time for its lease: a short one has a margin of 10 ms. */
+const STARVED_MS = 8;
+const STARVED_FOR_MS = 200;
+let tickedAt = performance.now();
+let starvedAt = -Infinity;
+setInterval(() => {
+  const now = performance.now();
+  if (now - tickedAt > STARVED_MS) starvedAt = now;
+  tickedAt = now;
+}, TICK_MS);
+
+/** Whether timers are late at the moment. */
+function pace(): "starved" | "prompt" {
+  const now = performance.now();
+  return now - tickedAt > STARVED_MS || now - starvedAt < STARVED_FOR_MS ? "starved" : "prompt";
+}
 
 /** Text that PostgreSQL cannot compress much. */
 function noise(length: number): string {
@@ -84,7 +103,7 @@ async function run(runtime: Runtime, session: string): Promise<void> {
     try {
       const worker = await runtime.ensureWorker({ workerId: "r", intent: { kind: "assistant" } });
       const { signal } = await worker.beginRun();
-      signal.addEventListener("abort", () => say("aborted", session));
+      signal.addEventListener("abort", () => say("aborted", session, pace()));
       say("running", session);
       while (!isStopping && !signal.aborted) await pause(5);
       return;

@@ -24,11 +24,13 @@ export interface Figures {
   unknown: number;
   /** Openings after the first one of each runtime. */
   takeovers: number;
+  /** Those before which a running owner, which the machine gave time, has aborted its run. */
+  ordered: number;
 }
 
 /** Figures of no case. */
 export function noFigures(): Figures {
-  return { faults: 0, acknowledged: 0, undone: 0, rejected: 0, unknown: 0, takeovers: 0 };
+  return { faults: 0, acknowledged: 0, undone: 0, rejected: 0, unknown: 0, takeovers: 0, ordered: 0 };
 }
 
 /** An input in the log. */
@@ -100,8 +102,8 @@ export class Verdict {
 
   /** Compares the inputs that were read with the journal, and counts them. */
   check(): Figures {
-    this.#checkAborts();
     const figures = noFigures();
+    this.#checkAborts(figures);
     const undone = this.#undone();
     const acknowledged = new Set<string>();
     const [lost, wrong]: [string[], string[]] = [[], []];
@@ -141,27 +143,31 @@ export class Verdict {
     );
   }
 
-  /** An owner whose process runs ends its run before another owns the runtime, and acknowledges nothing after that. */
-  #checkAborts(): void {
+  /** No owner acknowledges anything after its run was aborted; an owner whose process runs aborts it before another owns the runtime. */
+  #checkAborts(figures: Figures): void {
     const aborted = new Map<string, number>();
-    for (const [index, { word, args: [session = "", key] }] of this.#lines.entries()) {
+    const exempt = new Set<string>();
+    for (const [index, { word, args: [session = "", rest] }] of this.#lines.entries()) {
       if (word === "aborted") aborted.set(session, index);
+      if (word === "aborted" && rest === "starved") exempt.add(session);
       if (word === "ack" && aborted.has(session)) {
-        throw this.#broken("I10", `${key} was acknowledged after the run of its owner was aborted`);
+        throw this.#broken("I10", `${rest} was acknowledged after the run of its owner was aborted`);
       }
     }
     for (const sessions of this.#sessions.values()) {
       for (const [index, next] of sessions.entries()) {
         const before = sessions[index - 1];
-        if (before === undefined) continue;
+        if (before === undefined || exempt.has(before.session)) continue;
         const between = this.#lines.slice(before.openedAt, next.openedAt);
         const paused = between.some(({ word, args }) =>
           /^(stop|kill)$/.test(word) && args[0] === before.name
         );
         const isRunning = between.some(({ word, args }) => word === "running" && args[0] === before.session);
-        if (isRunning && !paused && (aborted.get(before.session) ?? Infinity) > next.openedAt) {
+        if (!isRunning || paused) continue;
+        if ((aborted.get(before.session) ?? Infinity) > next.openedAt) {
           throw this.#broken("I10", `${next.session} opened while a run of ${before.session} was open`);
         }
+        figures.ordered++;
       }
     }
   }
