@@ -188,15 +188,17 @@ export class Fence {
     return settled;
   }
 
+  /** Raises the epoch. Ends the ownership if that takes longer than a lease: a session may lock the row for any time. */
   async #raise(): Promise<number> {
     const text = `UPDATE worker_runtime.runtimes SET epoch = greatest(epoch, $3) + 1
       WHERE no = $1 AND claim = $2 RETURNING epoch, last_id`;
-    for (;;) {
+    for (const until = this.#clock.now() + this.#lease.leaseMs;;) {
       if (this.failure !== undefined || !this.#lease.isHeld()) await this.#throwEnd();
       const params = [this.#no, this.#claim, this.#epoch];
       const answer = await this.#database.rows("settle statement", text, ...params)
         .catch((error: RuntimeError) => error);
       if (answer instanceof RuntimeError) {
+        if (this.#clock.now() >= until) await this.#throwEnd("a statement cannot be settled");
         await pause(this.#clock, POLL_MS);
         continue;
       }
@@ -207,11 +209,11 @@ export class Fence {
     }
   }
 
-  /** Ends the ownership because the lease has run out, and then names the next owner. */
-  #expire(): void {
+  /** Ends the ownership, because the lease has run out or is of no use, and then names the next owner. */
+  #expire(reason = "its lease has run out"): void {
     if (this.failure !== undefined) return;
     const id = JSON.stringify(this.#runtimeId);
-    const message = `Cannot use store of runtime ${id}: its lease has run out`;
+    const message = `Cannot use store of runtime ${id}: ${reason}`;
     this.end(new RuntimeError("store_fenced", message, { epoch: this.#epoch, owner: "nobody" }));
     this.#naming = this.#nameOwner();
   }
@@ -223,8 +225,8 @@ export class Fence {
     this.#onLost(this.failure);
   }
 
-  async #throwEnd(): Promise<never> {
-    this.#expire();
+  async #throwEnd(reason?: string): Promise<never> {
+    this.#expire(reason);
     await this.#naming;
     throw this.failure;
   }

@@ -126,6 +126,24 @@ test("a statement that arrives after its answer was given up has no effect", asy
   assertEquals((await worker.transcript()).items.map(({ content }) => content), ["y"]);
 });
 
+test("an append whose row another session locks ends in bounded time, though the lease is renewed", async (client) => {
+  const faulty = new Faulty(client);
+  const runtime = await Runtime.open({ store: store(faulty, "first") });
+  const worker = await runtime.createWorker({ workerId: "a", intent });
+  const run = await worker.beginRun();
+  faulty.fault = (text, run) => text.includes("worker_runtime.hosts") ? run() : never();
+  let isLate = false;
+  const timer = setTimeout(() => isLate = true, 60_000);
+  const outcome = coded(() => worker.sendInput({ role: "user", content: "x" }));
+  let error: RuntimeError | undefined;
+  void outcome.then((thrown) => error = thrown);
+  while (error === undefined && !isLate) await pause(20);
+  clearTimeout(timer);
+  assertEquals([error?.code, run.signal.aborted, runtime.health.status], ["store_fenced", true, "failed"]);
+  faulty.fault = (_text, run) => run();
+  await runtime.close();
+});
+
 test("a failover that lost acknowledged events is store_rolled_back, for owner and reader", async (client) => {
   const runtime = await Runtime.open({ store: store(client, "first") });
   const worker = await runtime.createWorker({ workerId: "a", intent });
