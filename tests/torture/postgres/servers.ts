@@ -4,6 +4,8 @@
  * @module
  */
 import { type Case, pause } from "./case.ts";
+import type { Server } from "../../postgres/server.ts";
+import type { Line } from "./journal.ts";
 import type { Figures } from "./verdict.ts";
 import { killServer } from "./processes.ts";
 
@@ -31,38 +33,51 @@ export async function restarts(one: Case, rounds: number): Promise<Figures> {
   return await one.finish(server);
 }
 
+const LOCK_LEASE_MS = 3_000;
+/** Time-outs of the database that processes set, or not. */
+const SETTINGS = { a: "-c lock_timeout=200", b: "-c statement_timeout=300", c: "" };
+
 /**
- * Another session locks rows of the store for longer than the statements may wait: inputs wait or are rejected,
- * and work goes on once it ends, or another process owns the runtime.
+ * Another session locks rows of the store for longer than statements may wait: inputs wait, are rejected, or
+ * their owner ends with a final error, in bounded time. Work goes on once the rows are free.
  */
 export async function heldLocks(one: Case, rounds: number): Promise<Figures> {
   const server = await one.database();
-  const plan = { port: server.port, leaseMs: 3_000, callers: 6, again: true };
-  const settings = ["-c lock_timeout=200", "-c statement_timeout=300"];
-  one.start({ ...plan, name: "a", settings: settings[0] ?? "" }, {
-    ...plan,
-    name: "b",
-    settings: settings[1] ?? "",
-  });
+  const plan = { port: server.port, leaseMs: LOCK_LEASE_MS, callers: 6, again: true };
+  one.start(...Object.entries(SETTINGS).map(([name, settings]) => ({ ...plan, name, settings })));
   for (let round = 0; round < rounds; round++) {
-    await one.owner();
+    const { session } = await one.owner();
     const table = one.random.pick(["runtimes", "hosts"]);
-    const ms = one.random.pick([400, 1_500, 5_000]);
-    await one.query(server, async (pool) => {
-      const session = await pool.connect();
-      try {
-        await session.query("BEGIN");
-        await session.query(`SELECT 1 FROM worker_runtime.${table} FOR UPDATE`);
-        one.journal.mark("locked", table, ms);
-        one.faults++;
-        await pause(ms);
-        await session.query("ROLLBACK");
-        one.journal.mark("unlocked");
-      } finally {
-        session.release();
-      }
+    one.faults++;
+    await withLocks(one, server, table, async () => {
+      if (one.random.chance(0.6)) return await pause(one.random.below(LOCK_LEASE_MS));
+      const isSettled = ({ word, args: [first = ""] }: Line): boolean =>
+        /^(ended|rejected)$/.test(word) && (first === session || first.startsWith(`${session}/`));
+      await one.journal.until("an outcome of each input", one.journal.lines.length, isSettled);
     });
     await one.progress();
   }
   return await one.finish(server);
+}
+
+/** Does something while a session holds the rows of a table. */
+async function withLocks(
+  one: Case,
+  server: Server,
+  table: string,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  await one.query(server, async (pool) => {
+    const session = await pool.connect();
+    try {
+      await session.query("BEGIN");
+      await session.query(`SELECT 1 FROM worker_runtime.${table} FOR UPDATE`);
+      one.journal.mark("locked", table);
+      await work();
+      await session.query("ROLLBACK");
+      one.journal.mark("unlocked");
+    } finally {
+      session.release();
+    }
+  });
 }
