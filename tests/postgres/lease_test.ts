@@ -97,6 +97,14 @@ test("an append whose answer is lost resolves if it has happened", async (client
   assertEquals((await worker.sendInput({ role: "user", content: "x" })).firstSeq, 1);
   faulty.fault = (_text, run) => run();
   assertEquals((await worker.sendInput({ role: "user", content: "y" })).firstSeq, 2);
+  // A server that says that it does not know, as CockroachDB does.
+  faulty.fault = async (text, run) => {
+    const result = await run();
+    if (isAppend(text)) throw Object.assign(new Error("result is ambiguous"), { code: "40003" });
+    return result;
+  };
+  assertEquals((await worker.sendInput({ role: "user", content: "z" })).firstSeq, 3);
+  faulty.fault = (_text, run) => run();
 });
 
 test("an append that never reached the database is rejected, and can be repeated", async (client) => {
