@@ -1,16 +1,17 @@
 /**
- * Many runtimes on a few hosts, one of which is killed.
+ * Many runtimes on a few hosts, one of which is killed or suspended.
  *
  * @module
  */
 import { RuntimeDirectory } from "../../../postgres_store.ts";
 import type { Case } from "./case.ts";
+import type { Line } from "./journal.ts";
 import type { Figures } from "./verdict.ts";
 
 const RUNTIMES = 60;
 const SPACE = "many";
 
-/** Three hosts share 60 runtimes under load; one is killed, and the others take over all that it had. */
+/** Three hosts share 60 runtimes under load; one is killed or suspended, and the others take over all that it had. */
 export async function killedHosts(one: Case, rounds: number): Promise<Figures> {
   const server = await one.database();
   const runtimes = Array.from({ length: RUNTIMES }, (_, index) => `r${index}`);
@@ -22,14 +23,29 @@ export async function killedHosts(one: Case, rounds: number): Promise<Figures> {
   one.start(...["a", "b", "c"].map((name) => ({ ...plan, name })));
   await everyRuntimeWorks(one, 0);
   for (let round = 0; round < rounds; round++) {
-    await one.kill(one.random.pick(one.names));
-    const killedAt = one.journal.lines.length;
+    const name = one.random.pick(one.names);
+    const isKilled = one.random.chance(0.5);
+    if (isKilled) await one.kill(name);
+    else one.pause(name);
     one.faults++;
-    await everyRuntimeWorks(one, killedAt);
+    one.journal.read();
+    await everyRuntimeWorks(one, one.journal.lines.length);
+    if (!isKilled) {
+      one.resume(name);
+      await one.journal.eventually("the end of its runs", () => openRuns(one.journal.lines, name) === 0);
+      await one.kill(name);
+    }
     one.start({ ...plan, name: `d${round}` });
     await everyRuntimeWorks(one, one.journal.lines.length);
   }
   return await one.finish(server, runtimes, SPACE);
+}
+
+/** Number of runs of a process that were not aborted. */
+function openRuns(lines: readonly Line[], name: string): number {
+  const count = (wanted: string): number =>
+    lines.filter((line) => line.word === wanted && line.name === name).length;
+  return count("running") - count("aborted");
 }
 
 /** Waits until each runtime acknowledges an input after a line. */

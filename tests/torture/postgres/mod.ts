@@ -56,7 +56,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     perCase: 4,
     run: asynchronousFailovers,
   },
-  "hosts": { what: "hosts of 20 runtimes killed", faults: 12, perCase: 4, run: killedHosts },
+  "hosts": { what: "hosts of 20 runtimes killed or suspended", faults: 12, perCase: 4, run: killedHosts },
   "restarts": { what: "restarts and crashes of servers", faults: 60, perCase: 10, run: restarts },
   "full-table": { what: "tables without space", faults: 20, perCase: 5, run: fullTables, needsDisk: true },
   "full-disk": { what: "servers without space", faults: 12, perCase: 3, run: fullDisks, needsDisk: true },
