@@ -66,7 +66,7 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "chat_anthropic keeps no half answer, and says why a run failed": ["run", "net"],
   },
   "tests/examples/hosts_test.ts": {
-    "hosts share the runtimes, and one takes over when the other is killed": ["run", "net", "env", "sys"],
+    "hosts share the runtimes, and one takes over when the other is killed": ["run", "net", "env"],
   },
   "tests/examples/resume_test.ts": {
     "resume does every step once, though it is killed twice": ["run"],
@@ -130,15 +130,19 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "the module graph of mod.ts holds nothing of the file system": ["run"],
   },
   "tests/postgres/conformance_test.ts": {
-    "PostgresRuntimeStore passes the conformance suite through pg": ["run", "net", "env", "sys"],
-    "PostgresRuntimeStore passes the conformance suite through postgres": ["run", "net", "env", "sys"],
+    "PostgresRuntimeStore passes the conformance suite through pg": ["run", "net", "env"],
+    "PostgresRuntimeStore passes the conformance suite through postgres": ["run", "net", "env"],
   },
   "tests/postgres/permissions_test.ts": {
-    "PostgresRuntimeStore works through pg with --allow-net=HOST:PORT alone": ["run", "net", "sys"],
-    "PostgresRuntimeStore works through postgres with --allow-net=HOST:PORT alone": ["run", "net", "sys"],
+    "PostgresRuntimeStore works through pg with --allow-net=HOST:PORT alone": ["run", "net"],
+    "PostgresRuntimeStore works through postgres with --allow-net=HOST:PORT alone": ["run", "net"],
     "store_permission names the flag that pg lacks, however it is opened": ["run"],
     "store_permission names the flag that postgres lacks, however it is opened": ["run"],
     "store_permission names --allow-env if pg reads the environment": ["run"],
+  },
+  "tests/postgres/hosts_test.ts": {
+    "RuntimeHost shares a thousand runtimes among three hosts, and the others take over those of one that stops":
+      ["run", "net", "env"],
   },
   "tests/privileged_test.ts": {
     "every listed test exists, and fails with --allow-read --allow-write alone": ["run"],
@@ -159,6 +163,8 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
         "run",
       ],
     "suite interplay all operations combined, closed and killed at any moment, keep their promises": ["run"],
+    "suite postgres real PostgreSQL servers, networks and owners that fail lose nothing, and one at a time owns a runtime":
+      ["run", "net", "env"],
     "suite processes real processes killed under load lose nothing, and one at a time has the store": ["run"],
     "suite system real system calls that fail, a full disk and missing permissions lose nothing": ["run"],
   },

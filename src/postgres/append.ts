@@ -7,8 +7,9 @@
 import type { EventRecord } from "../core/event_types.ts";
 import type { WorkerId } from "../core/ids.ts";
 import { column, type Parameter } from "./client.ts";
+import { HOLDS } from "./fence.ts";
 
-/** A statement that follows the runtime and its epoch in `$1` and `$2`. */
+/** A statement that follows the fence in `$1` and `$2`. */
 export interface AppendStatement {
   /** SQL. */
   readonly text: string;
@@ -54,7 +55,7 @@ export function appendStatement(
 }
 
 const APPEND_HEAD = `WITH fence AS (
-    UPDATE worker_runtime.runtimes SET last_id = $4 WHERE no = $1 AND epoch = $2 AND last_id = $3
+    UPDATE worker_runtime.runtimes SET last_id = $4 WHERE ${HOLDS} AND last_id = $3
     RETURNING no, first_id
   ), added AS (
     INSERT INTO worker_runtime.events (rt, id, worker, life, first_seq, last_seq, json)

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { BlobFacts, BlobInput } from "../core/store.ts";
-import { FENCE, type Fence } from "./fence.ts";
+import { FENCE, type Fence, HOLDS } from "./fence.ts";
 
 /** Size of a chunk. */
 const CHUNK_BYTES = 1_048_576;
@@ -16,7 +16,7 @@ const CHUNK_BYTES = 1_048_576;
  */
 export async function uploadChunks(fence: Fence, upload: string, input: BlobInput): Promise<void> {
   const text = `INSERT INTO worker_runtime.blob_chunks (rt, upload, part, body)
-    SELECT no, $3, $4, decode($5, 'base64') FROM worker_runtime.runtimes WHERE no = $1 AND epoch = $2
+    SELECT no, $3, $4, decode($5, 'base64') FROM worker_runtime.runtimes WHERE ${HOLDS}
     ON CONFLICT (rt, upload, part) DO UPDATE SET body = excluded.body RETURNING rt`;
   const waiting = new Uint8Array(CHUNK_BYTES);
   let [part, used] = [0, 0];

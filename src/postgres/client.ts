@@ -118,9 +118,10 @@ export function idOfColumn(text: string): string {
 
 /**
  * Classes of SQLSTATE with which the server rejects a statement as a whole: it has
- * not happened. After any other error, such as a lost connection, it may have.
+ * not happened. After any other error, such as a lost connection, it may have; 40003
+ * says so itself.
  */
-const REJECTED = /^(22|23|25|28|40|42|53|54|55|57014)/;
+const REJECTED = /^(22|23|25|28|40(?!003)|42|53|54|55|57014)/;
 /** Those after which the same statement may succeed: a standby, a conflict, too many connections, a time-out. */
 const REPEATABLE = /^(25006|40|53300|55P03|57014)/;
 

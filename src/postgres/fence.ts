@@ -16,9 +16,15 @@ import type { Lease } from "./lease.ts";
 /** Time between two attempts. */
 const POLL_MS = 200;
 
-/** The runtime's row, if its epoch is still that of the caller. Locked, so that nobody raises it meanwhile. */
-export const FENCE = `fence AS (
-    SELECT no FROM worker_runtime.runtimes WHERE no = $1 AND epoch = $2 FOR SHARE
+/**
+ * Condition of every statement that writes: the claim and its epoch are still those of `$2`. The epoch alone
+ * would not do: after a failover that undid a claim, another owner has the same one.
+ */
+export const HOLDS = `no = $1 AND claim || ' ' || epoch = $2`;
+
+/** The runtime's row, if it still has the claim and epoch of the caller. Locked, so that nobody raises it meanwhile. */
+export const FENCE: string = `fence AS (
+    SELECT no FROM worker_runtime.runtimes WHERE ${HOLDS} FOR SHARE
   )`;
 
 /**
@@ -112,7 +118,7 @@ export class Fence {
   }
 
   /**
-   * Runs a statement whose parameters `$1` and `$2` are the runtime and the epoch, and
+   * Runs a statement whose condition is {@linkcode HOLDS}, with parameters from `$3` on, and
    * which returns a row unless the epoch was raised. Resolves once it has happened;
    * if it rejects, it has not, and never will. It is repeated for the time of a
    * lease after errors that may pass. Without `hasHappened`, which is given the last event, it must be idempotent.
@@ -127,7 +133,13 @@ export class Fence {
     for (const until = this.#clock.now() + this.#lease.leaseMs;;) {
       this.assertHeld();
       const epoch = this.#epoch;
-      const answer = await this.#database.rows(operation, text, this.#no, epoch, ...params)
+      const answer = await this.#database.rows(
+        operation,
+        text,
+        this.#no,
+        `${this.#claim} ${epoch}`,
+        ...params,
+      )
         .catch((error: RuntimeError) => error);
       if (!(answer instanceof RuntimeError)) {
         if (answer.length > 0) break;
@@ -176,15 +188,17 @@ export class Fence {
     return settled;
   }
 
+  /** Raises the epoch. Ends the ownership if that takes longer than a lease: a session may lock the row for any time. */
   async #raise(): Promise<number> {
     const text = `UPDATE worker_runtime.runtimes SET epoch = greatest(epoch, $3) + 1
       WHERE no = $1 AND claim = $2 RETURNING epoch, last_id`;
-    for (;;) {
+    for (const until = this.#clock.now() + this.#lease.leaseMs;;) {
       if (this.failure !== undefined || !this.#lease.isHeld()) await this.#throwEnd();
       const params = [this.#no, this.#claim, this.#epoch];
       const answer = await this.#database.rows("settle statement", text, ...params)
         .catch((error: RuntimeError) => error);
       if (answer instanceof RuntimeError) {
+        if (this.#clock.now() >= until) await this.#throwEnd("a statement cannot be settled");
         await pause(this.#clock, POLL_MS);
         continue;
       }
@@ -195,11 +209,11 @@ export class Fence {
     }
   }
 
-  /** Ends the ownership because the lease has run out, and then names the next owner. */
-  #expire(): void {
+  /** Ends the ownership, because the lease has run out or is of no use, and then names the next owner. */
+  #expire(reason = "its lease has run out"): void {
     if (this.failure !== undefined) return;
     const id = JSON.stringify(this.#runtimeId);
-    const message = `Cannot use store of runtime ${id}: its lease has run out`;
+    const message = `Cannot use store of runtime ${id}: ${reason}`;
     this.end(new RuntimeError("store_fenced", message, { epoch: this.#epoch, owner: "nobody" }));
     this.#naming = this.#nameOwner();
   }
@@ -211,8 +225,8 @@ export class Fence {
     this.#onLost(this.failure);
   }
 
-  async #throwEnd(): Promise<never> {
-    this.#expire();
+  async #throwEnd(reason?: string): Promise<never> {
+    this.#expire(reason);
     await this.#naming;
     throw this.failure;
   }
@@ -229,7 +243,7 @@ export class Fence {
   async #fencedError(): Promise<RuntimeError> {
     const owner = await this.#owner().catch(() => undefined);
     if (owner === undefined) return fenced(0, "unknown");
-    return owner.epoch < this.#epoch
+    return owner.epoch < this.#epoch || owner.lastId < this.acknowledged
       ? rolledBack(owner.lastId, this.acknowledged)
       : fenced(owner.epoch, owner.name);
   }

@@ -29,7 +29,7 @@ import { appendStatement } from "./append.ts";
 import { nameUpload, removeBlobs, uploadChunks } from "./blobs.ts";
 import { column, Database, type PostgresClient } from "./client.ts";
 import { type Clock, processClock } from "./clock.ts";
-import { FENCE, Fence } from "./fence.ts";
+import { FENCE, Fence, HOLDS } from "./fence.ts";
 import { Kept } from "./kept.ts";
 import { Lease } from "./lease.ts";
 import { checkSchema } from "./schema.ts";
@@ -261,7 +261,7 @@ export class PostgresRuntimeStore implements RuntimeStore {
     }
     if (body !== "") await save();
     const use =
-      `UPDATE worker_runtime.runtimes SET snapshot_through = greatest(snapshot_through, $3) WHERE no = $1 AND epoch = $2
+      `UPDATE worker_runtime.runtimes SET snapshot_through = greatest(snapshot_through, $3) WHERE ${HOLDS}
       RETURNING no`;
     await this.#fence.run("save snapshot", use, [through]);
     [this.#snapshotThrough, this.#snapshotUnits] = [through, units];
@@ -285,7 +285,7 @@ export class PostgresRuntimeStore implements RuntimeStore {
     }
     if (dryRun) return pruned;
     const raise =
-      `UPDATE worker_runtime.runtimes SET first_id = greatest(first_id, $3) WHERE no = $1 AND epoch = $2 RETURNING no`;
+      `UPDATE worker_runtime.runtimes SET first_id = greatest(first_id, $3) WHERE ${HOLDS} RETURNING no`;
     await this.#fence.run("prune events", raise, [last + 1]);
     this.#firstEventId = last + 1;
     // An earlier pruning may have been interrupted.

@@ -97,6 +97,14 @@ test("an append whose answer is lost resolves if it has happened", async (client
   assertEquals((await worker.sendInput({ role: "user", content: "x" })).firstSeq, 1);
   faulty.fault = (_text, run) => run();
   assertEquals((await worker.sendInput({ role: "user", content: "y" })).firstSeq, 2);
+  // A server that says that it does not know, as CockroachDB does.
+  faulty.fault = async (text, run) => {
+    const result = await run();
+    if (isAppend(text)) throw Object.assign(new Error("result is ambiguous"), { code: "40003" });
+    return result;
+  };
+  assertEquals((await worker.sendInput({ role: "user", content: "z" })).firstSeq, 3);
+  faulty.fault = (_text, run) => run();
 });
 
 test("an append that never reached the database is rejected, and can be repeated", async (client) => {
@@ -126,6 +134,24 @@ test("a statement that arrives after its answer was given up has no effect", asy
   assertEquals((await worker.transcript()).items.map(({ content }) => content), ["y"]);
 });
 
+test("an append whose row another session locks ends in bounded time, though the lease is renewed", async (client) => {
+  const faulty = new Faulty(client);
+  const runtime = await Runtime.open({ store: store(faulty, "first") });
+  const worker = await runtime.createWorker({ workerId: "a", intent });
+  const run = await worker.beginRun();
+  faulty.fault = (text, run) => text.includes("worker_runtime.hosts") ? run() : never();
+  let isLate = false;
+  const timer = setTimeout(() => isLate = true, 60_000);
+  const outcome = coded(() => worker.sendInput({ role: "user", content: "x" }));
+  let error: RuntimeError | undefined;
+  void outcome.then((thrown) => error = thrown);
+  while (error === undefined && !isLate) await pause(20);
+  clearTimeout(timer);
+  assertEquals([error?.code, run.signal.aborted, runtime.health.status], ["store_fenced", true, "failed"]);
+  faulty.fault = (_text, run) => run();
+  await runtime.close();
+});
+
 test("a failover that lost acknowledged events is store_rolled_back, for owner and reader", async (client) => {
   const runtime = await Runtime.open({ store: store(client, "first") });
   const worker = await runtime.createWorker({ workerId: "a", intent });
@@ -141,6 +167,31 @@ test("a failover that lost acknowledged events is store_rolled_back, for owner a
   assertEquals((await coded(() => reader.refresh())).code, "store_rolled_back");
   assertEquals(runtime.health.status, "failed");
   await runtime.close();
+});
+
+test("an owner whose claim a failover undid writes nothing beside the next one, which has the same epoch", async (client) => {
+  const before = await Runtime.open({ store: store(client, "before") });
+  await before.createWorker({ workerId: "a", intent });
+  await before.close();
+  const { rows: [row] } = await client.query("SELECT epoch, last_id FROM worker_runtime.runtimes", []) as {
+    rows: Record<string, number>[];
+  };
+  const first = await Runtime.open({ store: store(client, "first", 60_000) });
+  await first.worker("a").sendInput({ role: "user", content: "undone" });
+  await client.query("DELETE FROM worker_runtime.events WHERE id > $1", [row?.last_id ?? 0]);
+  await client.query("DELETE FROM worker_runtime.hosts", []);
+  const undo = `UPDATE worker_runtime.runtimes
+    SET epoch = $1, last_id = $2, host = NULL, claim = NULL, claimed_until = NULL`;
+  await client.query(undo, [row?.epoch ?? 0, row?.last_id ?? 0]);
+  const second = await Runtime.open({ store: store(client, "second") });
+  await second.worker("a").sendInput({ role: "user", content: "x" });
+  const error = await coded(() => first.worker("a").sendInput({ role: "user", content: "late" }));
+  assertEquals([error.code, Reflect.get(error.details, "owner")], ["store_fenced", "second"]);
+  await second.worker("a").sendInput({ role: "user", content: "y" });
+  const contents = (await second.worker("a").transcript()).items.map(({ content }) => content);
+  assertEquals(contents, ["x", "y"]);
+  await first.close();
+  await second.close();
 });
 
 test("close() hands the runtime over at once", async (client) => {

@@ -17,34 +17,77 @@ export const binaries: string | undefined = BINARIES.find((path) => {
 export interface Server extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
-  /** Runs a program of the server's, such as `pg_ctl`. */
+  /** Directory of its files, for the server's user; removed when it is disposed. */
+  readonly directory: string;
+  /** Directory of its data. */
+  readonly data: string;
+  /** Runs a program of the server's. */
   run(program: string, ...args: string[]): Promise<void>;
+  /** Runs `pg_ctl` on its data, such as `restart -m fast`, and waits until it is done. */
+  control(...args: string[]): Promise<void>;
+}
+
+/** Options of {@linkcode startServer}. */
+export interface ServerOptions {
+  /** Parent of its directory. @default that of temporary files */
+  readonly within?: string;
+  /** Copies the data of this server, which the new one then follows, instead of creating a new database. */
+  readonly primary?: Server;
 }
 
 /** Starts a server in a new directory. PostgreSQL refuses to run as root, so root becomes `postgres`. */
-export async function startServer(settings: readonly string[] = []): Promise<Server> {
+export async function startServer(
+  settings: readonly string[] = [],
+  { within, primary }: ServerOptions = {},
+): Promise<Server> {
   if (binaries === undefined) throw new Error("PostgreSQL is not installed");
-  const directory = await Deno.makeTempDir({ prefix: "worker-runtime-postgres-" });
-  const asUser = Deno.uid() === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
-  if (Deno.uid() === 0) await execute("chown", "postgres:postgres", directory);
+  const directory = await Deno.makeTempDir({
+    prefix: "worker-runtime-postgres-",
+    ...within === undefined ? {} : { dir: within },
+  });
+  const { uid } = await Deno.stat(directory);
+  const asUser = uid === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
+  if (uid === 0) await execute("chown", "postgres:postgres", directory);
   const port = freePort();
   const data = join(directory, "data");
   const run = (program: string, ...args: string[]) =>
     execute(...asUser, join(binaries ?? "", program), ...args);
-  await run("initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C");
+  if (primary === undefined) {
+    await run("initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C");
+  } else {
+    await run(
+      "pg_basebackup",
+      "-d",
+      primary.url,
+      "-D",
+      data,
+      "-R",
+      "-X",
+      "stream",
+      "-c",
+      "fast",
+      "--no-sync",
+    );
+  }
   const options = [
     `-p ${port}`,
     "-c listen_addresses=127.0.0.1",
     `-c unix_socket_directories=${directory}`,
     ...settings.map((setting) => `-c ${setting}`),
   ];
-  await run("pg_ctl", "-D", data, "-w", "-l", join(directory, "log"), "-o", options.join(" "), "start");
+  const log = join(directory, "log");
+  const control = (...args: string[]) =>
+    run("pg_ctl", "-D", data, "-w", "-l", log, "-o", options.join(" "), ...args);
+  await control("start");
   return {
     port,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    directory,
+    data,
     run,
+    control,
     [Symbol.asyncDispose]: async () => {
-      await run("pg_ctl", "-D", data, "-m", "immediate", "stop").catch(() => {});
+      await control("-m", "immediate", "stop").catch(() => {});
       await Deno.remove(directory, { recursive: true });
     },
   };

@@ -240,7 +240,7 @@ class Simulation {
   ): void {
     if (rows.length === 0) return;
     if (text.includes("INSERT INTO worker_runtime.events")) {
-      const epoch = Number(params[1]);
+      const epoch = Number(String(params[1]).split(" ")[1]);
       const writer = this.#writers.get(epoch) ?? ownership.name;
       this.#writers.set(epoch, writer);
       if (writer !== ownership.name) {

@@ -96,23 +96,23 @@ export class Tables {
   }
 
   /** Appends events. */
-  append([, epoch, before, through, json]: Params): Row[] {
-    if (this.#epoch !== epoch || this.events.length !== before) return [];
+  append([, claim, before, through, json]: Params): Row[] {
+    if (!this.#holds(claim) || this.events.length !== before) return [];
     this.events.push(...String(json).split("\n"));
     if (this.events.length !== through) throw new Error("Cannot append events: their number is wrong");
     return [{ no: 1 }];
   }
 
   /** Saves a part of a snapshot. */
-  save([, epoch, through, part, body]: Params): Row[] {
-    if (this.#epoch !== epoch) return [];
+  save([, claim, through, part, body]: Params): Row[] {
+    if (!this.#holds(claim)) return [];
     this.#snapshots.set(`${through}/${part}`, String(body));
     return [{ rt: 1 }];
   }
 
   /** Puts a snapshot into effect. */
-  use([, epoch, through]: Params): Row[] {
-    if (this.#epoch !== epoch) return [];
+  use([, claim, through]: Params): Row[] {
+    if (!this.#holds(claim)) return [];
     this.#snapshotThrough = Math.max(this.#snapshotThrough, Number(through));
     return [{ no: 1 }];
   }
@@ -140,6 +140,10 @@ export class Tables {
   /** Removes snapshots without effect. */
   removeUnused(): Row[] {
     return this.remove((through) => through !== this.#snapshotThrough);
+  }
+
+  #holds(claim: Params[number] | undefined): boolean {
+    return claim === `${this.#claim} ${this.#epoch}`;
   }
 
   #row(): Row {
