@@ -44,6 +44,8 @@ const TICK_MS = 4;
 /** A process whose timers are this late has no time for its lease: a short one has a margin of 10 ms. */
 const STARVED_MS = 8;
 const STARVED_FOR_MS = 200;
+/** Waits so long for the name of the next owner. */
+const NAMING_MS = 5_000;
 let tickedAt = performance.now();
 let starvedAt = -Infinity;
 setInterval(() => {
@@ -82,6 +84,17 @@ async function call(runtime: Runtime, session: string, caller: number): Promise<
       await pause(50);
     }
     await pause(Math.random() * pauseMs);
+  }
+}
+
+/** The final error of a runtime. The next owner is named as soon as the database was asked. */
+async function endOf(runtime: Runtime): Promise<RuntimeError | undefined> {
+  for (let waited = 0;; waited += TICK_MS) {
+    const { health } = runtime;
+    if (health.status !== "failed") return undefined;
+    const { details } = health.error;
+    if (!("owner" in details) || details.owner !== "nobody" || waited > NAMING_MS) return health.error;
+    await pause(TICK_MS);
   }
 }
 
