@@ -1,5 +1,5 @@
 /**
- * Where a runtime is in a database.
+ * Locations of runtimes in a database.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an export reads, wherever that is: a runtime as of one event.
+ * Data of an export, on disk or in a database: a runtime as of one event.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an import writes, wherever that is.
+ * Data of an import, on disk or in a database.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface ImportWriter {
   finish(ledger: Ledger): Promise<void>;
 }
 
-/** Where to import a runtime. */
+/** Place of imported runtimes. */
 export interface ImportTarget {
   /**
    * Runs `work`, which writes and finishes a new runtime. Then the runtime has its
