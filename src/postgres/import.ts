@@ -95,7 +95,7 @@ export class PostgresImport {
       await begun.#begin();
       return begun;
     } catch (error) {
-      await begun.#lease.release().catch(() => {});
+      await begun.abandon();
       throw error;
     }
   }
