@@ -25,8 +25,9 @@ export interface Server extends AsyncDisposable {
 export async function startServer(settings: readonly string[] = []): Promise<Server> {
   if (binaries === undefined) throw new Error("PostgreSQL is not installed");
   const directory = await Deno.makeTempDir({ prefix: "worker-runtime-postgres-" });
-  const asUser = Deno.uid() === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
-  if (Deno.uid() === 0) await execute("chown", "postgres:postgres", directory);
+  const { uid } = await Deno.stat(directory);
+  const asUser = uid === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
+  if (uid === 0) await execute("chown", "postgres:postgres", directory);
   const port = freePort();
   const data = join(directory, "data");
   const run = (program: string, ...args: string[]) =>
