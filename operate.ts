@@ -52,6 +52,7 @@ export {
 } from "./src/operate/list.ts";
 export { openRuntime, type OpenRuntimeOptions } from "./src/operate/open_runtime.ts";
 export type { StoreLocation } from "./src/fs/place/find.ts";
+export { unfinishedImports } from "./src/postgres/import.ts";
 export type { PostgresLocation, PostgresSpace } from "./src/postgres/location.ts";
 export type { FindOptions, OperationOptions, OperationProgress } from "./src/operate/options.ts";
 export {

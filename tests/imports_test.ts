@@ -54,7 +54,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "testing": ["src/core"],
   "cli": ["mod.ts", "store.ts", "fs_store.ts", "postgres_store.ts", "operate.ts"],
   "cli/report": ["cli", "mod.ts", "fs_store.ts", "operate.ts"],
-  "cli/commands": ["cli", "cli/report", "mod.ts", "store.ts", "fs_store.ts", "postgres_store.ts", "operate.ts"],
+  "cli/commands": [
+    "cli",
+    "cli/report",
+    "mod.ts",
+    "store.ts",
+    "fs_store.ts",
+    "postgres_store.ts",
+    "operate.ts",
+  ],
   "cli/program.ts": ["cli", "cli/commands", "store.ts", "operate.ts"],
   "cli/mod.ts": ["cli", "cli/program.ts"],
 };

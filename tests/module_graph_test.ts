@@ -48,6 +48,15 @@ Deno.test("the module graph of fs_store.ts holds nothing of src/operate, and no 
   assertEquals([...packages].filter((name) => !/^(?:@std\/|@noble\/hashes\/|node:|zod$)/.test(name)), []);
 });
 
+Deno.test("only one module of the command loads a database driver, when it is called", options, () => {
+  const { files } = graphOf("cli/mod.ts");
+  const drivers = files.filter((path) =>
+    importsOf(path).packages.some((name) => /^(?:npm:)?(?:pg|postgres)\b/.test(name))
+  );
+  assertEquals(drivers, ["cli/database.ts"]);
+  assertEquals(readText("cli/database.ts").match(/^import .*"pg"/m), null);
+});
+
 Deno.test("the module graph of operate.ts holds no command", options, () => {
   const { files } = graphOf("operate.ts");
   assert(files.includes("src/operate/verify/verify.ts"));

@@ -11,6 +11,7 @@ import {
   type PostgresSpace,
   type RuntimeListing,
   type StoreSizes,
+  unfinishedImports,
 } from "../../operate.ts";
 import { type DirectoryEntry, RuntimeDirectory } from "../../postgres_store.ts";
 import { type Database, isDatabase } from "../database.ts";
@@ -35,7 +36,12 @@ export async function inspectCommand(io: Io, options: Options, place: string): P
       const [only] = listed;
       return only !== undefined && listed.length === 1
         ? await inspectAt(io, options, only)
-        : await inspectAll(io, options, { root: database.name, listed, unfinishedImports: [], foreign: [] });
+        : await inspectAll(io, options, {
+          root: database.name,
+          listed,
+          unfinishedImports: await unfinishedImports(space),
+          foreign: [],
+        });
     });
   }
   assertNoSpace(options);

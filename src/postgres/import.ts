@@ -12,6 +12,7 @@ import { appendStatement } from "./append.ts";
 import { nameUpload, uploadChunks } from "./blobs.ts";
 import { column, Database, systemCodeOf } from "./client.ts";
 import { processClock } from "./clock.ts";
+import { RuntimeDirectory } from "./directory.ts";
 import type { RuntimeFacts } from "./facts.ts";
 import { FENCE, Fence } from "./fence.ts";
 import { Lease } from "./lease.ts";
@@ -68,7 +69,7 @@ export class PostgresImport {
     const { client, space = DEFAULT_SPACE, runtimeId, leaseMs = LEASE_MS } = options;
     this.#options = options;
     this.#space = space;
-    this.#reserved = `\nimport\n${space}`;
+    this.#reserved = reservedSpace(space);
     const database = this.#database = new Database(client, leaseMs / ANSWER_SHARE);
     const owner = `import of ${JSON.stringify(runtimeId)}`;
     const holder = { host: crypto.randomUUID(), space: this.#reserved, owner, address: null };
@@ -223,6 +224,21 @@ export class PostgresImport {
     } already exists; import into another space`;
     return invalidRequest(`import into space ${JSON.stringify(this.#space)}`, issue);
   }
+}
+
+/** Runtimes whose import into a space is running, or was interrupted. Requires `--allow-net=HOST:PORT` for the client. */
+export async function unfinishedImports(
+  { client, space = DEFAULT_SPACE }: PostgresSpace,
+): Promise<RuntimeId[]> {
+  const { items } = await new RuntimeDirectory({ client, space: reservedSpace(space) }).list({
+    limit: 1_000,
+  });
+  return items.map(({ runtimeId }) => runtimeId);
+}
+
+/** The space that imports into another one work in: a name that no host gives. */
+function reservedSpace(space: string): string {
+  return `\nimport\n${space}`;
 }
 
 /** Adds events that precede the log: `$3` to `$8` are columns, a line for each event. */

@@ -252,7 +252,8 @@ serverTest(
     child.kill("SIGKILL");
     await child.status;
     await Promise.all([child.stdout.cancel(), child.stderr.cancel(), input.abort().catch(() => {})]);
-    assertEquals((await run("inspect", url, "--json")).json.runtimes, []);
+    const { runtimes, unfinishedImports } = (await run("inspect", url, "--json")).json;
+    assertEquals([runtimes, unfinishedImports], [[], ["local"]]);
     const file = join(directory, "stream");
     await Deno.writeTextFile(file, stream);
     const locked = await run("import", file, url, "--json");
