@@ -23,11 +23,9 @@ import { addRuntime, LEASE_MS } from "./store.ts";
 
 /** Shares of a lease within which a statement must answer. */
 const ANSWER_SHARE = 3;
-/** Rows that one statement removes. */
-const REMOVED_ROWS = 1_000;
 const UNIQUE_VIOLATION = "23505";
-/** Tables with rows of a runtime. */
-const TABLES = ["events", "purges", "snapshots", "blobs", "blob_chunks"] as const;
+/** Tables with rows of a runtime, and the rows that one statement removes: some 64 MiB at most, as a rule. */
+const TABLES = { events: 1_000, purges: 1_000, snapshots: 256, blobs: 1_000, blob_chunks: 64 } as const;
 
 /** An event that precedes the log of a runtime whose older events were pruned, and holds a part of a transcript. */
 export interface OldEvent {
@@ -204,12 +202,12 @@ export class PostgresImport {
 
   /** Removes all rows of the runtime but its own. */
   async #removeRows(): Promise<void> {
-    for (const name of TABLES) {
+    for (const [name, count] of Object.entries(TABLES)) {
       const table = `worker_runtime.${name}`;
       const some = `SELECT FROM ${table} WHERE rt = $1 LIMIT 1`;
       const gone = `WITH ${FENCE}, gone AS (
           DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
-            SELECT ctid FROM ${table} WHERE rt = (SELECT no FROM fence) LIMIT ${REMOVED_ROWS}
+            SELECT ctid FROM ${table} WHERE rt = (SELECT no FROM fence) LIMIT ${count}
           ))
         ) SELECT no FROM fence`;
       while (await this.#database.row("remove import", some, this.#no) !== undefined) {

@@ -304,6 +304,22 @@ for (const [what, table] of [["prunes", "created_at"], ["purges", "blob_chunks"]
   });
 }
 
+test("importRuntime() takes a stream whose events were all pruned", async (client, space) => {
+  await importRuntime({ client, space }, streamOf(await streamOfStore("a pruned log with blobs")));
+  // As an owner leaves it that ends before it records the pruning.
+  await client.query("UPDATE worker_runtime.runtimes SET first_id = last_id + 1 WHERE space = $1", [space]);
+  const text = await textOf(exportRuntime({ client, space, runtimeId }));
+  const { firstEventId, lastEventId } = JSON.parse(text.split("\n")[0] ?? "");
+  assertEquals(firstEventId, lastEventId + 1);
+  await importRuntime({ client, space: `${space} b` }, streamOf(text));
+  assertEquals(await textOf(exportRuntime({ client, space: `${space} b`, runtimeId })), text);
+  const runtime = await Runtime.open({
+    store: new PostgresRuntimeStore({ client, space: `${space} b`, runtimeId }),
+  });
+  assertEquals((await runtime.worker("b").transcript()).length, 25);
+  await runtime.close();
+});
+
 test("exportRuntime() throws store_missing for a runtime that was never opened", async (client, space) => {
   assertEquals(await codeOf(textOf(exportRuntime({ client, space, runtimeId }))), "store_missing");
   await new RuntimeDirectory({ client, space }).add(runtimeId);
