@@ -3,6 +3,11 @@
  * repair a store, back it up, export and import it, see what it holds. `./cli`
  * is the same as a command. Runs in Deno.
  *
+ * {@linkcode exportRuntime}, {@linkcode importRuntime}, {@linkcode readHistory},
+ * {@linkcode workerBlobs} and {@linkcode databaseSizes} also take a place in a
+ * PostgreSQL database, given by a client; an export from disk can be imported
+ * there, and the other way round.
+ *
  * {@linkcode verify}, {@linkcode exportRuntime}, {@linkcode readHistory} and
  * all that lists or measures take no lock, change nothing, work while a
  * program has the store open, and require `--allow-read` of it.
@@ -47,6 +52,8 @@ export {
 } from "./src/operate/list.ts";
 export { openRuntime, type OpenRuntimeOptions } from "./src/operate/open_runtime.ts";
 export type { StoreLocation } from "./src/fs/place/find.ts";
+export { unfinishedImports } from "./src/postgres/import.ts";
+export type { PostgresLocation, PostgresSpace } from "./src/postgres/location.ts";
 export type { FindOptions, OperationOptions, OperationProgress } from "./src/operate/options.ts";
 export {
   type History,
@@ -59,7 +66,13 @@ export { type WorkerBlob, workerBlobs } from "./src/operate/read/worker_blobs.ts
 export { isManualStep, type RepairPlan, type RepairStep } from "./src/operate/repair/plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlan } from "./src/operate/repair/prune_plan.ts";
 export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
-export { type StoreSizes, storeSizes, type WorkerSizes, workerSizes } from "./src/operate/sizes.ts";
+export {
+  databaseSizes,
+  type StoreSizes,
+  storeSizes,
+  type WorkerSizes,
+  workerSizes,
+} from "./src/operate/sizes.ts";
 export { backup, type BackupOptions, type BackupReport } from "./src/operate/transfer/backup.ts";
 export type { CopiedBlobs } from "./src/operate/transfer/copy_blobs.ts";
 export { type ExportOptions, exportRuntime } from "./src/operate/transfer/export.ts";

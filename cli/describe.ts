@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { FsRuntimeSource } from "../fs_store.ts";
-import type { RuntimeOverview, RuntimeReader, WorkerState } from "../mod.ts";
+import type { RuntimeOverview, WorkerState } from "../mod.ts";
+import type { OpenedStore } from "./store.ts";
 
 /** Purpose of a worker. */
 export function intentOf(intent: WorkerState["record"]["intent"]): string {
@@ -25,7 +25,7 @@ export function conditionOf(status: RuntimeOverview["status"], closed: boolean):
 }
 
 /** True if the log is intact and the last writer closed it. */
-export async function isClosed(view: RuntimeReader, { damage }: FsRuntimeSource): Promise<boolean> {
+export async function isClosed({ view, damage }: OpenedStore): Promise<boolean> {
   if (damage !== undefined) return false;
   return (await view.events({ limit: 1 })).items.at(-1)?.type === "runtime.closed";
 }

@@ -46,7 +46,7 @@ function messageOf(error: unknown): string {
 
 const HINTS: { readonly [Code in AnyRuntimeError["code"]]?: string } = {
   "store_missing":
-    'give the root directory of the host (it holds "runtimes"), or the directory of one runtime',
+    'give the root directory of the host (it holds "runtimes"), the directory of one runtime, or a postgres:// address',
   "store_locked": "stop the program that has it open, or use a reading command: they need no lock",
   "store_corrupt": 'the command "verify" lists all damage, "repair" the steps of a repair',
   "blob_missing": 'the command "verify" lists all damage; a backup or an export may hold the blob',
@@ -59,5 +59,7 @@ const HINTS: { readonly [Code in AnyRuntimeError["code"]]?: string } = {
 function hintOf(error: AnyRuntimeError): string | undefined {
   if (error.code === "cursor_expired") return `--after ${error.details.firstEventId - 1}`;
   if (error.code !== "store_permission") return HINTS[error.code];
-  return error.details.flag === "" ? undefined : `deno run ${error.details.flag}=DIR ...`;
+  const { flag } = error.details;
+  if (flag === "") return undefined;
+  return `deno run ${flag.startsWith("--allow-net") ? flag : `${flag}=DIR`} ...`;
 }

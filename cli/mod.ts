@@ -5,7 +5,11 @@
  * deno run --allow-read=DIR jsr:@yoi/worker-runtime/cli inspect DIR
  * ```
  *
- * DIR is the root directory of a host, or the directory of one runtime.
+ * DIR is the root directory of a host, or the directory of one runtime. Reading
+ * commands, `export` and `import` also take a PostgreSQL database,
+ * `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with `--space`; then they need
+ * `--allow-net=HOST:PORT` in place of the permissions for DIR or TO. The driver is
+ * loaded from npm when it is needed.
  *
  * | command                                            | permissions besides `--allow-read=DIR` |
  * | -------------------------------------------------- | -------------------------------------- |

@@ -15,6 +15,6 @@ export type Options =
   & Given<"verify", boolean>
   & Optional<"json" | "all" | "full" | "quick" | "follow" | "force" | "apply" | "salvage" | "dryRun", boolean>
   & Optional<"after" | "before" | "through", number>
-  & Optional<"runtime" | "worker" | "output" | "olderThan", string>
+  & Optional<"runtime" | "space" | "worker" | "output" | "olderThan", string>
   & Optional<"status", WorkerStatus>
   & Optional<"by", "worker" | "model" | "day">;

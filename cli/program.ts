@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { locateStore } from "../operate.ts";
+import { invalidRequest } from "../store.ts";
 import { blobCommand, blobsCommand } from "./commands/blobs.ts";
 import { repairCommand, verifyCommand } from "./commands/checking.ts";
 import { eventsCommand } from "./commands/events.ts";
@@ -15,7 +16,8 @@ import { reportCommand } from "./commands/report.ts";
 import { showCommand } from "./commands/show.ts";
 import { transcriptCommand } from "./commands/transcript.ts";
 import { usageCommand } from "./commands/usage.ts";
-import { withView } from "./commands/view.ts";
+import { withStore, withView } from "./commands/view.ts";
+import { isDatabase } from "./database.ts";
 import { exitCodes, reportFailure } from "./failure.ts";
 import { type Io, OutputClosed } from "./io.ts";
 import type { Options } from "./options.ts";
@@ -43,16 +45,27 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
 type Run = (io: Io, options: Options, ...args: any[]) => Promise<number | void>;
 type Action = (run: Run) => (...values: unknown[]) => Promise<void>;
 
-/** Runs a command on the store that its first argument names. */
+/** Runs a command on the directory of the store that its first argument names. */
+function onDisk(run: Run): Run {
+  return (io, options, place, ...rest) => {
+    if (isDatabase(place)) {
+      const issue = "it works on a store on disk; an export moves a runtime there";
+      throw invalidRequest("run the command in a database", issue);
+    }
+    return run(io, options, locateStore(place, options.runtime), ...rest);
+  };
+}
+
+/** Runs a command on the store that its first argument names, on disk or in a database. */
 function onStore(run: Run): Run {
-  return (io, options, directory, ...rest) =>
-    run(io, options, locateStore(directory, options.runtime), ...rest);
+  return (io, options, place, ...rest) =>
+    withStore(place, options, async (located) => await run(io, options, located, ...rest));
 }
 
 /** Runs a command on the store that its first argument names, opened for reading. */
 function onView(run: (...values: [...Parameters<Run>]) => void | Promise<number | void>): Run {
-  return onStore((io, options, location, ...rest) =>
-    withView(io, options, location, (opened) => run(io, options, opened, ...rest))
+  return onStore((io, options, located, ...rest) =>
+    withView(io, options, located, (opened) => run(io, options, opened, ...rest))
   );
 }
 
@@ -73,7 +86,9 @@ function makeProgram(io: Io, action: Action): Command {
     .helpCommand(false)
     .addHelpText(
       "after",
-      "\nDIR is the root directory of a host, or the directory of one runtime." +
+      "\nDIR is the root directory of a host, or the directory of one runtime. The commands that have --space" +
+        "\ntake a PostgreSQL database instead: postgres://USER:PASSWORD@HOST:PORT/DATABASE, with ?sslmode=require" +
+        "\nor verify-full for an encrypted connection." +
         "\nExit codes: 0 ok, 1 failed, 2 can be repaired without loss, 3 damaged.",
     );
   addReading(program, action);
@@ -83,7 +98,7 @@ function makeProgram(io: Io, action: Action): Command {
   return program;
 }
 
-/** A command with the options that every command on a store has. */
+/** A command with the options that every command on a store on disk has. */
 function command(program: Command, name: string, description: string): Command {
   return program.command(name)
     .description(description)
@@ -91,30 +106,39 @@ function command(program: Command, name: string, description: string): Command {
     .option("--json", "print JSON");
 }
 
+/** A command that works in a database as well. */
+function anywhere(program: Command, name: string, description: string): Command {
+  return space(command(program, name, description));
+}
+
+function space(command: Command): Command {
+  return command.option("--space <name>", 'the space in a database (default: "default")');
+}
+
 function addReading(program: Command, action: Action): void {
-  command(program, "inspect <dir>", "overview of runtimes, workers and sizes")
+  anywhere(program, "inspect <dir>", "overview of runtimes, workers and sizes")
     .addOption(new Option("--status <status>", "only workers of this status")
       .choices(["running", "stopped", "retired"]))
     .option("-n, --limit <count>", "workers to list, the last active first; 0 for all", count, 30)
     .action(action(inspectCommand));
-  command(program, "show <dir> <worker>", "record, state and usage of one worker")
+  anywhere(program, "show <dir> <worker>", "record, state and usage of one worker")
     .action(action(onView(showCommand)));
-  paged(command(program, "transcript <dir> <worker>", "the transcript of a worker"), "entries")
+  paged(anywhere(program, "transcript <dir> <worker>", "the transcript of a worker"), "entries")
     .option("--all", "all entries")
     .option("--full", "long parts in full")
     .action(action(onView(transcriptCommand)));
-  paged(command(program, "events <dir>", "the log of events"), "events")
+  paged(anywhere(program, "events <dir>", "the log of events"), "events")
     .option("-w, --worker <id>", "only events of this worker")
     .option("-f, --follow", "continue with new events")
     .action(action(onView(eventsCommand)));
-  output(command(program, "blob <dir> <worker> <sha256>", "write a blob of a worker"))
+  output(anywhere(program, "blob <dir> <worker> <sha256>", "write a blob of a worker"))
     .action(action(onView(blobCommand)));
-  command(program, "usage <dir>", "usage of models")
+  anywhere(program, "usage <dir>", "usage of models")
     .addOption(new Option("--by <what>", "only this table").choices(["worker", "model", "day"]))
     .option("-w, --worker <id>", "only of this worker")
     .option("-n, --limit <count>", "workers to list, the costliest first; 0 for all", count, 20)
     .action(action(onView(usageCommand)));
-  output(command(program, "report <dir>", "a page for a browser, in one file"))
+  output(anywhere(program, "report <dir>", "a page for a browser, in one file"))
     .option("--entries <count>", "entries of each transcript, the newest", count, 100)
     .option("--workers <count>", "workers with their transcripts, the last active", count, 200)
     .action(action(onView(reportCommand)));
@@ -123,22 +147,24 @@ function addReading(program: Command, action: Action): void {
 function addChecking(program: Command, action: Action): void {
   command(program, "verify <dir>", "check every line of the log, and every other file against it")
     .option("--quick", "do not read blobs, and compare only their sizes")
-    .action(action(onStore(verifyCommand)));
+    .action(action(onDisk(verifyCommand)));
   command(program, "repair <dir>", "list the steps of a repair; --apply performs them")
     .option("--apply", "repair")
     .option(
       "--salvage",
       "with --apply: also delete damaged events and all later ones; move damaged blobs aside",
     )
-    .action(action(onStore(repairCommand)));
+    .action(action(onDisk(repairCommand)));
 }
 
 function addMoving(program: Command, action: Action): void {
-  output(command(program, "export <dir>", "write the runtime as JSON lines"))
+  output(anywhere(program, "export <dir>", "write the runtime as JSON lines"))
     .option("-w, --worker <id>", "only this worker, as a runtime of its own")
     .action(action(onStore(exportCommand)));
-  program.command("import <file> <to>")
-    .description("create a store below the root directory TO from an export (- is the standard input)")
+  space(program.command("import <file> <to>"))
+    .description(
+      "create a store below the root directory TO, or in a database, from an export (- is the standard input)",
+    )
     .option("--dry-run", "only check the stream")
     .option("--json", "print JSON")
     .action(action(importCommand));
@@ -148,7 +174,7 @@ function addMoving(program: Command, action: Action): void {
     "copy the store below the root directory TO, or update an earlier copy",
   )
     .option("--no-verify", "do not verify the copy")
-    .action(action(onStore(backupCommand)));
+    .action(action(onDisk(backupCommand)));
 }
 
 function addFreeing(program: Command, action: Action): void {
@@ -156,8 +182,8 @@ function addFreeing(program: Command, action: Action): void {
     .option("--through <id>", "none after this event", count)
     .option("--older-than <age>", "only events older than this: 30d, 12h, 90m")
     .option("--apply", "delete them")
-    .action(action(onStore(pruneCommand)));
-  command(
+    .action(action(onDisk(pruneCommand)));
+  anywhere(
     program,
     "blobs <dir> <worker>",
     "list the blobs of a worker; --apply removes those that no entry refers to",
@@ -170,7 +196,7 @@ function addFreeing(program: Command, action: Action): void {
     "list stopped and retired workers to delete; --apply deletes them",
   )
     .option("--apply", "delete them")
-    .action(action(onStore(purgeCommand)));
+    .action(action(onDisk(purgeCommand)));
 }
 
 function paged(command: Command, what: string): Command {

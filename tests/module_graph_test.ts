@@ -55,6 +55,15 @@ Deno.test("the module graph of postgres_store.ts holds no file system, and no dr
   assertEquals([...packages].filter((name) => !/^(?:@noble\/hashes\/|node:)/.test(name)), []);
 });
 
+Deno.test("only one module of the command loads a database driver, when it is called", options, () => {
+  const { files } = graphOf("cli/mod.ts");
+  const drivers = files.filter((path) =>
+    importsOf(path).packages.some((name) => /^(?:npm:)?(?:pg|postgres)\b/.test(name))
+  );
+  assertEquals(drivers, ["cli/database.ts"]);
+  assertEquals(readText("cli/database.ts").match(/^import .*"pg"/m), null);
+});
+
 Deno.test("the module graph of operate.ts holds no command", options, () => {
   const { files } = graphOf("operate.ts");
   assert(files.includes("src/operate/verify/verify.ts"));

@@ -144,6 +144,14 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "RuntimeHost shares a thousand runtimes among three hosts, and the others take over those of one that stops":
       ["run", "net", "env"],
   },
+  "tests/postgres/command_test.ts": {
+    "each command prints the same of a runtime in PostgreSQL as of one on disk": ["run", "net"],
+    "inspect lists the runtimes of a space with their owners": ["run", "net"],
+    "commands on a database need --allow-net=HOST:PORT alone, and say so": ["run", "net"],
+    "events --follow prints events of a runtime in PostgreSQL as they come": ["run", "net"],
+    "import of a killed process leaves nothing to see, and can be repeated": ["run", "net"],
+    "commands fail in time when a database cannot be reached or does not answer": ["net"],
+  },
   "tests/privileged_test.ts": {
     "every listed test exists, and fails with --allow-read --allow-write alone": ["run"],
   },

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { openRuntime, type StoreLocation, type WorkerBlob, workerBlobs } from "../../operate.ts";
+import { openRuntime, type WorkerBlob, workerBlobs } from "../../operate.ts";
 import { invalidRequest } from "../../store.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -12,7 +12,8 @@ import { oneLine, tone } from "../style.ts";
 import { table } from "../table.ts";
 import { bytes, counted, whole } from "../units.ts";
 import { writeOutput } from "./moving.ts";
-import type { Opened } from "./view.ts";
+import type { Located } from "./view.ts";
+import type { OpenedStore } from "../store.ts";
 
 const COLUMNS = [
   { name: "BLOB" },
@@ -26,14 +27,20 @@ const COLUMNS = [
 export async function blobsCommand(
   io: Io,
   { apply, json }: Options,
-  location: StoreLocation,
+  { location }: Located,
   workerId: string,
 ): Promise<void> {
+  if (apply && "client" in location) {
+    throw invalidRequest(
+      "remove blobs",
+      "--apply works on stores on disk; the owner of a database has removeUnreferencedBlobs",
+    );
+  }
   const blobs = await workerBlobs(location, workerId, { signal: io.signal });
   const unreferenced = blobs.filter(({ references }) => references === 0);
   const applied = apply === true && unreferenced.length > 0;
   let removed: readonly Pick<WorkerBlob, "sha256" | "bytes">[] = [];
-  if (applied) {
+  if (applied && !("client" in location)) {
     await using runtime = await openRuntime(location);
     removed = await runtime.worker(workerId).removeUnreferencedBlobs();
   }
@@ -60,7 +67,7 @@ function rowOf(io: Io, { sha256, bytes: size, mediaType, references, seq, missin
 export async function blobCommand(
   io: Io,
   options: Options,
-  { view, source, location }: Opened,
+  { view, source, location }: OpenedStore,
   workerId: string,
   sha256: string,
 ): Promise<void> {

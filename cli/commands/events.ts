@@ -10,10 +10,10 @@ import { excerptOf } from "../parts.ts";
 import { beginningOf, oneLine, tone } from "../style.ts";
 import { table } from "../table.ts";
 import { amount, dollars, time, whole } from "../units.ts";
-import type { Opened } from "./view.ts";
+import type { OpenedStore } from "../store.ts";
 
 /** Runs `events`. */
-export async function eventsCommand(io: Io, options: Options, { view }: Opened): Promise<void> {
+export async function eventsCommand(io: Io, options: Options, { view }: OpenedStore): Promise<void> {
   const { limit, after, before, worker } = options;
   if (worker !== undefined) view.worker(worker);
   const page = await filledPage(view, { limit: Math.max(1, limit), after, before, worker });

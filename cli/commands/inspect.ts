@@ -3,17 +3,18 @@
  *
  * @module
  */
-import { FsRuntimeSource } from "../../fs_store.ts";
-import { RuntimeReader, type WorkerState } from "../../mod.ts";
+import type { WorkerState } from "../../mod.ts";
 import {
   isRuntimeDirectory,
   listRuntimes,
   locateStore,
+  type PostgresSpace,
   type RuntimeListing,
-  storeOwner,
   type StoreSizes,
-  storeSizes,
+  unfinishedImports,
 } from "../../operate.ts";
+import { type DirectoryEntry, RuntimeDirectory } from "../../postgres_store.ts";
+import { type Database, isDatabase } from "../database.ts";
 import { conditionOf, intentOf, isClosed, labelsText } from "../describe.ts";
 import { exitCodes, reportFailure } from "../failure.ts";
 import { type Io, print } from "../io.ts";
@@ -21,38 +22,78 @@ import type { Options } from "../options.ts";
 import { oneLine, type Tone, tone } from "../style.ts";
 import { pairs, table } from "../table.ts";
 import { ago, amount, bytes, counted, dollars, time, whole } from "../units.ts";
-import { type Opened, withView } from "./view.ts";
+import { openDirectory, type OpenedStore } from "../store.ts";
+import { assertNoSpace, inDatabase, inSpace, type Located, withStore, withView } from "./view.ts";
 
 /** Runs `inspect`. */
-export async function inspectCommand(
-  io: Io,
-  options: Options,
-  directory: string,
-): Promise<number> {
-  if (options.runtime === undefined && !isRuntimeDirectory(directory)) {
-    const listing = listRuntimes(directory);
-    if (listing.runtimes.length !== 1) return await inspectAll(io, options, directory, listing);
+export async function inspectCommand(io: Io, options: Options, place: string): Promise<number> {
+  if (options.runtime !== undefined) {
+    return await withStore(place, options, (at) => inspectAt(io, options, at));
   }
-  const location = locateStore(directory, options.runtime);
-  return await withView(io, options, location, (opened) => inspectOne(io, options, opened));
+  if (isDatabase(place)) {
+    return await inDatabase(place, options, async (database, space) => {
+      const listed = await runtimesIn(database, space);
+      const [only] = listed;
+      return only !== undefined && listed.length === 1
+        ? await inspectAt(io, options, only)
+        : await inspectAll(io, options, {
+          root: database.name,
+          listed,
+          unfinishedImports: await unfinishedImports(space),
+          foreign: [],
+        });
+    });
+  }
+  assertNoSpace(options);
+  if (!isRuntimeDirectory(place)) {
+    const { runtimes, ...others } = listRuntimes(place);
+    if (runtimes.length !== 1) {
+      const listed = runtimes.map((runtime) => ({ ...runtime, ...locatedAt(runtime.directory) }));
+      return await inspectAll(io, options, { root: place, listed, ...others });
+    }
+  }
+  const location = locateStore(place);
+  return await inspectAt(io, options, { location, open: () => openDirectory(location) });
 }
 
-async function inspectOne(io: Io, { limit, status, json }: Options, opened: Opened): Promise<void> {
-  const { view, source, location } = opened;
+function locatedAt(directory: string): Located {
+  return { location: { directory }, open: () => openDirectory({ directory }) };
+}
+
+/** The runtimes of a space, with their owners. */
+async function runtimesIn(database: Database, space: PostgresSpace): Promise<Listed[]> {
+  const directory = new RuntimeDirectory(space);
+  const listed: Listed[] = [];
+  let after: string | undefined;
+  do {
+    const { items, next } = await directory.list({ after, limit: 1_000 });
+    for (const entry of items) {
+      const { runtimeId } = entry;
+      listed.push({ runtimeId, entry, ...inSpace(database, { ...space, runtimeId }) });
+    }
+    after = next ?? undefined;
+  } while (after !== undefined);
+  return listed;
+}
+
+async function inspectAt(io: Io, options: Options, located: Located): Promise<number> {
+  return await withView(io, options, located, (opened) => inspectOne(io, options, opened));
+}
+
+async function inspectOne(io: Io, { limit, status, json }: Options, opened: OpenedStore): Promise<void> {
+  const { view, name: directory, firstEventId, damage, pending } = opened;
   const all = [...view.allWorkers()];
   const workers = all.filter((state) => status === undefined || state.status === status);
   workers.sort((a, b) => b.lastEventId - a.lastEventId);
   const shown = limit === 0 ? workers : workers.slice(0, limit);
-  const sizes = storeSizes(location, all.map(({ record }) => record.workerId));
-  const closed = await isClosed(view, source);
-  const by = closed ? undefined : storeOwner(location);
-  const owner = by === undefined ? null : `process ${by.pid}, since ${time(by.openedAt)}`;
-  const { damage, directory, pending } = source;
+  const sizes = await opened.sizes();
+  const closed = await isClosed(opened);
+  const owner = closed ? null : await opened.owner();
   const overview = view.overview();
   const facts = {
     directory,
     overview,
-    firstEventId: source.segments[0] ?? 1,
+    firstEventId,
     closed,
     owner,
     sizes,
@@ -76,12 +117,16 @@ async function inspectOne(io: Io, { limit, status, json }: Options, opened: Open
   );
 }
 
-function heading(io: Io, { view, source }: Opened, sizes: StoreSizes, state: string): string {
+function heading(
+  io: Io,
+  { view, name, firstEventId, pending }: OpenedStore,
+  sizes: StoreSizes,
+  state: string,
+): string {
   const overview = view.overview();
-  const { directory, pending, segments: [firstEventId = 1] } = source;
   const { workers, usage, lastEventId, updatedAt, displayName, runtimeId, epoch } = overview;
   const title = displayName === undefined ? runtimeId : `${runtimeId} (${displayName})`;
-  const segments = `${bytes(sizes.log)} in ${counted(sizes.segments, "segment")}`;
+  const segments = sizes.segments === 0 ? "" : ` in ${counted(sizes.segments, "segment")}`;
   const kept = firstEventId === 1 ? "" : `, ${whole(firstEventId)} on are kept`;
   const ended = [
     workers.stopped > 0 ? `${whole(workers.stopped)} stopped` : "",
@@ -105,9 +150,9 @@ function heading(io: Io, { view, source }: Opened, sizes: StoreSizes, state: str
     ],
     [
       "size",
-      `${bytes(sizes.total)}: log ${segments}, transcripts ${bytes(sizes.transcripts)}, blobs ${
-        bytes(sizes.blobs)
-      }, checkpoints ${bytes(sizes.checkpoints)}`,
+      `${bytes(sizes.total)}: log ${bytes(sizes.log)}${segments}, transcripts ${
+        bytes(sizes.transcripts)
+      }, blobs ${bytes(sizes.blobs)}, checkpoints ${bytes(sizes.checkpoints)}`,
     ],
   ];
   if (sizes.quarantine > 0) entries.push(["set aside", bytes(sizes.quarantine)]);
@@ -117,7 +162,7 @@ function heading(io: Io, { view, source }: Opened, sizes: StoreSizes, state: str
       `${counted(pending.events, "event")} and ${bytes(pending.bytes)} of an unfinished write`,
     ]);
   }
-  return `${tone(io, "strong", oneLine(title))}  ${tone(io, "faint", directory)}\n${pairs(io, entries)}\n`;
+  return `${tone(io, "strong", oneLine(title))}  ${tone(io, "faint", name)}\n${pairs(io, entries)}\n`;
 }
 
 const STATUS_TONES: Readonly<Record<string, Tone>> = {
@@ -156,24 +201,44 @@ function workerTable(io: Io, workers: readonly WorkerState[]): string {
   ], rows);
 }
 
+/** A runtime to list. */
+interface Listed extends Located {
+  /** Its name: that of its directory may differ from its id. */
+  readonly runtimeId: string;
+  /** Its directory, if it is on disk. */
+  readonly directory?: string;
+  /** Reason why its identity cannot be read. */
+  readonly problem?: string;
+  /** Its owner, if it is in a database. */
+  readonly entry?: DirectoryEntry;
+}
+
+/** Runtimes, and what else is beside them. */
+interface Listing extends Omit<RuntimeListing, "runtimes"> {
+  readonly root: string;
+  readonly listed: readonly Listed[];
+}
+
 /** Several runtimes: a row for each; one that cannot be read hides none of the others. */
 async function inspectAll(
   io: Io,
   { json: isJson }: Options,
-  root: string,
-  { runtimes, unfinishedImports, foreign }: RuntimeListing,
+  { root, listed, unfinishedImports, foreign }: Listing,
 ): Promise<number> {
   let code: number = exitCodes.ok;
   const rows: string[][] = [];
   const json: unknown[] = [];
-  for (const { runtimeId, directory, problem } of runtimes) {
+  for (const { runtimeId, directory, problem, entry, open } of listed) {
+    const { owner, address } = entry ?? {};
+    const place = { runtimeId, directory, ...(entry === undefined ? {} : { owner, address }) };
+    const owned = entry === undefined ? [] : [oneLine(owner ?? ""), oneLine(address ?? "")];
     try {
-      const source = new FsRuntimeSource({ directory });
-      await using view = await RuntimeReader.open({ source });
+      await using store = await open();
+      const { view, damage } = store;
       const { workers, usage, lastEventId, updatedAt, status } = view.overview();
       // The directory may hold a copy of another runtime: intact, but not openable under this name.
       const original = view.runtimeId === runtimeId ? undefined : view.runtimeId;
-      const isDamaged = source.damage !== undefined || problem !== undefined && original === undefined;
+      const isDamaged = damage !== undefined || problem !== undefined && original === undefined;
       if (isDamaged) code = exitCodes.damaged;
       const state = original === undefined ? status : `copy of ${oneLine(original)}`;
       const shown = isDamaged ? tone(io, "bad", "damaged") : state;
@@ -185,17 +250,13 @@ async function inspectAll(
         whole(lastEventId),
         dollars(usage.costMicroUsd),
         ago(updatedAt, io.now()),
+        ...owned,
       ]);
-      json.push({
-        runtimeId,
-        directory,
-        problem: problem ?? source.damage?.message ?? null,
-        overview: view.overview(),
-      });
+      json.push({ ...place, problem: problem ?? damage?.message ?? null, overview: view.overview() });
     } catch (error) {
       code = Math.max(code, isJson ? exitCodes.failed : reportFailure(io, error, false));
-      rows.push([oneLine(runtimeId), tone(io, "bad", "unreadable"), "", "", "", "", ""]);
-      json.push({ runtimeId, directory, problem: error instanceof Error ? error.message : String(error) });
+      rows.push([oneLine(runtimeId), tone(io, "bad", "unreadable"), "", "", "", "", "", ...owned]);
+      json.push({ ...place, problem: error instanceof Error ? error.message : String(error) });
     }
   }
   const right = { align: "right" } as const;
@@ -207,11 +268,14 @@ async function inspectAll(
     { name: "EVENTS", ...right },
     { name: "COST", ...right },
     { name: "ACTIVE" },
+    ...(listed.some(({ entry }) => entry !== undefined)
+      ? [{ name: "OWNER", flexible: true }, { name: "ADDRESS", flexible: true }]
+      : []),
   ];
-  const listed = rows.length === 0 ? "no runtimes\n" : table(io, columns, rows);
+  const runtimes = rows.length === 0 ? "no runtimes\n" : table(io, columns, rows);
   const imports = unfinishedImports.map((id) =>
     `The import of ${oneLine(id)} did not finish; run it again.\n`
   );
-  print(io, isJson, { root, runtimes: json, unfinishedImports, foreign }, listed + imports.join(""));
+  print(io, isJson, { root, runtimes: json, unfinishedImports, foreign }, runtimes + imports.join(""));
   return code;
 }

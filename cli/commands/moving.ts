@@ -10,9 +10,13 @@ import {
   importRuntime,
   openStream,
   type OperationOptions,
+  type PostgresLocation,
+  type PostgresSpace,
   saveStream,
   type StoreLocation,
 } from "../../operate.ts";
+import { createSchema } from "../../postgres_store.ts";
+import { isDatabase } from "../database.ts";
 import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -20,9 +24,10 @@ import { withProgress } from "../progress.ts";
 import { tone } from "../style.ts";
 import { bytes, counted, whole } from "../units.ts";
 import { exitCodeOf, findingsTable } from "./checking.ts";
+import { assertNoSpace, inDatabase, type Located } from "./view.ts";
 
 /** Runs `export`. */
-export async function exportCommand(io: Io, options: Options, location: StoreLocation): Promise<void> {
+export async function exportCommand(io: Io, options: Options, { location }: Located): Promise<void> {
   const { worker } = options;
   await writeOutput(io, options, location, (progress) => exportRuntime(location, { ...progress, worker }));
 }
@@ -30,9 +35,26 @@ export async function exportCommand(io: Io, options: Options, location: StoreLoc
 /** Runs `import`. */
 export async function importCommand(
   io: Io,
-  { dryRun = false, json }: Options,
+  options: Options,
   file: string,
   to: string,
+): Promise<void> {
+  if (!isDatabase(to)) {
+    assertNoSpace(options);
+    return await importTo(io, options, file, to);
+  }
+  await inDatabase(to, options, async ({ client, name }, place) => {
+    if (options.dryRun !== true) await createSchema(client);
+    await importTo(io, options, file, place, `${name}, space ${JSON.stringify(place.space)}`);
+  });
+}
+
+async function importTo(
+  io: Io,
+  { dryRun = false, json }: Options,
+  file: string,
+  to: string | PostgresSpace,
+  name?: string,
 ): Promise<void> {
   const { stream, totalBytes = undefined } = file === "-"
     ? { stream: Deno.stdin.readable }
@@ -43,7 +65,9 @@ export async function importCommand(
     (progress) => importRuntime(to, stream, { ...progress, totalBytes, dryRun }),
   );
   const what = `${counted(report.events, "event")} and ${counted(report.workers, "worker")}`;
-  const text = dryRun ? `The stream is intact: ${what}.\n` : `Imported ${what} into ${report.directory}\n`;
+  const text = dryRun
+    ? `The stream is intact: ${what}.\n`
+    : `Imported ${what} into ${report.directory ?? name}\n`;
   print(io, json, { ...report, dryRun }, text);
 }
 
@@ -79,17 +103,18 @@ function backupText(
     }\n${verdict}${findings}`;
 }
 
-/** Writes a stream that is read from the store at `source`, and reports the file and its size. */
+/** Writes a stream that is read from a store, and reports the file and its size. */
 export async function writeOutput(
   io: Io,
   { output = "-", force, json }: Options,
-  source: StoreLocation,
+  location: StoreLocation | PostgresLocation,
   streamOf: (options: OperationOptions) => AsyncIterable<Uint8Array>,
 ): Promise<void> {
   if (output === "-") {
     for await (const chunk of streamOf({ signal: io.signal })) io.outBytes(chunk);
     return;
   }
+  const source = "client" in location ? undefined : location;
   const written = await withProgress(
     io,
     json,

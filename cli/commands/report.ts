@@ -7,17 +7,17 @@ import type { Io } from "../io.ts";
 import type { Options } from "../options.ts";
 import { reportHtml } from "../report/page.ts";
 import { writeOutput } from "./moving.ts";
-import type { Opened } from "./view.ts";
+import type { OpenedStore } from "../store.ts";
 
 /** Runs `report`. */
 export async function reportCommand(
   io: Io,
   options: Options,
-  { location, view, source }: Opened,
+  store: OpenedStore,
 ): Promise<void> {
   const { entries, workers } = options;
-  const page = reportHtml(location, view, source, { entries, workers, now: io.now(), signal: io.signal });
-  await writeOutput(io, options, location, () => encoded(page));
+  const page = reportHtml(store, { entries, workers, now: io.now(), signal: io.signal });
+  await writeOutput(io, options, store.location, () => encoded(page));
 }
 
 async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {

@@ -11,12 +11,12 @@ import { oneLine, tone, visible } from "../style.ts";
 import { pairs } from "../table.ts";
 import { ago, time, whole } from "../units.ts";
 import { modelTable } from "./usage.ts";
-import type { Opened } from "./view.ts";
+import type { OpenedStore } from "../store.ts";
 
 /** Runs `show`. */
-export function showCommand(io: Io, options: Options, { view, source }: Opened, workerId: string): void {
+export function showCommand(io: Io, options: Options, { view, name }: OpenedStore, workerId: string): void {
   const state = view.worker(workerId);
-  const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", source.directory)}\n`;
+  const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", name)}\n`;
   const data = Object.keys(state.data).length === 0
     ? ""
     : `\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`;

@@ -11,13 +11,13 @@ import type { Options } from "../options.ts";
 import type { Part } from "../parts.ts";
 import { beginningOf, oneLine, type Tone, tone, visible } from "../style.ts";
 import { bytes, time, whole } from "../units.ts";
-import type { Opened } from "./view.ts";
+import type { OpenedStore } from "../store.ts";
 
 /** Runs `transcript`. */
 export async function transcriptCommand(
   io: Io,
   options: Options,
-  { view }: Opened,
+  { view }: OpenedStore,
   workerId: string,
 ): Promise<number | void> {
   const { all, limit, after, before, json } = options;

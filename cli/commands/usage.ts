@@ -10,27 +10,27 @@ import {
   type UsageTotals,
   type WorkerState,
 } from "../../mod.ts";
-import { type HistoryDay, readHistory, type StoreLocation } from "../../operate.ts";
+import { type HistoryDay, readHistory } from "../../operate.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { withProgress } from "../progress.ts";
 import { oneLine, tone } from "../style.ts";
 import { type Column, table } from "../table.ts";
 import { amount, dollars, duration, whole } from "../units.ts";
-import type { Opened } from "./view.ts";
+import type { OpenedStore } from "../store.ts";
 
 /** Runs `usage`. */
 export async function usageCommand(
   io: Io,
   options: Options,
-  { location, view, source }: Opened,
+  { location, view, firstEventId }: OpenedStore,
 ): Promise<void> {
   const { by, worker, limit, json } = options;
   const used = worker === undefined ? view.overview() : view.worker(worker);
   const workers = worker === undefined ? byCost(view, limit) : [];
   const shows = (table: typeof by): boolean => by === undefined || by === table;
   const days = shows("day") ? await daysOf(io, location, view.lastEventId, options) : [];
-  const isPruned = (source.segments[0] ?? 1) > 1;
+  const isPruned = firstEventId > 1;
   const pruned = isPruned ? tone(io, "faint", "older days were pruned; the totals count them\n") : "";
   const tables = [
     shows("model") ? `${modelTable(io, used.usageByModel, used.usage)}\n` : "",
@@ -65,7 +65,7 @@ function tokens(usage: UsageTotals): number {
 
 async function daysOf(
   io: Io,
-  location: StoreLocation,
+  location: OpenedStore["location"],
   through: number,
   options: Options,
 ): Promise<readonly HistoryDay[]> {

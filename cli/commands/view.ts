@@ -3,39 +3,89 @@
  *
  * @module
  */
-import { FsRuntimeSource } from "../../fs_store.ts";
-import { RuntimeReader } from "../../mod.ts";
-import type { StoreLocation } from "../../operate.ts";
+import { invalidRequest } from "../../store.ts";
+import { locateStore, type PostgresLocation, type StoreLocation } from "../../operate.ts";
+import { RuntimeDirectory } from "../../postgres_store.ts";
+import { connect, type Database, isDatabase } from "../database.ts";
 import { exitCodes } from "../failure.ts";
 import type { Io } from "../io.ts";
 import type { Options } from "../options.ts";
+import { openDirectory, type OpenedStore, openRows } from "../store.ts";
 import { tone, visible } from "../style.ts";
 
-/** A store that is open for reading. */
-export interface Opened {
+/** Space of the runtimes in a database for which none is given. */
+const SPACE = "default";
+
+/** A runtime that was found. */
+export interface Located {
   /** Its location. */
-  readonly location: StoreLocation;
-  /** Its runtime. */
-  readonly view: RuntimeReader;
-  /** Its files. */
-  readonly source: FsRuntimeSource;
+  readonly location: StoreLocation | PostgresLocation;
+  /** Opens it for reading. */
+  readonly open: () => Promise<OpenedStore>;
+}
+
+/** Runs work on the runtime that an argument names: a directory, or the address of a database. */
+export async function withStore<T>(
+  place: string,
+  options: Options,
+  work: (located: Located) => Promise<T>,
+): Promise<T> {
+  if (isDatabase(place)) {
+    return await inDatabase(place, options, async (database, { client, space }) => {
+      const runtimeId = options.runtime ?? await onlyRuntime({ client, space });
+      return await work(inSpace(database, { client, space, runtimeId }));
+    });
+  }
+  assertNoSpace(options);
+  const location = locateStore(place, options.runtime);
+  return await work({ location, open: () => openDirectory(location) });
+}
+
+/** Runs work with a connection to a database. */
+export async function inDatabase<T>(
+  url: string,
+  { space = SPACE }: Options,
+  work: (database: Database, place: Required<Omit<PostgresLocation, "runtimeId">>) => Promise<T>,
+): Promise<T> {
+  await using database = await connect(url);
+  return await work(database, { client: database.client, space: space ?? SPACE });
+}
+
+/** A runtime in a database. */
+export function inSpace({ name }: Database, location: PostgresLocation): Located {
+  return { location, open: () => openRows(location, `${name}, space ${JSON.stringify(location.space)}`) };
+}
+
+/** Throws `invalid_request` if a space is given for a directory. */
+export function assertNoSpace({ space }: Options): void {
+  if (space !== undefined) throw invalidRequest("use a directory", "--space: only a database has spaces");
+}
+
+async function onlyRuntime(place: Omit<PostgresLocation, "runtimeId">): Promise<string> {
+  const { items, next } = await new RuntimeDirectory(place).list({ limit: 10 });
+  const [only] = items;
+  if (only !== undefined && items.length === 1) return only.runtimeId;
+  const names = items.map(({ runtimeId }) => JSON.stringify(runtimeId)).join(", ");
+  const issue = only === undefined
+    ? "there is no runtime in it"
+    : `it holds ${next === null ? items.length : "many"} runtimes; choose one with --runtime: ${names}`;
+  throw invalidRequest(`use space ${JSON.stringify(place.space)}`, issue);
 }
 
 /** Opens a store for reading, and closes it after the work, which may return an exit code. Damage is reported. */
 export async function withView(
   io: Io,
   { json }: Options,
-  location: StoreLocation,
-  work: (opened: Opened) => Promise<number | void> | void,
+  { open }: Located,
+  work: (opened: OpenedStore) => Promise<number | void> | void,
 ): Promise<number> {
-  const source = new FsRuntimeSource(location);
-  await using view = await RuntimeReader.open({ source });
-  const code = await work({ location, view, source });
-  if (json !== true) reportNotices(io, view, source);
-  return source.damage === undefined ? code ?? exitCodes.ok : exitCodes.damaged;
+  await using store = await open();
+  const code = await work(store);
+  if (json !== true) reportNotices(io, store);
+  return store.damage === undefined ? code ?? exitCodes.ok : exitCodes.damaged;
 }
 
-function reportNotices(io: Io, view: RuntimeReader, { damage }: FsRuntimeSource): void {
+function reportNotices(io: Io, { view, damage }: OpenedStore): void {
   for (const { message, severity } of view.diagnostics().items) {
     if (severity !== "info") io.err(`${tone(io, "warn", "note:")} ${visible(message)}\n`);
   }

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { FileSystem, FsRuntimeSource } from "../../fs_store.ts";
+import type { FileSystem } from "../../fs_store.ts";
 import { isRuntimeError, type RuntimeReader, type WorkerState } from "../../mod.ts";
-import { type History, readHistory, type StoreLocation, type StoreSizes, storeSizes } from "../../operate.ts";
+import { type History, readHistory, type StoreSizes } from "../../operate.ts";
 import { isClosed } from "../describe.ts";
+import type { OpenedStore } from "../store.ts";
 
 /** Bounds of a report. */
 export interface ReportBounds {
@@ -26,13 +27,13 @@ export interface ReportBounds {
 export interface ReportFacts {
   /** The runtime. */
   readonly view: RuntimeReader;
-  /** Its source. */
-  readonly source: FsRuntimeSource;
+  /** Its store. */
+  readonly store: OpenedStore;
   /** Its workers, the last active first. */
   readonly workers: readonly WorkerState[];
   /** Its days. */
   readonly history: History;
-  /** Its size on disk. */
+  /** Its sizes. */
   readonly sizes: StoreSizes;
   /** True if the last writer closed it. */
   readonly closed: boolean;
@@ -43,22 +44,17 @@ export interface ReportFacts {
 }
 
 /** Reads what a report shows. */
-export async function factsOf(
-  location: StoreLocation,
-  view: RuntimeReader,
-  source: FsRuntimeSource,
-  bounds: ReportBounds,
-): Promise<ReportFacts> {
+export async function factsOf(store: OpenedStore, bounds: ReportBounds): Promise<ReportFacts> {
+  const { view } = store;
   const workers = [...view.allWorkers()].sort((a, b) => b.lastEventId - a.lastEventId);
-  const sizes = storeSizes(location, workers.map(({ record }) => record.workerId), bounds);
-  const { history, problem } = await historyOf(location, view, bounds);
-  const closed = problem === undefined && await isClosed(view, source);
-  return { view, source, workers, history, sizes, closed, problem, bounds };
+  const sizes = await store.sizes();
+  const { history, problem } = await historyOf(store, bounds);
+  const closed = problem === undefined && await isClosed(store);
+  return { view, store, workers, history, sizes, closed, problem, bounds };
 }
 
 async function historyOf(
-  location: StoreLocation,
-  view: RuntimeReader,
+  { location, view }: OpenedStore,
   { signal, fileSystem }: ReportBounds,
 ): Promise<{ history: History; problem: string | undefined }> {
   try {

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type { FsRuntimeSource } from "../../fs_store.ts";
-import type { RuntimeReader } from "../../mod.ts";
-import type { StoreLocation } from "../../operate.ts";
 import { conditionOf } from "../describe.ts";
+import type { OpenedStore } from "../store.ts";
 import { time, whole } from "../units.ts";
 import { css } from "./css.ts";
 import { factsOf, type ReportBounds, type ReportFacts } from "./facts.ts";
@@ -16,12 +14,10 @@ import { transcriptSection } from "./transcripts.ts";
 
 /** The page, in pieces. */
 export async function* reportHtml(
-  location: StoreLocation,
-  view: RuntimeReader,
-  source: FsRuntimeSource,
+  store: OpenedStore,
   bounds: ReportBounds,
 ): AsyncGenerator<string, void, void> {
-  const facts = await factsOf(location, view, source, bounds);
+  const facts = await factsOf(store, bounds);
   yield head(facts).text;
   for (const part of [tiles(facts), byDay(facts), byModel(facts), workersOverTime(facts)]) yield part.text;
   for (const part of [interrupted(facts), diagnostics(facts), workerTable(facts)]) yield part.text;
@@ -32,10 +28,10 @@ export async function* reportHtml(
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-function head({ view, source, closed, problem, bounds }: ReportFacts): Markup {
+function head({ view, store, closed, problem, bounds }: ReportFacts): Markup {
   const { runtimeId, displayName, status } = view.overview();
   const title = displayName ?? runtimeId;
-  const damage = source.damage?.message ?? problem;
+  const damage = store.damage?.message ?? problem;
   const note = damage === undefined ? html`` : html`
     <p class="note bad"
       role="alert"><strong class="bad">Damaged.</strong> ${damage}. What follows is what could be read; the command <code>verify</code> shows all damage.</p>
@@ -64,11 +60,11 @@ function head({ view, source, closed, problem, bounds }: ReportFacts): Markup {
   `;
 }
 
-function footer({ source }: ReportFacts): Markup {
+function footer({ store }: ReportFacts): Markup {
   return html`
     <footer>
-      <p>All times are UTC. Costs are what the host recorded. The page is one file and asks for nothing from outside. Store: <code>${source
-        .directory}</code></p>
+      <p>All times are UTC. Costs are what the host recorded. The page is one file and asks for nothing from outside. Store: <code>${store
+        .name}</code></p>
     </footer>
   `;
 }

@@ -37,7 +37,7 @@ export function tiles({ view, sizes, bounds }: ReportFacts): Markup {
       amount(usage.inputTokens + usage.outputTokens),
       `${amount(usage.outputTokens)} of them out`,
     ),
-    tile("On disk", bytes(sizes.total), `log ${bytes(sizes.log)}`),
+    tile("Size", bytes(sizes.total), `log ${bytes(sizes.log)}`),
   ]}</dl>\n`;
 }
 
@@ -102,7 +102,7 @@ export function byDay(facts: ReportFacts): Markup {
     show: hasCost ? dollars : amount,
     as: "bars",
   });
-  const pruned = (facts.source.segments[0] ?? 1) > 1
+  const pruned = facts.store.firstEventId > 1
     ? html`<p class="soft small">Older events were pruned; the totals count them, the days do not.</p>`
     : nothing;
   return html`<section><h2>${hasCost ? "Cost by day" : "Tokens by day"}</h2>${chart}${pruned}${
@@ -198,9 +198,9 @@ export function interrupted({ history }: ReportFacts): Markup {
 }
 
 /** Diagnostics of the reading. */
-export function diagnostics({ view, source }: ReportFacts): Markup {
+export function diagnostics({ view, store }: ReportFacts): Markup {
   const { items } = view.diagnostics();
-  const { pending } = source;
+  const { pending } = store;
   const rows = items.map((
     { severity, code, message },
   ) => [html`<span class="${severity === "error" ? "bad" : "warn"}">${severity}</span>`, code, message]);

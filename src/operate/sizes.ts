@@ -9,19 +9,21 @@ import { sizeOf } from "../fs/disk/files.ts";
 import type { DirectoryEntry, FileSystem } from "../fs/disk/file_system.ts";
 import { type RuntimeLayout, segmentPath, workerLayout } from "../fs/layout.ts";
 import type { FoundPlace, StoreLocation } from "../fs/place/find.ts";
+import { measureRuntime } from "../postgres/facts.ts";
+import type { PostgresLocation } from "../postgres/location.ts";
 import { type FindOptions, placeOf } from "./options.ts";
 
-/** Bytes on disk. */
+/** Bytes on disk or in a database. */
 export interface StoreSizes {
-  /** Segments of the log. */
+  /** Events of the log. */
   readonly log: number;
   /** Number of segments. */
   readonly segments: number;
-  /** Transcripts of all workers. */
+  /** Transcripts of all workers; in a database, those events that the log no longer holds. */
   readonly transcripts: number;
   /** Blobs of all workers. */
   readonly blobs: number;
-  /** Both checkpoints. */
+  /** Both checkpoints, or the snapshot. */
   readonly checkpoints: number;
   /** The other files: projections, identity, config, unfinished blobs. */
   readonly other: number;
@@ -60,6 +62,16 @@ export function storeSizes(
     quarantine: sum([layout.quarantine, layout.salvage].flatMap((path) => sizesInside(fs, path))),
   };
   return { ...sizes, segments: segments.length, total: sum(Object.values(sizes)) };
+}
+
+/**
+ * Returns the sizes of a runtime in a database, as kept there: texts may be compressed. It has no segments, no
+ * other files and nothing in quarantine. Requires `--allow-net=HOST:PORT` for the client.
+ */
+export async function databaseSizes(location: PostgresLocation): Promise<StoreSizes> {
+  const { events: log, transcripts, blobs, snapshot: checkpoints } = await measureRuntime(location);
+  const sizes = { log, transcripts, blobs, checkpoints, other: 0, quarantine: 0 };
+  return { ...sizes, segments: 0, total: sum(Object.values(sizes)) };
 }
 
 /** Returns the sizes of the files of one worker. Requires `--allow-read`. */

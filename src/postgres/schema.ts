@@ -26,14 +26,14 @@ const STATEMENTS = [
     host text COLLATE "C" PRIMARY KEY, space text COLLATE "C" NOT NULL, owner text NOT NULL, address text,
     lease_until timestamptz NOT NULL
   ) WITH (fillfactor = 50)`,
-  // The fence of a runtime is its epoch, which rises with each claim.
+  // The fence of a runtime is its epoch, which rises with each claim. created_at and config come with an import: a
+  // runtime without them was created at the time of its first event, and config is the config.jsonc of a store on disk.
   `CREATE TABLE IF NOT EXISTS worker_runtime.runtimes (
     no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     space text COLLATE "C" NOT NULL, runtime text COLLATE "C" NOT NULL,
     epoch bigint NOT NULL DEFAULT 0, host text COLLATE "C", claim text COLLATE "C", claimed_until timestamptz,
     first_id bigint NOT NULL DEFAULT 1, last_id bigint NOT NULL DEFAULT 0,
-    snapshot_through bigint NOT NULL DEFAULT 0, created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    UNIQUE (space, runtime)
+    snapshot_through bigint NOT NULL DEFAULT 0, created_at text, config text, UNIQUE (space, runtime)
   ) WITH (fillfactor = 50)`,
   // life: the event that created the worker. An event that adds to a transcript has sequences.
   `CREATE TABLE IF NOT EXISTS worker_runtime.events (

@@ -29,10 +29,11 @@ import { appendStatement } from "./append.ts";
 import { nameUpload, removeBlobs, uploadChunks } from "./blobs.ts";
 import { column, Database, type PostgresClient } from "./client.ts";
 import { type Clock, processClock } from "./clock.ts";
-import { FENCE, Fence, HOLDS } from "./fence.ts";
+import { Fence, HOLDS } from "./fence.ts";
 import { Kept } from "./kept.ts";
 import { Lease } from "./lease.ts";
 import { checkSchema } from "./schema.ts";
+import { writeSnapshot } from "./snapshot.ts";
 
 /** Options of {@linkcode PostgresRuntimeStore}. */
 export interface PostgresStoreOptions {
@@ -73,8 +74,6 @@ export const LEASE_MS = 15_000;
 /** Events after which a snapshot is due, and the ratio of their bytes to those of a snapshot. */
 const SNAPSHOT_EVENTS = 10_000;
 const SNAPSHOT_RATIO = 4;
-/** Size of a part of a snapshot. */
-const PART_UNITS = 262_144;
 /** Events that a statement deletes or measures at most. */
 const PRUNE_EVENTS = 20_000;
 
@@ -242,28 +241,12 @@ export class PostgresRuntimeStore implements RuntimeStore {
   }
 
   /** Saves a snapshot in parts, which take effect at once. */
-  async saveSnapshot({ through, runtimeJson, workers }: Snapshot): Promise<void> {
+  async saveSnapshot(snapshot: Snapshot): Promise<void> {
     this.#assertUsable();
+    const { through } = snapshot;
     if (through <= this.#snapshotThrough) return;
     const covered = this.#unitsSince;
-    let [body, part, units] = [runtimeJson, 0, 0];
-    const text = `WITH ${FENCE} INSERT INTO worker_runtime.snapshots (rt, through, part, body)
-      SELECT no, $3, $4, $5 FROM fence ON CONFLICT (rt, through, part) DO UPDATE SET body = excluded.body
-      RETURNING rt`;
-    const save = async () => {
-      await this.#fence.run("save snapshot", text, [through, part++, body]);
-      units += body.length;
-      body = "";
-    };
-    for await (const { json } of workers) {
-      body += body === "" ? json : `\n${json}`;
-      if (body.length >= PART_UNITS) await save();
-    }
-    if (body !== "") await save();
-    const use =
-      `UPDATE worker_runtime.runtimes SET snapshot_through = greatest(snapshot_through, $3) WHERE ${HOLDS}
-      RETURNING no`;
-    await this.#fence.run("save snapshot", use, [through]);
+    const units = await writeSnapshot(this.#fence, snapshot);
     [this.#snapshotThrough, this.#snapshotUnits] = [through, units];
     this.#unitsSince -= covered;
     const gone = `DELETE FROM worker_runtime.snapshots WHERE rt = $1 AND through < $2`;

@@ -3,9 +3,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { reportHtml } from "../../cli/report/page.ts";
-import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
+import { openDirectory } from "../../cli/store.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
 import { backup, exportRuntime, listRuntimes, repair, verify } from "../../operate.ts";
-import { isRuntimeError, Runtime, RuntimeReader } from "../../mod.ts";
+import { isRuntimeError, Runtime } from "../../mod.ts";
 import { textOf } from "../cli/kit.ts";
 import { everyEvent, openRuntime } from "../cli/stores.ts";
 import { killAt, SimulatedDisk } from "../disk/mod.ts";
@@ -110,14 +111,14 @@ async function useAndClose(fileSystem: SimulatedDisk): Promise<readonly unknown[
 }
 
 async function readEverything(fileSystem: SimulatedDisk): Promise<void> {
-  const source = new FsRuntimeSource(local, { fileSystem });
-  await using view = await RuntimeReader.open({ source });
+  await using store = await openDirectory(local, fileSystem);
+  const { view } = store;
   view.overview();
   for (const { record } of view.allWorkers()) await view.transcript(record.workerId, { limit: 1_000 });
   await view.events({ after: 0, limit: 1_000 });
   const bounds = { entries: 9, workers: 9, now: 0, signal: new AbortController().signal, fileSystem };
   let page = "";
-  for await (const text of reportHtml(local, view, source, bounds)) page += text;
+  for await (const text of reportHtml(store, bounds)) page += text;
   assert(page.endsWith("</html>\n"), page.slice(-20));
 }
 

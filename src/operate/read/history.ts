@@ -13,7 +13,9 @@ import { eventHeadText, eventText, transcriptSpan } from "../../fs/lines/codec.t
 import { listSegments, segmentSpot } from "../../fs/log/segments.ts";
 import { logLines } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
+import type { PostgresLocation } from "../../postgres/location.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
+import { foldRows, rowTexts } from "./rows.ts";
 import { untilSteady } from "../../fs/reading/follower.ts";
 
 /** A day (UTC) of a runtime. */
@@ -69,25 +71,47 @@ export interface HistoryOptions extends OperationOptions {
 }
 
 /**
- * Reads the log from the oldest kept event to `through`. Requires
- * `--allow-read`. Throws `store_corrupt` at damage.
+ * Reads the log from the oldest kept event to `through`. Requires `--allow-read`, or
+ * `--allow-net=HOST:PORT` for the client of a database. Throws `store_corrupt` at damage.
  */
-export async function readHistory(location: StoreLocation, options: HistoryOptions): Promise<History> {
+export async function readHistory(
+  location: StoreLocation | PostgresLocation,
+  options: HistoryOptions,
+): Promise<History> {
+  if ("client" in location) return await untilSteady(() => daysOf(rowHeads(location, options), options));
   const place = placeOf(location, options);
-  return await untilSteady(() => daysOf(place, options));
+  return await untilSteady(() => daysOf(lineHeads(place, options), options));
 }
 
-async function daysOf(place: FoundPlace, options: HistoryOptions): Promise<History> {
-  const { through, worker } = options;
+/** Events of a log on disk, without their entries. */
+async function* lineHeads(place: FoundPlace, options: HistoryOptions): AsyncGenerator<EventHead> {
+  const { through } = options;
   const { firstEventIds: segments } = listSegments(place);
+  const range = { segments, after: 0, through };
+  for await (const { id, bytes, start, end } of logLines(place, range, new Meter(options))) {
+    const span = transcriptSpan(bytes, start, end);
+    const text = span === undefined ? eventText(bytes, start, end) : eventHeadText(bytes, start, end, span);
+    yield located(segmentSpot(place.layout, segments, id), () => parseEventHead(text));
+  }
+}
+
+/** Events in a database, without their entries. */
+async function* rowHeads(location: PostgresLocation, options: HistoryOptions): AsyncGenerator<EventHead> {
+  const rows = await foldRows(location);
+  const through = Math.min(options.through, rows.ledger.runtime.lastEventId);
+  for await (const text of rowTexts(rows, rows.firstEventId, through, new Meter(options))) {
+    yield parseEventHead(text);
+  }
+}
+
+async function daysOf(
+  events: AsyncIterable<EventHead>,
+  { worker }: Pick<HistoryOptions, "worker">,
+): Promise<History> {
   const days = new Map<string, Day>();
   const interrupted: InterruptedRun[] = [];
   const running = new Map<WorkerId, boolean>();
-  const meter = new Meter(options);
-  for await (const { id, bytes, start, end } of logLines(place, { segments, after: 0, through }, meter)) {
-    const span = transcriptSpan(bytes, start, end);
-    const text = span === undefined ? eventText(bytes, start, end) : eventHeadText(bytes, start, end, span);
-    const event = located(segmentSpot(place.layout, segments, id), () => parseEventHead(text));
+  for await (const event of events) {
     if (worker !== undefined && !("workerId" in event && event.workerId === worker)) continue;
     const day = dayOf(days, event.at.slice(0, 10));
     countStatus(day, event, running);

@@ -7,25 +7,18 @@ import type { BlobRef } from "../../core/blob_ref.ts";
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
 import type { RuntimeEvent } from "../../core/event_types.ts";
 import type { WorkerId } from "../../core/ids.ts";
-import type { Ledger } from "../../core/ledger.ts";
-import type { FoundPlace } from "../../fs/place/find.ts";
-import { blobBytes } from "../read/blob_bytes.ts";
 import { blobsOf } from "../read/blob_refs.ts";
-import { purgedSince } from "../read/purged_since.ts";
 import { blobLines } from "./blob_lines.ts";
+import type { ExportSource } from "./export_source.ts";
 
 /** The blobs of the workers that exist at the end of an export. */
 export class ExportedBlobs {
-  readonly #place: FoundPlace;
-  readonly #ledger: Ledger;
-  readonly #firstEventId: number;
+  readonly #source: ExportSource;
   readonly #done = new Map<WorkerId, Set<string>>();
 
-  /** Creates the blobs of a store as of the state of `ledger`; `firstEventId` is the oldest event that is kept. */
-  constructor(place: FoundPlace, ledger: Ledger, firstEventId: number) {
-    this.#place = place;
-    this.#ledger = ledger;
-    this.#firstEventId = firstEventId;
+  /** The blobs of a runtime. */
+  constructor(source: ExportSource) {
+    this.#source = source;
   }
 
   /** Yields the lines of the blobs that no earlier event refers to. Throws `blob_missing` and `blob_corrupt`. */
@@ -40,7 +33,7 @@ export class ExportedBlobs {
     workerId: WorkerId,
     refs: readonly BlobRef[],
   ): AsyncGenerator<string, void, void> {
-    const createdEventId = this.#ledger.worker(workerId)?.createdEventId ?? Infinity;
+    const createdEventId = this.#source.ledger.worker(workerId)?.createdEventId ?? Infinity;
     // The blobs of an earlier worker with this id were deleted by its purge.
     if (id < createdEventId) return;
     let done = this.#done.get(workerId);
@@ -57,16 +50,14 @@ export class ExportedBlobs {
     createdEventId: number,
     { sha256, bytes }: BlobRef,
   ): AsyncGenerator<string, void, void> {
-    const { runtimeId } = this.#place;
     try {
-      const chunks = blobBytes(this.#place, workerId, { sha256, bytes });
+      const chunks = this.#source.blobBytes(workerId, { sha256, bytes });
       yield* blobLines(workerId, { sha256, bytes }, chunks);
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "blob_missing") throw error;
-      const owner = { runtimeId, workerId, createdEventId };
-      const purged = await purgedSince(this.#place, this.#ledger.runtime.lastEventId, [owner]);
+      const purged = await this.#source.purgedSince([{ workerId, createdEventId }]);
       if (purged.size === 0) throw error;
-      throw purgedMeanwhile(workerId, createdEventId, this.#firstEventId);
+      throw purgedMeanwhile(workerId, createdEventId, this.#source.firstEventId);
     }
   }
 }

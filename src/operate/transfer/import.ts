@@ -1,6 +1,6 @@
 /**
- * Import: a new store from an export stream. Never overwrites. The store is created
- * under a temporary name, verified, and renamed last.
+ * Import: a new runtime from an export stream. Never overwrites. The runtime is
+ * created under a temporary name, and renamed last.
  *
  * @module
  */
@@ -10,11 +10,7 @@ import { parseEvent, parseEventHead } from "../../core/events.ts";
 import { parseRuntimeId, type RuntimeId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { Slices } from "../../core/turn.ts";
-import { readConfig } from "../../fs/place/config.ts";
-import { writeNew } from "../../fs/disk/files.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
-import type { FileSystem } from "../../fs/disk/file_system.ts";
-import { updateConfigSnapshot } from "../../fs/place/identity.ts";
 import { absolutePath, runtimeLayout } from "../../fs/layout.ts";
 import { parseObject } from "../../fs/lines/sealed.ts";
 import { BLOB_LINE, parseBlobLine } from "./blob_lines.ts";
@@ -25,15 +21,15 @@ import {
   EXPORT_VERSION,
   type ExportHeader,
 } from "./export_format.ts";
-import type { FoundPlace } from "../../fs/place/find.ts";
-import { inImportPlace } from "./import_place.ts";
-import { ImportedFiles } from "./imported_files.ts";
+import { ImportDirectory } from "./import_directory.ts";
+import { ImportSpace } from "./import_postgres.ts";
+import type { ImportTarget, ImportWriter } from "./import_target.ts";
 import { ImportedStore } from "./imported_store.ts";
-import { diskOf, Meter, type OperationOptions } from "../options.ts";
+import { Meter, type OperationOptions } from "../options.ts";
 import { addPrelude } from "./prelude.ts";
 import { blobsOf } from "../read/blob_refs.ts";
+import { DEFAULT_SPACE, type PostgresSpace } from "../../postgres/location.ts";
 import { untilAborted } from "../../core/until_aborted.ts";
-import { verifyPlace } from "../verify/verify.ts";
 
 /** The highest event id accepted: the runtime must be able to continue after it. */
 const EVENT_ID_MAX = 2 ** 52;
@@ -50,8 +46,10 @@ export interface ImportOptions extends OperationOptions {
 export interface ImportReport {
   /** The runtime. */
   readonly runtimeId: RuntimeId;
-  /** Its new directory. */
-  readonly directory: string;
+  /** Its new directory; absent in a database. */
+  readonly directory?: string;
+  /** Its space in a database; absent on disk. */
+  readonly space?: string;
   /** Events written. */
   readonly events: number;
   /** The last event. */
@@ -61,49 +59,65 @@ export interface ImportReport {
 }
 
 /**
- * Creates a new store below the root directory `to` from an export stream, keeping
- * ids, times and texts of events. Every event is folded, the hash of every blob is
- * checked, and the result is verified
- * before it is renamed. Requires `--allow-read` and `--allow-write` of `to`. Throws
+ * Creates a new runtime from an export stream, below the root directory `to` or in a
+ * space of a PostgreSQL database, keeping ids, times and texts of events. Every event
+ * is folded, and the hash of every blob is checked; a store on disk is verified
+ * before it is renamed. Requires `--allow-read` and `--allow-write` of `to`, or
+ * `--allow-net=HOST:PORT` for the client, and the tables of `createSchema`. Throws
  * `invalid_request` if the runtime already exists, `store_locked` if another import
  * of it is running, and `store_corrupt` if the stream is incomplete or
- * inconsistent; then nothing is left on disk. The files of a killed import are
- * removed by the next one.
+ * inconsistent; then nothing is left. What a killed import has left is removed by the
+ * next one; in a database, 15 s after the kill at the earliest.
  */
 export async function importRuntime(
-  to: string | URL,
+  to: string | URL | PostgresSpace,
   stream: AsyncIterable<Uint8Array>,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
-  const root = absolutePath(to);
-  const fs = diskOf(options);
+  const target = targetOf(to, options);
   const meter = new Meter(options);
   meter.stage("import", options.totalBytes ?? 0, "bytes");
   const lines = decodeStream(untilAborted(stream, options.signal));
   try {
-    return await importLines(fs, root, lines, meter, options);
+    return await importLines(target, lines, meter, options);
   } finally {
     // Cancels the stream, which closes its file. An error of that would mask the failure of the import.
     await lines.return().catch(() => {});
   }
 }
 
+/** A target, and the facts about the place of a runtime in it. */
+interface Target {
+  readonly target: ImportTarget;
+  readonly placeOf: (runtimeId: RuntimeId) => Pick<ImportReport, "directory" | "space">;
+}
+
+function targetOf(to: string | URL | PostgresSpace, options: ImportOptions): Target {
+  if (typeof to === "object" && "client" in to) {
+    const { space = DEFAULT_SPACE } = to;
+    return { target: new ImportSpace(to), placeOf: () => ({ space }) };
+  }
+  const root = absolutePath(to);
+  return {
+    target: new ImportDirectory(root, options),
+    placeOf: (runtimeId) => ({ directory: runtimeLayout(root, runtimeId).directory }),
+  };
+}
+
 async function importLines(
-  fs: FileSystem,
-  root: string,
+  { target, placeOf }: Target,
   lines: ReturnType<typeof decodeStream>,
   meter: Meter,
-  options: ImportOptions,
+  { dryRun = false }: ImportOptions,
 ): Promise<ImportReport> {
   const first = await lines.next();
   if (first.done) throw badStream(1, "the stream is empty");
   const header = parseHeader(first.value.text);
   const runtimeId = inLine(1, () => parseRuntimeId(header.runtimeId));
-  const { directory } = runtimeLayout(root, runtimeId);
-  const read = async (files: ImportedFiles | undefined): Promise<ImportReport> => {
-    const store = new ImportedStore(header, runtimeId, files);
+  const read = async (writer?: ImportWriter): Promise<ImportReport> => {
+    const store = new ImportedStore(header, runtimeId, writer);
     try {
-      await take(lines, store, files, meter);
+      await take(lines, store, writer, meter);
       await store.finish().catch((error) => {
         const isBare = isRuntimeError(error) && error.code === "store_corrupt" && error.details.file === "";
         throw isBare ? corrupt("the stream", error.details.reason) : error;
@@ -113,44 +127,9 @@ async function importLines(
     }
     const { lastEventId, ledger: { workerCount: workers } } = store;
     const events = lastEventId + 1 - header.firstEventId;
-    return { runtimeId, directory, events, lastEventId, workers };
+    return { runtimeId, ...placeOf(runtimeId), events, lastEventId, workers };
   };
-  if (options.dryRun === true) return await read(undefined);
-  return await inImportPlace(fs, root, runtimeId, async (layout) => {
-    const place = { fs, layout, runtimeId };
-    // The operator's config applies to the import itself.
-    if (header.config !== undefined) {
-      await writeNew(fs, layout.config, [new TextEncoder().encode(header.config)], { durable: true });
-    }
-    const config = readConfig(fs, layout.config);
-    const files = new ImportedFiles(place, config, header.firstEventId);
-    try {
-      const report = await read(files);
-      const createdAt = header.createdAt === "" ? new Date(0).toISOString() : header.createdAt;
-      await updateConfigSnapshot(place, { createdAt, config: {} }, config, true);
-      await assertClean(place, header, options);
-      return report;
-    } finally {
-      files.close();
-    }
-  });
-}
-
-/** Verifies the whole store. Throws `store_corrupt` unless it is clean. */
-async function assertClean(
-  place: FoundPlace,
-  header: ExportHeader,
-  options: OperationOptions,
-): Promise<void> {
-  const { verdict, findings, lastEventId } = await verifyPlace(place, options, true);
-  if (verdict === "clean" && lastEventId === header.lastEventId) return;
-  const worst = findings.find(({ severity }) => severity === "damaged") ??
-    findings.find(({ severity }) => severity === "healable");
-  const { eventIds } = worst ?? {};
-  const reason = `its contents contradict each other: ${
-    worst?.message ?? `event ${lastEventId} is the last`
-  }`;
-  throw corrupt("the stream", reason, eventIds === undefined ? {} : { eventIds });
+  return dryRun ? await read() : await target.write(runtimeId, header, read);
 }
 
 function parseHeader(text: string): ExportHeader {
@@ -177,7 +156,7 @@ function isEventId(value: unknown): value is number {
 async function take(
   lines: AsyncIterable<{ readonly text: string; readonly line: number; readonly bytes: number }>,
   store: ImportedStore,
-  files: ImportedFiles | undefined,
+  writer: ImportWriter | undefined,
   meter: Meter,
 ): Promise<void> {
   const slices = new Slices();
@@ -187,11 +166,11 @@ async function take(
     meter.add(bytes);
     await slices.pause();
     if (text.startsWith(BLOB_LINE)) {
-      await inLine(line, () => store.blob(parseBlobLine(parseObject(text, ""))))?.();
+      await inLine(line, () => store.blob(parseBlobLine(parseObject(text, ""))))();
       continue;
     }
     if (!text.startsWith('{"id":')) {
-      inLine(line, () => addPrelude(text, store));
+      await inLine(line, () => addPrelude(text, store));
       continue;
     }
     if (bytes > limits.eventBytesMax + 1) {
@@ -200,10 +179,10 @@ async function take(
     batch.push(inLine(line, () => recordOf(text, store)));
     units += text.length;
     if (units < limits.batchUnitsMax && batch.length < limits.batchEventsMax) continue;
-    await files?.append(batch);
+    await writer?.append(batch);
     [batch, units] = [[], 0];
   }
-  if (batch.length > 0) await files?.append(batch);
+  if (batch.length > 0) await writer?.append(batch);
 }
 
 /** Validates a whole event, and adds it to the store. */

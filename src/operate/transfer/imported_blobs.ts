@@ -6,29 +6,26 @@
  * @module
  */
 import { createHash, type Hash } from "node:crypto";
-import { join } from "@std/path";
 import type { BlobRef } from "../../core/blob_ref.ts";
 import { limits } from "../../core/limits.ts";
+import type { WorkerId } from "../../core/ids.ts";
 import type { BlobFacts } from "../../core/store.ts";
-import { closeQuietly, writeAll } from "../../fs/disk/files.ts";
-import { corrupt, guarded, guardedAsync } from "../../fs/disk/faults.ts";
-import type { OpenFile } from "../../fs/disk/file_system.ts";
-import { type Files, workerLayout } from "../../fs/layout.ts";
-import { makeWorkerDirectory } from "../../fs/workers/directories.ts";
+import { corrupt } from "../../fs/disk/faults.ts";
 import { type BlobPiece, bytesOf } from "./blob_lines.ts";
+import type { ImportedBlob, ImportWriter } from "./import_target.ts";
 
 /** A blob whose pieces are arriving. */
 interface Arriving extends BlobFacts {
   readonly workerId: string;
   readonly hash: Hash;
-  readonly path: string;
-  readonly file: OpenFile | undefined;
+  readonly blob: ImportedBlob | undefined;
   offset: number;
 }
 
 /** The blobs of one import. */
 export class ImportedBlobs {
-  readonly #files: Files | undefined;
+  readonly #writer: ImportWriter | undefined;
+  readonly #createdEventIdOf: (workerId: string) => number;
   /** Sizes of the blobs of each worker. */
   readonly #kept = new Map<string, Map<string, number>>();
   /** Blobs that the stream does not have, of workers that have to be purged later in it. */
@@ -37,34 +34,33 @@ export class ImportedBlobs {
   #fresh: (BlobFacts & { readonly workerId: string })[] = [];
   #arriving: Arriving | undefined;
 
-  /** Without `files`, the blobs are only checked. */
-  constructor(files: Files | undefined) {
-    this.#files = files;
+  /** Without a writer, the blobs are only checked. */
+  constructor(writer: ImportWriter | undefined, createdEventIdOf: (workerId: string) => number) {
+    this.#writer = writer;
+    this.#createdEventIdOf = createdEventIdOf;
   }
 
-  /** Adds the next piece. Returns the sync of the file of a blob that it completes. */
-  add(piece: BlobPiece): (() => Promise<void>) | undefined {
+  /** Adds the next piece. Returns a function that writes it, and makes the blob durable that it completes. */
+  add(piece: BlobPiece): () => Promise<void> {
     const { workerId, sha256, bytes, offset } = piece;
     const arriving = this.#arriving ??= this.#begin(piece);
-    const { hash, path, file } = arriving;
+    const { hash, blob } = arriving;
     const isNext = arriving.workerId === workerId && arriving.sha256 === sha256 &&
       arriving.bytes === bytes && arriving.offset === offset;
     if (!isNext) throw corrupt("", "it is not the next piece of the blob");
     const decoded = bytesOf(piece);
     hash.update(decoded);
-    if (file !== undefined) guarded("write", path, () => writeAll(file, decoded, offset));
     arriving.offset += decoded.length;
-    if (arriving.offset < bytes) return undefined;
-    if (hash.digest("hex") !== sha256) throw corrupt("", `the bytes of blob ${sha256} do not have its hash`);
-    this.#arriving = undefined;
-    this.#fresh.push({ workerId, sha256, bytes });
+    const isComplete = arriving.offset === bytes;
+    if (isComplete && hash.digest("hex") !== sha256) {
+      throw corrupt("", `the bytes of blob ${sha256} do not have its hash`);
+    }
     return async () => {
-      if (file === undefined) return;
-      try {
-        await guardedAsync("sync", path, () => file.sync());
-      } finally {
-        closeQuietly(file);
-      }
+      await blob?.write(decoded, offset);
+      if (!isComplete) return;
+      this.#arriving = undefined;
+      this.#fresh.push({ workerId, sha256, bytes });
+      await blob?.finish();
     };
   }
 
@@ -74,20 +70,9 @@ export class ImportedBlobs {
       this.#fresh.some((blob) => blob.sha256 === sha256);
     if (isKnown) throw corrupt("", `blob ${sha256} does not precede the first event that refers to it`);
     if (bytes > limits.blobBytesMax) throw corrupt("", `a blob has at most ${limits.blobBytesMax} bytes`);
-    const { path, file } = this.#create(workerId, sha256);
-    return { workerId, sha256, bytes, hash: createHash("sha256"), path, file, offset: 0 };
-  }
-
-  #create(workerId: string, sha256: string): Pick<Arriving, "path" | "file"> {
-    const files = this.#files;
-    if (files === undefined) return { path: "", file: undefined };
-    const { blobs: directory } = workerLayout(files.layout, workerId);
-    const path = join(directory, sha256);
-    return guarded("write", path, () => {
-      makeWorkerDirectory(files, workerId);
-      files.fs.makeDirectory(directory);
-      return { path, file: files.fs.open(path, "create") };
-    });
+    const owner = { workerId: workerId as WorkerId, createdEventId: this.#createdEventIdOf(workerId) };
+    const blob = this.#writer?.blob(owner, { sha256, bytes });
+    return { workerId, sha256, bytes, hash: createHash("sha256"), blob, offset: 0 };
   }
 
   /** Takes the references of the next event; `workerId` is the worker whose transcript it adds to. */
@@ -118,23 +103,15 @@ export class ImportedBlobs {
   }
 
   /** Ends the import. Every blob must be complete and referred to, and none may be missing. */
-  async finish(): Promise<void> {
+  finish(): void {
     this.refer(undefined, []);
     for (const [workerId, [sha256]] of this.#missing) {
       throw corrupt("", `blob ${sha256} of worker ${JSON.stringify(workerId)} is missing`);
     }
-    const files = this.#files;
-    if (files === undefined) return;
-    for (const workerId of this.#kept.keys()) {
-      const { directory, blobs } = workerLayout(files.layout, workerId);
-      for (const path of [blobs, directory]) {
-        await guardedAsync("sync", path, () => files.fs.syncDirectory(path));
-      }
-    }
   }
 
-  /** Closes the file of an incomplete blob. */
+  /** Ends an incomplete blob. */
   close(): void {
-    if (this.#arriving?.file !== undefined) closeQuietly(this.#arriving.file);
+    this.#arriving?.blob?.close();
   }
 }

@@ -12,7 +12,16 @@ import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
 import type { StoreConfig } from "../../fs/place/config.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import { LogWriter } from "../../fs/log/writer.ts";
-import type { PlacedLine } from "../../fs/lines/buffer.ts";
+import type { BlobFacts, BlobOwner } from "../../core/store.ts";
+import { blobPath } from "../../fs/blobs/name.ts";
+import { guarded, guardedAsync } from "../../fs/disk/faults.ts";
+import { closeQuietly, writeAll } from "../../fs/disk/files.ts";
+import { workerLayout } from "../../fs/layout.ts";
+import { LineBuffer } from "../../fs/lines/buffer.ts";
+import { makeWorkerDirectory } from "../../fs/workers/directories.ts";
+import type { OldEvent } from "../../postgres/import.ts";
+import type { ImportedBlob, ImportWriter } from "./import_target.ts";
+import { dirname } from "@std/path";
 import { Projections } from "../../fs/workers/projections.ts";
 import { Transcripts } from "../../fs/transcripts/transcripts.ts";
 
@@ -20,11 +29,14 @@ import { Transcripts } from "../../fs/transcripts/transcripts.ts";
 const TRANSCRIPT_BYTES_MAX = 16_777_216;
 
 /** Writes the files of one import. */
-export class ImportedFiles {
+export class ImportedFiles implements ImportWriter {
   readonly #parts: FoundPlace & { readonly notice: () => void; readonly quarantine: () => Promise<void> };
   readonly #displayName: string | undefined;
   readonly #writer: LogWriter;
   readonly #transcripts: Transcripts;
+  readonly #lines = new LineBuffer();
+  /** Workers with blobs. */
+  readonly #withBlobs = new Set<WorkerId>();
 
   /** Begins a log with `firstEventId`. */
   constructor(
@@ -42,11 +54,6 @@ export class ImportedFiles {
     this.#transcripts = new Transcripts({ ...this.#parts, log });
   }
 
-  /** The files of the store. */
-  get place(): FoundPlace {
-    return this.#parts;
-  }
-
   /** Writes a batch. */
   async append(batch: readonly EventRecord[]): Promise<void> {
     const lines = await this.#writer.append(batch);
@@ -61,10 +68,34 @@ export class ImportedFiles {
     this.#transcripts.create(workerId, createdEventId);
   }
 
-  /** Adds a line to a transcript. */
-  add(workerId: WorkerId, line: PlacedLine, count: number): void {
-    this.#transcripts.add(workerId, line, count);
+  /** Adds an event that the log does not hold to a transcript. */
+  addOld({ id, json, workerId, count }: OldEvent): void {
+    const { lines: [line] } = this.#lines.encode([{ json }], id - 1);
+    if (line !== undefined) this.#transcripts.add(workerId, line, count);
     this.#keepBounded();
+  }
+
+  /** Creates the file of a blob. */
+  blob({ workerId }: BlobOwner, { sha256 }: BlobFacts): ImportedBlob {
+    const { fs, layout } = this.#parts;
+    const path = blobPath(layout, workerId, sha256);
+    this.#withBlobs.add(workerId);
+    const file = guarded("write", path, () => {
+      makeWorkerDirectory(this.#parts, workerId);
+      fs.makeDirectory(dirname(path));
+      return fs.open(path, "create");
+    });
+    return {
+      write: (bytes, offset) => guarded("write", path, () => writeAll(file, bytes, offset)),
+      finish: async () => {
+        try {
+          await guardedAsync("sync", path, () => file.sync());
+        } finally {
+          closeQuietly(file);
+        }
+      },
+      close: () => closeQuietly(file),
+    };
   }
 
   #keepBounded(): void {
@@ -74,6 +105,12 @@ export class ImportedFiles {
   /** Syncs everything, writes a checkpoint and the projections, and closes the files. */
   async finish(ledger: Ledger): Promise<void> {
     const { fs, layout } = this.#parts;
+    for (const workerId of this.#withBlobs) {
+      const { directory, blobs } = workerLayout(layout, workerId);
+      for (const path of [blobs, directory]) {
+        await guardedAsync("sync", path, () => fs.syncDirectory(path));
+      }
+    }
     const [writer, transcripts, { lastEventId }] = [this.#writer, this.#transcripts, ledger.runtime];
     if (writer.segments.length === 0) await writer.startSegment();
     await writer.syncNow();

@@ -1,7 +1,7 @@
 /**
  * A store during its import: the structure of the stream is checked (the order of its
  * lines, the numbers of its events, the completeness of transcripts), its events are
- * folded, and its files are written. Methods throw `store_corrupt`.
+ * folded, and written. Methods throw `store_corrupt`.
  *
  * @module
  */
@@ -13,11 +13,10 @@ import { Ledger } from "../../core/ledger.ts";
 import { restoreSnapshot } from "../../core/snapshots.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
-import { LineBuffer } from "../../fs/lines/buffer.ts";
 import type { BlobPiece } from "./blob_lines.ts";
 import type { ExportHeader } from "./export_format.ts";
+import type { ImportWriter } from "./import_target.ts";
 import { ImportedBlobs } from "./imported_blobs.ts";
-import type { ImportedFiles } from "./imported_files.ts";
 
 /** The entries that an event adds to a transcript. */
 interface TranscriptPlace {
@@ -30,26 +29,27 @@ interface TranscriptPlace {
 /** A store that is being imported. */
 export class ImportedStore {
   readonly #header: ExportHeader;
-  readonly #files: ImportedFiles | undefined;
+  readonly #writer: ImportWriter | undefined;
   /** The state so far. */
   readonly ledger: Ledger;
-  readonly #lines = new LineBuffer();
   readonly #blobs: ImportedBlobs;
   /** The last event and the entries so far of each transcript. */
   readonly #transcripts = new Map<string, { lastId: number; entries: number }>();
   /** The snapshot of a pruned log, of its last event. */
   #snapshot: { through: number; runtimeJson: string; workers: string[] } | undefined;
   #hasTranscripts = false;
+  /** The events that created the workers of the snapshot. */
+  readonly #created = new Map<string, number>();
   /** The event that created the last worker of the snapshot. */
   #createdEventId = 0;
   /** The last event so far. */
   lastEventId: number;
 
-  /** Creates an empty store; without `files`, the stream is only checked. */
-  constructor(header: ExportHeader, runtimeId: RuntimeId, files: ImportedFiles | undefined) {
+  /** Creates an empty store; without a writer, the stream is only checked. */
+  constructor(header: ExportHeader, runtimeId: RuntimeId, writer: ImportWriter | undefined) {
     this.#header = header;
-    this.#files = files;
-    this.#blobs = new ImportedBlobs(files?.place);
+    this.#writer = writer;
+    this.#blobs = new ImportedBlobs(writer, (workerId) => this.#createdEventIdOf(workerId));
     this.ledger = new Ledger(runtimeId);
     this.lastEventId = header.firstEventId - 1;
   }
@@ -80,12 +80,13 @@ export class ImportedStore {
     if (!isInOrder) throw corrupt("", "it is not the next worker of the snapshot");
     this.#createdEventId = createdEventId;
     this.#transcripts.set(workerId, { lastId: createdEventId - 1, entries: 0 });
+    this.#created.set(workerId, createdEventId);
     this.#snapshot.workers.push(JSON.stringify(part));
-    this.#files?.create(workerId, createdEventId);
+    this.#writer?.create(workerId, createdEventId);
   }
 
   /** Adds a transcript event that precedes the first event of a pruned log. */
-  transcriptEvent(json: string, place: TranscriptPlace, refs: readonly BlobRef[]): void {
+  transcriptEvent(json: string, place: TranscriptPlace, refs: readonly BlobRef[]): void | Promise<void> {
     this.#assertPrecedesEvents();
     this.#hasTranscripts = true;
     if (!this.#transcripts.has(place.workerId)) {
@@ -96,12 +97,12 @@ export class ImportedStore {
     }
     this.#advance(place);
     this.#blobs.refer(place.workerId, refs);
-    const { lines: [line] } = this.#lines.encode([{ json }], place.id - 1);
-    if (line !== undefined) this.#files?.add(place.workerId, line, place.count);
+    const { id, workerId, seq, count } = place;
+    return this.#writer?.addOld({ id, json, workerId, seq, count });
   }
 
-  /** Adds a piece of a blob. Returns the sync of the file of a blob that it completes. */
-  blob(piece: BlobPiece): (() => Promise<void>) | undefined {
+  /** Adds a piece of a blob. Returns a function that writes it. */
+  blob(piece: BlobPiece): () => Promise<void> {
     return this.#blobs.add(piece);
   }
 
@@ -122,7 +123,7 @@ export class ImportedStore {
       const isKept = addsEntries(head) && this.#isKept(head);
       if (isKept) this.#advance(head);
       this.#blobs.refer(isKept ? head.workerId : undefined, isKept ? refs : []);
-      if (!isKept) return { id, json };
+      if (!isKept) return { id, json, workerId: "workerId" in head ? head.workerId : undefined };
       return { ...recordOf(head, json), creates: undefined };
     }
     this.ledger.apply(head);
@@ -149,11 +150,11 @@ export class ImportedStore {
       const id = JSON.stringify(workerId);
       throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
     }
-    await this.#blobs.finish();
-    await this.#files?.finish(this.ledger);
+    this.#blobs.finish();
+    await this.#writer?.finish(this.ledger);
   }
 
-  /** Closes the file of an incomplete blob; idempotent. */
+  /** Ends an incomplete blob; idempotent. */
   close(): void {
     this.#blobs.close();
   }
@@ -162,6 +163,12 @@ export class ImportedStore {
   #isKept({ id, workerId }: TranscriptPlace): boolean {
     const progress = this.#transcripts.get(workerId);
     return progress !== undefined && (id > progress.lastId || progress.entries > 0);
+  }
+
+  /** The event that created a worker whose blob arrives: the next one, if the worker does not exist yet. */
+  #createdEventIdOf(workerId: string): number {
+    return this.#created.get(workerId) ??
+      this.ledger.worker(workerId as WorkerId)?.createdEventId ?? this.lastEventId + 1;
   }
 
   #advance({ id, workerId, seq, count }: TranscriptPlace): void {

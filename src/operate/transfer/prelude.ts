@@ -30,7 +30,7 @@ const lineShape = object({}, {
 });
 
 /** Adds a line that precedes the events to a store. Throws `store_corrupt`, naming the invalid member. */
-export function addPrelude(text: string, store: ImportedStore): void {
+export function addPrelude(text: string, store: ImportedStore): void | Promise<void> {
   if (text.startsWith(TRANSCRIPT_EVENT)) {
     const json = text.slice(TRANSCRIPT_EVENT.length, -1);
     const event = parseEvent(json);
