@@ -58,7 +58,7 @@ async function host(): Promise<void> {
   for (const runtimeId of RUNTIMES) await directory.add(runtimeId);
   const stopped = Promise.withResolvers<void>();
   Deno.addSignalListener("SIGINT", stopped.resolve);
-  await using _host = await RuntimeHost.start({
+  await using own = await RuntimeHost.start({
     client,
     owner: name,
     leaseMs: LEASE_MS,
@@ -72,7 +72,8 @@ async function host(): Promise<void> {
       if (error !== undefined) console.error(error);
     },
   });
-  await stopped.promise;
+  // The host also ends if it has lost its lease.
+  await Promise.race([stopped.promise, own.ended]);
 }
 
 /** Lists the runtimes. Readers run anywhere, beside the owners. */

@@ -250,10 +250,10 @@ export interface RuntimeStore extends StoredRuntime {
    * same batch may create a worker with this id again; the core does so in a later
    * batch, so that a store can make the deletion durable first.
    * Never called again before it settled. After a rejection nothing of the
-   * batch was appended, unless the code is `store_poisoned` or
-   * `store_vanished`: then it is not known. A batch that does not follow the
-   * last event is `store_fenced`: another writer appended. These three codes
-   * are final: every later append is rejected with the same error.
+   * batch was appended, unless the code is final (`store_poisoned`,
+   * `store_vanished`, `store_fenced`, `store_rolled_back`): then it is not known,
+   * and every later append is rejected. A batch that does not follow the last
+   * event is `store_fenced`, and nothing of it was appended: another writer appended.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
   /**
@@ -287,7 +287,7 @@ export interface RuntimeSource extends StoredRuntime {
   /**
    * Resolves with the last durable event once events after `after` were pushed,
    * or once `signal` has aborted. Checks at least once for new events, even if
-   * `signal` has aborted already.
+   * `signal` has aborted already. May be called again while an earlier call runs.
    */
   news(after: number, signal: AbortSignal): Promise<number>;
 }

@@ -6,6 +6,7 @@
 import { invalidRequest } from "../core/errors.ts";
 import { parseRuntimeId, type RuntimeId } from "../core/ids.ts";
 import { column, Database, idOfColumn, type PostgresClient, type PostgresRow } from "./client.ts";
+import { ANSWER_MS, DEFAULT_SPACE } from "./location.ts";
 import { addRuntime } from "./store.ts";
 
 /** Options of {@linkcode RuntimeDirectory}. */
@@ -38,7 +39,6 @@ export interface DirectoryPage {
   readonly next: string | null;
 }
 
-const ANSWER_MS = 30_000;
 const PAGE_MAX = 1_000;
 const COLUMNS = `r.runtime, r.epoch, r.last_id, h.owner, h.address
   FROM worker_runtime.runtimes AS r LEFT JOIN worker_runtime.hosts AS h
@@ -54,7 +54,7 @@ export class RuntimeDirectory {
   readonly #space: string;
 
   /** Creates a directory, without I/O. */
-  constructor({ client, space = "default" }: DirectoryOptions) {
+  constructor({ client, space = DEFAULT_SPACE }: DirectoryOptions) {
     this.#database = new Database(client, ANSWER_MS);
     this.#space = space;
   }

@@ -15,6 +15,8 @@ import type { Lease } from "./lease.ts";
 
 /** Time between two attempts. */
 const POLL_MS = 200;
+/** Attempts to name the next owner. */
+const NAMING_ATTEMPTS = 3;
 
 /**
  * Condition of every statement that writes: the claim and its epoch are still those of `$2`. The epoch alone
@@ -120,7 +122,7 @@ export class Fence {
   /**
    * Runs a statement whose condition is {@linkcode HOLDS}, with parameters from `$3` on, and
    * which returns a row unless the epoch was raised. Resolves once it has happened;
-   * if it rejects, it has not, and never will. It is repeated for the time of a
+   * if it rejects, it has not and never will, unless the error is final: then that is not known. It is repeated for the time of a
    * lease after errors that may pass. Without `hasHappened`, which is given the last event, it must be idempotent.
    * Throws `store_fenced`, `store_rolled_back`.
    */
@@ -218,8 +220,13 @@ export class Fence {
     this.#naming = this.#nameOwner();
   }
 
+  /** Names the next owner. An attempt may fail: a process that was stopped has connections that are broken. */
   async #nameOwner(): Promise<void> {
-    const owner = await this.#owner().catch(() => undefined);
+    let owner: Owner | undefined;
+    for (let attempt = 1; owner === undefined && attempt <= NAMING_ATTEMPTS; attempt++) {
+      owner = await this.#owner().catch(() => undefined);
+      if (owner === undefined) await pause(this.#clock, POLL_MS);
+    }
     if (owner === undefined || owner.claim === "" || owner.claim === this.#claim) return;
     this.failure = fenced(owner.epoch, owner.name);
     this.#onLost(this.failure);

@@ -11,6 +11,7 @@ import type { RuntimeOptions } from "../core/engine.ts";
 import { Runtime } from "../core/runtime.ts";
 import { Database, idOfColumn, type PostgresClient } from "./client.ts";
 import { Lease } from "./lease.ts";
+import { checkOptions, DEFAULT_SPACE } from "./location.ts";
 import { checkSchema } from "./schema.ts";
 import { defaultOwner, LEASE_MS, PostgresRuntimeStore } from "./store.ts";
 
@@ -47,8 +48,8 @@ const PARALLEL = 8;
  * failed, and closes surplus ones. Requires `--allow-net=HOST:PORT` for the client,
  * and the tables of `createSchema`.
  *
- * If its lease runs out, the host stops, and `closed` gets `store_fenced` for each
- * runtime; begin again with a new host.
+ * If its lease runs out, the host stops, `closed` gets `store_fenced` for each
+ * runtime, and `ended` resolves; begin again with a new host.
  */
 export class RuntimeHost implements AsyncDisposable {
   readonly #options: RuntimeHostOptions;
@@ -59,11 +60,13 @@ export class RuntimeHost implements AsyncDisposable {
   #looking: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping: Promise<void> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
 
   private constructor(options: RuntimeHostOptions) {
     const { client, owner = defaultOwner(), address = null, leaseMs = LEASE_MS } = options;
+    checkOptions("create host", options);
     this.#options = options;
-    this.#space = options.space ?? "default";
+    this.#space = options.space ?? DEFAULT_SPACE;
     this.#database = new Database(client, leaseMs / LOOKS);
     this.#lease = new Lease(
       this.#database,
@@ -92,6 +95,11 @@ export class RuntimeHost implements AsyncDisposable {
     await this.#looking;
   }
 
+  /** Resolves once the host has stopped, also because its lease ran out. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
   /** Closes all runtimes, for others to claim at once, and releases the lease. Idempotent. */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
@@ -107,6 +115,7 @@ export class RuntimeHost implements AsyncDisposable {
     await this.#looking;
     await inParallel([...this.#runtimes.keys()], (runtimeId) => this.#close(runtimeId));
     await this.#lease.release().catch(() => {});
+    this.#ended.resolve();
   }
 
   #look(): void {

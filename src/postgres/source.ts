@@ -14,8 +14,9 @@ import type {
   StoredEvents,
   StoreHost,
 } from "../core/store.ts";
-import { column, Database, type PostgresClient } from "./client.ts";
+import { column, Database, isRepeatable, type PostgresClient } from "./client.ts";
 import { Kept, ROW_COLUMNS, runtimeMissing, type RuntimeRow, runtimeRow } from "./kept.ts";
+import { ANSWER_MS, checkOptions, DEFAULT_SPACE } from "./location.ts";
 import { checkSchema } from "./schema.ts";
 
 /** Options of {@linkcode PostgresRuntimeSource}. */
@@ -30,8 +31,8 @@ export interface PostgresSourceOptions {
   readonly pollMs?: number | undefined;
 }
 
-/** Bounds each statement. */
-const ANSWER_MS = 30_000;
+/** Default time between two looks. */
+const POLL_MS = 100;
 
 /**
  * A runtime in a PostgreSQL database, for a `RuntimeReader` on any machine: committed
@@ -50,8 +51,9 @@ export class PostgresRuntimeSource implements RuntimeSource {
   #isClosed = false;
 
   /** Creates a source for `RuntimeReader.open`, without I/O. Throws `invalid_request`. */
-  constructor({ client, runtimeId, space = "default", pollMs = 100 }: PostgresSourceOptions) {
+  constructor({ client, runtimeId, space = DEFAULT_SPACE, pollMs = POLL_MS }: PostgresSourceOptions) {
     this.runtimeId = parseRuntimeId(runtimeId);
+    checkOptions("create source", { space, pollMs });
     this.#space = space;
     this.#pollMs = pollMs;
     this.#database = new Database(client, ANSWER_MS);
@@ -70,13 +72,22 @@ export class PostgresRuntimeSource implements RuntimeSource {
     return {};
   }
 
-  /** Looks for new events every `pollMs` until there are some. Throws `store_rolled_back`, `store_io`. */
+  /**
+   * Looks for new events every `pollMs` until there are some. Outlasts failures of the
+   * database for 30 seconds. Throws `store_rolled_back`, `store_io`.
+   */
   async news(after: number, signal: AbortSignal): Promise<number> {
-    for (;;) {
+    for (let goodAt = performance.now();;) {
       this.#assertOpen();
       // Another call may still be looking.
       this.#looking = this.#looking.catch(() => {}).then(() => this.#look());
-      await this.#looking;
+      try {
+        await this.#looking;
+        goodAt = performance.now();
+      } catch (error) {
+        const isPassing = isRuntimeError(error) && error.code === "store_io" && isRepeatable(error);
+        if (!isPassing || signal.aborted || performance.now() - goodAt > ANSWER_MS) throw error;
+      }
       const { lastEventId } = this.#host.view.runtime;
       if (lastEventId > after || signal.aborted) return lastEventId;
       await pause(this.#pollMs, signal);

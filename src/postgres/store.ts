@@ -32,6 +32,7 @@ import { type Clock, processClock } from "./clock.ts";
 import { Fence, HOLDS } from "./fence.ts";
 import { Kept } from "./kept.ts";
 import { Lease } from "./lease.ts";
+import { checkOptions, DEFAULT_SPACE } from "./location.ts";
 import { checkSchema } from "./schema.ts";
 import { writeSnapshot } from "./snapshot.ts";
 
@@ -105,8 +106,9 @@ export class PostgresRuntimeStore implements RuntimeStore {
     const { clock = processClock, lease, onLost = () => {} } = environment;
     const { leaseMs = lease?.leaseMs ?? LEASE_MS, owner = defaultOwner(), address = null } = options;
     this.runtimeId = parseRuntimeId(options.runtimeId);
+    checkOptions("create store", options);
     this.#options = options;
-    this.#space = options.space ?? "default";
+    this.#space = options.space ?? DEFAULT_SPACE;
     this.#database = new Database(options.client, leaseMs / ANSWER_SHARE, clock);
     const holder = { host: crypto.randomUUID(), space: this.#space, owner, address };
     this.#lease = lease ?? new Lease(this.#database, holder, leaseMs, clock);

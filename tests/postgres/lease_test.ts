@@ -1,6 +1,6 @@
 // Lease and fence: takeover, lost answers, failover, and hosts that share runtimes.
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Runtime, RuntimeError, RuntimeReader } from "../../mod.ts";
 import {
   createSchema,
@@ -261,4 +261,38 @@ test("hosts share the runtimes of a space, and take over those of a host that is
   await until(() => counts()[1] === 12);
   for (const host of hosts) await host.stop();
   assertEquals((await directory.get("r0"))?.owner, null);
+});
+
+Deno.test("options outside their bounds are invalid_request", () => {
+  const client: PostgresClient = { query: () => Promise.resolve([]) };
+  const invalid = [{ leaseMs: 999 }, { lockWaitMs: -1 }, { leaseMs: NaN }, { space: "" }, { space: "a\nb" }];
+  for (const options of invalid) {
+    const error = assertThrows(
+      () => new PostgresRuntimeStore({ client, runtimeId: "a", ...options }),
+      RuntimeError,
+    );
+    assertEquals(error.code, "invalid_request");
+  }
+  assertThrows(() => new PostgresRuntimeSource({ client, runtimeId: "a", pollMs: 0 }), RuntimeError);
+});
+
+test("a watch outlasts failures of the database that pass", async (client) => {
+  await using runtime = await Runtime.open({ store: store(client, "first") });
+  const worker = await runtime.createWorker({ workerId: "a", intent });
+  const faulty = new Faulty(client);
+  const source = new PostgresRuntimeSource({ client: faulty, runtimeId: "local", pollMs: 5 });
+  await using reader = await RuntimeReader.open({ source });
+  const watch = reader.watch();
+  const next = watch.next();
+  const failed = Promise.withResolvers<void>();
+  faulty.fault = () => {
+    failed.resolve();
+    return Promise.reject(new Error("connection lost"));
+  };
+  await failed.promise;
+  assertEquals((await coded(() => reader.refresh())).code, "store_io");
+  faulty.fault = (_text, run) => run();
+  await worker.sendInput({ role: "user", content: "x" });
+  assertEquals((await next).value?.type, "worker.committed");
+  await watch.return();
 });
