@@ -4,7 +4,7 @@
  * @module
  */
 import { invalidRequest } from "../../store.ts";
-import { locateStore, type PostgresLocation, type StoreLocation } from "../../operate.ts";
+import { locateStore, type PostgresLocation, type PostgresSpace, type StoreLocation } from "../../operate.ts";
 import { RuntimeDirectory } from "../../postgres_store.ts";
 import { connect, type Database, isDatabase } from "../database.ts";
 import { exitCodes } from "../failure.ts";
@@ -12,9 +12,6 @@ import type { Io } from "../io.ts";
 import type { Options } from "../options.ts";
 import { openDirectory, type OpenedStore, openRows } from "../store.ts";
 import { tone, visible } from "../style.ts";
-
-/** Space of the runtimes in a database for which none is given. */
-const SPACE = "default";
 
 /** A runtime that was found. */
 export interface Located {
@@ -31,9 +28,9 @@ export async function withStore<T>(
   work: (located: Located) => Promise<T>,
 ): Promise<T> {
   if (isDatabase(place)) {
-    return await inDatabase(place, options, async (database, { client, space }) => {
-      const runtimeId = options.runtime ?? await onlyRuntime({ client, space });
-      return await work(inSpace(database, { client, space, runtimeId }));
+    return await inDatabase(place, options, async (database, space) => {
+      const runtimeId = options.runtime ?? await onlyRuntime(space);
+      return await work(inSpace(database, { ...space, runtimeId }));
     });
   }
   assertNoSpace(options);
@@ -44,11 +41,11 @@ export async function withStore<T>(
 /** Runs work with a connection to a database. */
 export async function inDatabase<T>(
   url: string,
-  { space = SPACE }: Options,
-  work: (database: Database, place: Required<Omit<PostgresLocation, "runtimeId">>) => Promise<T>,
+  { space = "default" }: Options,
+  work: (database: Database, space: Required<PostgresSpace>) => Promise<T>,
 ): Promise<T> {
   await using database = await connect(url);
-  return await work(database, { client: database.client, space: space ?? SPACE });
+  return await work(database, { client: database.client, space });
 }
 
 /** A runtime in a database. */
@@ -61,15 +58,15 @@ export function assertNoSpace({ space }: Options): void {
   if (space !== undefined) throw invalidRequest("use a directory", "--space: only a database has spaces");
 }
 
-async function onlyRuntime(place: Omit<PostgresLocation, "runtimeId">): Promise<string> {
-  const { items, next } = await new RuntimeDirectory(place).list({ limit: 10 });
+async function onlyRuntime(space: PostgresSpace): Promise<string> {
+  const { items, next } = await new RuntimeDirectory(space).list({ limit: 10 });
   const [only] = items;
   if (only !== undefined && items.length === 1) return only.runtimeId;
   const names = items.map(({ runtimeId }) => JSON.stringify(runtimeId)).join(", ");
   const issue = only === undefined
     ? "there is no runtime in it"
     : `it holds ${next === null ? items.length : "many"} runtimes; choose one with --runtime: ${names}`;
-  throw invalidRequest(`use space ${JSON.stringify(place.space)}`, issue);
+  throw invalidRequest(`use space ${JSON.stringify(space.space)}`, issue);
 }
 
 /** Opens a store for reading, and closes it after the work, which may return an exit code. Damage is reported. */

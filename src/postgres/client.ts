@@ -41,7 +41,7 @@ export class Database {
     this.#clock = clock;
   }
 
-  /** The rows of a statement. Throws `store_io`, `no_space`, `store_permission`. */
+  /** The rows of a statement. Throws `store_io`, `no_space`, `store_permission`, `store_missing` without tables. */
   async rows(operation: string, text: string, ...params: Parameter[]): Promise<readonly PostgresRow[]> {
     try {
       const result = await this.#within(() => this.#client.query(text, params));
@@ -71,6 +71,8 @@ export class Database {
 
 /** SQLSTATE of a full disk, and of too little memory. */
 const NO_SPACE: ReadonlySet<string> = new Set(["53100", "53200"]);
+/** SQLSTATE of a missing table, and of a missing schema. */
+const NO_TABLES: ReadonlySet<string> = new Set(["42P01", "3F000"]);
 /** Classes and codes of SQLSTATE for missing rights. */
 const DENIED = /^28|^42501$/;
 
@@ -90,6 +92,10 @@ export function databaseFault(error: unknown, operation: string): RuntimeError {
   }
   if (DENIED.test(systemCode)) {
     return new RuntimeError("store_permission", message, { operation, path: "PostgreSQL", flag: "" }, cause);
+  }
+  if (NO_TABLES.has(systemCode)) {
+    const text = `Cannot ${operation} in PostgreSQL: the database has no tables; call createSchema first`;
+    return new RuntimeError("store_missing", text, { path: "worker_runtime" }, cause);
   }
   return new RuntimeError(NO_SPACE.has(systemCode) ? "no_space" : "store_io", message, details, cause);
 }
@@ -127,7 +133,8 @@ const REPEATABLE = /^(25006|40|53300|55P03|57014)/;
 
 /** Returns true if a statement that failed has not happened and can no longer happen. */
 export function isRejected(error: RuntimeError): boolean {
-  return error.code === "store_permission" || REJECTED.test(systemCodeOf(error));
+  return error.code === "store_permission" || error.code === "store_missing" ||
+    REJECTED.test(systemCodeOf(error));
 }
 
 /** Returns true if a statement that failed may succeed when it is repeated. */

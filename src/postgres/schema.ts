@@ -84,14 +84,7 @@ export async function createSchema(client: PostgresClient): Promise<void> {
 
 /** Throws `store_missing` unless the tables exist, and `store_version` if a newer version created them. */
 export async function checkSchema(database: Database): Promise<void> {
-  const row = await database.row("open store", `SELECT version FROM worker_runtime.version`).catch(
-    (error) => {
-      // 42P01: no such table; 3F000: no such schema.
-      if (!/^(42P01|3F000)$/.test(String(error.details?.systemCode))) throw error;
-      const message = "Cannot open store: the database has no tables; call createSchema first";
-      throw new RuntimeError("store_missing", message, { path: "worker_runtime" }, { cause: error });
-    },
-  );
+  const row = await database.row("open store", `SELECT version FROM worker_runtime.version`);
   const found = Number(row?.version);
   if (found <= SCHEMA_VERSION) return;
   const message = `Cannot open store: the tables' version ${found} is newer than ${SCHEMA_VERSION}`;

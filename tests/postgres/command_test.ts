@@ -114,8 +114,9 @@ serverTest(
 serverTest("inspect lists the runtimes of a space with their owners", async (_server, url) => {
   await using opened = await connect(url);
   const { client } = opened;
-  const empty = await run("inspect", url);
-  assertEquals(empty.code, 1);
+  const empty = await run("inspect", url, "--json");
+  assertEquals([empty.code, empty.json.error.code], [1, "store_missing"]);
+  assertStringIncludes(empty.json.error.message, "no tables");
   await createSchema(client);
   const none = await run("inspect", url, "--json");
   assertEquals([none.code, none.json.runtimes], [0, []]);

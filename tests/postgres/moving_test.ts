@@ -158,3 +158,42 @@ for (const name of Object.keys(stores).filter((name) => name !== "every type of 
     assertEquals(await textOf(exportRuntime(location("/back"), { fileSystem })), pruned);
   });
 }
+
+test(
+  "a runtime of several pages moves from PostgreSQL to disk and back, before and after it is pruned",
+  async (client, space) => {
+    const place = { client, space, runtimeId: "local" };
+    const bytes = Uint8Array.from({ length: 2_600_000 }, (_, index) => index * index >> 5);
+    const open = () => Runtime.open({ store: new PostgresRuntimeStore(place) });
+    const runtime = await open();
+    for (const workerId of ["a", "b"]) {
+      const worker = await runtime.createWorker({ workerId, intent: { kind: "assistant" } });
+      await worker.append([{ role: "user", content: "first", blobs: [await worker.putBlob(bytes)] }]);
+    }
+    const said = Array.from({ length: 2_400 }, (_, index) => {
+      const worker = runtime.worker(index % 2 === 0 ? "a" : "b");
+      return worker.sendInput({ role: "user", content: `${index} ${"x".repeat(index)}` });
+    });
+    await Promise.all(said);
+    await runtime.close();
+    for (const state of ["whole", "pruned"]) {
+      const stream = await textOf(exportRuntime(place));
+      assert(stream.split("\n").length > 2_400, state);
+      assertEquals(stream.includes('"transcriptEvent"'), state === "pruned");
+      const fileSystem = new SimulatedDisk();
+      await importRuntime("/back", streamOf(stream), { fileSystem });
+      const onDisk = location("/back");
+      assertEquals(await textOf(exportRuntime(onDisk, { fileSystem })), stream);
+      const target = { client, space: `${space} ${state}` };
+      await importRuntime(target, exportRuntime(onDisk, { fileSystem }));
+      const again = { ...target, runtimeId: "local" };
+      assertEquals(await textOf(exportRuntime(again)), stream);
+      const { days } = await readHistory(again, { through: 2_400 });
+      assertEquals(days, (await readHistory(onDisk, { through: 2_400, fileSystem })).days);
+      if (state === "pruned") return;
+      const pruning = await open();
+      assert((await pruning.prune()).events > 2_400);
+      await pruning.close();
+    }
+  },
+);
