@@ -151,10 +151,17 @@ function reportOf(
     const { what, faults: full } = SCENARIOS[name] as Scenario;
     return { what, count: faults, target: Math.floor(full * share) };
   });
-  const notes = [...totals].map(([name, { acknowledged, undone, rejected, unknown, takeovers, ordered }]) =>
-    `${name}: ${acknowledged} inputs acknowledged, 0 of them lost, 0 doubled, ${takeovers} takeovers, ${ordered} of them seen to follow the abort of a running owner; ` +
-    `${rejected} rejected, ${unknown} without an outcome` +
-    (undone === 0 ? "" : `; ${undone} undone by asynchronous failovers and reported as that`)
-  );
+  const notes = [...totals].map(([name, figures]) => `${name}: ${remarkOf(figures)}`);
   return { counts, notes: [...remarks, ...notes] };
+}
+
+function remarkOf({ acknowledged, undone, rejected, unknown, takeovers, ordered }: Figures): string {
+  const parts = [
+    `${acknowledged} inputs acknowledged, 0 of them lost, 0 doubled`,
+    `${takeovers} takeovers`,
+    ...ordered === 0 ? [] : [`${ordered} of them compared with the abort of a running owner`],
+    `${rejected} inputs rejected, ${unknown} without an outcome`,
+    ...undone === 0 ? [] : [`${undone} undone by asynchronous failovers and reported as that`],
+  ];
+  return parts.join(", ");
 }
