@@ -71,6 +71,7 @@ export const postgres: Suite = {
   title:
     "real PostgreSQL servers, networks and owners that fail lose nothing, and one at a time owns a runtime",
   real: true,
+  obstacle: binaries === undefined ? "PostgreSQL is not installed" : undefined,
   run,
 };
 
@@ -83,7 +84,7 @@ interface Job {
 }
 
 async function run({ share, seed, only, progress }: Budget): Promise<SuiteReport> {
-  if (binaries === undefined) return { counts: [], notes: ["left out, PostgreSQL is not installed"] };
+  if (postgres.obstacle !== undefined) return { counts: [], notes: [`left out (${postgres.obstacle})`] };
   const notes: string[] = [];
   const obstacle = await diskObstacle();
   if (obstacle !== undefined) notes.push(`full disks: left out (${obstacle})`);
