@@ -57,7 +57,7 @@ async function run(suite: Suite): Promise<void> {
 /** A store whose disk lost its power is left as it is, with the timer of its idle work, as a dead process would. */
 function suiteTest(suite: Suite, name: string, fn: () => Promise<void>): void {
   // A real suite starts processes.
-  const options = suite.real ? privileged(name) : { name };
+  const options = suite.real ? privileged(name, suite.obstacle) : { name };
   Deno.test({ ...options, fn, sanitizeOps: false });
 }
 

@@ -23,7 +23,8 @@ Deno.test({
     binaries === undefined ? "PostgreSQL is not installed" : undefined,
   ),
   fn: async () => {
-    await using server = await startServer();
+    // The test is about sharing, not about durability.
+    await using server = await startServer(["fsync=off"]);
     await using opened = new AsyncDisposableStack();
     const pools = await Promise.all([1, 2, 3, 4].map(() => pgClient(server)));
     for (const pool of pools) opened.use(pool);

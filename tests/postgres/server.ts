@@ -40,11 +40,24 @@ export async function startServer(
   settings: readonly string[] = [],
   { within, primary }: ServerOptions = {},
 ): Promise<Server> {
-  if (binaries === undefined) throw new Error("PostgreSQL is not installed");
   const directory = await Deno.makeTempDir({
     prefix: "worker-runtime-postgres-",
     ...within === undefined ? {} : { dir: within },
   });
+  try {
+    return await start(directory, settings, primary);
+  } catch (error) {
+    await Deno.remove(directory, { recursive: true });
+    throw error;
+  }
+}
+
+async function start(
+  directory: string,
+  settings: readonly string[],
+  primary: Server | undefined,
+): Promise<Server> {
+  if (binaries === undefined) throw new Error("PostgreSQL is not installed");
   const { uid } = await Deno.stat(directory);
   const asUser = uid === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
   if (uid === 0) await execute("chown", "postgres:postgres", directory);

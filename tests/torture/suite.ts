@@ -59,6 +59,8 @@ export interface Suite {
   readonly title: string;
   /** True if it needs real processes, files or tools; such a suite is omitted from planted-bug runs unless named. */
   readonly real: boolean;
+  /** Why it cannot run on this machine, if it cannot. */
+  readonly obstacle?: string | undefined;
   /** Runs the suite. */
   run(budget: Budget): Promise<SuiteReport>;
 }

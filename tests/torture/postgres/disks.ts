@@ -72,7 +72,7 @@ export async function fullTables(one: Case, rounds: number): Promise<Figures> {
   return await one.finish(server);
 }
 
-/** The disk of the whole server is full, so that it crashes; it is started once there is space. */
+/** The disk of the whole server is full, its write-ahead log included; if it crashes, it is started once there is space. */
 export async function fullDisks(one: Case, rounds: number): Promise<Figures> {
   const path = await disk(one, 256 * MEBIBYTE);
   const server = await one.database(["max_wal_size=32MB"], { within: path });

@@ -104,10 +104,8 @@ async function work(runtime: Runtime, session: string): Promise<void> {
   const calls = Array.from({ length: plan.callers }, (_, caller) => call(runtime, session, caller));
   const running = run(runtime, session);
   await Promise.all([...calls, running]);
-  const { health } = runtime;
-  if (health.status === "failed") {
-    say("ended", session, health.error.code, JSON.stringify(health.error.details));
-  }
+  const end = await endOf(runtime);
+  if (end !== undefined) say("ended", session, end.code, JSON.stringify(end.details));
 }
 
 /** Keeps a run open, and says when it is aborted. */

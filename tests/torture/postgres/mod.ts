@@ -71,6 +71,7 @@ export const postgres: Suite = {
   title:
     "real PostgreSQL servers, networks and owners that fail lose nothing, and one at a time owns a runtime",
   real: true,
+  obstacle: binaries === undefined ? "PostgreSQL is not installed" : undefined,
   run,
 };
 
@@ -83,7 +84,7 @@ interface Job {
 }
 
 async function run({ share, seed, only, progress }: Budget): Promise<SuiteReport> {
-  if (binaries === undefined) return { counts: [], notes: ["left out, PostgreSQL is not installed"] };
+  if (postgres.obstacle !== undefined) return { counts: [], notes: [`left out (${postgres.obstacle})`] };
   const notes: string[] = [];
   const obstacle = await diskObstacle();
   if (obstacle !== undefined) notes.push(`full disks: left out (${obstacle})`);
@@ -151,10 +152,17 @@ function reportOf(
     const { what, faults: full } = SCENARIOS[name] as Scenario;
     return { what, count: faults, target: Math.floor(full * share) };
   });
-  const notes = [...totals].map(([name, { acknowledged, undone, rejected, unknown, takeovers, ordered }]) =>
-    `${name}: ${acknowledged} inputs acknowledged, 0 of them lost, 0 doubled, ${takeovers} takeovers, ${ordered} of them seen to follow the abort of a running owner; ` +
-    `${rejected} rejected, ${unknown} without an outcome` +
-    (undone === 0 ? "" : `; ${undone} undone by asynchronous failovers and reported as that`)
-  );
+  const notes = [...totals].map(([name, figures]) => `${name}: ${remarkOf(figures)}`);
   return { counts, notes: [...remarks, ...notes] };
+}
+
+function remarkOf({ acknowledged, undone, rejected, unknown, takeovers, ordered }: Figures): string {
+  const parts = [
+    `${acknowledged} inputs acknowledged, 0 of them lost, 0 doubled`,
+    `${takeovers} takeovers`,
+    ...ordered === 0 ? [] : [`${ordered} of them compared with the abort of a running owner`],
+    `${rejected} inputs rejected, ${unknown} without an outcome`,
+    ...undone === 0 ? [] : [`${undone} undone by asynchronous failovers and reported as that`],
+  ];
+  return parts.join(", ");
 }
