@@ -149,6 +149,19 @@ export const workloads: readonly Workload[] = [
     },
   },
   {
+    name: "views",
+    base: "flushed",
+    run: async (session, size) => {
+      await session.view();
+      await session.open();
+      await talk(session, "a", 2, size);
+      await session.view();
+      await session.close();
+      await session.view();
+      await session.viewAbsent();
+    },
+  },
+  {
     name: "batches",
     base: "flushed",
     run: async (session, size) => {

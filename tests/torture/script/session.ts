@@ -11,10 +11,11 @@ import {
   type Diagnostic,
   isRuntimeError,
   Runtime,
+  RuntimeReader,
   type TranscriptEntry,
   Worker,
 } from "../../../mod.ts";
-import { FsRuntimeStore } from "../../../fs_store.ts";
+import { FsRuntimeSource, FsRuntimeStore } from "../../../fs_store.ts";
 import type { CallHook, SimulatedDisk } from "../../disk/mod.ts";
 import { ROOT } from "../../kit/opened.ts";
 import { transcriptsOf } from "../kit/fold.ts";
@@ -174,6 +175,35 @@ export class Session {
       if (bytes === undefined || hashOfBytes(bytes) === ref.sha256) continue;
       throw new Finding("I1", `blob ${ref.sha256} of ${workerId} is read with other bytes`);
     }
+  }
+
+  /** Reads all transcripts from the disk, as another process does, and compares them with the history. */
+  async view(): Promise<void> {
+    await this.#settle(async () => {
+      const source = new FsRuntimeSource({ root: ROOT, runtimeId: "t" }, { fileSystem: this.disk });
+      await using reader = await RuntimeReader.open({ source });
+      const expected = transcriptsOf(this.history.texts);
+      for (const { record: { workerId } } of reader.workers({ limit: 100 }).items) {
+        const { items } = await reader.transcript(workerId, { after: 0, limit: 1_000 });
+        const wanted = JSON.stringify(expected.get(workerId)?.slice(0, items.length) ?? []);
+        const found = JSON.stringify(items);
+        if (found !== wanted) {
+          throw new Finding("I1", `another process reads ${workerId} as ${found}, not ${wanted}`);
+        }
+      }
+    });
+  }
+
+  /** Looks for a runtime that is not there, as another process does. */
+  async viewAbsent(): Promise<void> {
+    await this.#settle(async () => {
+      const source = new FsRuntimeSource({ root: ROOT, runtimeId: "absent" }, { fileSystem: this.disk });
+      const opened = await RuntimeReader.open({ source }).catch((error) => {
+        if (isRuntimeError(error) && error.code === "store_missing") return undefined;
+        throw error;
+      });
+      if (opened !== undefined) throw new Finding("I3", "a runtime that is not there is opened");
+    });
   }
 
   /** Size of the newest segment of the log. */
