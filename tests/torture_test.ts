@@ -61,7 +61,7 @@ function suiteTest(suite: Suite, name: string, fn: () => Promise<void>): void {
   Deno.test({ ...options, fn, sanitizeOps: false });
 }
 
-for (const suite of suites) {
+for (const suite of suites.filter(({ shareMin }) => shareMin === undefined)) {
   suiteTest(suite, `suite ${suite.name} ${suite.title}`, () => run(suite));
   for (const only of regressions[suite.name] ?? []) {
     suiteTest(suite, `suite ${suite.name} stays sound in case ${only}`, async () => {

@@ -15,10 +15,10 @@ import { BrokenOracle, type Budget, type Suite } from "./suite.ts";
 import { suites } from "./suites.ts";
 
 const options = optionsOf(Deno.args);
-const chosen = suitesNamed(options.get("suite"));
 const seed = Number(options.get("seed") ?? 1);
 const only = options.get("only");
 const share = only === undefined ? Number(options.get("share") ?? 1) : 1;
+const chosen = suitesNamed(options.get("suite"));
 
 const results: SuiteResult[] = [];
 const startedAt = Date.now();
@@ -66,7 +66,7 @@ function budgetFor({ name }: Suite): Budget {
 }
 
 function suitesNamed(names: string | undefined): readonly Suite[] {
-  if (names === undefined) return suites;
+  if (names === undefined) return suites.filter(({ shareMin = 0 }) => share >= shareMin);
   return names.split(",").map((wanted) => {
     const suite = suites.find(({ name }) => name === wanted);
     if (suite !== undefined) return suite;

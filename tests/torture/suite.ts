@@ -61,6 +61,8 @@ export interface Suite {
   readonly real: boolean;
   /** Why it cannot run on this machine, if it cannot. */
   readonly obstacle?: string | undefined;
+  /** Omitted below this share unless named. @default {0} */
+  readonly shareMin?: number;
   /** Runs the suite. */
   run(budget: Budget): Promise<SuiteReport>;
 }

@@ -8,6 +8,7 @@ import { interleavings } from "../interleavings/mod.ts";
 import { interplay } from "../interplay/mod.ts";
 import { leases } from "../leases/mod.ts";
 import { model } from "../model/mod.ts";
+import { patroni } from "../patroni/mod.ts";
 import { postgres } from "../postgres/mod.ts";
 import { processes } from "../processes/mod.ts";
 import { system } from "../system/mod.ts";
@@ -23,4 +24,5 @@ export const moreSuites: readonly Suite[] = [
   leases,
   interplay,
   postgres,
+  patroni,
 ];
