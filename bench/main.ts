@@ -17,6 +17,7 @@ import { measureCold } from "./phases/cold.ts";
 import { measureGrowth } from "./phases/growth.ts";
 import { measureInputs, type Processes } from "./phases/inputs.ts";
 import { measureKills } from "./phases/kill.ts";
+import { measurePostgres, reasonWithoutPostgres, stopServer } from "./phases/postgres.ts";
 import { fillStages, measureStages } from "./phases/stages.ts";
 import { measureStalls, measureWatch } from "./phases/stalls.ts";
 import { Book } from "./report/book.ts";
@@ -25,6 +26,7 @@ import { type Results, results } from "./report/results.ts";
 import { goalTable, measureTables } from "./report/tables.ts";
 
 async function measure(bench: Bench): Promise<void> {
+  if (bench.contenders.length === 0) return;
   await measureRunning(bench);
   await fillStages(bench);
   await measureStages(bench);
@@ -55,7 +57,11 @@ async function run(options: Options, root: string): Promise<[Book, Results]> {
   const book = new Book();
   const { amounts, mode } = options;
   const progress = (text: string): void => console.error(`${seconds(startedAt).padStart(5)} s  ${text}`);
-  await measure({ amounts, book, contenders: runs, root, progress });
+  const bench = { amounts, book, contenders: runs, root, progress };
+  await measure(bench);
+  const reason = options.postgres ? await reasonWithoutPostgres() : undefined;
+  if (reason !== undefined) missing.set("postgres", reason);
+  else if (options.postgres) await measurePostgres(bench, options.directory);
   const given = results(book, {
     at: new Date().toISOString(),
     mode,
@@ -76,7 +82,7 @@ function text(book: Book, given: Results): string {
   const { machine: on, mode, amounts, missing } = given;
   const { windowMs, rounds } = amounts;
   return [
-    `${mode} run of ${given.seconds} s; windows of ${windowMs} ms, ${rounds} rounds, medians; (1.23x): times the fs store`,
+    `${mode} run of ${given.seconds} s; windows of ${windowMs} ms, ${rounds} rounds, medians; (1.23x): times the fs store, or the postgres store`,
     machineLine(on),
     unrest(book),
     "",
@@ -94,7 +100,9 @@ function text(book: Book, given: Results): string {
 
 /** How even the disk was: what the same writes and syncs reached in the worst round and in the best. */
 function unrest(book: Book): string {
-  const samples = book.samples("inputs.1", "raw").map(Math.round);
+  const samples = [...book.samples("inputs.1", "raw"), ...book.samples("postgres.inputs.1", "raw")].map(
+    Math.round,
+  );
   const [worst, best] = [Math.min(...samples), Math.max(...samples)];
   const busy = best > 1.5 * worst ? ": the machine was BUSY, do not trust the figures" : "";
   return `write + fdatasync: ${worst.toLocaleString("en")} to ${
@@ -134,6 +142,7 @@ async function main(): Promise<number> {
   const root = Deno.makeTempDirSync({ prefix: "worker-runtime-bench-", ...place });
   const clean = async (): Promise<void> => {
     await MeasuringProcess.killAll();
+    await stopServer();
     Deno.removeSync(root, { recursive: true });
   };
   Deno.addSignalListener("SIGINT", () => clean().finally(() => Deno.exit(130)));

@@ -52,6 +52,10 @@ export interface Amounts {
   readonly killEvents: number;
   /** Kills of a contender. */
   readonly killRounds: number;
+  /** Rounds on a PostgreSQL server. */
+  readonly databaseRounds: number;
+  /** Entries of the transcripts that are read there. */
+  readonly entries: number;
 }
 
 /** What the command line says. */
@@ -59,11 +63,16 @@ export interface Options {
   readonly mode: "quick" | "default" | "full";
   readonly amounts: Amounts;
   readonly contenders: readonly ContenderId[];
+  /** Whether the PostgreSQL store is measured, beside INSERTs by hand. */
+  readonly postgres: boolean;
   /** Where the JSON goes; `-` is standard output. */
   readonly json: string | undefined;
   /** Where the data goes while it runs. */
   readonly directory: string | undefined;
 }
+
+/** Name of all contenders on a PostgreSQL server. */
+const POSTGRES = "postgres";
 
 /** How to call the benchmark. */
 export const usage: string =
@@ -74,7 +83,7 @@ export const usage: string =
   --json   writes every measure, ratio and goal to a file, or without one to standard output (tables then go to standard
            error)
   --dir    puts the data into this directory instead of the system's one for temporary files
-  --only   runs some of: ${contenderIds.join(", ")}`;
+  --only   runs some of: ${[...contenderIds, POSTGRES].join(", ")}`;
 
 /** Reads the command line. Throws a TypeError when it makes no sense. */
 export function parseOptions(args: readonly string[]): Options {
@@ -92,7 +101,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     mode,
     amounts: amounts(mode),
-    contenders: chosen(values.only),
+    ...chosen(values.only),
     json: values.json,
     directory: values.dir,
   };
@@ -103,12 +112,12 @@ function isAlone(next: string | undefined): boolean {
   return next === undefined || next.startsWith("--");
 }
 
-function chosen(only: string | undefined): readonly ContenderId[] {
-  if (only === undefined) return contenderIds;
+function chosen(only: string | undefined): Pick<Options, "contenders" | "postgres"> {
+  if (only === undefined) return { contenders: contenderIds, postgres: true };
   const names = only.split(",");
-  const unknown = names.filter((name) => !contenderIds.some((id) => id === name));
+  const unknown = names.filter((name) => name !== POSTGRES && !contenderIds.some((id) => id === name));
   if (unknown.length > 0) throw new TypeError(`Unknown contenders: ${unknown.join(", ")}`);
-  return contenderIds.filter((id) => names.includes(id));
+  return { contenders: contenderIds.filter((id) => names.includes(id)), postgres: names.includes(POSTGRES) };
 }
 
 function amounts(mode: Options["mode"]): Amounts {
@@ -125,6 +134,8 @@ function amounts(mode: Options["mode"]): Amounts {
     kvEventsMax: quick ? 0 : 100_000,
     killEvents: quick ? 10_000 : 100_000,
     killRounds: quick ? 1 : 3,
+    databaseRounds: quick ? 2 : 7,
+    entries: quick ? 1_000 : 10_000,
   };
 }
 

@@ -129,6 +129,14 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "importing fs_store.ts needs no permission": ["run"],
     "the module graph of mod.ts holds nothing of the file system": ["run"],
   },
+  "tests/postgres/plans_test.ts": {
+    "transcript() reads its page alone, wherever it is": ["run", "net", "env"],
+    "an append finds its runtime by the index, though its plan was made when there were few": [
+      "run",
+      "net",
+      "env",
+    ],
+  },
   "tests/postgres/conformance_test.ts": {
     "PostgresRuntimeStore passes the conformance suite through pg": ["run", "net", "env"],
     "PostgresRuntimeStore passes the conformance suite through postgres": ["run", "net", "env"],

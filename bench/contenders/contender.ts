@@ -18,8 +18,14 @@ export const contenderIds = [
   "bare",
 ] as const;
 
+/** Names of the contenders on a PostgreSQL server, which have measures of their own. */
+export const databaseIds = ["postgres", "insert", "insert-batched"] as const;
+
+/** The name of a contender on a PostgreSQL server. */
+export type DatabaseId = (typeof databaseIds)[number];
+
 /** The name of a contender. */
-export type ContenderId = (typeof contenderIds)[number];
+export type ContenderId = (typeof contenderIds)[number] | DatabaseId;
 
 /** An entry of a transcript, as a page gives it. */
 export interface Entry {
@@ -73,8 +79,8 @@ export interface Store {
 
 /** A way to keep workers. */
 export interface Contender {
-  /** Opens the store in a directory, creating it if need be. */
-  open(directory: string): Promise<Store>;
+  /** Opens the store in a directory, or in the database of a URL, creating it if need be. */
+  open(place: string): Promise<Store>;
 }
 
 /** What the tables call a contender, and how it is used. */
@@ -99,5 +105,11 @@ export const contenderInfo: Readonly<Record<ContenderId, ContenderInfo>> = {
   "bare": {
     title: "core, bare store",
     how: "this library's core on a store that writes and syncs the events and keeps nothing",
+  },
+  "postgres": { title: "postgres store", how: "this library, PostgreSQL store, its defaults, pg" },
+  "insert": { title: "an INSERT per input", how: "PostgreSQL by hand: the same rows with pg, no fence" },
+  "insert-batched": {
+    title: "an INSERT per batch",
+    how: "the same, what accumulates while an INSERT runs is the next one",
   },
 };

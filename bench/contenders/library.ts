@@ -9,12 +9,13 @@ import type { Entry, LibraryExtras, Store, StoredEvent } from "./contender.ts";
 import { CheckpointOnDemand } from "./checkpoint_on_demand.ts";
 
 class LibraryStore implements Store {
-  readonly extras: LibraryExtras;
+  readonly extras?: LibraryExtras;
   readonly #runtime: Runtime;
   readonly #workers: Worker[] = [];
 
-  constructor(runtime: Runtime, onDemand: CheckpointOnDemand) {
+  constructor(runtime: Runtime, onDemand: CheckpointOnDemand | undefined) {
     this.#runtime = runtime;
+    if (onDemand === undefined) return;
     this.extras = {
       checkpoint: () => this.#checkpoint(onDemand),
       get checkpointsDue(): number {
@@ -98,6 +99,11 @@ function eventsOf(page: EventPage): StoredEvent[] {
 
 async function* idsOf(events: AsyncIterable<RuntimeEvent>): AsyncGenerator<number> {
   for await (const { id } of events) yield id;
+}
+
+/** The runtime as a contender's store, without checkpoints on demand. */
+export function libraryStore(runtime: Runtime): Store {
+  return new LibraryStore(runtime, undefined);
 }
 
 /** Opens a runtime on a store of this library. */

@@ -16,6 +16,9 @@ const loaders: Readonly<Record<ContenderId, () => Promise<Contender>>> = {
   "lmdb": async () => (await import("./lmdb.ts")).lmdbContender,
   "kv": async () => (await import("./kv.ts")).kvContender,
   "bare": async () => (await import("./bare.ts")).bareContender,
+  "postgres": async () => (await import("./postgres.ts")).postgresContender,
+  "insert": async () => (await import("./insert.ts")).insertContender,
+  "insert-batched": async () => (await import("./insert.ts")).insertBatchedContender,
 };
 
 /** Loads a contender. Throws when its package or its native code cannot be had. */

@@ -6,6 +6,7 @@
  */
 import type { ContenderId } from "../contenders/contender.ts";
 import type { Load } from "./callers.ts";
+import type { Timed } from "./following.ts";
 import type { RawLoad } from "./raw.ts";
 import type { ReadLoad } from "./reads.ts";
 
@@ -30,8 +31,8 @@ export interface InputsResult {
 export interface Jobs {
   /** Loads the contender, and opens nothing. */
   readonly load: Job<{ readonly contender: ContenderId }, null>;
-  /** Opens the store; gives the milliseconds. */
-  readonly open: Job<{ readonly directory: string }, number>;
+  /** Opens the store in a directory or a database; gives the milliseconds. */
+  readonly open: Job<{ readonly place: string }, number>;
   readonly close: Job<null, null>;
   readonly createWorkers: Job<{ readonly count: number }, null>;
   readonly fill: Job<{ readonly workers: number; readonly inputs: number; readonly callers: number }, null>;
@@ -58,6 +59,12 @@ export interface Jobs {
     { readonly callers: number; readonly workers: number; readonly inputs: number },
     number[]
   >;
+  /** Sends inputs at random times. Returns when each was acknowledged. */
+  readonly sendSlowly: Job<{ readonly workers: number; readonly inputs: number }, Timed[]>;
+  /** Begins to follow the runtime of a database. */
+  readonly follow: Job<{ readonly url: string; readonly pollMs: number }, null>;
+  /** Follows up to an event. Returns when each was delivered. */
+  readonly followThrough: Job<{ readonly id: number }, Timed[]>;
   /** Resident memory in bytes, after a garbage collection. */
   readonly memory: Job<null, number>;
 }

@@ -40,9 +40,9 @@ export class MeasuringProcess implements AsyncDisposable {
   }
 
   /** Starts a process and opens a store in it. */
-  static async open(contender: ContenderId, directory: string): Promise<MeasuringProcess> {
+  static async open(contender: ContenderId, place: string): Promise<MeasuringProcess> {
     const process = await MeasuringProcess.start(contender);
-    await process.do("open", { directory });
+    await process.do("open", { place });
     return process;
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Contender, LibraryExtras, Store } from "../contenders/contender.ts";
 import { loadContender } from "../contenders/mod.ts";
+import type { Follower } from "./following.ts";
 import { fill, type Load, runCallers } from "./callers.ts";
 import type { InputsResult, Jobs } from "./jobs.ts";
 import { bytesWritten } from "./machine.ts";
@@ -24,6 +25,7 @@ export type JobRunners = {
 
 let contender: Contender | undefined;
 let opened: Store | undefined;
+let follower: Follower | undefined;
 
 /** The jobs of this process. */
 export const jobRunners: JobRunners = {
@@ -31,9 +33,9 @@ export const jobRunners: JobRunners = {
     contender = await loadContender(id);
     return null;
   },
-  open: async ({ directory }) => {
+  open: async ({ place }) => {
     const startedAt = performance.now();
-    opened = await must(contender, "contender").open(directory);
+    opened = await must(contender, "contender").open(place);
     return performance.now() - startedAt;
   },
   close: async () => {
@@ -62,6 +64,16 @@ export const jobRunners: JobRunners = {
   read: (load) => readPages(store(), load),
   listWorkers: ({ lastCursor, count }) => listWorkers(extras(), lastCursor, count),
   watch: (load) => watchLatency(store(), extras(), load),
+  sendSlowly: async ({ workers, inputs }) => {
+    const { sendSlowly } = await import("./following.ts");
+    return await sendSlowly(store(), workers, inputs);
+  },
+  follow: async ({ url, pollMs }) => {
+    const { Follower } = await import("./following.ts");
+    follower = await Follower.open(url, pollMs);
+    return null;
+  },
+  followThrough: ({ id }) => must(follower, "follower").through(id),
   memory: () => {
     const collect: unknown = Reflect.get(globalThis, "gc");
     if (typeof collect === "function") collect();

@@ -59,7 +59,7 @@ export async function available(
     await using process = await MeasuringProcess.start();
     try {
       await process.do("load", { contender: id });
-      await process.do("open", { directory: Deno.makeTempDirSync({ dir: root }) });
+      await process.do("open", { place: Deno.makeTempDirSync({ dir: root }) });
       await process.do("close", null);
       runs.push(id);
     } catch (error) {

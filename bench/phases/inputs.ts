@@ -18,7 +18,7 @@ export type Processes = ReadonlyMap<ContenderId, MeasuringProcess>;
  * Bytes per input over all rounds. Who compacts writes in some windows what
  * the inputs of others have cost: the median of the windows would leave it out.
  */
-class BytesPerInput {
+export class BytesPerInput {
   readonly #sums = new Map<string, { info: MeasureInfo; who: ContenderId; bytes: number; inputs: number }>();
 
   /** Adds a window. */
@@ -102,12 +102,12 @@ async function measureWindow(
 /** The memory store would fill the memory with the inputs of all rounds: it begins anew. */
 async function renew(process: MeasuringProcess, workers: number): Promise<void> {
   await process.do("close", null);
-  await process.do("open", { directory: "" });
+  await process.do("open", { place: "" });
   await process.do("createWorkers", { count: workers });
 }
 
 /** The limit for a load: inputs of one write and one sync; none where no batch of that size is written. */
-async function measureRaw(
+export async function measureRaw(
   bench: Bench,
   raw: MeasuringProcess,
   load: LoadOption,

@@ -55,7 +55,7 @@ async function openCopy(bench: Bench, who: ContenderId, directory: string): Prom
   // Else the first sync of the opening would pay for the copy.
   await quiet();
   const process = await MeasuringProcess.start(who);
-  bench.book.add(OPEN, who, await process.do("open", { directory: copied }));
+  bench.book.add(OPEN, who, await process.do("open", { place: copied }));
   await process.close();
   Deno.removeSync(copied, { recursive: true });
 }

@@ -80,7 +80,7 @@ export async function measureStages(bench: Bench): Promise<void> {
 async function measureStage(bench: Bench, stage: Stage, who: ContenderId): Promise<void> {
   const { id, workers } = stage;
   const process = await MeasuringProcess.start(who);
-  const opened = await process.do("open", { directory: stageDirectory(bench, stage, who) });
+  const opened = await process.do("open", { place: stageDirectory(bench, stage, who) });
   bench.book.add(openInfo(id), who, opened);
   bench.book.add(memoryInfo(id), who, await process.do("memory", null) / 1e6);
   if (workers > 0) await readStage(bench, stage, who, process);

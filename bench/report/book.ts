@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type ContenderId, contenderIds } from "../contenders/contender.ts";
+import { type ContenderId, contenderIds, databaseIds } from "../contenders/contender.ts";
 import { median, ratio } from "../harness/stats.ts";
 
 /** Who has figures: the contenders, and the limit. */
 export type Contestant = ContenderId | "raw";
 
 /** All of them, in the order of the tables. */
-export const contestants: readonly Contestant[] = [...contenderIds, "raw"];
+export const contestants: readonly Contestant[] = [...contenderIds, ...databaseIds, "raw"];
 
 /** Durable stores that are not of this library. */
 export const peers: readonly ContenderId[] = ["sqlite", "sqlite-batched", "level", "lmdb", "kv"];

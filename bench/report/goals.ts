@@ -151,6 +151,12 @@ const wanted: readonly Wanted[] = [
   growth("page of a long transcript, 100x to 1x", `read.warm.${LONG}`, `read.1x.${LONG}`, { atMost: 1.5 }),
   growth("page of events, 100x to 1x", `read.warm.${EVENTS}`, `read.1x.${EVENTS}`, { atMost: 1.5 }),
   growth("page of workers, 10,000 to 100", "list.many workers", "list.few workers", { atMost: 1.5 }),
+  {
+    title: "PostgreSQL, inputs/s, 64 callers, to an INSERT per batch by hand",
+    atLeast: 0.8,
+    unit: " x",
+    value: (book) => book.ratio("postgres.inputs.64", "postgres", "insert-batched"),
+  },
   within("longest stall, 64 callers", "stall.64", " ms", 10),
   within("longest stall, 64 callers, checkpoint and flush of 1,000", "stall.checkpoint", " ms", 10),
 ];

@@ -31,11 +31,12 @@ function unitOf(measures: readonly Measure[]): string {
   return named.size === 0 ? "" : `, ${[...named].join(" / ")}`;
 }
 
-/** The median, and how many times it is that of the file system store. */
+/** The median, and how many times it is that of the file system store, or else of the PostgreSQL store. */
 function cell(book: Book, { id }: Measure, who: Contestant): string {
   const value = book.median(id, who);
   if (Number.isNaN(value)) return "-";
-  const relative = who === "fs" ? NaN : book.ratio(id, who, "fs");
+  const base = book.samples(id, "fs").length > 0 ? "fs" : "postgres";
+  const relative = who === base ? NaN : book.ratio(id, who, base);
   return Number.isFinite(relative) ? `${rounded(value)} (${relative.toFixed(2)}x)` : rounded(value);
 }
 

@@ -9,81 +9,90 @@ import type { WorkerId } from "../core/ids.ts";
 import { column, type Parameter } from "./client.ts";
 import { HOLDS } from "./fence.ts";
 
-/** A statement that follows the fence in `$1` and `$2`. */
-export interface AppendStatement {
-  /** SQL. */
-  readonly text: string;
+/** Parameters that follow the fence in {@linkcode APPEND}. */
+export interface AppendParameters {
   /** Parameters from `$3` on. */
   readonly params: readonly Parameter[];
   /** Size of the events in UTF-16 code units. */
   readonly units: number;
 }
 
-/** Creates the statement that appends events after event `before`. `lifeOf` is the creation of a worker that exists. */
-export function appendStatement(
+/**
+ * Returns the parameters that append events after event `before`. `lifeOf` is the
+ * creation of a worker that exists.
+ */
+export function appendParameters(
   events: readonly EventRecord[],
   before: number,
   lifeOf: (workerId: WorkerId) => number | undefined,
-): AppendStatement {
-  const lives = new Map<WorkerId, number | undefined>();
-  const purged: string[] = [];
-  const columns: string[][] = [[], [], [], [], []];
+): AppendParameters {
+  const changed = new Map<WorkerId, number | undefined>();
+  const texts: string[] = [];
+  const workers: string[] = [];
+  const lives: (number | "NULL")[] = [];
+  const firstSeqs: (number | "NULL")[] = [];
+  const lastSeqs: (number | "NULL")[] = [];
+  const purgedLives: number[] = [];
+  const purgeIds: number[] = [];
   let units = 0;
   for (const { id, json, workerId, creates, purges, seq, count = 0 } of events) {
-    if (workerId !== undefined && creates) lives.set(workerId, id);
-    const life = workerId === undefined
-      ? undefined
-      : lives.has(workerId)
-      ? lives.get(workerId)
-      : lifeOf(workerId);
-    const row = [
-      json,
-      workerId === undefined ? "" : column(workerId),
-      `${life ?? ""}`,
-      `${seq ?? ""}`,
-      seq === undefined ? "" : `${seq + count - 1}`,
-    ];
-    for (const [index, value] of row.entries()) columns[index]?.push(value);
+    let life: number | undefined;
+    if (workerId !== undefined) {
+      if (creates) changed.set(workerId, id);
+      life = changed.has(workerId) ? changed.get(workerId) : lifeOf(workerId);
+      if (purges) changed.set(workerId, undefined);
+    }
+    if (purges && life !== undefined) {
+      purgedLives.push(life);
+      purgeIds.push(id);
+    }
+    texts.push(json);
+    workers.push(workerId === undefined ? "" : column(workerId));
+    lives.push(life ?? "NULL");
+    firstSeqs.push(seq ?? "NULL");
+    lastSeqs.push(seq === undefined ? "NULL" : seq + count - 1);
     units += json.length;
-    if (workerId === undefined || !purges) continue;
-    if (life !== undefined) purged.push(`${life},${id}`);
-    lives.set(workerId, undefined);
   }
-  const params = [before, before + events.length, ...columns.map((column) => column.join("\n"))];
-  if (purged.length === 0) return { text: APPEND, params, units };
-  return { text: APPEND_PURGING, params: [...params, purged.join("\n")], units };
+  const integers = [lives, firstSeqs, lastSeqs, purgedLives, purgeIds].map((values) => `{${values}}`);
+  const params = [before, before + events.length, texts.join("\n"), workers.join("\n"), ...integers];
+  return { params, units };
 }
 
-const APPEND_HEAD = `WITH fence AS (
-    UPDATE worker_runtime.runtimes SET last_id = $4 WHERE ${HOLDS} AND last_id = $3
-    RETURNING no, first_id
-  ), added AS (
+/**
+ * Appends events with the function of the schema: `$5` and `$6` have a line for each
+ * event, the others are arrays of integers. Returns a row unless the fence or the last
+ * event differs.
+ */
+export const APPEND =
+  "SELECT 1 AS one WHERE worker_runtime.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+
+/**
+ * Creates the function of {@linkcode APPEND}. A session plans its statements once; without a
+ * function, each batch is planned anew, which takes as long as to insert ten events. A plan
+ * made while the table had few runtimes must not scan it when it has many.
+ */
+export const CREATE_APPEND: string = `CREATE OR REPLACE FUNCTION worker_runtime.append(
+    in_no bigint, in_claim text, in_before bigint, in_through bigint, in_texts text, in_workers text,
+    in_lives text, in_first_seqs text, in_last_seqs text, in_purged_lives text, in_purge_ids text
+  ) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $append$
+  DECLARE oldest bigint; gone bigint[] := in_purged_lives::bigint[];
+  BEGIN
+    UPDATE worker_runtime.runtimes SET last_id = in_through
+      WHERE ${HOLDS} AND last_id = in_before RETURNING first_id INTO oldest;
+    IF NOT FOUND THEN RETURN false; END IF;
     INSERT INTO worker_runtime.events (rt, id, worker, life, first_seq, last_seq, json)
-    SELECT fence.no, $3::bigint + e.n, nullif(e.worker, ''), nullif(e.life, '')::bigint,
-      nullif(e.first_seq, '')::bigint, nullif(e.last_seq, '')::bigint, e.json
-    FROM fence, unnest(
-      string_to_array($5, E'\\n'), string_to_array($6, E'\\n'), string_to_array($7, E'\\n'),
-      string_to_array($8, E'\\n'), string_to_array($9, E'\\n')
-    ) WITH ORDINALITY AS e(json, worker, life, first_seq, last_seq, n)
-  )`;
-
-/** Appends events: `$5` to `$9` are columns, a line for each event. */
-const APPEND = `${APPEND_HEAD} SELECT no FROM fence`;
-
-/** Appends events some of which purge workers: `$10` has the life and the event of each, in lines. */
-const APPEND_PURGING = `${APPEND_HEAD}, purged AS (
-    SELECT split_part(line, ',', 1)::bigint AS life, split_part(line, ',', 2)::bigint AS id
-    FROM unnest(string_to_array($10, E'\\n')) AS line
-  ), noted AS (
-    INSERT INTO worker_runtime.purges (rt, life, id) SELECT fence.no, purged.life, purged.id FROM fence, purged
-    ON CONFLICT DO NOTHING
-  ), blobs_gone AS (
-    DELETE FROM worker_runtime.blobs AS b USING fence, purged WHERE b.rt = fence.no AND b.life = purged.life
-    RETURNING b.rt, b.upload
-  ), chunks_gone AS (
-    DELETE FROM worker_runtime.blob_chunks AS c USING blobs_gone
-    WHERE c.rt = blobs_gone.rt AND c.upload = blobs_gone.upload
-  ), events_gone AS (
-    DELETE FROM worker_runtime.events AS e USING fence, purged
-    WHERE e.rt = fence.no AND e.life = purged.life AND e.id < fence.first_id
-  ) SELECT no FROM fence`;
+      SELECT in_no, in_before + e.n, nullif(e.worker, ''), e.life, e.first_seq, e.last_seq, e.json
+      FROM unnest(
+        string_to_array(in_texts, E'\\n'), string_to_array(in_workers, E'\\n'),
+        in_lives::bigint[], in_first_seqs::bigint[], in_last_seqs::bigint[]
+      ) WITH ORDINALITY AS e(json, worker, life, first_seq, last_seq, n);
+    IF cardinality(gone) > 0 THEN
+      INSERT INTO worker_runtime.purges (rt, life, id)
+        SELECT in_no, p.life, p.id FROM unnest(gone, in_purge_ids::bigint[]) AS p(life, id) ON CONFLICT DO NOTHING;
+      WITH blobs_gone AS (
+        DELETE FROM worker_runtime.blobs WHERE rt = in_no AND life = ANY(gone) RETURNING upload
+      ) DELETE FROM worker_runtime.blob_chunks AS c USING blobs_gone WHERE c.rt = in_no AND c.upload = blobs_gone.upload;
+      DELETE FROM worker_runtime.events WHERE rt = in_no AND life = ANY(gone) AND id < oldest;
+    END IF;
+    RETURN true;
+  END $append$`;

@@ -8,7 +8,7 @@ import { invalidRequest, RuntimeError } from "../core/errors.ts";
 import type { EventRecord } from "../core/event_types.ts";
 import type { RuntimeId, WorkerId } from "../core/ids.ts";
 import type { BlobInput, BlobOwner, Snapshot } from "../core/store.ts";
-import { appendStatement } from "./append.ts";
+import { APPEND, appendParameters } from "./append.ts";
 import { nameUpload, uploadChunks } from "./blobs.ts";
 import { column, Database, systemCodeOf } from "./client.ts";
 import { processClock } from "./clock.ts";
@@ -133,8 +133,8 @@ export class PostgresImport {
   async append(events: readonly EventRecord[]): Promise<void> {
     const before = this.#fence.acknowledged;
     const through = before + events.length;
-    const { text, params } = appendStatement(events, before, (workerId) => this.#lives.get(workerId));
-    await this.#fence.run("import events", text, params, (lastId) => {
+    const { params } = appendParameters(events, before, (workerId) => this.#lives.get(workerId));
+    await this.#fence.run("import events", APPEND, params, (lastId) => {
       if (lastId !== through && lastId !== before) throw this.#fence.end(this.#fence.unexpectedEnd(lastId));
       return lastId === through;
     });

@@ -57,13 +57,15 @@ export function runtimeMissing(space: string, runtimeId: RuntimeId): RuntimeErro
   return new RuntimeError("store_missing", message, { path });
 }
 
-/** Selects from a page of `id`, `size` and `json` in the order of the end that is kept, bounded by its bytes. */
-function boundedPage(page: string, keep: ReadRange["keep"]): string {
-  const order = keep === "first" ? "ASC" : "DESC";
+/**
+ * Selects from a page of `id`, `json` and the column of its order, bounded by its
+ * bytes. Ids and last sequences of a life have the same order.
+ */
+function boundedPage(page: string, keep: ReadRange["keep"], by: "id" | "last_seq" = "id"): string {
+  const order = `ORDER BY ${by} ${keep === "first" ? "ASC" : "DESC"}`;
   return `SELECT id, json FROM (
-    SELECT id, json, sum(octet_length(json)) OVER (ORDER BY id ${order}) AS total,
-      row_number() OVER (ORDER BY id ${order}) AS position
-    FROM (${page} ORDER BY id ${order} LIMIT ${limits.pageItemsMax + 1}) AS page
+    SELECT id, json, sum(octet_length(json)) OVER (${order}) AS total, row_number() OVER (${order}) AS position
+    FROM (${page} ${order} LIMIT ${limits.pageItemsMax + 1}) AS page
   ) AS bounded WHERE position = 1 OR total <= ${limits.pageBytesMax} ORDER BY id`;
 }
 
@@ -175,9 +177,13 @@ export class Kept {
   /** The texts of the events that hold a page of the transcript of the worker that an event created. */
   async transcript({ from, to, keep }: ReadTranscript, life: number): Promise<string[]> {
     if (from > to) return [];
-    const page = `SELECT id, json FROM worker_runtime.events
-      WHERE rt = $1 AND life = $2 AND first_seq IS NOT NULL AND last_seq >= $3 AND first_seq <= $4`;
-    return textsOf(await this.rows("read transcript", boundedPage(page, keep), life, from, to));
+    const entries = `FROM worker_runtime.events WHERE rt = $1 AND life = $2 AND first_seq IS NOT NULL`;
+    // Both ends are bounds of the index, which would otherwise be read to the end of the transcript.
+    const page = `SELECT id, last_seq, json ${entries} AND first_seq <= $4
+      AND last_seq BETWEEN $3 AND
+        coalesce((SELECT last_seq ${entries} AND last_seq >= $4 ORDER BY last_seq LIMIT 1), $4)`;
+    const text = boundedPage(page, keep, "last_seq");
+    return textsOf(await this.rows("read transcript", text, life, from, to));
   }
 
   /** Size of a blob. */

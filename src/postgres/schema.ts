@@ -4,6 +4,7 @@
  * @module
  */
 import { RuntimeError } from "../core/errors.ts";
+import { CREATE_APPEND } from "./append.ts";
 import { Database, type PostgresClient } from "./client.ts";
 
 /** Version of the tables. */
@@ -61,6 +62,7 @@ const STATEMENTS = [
     rt bigint NOT NULL, upload text COLLATE "C" NOT NULL, part integer NOT NULL, body bytea NOT NULL,
     PRIMARY KEY (rt, upload, part)
   )`,
+  CREATE_APPEND,
   `INSERT INTO worker_runtime.version (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT DO NOTHING`,
 ] as const;
 

@@ -25,7 +25,7 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
-import { appendStatement } from "./append.ts";
+import { APPEND, appendParameters } from "./append.ts";
 import { nameUpload, removeBlobs, uploadChunks } from "./blobs.ts";
 import { column, Database, type PostgresClient } from "./client.ts";
 import { type Clock, processClock } from "./clock.ts";
@@ -168,8 +168,8 @@ export class PostgresRuntimeStore implements RuntimeStore {
     if (expectedLastEventId !== fence.acknowledged) {
       throw fence.end(fencedAppend(expectedLastEventId, fence.acknowledged));
     }
-    const { text, params, units } = appendStatement(events, expectedLastEventId, (id) => this.#lifeOf(id));
-    await fence.run("append events", text, params, (lastId) => {
+    const { params, units } = appendParameters(events, expectedLastEventId, (id) => this.#lifeOf(id));
+    await fence.run("append events", APPEND, params, (lastId) => {
       if (lastId !== through && lastId !== expectedLastEventId) throw fence.end(fence.unexpectedEnd(lastId));
       return lastId === through;
     });

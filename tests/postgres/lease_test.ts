@@ -31,7 +31,7 @@ class Faulty implements PostgresClient {
   }
 }
 
-const isAppend = (text: string): boolean => text.includes("INSERT INTO worker_runtime.events");
+const isAppend = (text: string): boolean => text.includes("worker_runtime.append");
 const never = (): Promise<never> => new Promise(() => {});
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

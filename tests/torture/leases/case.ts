@@ -239,7 +239,7 @@ class Simulation {
     rows: readonly unknown[],
   ): void {
     if (rows.length === 0) return;
-    if (text.includes("INSERT INTO worker_runtime.events")) {
+    if (text.includes("worker_runtime.append")) {
       const epoch = Number(String(params[1]).split(" ")[1]);
       const writer = this.#writers.get(epoch) ?? ownership.name;
       this.#writers.set(epoch, writer);

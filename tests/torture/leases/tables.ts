@@ -171,7 +171,7 @@ const statements: readonly (readonly [string, (tables: Tables, params: Params, n
   ["SET epoch = greatest", (tables, params) => tables.raise(params)],
   ["SET host = NULL", (tables, params) => tables.release(params)],
   ["SELECT r.epoch, r.last_id, r.claim", (tables) => tables.owner()],
-  ["INSERT INTO worker_runtime.events", (tables, params) => tables.append(params)],
+  ["worker_runtime.append", (tables, params) => tables.append(params)],
   ["INSERT INTO worker_runtime.snapshots", (tables, params) => tables.save(params)],
   ["SET snapshot_through", (tables, params) => tables.use(params)],
   ["DELETE FROM worker_runtime.snapshots AS s", (tables) => tables.removeUnused()],
