@@ -70,3 +70,12 @@ export async function removeBlobs(fence: Fence, life: number, hashes: readonly s
     ) SELECT no FROM fence`;
   await fence.run("remove blobs", text, [life, hashes.join(",")]);
 }
+
+/** Removes the chunks of an upload that has no name. */
+export async function removeUpload(fence: Fence, upload: string): Promise<void> {
+  const text = `WITH ${FENCE}, gone AS (
+      DELETE FROM worker_runtime.blob_chunks AS chunk USING fence WHERE chunk.rt = fence.no AND chunk.upload = $3
+        AND NOT EXISTS (SELECT FROM worker_runtime.blobs AS b WHERE b.rt = fence.no AND b.upload = $3)
+    ) SELECT no FROM fence`;
+  await fence.run("remove blob", text, [upload]);
+}

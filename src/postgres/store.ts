@@ -26,10 +26,10 @@ import type {
   StoreSupports,
 } from "../core/store.ts";
 import { APPEND, appendParameters } from "./append.ts";
-import { nameUpload, removeBlobs, uploadChunks } from "./blobs.ts";
+import { nameUpload, removeBlobs, removeUpload, uploadChunks } from "./blobs.ts";
 import { column, Database, type PostgresClient } from "./client.ts";
 import { type Clock, processClock } from "./clock.ts";
-import { Fence, HOLDS } from "./fence.ts";
+import { FENCE, Fence, HOLDS } from "./fence.ts";
 import { Kept } from "./kept.ts";
 import { Lease } from "./lease.ts";
 import { checkOptions, DEFAULT_SPACE } from "./location.ts";
@@ -204,9 +204,7 @@ export class PostgresRuntimeStore implements RuntimeStore {
       if (this.#lifeOf(workerId) !== createdEventId) throw workerNotFound(workerId, "put blob");
       return input.facts;
     } catch (error) {
-      const gone = `DELETE FROM worker_runtime.blob_chunks WHERE rt = $1 AND upload = $2
-        AND NOT EXISTS (SELECT FROM worker_runtime.blobs WHERE rt = $1 AND upload = $2)`;
-      await this.#kept.rows("remove blob", gone, upload).catch(() => {});
+      await removeUpload(this.#fence, upload).catch(() => {});
       throw error;
     }
   }
@@ -301,17 +299,23 @@ export class PostgresRuntimeStore implements RuntimeStore {
     if (this.#ownsLease) await this.#lease.release().catch(() => {});
   }
 
-  /** Removes what earlier owners have left: uploads without an end, snapshots without effect, blobs of purged workers. */
+  /**
+   * Removes what earlier owners have left: uploads without an end, snapshots without
+   * effect, blobs of purged workers. Fenced: later, it would remove those in progress.
+   */
   async #removeLeftovers(): Promise<void> {
-    const statements = [
-      `DELETE FROM worker_runtime.blobs AS b USING worker_runtime.purges AS p
-        WHERE b.rt = $1 AND p.rt = $1 AND p.life = b.life`,
-      `DELETE FROM worker_runtime.blob_chunks AS chunk WHERE rt = $1
-        AND NOT EXISTS (SELECT FROM worker_runtime.blobs AS b WHERE b.rt = $1 AND b.upload = chunk.upload)`,
-      `DELETE FROM worker_runtime.snapshots AS s USING worker_runtime.runtimes AS r
-        WHERE s.rt = $1 AND r.no = $1 AND s.through <> r.snapshot_through`,
+    const removals = [
+      `DELETE FROM worker_runtime.blobs AS b USING fence, worker_runtime.purges AS p
+        WHERE b.rt = fence.no AND p.rt = fence.no AND p.life = b.life`,
+      `DELETE FROM worker_runtime.blob_chunks AS chunk USING fence WHERE chunk.rt = fence.no
+        AND NOT EXISTS (SELECT FROM worker_runtime.blobs AS b WHERE b.rt = fence.no AND b.upload = chunk.upload)`,
+      `DELETE FROM worker_runtime.snapshots AS s USING fence, worker_runtime.runtimes AS r
+        WHERE s.rt = fence.no AND r.no = fence.no AND s.through <> r.snapshot_through`,
     ];
-    for (const statement of statements) await this.#kept.rows("remove leftovers", statement);
+    for (const removal of removals) {
+      const text = `WITH ${FENCE}, gone AS (${removal}) SELECT no FROM fence`;
+      await this.#fence.run("remove leftovers", text, []);
+    }
   }
 
   #lifeOf(workerId: WorkerId): number | undefined {

@@ -5,7 +5,7 @@
  * @module
  */
 import { isRuntimeError } from "../../../mod.ts";
-import type { AppendBatch, Snapshot, StoreHost } from "../../../src/core/store.ts";
+import type { AppendBatch, BlobInput, BlobOwner, Snapshot, StoreHost } from "../../../src/core/store.ts";
 import { isFinal } from "../../../src/core/group_commit.ts";
 import type { PostgresClient } from "../../../src/postgres/client.ts";
 import { pause } from "../../../src/postgres/clock.ts";
@@ -23,6 +23,8 @@ export interface Backend {
   ): readonly unknown[] | Promise<unknown[]>;
   /** Texts of the log. */
   events(): readonly string[] | Promise<string[]>;
+  /** Hashes of the blobs whose bytes are there. */
+  blobs(): readonly string[] | Promise<string[]>;
 }
 
 /** A case. */
@@ -50,6 +52,9 @@ const STEP_MS = 150;
 /** Appends after which an owner closes, and after which it saves a snapshot. */
 const APPENDS = 12;
 const SNAPSHOT_APPENDS = 3;
+/** Appends after which an owner puts a blob, and the blobs that it puts by turns. */
+const BLOB_APPENDS = 2;
+const BLOBS = 3;
 
 /** A store from its opening to its end. */
 interface Ownership {
@@ -70,6 +75,7 @@ class Simulation {
   readonly #owners: Ownership[] = [];
   readonly #acknowledged = new Map<string, number>();
   readonly #refused = new Set<string>();
+  readonly #blobs = new Set<string>();
   readonly #writers = new Map<number, string>();
   #broken: Error | undefined;
   #statements = 0;
@@ -129,7 +135,7 @@ class Simulation {
     });
     let texts: string[] = [];
     const host = {
-      view: { worker: () => undefined, runtime: { lastEventId: 0 } },
+      view: { worker: () => ({ createdEventId: 1 }), runtime: { lastEventId: 0 } },
       notice: () => {},
       restore: ({ runtimeJson }: { runtimeJson: string }) => texts = JSON.parse(runtimeJson),
       replay: (more: readonly string[]) => void texts.push(...more),
@@ -147,6 +153,7 @@ class Simulation {
     for (let count = 1; count <= APPENDS && !this.#isOver; count++) {
       if (!(await this.#append(store, ownership, texts, `${name}-${count}`))) break;
       if (count % SNAPSHOT_APPENDS === 0) saved.push(saveSnapshot(store, texts));
+      if (count % BLOB_APPENDS === 0) saved.push(this.#put(store, ownership, `blob-${count / 2 % BLOBS}`));
       await pause(process.clock, STEP_MS);
     }
     await Promise.all(saved);
@@ -181,6 +188,25 @@ class Simulation {
     this.#acknowledged.set(json, texts.length);
     if (this.#world.now > FAULTY_MS) this.#calmAcknowledged++;
     return true;
+  }
+
+  /** Puts a blob; it may fail. */
+  async #put(store: PostgresRuntimeStore, ownership: Ownership, sha256: string): Promise<void> {
+    const facts = { sha256, bytes: 1 };
+    const input = {
+      facts,
+      *[Symbol.iterator]() {
+        yield new Uint8Array(1);
+      },
+    };
+    try {
+      await store.putBlob({ workerId: "a", createdEventId: 1 } as BlobOwner, input as unknown as BlobInput);
+    } catch (error) {
+      if (!isRuntimeError(error)) throw error;
+      return;
+    }
+    if (ownership.isReplaced) this.#fail("I10", `${ownership.name} keeps ${sha256} after it was replaced`);
+    this.#blobs.add(sha256);
   }
 
   /** A client whose statements have the faults of the case. */
@@ -271,6 +297,11 @@ class Simulation {
         this.#case.name,
         `event ${id}, ${json}, was acknowledged: ${events.join(" ")}`,
       );
+    }
+    const kept = new Set(await this.#backend.blobs());
+    const gone = [...this.#blobs].find((sha256) => !kept.has(sha256));
+    if (gone !== undefined) {
+      throw new BrokenOracle("I1", this.#case.name, `${gone} was kept, and its bytes are gone`);
     }
     const wrong = events.find((json) => this.#refused.has(json));
     if (wrong !== undefined) {

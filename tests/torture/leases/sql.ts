@@ -23,7 +23,7 @@ async function open(): Promise<PGlite> {
 /** An empty database. One at a time: all share one server. */
 export async function sqlBackend(): Promise<Backend> {
   const database = await (opened ??= open());
-  for (const table of ["hosts", "runtimes", "events", "snapshots"]) {
+  for (const table of ["hosts", "runtimes", "events", "snapshots", "blobs", "blob_chunks"]) {
     await database.exec(`TRUNCATE worker_runtime.${table} RESTART IDENTITY`);
   }
   return {
@@ -34,6 +34,11 @@ export async function sqlBackend(): Promise<Backend> {
     events: async () => {
       const { rows } = await database.query("SELECT json FROM worker_runtime.events ORDER BY id");
       return rows.map((row) => String((row as { json: unknown }).json));
+    },
+    blobs: async () => {
+      const { rows } = await database.query(`SELECT sha256 FROM worker_runtime.blobs AS b
+        WHERE EXISTS (SELECT FROM worker_runtime.blob_chunks AS c WHERE c.rt = b.rt AND c.upload = b.upload)`);
+      return rows.map((row) => String((row as { sha256: unknown }).sha256));
     },
   };
 }

@@ -17,6 +17,9 @@ interface Host {
 export class Tables {
   readonly #hosts = new Map<string, Host>();
   readonly #snapshots = new Map<string, string>();
+  /** Uploads, and the upload of each blob. */
+  readonly #uploads = new Set<string>();
+  readonly #blobs = new Map<string, string>();
   #isThere = false;
   #epoch = 0;
   #host: string | null = null;
@@ -138,8 +141,46 @@ export class Tables {
   }
 
   /** Removes snapshots without effect. */
-  removeUnused(): Row[] {
-    return this.remove((through) => through !== this.#snapshotThrough);
+  removeUnused([, fence]: Params): Row[] {
+    if (!this.#holds(fence)) return [];
+    this.remove((through) => through !== this.#snapshotThrough);
+    return [{ no: 1 }];
+  }
+
+  /** Hashes of the blobs whose bytes are there. */
+  blobs(): string[] {
+    return [...this.#blobs].flatMap(([sha256, upload]) => this.#uploads.has(upload) ? [sha256] : []);
+  }
+
+  /** Writes the chunk of an upload. */
+  upload([, fence, upload]: Params): Row[] {
+    if (!this.#holds(fence)) return [];
+    this.#uploads.add(String(upload));
+    return [{ rt: 1 }];
+  }
+
+  /** Gives an upload the name of a blob. */
+  name([, fence, , sha256, , upload]: Params): Row[] {
+    if (!this.#holds(fence)) return [];
+    const before = this.#blobs.get(String(sha256));
+    if (before !== undefined && before !== upload) this.#uploads.delete(before);
+    this.#blobs.set(String(sha256), String(upload));
+    return [{ rt: 1 }];
+  }
+
+  /** Removes uploads without a name: all, or this one. */
+  removeUploads([, fence, upload]: Params): Row[] {
+    if (!this.#holds(fence)) return [];
+    const named = new Set(this.#blobs.values());
+    for (const other of [...this.#uploads]) {
+      if (!named.has(other) && (upload === undefined || upload === other)) this.#uploads.delete(other);
+    }
+    return [{ no: 1 }];
+  }
+
+  /** Removes nothing: no worker is purged. */
+  removeBlobs([, fence]: Params): Row[] {
+    return this.#holds(fence) ? [{ no: 1 }] : [];
   }
 
   #holds(claim: Params[number] | undefined): boolean {
@@ -174,9 +215,12 @@ const statements: readonly (readonly [string, (tables: Tables, params: Params, n
   ["worker_runtime.append", (tables, params) => tables.append(params)],
   ["INSERT INTO worker_runtime.snapshots", (tables, params) => tables.save(params)],
   ["SET snapshot_through", (tables, params) => tables.use(params)],
-  ["DELETE FROM worker_runtime.snapshots AS s", (tables) => tables.removeUnused()],
+  ["DELETE FROM worker_runtime.snapshots AS s", (tables, params) => tables.removeUnused(params)],
   ["DELETE FROM worker_runtime.snapshots", (tables, [, than]) => tables.remove((id) => id < Number(than))],
   ["SELECT body FROM worker_runtime.snapshots", (tables, params) => tables.part(params)],
   ["FROM worker_runtime.events", (tables, params) => tables.range(params)],
-  ["DELETE FROM worker_runtime.blob", nothing],
+  ["INSERT INTO worker_runtime.blob_chunks", (tables, params) => tables.upload(params)],
+  ["INSERT INTO worker_runtime.blobs", (tables, params) => tables.name(params)],
+  ["DELETE FROM worker_runtime.blob_chunks", (tables, params) => tables.removeUploads(params)],
+  ["DELETE FROM worker_runtime.blobs", (tables, params) => tables.removeBlobs(params)],
 ];

@@ -34,6 +34,7 @@ function tables(): Backend {
   return {
     execute: (text, params, now) => database.execute(text, params, now),
     events: () => database.events,
+    blobs: () => database.blobs(),
   };
 }
 
