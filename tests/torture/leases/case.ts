@@ -195,7 +195,7 @@ class Simulation {
     const facts = { sha256, bytes: 1 };
     const input = {
       facts,
-      *[Symbol.iterator]() {
+      *[Symbol.iterator](): Generator<Uint8Array, void, void> {
         yield new Uint8Array(1);
       },
     };
