@@ -173,6 +173,15 @@ export function isPageOf(state: WorkerState, { from, to }: PageRange, { items }:
     items.every(({ eventId }) => eventId >= state.createdEventId && eventId <= state.lastEventId);
 }
 
+/**
+ * Returns true if a page holds the entries next to its cursor, without a gap. A
+ * store may have lost some, such as a database that was replaced by an older copy.
+ */
+export function isGapless({ from, to, keep }: PageRange, { items }: TranscriptPage): boolean {
+  const first = keep === "first" ? from : to + 1 - items.length;
+  return from > to || items.every(({ seq }, index) => seq === first + index);
+}
+
 function entryOf(
   { at, runId, id: eventId }: WorkerChange,
   seq: number,

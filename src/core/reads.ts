@@ -14,6 +14,7 @@ import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
   type EventPage,
+  isGapless,
   isPageOf,
   type PageOptions,
   pageRange,
@@ -215,6 +216,12 @@ function positionOf({ lastEventId, createdEventId }: WorkerState, retirement: nu
   return lastEventId < retirement ? lastEventId : lastEventId + createdEventId;
 }
 
+function incompleteTranscript(workerId: WorkerId): RuntimeError<"store_corrupt"> {
+  const reason = "the store lacks entries of it";
+  const message = `Cannot read transcript of worker ${JSON.stringify(workerId)}: ${reason}`;
+  return new RuntimeError("store_corrupt", message, { file: "", reason });
+}
+
 /** Creates the error of a blob that cannot be the content of an entry: no runtime writes one. */
 function noContent(workerId: WorkerId, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
   const message = `Cannot read content of worker ${JSON.stringify(workerId)}: blob ${sha256}: ${reason}`;
@@ -251,6 +258,7 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
       readTranscriptPage(this.session.store, workerId, transcriptLength, range),
     );
     if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
+    if (!isGapless(range, page)) throw incompleteTranscript(workerId);
     return page as TranscriptPage<Types>;
   }
 

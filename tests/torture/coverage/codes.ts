@@ -42,7 +42,7 @@ export async function codesOf(): Promise<Code[]> {
 /** Locations that create an error or a diagnostic of this code: occurrences of its name except types and comparisons. */
 export async function sitesOf(kind: Code["kind"], code: string): Promise<Site[]> {
   const sites: Site[] = [];
-  for (const directory of ["src/core", "src/fs", "src/memory"]) {
+  for (const directory of ["src/core", "src/fs", "src/memory", "src/postgres"]) {
     for (const path of sourcesBelow(directory)) {
       const lines = (await textOf(path)).split("\n");
       lines.forEach((text, index) => {
