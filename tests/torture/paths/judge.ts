@@ -21,9 +21,12 @@ const LATE_MAX = 4;
 
 /** Judges the outcome of a case. Throws a {@linkcode Finding} if the oracle does not hold. */
 export async function judge(course: Course, { disk, history, session }: Played): Promise<void> {
-  const { path, intruded: { object, intrusion, call, refusals } } = course;
+  const { path, intruded: { object, intrusion, call, refusals, workload } } = course;
   if (intrusion.isHarmless) {
-    if (String(session.refusals) !== String(refusals)) {
+    // Commands that race each other have either answer.
+    const certain = (codes: readonly string[]) =>
+      `${codes.filter((code) => !workload.refusals?.includes(code))}`;
+    if (certain(session.refusals) !== certain(refusals)) {
       throw new Finding("I11", `a harmless intrusion is answered with ${session.refusals}, not ${refusals}`);
     }
     return await checkAt("at the path", () => checkOpens(disk.fork(), history.at(history.mark())));
