@@ -166,8 +166,22 @@ export class Fence {
     return error;
   }
 
+  /** Runs a statement that appends the events after the last one that was acknowledged, up to `through`. */
+  async append(
+    operation: string,
+    text: string,
+    params: readonly Parameter[],
+    through: number,
+  ): Promise<void> {
+    await this.run(operation, text, params, (lastId) => {
+      if (lastId === through || lastId === this.acknowledged) return lastId === through;
+      throw this.end(this.#unexpectedEnd(lastId));
+    });
+    this.acknowledged = through;
+  }
+
   /** Creates the error of a log that does not end as expected. */
-  unexpectedEnd(lastId: number): RuntimeError {
+  #unexpectedEnd(lastId: number): RuntimeError {
     return lastId < this.acknowledged
       ? rolledBack(lastId, this.acknowledged)
       : fenced(this.#epoch, "another writer");

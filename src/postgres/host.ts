@@ -13,7 +13,7 @@ import { Database, idOfColumn, type PostgresClient } from "./client.ts";
 import { Lease } from "./lease.ts";
 import { checkOptions, DEFAULT_SPACE } from "./location.ts";
 import { checkSchema } from "./schema.ts";
-import { defaultOwner, LEASE_MS, PostgresRuntimeStore } from "./store.ts";
+import { ANSWER_SHARE, defaultOwner, LEASE_MS, PostgresRuntimeStore } from "./store.ts";
 
 /** Options of {@linkcode RuntimeHost.start}. */
 export interface RuntimeHostOptions {
@@ -67,7 +67,7 @@ export class RuntimeHost implements AsyncDisposable {
     checkOptions("create host", options);
     this.#options = options;
     this.#space = options.space ?? DEFAULT_SPACE;
-    this.#database = new Database(client, leaseMs / LOOKS);
+    this.#database = new Database(client, leaseMs / ANSWER_SHARE);
     this.#lease = new Lease(
       this.#database,
       { host: crypto.randomUUID(), space: this.#space, owner, address },

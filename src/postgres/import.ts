@@ -19,10 +19,8 @@ import { Lease } from "./lease.ts";
 import { DEFAULT_SPACE, type PostgresSpace } from "./location.ts";
 import { checkSchema } from "./schema.ts";
 import { writeSnapshot } from "./snapshot.ts";
-import { addRuntime, LEASE_MS } from "./store.ts";
+import { addRuntime, ANSWER_SHARE, LEASE_MS } from "./store.ts";
 
-/** Shares of a lease within which a statement must answer. */
-const ANSWER_SHARE = 3;
 const UNIQUE_VIOLATION = "23505";
 /** Tables with rows of a runtime, and the rows that one statement removes: some 64 MiB at most, as a rule. */
 const TABLES = { events: 1_000, purges: 1_000, snapshots: 256, blobs: 1_000, blob_chunks: 64 } as const;
@@ -134,11 +132,7 @@ export class PostgresImport {
     const before = this.#fence.acknowledged;
     const through = before + events.length;
     const { params } = appendParameters(events, before, (workerId) => this.#lives.get(workerId));
-    await this.#fence.run("import events", APPEND, params, (lastId) => {
-      if (lastId !== through && lastId !== before) throw this.#fence.end(this.#fence.unexpectedEnd(lastId));
-      return lastId === through;
-    });
-    this.#fence.acknowledged = through;
+    await this.#fence.append("import events", APPEND, params, through);
     for (const { id, workerId, creates, purges } of events) {
       if (workerId === undefined) continue;
       if (creates) this.#lives.set(workerId, id);

@@ -69,7 +69,7 @@ export interface PostgresEnvironment {
 }
 
 /** Shares of a lease within which a statement must answer. */
-const ANSWER_SHARE = 3;
+export const ANSWER_SHARE = 3;
 /** Default time of a lease. */
 export const LEASE_MS = 15_000;
 /** Events after which a snapshot is due, and the ratio of their bytes to those of a snapshot. */
@@ -169,11 +169,7 @@ export class PostgresRuntimeStore implements RuntimeStore {
       throw fence.end(fencedAppend(expectedLastEventId, fence.acknowledged));
     }
     const { params, units } = appendParameters(events, expectedLastEventId, (id) => this.#lifeOf(id));
-    await fence.run("append events", APPEND, params, (lastId) => {
-      if (lastId !== through && lastId !== expectedLastEventId) throw fence.end(fence.unexpectedEnd(lastId));
-      return lastId === through;
-    });
-    fence.acknowledged = through;
+    await fence.append("append events", APPEND, params, through);
     this.#unitsSince += units;
     const isLong = through - this.#snapshotThrough > SNAPSHOT_EVENTS;
     return { snapshotDue: isLong && this.#unitsSince > SNAPSHOT_RATIO * this.#snapshotUnits };
