@@ -63,7 +63,7 @@ export interface Options {
   readonly mode: "quick" | "default" | "full";
   readonly amounts: Amounts;
   readonly contenders: readonly ContenderId[];
-  /** Whether the PostgreSQL store is measured, beside INSERTs by hand. */
+  /** True to measure the PostgreSQL store, beside hand-written INSERTs. */
   readonly postgres: boolean;
   /** Where the JSON goes; `-` is standard output. */
   readonly json: string | undefined;

@@ -1,6 +1,6 @@
 /**
- * What a program writes by hand: the same rows with the same client, inserted one
- * by one, or all that accumulate while the previous INSERT runs in one. No lease,
+ * Hand-written INSERTs: the same rows with the same client, inserted one by one, or
+ * in batches of all that accumulate during the previous INSERT. No lease,
  * no fence, no keys and no states of workers; ids and sequences are counted in
  * memory. One of the two indices serves the events of a worker and its transcript.
  *

@@ -1,6 +1,6 @@
 /**
- * How far a reader in another process is behind: the times at which one process
- * has an event acknowledged, and another has it delivered.
+ * Lag of a reader in another process: the time from the acknowledgement of an event
+ * in one process to its delivery in the other.
  *
  * @module
  */

@@ -6,6 +6,7 @@
  */
 import { join } from "@std/path";
 import { type Io, main } from "../../cli/mod.ts";
+import type { Runtime } from "../../mod.ts";
 
 /** The module to run as a process. */
 export const entry: string = new URL("../../cli/mod.ts", import.meta.url).pathname;
@@ -146,4 +147,20 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
 export async function* streamOf(text: string): AsyncGenerator<Uint8Array> {
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length; at += 1_009) yield await Promise.resolve(bytes.slice(at, at + 1_009));
+}
+
+/** Reads the output of `events --follow`: records an event once it follows, and interrupts it once that is printed. */
+export async function followed(child: Deno.ChildProcess, runtime: Runtime): Promise<string> {
+  let text = "";
+  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+    if (!text.includes('"runtime.opened"') && chunk.includes('"runtime.opened"')) {
+      await runtime.record("late", { n: 1 });
+    }
+    text += chunk;
+    if (text.includes('"late"')) {
+      child.kill("SIGINT");
+      break;
+    }
+  }
+  return text;
 }

@@ -9,6 +9,7 @@ import {
   command,
   entry,
   flip,
+  followed,
   readingCommands,
   segments,
   snapshot,
@@ -93,17 +94,7 @@ function start(root: string, ...args: readonly string[]): Deno.ChildProcess {
 processTest("events --follow prints events as they come, and ends on SIGINT", async (root) => {
   const runtime = await openRuntime({ root });
   const child = start(root, "events", root, "-f", "--json");
-  let text = "";
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    if (!text.includes('"runtime.opened"') && chunk.includes('"runtime.opened"')) {
-      await runtime.record("late", { n: 1 });
-    }
-    text += chunk;
-    if (text.includes('"late"')) {
-      child.kill("SIGINT");
-      break;
-    }
-  }
+  const text = await followed(child, runtime);
   const error = await new Response(child.stderr).text();
   assertEquals([(await child.status).code, error], [0, ""]);
   await runtime.close();

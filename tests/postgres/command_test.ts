@@ -6,7 +6,7 @@ import { connect } from "../../cli/database.ts";
 import { main } from "../../cli/mod.ts";
 import { Runtime } from "../../mod.ts";
 import { createSchema, PostgresRuntimeStore } from "../../postgres_store.ts";
-import { capture, cli, entry, type Ran, textOf, withDirectory } from "../cli/kit.ts";
+import { capture, cli, entry, followed, type Ran, textOf, withDirectory } from "../cli/kit.ts";
 import { everyEventStore, openRuntime } from "../cli/stores.ts";
 import { fill, hashOf, large } from "../operate/blobs.ts";
 import { privileged } from "../privileged.ts";
@@ -216,17 +216,7 @@ serverTest("events --follow prints events of a runtime in PostgreSQL as they com
   });
   const child = start([`--allow-net=127.0.0.1:${server.port}`], "events", url, "-f", "--json");
   await child.stdin.close();
-  let text = "";
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    if (!text.includes('"runtime.opened"') && chunk.includes('"runtime.opened"')) {
-      await runtime.record("late", { n: 1 });
-    }
-    text += chunk;
-    if (text.includes('"late"')) {
-      child.kill("SIGINT");
-      break;
-    }
-  }
+  await followed(child, runtime);
   const error = await textOf(child.stderr);
   assertEquals([(await child.status).code, error], [0, ""]);
 });

@@ -5,32 +5,15 @@ import { crc32 } from "node:zlib";
 import { isRuntimeError, Runtime, type RuntimeErrorCode } from "../../mod.ts";
 import { exportRuntime, importRuntime } from "../../operate.ts";
 import {
-  createSchema,
   type PostgresClient,
   type PostgresRow,
   PostgresRuntimeStore,
   RuntimeDirectory,
 } from "../../postgres_store.ts";
 import { streamOf, textOf } from "../cli/kit.ts";
-import { pgliteClient } from "./clients.ts";
-import { streamOfStore } from "./moving_kit.ts";
+import { databaseTest, streamOfStore } from "./moving_kit.ts";
 
-const options = { sanitizeOps: false, sanitizeResources: false };
 const runtimeId = "local";
-let opened: Promise<PostgresClient> | undefined;
-let spaces = 0;
-
-async function database(): Promise<PostgresClient> {
-  return await (opened ??= pgliteClient().then(async ({ client }) => {
-    await createSchema(client);
-    return client;
-  }));
-}
-
-function test(name: string, work: (client: PostgresClient, space: string) => Promise<void>): void {
-  Deno.test({ name, ...options, fn: async () => await work(await database(), `space ${++spaces}`) });
-}
-
 const TABLES = ["runtimes", "events", "purges", "snapshots", "blobs", "blob_chunks", "hosts"];
 
 /** Numbers of rows in all tables. */
@@ -116,7 +99,7 @@ class Pausing implements PostgresClient {
   }
 }
 
-test(
+databaseTest(
   "importRuntime() leaves no row of a stream that breaks off, whatever its line",
   async (client, space) => {
     const before = await rows(client);
@@ -134,7 +117,7 @@ test(
   },
 );
 
-test("importRuntime() rejects an invalid stream, and leaves no row of it", async (client, space) => {
+databaseTest("importRuntime() rejects an invalid stream, and leaves no row of it", async (client, space) => {
   const before = await rows(client);
   const lines = (await streamOfStore("a pruned log with blobs")).split("\n").slice(0, -2);
   for (const left of [1, 2, 3, Math.floor(lines.length / 2), lines.length - 1]) {
@@ -150,14 +133,14 @@ test("importRuntime() rejects an invalid stream, and leaves no row of it", async
   }
 });
 
-test("importRuntime() in a dry run sends nothing", async (client, space) => {
+databaseTest("importRuntime() in a dry run sends nothing", async (client, space) => {
   const failing = new Failing(client, 0);
   const stream = await streamOfStore("a pruned log with blobs");
   const report = await importRuntime({ client: failing, space }, streamOf(stream), { dryRun: true });
   assertEquals([report.space, report.workers, failing.count], [space, 2, 0]);
 });
 
-test("importRuntime() never overwrites, and keeps one name in each space", async (client, space) => {
+databaseTest("importRuntime() never overwrites, and keeps one name in each space", async (client, space) => {
   const stream = await streamOfStore("nothing in it");
   await importRuntime({ client, space }, streamOf(stream));
   const before = await rows(client);
@@ -168,7 +151,7 @@ test("importRuntime() never overwrites, and keeps one name in each space", async
 });
 
 for (const how of ["before", "after"] as const) {
-  test(
+  databaseTest(
     `importRuntime() succeeds, or leaves nothing, when any statement fails ${how} it has happened`,
     async (client, space) => {
       const stream = await streamOfStore("a pruned log and purged workers");
@@ -199,7 +182,7 @@ for (const how of ["before", "after"] as const) {
   );
 }
 
-test(
+databaseTest(
   "importRuntime() removes what an import has left whose process was killed at any statement",
   async (client, space) => {
     const stream = await streamOfStore("a pruned log with blobs");
@@ -227,21 +210,24 @@ test(
   },
 );
 
-test("importRuntime() throws store_locked when the runtime is being imported", async (client, space) => {
-  const stream = await streamOfStore("nothing in it");
-  let code: RuntimeErrorCode | undefined;
-  const slow = async function* (): AsyncGenerator<Uint8Array> {
-    const half = Math.floor(stream.length / 2);
-    yield* streamOf(stream.slice(0, half));
-    code = await codeOf(importRuntime({ client, space }, streamOf(stream)));
-    yield* streamOf(stream.slice(half));
-  };
-  await importRuntime({ client, space }, slow());
-  assertEquals(code, "store_locked");
-  assertEquals(await textOf(exportRuntime({ client, space, runtimeId })), stream);
-});
+databaseTest(
+  "importRuntime() throws store_locked when the runtime is being imported",
+  async (client, space) => {
+    const stream = await streamOfStore("nothing in it");
+    let code: RuntimeErrorCode | undefined;
+    const slow = async function* (): AsyncGenerator<Uint8Array> {
+      const half = Math.floor(stream.length / 2);
+      yield* streamOf(stream.slice(0, half));
+      code = await codeOf(importRuntime({ client, space }, streamOf(stream)));
+      yield* streamOf(stream.slice(half));
+    };
+    await importRuntime({ client, space }, slow());
+    assertEquals(code, "store_locked");
+    assertEquals(await textOf(exportRuntime({ client, space, runtimeId })), stream);
+  },
+);
 
-test("importRuntime() of two at once leaves one whole runtime", async (client, space) => {
+databaseTest("importRuntime() of two at once leaves one whole runtime", async (client, space) => {
   const stream = await streamOfStore("a pruned log and purged workers");
   const all = Array.from({ length: 4 }, () => importRuntime({ client, space }, streamOf(stream)));
   const results = await Promise.allSettled(all);
@@ -251,7 +237,7 @@ test("importRuntime() of two at once leaves one whole runtime", async (client, s
   assertEquals(await textOf(exportRuntime({ client, space, runtimeId })), stream);
 });
 
-test("an import that was overtaken while it was stopped changes nothing", async (client, space) => {
+databaseTest("an import that was overtaken while it was stopped changes nothing", async (client, space) => {
   const stream = await streamOfStore("blobs, spilled content and a purged worker");
   const stopped = async function* (): AsyncGenerator<Uint8Array> {
     const half = Math.floor(stream.length / 2);
@@ -264,20 +250,23 @@ test("an import that was overtaken while it was stopped changes nothing", async 
   assertEquals(await textOf(exportRuntime({ client, space, runtimeId })), stream);
 });
 
-test("an import ends with invalid_request when the runtime was created meanwhile", async (client, space) => {
-  const stream = await streamOfStore("a pruned log and purged workers");
-  const before = await rows(client);
-  const late = async function* (): AsyncGenerator<Uint8Array> {
-    yield* streamOf(stream.slice(0, -10));
-    await new RuntimeDirectory({ client, space }).add(runtimeId);
-    yield* streamOf(stream.slice(-10));
-  };
-  assertEquals(await codeOf(importRuntime({ client, space }, late())), "invalid_request");
-  await removeRuntimes(client, space);
-  assertEquals(await rows(client), before);
-});
+databaseTest(
+  "an import ends with invalid_request when the runtime was created meanwhile",
+  async (client, space) => {
+    const stream = await streamOfStore("a pruned log and purged workers");
+    const before = await rows(client);
+    const late = async function* (): AsyncGenerator<Uint8Array> {
+      yield* streamOf(stream.slice(0, -10));
+      await new RuntimeDirectory({ client, space }).add(runtimeId);
+      yield* streamOf(stream.slice(-10));
+    };
+    assertEquals(await codeOf(importRuntime({ client, space }, late())), "invalid_request");
+    await removeRuntimes(client, space);
+    assertEquals(await rows(client), before);
+  },
+);
 
-test("an imported runtime can be opened at once", async (client, space) => {
+databaseTest("an imported runtime can be opened at once", async (client, space) => {
   await importRuntime({ client, space }, streamOf(await streamOfStore("nothing in it")));
   const store = new PostgresRuntimeStore({ client, space, runtimeId });
   await (await Runtime.open({ store })).close();
@@ -286,7 +275,7 @@ test("an imported runtime can be opened at once", async (client, space) => {
 for (const [what, table] of [["prunes", "created_at"], ["purges", "blob_chunks"]] as const) {
   const name =
     `exportRuntime() throws cursor_expired when the owner ${what} meanwhile what is still to be read`;
-  test(name, async (client, space) => {
+  databaseTest(name, async (client, space) => {
     await importRuntime({ client, space }, streamOf(await streamOfStore("a pruned log with blobs")));
     const place = { client, space, runtimeId };
     const runtime = await Runtime.open({ store: new PostgresRuntimeStore(place) });
@@ -304,7 +293,7 @@ for (const [what, table] of [["prunes", "created_at"], ["purges", "blob_chunks"]
   });
 }
 
-test("importRuntime() takes a stream whose events were all pruned", async (client, space) => {
+databaseTest("importRuntime() takes a stream whose events were all pruned", async (client, space) => {
   await importRuntime({ client, space }, streamOf(await streamOfStore("a pruned log with blobs")));
   // As an owner leaves it that ends before it records the pruning.
   await client.query("UPDATE worker_runtime.runtimes SET first_id = last_id + 1 WHERE space = $1", [space]);
@@ -320,15 +309,18 @@ test("importRuntime() takes a stream whose events were all pruned", async (clien
   await runtime.close();
 });
 
-test("exportRuntime() throws store_missing for a runtime that was never opened", async (client, space) => {
-  assertEquals(await codeOf(textOf(exportRuntime({ client, space, runtimeId }))), "store_missing");
-  await new RuntimeDirectory({ client, space }).add(runtimeId);
-  const error = await textOf(exportRuntime({ client, space, runtimeId })).catch((error) => error);
-  assertEquals(error.code, "store_missing");
-  assertStringIncludes(error.message, "never opened");
-});
+databaseTest(
+  "exportRuntime() throws store_missing for a runtime that was never opened",
+  async (client, space) => {
+    assertEquals(await codeOf(textOf(exportRuntime({ client, space, runtimeId }))), "store_missing");
+    await new RuntimeDirectory({ client, space }).add(runtimeId);
+    const error = await textOf(exportRuntime({ client, space, runtimeId })).catch((error) => error);
+    assertEquals(error.code, "store_missing");
+    assertStringIncludes(error.message, "never opened");
+  },
+);
 
-test(
+databaseTest(
   "exportRuntime() of a runtime created in PostgreSQL has the time of its first event",
   async (client, space) => {
     const now = () => Date.UTC(2026, 7, 1);

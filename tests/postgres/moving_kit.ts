@@ -6,10 +6,12 @@
 import { assert } from "@std/assert";
 import type { Runtime } from "../../mod.ts";
 import { exportRuntime } from "../../operate.ts";
+import { createSchema, type PostgresClient } from "../../postgres_store.ts";
 import { textOf } from "../cli/kit.ts";
 import { everyEventStore, openRuntime } from "../cli/stores.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { blobStore, prunedBlobStore, say, small, SOURCE } from "../operate/blobs.ts";
+import { pgliteClient } from "./clients.ts";
 
 const root = "/source";
 const intent = { kind: "assistant" } as const;
@@ -98,7 +100,7 @@ async function configuredStore(fileSystem: SimulatedDisk): Promise<void> {
   await blobStore(fileSystem);
 }
 
-/** What fills each runtime, by its description. */
+/** Fills a disk with a runtime, by its description. */
 export const stores: Readonly<Record<string, (disk: SimulatedDisk) => Promise<void>>> = {
   "every type of event": (fileSystem) => everyEventStore({ root, fileSystem }),
   "blobs, spilled content and a purged worker": blobStore,
@@ -126,4 +128,23 @@ async function makeStream(name: string): Promise<string> {
   const fileSystem = new SimulatedDisk();
   await stores[name]?.(fileSystem);
   return await textOf(exportRuntime(location(root), { fileSystem }));
+}
+
+let database: Promise<PostgresClient> | undefined;
+let spaces = 0;
+
+/** The database of all tests of a file. */
+async function openDatabase(): Promise<PostgresClient> {
+  const { client } = await pgliteClient();
+  await createSchema(client);
+  return client;
+}
+
+/** Registers a test with a space of its own in that database. */
+export function databaseTest(
+  name: string,
+  work: (client: PostgresClient, space: string) => Promise<void>,
+): void {
+  const fn = async (): Promise<void> => await work(await (database ??= openDatabase()), `space ${++spaces}`);
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }

@@ -5,36 +5,14 @@ import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
 import { type BlobRef, Runtime, RuntimeReader, type RuntimeSource } from "../../mod.ts";
 import type { RuntimeStore } from "../../store.ts";
 import { exportRuntime, importRuntime, readHistory, verify, workerBlobs } from "../../operate.ts";
-import {
-  createSchema,
-  type PostgresClient,
-  PostgresRuntimeSource,
-  PostgresRuntimeStore,
-} from "../../postgres_store.ts";
+import { type PostgresClient, PostgresRuntimeSource, PostgresRuntimeStore } from "../../postgres_store.ts";
 import { streamOf, textOf } from "../cli/kit.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { countingIds } from "../kit/opened.ts";
-import { pgliteClient } from "./clients.ts";
-import { location, stores, streamOfStore } from "./moving_kit.ts";
-
-const options = { sanitizeOps: false, sanitizeResources: false };
-let opened: Promise<PostgresClient> | undefined;
-let spaces = 0;
-
-/** The database of all tests. */
-async function database(): Promise<PostgresClient> {
-  return await (opened ??= pgliteClient().then(async ({ client }) => {
-    await createSchema(client);
-    return client;
-  }));
-}
-
-function test(name: string, work: (client: PostgresClient, space: string) => Promise<void>): void {
-  Deno.test({ name, ...options, fn: async () => await work(await database(), `space ${++spaces}`) });
-}
+import { databaseTest, location, stores, streamOfStore } from "./moving_kit.ts";
 
 for (const name of Object.keys(stores)) {
-  test(
+  databaseTest(
     `a runtime with ${name} is the same stream on disk, in PostgreSQL, and on disk again`,
     async (client, space) => {
       const stream = await streamOfStore(name);
@@ -88,7 +66,7 @@ async function allEvents(reader: RuntimeReader, worker?: string): Promise<unknow
 }
 
 for (const name of Object.keys(stores)) {
-  test(
+  databaseTest(
     `a reader and the operations read the same of a runtime with ${name} in PostgreSQL and on disk`,
     async (client, space) => {
       const fileSystem = await bothOf(name, client, space);
@@ -140,7 +118,7 @@ async function goOn(store: RuntimeStore): Promise<void> {
 }
 
 for (const name of Object.keys(stores).filter((name) => name !== "every type of event")) {
-  test(`a runtime with ${name} goes on in PostgreSQL as on disk`, async (client, space) => {
+  databaseTest(`a runtime with ${name} goes on in PostgreSQL as on disk`, async (client, space) => {
     const fileSystem = await bothOf(name, client, space);
     const place = { client, space, runtimeId: "local" };
     await goOn(new FsRuntimeStore(location("/source"), { fileSystem }));
@@ -159,7 +137,7 @@ for (const name of Object.keys(stores).filter((name) => name !== "every type of 
   });
 }
 
-test(
+databaseTest(
   "a runtime of several pages moves from PostgreSQL to disk and back, before and after it is pruned",
   async (client, space) => {
     const place = { client, space, runtimeId: "local" };

@@ -15,7 +15,7 @@ type Outcomes = Readonly<
   >
 >;
 
-/** What a process under these flags does. */
+/** Runs a process with these flags, and returns its outcomes. */
 async function underFlags(flags: readonly string[], ...args: readonly string[]): Promise<Outcomes> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--quiet", `--config=${repository}deno.json`, ...flags, script, ...args],

@@ -1,4 +1,4 @@
-// What statements read: the plans that the server makes for them.
+// Rows that statements read, by the plans of the server.
 
 import { assert, assertEquals } from "@std/assert";
 import { Runtime } from "../../mod.ts";
@@ -26,7 +26,7 @@ function rowsRead(plan: Plan): number {
 
 function test(name: string, work: (client: PostgresClient) => Promise<void>): void {
   const fn = async (): Promise<void> => {
-    // What is counted does not depend on durability.
+    // The counts do not depend on durability.
     await using server = await startServer(["fsync=off", "autovacuum=off"]);
     await using opened = await pgClient(server, 1);
     await createSchema(opened.client);

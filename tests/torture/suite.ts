@@ -59,7 +59,7 @@ export interface Suite {
   readonly title: string;
   /** True if it needs real processes, files or tools; such a suite is omitted from planted-bug runs unless named. */
   readonly real: boolean;
-  /** Why it cannot run on this machine, if it cannot. */
+  /** Reason why it cannot run on this machine. */
   readonly obstacle?: string | undefined;
   /** Omitted below this share unless named. @default {0} */
   readonly shareMin?: number;

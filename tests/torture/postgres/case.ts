@@ -32,7 +32,7 @@ export class Case implements AsyncDisposable {
   readonly name: string;
   /** Random numbers of its seed. */
   readonly random: Random;
-  /** What happened. */
+  /** Events of all processes, in order. */
   readonly journal: Journal;
   /** Faults injected so far. */
   faults = 0;

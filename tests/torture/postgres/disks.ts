@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { mountDisk } from "../../kit/small_disk.ts";
 import type { Server } from "../../postgres/server.ts";
 import { type Case, pause } from "./case.ts";
 import type { Figures } from "./verdict.ts";
@@ -11,21 +12,6 @@ const MEBIBYTE = 1_048_576;
 /** Characters of an input, so that a disk is soon full. */
 const PADDING = 3_000;
 const LEASE_MS = 15_000;
-
-/** Mounts a disk of some bytes below a new directory. Returns its path, or the reason why there is none. */
-async function mountDisk(bytes: number): Promise<{ readonly path: string } | { readonly why: string }> {
-  if (Deno.build.os !== "linux") return { why: "tmpfs needs Linux" };
-  const path = await Deno.makeTempDir({ prefix: "worker-runtime-postgres-disk-" });
-  try {
-    const args = ["-t", "tmpfs", "-o", `size=${bytes},mode=777`, "tmpfs", path];
-    const { success, stderr } = await new Deno.Command("mount", { args }).output();
-    if (success) return { path };
-    await Deno.remove(path);
-    return { why: new TextDecoder().decode(stderr).trim() };
-  } catch (error) {
-    return { why: String(error) };
-  }
-}
 
 /** Removes a disk. */
 async function unmountDisk(path: string): Promise<void> {

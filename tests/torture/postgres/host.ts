@@ -54,7 +54,7 @@ setInterval(() => {
   tickedAt = now;
 }, TICK_MS);
 
-/** Whether timers are late at the moment. */
+/** Returns "starved" while timers fire late. */
 function pace(): "starved" | "prompt" {
   const now = performance.now();
   return now - tickedAt > STARVED_MS || now - starvedAt < STARVED_FOR_MS ? "starved" : "prompt";

@@ -1,6 +1,5 @@
 /**
- * What a process of the suite receives as its argument, and the inputs that it
- * sends.
+ * The argument of a process of the suite, and the inputs that it sends.
  *
  * @module
  */

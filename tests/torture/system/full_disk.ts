@@ -12,22 +12,8 @@ import { smallConfig } from "../../kit/opened.ts";
 import { blobOf, largeContentOf, refOf } from "../processes/blobs.ts";
 import { BrokenOracle } from "../suite.ts";
 
-const SIZE_BYTES = 2_097_152;
-
-/** A small disk, or the reason why it is unavailable. */
-export async function smallDisk(): Promise<{ readonly path: string } | { readonly why: string }> {
-  if (Deno.build.os !== "linux") return { why: "tmpfs is a thing of Linux" };
-  const path = await Deno.makeTempDir({ prefix: "worker-runtime-full-" });
-  try {
-    const args = ["-t", "tmpfs", "-o", `size=${SIZE_BYTES}`, "tmpfs", path];
-    const { success, stderr } = await new Deno.Command("mount", { args }).output();
-    if (success) return { path };
-    await Deno.remove(path);
-    return { why: new TextDecoder().decode(stderr).trim() };
-  } catch (error) {
-    return { why: String(error) };
-  }
-}
+/** Size of the disk. */
+export const SIZE_BYTES = 2_097_152;
 
 /** Removes the small disk. */
 export async function removeDisk(path: string): Promise<void> {

@@ -7,7 +7,8 @@
 import { Random } from "../../disk/mod.ts";
 import { workerCount } from "../kit/parallel.ts";
 import type { Budget, Count, Suite, SuiteReport } from "../suite.ts";
-import { fillUp, type FullDiskFigures, removeDisk, smallDisk } from "./full_disk.ts";
+import { mountDisk } from "../../kit/small_disk.ts";
+import { fillUp, type FullDiskFigures, removeDisk, SIZE_BYTES } from "./full_disk.ts";
 import { hasStrace, inject, type InjectionFigures, injections } from "./injection.ts";
 import { checkPermissions } from "./permissions.ts";
 
@@ -68,7 +69,7 @@ function shuffled<T>(items: readonly T[], seed: number): T[] {
 }
 
 async function runFullDisks({ share, seed, only }: Budget, notes: string[]): Promise<Count[]> {
-  const disk = await smallDisk();
+  const disk = await mountDisk(SIZE_BYTES);
   if ("why" in disk) {
     notes.push(`full disk: left out (${disk.why})`);
     return [];
