@@ -71,9 +71,10 @@ export function isStore({ fs, layout: { directory, identity, events } }: Files):
 
 function assertStore(place: Files): void {
   const { fs, layout, layout: { directory: path } } = place;
-  const kind = guarded("read", path, () => fs.stat(path)?.kind);
+  const kindOf = (each: string) => guarded("read", each, () => fs.stat(each)?.kind);
+  const kind = kindOf(path);
   if (kind === "directory" && isStore(place)) return;
-  const isImported = kind === undefined && fs.stat(importDirectory(layout)) !== undefined;
+  const isImported = kind === undefined && kindOf(importDirectory(layout)) !== undefined;
   const why = isImported
     ? "its import did not finish; run the import again"
     : kind === undefined

@@ -1,8 +1,9 @@
 // FsRuntimeSource: what it does before it is loaded, and while nobody watches.
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FsRuntimeSource } from "../../../fs_store.ts";
-import { RuntimeReader } from "../../../mod.ts";
+import { RuntimeError, RuntimeReader } from "../../../mod.ts";
+import { failAt, SimulatedDisk } from "../../disk/mod.ts";
 import { configured, open } from "../../kit/opened.ts";
 import { disk, recorded } from "./beside.ts";
 
@@ -43,6 +44,23 @@ Deno.test("FsRuntimeSource reads the disk only while a watch waits, and not afte
   calls = 0;
   await pause();
   assertEquals(calls, 0);
+});
+
+Deno.test("RuntimeReader.open() throws typed errors when any call for an absent store fails", async () => {
+  const fileSystem = new SimulatedDisk();
+  const codeOfOpening = async (): Promise<string> => {
+    const source = new FsRuntimeSource(location, { fileSystem });
+    return (await assertRejects(() => RuntimeReader.open({ source }), RuntimeError)).code;
+  };
+  let calls = 0;
+  fileSystem.onCall = () => void calls++;
+  assertEquals(await codeOfOpening(), "store_missing");
+  const count = calls;
+  for (let n = 1; n <= count; n++) {
+    fileSystem.onCall = failAt(n, "EIO");
+    assertEquals([n, await codeOfOpening()], [n, "store_io"]);
+  }
+  assert(count > 1);
 });
 
 Deno.test("RuntimeReader.refresh() reads what was added before the call, also during another reading", async () => {
