@@ -140,7 +140,8 @@ export class ClusterNode implements AsyncDisposable {
         listen: `127.0.0.1:${this.#ports.patroni}`,
         connect_address: `127.0.0.1:${patroni}`,
       },
-      etcd3: { hosts: [`127.0.0.1:${this.#etcd.port}`], use_proxies: true },
+      // Not `etcd3`: before Patroni 3.0.3, a leader that was paused overwrites the lock of its successor there.
+      etcd: { hosts: [`127.0.0.1:${this.#etcd.port}`], use_proxies: true },
       bootstrap: {
         dcs: {
           ...TIMES,
@@ -188,6 +189,7 @@ export class Cluster implements AsyncDisposable {
     const [clientUrl = "", peerUrl = ""] = [client, peer].map((port) => `http://127.0.0.1:${port}`);
     const command = [
       "etcd",
+      "--enable-v2",
       "--name=e0",
       `--data-dir=${join(directory, "etcd")}`,
       `--initial-cluster=e0=${peerUrl}`,
