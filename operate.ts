@@ -1,14 +1,14 @@
 /**
  * The operator's tools as functions, for stores of `./fs-store`: verify and
- * repair a store, back it up, export and import it, see what it holds. `./cli`
- * is the same as a command. Runs in Deno.
+ * repair a store, back it up, export and import it, search it, see what it holds.
+ * `./cli` is the same as a command. Runs in Deno.
  *
- * {@linkcode exportRuntime}, {@linkcode importRuntime}, {@linkcode readHistory},
+ * {@linkcode exportRuntime}, {@linkcode importRuntime}, {@linkcode readHistory}, {@linkcode search},
  * {@linkcode workerBlobs} and {@linkcode databaseSizes} also take a place in a
  * PostgreSQL database, given by a client; an export from disk can be imported
  * there, and the other way round.
  *
- * {@linkcode verify}, {@linkcode exportRuntime}, {@linkcode readHistory} and
+ * {@linkcode verify}, {@linkcode exportRuntime}, {@linkcode readHistory}, {@linkcode search} and
  * all that lists or measures take no lock, change nothing, work while a
  * program has the store open, and require `--allow-read` of it.
  * {@linkcode repair} changes the store only with `apply`.
@@ -66,6 +66,8 @@ export { type WorkerBlob, workerBlobs } from "./src/operate/read/worker_blobs.ts
 export { isManualStep, type RepairPlan, type RepairStep } from "./src/operate/repair/plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlan } from "./src/operate/repair/prune_plan.ts";
 export { repair, type RepairOptions, type RepairReport } from "./src/operate/repair/repair.ts";
+export type { ContentMatch, SearchExcerpt } from "./src/operate/search/matches.ts";
+export { search, type SearchHit, type SearchOptions } from "./src/operate/search/search.ts";
 export {
   databaseSizes,
   type StoreSizes,

@@ -14,7 +14,7 @@
  * | command                                            | permissions besides `--allow-read=DIR` |
  * | -------------------------------------------------- | -------------------------------------- |
  * | `inspect`, `show`, `transcript`, `events`, `usage` |                                        |
- * | `verify`, `export`, `blobs`, `blob`                |                                        |
+ * | `search`, `verify`, `export`, `blobs`, `blob`      |                                        |
  * | `report`, `export` and `blob` with `-o OUT/FILE`   | `--allow-read=OUT --allow-write=OUT`   |
  * | `backup DIR TO`                                    | `--allow-read=TO --allow-write=TO`     |
  * | `import FILE TO`                                   | `--allow-read=TO --allow-write=TO`     |
@@ -24,7 +24,7 @@
  * never change a byte. Commands that change a store only report what would
  * change, unless `--apply` is given. Every command has `--json`.
  *
- * Exit codes: 0 success, 1 failure, 2 the store can be repaired without loss, 3
+ * Exit codes: 0 success, 1 failure, or nothing found by `search`, 2 the store can be repaired without loss, 3
  * acknowledged data is damaged or the store cannot be opened.
  *
  * {@linkcode main} runs the command inside another program. Runs in Deno.

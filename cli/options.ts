@@ -14,7 +14,9 @@ export type Options =
   & Given<"limit" | "entries" | "workers", number>
   & Given<"verify", boolean>
   & Optional<"json" | "all" | "full" | "quick" | "follow" | "force" | "apply" | "salvage" | "dryRun", boolean>
+  & Optional<"regexp" | "ignoreCase", boolean>
   & Optional<"after" | "before" | "through", number>
   & Optional<"runtime" | "space" | "worker" | "output" | "olderThan", string>
+  & Optional<"role" | "since" | "until", string>
   & Optional<"status", WorkerStatus>
   & Optional<"by", "worker" | "model" | "day">;

@@ -13,6 +13,7 @@ import { pruneCommand, purgeCommand } from "./commands/freeing.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { backupCommand, exportCommand, importCommand } from "./commands/moving.ts";
 import { reportCommand } from "./commands/report.ts";
+import { searchCommand } from "./commands/search.ts";
 import { showCommand } from "./commands/show.ts";
 import { transcriptCommand } from "./commands/transcript.ts";
 import { usageCommand } from "./commands/usage.ts";
@@ -127,6 +128,19 @@ function addReading(program: Command, action: Action): void {
     .option("--all", "all entries")
     .option("--full", "long parts in full")
     .action(action(onView(transcriptCommand)));
+  anywhere(
+    program,
+    "search <dir> <text>",
+    "the strings in transcripts that hold a text; exit code 1 without any",
+  )
+    .option("--regexp", "TEXT is a regular expression of JavaScript")
+    .option("-i, --ignore-case", "match letters in any case")
+    .option("-w, --worker <id>", "only in this worker")
+    .option("--role <role>", "only in entries of this role")
+    .option("--since <time>", "only in entries of this time or later: 2026-07-31, or an age: 30d, 12h, 90m")
+    .option("--until <time>", "only in entries before this time")
+    .option("-n, --limit <count>", "strings to show; 0 for all", count, 0)
+    .action(action(onStore(searchCommand)));
   paged(anywhere(program, "events <dir>", "the log of events"), "events")
     .option("-w, --worker <id>", "only events of this worker")
     .option("-f, --follow", "continue with new events")

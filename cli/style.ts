@@ -8,7 +8,7 @@ import { styleText } from "node:util";
 import type { Io } from "./io.ts";
 
 /** Meaning of a text, which determines its colour. */
-export type Tone = "strong" | "faint" | "good" | "warn" | "bad" | "name";
+export type Tone = "strong" | "faint" | "good" | "warn" | "bad" | "name" | "match";
 
 const FORMATS: Readonly<Record<Tone, Parameters<typeof styleText>[0]>> = {
   strong: "bold",
@@ -17,6 +17,7 @@ const FORMATS: Readonly<Record<Tone, Parameters<typeof styleText>[0]>> = {
   warn: "yellow",
   bad: "red",
   name: "cyan",
+  match: ["bold", "red"],
 };
 
 /** The text in its colour, if colours are on. */

@@ -34,6 +34,7 @@ const OPERATE_ROOMS = [
   "src/operate",
   "src/operate/read",
   "src/operate/verify",
+  "src/operate/search",
   "src/operate/repair",
   "src/operate/transfer",
 ] as const;

@@ -141,9 +141,8 @@ async function transcriptItems(
   const texts = await store.readTranscript(read);
   const items: TranscriptEntry[] = [];
   for (const event of parseEvents(texts) as WorkerChange[]) {
-    for (const [index, entry] of (event.entries ?? []).entries()) {
-      const seq = (event.seq ?? 1) + index;
-      if (seq >= read.from && seq <= read.to) items.push(entryOf(event, seq, entry));
+    for (const entry of entriesOf(event)) {
+      if (entry.seq >= read.from && entry.seq <= read.to) items.push(entry);
     }
   }
   return fittingEntries(items, texts, read.keep === "last");
@@ -180,6 +179,12 @@ export function isPageOf(state: WorkerState, { from, to }: PageRange, { items }:
 export function isGapless({ from, to, keep }: PageRange, { items }: TranscriptPage): boolean {
   const first = keep === "first" ? from : to + 1 - items.length;
   return from > to || items.every(({ seq }, index) => seq === first + index);
+}
+
+/** The entries that an event adds to a transcript. */
+export function entriesOf(event: WorkerChange): TranscriptEntry[] {
+  const { entries = [], seq = 1 } = event;
+  return entries.map((entry, index) => entryOf(event, seq + index, entry));
 }
 
 function entryOf(

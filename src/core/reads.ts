@@ -223,7 +223,7 @@ function incompleteTranscript(workerId: WorkerId): RuntimeError<"store_corrupt">
 }
 
 /** Creates the error of a blob that cannot be the content of an entry: no runtime writes one. */
-function noContent(workerId: WorkerId, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
+export function noContent(workerId: WorkerId, sha256: string, reason: string): RuntimeError<"blob_corrupt"> {
   const message = `Cannot read content of worker ${JSON.stringify(workerId)}: blob ${sha256}: ${reason}`;
   return new RuntimeError("blob_corrupt", message, { workerId, sha256, file: "", reason });
 }

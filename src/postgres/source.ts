@@ -16,6 +16,7 @@ import type {
 } from "../core/store.ts";
 import { column, Database, isRepeatable, type PostgresClient } from "./client.ts";
 import { Kept, ROW_COLUMNS, runtimeMissing, type RuntimeRow, runtimeRow } from "./kept.ts";
+import { type MatchingEvents, matchingEvents, type MatchingRange } from "./matching.ts";
 import { ANSWER_MS, checkOptions, DEFAULT_SPACE } from "./location.ts";
 import { checkSchema } from "./schema.ts";
 
@@ -117,6 +118,12 @@ export class PostgresRuntimeSource implements RuntimeSource {
     this.#assertOpen();
     const life = this.#lifeOf(read.workerId);
     return life === undefined ? [] : await this.#kept.transcript(read, life);
+  }
+
+  /** @internal */
+  async matchingEvents(range: MatchingRange): Promise<MatchingEvents> {
+    this.#assertOpen();
+    return await matchingEvents(this.#kept, range);
   }
 
   /** Size of a blob. */

@@ -54,6 +54,7 @@ export function readingCommands(root: string): string[][] {
     ["show", root, "reviewer"],
     ["transcript", root, "reviewer", "--all"],
     ["events", root, "--worker", "reviewer"],
+    ["search", root, "PR 42"],
     ["usage", root],
     ["blobs", root, "reviewer"],
     ["verify", root],

@@ -129,7 +129,7 @@ Deno.test("--help lists the commands, and each command its options", async () =>
   const { code, out } = await command("--help");
   assertEquals(code, 0);
   const commands = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name = ""]) => name);
-  assertEquals(commands.length, 15);
+  assertEquals(commands.length, 16);
   const helps = await Promise.all(commands.map((name) => command(name, "--help")));
   for (const help of helps) {
     assertEquals(help.code, 0);

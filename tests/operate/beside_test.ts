@@ -2,7 +2,15 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { FsRuntimeSource, FsRuntimeStore } from "../../fs_store.ts";
-import { backup, exportRuntime, importRuntime, readHistory, verify } from "../../operate.ts";
+import {
+  backup,
+  exportRuntime,
+  type Finding,
+  importRuntime,
+  readHistory,
+  search,
+  verify,
+} from "../../operate.ts";
 import { type EventPage, isRuntimeError, Runtime, RuntimeReader } from "../../mod.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import {
@@ -109,6 +117,21 @@ const readers: Readonly<Record<string, (fileSystem: SimulatedDisk) => Promise<vo
     const { days } = await readHistory(location, { through: view.lastEventId, fileSystem });
     assertEquals(days.length, 1);
     await view.close();
+  },
+  async "search()"(fileSystem): Promise<void> {
+    const found = new Map<string, string[]>([["a", []], ["b", []], ["c", []]]);
+    const findings: Finding[] = [];
+    const options = { fileSystem, onFinding: (finding: Finding) => void findings.push(finding) };
+    for await (const { workerId, excerpt: { text } } of search(location, "xxx", options)) {
+      found.get(workerId)?.push(text);
+    }
+    assertEquals(findings, []);
+    for (const [workerId, texts] of found) {
+      assert(texts.length >= contents.length || workerId === "a", `${texts.length} hits of ${workerId}`);
+      texts.forEach((text, index) =>
+        assertEquals(text, contents[index % contents.length]?.slice(0, text.length))
+      );
+    }
   },
   async "RuntimeReader.events()"(fileSystem): Promise<void> {
     const view = await opened(fileSystem);

@@ -73,6 +73,8 @@ serverTest(
         ["show", "nobody"],
         ["transcript", "reviewer", "--all", "--full"],
         ["transcript", "reviewer", "--limit", "2"],
+        ["search", "PR 42"],
+        ["search", "nothing of this"],
         ["events"],
         ["events", "--after", "3", "--limit", "5"],
         ["events", "--worker", "reviewer", "--limit", "3"],
