@@ -60,6 +60,7 @@ export type {
   BlobInput,
   BlobOwner,
   LoadedSnapshot,
+  NewWorker,
   PrunedEvents,
   PruneEvents,
   ReadEvents,

@@ -14,6 +14,7 @@ import {
   type BlobOwner,
   type EventRecord,
   fencedAppend,
+  type NewWorker,
   type PrunedEvents,
   type ReadEvents,
   type ReadRange,
@@ -29,7 +30,8 @@ import {
   workerNotFound,
 } from "@yoi/worker-runtime/store";
 
-// An event whose `firstSeq` is not null adds to its worker's transcript. A blob without a hash is being put.
+// An event whose `firstSeq` is not null adds to its worker's transcript. A blob without a hash is being put; one with a
+// creation is that of a worker which is yet to be created.
 const SCHEMA = `
   PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
@@ -44,14 +46,14 @@ const SCHEMA = `
   ) STRICT;
   CREATE TABLE IF NOT EXISTS workers (workerId TEXT PRIMARY KEY, createdEventId INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS blobs (
-    blob INTEGER PRIMARY KEY, workerId TEXT NOT NULL REFERENCES workers ON DELETE CASCADE,
-    sha256 TEXT, size INTEGER, UNIQUE (workerId, sha256)
+    blob INTEGER PRIMARY KEY, workerId TEXT REFERENCES workers ON DELETE CASCADE, creation INTEGER,
+    sha256 TEXT, size INTEGER, UNIQUE (workerId, sha256), CHECK ((workerId IS NULL) <> (creation IS NULL))
   ) STRICT;
   CREATE TABLE IF NOT EXISTS pieces (
     blob INTEGER NOT NULL REFERENCES blobs ON DELETE CASCADE, number INTEGER, bytes BLOB NOT NULL,
     PRIMARY KEY (blob, number)
   ) STRICT;
-  DELETE FROM blobs WHERE sha256 IS NULL;
+  DELETE FROM blobs WHERE sha256 IS NULL OR creation IS NOT NULL;
   COMMIT;
 `;
 
@@ -115,7 +117,7 @@ export class SqliteRuntimeStore implements RuntimeStore {
   }
 
   /** Keeps a blob in pieces, so that no call holds all of it in memory. */
-  async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+  async putBlob(owner: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts> {
     const blob = await this.#attempt("put blob", () => this.#beginBlob(owner));
     try {
       let number = 0;
@@ -127,6 +129,13 @@ export class SqliteRuntimeStore implements RuntimeStore {
       if (this.#db.isOpen) this.#run("DELETE FROM blobs WHERE blob = ?", blob);
       throw error;
     }
+  }
+
+  discardBlobs({ creation }: NewWorker): Promise<void> {
+    return this.#attempt(
+      "discard blobs",
+      () => void this.#run("DELETE FROM blobs WHERE creation = ?", creation),
+    );
   }
 
   newHash(): BlobHash {
@@ -233,41 +242,51 @@ export class SqliteRuntimeStore implements RuntimeStore {
     return keep === "first" ? texts : texts.reverse();
   }
 
-  #insert({ id, json, creates, purges, seq, count = 0, ...of }: EventRecord): void {
+  #insert({ id, json, creates, adopts, purges, seq, count = 0, ...of }: EventRecord): void {
     const workerId = of.workerId ?? null;
     const [firstSeq, lastSeq] = seq === undefined ? [null, null] : [seq, seq + count - 1];
     if (purges) {
       this.#run("UPDATE events SET firstSeq = NULL WHERE workerId = ?", workerId);
       this.#run("DELETE FROM workers WHERE workerId = ?", workerId);
     }
-    if (creates) this.#run("INSERT INTO workers VALUES (?, ?)", workerId, id);
+    if (creates) {
+      this.#run("INSERT INTO workers VALUES (?, ?)", workerId, id);
+      this.#run(
+        "UPDATE blobs SET workerId = ?, creation = NULL WHERE creation = ?",
+        workerId,
+        adopts ?? null,
+      );
+    }
     this.#run("INSERT INTO events VALUES (?, ?, ?, ?, ?)", id, json, workerId, firstSeq, lastSeq);
   }
 
-  #beginBlob(owner: BlobOwner): number {
+  #beginBlob(owner: BlobOwner | NewWorker): number {
     this.#assertCurrent(owner);
-    const { lastInsertRowid } = this.#run("INSERT INTO blobs (workerId) VALUES (?)", owner.workerId);
+    const row = "creation" in owner ? [null, owner.creation] : [owner.workerId, null];
+    const { lastInsertRowid } = this.#run("INSERT INTO blobs (workerId, creation) VALUES (?, ?)", ...row);
     return Number(lastInsertRowid);
   }
 
-  #insertPiece(owner: BlobOwner, blob: number, number: number, bytes: Uint8Array): void {
+  #insertPiece(owner: BlobOwner | NewWorker, blob: number, number: number, bytes: Uint8Array): void {
     this.#assertCurrent(owner);
     this.#run("INSERT INTO pieces VALUES (?, ?, ?)", blob, number, bytes);
   }
 
   /** Sets the hash of a blob, which replaces one with the same hash. */
-  #nameBlob(owner: BlobOwner, blob: number, facts: BlobFacts): BlobFacts {
-    const { workerId } = owner;
+  #nameBlob(owner: BlobOwner | NewWorker, blob: number, facts: BlobFacts): BlobFacts {
     const { sha256, bytes } = facts;
+    const [column, value] = "creation" in owner ? ["creation", owner.creation] : ["workerId", owner.workerId];
     this.#inOneTransaction(() => {
       this.#assertCurrent(owner);
-      this.#run("DELETE FROM blobs WHERE workerId = ? AND sha256 = ?", workerId, sha256);
+      this.#run(`DELETE FROM blobs WHERE ${column} = ? AND sha256 = ?`, value, sha256);
       this.#run("UPDATE blobs SET sha256 = ?, size = ? WHERE blob = ?", sha256, bytes, blob);
     });
     return facts;
   }
 
-  #assertCurrent({ workerId, createdEventId }: BlobOwner): void {
+  #assertCurrent(owner: BlobOwner | NewWorker): void {
+    if ("creation" in owner) return;
+    const { workerId, createdEventId } = owner;
     const row = this.#db.prepare("SELECT createdEventId FROM workers WHERE workerId = ?").get(workerId);
     if (row?.createdEventId !== createdEventId) throw workerNotFound(workerId, "put blob");
   }

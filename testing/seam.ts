@@ -19,8 +19,11 @@ import { type Place, prepared, type Tests } from "./place.ts";
 
 type Unsealed<T> = T extends unknown ? Omit<T, "id" | "at"> : never;
 
-/** An event to write; contents make it a transcript event. */
-export type Draftable = Unsealed<EventHead> | { workerId: WorkerId; contents: readonly string[] };
+/** An event to write; contents make it a transcript event, and a creation adopts the blobs put for it. */
+export type Draftable =
+  | Unsealed<EventHead>
+  | { workerId: WorkerId; contents: readonly string[] }
+  | { event: Unsealed<EventHead>; adopts: number };
 
 const AT = "2026-01-02T03:04:05.678Z";
 
@@ -143,10 +146,15 @@ export class Seam {
 }
 
 /** Returns the creation of a worker. */
-export function created(id: string): Draftable {
+export function created(id: string): Unsealed<EventHead> {
   const workerId = parseWorkerId(id);
   const spec = { intent: { kind: "assistant" } } as const;
   return { type: "worker.created", workerId, record: workerRecord(spec, workerId) };
+}
+
+/** Returns the creation of a worker that adopts the blobs put for it. */
+export function adopting(id: string, adopts: number): Draftable {
+  return { event: created(id), adopts };
 }
 
 /** Returns the end and the purge of a worker. */
@@ -181,6 +189,7 @@ export function custom(data: string): Draftable {
 
 function record(draft: Draft, event: Draftable): EventRecord {
   const common = { id: draft.runtime.lastEventId + 1, at: AT };
+  if ("adopts" in event) return apply(draft, { ...common, ...event.event } as EventHead, "", event.adopts);
   if (!("contents" in event)) return apply(draft, { ...common, ...event } as EventHead);
   const { workerId, contents } = event;
   const seq = (draft.worker(workerId)?.transcriptLength ?? 0) + 1;
@@ -195,7 +204,7 @@ function record(draft: Draft, event: Draftable): EventRecord {
   return apply(draft, head, JSON.stringify(entries));
 }
 
-function apply(draft: Draft, head: EventHead, entriesJson = ""): EventRecord {
+function apply(draft: Draft, head: EventHead, entriesJson = "", adopts?: number): EventRecord {
   draft.apply(head);
-  return encodeEvent(head, entriesJson);
+  return encodeEvent(head, entriesJson, undefined, adopts);
 }

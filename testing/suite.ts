@@ -10,6 +10,7 @@ import { readTraits } from "./read_traits.ts";
 import { blobTests, seamBlobTests } from "./runtime_blobs.ts";
 import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
+import { creationTests, seamCreationTests } from "./runtime_creations.ts";
 import { endTests } from "./runtime_end.ts";
 import { keyTests } from "./runtime_keys.ts";
 import { lifeTests } from "./runtime_life.ts";
@@ -49,6 +50,7 @@ const groups: readonly Tests[] = [
   seamPurgeTests,
   seamPruneTests,
   seamBlobTests,
+  seamCreationTests,
   commandTraits,
   readTraits,
   lifeTests,
@@ -60,6 +62,7 @@ const groups: readonly Tests[] = [
   contentTests,
   commitTests,
   blobTests,
+  creationTests,
   refusalTests,
   endTests,
   watchTests,

@@ -11,7 +11,7 @@ import type { EntryTexts } from "./entries.ts";
 import { blobMissing, invalidRequest } from "./errors.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
-import type { BlobFacts, RuntimeStore } from "./store.ts";
+import type { BlobFacts, NewWorker, RuntimeStore } from "./store.ts";
 import { untilAborted } from "./until_aborted.ts";
 
 /** Bytes of a blob: all of them, which are copied at once, or a stream of chunks, which is read once. */
@@ -70,27 +70,40 @@ export class RuntimeBlobs {
   }
 
   /** True if entries need no blob that is yet to be put or looked up. */
-  isReady(owner: Life, entries: EntryTexts): boolean {
+  isReady(owner: Life | NewWorker, entries: EntryTexts): boolean {
     if (entries.oversized().length > 0) return false;
-    if (entries.blobs.length === 0) return true;
+    if (entries.blobs.length === 0 || "creation" in owner) return true;
     const used = this.#usedBy(owner);
     return entries.blobs.every(({ sha256 }) => used.get(sha256));
   }
 
   /** Moves large content into blobs, and checks that the blobs that entries refer to exist. */
-  async prepare(owner: Life, entries: EntryTexts): Promise<void> {
+  async prepare(owner: Life | NewWorker, entries: EntryTexts): Promise<void> {
+    if (!("creation" in owner)) await this.#find(owner, entries.blobs);
+    for (const index of entries.oversized()) {
+      const bytes = encoder.encode(entries.content(index));
+      const put = "creation" in owner
+        ? { ...await this.putNew(owner, piecesOf(bytes)), mediaType: CONTENT_TYPE }
+        : await this.put(owner, bytes, CONTENT_TYPE);
+      entries.replace(index, put);
+    }
+  }
+
+  /** Puts a blob for a worker that is yet to be created. It has no removals to be protected from. */
+  async putNew(owner: NewWorker, chunks: AsyncIterable<Uint8Array>): Promise<BlobFacts> {
+    return await this.#store.putBlob(owner, new HashedInput(chunks, undefined, this.#store.newHash?.()));
+  }
+
+  /** Throws unless the worker has these blobs, which are protected from now on. */
+  async #find(owner: Life, blobs: readonly BlobRef[]): Promise<void> {
     const { workerId } = owner;
     const used = this.#usedBy(owner);
-    for (const { sha256, bytes } of entries.blobs) {
+    for (const { sha256, bytes } of blobs) {
       if (used.get(sha256)) continue;
       await this.#use(workerId, used, sha256);
       const size = await this.#store.blobSize(workerId, sha256);
       if (size !== bytes) throw blobMissing(workerId, sha256);
       used.set(sha256, true);
-    }
-    for (const index of entries.oversized()) {
-      const bytes = encoder.encode(entries.content(index));
-      entries.replace(index, await this.put(owner, bytes, CONTENT_TYPE));
     }
   }
 

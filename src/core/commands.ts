@@ -44,6 +44,8 @@ export class Requested {
     readonly run: RequestedRun | undefined = undefined,
     /** Cancels the open run, if there is one. */
     readonly cancelsRun: boolean = false,
+    /** Number of the creation that it requests. */
+    readonly creation: number | undefined = undefined,
   ) {}
 }
 

@@ -18,7 +18,7 @@ import { Reads } from "./reads.ts";
 import { ended, OpenRuns } from "./open_runs.ts";
 import { Session, type SessionOptions } from "./session.ts";
 import { takeSnapshot } from "./snapshots.ts";
-import type { AppendResult, RuntimeStore, UnrecordedEvent } from "./store.ts";
+import type { AppendResult, NewWorker, RuntimeStore, UnrecordedEvent } from "./store.ts";
 import { usageNotice } from "./usage.ts";
 
 /** Options of `Runtime.open`. */
@@ -44,6 +44,7 @@ export class Engine extends Session<RuntimeStore> {
   readonly #newId: () => string;
   readonly #committer: Committer;
   readonly #usageReported = new Set<string>();
+  #creations = 0;
   #saving: Promise<void> | undefined;
 
   /** An engine that is yet to be opened. */
@@ -60,6 +61,11 @@ export class Engine extends Session<RuntimeStore> {
   /** Generates an id. */
   newId(): string {
     return callHost("make id", "newId", this.#newId);
+  }
+
+  /** Number of a new creation of a worker. */
+  newCreation(): number {
+    return ++this.#creations;
   }
 
   /** Acquires the store, and appends the events of the opening. */
@@ -88,23 +94,43 @@ export class Engine extends Session<RuntimeStore> {
     const asked = command(requested, options, content);
     this.assertOpen();
     const { signal } = options;
-    const { type, workerId, life, entries } = requested;
-    if (workerId === undefined || type === "worker.created") {
-      return this.#committer.submit(asked, signal, answer);
-    }
-    const owner = { workerId, life };
+    const { workerId, life, creation, entries } = requested;
+    if (workerId === undefined) return this.#committer.submit(asked, signal, answer);
+    const owner: Life | NewWorker = creation === undefined ? { workerId, life } : { workerId, creation };
     const isReady = !this.#preparing.has(workerId) &&
       (entries === undefined || this.blobs.isReady(owner, entries));
-    return isReady
-      ? this.#committer.submit(asked, signal, answer)
-      : this.#committer.submitWhen(() => this.#prepare(owner, entries), asked, signal, answer);
+    if (isReady) return this.#committer.submit(asked, signal, answer);
+    const prepared = (answer: (outcome: Outcome) => Answer): Promise<Answer> =>
+      this.#committer.submitWhen(() => this.#prepare(owner, entries), asked, signal, answer);
+    return "creation" in owner ? this.#create(owner, prepared, answer) : prepared(answer);
+  }
+
+  /** Commits a creation. Its blobs are discarded if no worker was created: it was rejected, or repeated. */
+  async #create<Answer>(
+    owner: NewWorker,
+    prepared: (answer: (outcome: Outcome) => Answer) => Promise<Answer>,
+    answer: (outcome: Outcome) => Answer,
+  ): Promise<Answer> {
+    let isAdopted = false;
+    const created = prepared((outcome) => {
+      isAdopted = !outcome.duplicate;
+      return answer(outcome);
+    });
+    const discard = async (): Promise<void> => {
+      if (!isAdopted && this.failure === undefined) await this.store.discardBlobs(owner);
+    };
+    // What could not be removed is left to the next opening.
+    const discarded = created.then(discard, discard).catch(() => {});
+    // Closing waits for it.
+    await this.run(discarded);
+    return await created;
   }
 
   /**
    * Prepares the blobs of a command, after those of the worker's earlier ones,
    * so that the order of calls is the order of events.
    */
-  #prepare(owner: Life, entries: EntryTexts | undefined): Promise<void> {
+  #prepare(owner: Life | NewWorker, entries: EntryTexts | undefined): Promise<void> {
     const { workerId } = owner;
     const before = this.#preparing.get(workerId) ?? Promise.resolve();
     const ready = before.then(() =>

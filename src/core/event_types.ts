@@ -214,6 +214,8 @@ export interface EventRecord {
   readonly workerId?: WorkerId | undefined;
   /** It creates the worker. */
   readonly creates?: true | undefined;
+  /** The creation whose blobs become those of the worker that it creates. */
+  readonly adopts?: number | undefined;
   /** It purges the worker: whatever is kept of it besides the log is deleted. */
   readonly purges?: true | undefined;
   /** Sequence of its first transcript entry, if it adds any. */

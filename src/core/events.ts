@@ -26,6 +26,7 @@ class EncodedEvent implements EventRecord {
     readonly json: string,
     readonly workerId: WorkerId | undefined,
     readonly creates: true | undefined,
+    readonly adopts: number | undefined,
     readonly purges: true | undefined,
     readonly seq: number | undefined,
     readonly count: number | undefined,
@@ -33,13 +34,18 @@ class EncodedEvent implements EventRecord {
   ) {}
 }
 
-/** The record of an event whose text is known; `blobs` are those that its entries refer to. */
-export function recordOf(head: EventHead, json: string, blobs?: readonly BlobRef[]): EventRecord {
+/** The record of an event whose text is known; `blobs` are those that it refers to, `adopts` a creation. */
+export function recordOf(
+  head: EventHead,
+  json: string,
+  blobs?: readonly BlobRef[],
+  adopts?: number,
+): EventRecord {
   const { id, type } = head;
   const workerId = "workerId" in head ? head.workerId : undefined;
   const [seq, count] = addsEntries(head) ? [head.seq, head.count] : [];
   const [creates, purges] = [type === "worker.created" || undefined, type === "worker.purged" || undefined];
-  return new EncodedEvent(id, json, workerId, creates, purges, seq, count, blobs);
+  return new EncodedEvent(id, json, workerId, creates, adopts, purges, seq, count, blobs);
 }
 
 /** Returns true if this version knows the type of an event. */
@@ -61,10 +67,15 @@ export function addsEntries(head: EventHead): head is EntriesHead {
 export const ENTRIES = ',"entries":';
 
 /** The record of an event; `entriesJson` is the text of its entries, if it adds any. */
-export function encodeEvent(head: EventHead, entriesJson: string, blobs?: readonly BlobRef[]): EventRecord {
-  if (!addsEntries(head)) return recordOf(head, plainLines(JSON.stringify(head)));
+export function encodeEvent(
+  head: EventHead,
+  entriesJson: string,
+  blobs?: readonly BlobRef[],
+  adopts?: number,
+): EventRecord {
+  if (!addsEntries(head)) return recordOf(head, plainLines(JSON.stringify(head)), blobs, adopts);
   const lead = isPlain(head) ? plainText(head) : plainLines(JSON.stringify(head)).slice(0, -1);
-  return recordOf(head, `${lead}${ENTRIES}${entriesJson}}`, blobs);
+  return recordOf(head, `${lead}${ENTRIES}${entriesJson}}`, blobs, adopts);
 }
 
 /** Members of an event that does nothing but add entries. */

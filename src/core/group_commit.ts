@@ -265,9 +265,9 @@ export class Committer {
         return;
       }
       const { head } = decision;
-      const { entries } = waiting.command.requested;
+      const { entries, creation } = waiting.command.requested;
       const blobs = entries === undefined || entries.blobs.length === 0 ? undefined : entries.blobs;
-      const record = encodeEvent(head, entries?.text() ?? "", blobs);
+      const record = encodeEvent(head, entries?.text() ?? "", blobs, blobs && creation);
       if (!fitsBytes(record.json, limits.eventBytesMax)) {
         throw limitExceeded("write event", "event bytes", limits.eventBytesMax, byteLength(record.json));
       }

@@ -115,7 +115,8 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
 
   /**
    * Creates a worker. Throws `worker_exists`, and `limit_exceeded` beyond 100,000
-   * workers, besides the errors of every command.
+   * workers, besides the errors of every command. Large content of its first entries is kept as blobs, as in every
+   * commit; but an entry cannot refer to a blob, because the worker has none yet (`blob_missing`).
    * With a `key`, a repetition returns the same worker.
    */
   async createWorker(spec: WorkerSpec, options: CreateWorkerOptions<Types> = {}): Promise<Worker<Types>> {
@@ -130,10 +131,20 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
       ? { members: {}, entries: undefined }
       : changesOf(first, {}, options.meta, action);
     const [blob] = entries?.blobs ?? [];
-    // Blobs are kept for a worker, and it has none yet.
     if (blob !== undefined) throw blobMissing(workerId, blob.sha256);
     const record = workerRecord(parsed, workerId);
-    const requested = new Requested("worker.created", action, workerId, 0, { record, ...members }, entries);
+    const creation = this.#engine.newCreation();
+    const requested = new Requested(
+      "worker.created",
+      action,
+      workerId,
+      0,
+      { record, ...members },
+      entries,
+      undefined,
+      false,
+      creation,
+    );
     const answer = (outcome: Outcome): Worker<Types> =>
       this.#worker(parseWorkerId(outcome.subject), outcome.eventId, receipt(outcome));
     return await this.#engine.submit(requested, options, answer, [parsed, options.commit ?? null]);

@@ -172,6 +172,17 @@ export interface BlobOwner {
   readonly createdEventId: number;
 }
 
+/**
+ * A worker that is yet to be created. Blobs are put for it first; the event that creates it adopts them. Until then
+ * no worker has them: not even one of the same id that exists, or is created or purged, meanwhile.
+ */
+export interface NewWorker {
+  /** The worker. */
+  readonly workerId: WorkerId;
+  /** Number of its creation: 1, 2, 3 ... while the store is open. */
+  readonly creation: number;
+}
+
 /** Identity and size of a blob. */
 export type BlobFacts = Omit<BlobRef, "mediaType">;
 
@@ -249,6 +260,9 @@ export interface RuntimeStore extends StoredRuntime {
    * An event that purges deletes all data of its worker besides the log. The
    * same batch may create a worker with this id again; the core does so in a later
    * batch, so that a store can make the deletion durable first.
+   * An event that `adopts` gives its worker the blobs that were put for this creation: all
+   * of them if the event is appended, none otherwise, also after a crash. It follows
+   * no purge of its worker in the same batch.
    * Never called again before it settled. After a rejection nothing of the
    * batch was appended, unless the code is final (`store_poisoned`,
    * `store_vanished`, `store_fenced`, `store_rolled_back`): then it is not known,
@@ -257,12 +271,17 @@ export interface RuntimeStore extends StoredRuntime {
    */
   append(batch: AppendBatch): Promise<AppendResult>;
   /**
-   * Keeps bytes as a blob of a worker; resolves when they are durable. A blob
-   * that exists already is written again, which repairs it. Throws
-   * `worker_not_found` if the worker was purged, `limit_exceeded` beyond
+   * Keeps bytes as a blob of a worker; resolves when they are durable, or, for a worker that is yet to be
+   * created, will be once its creation is. A blob that exists already is written again,
+   * which repairs it. Throws `worker_not_found` if the worker was purged, `limit_exceeded` beyond
    * `limits.blobBytesMax`, and the error of the source; then nothing is kept.
    */
-  putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts>;
+  putBlob(owner: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts>;
+  /**
+   * Removes the blobs of a creation that was not appended. Idempotent, and not called while one is put. Those that
+   * a crash leaves are removed by the next `acquire`.
+   */
+  discardBlobs(owner: NewWorker): Promise<void>;
   /** A new SHA-256 of the platform, for the blobs to put. @default one in JavaScript, which is slower */
   newHash?(): BlobHash;
   /** Removes blobs of a worker. */

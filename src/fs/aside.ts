@@ -33,6 +33,14 @@ export async function clearForFile(place: Files, path: string): Promise<boolean>
   return true;
 }
 
+/** Makes a directory unless it exists. Anything else at its path is moved aside. */
+export async function inPlaceOf(place: Files, directory: string): Promise<void> {
+  const kind = guarded("stat", directory, () => place.fs.stat(directory)?.kind);
+  if (kind === "directory") return;
+  if (kind !== undefined) await moveAside(place, directory);
+  guarded("make directory", directory, () => place.fs.makeDirectory(directory));
+}
+
 /** {@linkcode replaceFile}, after moving aside anything but a regular file at its path or that of its temporary file. */
 export async function replaceInStore(
   place: Files,

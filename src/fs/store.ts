@@ -14,6 +14,7 @@ import type {
   BlobFacts,
   BlobInput,
   BlobOwner,
+  NewWorker,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -133,11 +134,11 @@ export class FsRuntimeStore implements RuntimeStore {
     if (batch.expectedLastEventId !== writer.lastEventId) {
       writer.fail(fencedAppend(batch.expectedLastEventId, writer.lastEventId));
     }
-    await this.#settlePurges(batch.events);
-    const lines = await writer.append(batch.events);
+    const lines = await this.#append(writer, batch.events);
     for (let index = 0; index < batch.events.length; index++) {
       this.#applyRecord(batch.events[index], lines[index]);
     }
+    if (this.#place.config.durability === "synced") this.#blobs.creations.settle();
     await this.#keepTranscriptsBounded();
     this.#projections.touch(batch.touched, writer.lastEventId);
     this.#timer.touch();
@@ -162,9 +163,16 @@ export class FsRuntimeStore implements RuntimeStore {
   }
 
   /** Keeps a blob. Throws `no_space` and `store_io`, besides the errors of every store. */
-  async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+  async putBlob(owner: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts> {
     this.#assertOpen();
     return await this.#blobs.put(owner, input);
+  }
+
+  /** Removes the blobs of a creation that was not appended. */
+  async discardBlobs(owner: NewWorker): Promise<void> {
+    const { failure } = this.#assertOpen();
+    if (failure !== undefined) throw failure;
+    await this.#discard(owner);
   }
 
   /** A new hash of the platform. */
@@ -212,6 +220,7 @@ export class FsRuntimeStore implements RuntimeStore {
     // A worker whose files cannot be written does not prevent the checkpoint: the log has the lines.
     const checkpointBytes = await this.#checkpointing.run(async () => {
       await this.#assertOpen().syncNow();
+      this.#blobs.creations.settle();
       this.#removeLeftovers();
       await this.#syncTranscripts(turn);
       // Transcripts that were rebuilt just now have a length again, if nothing was added to them meanwhile.
@@ -287,7 +296,7 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#projections = new Projections({ ...place, view: host.view, displayName, quarantine });
     this.#transcripts = new Transcripts({ ...place, quarantine, log: () => this.#durableLog() });
     place.guard.makeRoom = () => this.#transcripts.makeRoom();
-    await this.#blobs.clear();
+    const creations = await this.#blobs.clear();
     this.#timer = new IdleTimer(() => this.#flushQuietly());
     const { writer, start, end, checkpointBytes, unrecorded } = await recoverStore({
       ...place,
@@ -306,6 +315,7 @@ export class FsRuntimeStore implements RuntimeStore {
     if (end.lastEventId === 0) this.#projections.begin();
     this.#appliedEventId = end.lastEventId;
     this.#writer = writer;
+    for (const creation of creations) await this.#finishCreation(creation);
     this.#schedule = new CheckpointSchedule(limits, start.through, end.bytesRead, checkpointBytes);
     this.#timer.touch();
     return { displayName, unrecorded };
@@ -355,12 +365,60 @@ export class FsRuntimeStore implements RuntimeStore {
     this.#purged.remove(workerId, purgedEventId, keepsBlobs);
   }
 
+  /** Appends events to the log. The workers that they create have their blobs before, and lose them if that fails. */
+  async #append(writer: LogWriter, events: readonly EventRecord[]): Promise<readonly PlacedLine[]> {
+    const creations = events.flatMap(({ workerId, adopts }) =>
+      workerId === undefined || adopts === undefined ? [] : [{ workerId, creation: adopts }]
+    );
+    try {
+      await this.#settlePurges(events);
+      for (const creation of creations) await this.#adopt(creation);
+      const lines = await writer.append(events);
+      for (const creation of creations) this.#blobs.creations.created(creation);
+      return lines;
+    } catch (error) {
+      // If the store is lost, it is not known whether the events were written.
+      for (const { workerId } of this.#isLost ? [] : creations) {
+        this.#removeWorker(workerId, this.#appliedEventId);
+      }
+      throw error;
+    }
+  }
+
   /** Makes the removal of earlier blobs durable before ids are used again. */
   async #settlePurges(events: readonly EventRecord[]): Promise<void> {
     for (const { creates, workerId } of events) {
       if (!creates || workerId === undefined || !this.#mayHaveEarlierBlobs(workerId)) continue;
       await this.#blobs.idle();
       await this.#purged.settle(workerId);
+    }
+  }
+
+  /** Gives a worker the blobs of its creation. From here on, nothing may be removed for an earlier worker. */
+  async #adopt(creation: NewWorker): Promise<void> {
+    this.#removeLeftBy(creation.workerId);
+    this.#purged.forget(creation.workerId);
+    await this.#blobs.creations.adopt(creation);
+  }
+
+  /** Removes the blobs of a creation that was not appended, also those that its worker has. */
+  async #discard(creation: NewWorker): Promise<void> {
+    const { workerId } = creation;
+    if (this.#mayHaveEarlierBlobs(workerId)) await this.#purged.settle(workerId);
+    this.#blobs.creations.discard(creation);
+  }
+
+  /** Ends a creation that a crash interrupted. What cannot be removed is left to the next opening. */
+  async #finishCreation(creation: NewWorker): Promise<void> {
+    const { workerId } = creation;
+    if (this.#transcripts.has(workerId)) return this.#blobs.creations.created(creation);
+    this.#removeWorker(workerId, this.#appliedEventId);
+    try {
+      await this.#discard(creation);
+      const message = `Removed blobs of worker ${JSON.stringify(workerId)}, which was never created`;
+      this.#host.notice({ code: "temporary_removed", severity: "info", message, file: "incoming" });
+    } catch (error) {
+      if (isVanished(error)) throw error;
     }
   }
 

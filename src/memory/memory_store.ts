@@ -18,6 +18,7 @@ import type {
   BlobFacts,
   BlobInput,
   BlobOwner,
+  NewWorker,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -67,6 +68,8 @@ export class MemoryRuntimeStore implements RuntimeStore {
   /** Capabilities. */
   readonly supports: StoreSupports = supports;
   readonly #kept: MemoryRuntime;
+  /** Blobs of workers that are yet to be created, by creation. */
+  readonly #unadopted = new Map<number, Map<string, Uint8Array>>();
   #state: "new" | "open" | "closed" = "new";
   /** Error of every further append. */
   #fence: RuntimeError<"store_fenced"> | undefined;
@@ -127,20 +130,20 @@ export class MemoryRuntimeStore implements RuntimeStore {
   }
 
   /** Keeps a blob. Throws `worker_not_found` for a worker that was purged. */
-  async putBlob(
-    { workerId, createdEventId }: BlobOwner,
-    input: BlobInput,
-  ): Promise<BlobFacts> {
+  async putBlob(owner: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts> {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     // Not slice(): that of a Buffer is a view.
     for await (const chunk of input) parts.push(new Uint8Array(chunk));
     const all = new Uint8Array(await new Blob(parts).arrayBuffer());
     return await this.#attempt(() => {
-      const blobs = this.#kept.blobs.get(workerId);
-      if (blobs?.createdEventId !== createdEventId) throw workerNotFound(workerId, "put blob");
-      blobs.kept.set(input.facts.sha256, all);
+      this.#blobsOf(owner).set(input.facts.sha256, all);
       return input.facts;
     });
+  }
+
+  /** Removes the blobs of a creation that was not appended. */
+  discardBlobs({ creation }: NewWorker): Promise<void> {
+    return this.#attempt(() => void this.#unadopted.delete(creation));
   }
 
   /** Size of a blob in bytes; `undefined` if there is none. */
@@ -197,10 +200,26 @@ export class MemoryRuntimeStore implements RuntimeStore {
     return Promise.resolve();
   }
 
-  #keep({ id, workerId, creates, purges, seq, count = 0 }: EventRecord): void {
+  /** Throws `worker_not_found` for a worker that was purged. */
+  #blobsOf(owner: BlobOwner | NewWorker): Map<string, Uint8Array> {
+    const { workerId } = owner;
+    if ("creation" in owner) {
+      const unadopted = this.#unadopted.get(owner.creation) ?? new Map();
+      this.#unadopted.set(owner.creation, unadopted);
+      return unadopted;
+    }
+    const blobs = this.#kept.blobs.get(workerId);
+    if (blobs?.createdEventId !== owner.createdEventId) throw workerNotFound(workerId, "put blob");
+    return blobs.kept;
+  }
+
+  #keep({ id, workerId, creates, adopts = 0, purges, seq, count = 0 }: EventRecord): void {
     const { transcripts, blobs } = this.#kept;
     if (workerId === undefined) return;
-    if (creates) blobs.set(workerId, { createdEventId: id, kept: new Map() });
+    if (creates) {
+      blobs.set(workerId, { createdEventId: id, kept: this.#unadopted.get(adopts) ?? new Map() });
+      this.#unadopted.delete(adopts);
+    }
     if (purges) {
       transcripts.delete(workerId);
       blobs.delete(workerId);

@@ -58,7 +58,7 @@ export function storeSizes(
     blobs: sum(workers.map(({ blobs }) => blobs)),
     checkpoints: sizeOf(fs, layout.checkpoint) + sizeOf(fs, layout.previousCheckpoint),
     other: sizeOf(fs, layout.identity) + sizeOf(fs, layout.config) + sizeOf(fs, layout.overview) +
-      sum([...sizesInside(fs, layout.incoming), ...workers.map(({ other }) => other)]),
+      sum([...incomingSizes(fs, layout), ...workers.map(({ other }) => other)]),
     quarantine: sum([layout.quarantine, layout.salvage].flatMap((path) => sizesInside(fs, path))),
   };
   return { ...sizes, segments: segments.length, total: sum(Object.values(sizes)) };
@@ -98,6 +98,14 @@ export function entriesIn(fs: FileSystem, directory: string): readonly Directory
 /** Sizes of the entries of a directory. */
 export function sizesInside(fs: FileSystem, directory: string): number[] {
   return entriesIn(fs, directory).map(({ name }) => sizeOf(fs, join(directory, name)));
+}
+
+/** Sizes of unfinished blobs, and of those of workers that are yet to be created. */
+function incomingSizes(fs: FileSystem, { incoming }: RuntimeLayout): number[] {
+  return entriesIn(fs, incoming).flatMap(({ name, kind }) => {
+    const path = join(incoming, name);
+    return kind === "directory" ? sizesInside(fs, path) : sizeOf(fs, path);
+  });
 }
 
 function sizesIn(fs: FileSystem, layout: RuntimeLayout, workerId: string): WorkerSizes {

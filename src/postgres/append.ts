@@ -17,6 +17,11 @@ export interface AppendParameters {
   readonly units: number;
 }
 
+/** The life to which blobs of a worker that is yet to be created belong: a negative number, which no event has. */
+export function creationLife(creation: number): number {
+  return -creation;
+}
+
 /**
  * Returns the parameters that append events after event `before`. `lifeOf` is the
  * creation of a worker that exists.
@@ -34,8 +39,10 @@ export function appendParameters(
   const lastSeqs: (number | "NULL")[] = [];
   const purgedLives: number[] = [];
   const purgeIds: number[] = [];
+  const adopted: number[] = [];
+  const adopters: number[] = [];
   let units = 0;
-  for (const { id, json, workerId, creates, purges, seq, count = 0 } of events) {
+  for (const { id, json, workerId, creates, adopts, purges, seq, count = 0 } of events) {
     let life: number | undefined;
     if (workerId !== undefined) {
       if (creates) changed.set(workerId, id);
@@ -46,6 +53,10 @@ export function appendParameters(
       purgedLives.push(life);
       purgeIds.push(id);
     }
+    if (adopts !== undefined) {
+      adopted.push(creationLife(adopts));
+      adopters.push(id);
+    }
     texts.push(json);
     workers.push(workerId === undefined ? "" : column(workerId));
     lives.push(life ?? "NULL");
@@ -53,7 +64,8 @@ export function appendParameters(
     lastSeqs.push(seq === undefined ? "NULL" : seq + count - 1);
     units += json.length;
   }
-  const integers = [lives, firstSeqs, lastSeqs, purgedLives, purgeIds].map((values) => `{${values}}`);
+  const integers = [lives, firstSeqs, lastSeqs, purgedLives, purgeIds, adopted, adopters]
+    .map((values) => `{${values}}`);
   const params = [before, before + events.length, texts.join("\n"), workers.join("\n"), ...integers];
   return { params, units };
 }
@@ -64,7 +76,7 @@ export function appendParameters(
  * event differs.
  */
 export const APPEND =
-  "SELECT 1 AS one WHERE worker_runtime.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+  "SELECT 1 AS one WHERE worker_runtime.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /**
  * Creates the function of {@linkcode APPEND}. A session plans its statements once; without a
@@ -73,7 +85,8 @@ export const APPEND =
  */
 export const CREATE_APPEND: string = `CREATE OR REPLACE FUNCTION worker_runtime.append(
     in_no bigint, in_claim text, in_before bigint, in_through bigint, in_texts text, in_workers text,
-    in_lives text, in_first_seqs text, in_last_seqs text, in_purged_lives text, in_purge_ids text
+    in_lives text, in_first_seqs text, in_last_seqs text, in_purged_lives text, in_purge_ids text,
+    in_adopted text, in_adopters text
   ) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $append$
   DECLARE oldest bigint; gone bigint[] := in_purged_lives::bigint[];
   BEGIN
@@ -86,6 +99,11 @@ export const CREATE_APPEND: string = `CREATE OR REPLACE FUNCTION worker_runtime.
         string_to_array(in_texts, E'\\n'), string_to_array(in_workers, E'\\n'),
         in_lives::bigint[], in_first_seqs::bigint[], in_last_seqs::bigint[]
       ) WITH ORDINALITY AS e(json, worker, life, first_seq, last_seq, n);
+    IF in_adopted <> '{}' THEN
+      UPDATE worker_runtime.blobs AS b SET life = a.adopter
+        FROM unnest(in_adopted::bigint[], in_adopters::bigint[]) AS a(life, adopter)
+        WHERE b.rt = in_no AND b.life = a.life;
+    END IF;
     IF cardinality(gone) > 0 THEN
       INSERT INTO worker_runtime.purges (rt, life, id)
         SELECT in_no, p.life, p.id FROM unnest(gone, in_purge_ids::bigint[]) AS p(life, id) ON CONFLICT DO NOTHING;

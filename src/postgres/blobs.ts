@@ -59,16 +59,17 @@ export async function nameUpload(
   await fence.run("put blob", text, [life, sha256, bytes, upload]);
 }
 
-/** Removes blobs of a worker. */
-export async function removeBlobs(fence: Fence, life: number, hashes: readonly string[]): Promise<void> {
+/** Removes blobs of a worker: all of them, unless their hashes are given. */
+export async function removeBlobs(fence: Fence, life: number, hashes?: readonly string[]): Promise<void> {
+  const isGone = hashes === undefined ? "" : "AND sha256 = ANY(string_to_array($4, ','))";
   const text = `WITH ${FENCE}, gone AS (
-      DELETE FROM worker_runtime.blobs USING fence WHERE rt = fence.no AND life = $3
-        AND sha256 = ANY(string_to_array($4, ',')) RETURNING rt, upload
+      DELETE FROM worker_runtime.blobs USING fence WHERE rt = fence.no AND life = $3 ${isGone}
+      RETURNING rt, upload
     ), chunks AS (
       DELETE FROM worker_runtime.blob_chunks AS chunk USING gone
       WHERE chunk.rt = gone.rt AND chunk.upload = gone.upload
     ) SELECT no FROM fence`;
-  await fence.run("remove blobs", text, [life, hashes.join(",")]);
+  await fence.run("remove blobs", text, hashes === undefined ? [life] : [life, hashes.join(",")]);
 }
 
 /** Removes the chunks of an upload that has no name. */

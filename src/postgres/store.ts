@@ -14,6 +14,7 @@ import type {
   BlobFacts,
   BlobInput,
   BlobOwner,
+  NewWorker,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -25,7 +26,7 @@ import type {
   StoreInfo,
   StoreSupports,
 } from "../core/store.ts";
-import { APPEND, appendParameters } from "./append.ts";
+import { APPEND, appendParameters, creationLife } from "./append.ts";
 import { nameUpload, removeBlobs, removeUpload, uploadChunks } from "./blobs.ts";
 import { column, Database, type PostgresClient } from "./client.ts";
 import { type Clock, processClock } from "./clock.ts";
@@ -189,20 +190,24 @@ export class PostgresRuntimeStore implements RuntimeStore {
   }
 
   /** Keeps a blob, in chunks of 1 MiB; the statement that finishes it carries the fence. */
-  async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+  async putBlob(owner: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts> {
     this.#assertUsable();
     const upload = crypto.randomUUID();
     try {
       await uploadChunks(this.#fence, upload, input);
-      const { workerId, createdEventId } = owner;
-      if (this.#lifeOf(workerId) !== createdEventId) throw workerNotFound(workerId, "put blob");
-      await nameUpload(this.#fence, upload, createdEventId, input.facts);
-      if (this.#lifeOf(workerId) !== createdEventId) throw workerNotFound(workerId, "put blob");
+      await nameUpload(this.#fence, upload, this.#currentLife(owner), input.facts);
+      this.#currentLife(owner);
       return input.facts;
     } catch (error) {
       await removeUpload(this.#fence, upload).catch(() => {});
       throw error;
     }
+  }
+
+  /** Removes the blobs of a creation that was not appended. */
+  async discardBlobs({ creation }: NewWorker): Promise<void> {
+    this.#assertUsable();
+    await removeBlobs(this.#fence, creationLife(creation));
   }
 
   /** A new hash of the platform. */
@@ -297,10 +302,11 @@ export class PostgresRuntimeStore implements RuntimeStore {
 
   /**
    * Removes what earlier owners have left: uploads without an end, snapshots without
-   * effect, blobs of purged workers. Fenced: later, it would remove those in progress.
+   * effect, blobs of workers that were purged or never created. Fenced: later, it would remove those in progress.
    */
   async #removeLeftovers(): Promise<void> {
     const removals = [
+      `DELETE FROM worker_runtime.blobs AS b USING fence WHERE b.rt = fence.no AND b.life < 0`,
       `DELETE FROM worker_runtime.blobs AS b USING fence, worker_runtime.purges AS p
         WHERE b.rt = fence.no AND p.rt = fence.no AND p.life = b.life`,
       `DELETE FROM worker_runtime.blob_chunks AS chunk USING fence WHERE chunk.rt = fence.no
@@ -312,6 +318,14 @@ export class PostgresRuntimeStore implements RuntimeStore {
       const text = `WITH ${FENCE}, gone AS (${removal}) SELECT no FROM fence`;
       await this.#fence.run("remove leftovers", text, []);
     }
+  }
+
+  /** The life to which blobs of an owner belong. Throws `worker_not_found` for a worker that was purged. */
+  #currentLife(owner: BlobOwner | NewWorker): number {
+    if ("creation" in owner) return creationLife(owner.creation);
+    const { workerId, createdEventId } = owner;
+    if (this.#lifeOf(workerId) !== createdEventId) throw workerNotFound(workerId, "put blob");
+    return createdEventId;
   }
 
   #lifeOf(workerId: WorkerId): number | undefined {

@@ -8,6 +8,7 @@ import type {
   BlobFacts,
   BlobInput,
   BlobOwner,
+  NewWorker,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -29,7 +30,8 @@ export interface Script {
   readTranscript?(read: ReadTranscript, page: () => Promise<readonly string[]>): Promise<readonly string[]>;
   saveSnapshot?(snapshot: Snapshot): Promise<void>;
   prune?(prune: PruneEvents): Promise<PrunedEvents>;
-  putBlob?(owner: BlobOwner, input: BlobInput, put: () => Promise<BlobFacts>): Promise<BlobFacts>;
+  putBlob?(owner: BlobOwner | NewWorker, input: BlobInput, put: () => Promise<BlobFacts>): Promise<BlobFacts>;
+  discardBlobs?(discard: () => Promise<void>): Promise<void>;
   removeBlobs?(remove: () => Promise<void>): Promise<void>;
   blobSize?(sha256: string, size: () => Promise<number | undefined>): Promise<number | undefined>;
   flush?(): Promise<void>;
@@ -91,9 +93,14 @@ export class ScriptedStore implements RuntimeStore {
     return this.script.prune?.(prune) ?? this.#memory.prune(prune);
   }
 
-  putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+  putBlob(owner: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts> {
     const put = (): Promise<BlobFacts> => this.#memory.putBlob(owner, input);
     return this.script.putBlob?.(owner, input, put) ?? put();
+  }
+
+  discardBlobs(owner: NewWorker): Promise<void> {
+    const discard = (): Promise<void> => this.#memory.discardBlobs(owner);
+    return this.script.discardBlobs?.(discard) ?? discard();
   }
 
   blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {

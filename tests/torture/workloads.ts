@@ -104,6 +104,13 @@ function streamOf(...texts: string[]): ReadableStream<Uint8Array> {
   return ReadableStream.from(texts.map(bytesOf));
 }
 
+/** Creates a worker whose first entries have large content. */
+async function createLarge(session: Session, workerId: string, length: number, key?: string): Promise<void> {
+  const entries = [{ role: "tool", content: [large] }, user(text(length))];
+  const spec = { workerId, intent: { kind: "assistant" } } as const;
+  await session.tell((runtime) => runtime.createWorker(spec, { commit: { entries }, key }));
+}
+
 /** Ends a worker, purges it and reuses its id. */
 async function replace(session: Session, workerId: string, length: number): Promise<void> {
   await session.ask(workerId, (worker) => worker.retire({ reason: "replaced", cancelRun: true }));
@@ -503,6 +510,31 @@ export const workloads: readonly Workload[] = [
       }
     },
   },
+  ...([["creations", "synced"], ["creations-written", "written"]] as const).map(([name, durability]) => ({
+    name,
+    base: "closed",
+    ...(durability === "written" ? { durability } : {}),
+    // An id that another creation took first.
+    refusals: ["worker_exists"],
+    run: async (session: Session, size: number) => {
+      await session.open();
+      await createLarge(session, "c", size, "c");
+      await createLarge(session, "c", size, "c");
+      await Promise.all([
+        createLarge(session, "d", size),
+        session.tell((runtime) => runtime.createWorker({ workerId: "d", intent: { kind: "assistant" } })),
+        createLarge(session, "e", 40),
+        talk(session, "c", 1, size),
+      ]);
+      await session.ask("c", (worker) => worker.stop());
+      await Promise.all([session.ask("c", (worker) => worker.purge()), createLarge(session, "c", 50)]);
+      await session.read("c");
+      await session.reopen();
+      await createLarge(session, "f", size);
+      await session.read("f");
+      await session.close();
+    },
+  } satisfies Workload)),
   {
     name: "blobs",
     base: "closed",

@@ -12,12 +12,13 @@ import { blobMissing, RuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { workerNotFound } from "../../core/rules.ts";
 import type { BlobHash } from "../../core/sha256.ts";
-import type { BlobFacts, BlobInput, BlobOwner } from "../../core/store.ts";
+import type { BlobFacts, BlobInput, BlobOwner, NewWorker } from "../../core/store.ts";
 import { moveAside } from "../aside.ts";
 import { corrupt, guarded, guardedAsync, storeFault } from "../disk/faults.ts";
 import type { FileSystem, OpenFile } from "../disk/file_system.ts";
 import { closeQuietly, openIfThere, readFull, removeQuietly, writeAll, wrongKind } from "../disk/files.ts";
-import { blobPath, isBlobName } from "./name.ts";
+import { Creations } from "./creations.ts";
+import { blobPath, creationOf, isBlobName } from "./name.ts";
 import { type Files, nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
 import { isSame, isVanished, type PlaceGuard } from "../place/guard.ts";
 import { makeWorkerDirectory } from "../workers/directories.ts";
@@ -36,6 +37,8 @@ export interface GuardedPlace extends WatchedPlace {
 
 /** The blobs of an open store. */
 export class Blobs {
+  /** Blobs of workers that are yet to be created. */
+  readonly creations: Creations;
   readonly #place: GuardedPlace;
   readonly #lifeOf: (workerId: WorkerId) => number | undefined;
   /** Workers whose directories, and the names of blobs found in them, are durable; with the events that created them. */
@@ -46,6 +49,7 @@ export class Blobs {
 
   /** Creates the blobs of a store; `lifeOf` returns the event that created a worker, if it exists. */
   constructor(place: GuardedPlace, lifeOf: (workerId: WorkerId) => number | undefined) {
+    this.creations = new Creations(place);
     this.#place = place;
     this.#lifeOf = lifeOf;
   }
@@ -54,13 +58,15 @@ export class Blobs {
    * Keeps bytes as a blob; resolves when they are durable. Throws
    * `worker_not_found` if the worker was purged meanwhile, and the errors of the input.
    */
-  async put(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+  async put(owner: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts> {
     const { fs } = this.#place;
     const path = await this.#newTemporary();
     const file = guarded("create", path, () => fs.open(path, "create"));
     try {
       await write(file, path, input);
-      await this.#nameInTurn(owner, { path, file }, input.facts.sha256);
+      const { sha256 } = input.facts;
+      if ("creation" in owner) await this.#nameNew(owner, { path, file }, sha256);
+      else await this.#nameInTurn(owner, { path, file }, sha256);
       return input.facts;
     } catch (error) {
       removeQuietly(fs, path);
@@ -73,6 +79,20 @@ export class Blobs {
   /** Waits until no put is naming its file. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.#naming.values());
+  }
+
+  /** Names a blob of a worker that is yet to be created. The name becomes durable when the blob is adopted. */
+  async #nameNew(owner: NewWorker, temporary: Temporary, sha256: string): Promise<void> {
+    const { fs, guard } = this.#place;
+    const { file } = temporary;
+    const path = await this.creations.pathOf(owner, sha256);
+    await guardedAsync("put blob", path, async () => {
+      this.#assertNames(temporary);
+      if (!guard.isExact) closeQuietly(file);
+      await fs.rename(temporary.path, path);
+      this.#assertNames({ path, file });
+    });
+    this.creations.add(owner, sha256);
   }
 
   async #nameInTurn(owner: BlobOwner, temporary: Temporary, sha256: string): Promise<void> {
@@ -202,24 +222,32 @@ export class Blobs {
     });
   }
 
-  /** Removes what interrupted writes have left. What cannot be removed is left to the next opening. */
-  async clear(): Promise<void> {
+  /**
+   * Removes what interrupted writes have left. What cannot be removed is left to the next opening. Returns the
+   * creations that have a directory, which may have moved blobs to their workers.
+   */
+  async clear(): Promise<NewWorker[]> {
     const { fs, layout: { incoming }, notice } = this.#place;
+    const creations: NewWorker[] = [];
     let removed = 0;
     try {
       await this.#moveOddAside();
-      if (fs.stat(incoming) === undefined) return;
+      if (fs.stat(incoming) === undefined) return [];
       for (const { name, kind } of fs.list(incoming)) {
         const file = `incoming/${name}`;
-        if (kind === "file" && TEMPORARY_NAME.test(name)) removed += fs.remove(join(incoming, name)) ? 1 : 0;
-        else notice({ code: "foreign_entry", severity: "warning", message: foreignText(file), file });
+        const creation = kind === "directory" ? creationOf(name) : undefined;
+        if (creation !== undefined) creations.push(creation);
+        else if (kind === "file" && TEMPORARY_NAME.test(name)) {
+          removed += fs.remove(join(incoming, name)) ? 1 : 0;
+        } else notice({ code: "foreign_entry", severity: "warning", message: foreignText(file), file });
       }
     } catch (error) {
       if (isVanished(error)) throw error;
     }
-    if (removed === 0) return;
+    if (removed === 0) return creations;
     const message = `Removed ${removed} unfinished ${removed === 1 ? "blob" : "blobs"} in "incoming"`;
     notice({ code: "temporary_removed", severity: "info", message, file: "incoming" });
+    return creations;
   }
 }
 

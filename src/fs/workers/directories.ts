@@ -9,7 +9,7 @@ import { invalidRequest } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { guarded, guardedAsync, storeFault, systemCode } from "../disk/faults.ts";
 import type { FileSystem } from "../disk/file_system.ts";
-import { moveAside } from "../aside.ts";
+import { inPlaceOf } from "../aside.ts";
 import { isBlobName } from "../blobs/name.ts";
 import { isPresent, TEMPORARY_SUFFIX } from "../disk/files.ts";
 import { type Files, nameOf, type WatchedPlace, workerLayout } from "../layout.ts";
@@ -26,11 +26,7 @@ export function makeWorkerDirectory({ fs, layout }: Files, workerId: string): bo
 
 /** Creates the directory of a worker if necessary. Anything else at its path is moved aside. */
 export async function prepareWorkerDirectory(place: Files, workerId: string): Promise<void> {
-  const { directory } = workerLayout(place.layout, workerId);
-  const kind = place.fs.stat(directory)?.kind;
-  if (kind === "directory") return;
-  if (kind !== undefined) await moveAside(place, directory);
-  makeWorkerDirectory(place, workerId);
+  await inPlaceOf(place, workerLayout(place.layout, workerId).directory);
 }
 
 /** At least as long as names in the quarantine, the longest that do not depend on the worker. */

@@ -21,6 +21,7 @@ import {
 } from "../../fs/disk/files.ts";
 import { guarded, ifCorrupt } from "../../fs/disk/faults.ts";
 import type { OpenFile } from "../../fs/disk/file_system.ts";
+import { creationOf } from "../../fs/blobs/name.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
 import { decodeName } from "../../fs/names.ts";
 import { unseal } from "../../fs/lines/sealed.ts";
@@ -148,22 +149,33 @@ export class FilesVerifier {
 
   #strays(): void {
     const { place: { fs, layout }, expected: { ledger }, findings } = this.#check;
+    const incoming = entriesIn(fs, layout.incoming);
+    // Blobs may have been moved to workers that are yet to be created.
+    const uncreated = new Set(incoming.map(({ name }) => creationOf(name)?.workerId));
     for (const { name, kind } of entriesIn(fs, layout.workers)) {
       const workerId = kind === "directory" ? decodeName(name) : undefined;
       const isKnown = workerId !== undefined &&
         (ledger.worker(workerId as WorkerId) !== undefined || reportIfAhead(this.#check, workerId, 0));
-      if (isKnown) continue;
+      if (isKnown || uncreated.has(workerId as WorkerId)) continue;
       const message = workerId === undefined
         ? `${JSON.stringify(name)} is not a file of the store`
         : `${JSON.stringify(name)} is the directory of a worker that the log does not have`;
       findings.add("foreign_entry", "info", message, { file: `workers/${name}` });
     }
     for (const directory of [layout.directory, layout.events]) this.#temporary(directory);
-    for (const { name, kind } of entriesIn(fs, layout.incoming)) {
+    for (const { name, kind } of incoming) {
       const spot = { file: `incoming/${name}` };
       const isOwn = kind === "file" && UNFINISHED_BLOB.test(name);
+      const isOfWorker = kind === "directory" && creationOf(name) !== undefined;
       if (isOwn) findings.add("temporary_left", "info", "a blob that was never finished", spot);
-      else findings.add("foreign_entry", "info", `${JSON.stringify(name)} is not a file of the store`, spot);
+      else if (isOfWorker) {
+        findings.add("temporary_left", "info", "blobs of a creation that was never finished", spot);
+      } else {findings.add(
+          "foreign_entry",
+          "info",
+          `${JSON.stringify(name)} is not a file of the store`,
+          spot,
+        );}
     }
     const kept = sizesInside(fs, layout.quarantine);
     if (kept.length === 0) return;

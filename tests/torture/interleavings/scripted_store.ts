@@ -11,6 +11,7 @@ import {
   type BlobFacts,
   type BlobInput,
   type BlobOwner,
+  type NewWorker,
   type PrunedEvents,
   type ReadEvents,
   type ReadRange,
@@ -99,7 +100,7 @@ export class ScriptedStore implements RuntimeStore {
   }
 
   /** Takes a turn for each chunk and one to name the blob; fails like the appends. */
-  async putBlob(_: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+  async putBlob(_: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts> {
     for await (const _ of input) await this.#wait();
     const ending = this.#endings.shift() ?? "good";
     await this.#wait();
@@ -107,6 +108,11 @@ export class ScriptedStore implements RuntimeStore {
     if (ending !== "good") throw failure("refused");
     this.blobsPut.add(input.facts.sha256);
     return input.facts;
+  }
+
+  async discardBlobs(): Promise<void> {
+    await this.#wait();
+    if (this.#closed) this.closedEarly = true;
   }
 
   async blobSize(_: WorkerId, sha256: string): Promise<number | undefined> {

@@ -9,7 +9,7 @@
  * @module
  */
 import type { EntryInput } from "../../../mod.ts";
-import type { BlobOwner } from "../../../store.ts";
+import type { BlobOwner, NewWorker } from "../../../store.ts";
 import type { EventRecord } from "../../../src/core/event_types.ts";
 
 /** Violation found by an oracle, before the case has a name. */
@@ -38,7 +38,7 @@ export interface BlobStep {
   readonly kind: "written" | "kept" | "removed";
   readonly workerId: string;
   /** The event that created the worker; absent for a removal. */
-  readonly createdEventId?: number;
+  readonly createdEventId?: number | undefined;
   readonly sha256: string;
 }
 
@@ -153,7 +153,10 @@ export class History {
   }
 
   /** All bytes of a blob were written, or it was acknowledged. */
-  blob(kind: "written" | "kept", { workerId, createdEventId }: BlobOwner, sha256: string): void {
+  blob(kind: "written" | "kept", owner: BlobOwner | NewWorker, sha256: string): void {
+    const { workerId } = owner;
+    // A worker that is yet to be created has the blobs that its event refers to, and no others.
+    const createdEventId = "creation" in owner ? undefined : owner.createdEventId;
     this.blobSteps.push({ kind, workerId, createdEventId, sha256 });
   }
 

@@ -11,6 +11,7 @@ import type {
   BlobInput,
   BlobOwner,
   LoadedSnapshot,
+  NewWorker,
   PrunedEvents,
   PruneEvents,
   ReadEvents,
@@ -90,14 +91,14 @@ export class WitnessedStore implements RuntimeStore {
     return this.#store.readTranscript(read);
   }
 
-  async putBlob(owner: BlobOwner, input: BlobInput): Promise<BlobFacts> {
+  async putBlob(owner: BlobOwner | NewWorker, input: BlobInput): Promise<BlobFacts> {
     const facts = await this.#store.putBlob(owner, this.#written(owner, input));
     this.#history.blob("kept", owner, facts.sha256);
     return facts;
   }
 
   /** The same bytes; their end is recorded. */
-  #written(owner: BlobOwner, input: BlobInput): BlobInput {
+  #written(owner: BlobOwner | NewWorker, input: BlobInput): BlobInput {
     const history = this.#history;
     return {
       get facts(): BlobFacts {
@@ -108,6 +109,10 @@ export class WitnessedStore implements RuntimeStore {
         history.blob("written", owner, input.facts.sha256);
       },
     };
+  }
+
+  discardBlobs(owner: NewWorker): Promise<void> {
+    return this.#store.discardBlobs(owner);
   }
 
   blobSize(workerId: WorkerId, sha256: string): Promise<number | undefined> {
