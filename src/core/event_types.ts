@@ -47,6 +47,14 @@ export interface RunChange {
   readonly reason?: string;
 }
 
+/** Change of the context: either member. */
+export interface ContextChange {
+  /** The entry of the event is a summary: it replaces all of the context through this sequence, and the summary before. */
+  readonly compacted?: number;
+  /** The context ends with the entry of this sequence; 0 leaves none. */
+  readonly rewound?: number;
+}
+
 /** Usage of one model. */
 export interface RecordedUsage extends UsageTotals {
   /** The model. */
@@ -79,6 +87,8 @@ export interface WorkerChanges<Types extends HostTypes = HostTypes> {
   readonly usage?: readonly RecordedUsage[];
   /** Events that the host defines. */
   readonly events?: readonly HostEventOf<Types>[];
+  /** The context was compacted or rewound. */
+  readonly context?: ContextChange;
   /** Entries added to the transcript, in order. */
   readonly entries?: readonly EventEntry<Types>[];
 }

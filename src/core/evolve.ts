@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { changedContext } from "./context.ts";
 import { isRuntimeError, RuntimeError } from "./errors.ts";
 import type { EventHead, RecordedUsage, RunChange } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
@@ -73,7 +74,7 @@ function evolveWorker(state: WorkerState | undefined, event: EventHead): WorkerS
 
 /** Returns a worker after its changes. Only entries are frequent, so they take the short path. */
 function changed(state: WorkerState, event: ChangeHead): WorkerState {
-  const { count = 0, run, status, displayName, labels, data, usage } = event;
+  const { count = 0, run, status, displayName, labels, data, usage, context } = event;
   const next = {
     ...state,
     transcriptLength: state.transcriptLength + count,
@@ -87,6 +88,7 @@ function changed(state: WorkerState, event: ChangeHead): WorkerState {
   if (labels !== undefined) next.labels = mergePatch(state.labels, labels) as WorkerState["labels"];
   if (data !== undefined) next.data = mergePatch(state.data, data) as JsonObject;
   if (usage !== undefined) Object.assign(next, withUsage(state, usage));
+  if (context !== undefined) next.context = changedContext(state, context, event.id);
   return next;
 }
 

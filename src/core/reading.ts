@@ -52,6 +52,8 @@ export interface TranscriptEntry<Types extends HostTypes = HostTypes> extends Ev
   readonly runId?: string;
   /** The event that appended it. */
   readonly eventId: number;
+  /** Present if it is the summary of a compaction: the sequence through which it replaced the context. */
+  readonly compacted?: number;
 }
 
 /** A page of a transcript. */
@@ -188,9 +190,10 @@ export function entriesOf(event: WorkerChange): TranscriptEntry[] {
 }
 
 function entryOf(
-  { at, runId, id: eventId }: WorkerChange,
+  { at, runId, id: eventId, context }: WorkerChange,
   seq: number,
   entry: EventEntry,
 ): TranscriptEntry {
-  return runId === undefined ? { seq, at, eventId, ...entry } : { seq, at, runId, eventId, ...entry };
+  const own = context?.compacted === undefined ? entry : { compacted: context.compacted, ...entry };
+  return runId === undefined ? { seq, at, eventId, ...own } : { seq, at, runId, eventId, ...own };
 }

@@ -75,6 +75,7 @@ const changes = {
   data: jsonObject,
   usage: list(usageShape, limits.listItemsMax),
   events: list(object(hostEvent), limits.listItemsMax),
+  context: object({}, { compacted: integer(0), rewound: integer(0) }),
 };
 
 /** The shapes of events, without the entries. */
@@ -120,6 +121,14 @@ const runtimeState = object({
   ...usage,
 });
 
+const contextState = object({
+  version: integer(1),
+  summary: nullable(integer(1)),
+  compacted: integer(0),
+  ranges: list(tuple(integer(1), integer(1)), limits.contextRangesMax - 1),
+  openFrom: integer(1),
+});
+
 const workerState = object({
   record: recordShape,
   labels: dictionary(name, name, limits.listItemsMax),
@@ -131,7 +140,7 @@ const workerState = object({
   createdEventId: integer(1),
   ...times,
   ...usage,
-}, { displayName: name, reason });
+}, { displayName: name, reason, context: contextState });
 
 /** The runtime's part of a snapshot. */
 export const runtimePartShape: Shape = object({ state: runtimeState, keys }, { purged: purgedKeys });

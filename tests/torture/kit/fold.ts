@@ -24,12 +24,13 @@ export function transcriptsOf(events: readonly (RuntimeEvent | string)[]): Map<s
     if (event.type === "worker.created") transcripts.set(event.workerId, []);
     if (event.type === "worker.purged") transcripts.delete(event.workerId);
     if (event.type !== "worker.created" && event.type !== "worker.committed") continue;
-    const { at, runId, id: eventId, seq = 0, entries: added = [] } = event;
+    const { at, runId, id: eventId, seq = 0, entries: added = [], context } = event;
     const entries = added.map((entry, index) => ({
       seq: seq + index,
       at,
       ...(runId === undefined ? {} : { runId }),
       eventId,
+      ...(context?.compacted === undefined ? {} : { compacted: context.compacted }),
       ...entry,
     }));
     transcripts.get(event.workerId)?.push(...entries);
