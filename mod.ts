@@ -60,8 +60,9 @@
  */
 export type { BlobRef } from "./src/core/blob_ref.ts";
 export type { BlobSource } from "./src/core/blobs.ts";
-export type { CommandOptions, CommitInput, CommitOptions, ReasonOptions } from "./src/core/commands.ts";
+export type { CommandOptions, CommitInput, CommitOptions, DraftInput, ReasonOptions } from "./src/core/commands.ts";
 export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
+export type { DraftText } from "./src/core/drafts.ts";
 export type { RuntimeOptions } from "./src/core/engine.ts";
 export {
   type AnyRuntimeError,
@@ -143,7 +144,7 @@ export {
 } from "./src/core/runtime.ts";
 export type { SessionOptions } from "./src/core/session.ts";
 export type { RuntimeSource } from "./src/core/store.ts";
-export type { EndedRun, OpenRun, RuntimeState, WorkerState } from "./src/core/state.ts";
+export type { EndedRun, OpenRun, RunDraft, RuntimeState, WorkerState } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
 export {

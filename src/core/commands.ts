@@ -5,7 +5,7 @@
  * @module
  */
 import type { HostEventOf, HostTypes, PatchOf } from "./host_types.ts";
-import { invalidRequest } from "./errors.ts";
+import { invalidRequest, limitExceeded } from "./errors.ts";
 import type { EntryTexts } from "./entries.ts";
 import type { KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
@@ -14,7 +14,7 @@ import { fingerprint } from "./keys.ts";
 import { limits } from "./limits.ts";
 import { encodeEntries, type EntryInput } from "./entries.ts";
 import { assertShape, dictionary, list, nullable, object, type Shape, text, textIssue } from "./shape.ts";
-import { truncated } from "./text.ts";
+import { byteLength, fitsBytes, truncated } from "./text.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 
 /** The run that a command is for; `eventId` is the event that began it, absent if the command begins it. */
@@ -56,6 +56,32 @@ export class Command {
     readonly key: { readonly key: string; readonly request: string } | undefined,
     readonly expectedLastEventId: number | undefined,
   ) {}
+}
+
+/**
+ * Returns the command that adds the texts of two to a draft. Undefined if
+ * either does something else, has a key or an expectation, or is of another run.
+ */
+export function joinedDraft(first: Command, second: Command): Command | undefined {
+  const [before, after] = [draftText(first), draftText(second)];
+  const { requested } = first;
+  if (before === undefined || after === undefined) return undefined;
+  if (second.requested.run?.eventId !== requested.run?.eventId) return undefined;
+  const draft = before + after;
+  // Never more than is allowed, so that no text is rejected for those that it is joined with.
+  if (draft.length * 3 > limits.draftBytesMax) return undefined;
+  const { type, action, workerId, life, run } = requested;
+  const joined = new Requested(type, action, workerId, life, { draft }, undefined, run);
+  return new Command(joined, first.units + second.units, undefined, undefined);
+}
+
+/** Returns the text that a command adds to a draft, if it does nothing else. */
+export function draftText(command: Command): string | undefined {
+  const { requested: { members, entries }, key, expectedLastEventId } = command;
+  const draft = members?.draft;
+  if (typeof draft !== "string" || entries !== undefined) return undefined;
+  if (key !== undefined || expectedLastEventId !== undefined) return undefined;
+  return Object.keys(members ?? {}).length === 1 ? draft : undefined;
 }
 
 /** Options that all commands share. */
@@ -103,6 +129,15 @@ export interface CommitInput<Types extends HostTypes = HostTypes> {
   readonly labels?: Readonly<Record<string, string | null>> | undefined;
 }
 
+/** A change of the draft of a run. */
+export interface DraftInput {
+  /**
+   * Text to append to the partial answer of the run, up to 1 MiB in all; null
+   * drops what there is. The end of the run drops it, too.
+   */
+  readonly draft?: string | null | undefined;
+}
+
 /** Changes that only the runtime's own methods make. */
 export interface OwnChanges {
   /** Beginning or end of a run. */
@@ -125,11 +160,12 @@ const COMMIT_MEMBERS: ReadonlySet<string> = new Set([
   "events",
   "displayName",
   "labels",
+  "draft",
 ]);
 
 /** Validates changes and copies them. Throws `invalid_request`, `limit_exceeded`. */
 export function changesOf(
-  changes: CommitInput,
+  changes: CommitInput & DraftInput,
   { run, status, reason }: OwnChanges,
   meta: JsonObject | undefined,
   action: string,
@@ -140,7 +176,7 @@ export function changesOf(
       throw invalidRequest(action, `unknown member ${JSON.stringify(member)}`);
     }
   }
-  const { entries, usage, data, events, displayName, labels } = changes;
+  const { entries, usage, data, events, displayName, labels, draft } = changes;
   // In the order of the text.
   const members: Record<string, unknown> = {};
   if (meta !== undefined) {
@@ -160,6 +196,7 @@ export function changesOf(
     checked(eventsShape, events, "events", action);
     members.events = events.map(({ name, data }) => ({ name, data: copiedJson(data, action, "data") }));
   }
+  if (draft !== undefined) members.draft = checkedDraft(draft, action);
   const texts = entries === undefined ? undefined : encodeEntries(entries, action);
   const hasMembers = Object.keys(members).length > 0;
   if (texts === undefined && !Object.keys(members).some((name) => name !== "meta")) {
@@ -179,6 +216,14 @@ function checkedLabels(labels: Readonly<Record<string, string | null>>, action: 
     throw invalidRequest(action, "labels: __proto__ is no name for a label");
   }
   return { ...labels };
+}
+
+function checkedDraft(draft: string | null, action: string): string | null {
+  if (draft === null) return null;
+  if (typeof draft !== "string") throw invalidRequest(action, "draft: a string or null is needed");
+  const bytesMax = limits.draftBytesMax;
+  if (!fitsBytes(draft, bytesMax)) throw limitExceeded(action, "draft bytes", bytesMax, byteLength(draft));
+  return draft;
 }
 
 function usageOf(usage: UsageReport | readonly UsageReport[], action: string): unknown[] {

@@ -79,6 +79,8 @@ export interface WorkerChanges<Types extends HostTypes = HostTypes> {
   readonly usage?: readonly RecordedUsage[];
   /** Events that the host defines. */
   readonly events?: readonly HostEventOf<Types>[];
+  /** Text added to the partial answer of the run; null drops what there is. */
+  readonly draft?: string | null;
   /** Entries added to the transcript, in order. */
   readonly entries?: readonly EventEntry<Types>[];
 }

@@ -75,6 +75,7 @@ const changes = {
   data: jsonObject,
   usage: list(usageShape, limits.listItemsMax),
   events: list(object(hostEvent), limits.listItemsMax),
+  draft: nullable(text(limits.draftBytesMax)),
 };
 
 /** The shapes of events, without the entries. */
@@ -109,8 +110,9 @@ function keysOf(bytesMax: number): Shape {
   );
 }
 
+const draft = object({ eventId: integer(1), bytes: integer(0) });
 const openRun = { runId: name, eventId: integer(1), startedAt: timeShape };
-const endedRun = object({ ...openRun, endedAt: timeShape, outcome: oneOf(...outcomes) }, { reason });
+const endedRun = object({ ...openRun, endedAt: timeShape, outcome: oneOf(...outcomes) }, { draft, reason });
 
 const runtimeState = object({
   runtimeId: idShape,
@@ -124,7 +126,7 @@ const workerState = object({
   record: recordShape,
   labels: dictionary(name, name, limits.listItemsMax),
   status: oneOf(...statuses),
-  run: nullable(object(openRun)),
+  run: nullable(object(openRun, { draft })),
   lastRun: nullable(endedRun),
   data: jsonObject,
   transcriptLength: integer(0),

@@ -18,16 +18,20 @@ export async function seenIn(root: string): Promise<unknown> {
   const workers = [...view.allWorkers()];
   const transcripts: Record<string, unknown> = {};
   const contents: Record<string, unknown> = {};
+  const drafts: Record<string, unknown> = {};
   for (const { record: { workerId } } of workers) {
     const { items } = await view.transcript(workerId, { limit: 1_000 });
     transcripts[workerId] = items;
     contents[workerId] = await Promise.all(items.map((entry) => view.content(workerId, entry)));
+    drafts[workerId] = (await view.draft(workerId))?.text ?? null;
     for (const ref of items.flatMap(({ blobs = [] }) => blobs)) {
       await new Response(await view.blob(workerId, ref)).bytes();
     }
   }
   const { items: events } = await view.events({ limit: 1_000 });
-  return JSON.parse(JSON.stringify({ overview: view.overview(), workers, transcripts, contents, events }));
+  return JSON.parse(
+    JSON.stringify({ overview: view.overview(), workers, transcripts, contents, drafts, events }),
+  );
 }
 
 /** A value whose long strings are replaced by their beginning and length, so that a file of it stays small. */

@@ -76,4 +76,7 @@ async function everyMember(runtime: Runtime): Promise<void> {
   await coder.stop({ reason: "for the night" });
   await coder.restart();
   await coder.commit({ displayName: null });
+  // Left open: the next opening interrupts it.
+  const second = await coder.beginRun({ runId: "run-2", draft: "I will" });
+  for (const draft of [null, "It is red because \uD83E", "\uDD8A", ""]) await second.commit({ draft });
 }
