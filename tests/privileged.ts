@@ -91,6 +91,9 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "reader.py reads a store whose older events were pruned": ["run"],
     "reader.py reads the drafts of open and of interrupted runs": ["run"],
   },
+  "tests/fs/draft_kill_test.ts": {
+    "every acknowledged text of a draft survives SIGKILL in order, 15 kills in a row": ["run"],
+  },
   "tests/fs/full_disk_test.ts": {
     "a full disk loses nothing, and all goes on when there is space again": ["run"],
     "a store closed on a full disk opens again, with all that was acknowledged": ["run"],
