@@ -65,12 +65,14 @@ export type {
   CommitInput,
   CommitOptions,
   CompactInput,
+  DraftInput,
   Expectation,
   ReasonOptions,
   RewindInput,
 } from "./src/core/commands.ts";
 export type { ContextEntry, ContextOptions, WorkerContext } from "./src/core/context_read.ts";
 export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
+export type { DraftText } from "./src/core/drafts.ts";
 export type { RuntimeOptions } from "./src/core/engine.ts";
 export {
   type AnyRuntimeError,
@@ -157,6 +159,7 @@ export type {
   ContextState,
   EndedRun,
   OpenRun,
+  RunDraft,
   RuntimeState,
   SeqRange,
   WorkerState,

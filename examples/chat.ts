@@ -1,5 +1,5 @@
 // A chat with a tool, at any endpoint that speaks the OpenAI chat completions protocol. Kill it at any moment and start
-// it again: it continues there, and asks for nothing again that was answered.
+// it again: it continues there, even in the middle of an answer, and asks for nothing again that was answered.
 //
 //     OPENAI_API_KEY=... deno run --allow-env --allow-net --allow-read=. --allow-write=./data examples/chat.ts
 //
@@ -21,6 +21,8 @@ const model = Deno.env.get("OPENAI_MODEL") ?? "gpt-4o-mini";
 const client = new OpenAI();
 /** Entries of the transcript that the model is shown. */
 const CONTEXT_ENTRIES = 200;
+/** Asks for the rest of an answer that was broken off. */
+const CONTINUE = "You were interrupted. Continue your answer exactly where it ends; repeat nothing of it.";
 const tools: OpenAI.ChatCompletionTool[] = [{
   type: "function",
   function: {
@@ -68,21 +70,39 @@ function isAnswered(messages: readonly Message[]): boolean {
   return messages.length === 0 || messages.at(-1)?.role === "assistant" && openCalls(messages).length === 0;
 }
 
-/** Asks the model. Its answer, what it cost, and the end of the run are one event: all of it is kept, or nothing. */
-async function ask(run: Run<Chat>, messages: Message[]): Promise<void> {
+function show(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+/**
+ * Asks the model. What it has said so far is a draft, which it continues after a kill. Its answer, what it cost, and
+ * the end of the run are one event: all of it is kept, or nothing.
+ */
+async function ask(run: Run<Chat>, worker: Worker<Chat>, messages: Message[]): Promise<void> {
   const startedAt = performance.now();
+  const { text: begun = "" } = await worker.draft() ?? {};
+  const rest: Message[] = begun === "" ? [] : [
+    { role: "assistant", content: begun },
+    { role: "user", content: [{ type: "text", text: CONTINUE }] },
+  ];
+  show(begun);
   const stream = client.chat.completions.stream(
-    { model, messages, tools, stream_options: { include_usage: true } },
+    { model, messages: [...messages, ...rest], tools, stream_options: { include_usage: true } },
     { signal: run.signal },
   );
-  stream.on("content", (text) => void Deno.stdout.writeSync(new TextEncoder().encode(text)));
+  stream.on("content", (text) => {
+    show(text);
+    // Not awaited: those that wait become one event. A store that fails rejects the commit of the answer, too.
+    run.commit({ draft: text }).catch(() => {});
+  });
   const { choices: [choice], usage } = await stream.finalChatCompletion();
   if (choice === undefined) throw new Error(`Cannot ask ${model}: it answered nothing`);
   const { role, content, tool_calls } = choice.message;
+  const whole = begun === "" ? content : begun + (content ?? "");
   const isLast = tool_calls === undefined || tool_calls.length === 0;
   if (isLast) console.log();
   await run.commit({
-    entries: [{ role, content: { role, content, ...(isLast ? {} : { tool_calls }) } }],
+    entries: [{ role, content: { role, content: whole, ...(isLast ? {} : { tool_calls }) } }],
     usage: {
       model,
       inputTokens: usage?.prompt_tokens ?? 0,
@@ -90,7 +110,7 @@ async function ask(run: Run<Chat>, messages: Message[]): Promise<void> {
       cachedTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
       durationMs: Math.round(performance.now() - startedAt),
     },
-    ...(isLast ? { finish: { outcome: "completed" } } : {}),
+    ...(isLast ? { finish: { outcome: "completed" } } : { draft: null }),
   });
 }
 
@@ -111,13 +131,15 @@ async function perform(run: Run<Chat>, call: Call): Promise<void> {
 /** Does what is left to do until the last message is an answer. */
 async function answer(worker: Worker<Chat>): Promise<void> {
   try {
+    // What a kill has left of an answer.
+    const draft = (await worker.draft())?.text;
     await worker.run(async (run) => {
       for (let messages = await context(worker); !isAnswered(messages); messages = await context(worker)) {
         const calls = openCalls(messages);
         for (const call of calls) await perform(run, call);
-        if (calls.length === 0) await ask(run, messages);
+        if (calls.length === 0) await ask(run, worker, messages);
       }
-    });
+    }, { draft });
   } catch (error) {
     // The run has ended as failed, with this reason; the question stays.
     console.error(String(error));

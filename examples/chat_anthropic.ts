@@ -1,5 +1,5 @@
 // The same as chat.ts in Anthropic's message format, with a tool whose result may be an image. Kill it at any moment
-// and start it again: it continues there, and asks for nothing again that was answered.
+// and start it again: it continues there, even in the middle of an answer, and asks for nothing again that was answered.
 //
 //     ANTHROPIC_API_KEY=... deno run --allow-env --allow-net --allow-read=./data --allow-write=./data \
 //       examples/chat_anthropic.ts
@@ -21,6 +21,8 @@ const model = Deno.env.get("ANTHROPIC_MODEL") ?? "claude-haiku-4-5";
 const client = new Anthropic();
 /** Entries of the transcript that the model is shown. */
 const CONTEXT_ENTRIES = 200;
+/** Asks for the rest of an answer that was broken off. */
+const CONTINUE = "You were interrupted. Continue your answer exactly where it ends; repeat nothing of it.";
 const tools: Anthropic.Tool[] = [{
   name: "fetch_url",
   description: "Fetches a web page or an image.",
@@ -68,13 +70,37 @@ function isAnswered(messages: readonly Message[]): boolean {
   return messages.length === 0 || messages.at(-1)?.role === "assistant" && openCalls(messages).length === 0;
 }
 
-/** Asks the model. Its answer, what it cost, and the end of the run are one event: all of it is kept, or nothing. */
-async function ask(run: Run<Chat>, messages: Message[]): Promise<void> {
+function show(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+/** The blocks of an answer of which the beginning was kept as a draft. */
+function continued(begun: string, [first, ...others]: Block[]): Block[] {
+  if (first?.type === "text") return [{ type: "text", text: begun + first.text }, ...others];
+  return [{ type: "text", text: begun }, ...first === undefined ? [] : [first], ...others];
+}
+
+/**
+ * Asks the model. What it has said so far is a draft, which it continues after a kill. Its answer, what it cost, and
+ * the end of the run are one event: all of it is kept, or nothing.
+ */
+async function ask(run: Run<Chat>, worker: Worker<Chat>, messages: Message[]): Promise<void> {
   const startedAt = performance.now();
-  const stream = client.messages.stream({ model, max_tokens: 4_096, messages, tools }, {
-    signal: run.signal,
+  const { text: begun = "" } = await worker.draft() ?? {};
+  const rest: Message[] = begun === "" ? [] : [
+    { role: "assistant", content: [{ type: "text", text: begun }] },
+    { role: "user", content: [{ type: "text", text: CONTINUE }] },
+  ];
+  show(begun);
+  const stream = client.messages.stream(
+    { model, max_tokens: 4_096, messages: [...messages, ...rest], tools },
+    { signal: run.signal },
+  );
+  stream.on("text", (text) => {
+    show(text);
+    // Not awaited: those that wait become one event. A store that fails rejects the commit of the answer, too.
+    run.commit({ draft: text }).catch(() => {});
   });
-  stream.on("text", (text) => void Deno.stdout.writeSync(new TextEncoder().encode(text)));
   const { content, usage } = await stream.finalMessage();
   const isLast = !content.some(({ type }) => type === "tool_use");
   if (isLast) console.log();
@@ -83,7 +109,7 @@ async function ask(run: Run<Chat>, messages: Message[]): Promise<void> {
     usage.cache_creation_input_tokens ?? 0,
   ];
   await run.commit({
-    entries: [{ role: "assistant", content }],
+    entries: [{ role: "assistant", content: begun === "" ? content : continued(begun, content) }],
     usage: {
       model,
       inputTokens: usage.input_tokens + cachedTokens + cacheWriteTokens,
@@ -92,7 +118,7 @@ async function ask(run: Run<Chat>, messages: Message[]): Promise<void> {
       cacheWriteTokens,
       durationMs: Math.round(performance.now() - startedAt),
     },
-    ...(isLast ? { finish: { outcome: "completed" } } : {}),
+    ...(isLast ? { finish: { outcome: "completed" } } : { draft: null }),
   });
 }
 
@@ -126,13 +152,15 @@ async function perform(
 /** Does what is left to do until the last message is an answer. */
 async function answer(worker: Worker<Chat>): Promise<void> {
   try {
+    // What a kill has left of an answer.
+    const draft = (await worker.draft())?.text;
     await worker.run(async (run) => {
       for (let messages = await context(worker); !isAnswered(messages); messages = await context(worker)) {
         const calls = openCalls(messages);
         for (const call of calls) await perform(run, worker, call);
-        if (calls.length === 0) await ask(run, messages);
+        if (calls.length === 0) await ask(run, worker, messages);
       }
-    });
+    }, { draft });
   } catch (error) {
     // The run has ended as failed, with this reason; the question stays.
     console.error(String(error));

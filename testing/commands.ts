@@ -115,6 +115,10 @@ export const commands: Readonly<Record<string, SampleCommand>> = {
         options,
       ),
   },
+  "Run.commit of a draft": {
+    ...ofRun,
+    run: async (place, options) => await (await openRun(place)).commit({ draft: "partial" }, options),
+  },
   "Run.finish": {
     ...ofRun,
     run: async (place, options) => await (await openRun(place)).finish("completed", {}, options),

@@ -12,6 +12,8 @@ export interface ModelWorker {
   run: number | null;
   /** Outcome of the last run. */
   lastOutcome: string | undefined;
+  /** Draft of the open run, or of the last one if it was interrupted and none has begun since. */
+  draft: string | null;
   /** Data, one level deep. */
   data: Record<string, number>;
   /** Contents of the transcript. */
@@ -34,6 +36,7 @@ export interface Step {
     | "patch"
     | "begin"
     | "finish"
+    | "draft"
     | "usage"
     | "stop"
     | "restart"
@@ -101,6 +104,7 @@ export class Model {
       status: "running",
       run: null,
       lastOutcome: undefined,
+      draft: null,
       data: {},
       contents: [],
       tokens: 0,
@@ -118,8 +122,10 @@ export class Model {
       if (number % 3 === 0) delete worker.data[`m${number % 5}`];
       else worker.data[`m${number % 5}`] = number;
     }
-    if (command === "begin") worker.run = this.lastEventId;
+    if (command === "begin") [worker.run, worker.draft] = [this.lastEventId, firstDraft(number)];
+    if (command === "draft") worker.draft = drafted(worker.draft, number);
     if (command === "finish") [worker.run, worker.lastOutcome] = [null, "completed"];
+    if (command === "finish" || command === "stop" || command === "retire") worker.draft = null;
     if (command === "usage") {
       worker.tokens += number;
       this.tokens += number;
@@ -136,6 +142,21 @@ export class Model {
   }
 }
 
+/** The text with which the draft of a run begins. */
+export function firstDraft(number: number): string | null {
+  return number % 3 === 0 ? `begun ${number} ` : null;
+}
+
+/** The texts that a step adds to a draft at once; none if it drops the draft. */
+export function draftTexts(number: number): string[] {
+  return number % 4 === 0 ? [] : Array.from({ length: number }, (_, index) => `${number}.${index} `);
+}
+
+function drafted(draft: string | null, number: number): string | null {
+  const texts = draftTexts(number);
+  return texts.length === 0 ? null : (draft ?? "") + texts.join("");
+}
+
 /** Result of a step through a handle of a worker that is gone. */
 function repeatedPurge({ command, key }: Step, handle: ModelWorker | undefined): Expected {
   const purged = command === "purge" && key !== undefined ? handle?.purged : undefined;
@@ -146,7 +167,7 @@ function repeatedPurge({ command, key }: Step, handle: ModelWorker | undefined):
 function refusal({ status, run }: ModelWorker, { command }: Step, toFinish?: number): string | undefined {
   if (command === "usage") return undefined;
   if (command === "purge") return status === "running" ? "invalid_request" : undefined;
-  if (command === "finish") return run === toFinish ? undefined : "run_ended";
+  if (command === "finish" || command === "draft") return run === toFinish ? undefined : "run_ended";
   if (command === "restart" && status === "running") return "invalid_request";
   const from = command === "restart" || command === "retire" ? ["running", "stopped"] : ["running"];
   if (!from.includes(status)) return "worker_not_running";

@@ -7,7 +7,7 @@ import type { Run } from "../src/core/run.ts";
 import type { Runtime } from "../src/core/runtime.ts";
 import type { Receipt } from "../src/core/receipts.ts";
 import type { Worker } from "../src/core/worker.ts";
-import type { ModelWorker, Step } from "./model.ts";
+import { draftTexts, firstDraft, type ModelWorker, type Step } from "./model.ts";
 import type { Random } from "./random.ts";
 
 /** The latest run of each worker, and the worker of the model that began it. */
@@ -23,12 +23,17 @@ const choices = [
   "patch",
   "begin",
   "finish",
+  "draft",
+  "draft",
   "usage",
   "stop",
   "restart",
   "retire",
   "purge",
 ] as const;
+
+/** Commands of a run. */
+const ofRun: ReadonlySet<string> = new Set(["finish", "draft"]);
 
 /** Returns a random step. */
 export function randomStep(random: Random): Step {
@@ -37,7 +42,7 @@ export function randomStep(random: Random): Step {
     command,
     workerId: random.pick(["a", "A", "b/c", "d"]),
     number: 1 + random.below(9),
-    key: random.below(3) === 0 && command !== "finish" ? `k${random.below(6)}` : undefined,
+    key: random.below(3) === 0 && !ofRun.has(command) ? `k${random.below(6)}` : undefined,
   };
 }
 
@@ -53,11 +58,20 @@ export async function take(
     return (await runtime.createWorker({ workerId, intent: { kind: "assistant" } })).creation;
   }
   if (command === "finish") return await runs.get(workerId)?.run.finish("completed");
+  if (command === "draft") return await draft(runs.get(workerId)?.run, step.number);
   const worker = runtime.worker(workerId);
   if (command !== "begin") return await give(worker, step);
-  const run = await worker.beginRun({ runId: `r${step.number}`, key: step.key });
+  const text = firstDraft(step.number) ?? undefined;
+  const run = await worker.beginRun({ runId: `r${step.number}`, key: step.key, draft: text });
   runs.set(workerId, { run, handle });
   return run;
+}
+
+/** Adds several texts at once, which become one event. */
+async function draft(run: Run | undefined, number: number): Promise<Receipt | undefined> {
+  const texts = draftTexts(number);
+  if (texts.length === 0) return await run?.commit({ draft: null });
+  return (await Promise.all(texts.map((draft) => run?.commit({ draft })))).at(-1);
 }
 
 async function give(worker: Worker, { command, number, key }: Step): Promise<Receipt | undefined> {

@@ -45,20 +45,17 @@ async function inTurns(runtime: Runtime, model: Model, steps: readonly Step[]): 
   const runs: Runs = new Map();
   for (const step of steps) {
     const begun = runs.get(step.workerId);
-    if (step.command === "finish" && begun === undefined) continue;
+    const isOfRun = step.command === "finish" || step.command === "draft";
+    if (isOfRun && begun === undefined) continue;
     const current = model.workers.get(step.workerId);
-    const expected = model.take(
-      step,
-      step.command === "finish" ? begun?.handle : current,
-      begun?.run.eventId,
-    );
+    const expected = model.take(step, isOfRun ? begun?.handle : current, begun?.run.eventId);
     deepEqual(await answer(take(runtime, step, runs, current)), expected, JSON.stringify(step));
   }
 }
 
 /** Without runs: the caller who ends a run has awaited its beginning. */
 async function atOnce(runtime: Runtime, model: Model, steps: readonly Step[]): Promise<void> {
-  const some = steps.filter(({ command }) => command !== "begin" && command !== "finish");
+  const some = steps.filter(({ command }) => !["begin", "finish", "draft"].includes(command));
   // All handles are obtained before the first command.
   const handles = some.map(({ workerId }) => model.workers.get(workerId));
   const expected = some.map((step, index) => model.take(step, handles[index]));
@@ -88,7 +85,10 @@ async function compare(runtime: Runtime, model: Model): Promise<void> {
       [status, run?.eventId ?? null, lastRun?.outcome, usage.inputTokens, transcriptLength],
       [expected.status, expected.run, expected.lastOutcome, expected.tokens, expected.contents.length],
     );
-    deepEqual(await contentsOf(worker), expected.contents);
+    deepEqual([await contentsOf(worker), (await worker.draft())?.text ?? null], [
+      expected.contents,
+      expected.draft,
+    ]);
   }
   deepEqual((await allEvents(runtime)).map(({ id }) => id), range(1, model.lastEventId));
 }

@@ -65,6 +65,12 @@ export const oddContents: Readonly<Record<string, string>> = {
   "1 MiB of control characters": "\u0001".repeat(1_048_576),
 };
 
+/** Texts to be kept unit by unit, also where a pair of surrogates is divided. */
+export const oddTexts: Readonly<Record<string, string>> = {
+  ...oddContents,
+  "halves of surrogate pairs": "a\uD83Eb\uDD8A\uD83E\uDD8A\uDD8A\uD83E",
+};
+
 /** Returns entries of 63,000 bytes each, 16 of which fill 1 MB of an event: metadata is never kept as a blob. */
 export function bulk(content: string, character = "x", count = 16): EntryInput[] {
   const metadata = { m: character.repeat(63_000 / byteLength(character)) };

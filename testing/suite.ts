@@ -13,6 +13,7 @@ import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
 import { creationTests, seamCreationTests } from "./runtime_creations.ts";
 import { contextTests } from "./runtime_context.ts";
+import { draftTests } from "./runtime_drafts.ts";
 import { endTests } from "./runtime_end.ts";
 import { keyTests } from "./runtime_keys.ts";
 import { lifeTests } from "./runtime_life.ts";
@@ -69,6 +70,7 @@ const groups: readonly Tests[] = [
   refusalTests,
   endTests,
   watchTests,
+  draftTests,
 ];
 
 /** Registers the tests that a store must pass. */

@@ -55,12 +55,12 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
   },
   "tests/examples/chat_test.ts": {
     "chat keeps questions, answers and their cost across starts": ["run", "net"],
-    "chat that is killed in an answer answers once, with all costs": ["run", "net"],
+    "chat that is killed in an answer, twice, continues it, with all costs": ["run", "net"],
     "chat that is killed in a tool calls it again, and asks nothing again": ["run", "net"],
     "chat that is killed after an answer asks nothing again": ["run", "net"],
     "chat keeps no half answer, and says why a run failed": ["run", "net"],
     "chat_anthropic keeps questions, answers and their cost across starts": ["run", "net"],
-    "chat_anthropic that is killed in an answer answers once, with all costs": ["run", "net"],
+    "chat_anthropic that is killed in an answer, twice, continues it, with all costs": ["run", "net"],
     "chat_anthropic that is killed in a tool calls it again, and asks nothing again": ["run", "net"],
     "chat_anthropic that is killed after an answer asks nothing again": ["run", "net"],
     "chat_anthropic keeps no half answer, and says why a run failed": ["run", "net"],
@@ -89,6 +89,10 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "reader.py rejects what requires a feature that it does not know": ["run"],
     "reader.py leaves out a write that was never acknowledged, as the store does": ["run"],
     "reader.py reads a store whose older events were pruned": ["run"],
+    "reader.py reads the drafts of open and of interrupted runs": ["run"],
+  },
+  "tests/fs/draft_kill_test.ts": {
+    "every acknowledged text of a draft survives SIGKILL in order, 15 kills in a row": ["run"],
   },
   "tests/fs/full_disk_test.ts": {
     "a full disk loses nothing, and all goes on when there is space again": ["run"],

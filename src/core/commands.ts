@@ -5,7 +5,7 @@
  * @module
  */
 import type { HostEventOf, HostTypes, PatchOf } from "./host_types.ts";
-import { invalidRequest } from "./errors.ts";
+import { invalidRequest, limitExceeded } from "./errors.ts";
 import type { EntryTexts } from "./entries.ts";
 import type { ContextChange, KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
@@ -24,7 +24,7 @@ import {
   text,
   textIssue,
 } from "./shape.ts";
-import { truncated } from "./text.ts";
+import { byteLength, fitsBytes, truncated } from "./text.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 
 /** The run that a command is for; `eventId` is the event that began it, absent if the command begins it. */
@@ -78,6 +78,32 @@ export class Command {
   ) {}
 }
 
+/**
+ * Returns the command that adds the texts of two to a draft. Undefined if
+ * either does something else, has a key or an expectation, or is of another run.
+ */
+export function joinedDraft(first: Command, second: Command): Command | undefined {
+  const [before, after] = [draftText(first), draftText(second)];
+  const { requested } = first;
+  if (before === undefined || after === undefined) return undefined;
+  if (second.requested.run?.eventId !== requested.run?.eventId) return undefined;
+  const draft = before + after;
+  // Never more than is allowed, so that no text is rejected for those that it is joined with.
+  if (draft.length * 3 > limits.draftBytesMax) return undefined;
+  const { type, action, workerId, life, run } = requested;
+  const joined = new Requested(type, action, workerId, life, { draft }, undefined, run);
+  return new Command(joined, first.units + second.units, undefined, undefined);
+}
+
+/** Returns the text that a command adds to a draft, if it does nothing else. */
+export function draftText(command: Command): string | undefined {
+  const { requested: { members, entries }, key, expected } = command;
+  const draft = members?.draft;
+  if (typeof draft !== "string" || entries !== undefined) return undefined;
+  if (key !== undefined || expected !== undefined) return undefined;
+  return Object.keys(members ?? {}).length === 1 ? draft : undefined;
+}
+
 /** Options that all commands share. */
 export interface CommandOptions {
   /**
@@ -123,6 +149,15 @@ export interface CommitInput<Types extends HostTypes = HostTypes> {
   readonly labels?: Readonly<Record<string, string | null>> | undefined;
 }
 
+/** A change of the draft of a run. */
+export interface DraftInput {
+  /**
+   * Text to append to the partial answer of the run, up to 1 MiB in all; null
+   * drops what there is. The end of the run drops it, too.
+   */
+  readonly draft?: string | null | undefined;
+}
+
 /** Changes that only the runtime's own methods make. */
 export interface OwnChanges {
   /** Beginning or end of a run. */
@@ -163,11 +198,12 @@ const COMMIT_MEMBERS: ReadonlySet<string> = new Set([
   "events",
   "displayName",
   "labels",
+  "draft",
 ]);
 
 /** Validates changes and copies them. Throws `invalid_request`, `limit_exceeded`. */
 export function changesOf(
-  changes: CommitInput,
+  changes: CommitInput & DraftInput,
   { run, status, reason, context }: OwnChanges,
   meta: JsonObject | undefined,
   action: string,
@@ -178,7 +214,7 @@ export function changesOf(
       throw invalidRequest(action, `unknown member ${JSON.stringify(member)}`);
     }
   }
-  const { entries, usage, data, events, displayName, labels } = changes;
+  const { entries, usage, data, events, displayName, labels, draft } = changes;
   // In the order of the text.
   const members: Record<string, unknown> = {};
   if (meta !== undefined) {
@@ -199,6 +235,7 @@ export function changesOf(
     members.events = events.map(({ name, data }) => ({ name, data: copiedJson(data, action, "data") }));
   }
   if (context !== undefined) members.context = context;
+  if (draft !== undefined) members.draft = checkedDraft(draft, action);
   const texts = entries === undefined ? undefined : encodeEntries(entries, action);
   const hasMembers = Object.keys(members).length > 0;
   if (texts === undefined && !Object.keys(members).some((name) => name !== "meta")) {
@@ -230,6 +267,14 @@ function checkedLabels(labels: Readonly<Record<string, string | null>>, action: 
     throw invalidRequest(action, "labels: __proto__ is no name for a label");
   }
   return { ...labels };
+}
+
+function checkedDraft(draft: string | null, action: string): string | null {
+  if (draft === null) return null;
+  if (typeof draft !== "string") throw invalidRequest(action, "draft: a string or null is needed");
+  const bytesMax = limits.draftBytesMax;
+  if (!fitsBytes(draft, bytesMax)) throw limitExceeded(action, "draft bytes", bytesMax, byteLength(draft));
+  return draft;
 }
 
 function usageOf(usage: UsageReport | readonly UsageReport[], action: string): unknown[] {

@@ -7,6 +7,7 @@ import {
   changesOf,
   type CommitInput,
   type CommitOptions,
+  type DraftInput,
   type OwnChanges,
   Requested,
   type RequestedRun,
@@ -46,12 +47,12 @@ export interface CommitRequest {
 export function commitTo<Answer, Types extends HostTypes>(
   { engine, workerId, life }: Commits,
   { action, run, cancelsRun = false, own = {}, chosenRunId }: CommitRequest,
-  changes: CommitInput<Types>,
+  changes: CommitInput<Types> & DraftInput,
   options: CommitOptions,
   answer: (outcome: Outcome) => Answer,
 ): Promise<Answer> {
   try {
-    const { members, entries } = changesOf(changes as CommitInput, own, options.meta, action);
+    const { members, entries } = changesOf(changes as CommitInput & DraftInput, own, options.meta, action);
     const requested = new Requested(
       "worker.committed",
       action,

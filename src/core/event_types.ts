@@ -89,6 +89,8 @@ export interface WorkerChanges<Types extends HostTypes = HostTypes> {
   readonly events?: readonly HostEventOf<Types>[];
   /** The context was compacted or rewound. */
   readonly context?: ContextChange;
+  /** Text added to the partial answer of the run; null drops what there is. */
+  readonly draft?: string | null;
   /** Entries added to the transcript, in order. */
   readonly entries?: readonly EventEntry<Types>[];
 }

@@ -10,7 +10,8 @@ import type { EventHead, RecordedUsage, RunChange } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { type JsonObject, mergePatch } from "./json.ts";
 import { assertFollows } from "./rules.ts";
-import type { EndedRun, RuntimeState, StateView, WorkerState } from "./state.ts";
+import type { EndedRun, OpenRun, RuntimeState, StateView, WorkerState } from "./state.ts";
+import { byteLength } from "./text.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
 
 /** Receives the state of a worker after an event; `undefined` if the worker is gone. */
@@ -74,7 +75,7 @@ function evolveWorker(state: WorkerState | undefined, event: EventHead): WorkerS
 
 /** Returns a worker after its changes. Only entries are frequent, so they take the short path. */
 function changed(state: WorkerState, event: ChangeHead): WorkerState {
-  const { count = 0, run, status, displayName, labels, data, usage, context } = event;
+  const { count = 0, run, status, displayName, labels, data, usage, context, draft } = event;
   const next = {
     ...state,
     transcriptLength: state.transcriptLength + count,
@@ -84,6 +85,9 @@ function changed(state: WorkerState, event: ChangeHead): WorkerState {
   if (run !== undefined) Object.assign(next, changedRun(state, event, run));
   if (status !== undefined) setOrDelete(next, "reason", event.reason);
   if (status !== undefined) next.status = status;
+  if (status !== undefined && status !== "running") next.lastRun = withoutDraft(next.lastRun);
+  // The end of a run drops its draft.
+  if (draft !== undefined && next.run !== null) next.run = withDraft(next.run, event.id, draft);
   if (displayName !== undefined) setOrDelete(next, "displayName", displayName ?? undefined);
   if (labels !== undefined) next.labels = mergePatch(state.labels, labels) as WorkerState["labels"];
   if (data !== undefined) next.data = mergePatch(state.data, data) as JsonObject;
@@ -105,8 +109,24 @@ function setOrDelete<Name extends "reason" | "displayName">(
 
 function changedRun(state: WorkerState, event: ChangeHead, run: RunChange): Partial<WorkerState> {
   const { id: eventId, at, runId = "" } = event;
-  if (run.began) return { run: Object.freeze({ runId, eventId, startedAt: at }) };
+  if (run.began) {
+    return { run: Object.freeze({ runId, eventId, startedAt: at }), lastRun: withoutDraft(state.lastRun) };
+  }
   return { run: null, lastRun: endedRun(state, at, run.ended ?? "interrupted", run.reason) };
+}
+
+/** Returns a run whose draft an event continues, begins or drops. */
+function withDraft(run: OpenRun, id: number, text: string | null): OpenRun {
+  if (text === null) return withoutDraft(run);
+  const { eventId, bytes } = run.draft ?? { eventId: id, bytes: 0 };
+  const draft = Object.freeze({ eventId, bytes: bytes + byteLength(text) });
+  return Object.freeze({ ...run, draft });
+}
+
+function withoutDraft<Run extends OpenRun | null>(run: Run): Run {
+  if (run?.draft === undefined) return run;
+  const { draft: _, ...others } = run;
+  return Object.freeze(others) as Run;
 }
 
 function withUsage(
@@ -145,7 +165,8 @@ function endedRun(
   reason: string | undefined,
 ): EndedRun | null {
   if (run === null) return lastRun;
-  return Object.freeze({ ...run, endedAt, outcome, ...(reason === undefined ? {} : { reason }) });
+  const kept = outcome === "interrupted" ? run : withoutDraft(run);
+  return Object.freeze({ ...kept, endedAt, outcome, ...(reason === undefined ? {} : { reason }) });
 }
 
 function retiredWorkers(
@@ -155,7 +176,7 @@ function retiredWorkers(
   const workers: WorkerState[] = [];
   for (const state of view.workers()) {
     if (state.status === "retired") continue;
-    const lastRun = endedRun(state, at, "cancelled", reason);
+    const lastRun = withoutDraft(endedRun(state, at, "cancelled", reason));
     const next: Mutable<WorkerState> = { ...state, status: "retired", run: null, lastRun };
     setOrDelete(next, "reason", reason);
     workers.push(Object.assign(next, { updatedAt: at, lastEventId: id }));

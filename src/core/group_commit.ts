@@ -7,7 +7,7 @@
  */
 import { onAbort } from "./abort.ts";
 import { Clock } from "./clock.ts";
-import type { Command } from "./commands.ts";
+import { type Command, draftText, joinedDraft } from "./commands.ts";
 import { decide } from "./decide.ts";
 import { isRuntimeError, limitExceeded, type RuntimeError } from "./errors.ts";
 import type { EventHead, EventRecord } from "./event_types.ts";
@@ -41,6 +41,8 @@ class QueuedCommand {
   /** Stops listening to the caller's signal. */
   unlisten = nothing;
   gone = false;
+  /** The answer, if it only adds to a draft: commands that are joined to it share it. */
+  answer: Promise<unknown> | undefined = undefined;
   /** Its result once its batch is durable. */
   outcome: Outcome | undefined = undefined;
   /** The error that rejects it. */
@@ -48,7 +50,7 @@ class QueuedCommand {
 
   /** Creates a queued command. */
   constructor(
-    readonly command: Command,
+    public command: Command,
     readonly resolve: (outcome: Outcome) => void,
     readonly reject: (error: unknown) => void,
   ) {}
@@ -86,6 +88,8 @@ export class Committer {
   readonly #listener: CommitListener;
   #queue: QueuedCommand[] = [];
   #queueUnits = 0;
+  /** By worker, its newest waiting command if it only adds to a draft: the next such command joins it. */
+  readonly #drafts = new Map<WorkerId | undefined, QueuedCommand>();
   /** Commands that are yet to be queued, and their units. */
   readonly #held = { commands: 0, units: 0 };
   #draining: Promise<void> | undefined;
@@ -107,6 +111,7 @@ export class Committer {
 
   /** Rejects the waiting commands. */
   clear(error: RuntimeError): void {
+    this.#drafts.clear();
     for (const { unlisten, reject } of this.#queue.splice(0)) {
       unlisten();
       reject(error);
@@ -149,6 +154,36 @@ export class Committer {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const refusal = this.#refusal(command.units);
     if (refusal !== undefined) return Promise.reject(refusal);
+    this.#queueUnits += command.units;
+    const isText = signal === undefined && draftText(command) !== undefined;
+    const joined = isText ? this.#join(command) : undefined;
+    if (joined !== undefined) return joined as Promise<Answer>;
+    const { workerId } = command.requested;
+    // Nothing joins a draft across another command of its worker, or of the runtime.
+    if (workerId === undefined) this.#drafts.clear();
+    else this.#drafts.delete(workerId);
+    const answered = this.#enqueue(command, signal, answer);
+    const waiting = this.#queue.at(-1);
+    if (!isText || waiting === undefined) return answered;
+    waiting.answer = answered;
+    this.#drafts.set(workerId, waiting);
+    return answered;
+  }
+
+  /** Joins a command to the newest one of its worker, if both add to the same draft. Returns their common answer. */
+  #join(command: Command): Promise<unknown> | undefined {
+    const waiting = this.#drafts.get(command.requested.workerId);
+    const joined = waiting && joinedDraft(waiting.command, command);
+    if (waiting === undefined || joined === undefined) return undefined;
+    waiting.command = joined;
+    return waiting.answer;
+  }
+
+  #enqueue<Answer>(
+    command: Command,
+    signal: AbortSignal | undefined,
+    answer: (outcome: Outcome) => Answer,
+  ): Promise<Answer> {
     return new Promise((settle, reject) => {
       const resolve = (outcome: Outcome) => settle(answer(outcome));
       const waiting = new QueuedCommand(command, resolve, reject);
@@ -159,7 +194,6 @@ export class Committer {
         });
       }
       this.#queue.push(waiting);
-      this.#queueUnits += command.units;
       this.#draining ??= this.#drain();
     });
   }
@@ -219,6 +253,7 @@ export class Committer {
       if (type === "worker.purged") (purged ??= new Set()).add(workerId);
       count++;
     }
+    this.#drafts.clear();
     const taken = this.#queue.slice(0, count);
     this.#queue = this.#queue.slice(count);
     for (const waiting of taken) {

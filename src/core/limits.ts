@@ -32,6 +32,8 @@ export const limits = {
   metadataBytesMax: 65_536,
   /** Entries of one commit. */
   entriesMax: 256,
+  /** The partial answer of a run. */
+  draftBytesMax: 1_048_576,
   /** Host-defined data of one worker, as JSON; also one patch, and the data of one custom event. */
   dataBytesMax: 262_144,
   /** Nesting of a JSON value. */

@@ -7,6 +7,7 @@
 import type { ContentOf, HostTypes } from "./host_types.ts";
 import { blobFactsShape, type BlobRef } from "./blob_ref.ts";
 import { type ContextOptions, readContext, type WorkerContext } from "./context_read.ts";
+import { type DraftText, readDraft } from "./drafts.ts";
 import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
 import { invalidRequest, RuntimeError } from "./errors.ts";
@@ -281,6 +282,19 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
       content: (entry) => this.content(workerId, entry as TranscriptEntry<Types>) as Promise<Json>,
     });
     return context as WorkerContext<Types>;
+  }
+
+  /**
+   * The partial answer of a worker's run: of the open one, or of the last one if it
+   * was interrupted and none has begun since; null if there is none. Up to 1 MiB,
+   * read from the events in pages. Throws `worker_not_found`, `store_corrupt` if
+   * events of it are missing, and `cursor_expired` if they were pruned after the
+   * draft had ended.
+   */
+  async draft(worker: WorkerName): Promise<DraftText | null> {
+    this.session.assertOpen();
+    const state = existingWorker(this.session.view, workerIdOf(worker, this.runtimeId));
+    return await this.session.run(readDraft(this.session.store, state, this.lastEventId));
   }
 
   /** The bytes of a worker's blob, verified as they are read. Throws `worker_not_found`, `blob_missing`, `blob_corrupt`. */

@@ -10,7 +10,8 @@ import type { EventHead, WorkerChange } from "./event_types.ts";
 import { isKnownEvent, SALVAGED } from "./events.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
-import type { RuntimeState, StateView, WorkerState } from "./state.ts";
+import type { RunDraft, RuntimeState, StateView, WorkerState } from "./state.ts";
+import { byteLength } from "./text.ts";
 
 /** Returns the name of the action for the error message, such as `stop worker`. Called only on failure. */
 export type Action = () => string;
@@ -72,7 +73,7 @@ function assertFitsWorker(worker: WorkerState, event: OfWorker, action: Action):
 const WHILE_RUNNING = ["seq", "runId", "run", "displayName", "labels", "data", "events", "context"] as const;
 
 function assertCommits(worker: WorkerState, event: Committed, action: Action): void {
-  const { seq, count, runId, run, status, context } = event;
+  const { seq, count, runId, run, status, context, draft } = event;
   if (status !== undefined) assertNextStatus(worker, status, action);
   else if (worker.status !== "running" && WHILE_RUNNING.some((name) => event[name] !== undefined)) {
     throw notRunning(worker, action());
@@ -85,6 +86,7 @@ function assertCommits(worker: WorkerState, event: Committed, action: Action): v
     if (runId === undefined) throw invalidRequest(action(), "it begins a run without an id");
     if (worker.run !== null) throw busy(worker, worker.run.runId, action());
   } else if (runId !== undefined || run !== undefined) assertNamesRun(worker, runId, action);
+  if (draft !== undefined) assertDraft(run?.began ? undefined : worker.run?.draft, runId, draft, action);
   const isOpen = run === undefined ? worker.run !== null : run.ended === undefined;
   const endsRun = status === "stopped" || status === "retired" || context?.rewound !== undefined;
   if (isOpen && endsRun) throw busy(worker, worker.run?.runId ?? runId ?? "", action());
@@ -139,11 +141,11 @@ function assertCreates(
   event: Extract<EventHead, { type: "worker.created" }>,
   action: Action,
 ): void {
-  const { workerId, record, seq, count, run, runId, status, context } = event;
+  const { workerId, record, seq, count, run, runId, status, context, draft } = event;
   if (record.workerId !== workerId) {
     throw invalidRequest(action(), `its record is of worker ${JSON.stringify(record.workerId)}`);
   }
-  if (run !== undefined || runId !== undefined || status !== undefined || context !== undefined) {
+  if ([run, runId, status, context, draft].some((member) => member !== undefined)) {
     throw invalidRequest(action(), "a new worker is running, has no run, and its context is its transcript");
   }
   if (seq !== undefined && count !== undefined) assertNext({ transcriptLength: 0 }, seq, count, action);
@@ -169,6 +171,17 @@ function assertNext(
 function assertNamesRun({ run, record }: WorkerState, runId: WorkerChange["runId"], action: Action): void {
   if (runId === undefined) throw invalidRequest(action(), "it ends a run without an id");
   if (run?.runId !== runId) throw runEnded(record.workerId, runId, action());
+}
+
+function assertDraft(
+  before: RunDraft | undefined,
+  runId: string | undefined,
+  text: string | null,
+  action: Action,
+): void {
+  if (runId === undefined) throw invalidRequest(action(), "draft: only a run has one");
+  const bytes = text === null ? 0 : (before?.bytes ?? 0) + byteLength(text);
+  if (bytes > limits.draftBytesMax) throw limitExceeded(action(), "draft bytes", limits.draftBytesMax, bytes);
 }
 
 function notRunning(worker: WorkerState, action: string): RuntimeError<"worker_not_running"> {

@@ -9,6 +9,7 @@ import { type Commits, commitTo } from "./commit.ts";
 import {
   type CommitInput,
   type CommitOptions,
+  type DraftInput,
   reasonOf,
   type ReasonOptions,
   type RequestedRun,
@@ -30,7 +31,7 @@ import { finishOutcomes } from "./shapes.ts";
 export type FinishOutcome = Exclude<RunOutcome, "interrupted">;
 
 /** Changes that a run commits. */
-export interface RunCommitInput<Types extends HostTypes = HostTypes> extends CommitInput<Types> {
+export interface RunCommitInput<Types extends HostTypes = HostTypes> extends CommitInput<Types>, DraftInput {
   /** Ends the run with this event. */
   readonly finish?: {
     /** Outcome. */
@@ -108,6 +109,11 @@ export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable
   /**
    * Commits changes as one event: all or nothing. With `finish`, the event also
    * ends the run. Throws `blob_missing`, as `Worker.commit` does.
+   *
+   * Commits of nothing but a `draft` string, without options, are joined while
+   * they wait to be written: one event has their texts in order, and they
+   * resolve, or are rejected, together. Await none of them to stream as fast as
+   * the store writes.
    */
   commit({ finish, ...changes }: RunCommitInput<Types>, options: CommitOptions = {}): Promise<CommitReceipt> {
     const request = { action: "commit", run: this.#run };

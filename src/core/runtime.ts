@@ -18,6 +18,7 @@ import {
   type RequestedMembers,
 } from "./commands.ts";
 import type { DiagnosticReport } from "./diagnostics.ts";
+import { firstDraftEvent } from "./drafts.ts";
 import { Engine, type RuntimeOptions } from "./engine.ts";
 import { blobMissing, isRuntimeError, type RuntimeError } from "./errors.ts";
 import { parseWorkerId, type WorkerId, workerIdOf, type WorkerName, type WorkerRef } from "./ids.ts";
@@ -209,12 +210,13 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
   /** Reports what {@linkcode Runtime.prune} would delete now. */
   async planPrune({ through = this.lastEventId }: PruneOptions = {}): Promise<PrunedEvents> {
     this.#engine.assertUsable();
-    return await this.#engine.run(this.#engine.store.prune({ through, dryRun: true }));
+    const unneeded = Math.min(through, firstDraftEvent(this.#engine.view) - 1);
+    return await this.#engine.run(this.#engine.store.prune({ through: unneeded, dryRun: true }));
   }
 
   /**
    * Deletes the oldest events, whole segments at a time: none after `through`, and
-   * none that a snapshot still needs. Transcripts are kept: each is verified first,
+   * none that a snapshot or the draft of a run still needs. Transcripts are kept: each is verified first,
    * and the events needed to rebuild a damaged one are not deleted. A transcript
    * that is damaged later can no longer be rebuilt. A `custom` event
    * `runtime.pruned` records the deletion.

@@ -76,6 +76,7 @@ const changes = {
   usage: list(usageShape, limits.listItemsMax),
   events: list(object(hostEvent), limits.listItemsMax),
   context: object({}, { compacted: integer(0), rewound: integer(0) }),
+  draft: nullable(text(limits.draftBytesMax)),
 };
 
 /** The shapes of events, without the entries. */
@@ -110,8 +111,9 @@ function keysOf(bytesMax: number): Shape {
   );
 }
 
+const draft = object({ eventId: integer(1), bytes: integer(0) });
 const openRun = { runId: name, eventId: integer(1), startedAt: timeShape };
-const endedRun = object({ ...openRun, endedAt: timeShape, outcome: oneOf(...outcomes) }, { reason });
+const endedRun = object({ ...openRun, endedAt: timeShape, outcome: oneOf(...outcomes) }, { draft, reason });
 
 const runtimeState = object({
   runtimeId: idShape,
@@ -133,7 +135,7 @@ const workerState = object({
   record: recordShape,
   labels: dictionary(name, name, limits.listItemsMax),
   status: oneOf(...statuses),
-  run: nullable(object(openRun)),
+  run: nullable(object(openRun, { draft })),
   lastRun: nullable(endedRun),
   data: jsonObject,
   transcriptLength: integer(0),

@@ -12,6 +12,14 @@ import { deepFreeze } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
 import { noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
 
+/** The partial answer of a run. Its text is in the events of the worker, from the first one on. */
+export interface RunDraft {
+  /** The event that began it. */
+  readonly eventId: number;
+  /** Sum of the UTF-8 bytes of the texts that its events add. Half of a surrogate pair has three. */
+  readonly bytes: number;
+}
+
 /** An open run. */
 export interface OpenRun {
   /** The run. */
@@ -20,6 +28,11 @@ export interface OpenRun {
   readonly eventId: number;
   /** Time of its start, ISO 8601. */
   readonly startedAt: string;
+  /**
+   * Its partial answer, if it has one. Of runs that ended, only an interrupted one
+   * keeps it, until the next run begins or the worker is stopped or retired.
+   */
+  readonly draft?: RunDraft;
 }
 
 /** A run that has ended. */

@@ -21,6 +21,7 @@ import {
   rewindOf,
 } from "./commands.ts";
 import type { ContextOptions, WorkerContext } from "./context_read.ts";
+import type { DraftText } from "./drafts.ts";
 import type { Engine } from "./engine.ts";
 import type { EntryInput } from "./entries.ts";
 import { isRuntimeError } from "./errors.ts";
@@ -55,6 +56,8 @@ export interface BeginRunOptions extends CommitOptions {
   readonly runId?: string | undefined;
   /** Waits for the end of an open run, in the order of the calls, instead of throwing `worker_busy`. */
   readonly wait?: boolean | undefined;
+  /** Text with which its draft begins, such as that of an interrupted run: at most 1 MiB. */
+  readonly draft?: string | undefined;
 }
 
 /** Options of {@linkcode Worker.stop} and {@linkcode Worker.retire}. */
@@ -216,7 +219,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
     const own = { run: { began: true } } as const;
     const request = { action: "begin run", run: { runId }, own, chosenRunId: options.runId };
     const { workerId } = this;
-    return await commitTo(this.#commits, request, {}, options, (outcome) => {
+    const { draft } = options;
+    return await commitTo(this.#commits, request, { draft }, options, (outcome) => {
       const signal = this.#engine.runs.signalOf(workerId, outcome.eventId);
       return new Run<Types>(this.#commits, outcome.subject, receipt(outcome), signal);
     });
@@ -319,6 +323,16 @@ export class Worker<Types extends HostTypes = HostTypes> {
     const action = "rewind context";
     const request = { action, cancelsRun: cancelRun, own: { context: rewindOf(input, action) } };
     return await commitTo(this.#commits, request, {}, options, receipt);
+  }
+
+  /**
+   * The partial answer of the open run, or of the last run if it was interrupted
+   * and none has begun since; null if there is none. Up to 1 MiB, read from the
+   * events in pages. Throws `store_corrupt` if events of it are missing.
+   */
+  async draft(): Promise<DraftText | null> {
+    this.#current();
+    return await this.#engine.reads.draft(this.ref);
   }
 
   /** The content of an entry, also if it is kept as a blob. Throws `blob_missing` and `blob_corrupt`. */

@@ -229,9 +229,9 @@ Deno.test("parseEvent() returns an event of an unknown type as it was written", 
 Deno.test("parseEvent() keeps members that a newer version added to a known type", () => {
   const texts = [
     `{"id":3,${AT_TEXT},"type":"custom","name":"n","data":1,"later":{"x":1},"more":[]}`,
-    `{"id":3,${AT_TEXT},"type":"worker.committed","workerId":"a","draft":{"entries":[1]}}`,
+    `{"id":3,${AT_TEXT},"type":"worker.committed","workerId":"a","later":{"entries":[1]}}`,
     `{"id":3,${AT_TEXT},"type":"worker.committed","workerId":"a","seq":1,"count":1,` +
-    '"draft":{"a":1,"entries":[2]},"entries":[{"role":"user","later":1,"content":"x"}]}',
+    '"later":{"a":1,"entries":[2]},"entries":[{"role":"user","later":1,"content":"x"}]}',
   ];
   for (const json of texts) {
     const event = JSON.parse(json);

@@ -102,6 +102,19 @@ async function isCompleted(directory: string): Promise<boolean> {
   }
 }
 
+/** The draft so far, as a process beside the chat sees it. */
+async function draftIn(directory: string): Promise<string | undefined> {
+  try {
+    await using reader = await openReader({ root: `${directory}/data`, runtimeId: "chat" });
+    return (await reader.draft("chat"))?.text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the chats say to continue an answer. */
+const CONTINUE = "You were interrupted. Continue your answer exactly where it ends; repeat nothing of it.";
+
 const whole = (text: string): Answer => ({ kind: "whole", text });
 
 for (const chat of chats) {
@@ -129,41 +142,60 @@ for (const chat of chats) {
     assertEquals(ends, ["completed", "completed"]);
   });
 
-  exampleTest(`${name} that is killed in an answer answers once, with all costs`, async (directory) => {
-    const png = () => new Response(image, { headers: { "content-type": "image/png" } });
-    await using pages = servePages({ "/page": () => new Response(page), "/image": png });
-    const url = pages.url(name === "chat" ? "/page" : "/image");
-    await using server = serve([
-      { kind: "calls", calls: [{ id: "call_1", name: tool, input: { url } }] },
-      { kind: "stalled", text: "The answer is not " },
-      whole("The answer is 42"),
-    ]);
-    Deno.writeFileSync(`${directory}/pixel.png`, image);
-    const first = start(chat, directory, server.url);
-    await first.type(question);
-    await until(() => server.requests.length === 2);
-    assertEquals((await first.kill()).signal, "SIGKILL");
+  exampleTest(
+    `${name} that is killed in an answer, twice, continues it, with all costs`,
+    async (directory) => {
+      const png = () => new Response(image, { headers: { "content-type": "image/png" } });
+      await using pages = servePages({ "/page": () => new Response(page), "/image": png });
+      const url = pages.url(name === "chat" ? "/page" : "/image");
+      await using server = serve([
+        { kind: "calls", calls: [{ id: "call_1", name: tool, input: { url } }] },
+        { kind: "stalled", text: "The answer is not " },
+        { kind: "stalled", text: "on this " },
+        whole("page"),
+      ]);
+      Deno.writeFileSync(`${directory}/pixel.png`, image);
+      const first = start(chat, directory, server.url);
+      await first.type(question);
+      for (
+        const [process, draft] of [[first, "The answer is not "], [
+          undefined,
+          "The answer is not on this ",
+        ]] as const
+      ) {
+        const running = process ?? start(chat, directory, server.url);
+        await until(async () => await draftIn(directory) === draft);
+        assertEquals((await running.kill()).signal, "SIGKILL");
+      }
 
-    const second = await start(chat, directory, server.url).finish();
-    assertEquals([second.code, second.err], [0, ""]);
-    assertStringIncludes(second.out, "The last question is still to be answered\nThe answer is 42\n");
-    const shown = chat.shown(url);
-    assertEquals(server.requests, [shown.filter((line) => line.startsWith("user: ")), shown, shown]);
-    assertEquals(pages.requests.length, 1, "the result of the tool was kept");
+      const last = await start(chat, directory, server.url).finish();
+      assertEquals([last.code, last.err], [0, ""]);
+      const answer = "The answer is not on this page";
+      assertStringIncludes(last.out, `The last question is still to be answered\n${answer}\n`);
+      const shown = chat.shown(url);
+      const rest = (begun: string) => [...shown, `assistant: ${begun}`, `user: ${CONTINUE}`];
+      assertEquals(server.requests, [
+        shown.filter((line) => line.startsWith("user: ")),
+        shown,
+        rest("The answer is not "),
+        rest("The answer is not on this "),
+      ]);
+      assertEquals(pages.requests.length, 1, "the result of the tool was kept");
 
-    const { entries, texts, ends, usage } = await kept(directory);
-    assertEquals(entries.map(({ role }) => role), ["user", "assistant", "tool", "assistant"]);
-    assertStringIncludes(texts.at(-1) ?? "", "The answer is 42");
-    assertEquals(ends, ["interrupted", "completed"]);
-    // 10 for each message: one of the first request, three of the one that was answered.
-    assertEquals(usage, [2, 40, 7 + "The answer is 42".length, 2, 2 * written]);
-    const seqs = (has: (entry: TranscriptEntry) => boolean) => entries.filter(has).map(({ seq }) => seq);
-    assertEquals(seqs(({ blobs }) => blobs !== undefined), [chat.blobs.image]);
-    assertEquals(
-      seqs(({ contentBlob }) => contentBlob !== undefined),
-      chat.blobs.content === undefined ? [] : [chat.blobs.content],
-    );
-  });
+      const { entries, texts, ends, usage } = await kept(directory);
+      assertEquals(entries.map(({ role }) => role), ["user", "assistant", "tool", "assistant"]);
+      assertStringIncludes(texts.at(-1) ?? "", `"${answer}"`);
+      assertEquals(ends, ["interrupted", "interrupted", "completed"]);
+      // 10 for each message: one of the first request, five of the one that was answered.
+      assertEquals(usage, [2, 60, 7 + "page".length, 2, 2 * written]);
+      const seqs = (has: (entry: TranscriptEntry) => boolean) => entries.filter(has).map(({ seq }) => seq);
+      assertEquals(seqs(({ blobs }) => blobs !== undefined), [chat.blobs.image]);
+      assertEquals(
+        seqs(({ contentBlob }) => contentBlob !== undefined),
+        chat.blobs.content === undefined ? [] : [chat.blobs.content],
+      );
+    },
+  );
 
   exampleTest(
     `${name} that is killed in a tool calls it again, and asks nothing again`,

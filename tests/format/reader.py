@@ -199,7 +199,8 @@ def end_run(state, at, outcome, source):
     if state["run"] is None:
         return
     reason = {"reason": source["reason"]} if "reason" in source else {}
-    state["lastRun"] = {**state["run"], "endedAt": at, "outcome": outcome, **reason}
+    kept = state["run"] if outcome == "interrupted" else without_draft(state["run"])
+    state["lastRun"] = {**kept, "endedAt": at, "outcome": outcome, **reason}
     state["run"] = None
 
 
@@ -236,6 +237,19 @@ def change_context(state, change, number):
     state["context"] = context
 
 
+def without_draft(run):
+    return run and {member: value for member, value in run.items() if member != "draft"}
+
+
+def change_draft(state, text, number):
+    if text is None:
+        state["run"] = without_draft(state["run"])
+        return
+    begun = state["run"].get("draft", {"eventId": number, "bytes": 0})
+    draft = {**begun, "bytes": begun["bytes"] + len(text.encode("utf-8", "surrogatepass"))}
+    state["run"] = {**state["run"], "draft": draft}
+
+
 def set_or_remove(state, member, value):
     if value is None:
         state.pop(member, None)
@@ -245,6 +259,8 @@ def set_or_remove(state, member, value):
 
 def set_status(state, status, event):
     state["status"] = status
+    if status != "running":
+        state["lastRun"] = without_draft(state["lastRun"])
     set_or_remove(state, "reason", event.get("reason"))
 
 
@@ -253,10 +269,13 @@ def change(state, event):
     run = event.get("run", {})
     if "began" in run:
         state["run"] = {"runId": event["runId"], "eventId": event["id"], "startedAt": event["at"]}
+        state["lastRun"] = without_draft(state["lastRun"])
     elif "ended" in run:
         end_run(state, event["at"], run["ended"], run)
     if "status" in event:
         set_status(state, event["status"], event)
+    if "draft" in event and state["run"]:
+        change_draft(state, event["draft"], event["id"])
     if "displayName" in event:
         set_or_remove(state, "displayName", event["displayName"])
     for member in ("labels", "data"):
@@ -370,6 +389,21 @@ def read_transcript(directory, runtime_id, log, state, synced):
     return entries
 
 
+def read_draft(log, state):
+    """The text of the draft of the open run, or of the last one; None if it has none."""
+    draft = (state["run"] or state["lastRun"] or {}).get("draft")
+    if draft is None:
+        return None
+    parts = [
+        event["draft"] for event in log.events
+        if event["id"] >= draft["eventId"] and event.get("workerId") == state["record"]["workerId"] and "draft" in event
+    ]
+    if sum(len(part.encode("utf-8", "surrogatepass")) for part in parts) != draft["bytes"]:
+        raise Damage("events", 0, f"they do not have the {draft['bytes']} bytes of the draft")
+    # Through UTF-16, where a pair that was divided is one character again.
+    return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 def read_blob(directory, worker_id, ref):
     """The bytes of a blob, verified."""
     file = f"workers/{encode_name(worker_id)}/blobs/{ref['sha256']}"
@@ -428,6 +462,7 @@ def read_store(root, runtime_id):
             for worker, entries in transcripts.items()
         },
         "contexts": {worker: context_of(state) for worker, state in workers.items()},
+        "drafts": {worker: read_draft(log, state) for worker, state in workers.items()},
         "events": log.events,
         "tail": log.tail,
     }

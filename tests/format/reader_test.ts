@@ -179,6 +179,29 @@ diskTest(
   withPython,
 );
 
+diskTest(
+  "reader.py reads the drafts of open and of interrupted runs",
+  async (place) => {
+    const runtime = await place.open();
+    for (const workerId of ["a", "b", "c"]) await speak(runtime, workerId, ["one"]);
+    const [first, second] = [await runtime.worker("a").beginRun(), await runtime.worker("b").beginRun()];
+    for (const draft of ["gone", null, "\uD83E", "\uDD8A \uD83E", "字"]) {
+      await first.commit({ draft });
+      await second.commit({ draft, data: { draft } });
+    }
+    await place.kill(runtime);
+    const again = await place.open();
+    await (await again.worker("b").beginRun({ draft: "more" })).commit({ draft: " of it" });
+    await place.kill(again);
+    const { code, seen, err } = await readWithPython(place.root);
+    assertEquals([code, err], [0, ""]);
+    assertEquals(seen, await seenIn(place.root));
+    const { drafts } = seen as { drafts: unknown };
+    assertEquals(drafts, { a: "\uD83E\uDD8A \uD83E字", b: "more of it", c: null });
+  },
+  withPython,
+);
+
 /** A store of several segments and checkpoints. */
 async function filled(place: TestPlace): Promise<void> {
   place.configure({ displayName: "Pruned", limits: { segmentBytes: 4_096 } });

@@ -24,7 +24,8 @@ const types = [
 
 /** Every member of a commit and of an entry: a golden directory has them all. */
 const members = [
-  "at, context, count, data, displayName, entries, events, id, key, labels, meta, reason, request, run, runId, seq, status, type,",
+  "at, context, count, data, displayName, draft, entries, events, id, key, labels, meta, reason, request, run, runId, seq, status,",
+  "type,",
   "usage, workerId",
 ].join(" ").split(", ");
 const entryMembers = "at, blobs, content, contentBlob, id, metadata, name, role".split(", ");

@@ -10,7 +10,7 @@ import type { SimulatedDisk } from "../disk/mod.ts";
 import { HOME } from "../kit/opened.ts";
 import { checkBlobs, checkNoTemporaries } from "./script/blobs.ts";
 import { checkKept, filesOf } from "./script/kept.ts";
-import { foldOf, stableText, transcriptsOf } from "./kit/fold.ts";
+import { draftsOf, foldOf, stableText, transcriptsOf } from "./kit/fold.ts";
 import { Finding, type History } from "./script/history.ts";
 import { checkProjections } from "./script/projections.ts";
 import { Session } from "./script/session.ts";
@@ -109,10 +109,12 @@ async function checkReads(runtime: Runtime, history: History): Promise<void> {
   const fold = foldOf(history.texts);
   same("I5", "overview", runtime.overview(), overviewOf(fold, undefined));
   same("I5", "workers", runtime.workers({ limit: 1_000 }).items, [...fold.workers()]);
-  const transcripts = transcriptsOf(history.texts);
+  const [transcripts, drafts] = [transcriptsOf(history.texts), draftsOf(history.texts)];
   for (const { record: { workerId } } of fold.workers()) {
     const { items } = await runtime.worker(workerId).transcript({ after: 0, limit: 1_000 });
     same("I1", `transcript of ${workerId}`, items, transcripts.get(workerId));
+    const draft = await runtime.worker(workerId).draft();
+    same("I1", `draft of ${workerId}`, draft?.text ?? null, drafts.get(workerId) ?? null);
   }
   const last = await runtime.events({ limit: 1 });
   const { firstEventId } = last;

@@ -84,6 +84,16 @@ async function commitAll(session: Session, workerId: string, length: number): Pr
   await session.tell(() => run.commit({ entries: [says("bye")], displayName: "B", finish }, { key: "end" }));
 }
 
+/** A run that adds to its draft, several texts at once, and is left open. */
+async function stream(session: Session, workerId: string, length: number): Promise<void> {
+  const run = await session.ask(workerId, (worker) => worker.beginRun());
+  if (run === undefined) return;
+  for (let round = 0; round < 2; round++) {
+    const texts = ["one ", text(length), " three "];
+    await Promise.all(texts.map((draft) => session.tell(() => run.commit({ draft }))));
+  }
+}
+
 /** Puts a blob, and appends an entry that refers to it. */
 async function show(session: Session, workerId: string, source: BlobSource): Promise<void> {
   const blob = await session.put(workerId, source);
@@ -673,6 +683,27 @@ export const workloads: readonly Workload[] = [
       await show(session, "a", bytesOf(pictures.second));
       await session.ask("b", (worker) => worker.append([{ role: "tool", content: [large] }]));
       for (const workerId of ["a", "b"]) await session.read(workerId);
+      await session.close();
+    },
+  },
+  {
+    name: "drafts",
+    base: "long",
+    run: async (session, size) => {
+      await session.open();
+      await stream(session, "a", size);
+      await session.tell((runtime) => runtime.prune());
+      await session.reopen();
+      await talk(session, "b", 2, size);
+      await session.reopen();
+      await session.tell((runtime) => runtime.prune());
+      const draft = (await session.ask("a", (worker) => worker.draft()))?.text;
+      const run = await session.ask("a", (worker) => worker.beginRun({ draft }));
+      if (run !== undefined) {
+        await session.tell(() => run.commit({ entries: [says("all of it")], draft: null }));
+        await session.tell(() => run.finish("completed"));
+      }
+      await stream(session, "b", 40);
       await session.close();
     },
   },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { firstDraftEvent } from "../../core/drafts.ts";
 import type { RuntimeId } from "../../core/ids.ts";
 import type { PrunedEvents } from "../../core/store.ts";
 import { Checkpoints } from "../../fs/checkpoint/checkpoints.ts";
@@ -33,25 +34,26 @@ export interface PrunePlan extends PrunedEvents {
   readonly runtimeId: RuntimeId;
   /** The last event that the options allow to be pruned. */
   readonly through: number;
-  /** The last event that neither a checkpoint nor the rebuilding of a transcript needs; no later event can be pruned. */
+  /** The last event that neither a checkpoint, the rebuilding of a transcript nor a draft needs; no later event can be pruned. */
   readonly lastUnneeded: number;
 }
 
 /**
- * Returns what `Runtime.prune` would delete: whole segments, and none that a checkpoint or the rebuilding of a
- * transcript needs. Requires `--allow-read`. Throws `store_corrupt` if the log is damaged.
+ * Returns what `Runtime.prune` would delete: whole segments, and none that a checkpoint, the rebuilding of a
+ * transcript or the draft of a run needs. Requires `--allow-read`. Throws `store_corrupt` if the log is damaged.
  */
 export async function planPrune(location: StoreLocation, options: PlanPruneOptions = {}): Promise<PrunePlan> {
   const place = placeOf(location, options);
   const { runtimeId } = place;
-  const { follower } = await foldLog(place);
+  const { follower, ledger } = await foldLog(place);
   if (follower.damage !== undefined) throw follower.damage;
   const { lastEventId } = follower;
   const { through: last = lastEventId, before, now = Date.now() } = options;
   const old = before === undefined ? Infinity : await lastEventBefore(place, lastEventId, before, now);
   const through = Math.min(last, lastEventId, old);
   const checkpoints = new Checkpoints({ ...place, notice: () => {} });
-  const lastUnneeded = Math.min(checkpoints.lastUnneeded(), firstNeeded(place, checkpoints) - 1);
+  const needed = Math.min(firstNeeded(place, checkpoints), firstDraftEvent(ledger));
+  const lastUnneeded = Math.min(checkpoints.lastUnneeded(), needed - 1);
   const { firstEventIds } = listSegments(place);
   const { pruned } = prunable(place, firstEventIds, Math.min(through, lastUnneeded));
   return { runtimeId, ...pruned, through, lastUnneeded };

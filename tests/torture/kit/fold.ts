@@ -38,6 +38,25 @@ export function transcriptsOf(events: readonly (RuntimeEvent | string)[]): Map<s
   return transcripts;
 }
 
+/** Texts of drafts by worker after these texts of events. */
+export function draftsOf(texts: readonly string[]): Map<string, string> {
+  const drafts = new Map<string, string>();
+  for (const text of texts) {
+    const event = parseEvent(text);
+    if (event.type === "worker.purged") drafts.delete(event.workerId);
+    if (event.type === "runtime.retired") drafts.clear();
+    if (event.type !== "worker.committed") continue;
+    const { workerId, run, status, draft } = event;
+    if (run !== undefined && run.ended !== "interrupted") drafts.delete(workerId);
+    if (status !== undefined && status !== "running") drafts.delete(workerId);
+    if (draft === null) drafts.delete(workerId);
+    else if (draft !== undefined && run?.ended === undefined) {
+      drafts.set(workerId, (drafts.get(workerId) ?? "") + draft);
+    }
+  }
+  return drafts;
+}
+
 /** The ids of the events that each worker's transcript holds. */
 export function transcriptEventsOf(texts: readonly string[]): Map<string, number[]> {
   const events = new Map<string, number[]>();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isRuntimeError, RuntimeReader } from "../../../mod.ts";
+import { isRuntimeError, RuntimeReader, type WorkerState } from "../../../mod.ts";
 import { FsRuntimeSource } from "../../../fs_store.ts";
 import {
   backup,
@@ -85,6 +85,7 @@ export function viewed(disk: SimulatedDisk): Promise<Came<string | undefined>> {
     await using reader = await RuntimeReader.open({ source });
     const text = stateOf(reader);
     for (const { record: { workerId } } of reader.allWorkers()) {
+      await typed("draft", () => reader.draft(workerId));
       for (const limit of [3, 1_000]) await typed("transcript", () => reader.transcript(workerId, { limit }));
     }
     await typed("events", () => reader.events({ after: source.segments[0] === 1 ? 0 : undefined, limit: 7 }));
@@ -101,6 +102,7 @@ function stateOf(reader: RuntimeReader): string {
     state.reason ?? null,
     state.run?.runId ?? null,
     state.lastRun?.outcome ?? null,
+    draftOf(state),
     state.transcriptLength,
     sorted(state.data),
     sorted(state.labels),
@@ -108,6 +110,11 @@ function stateOf(reader: RuntimeReader): string {
     state.usage.inputTokens,
   ]);
   return JSON.stringify([status, epoch, usage.inputTokens, lastEventId, rows]);
+}
+
+function draftOf({ run, lastRun }: WorkerState): readonly [number, number] | null {
+  const { draft } = run ?? lastRun ?? {};
+  return draft === undefined ? null : [draft.eventId, draft.bytes];
 }
 
 /** Reads; a typed error is an answer too. */

@@ -85,7 +85,8 @@ async function addChanges(disk: SimulatedDisk): Promise<void> {
     events: [{ name: "note", data: { entries: [1] } }],
     entries: [{ role: "user", name: "n", id: "i", at: "2026-01-02T03:04:05.678Z", content: null }],
   });
-  await worker.beginRun();
+  const run = await worker.beginRun();
+  for (const draft of ["☂", null, "more"]) await run.commit({ draft });
   await runtime.close();
 }
 

@@ -14,6 +14,8 @@ interface PlainWorker {
   reason: string | null;
   run: string | null;
   last: string | null;
+  /** First event and bytes of the draft of the open run, or of the last one. */
+  draft: readonly [number, number] | null;
   length: number;
   data: Any;
   labels: Any;
@@ -53,6 +55,7 @@ export function textOfState(state: PlainState): string {
     worker.reason,
     worker.run,
     worker.last,
+    worker.draft,
     worker.length,
     sorted(worker.data),
     sorted(worker.labels),
@@ -99,20 +102,21 @@ const effects: Record<string, (state: PlainState, event: Any, runtimeId: string)
     for (const worker of state.workers.values()) {
       if (worker.status === "retired") continue;
       if (worker.run !== null) worker.last = "cancelled";
-      [worker.status, worker.reason, worker.run] = ["retired", reason ?? null, null];
+      [worker.status, worker.reason, worker.run, worker.draft] = ["retired", reason ?? null, null, null];
     }
   },
   "worker.created": (state, event) => {
-    const { workerId: id, record, run, runId, status } = event;
+    const { workerId: id, record, run, runId, status, draft } = event;
     must(state.status === "running" && isText(id, 80) && !state.workers.has(id));
     must(isObject(record) && record.workerId === id && isWorkerRecord(record));
-    must(run === undefined && runId === undefined && status === undefined);
+    must(run === undefined && runId === undefined && status === undefined && draft === undefined);
     const worker: PlainWorker = {
       id,
       status: "running",
       reason: null,
       run: null,
       last: null,
+      draft: null,
       length: 0,
       data: {},
       labels: {},
@@ -127,7 +131,9 @@ const effects: Record<string, (state: PlainState, event: Any, runtimeId: string)
     must(state.status === "running" && worker !== undefined);
     if (worker === undefined) return;
     changeStatus(worker, event);
+    checkDraft(worker, event);
     changeRun(worker, event);
+    changeDraft(worker, event);
     must(worker.status === "running" || worker.run === null);
     change(worker, event, state);
   },
@@ -170,6 +176,23 @@ function changeRun(worker: PlainWorker, { run, runId }: Any): void {
   }
   must(["completed", "failed", "cancelled", "interrupted"].includes(run.ended) && worker.run === runId);
   [worker.run, worker.last] = [null, run.ended];
+}
+
+const DRAFT_MAX = 1_048_576;
+
+function checkDraft({ draft: before }: PlainWorker, { run, runId, draft }: Any): void {
+  if (draft === undefined) return;
+  must(runId !== undefined && (draft === null || isText(draft, DRAFT_MAX)));
+  const kept = run?.began === true ? 0 : before?.[1] ?? 0;
+  must(draft === null || kept + new TextEncoder().encode(draft).length <= DRAFT_MAX);
+}
+
+function changeDraft(worker: PlainWorker, { id, run, draft }: Any): void {
+  const isKept = run === undefined || run.ended === "interrupted";
+  if (!isKept || worker.status !== "running") worker.draft = null;
+  if (worker.run === null || draft === undefined) return;
+  const [first, bytes] = worker.draft ?? [id, 0];
+  worker.draft = draft === null ? null : [first, bytes + new TextEncoder().encode(draft).length];
 }
 
 function change(worker: PlainWorker, event: Any, state: PlainState): void {
