@@ -92,7 +92,7 @@ export class Creations {
     });
   }
 
-  /** What cannot be removed is left to the next opening. */
+  /** Leaves what cannot be removed to the next opening. */
   #removeQuietly(owner: NewWorker): void {
     try {
       this.discard(owner);
