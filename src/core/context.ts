@@ -9,7 +9,7 @@ import type { ContextChange } from "./event_types.ts";
 import { limits } from "./limits.ts";
 import type { ContextState, SeqRange, WorkerState } from "./state.ts";
 
-type Contextual = Pick<WorkerState, "context" | "transcriptLength">;
+type Contextual = Parameters<typeof contextRanges>[0];
 
 /** The context before the first compaction or rewind. */
 const WHOLE: ContextState = { version: 0, summary: null, compacted: 0, ranges: [], openFrom: 1 };
@@ -19,8 +19,10 @@ export function contextVersion({ context, createdEventId }: WorkerState): number
   return context?.version ?? createdEventId;
 }
 
-/** Returns the sequences of a context in its order: the summary, then all other entries. */
-export function contextRanges(state: Contextual): readonly SeqRange[] {
+/** Returns the sequences of the context of a worker, in its order: the summary, then all other entries. */
+export function contextRanges(
+  state: Pick<WorkerState, "context" | "transcriptLength">,
+): readonly SeqRange[] {
   const summary = state.context?.summary ?? null;
   return summary === null ? entryRanges(state) : [[summary, summary], ...entryRanges(state)];
 }

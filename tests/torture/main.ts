@@ -56,11 +56,13 @@ async function resultOf(suite: Suite): Promise<SuiteResult> {
 }
 
 function budgetFor({ name }: Suite): Budget {
-  let shownAt = 0;
+  let shownAt = Date.now();
   const progress = (done: number, of: number) => {
-    if (!Deno.stderr.isTerminal() || Date.now() - shownAt < 200) return;
+    const isTerminal = Deno.stderr.isTerminal();
+    if (Date.now() - shownAt < (isTerminal ? 200 : 60_000)) return;
     shownAt = Date.now();
-    Deno.stderr.writeSync(new TextEncoder().encode(`\r${name} ${done} of ${of}   `));
+    const text = `${name} ${done} of ${of}`;
+    Deno.stderr.writeSync(new TextEncoder().encode(isTerminal ? `\r${text}   ` : `${text}\n`));
   };
   return only === undefined ? { share, seed, progress } : { share, seed, only, progress };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RuntimeEvent, TranscriptEntry } from "../../../mod.ts";
+import type { RuntimeEvent, TranscriptEntry, WorkerState } from "../../../mod.ts";
 import { parseEvent } from "../../../src/core/events.ts";
 import { parseRuntimeId } from "../../../src/core/ids.ts";
 import { Ledger } from "../../../src/core/ledger.ts";
@@ -55,6 +55,36 @@ export function draftsOf(texts: readonly string[]): Map<string, string> {
     }
   }
   return drafts;
+}
+
+/** Sequences of the context of each worker after these events, in their order; folded as plain lists. */
+export function contextsOf(texts: readonly string[]): Map<string, number[]> {
+  const contexts = new Map<string, { seqs: number[]; summary: number | undefined }>();
+  for (const event of texts.map(parseEvent)) {
+    if (event.type === "worker.created") contexts.set(event.workerId, { seqs: [], summary: undefined });
+    if (event.type === "worker.purged") contexts.delete(event.workerId);
+    if (event.type !== "worker.created" && event.type !== "worker.committed") continue;
+    const { workerId, seq = 0, count = 0, context } = event;
+    const kept = contexts.get(workerId);
+    if (kept === undefined) continue;
+    const { compacted, rewound } = context ?? {};
+    if (compacted !== undefined) {
+      const later = kept.seqs.filter((each) => each > compacted && each !== kept.summary);
+      contexts.set(workerId, { seqs: [seq, ...later], summary: seq });
+    } else if (rewound !== undefined) {
+      kept.seqs.length = kept.seqs.indexOf(rewound) + 1;
+      if (rewound === 0) kept.summary = undefined;
+    } else kept.seqs.push(...Array.from({ length: count }, (_, index) => seq + index));
+  }
+  return new Map([...contexts].map(([workerId, { seqs }]) => [workerId, seqs]));
+}
+
+/** Sequences of the context of a state, in their order. */
+export function seqsOf({ context, transcriptLength }: WorkerState): number[] {
+  const { summary = null, ranges = [], openFrom = 1 } = context ?? {};
+  const all = [...ranges, [openFrom, transcriptLength] as const];
+  const seqs = all.flatMap(([from, to]) => Array.from({ length: to + 1 - from }, (_, index) => from + index));
+  return summary === null ? seqs : [summary, ...seqs];
 }
 
 /** The ids of the events that each worker's transcript holds. */
