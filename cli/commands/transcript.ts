@@ -5,6 +5,7 @@
  */
 import type { RuntimeReader, TranscriptEntry, TranscriptPage } from "../../mod.ts";
 import { entryParts } from "../content.ts";
+import { draftLine, draftOf } from "../draft.ts";
 import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -29,7 +30,8 @@ export async function transcriptCommand(
   let code: number = exitCodes.ok;
   for (const entry of items) code = Math.max(code, await show(io, options, view, workerId, entry));
   if (length === 0) io.out(tone(io, "faint", "no entries\n"));
-  if (next !== null) io.out(tone(io, "faint", `... newer entries: --after ${next}\n`));
+  if (next === null) return Math.max(code, await showDraft(io, view, workerId));
+  io.out(tone(io, "faint", `... newer entries: --after ${next}\n`));
   return code;
 }
 
@@ -48,7 +50,17 @@ async function printAll(
     }
     after = page.next;
   }
-  return code;
+  return options.json ? code : Math.max(code, await showDraft(io, view, workerId));
+}
+
+/** Prints the draft of an open or interrupted run, which follows the newest entry; returns the exit code. */
+async function showDraft(io: Io, view: RuntimeReader, workerId: string): Promise<number> {
+  const draft = await draftOf(view, workerId);
+  if (draft === undefined) return exitCodes.ok;
+  const { title, isDamaged } = draft;
+  const head = `${tone(io, "strong", "draft")}  ${tone(io, "faint", oneLine(title))}`;
+  io.out(`${head}\n  ${tone(io, isDamaged ? "bad" : "faint", draftLine(draft))}\n`);
+  return isDamaged ? exitCodes.damaged : exitCodes.ok;
 }
 
 const ROLE_TONES: ReadonlyMap<string, Tone> = new Map([
