@@ -147,6 +147,8 @@ function changesOf(event: WorkerChanges): string[] {
       .map(([name, value]) => value === null ? `${name} removed` : `${name}=${value}`);
     parts.push(`labels ${changed.join(", ")}`);
   }
+  const { draft } = event;
+  if (draft !== undefined) parts.push(draft === null ? "draft dropped" : `draft: ${beginningOf(draft, 160)}`);
   if (meta !== undefined) parts.push(`meta ${JSON.stringify(meta)}`);
   return parts;
 }

@@ -5,6 +5,7 @@
  */
 import type { WorkerState } from "../../mod.ts";
 import { contextText, intentOf, labelsText } from "../describe.ts";
+import { draftLine, draftOf, type ShownDraft } from "../draft.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { oneLine, tone, visible } from "../style.ts";
@@ -14,18 +15,24 @@ import { modelTable } from "./usage.ts";
 import type { OpenedStore } from "../store.ts";
 
 /** Runs `show`. */
-export function showCommand(io: Io, options: Options, { view, name }: OpenedStore, workerId: string): void {
+export async function showCommand(
+  io: Io,
+  options: Options,
+  { view, name }: OpenedStore,
+  workerId: string,
+): Promise<void> {
   const state = view.worker(workerId);
   const title = `${tone(io, "strong", oneLine(workerId))}  ${tone(io, "faint", name)}\n`;
   const data = Object.keys(state.data).length === 0
     ? ""
     : `\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`;
   const usage = state.usage.requests === 0 ? "" : `\n${modelTable(io, state.usageByModel)}`;
-  const text = `${title}${pairs(io, facts(io, state))}${data}${usage}`;
+  const draft = await draftOf(view, workerId);
+  const text = `${title}${pairs(io, facts(io, state, draft))}${data}${usage}`;
   print(io, options.json, { runtimeId: view.runtimeId, ...state }, text);
 }
 
-function facts(io: Io, state: WorkerState): [string, string][] {
+function facts(io: Io, state: WorkerState, draft: ShownDraft | undefined): [string, string][] {
   const { record, displayName, labels, status, reason, run, lastRun, transcriptLength } = state;
   const { createdAt, updatedAt, createdEventId, lastEventId } = state;
   const { intent, profile, configBundle, capabilities, workspaces, mounts, parent } = record;
@@ -49,6 +56,7 @@ function facts(io: Io, state: WorkerState): [string, string][] {
       }`,
     );
   }
+  add("draft", draft && `${draft.title}: ${draftLine(draft)}`);
   add(
     "profile",
     profile.kind === "runtime_default" ? "the runtime's default" : `${profile.name} (${profile.kind})`,

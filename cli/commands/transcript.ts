@@ -12,6 +12,7 @@ import {
 } from "../../mod.ts";
 import { entryParts } from "../content.ts";
 import { placeText } from "../describe.ts";
+import { draftLine, draftOf } from "../draft.ts";
 import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -41,7 +42,8 @@ export async function transcriptCommand(
   let code: number = exitCodes.ok;
   for (const entry of items) code = Math.max(code, await show(io, options, view, state, entry));
   if (length === 0) io.out(tone(io, "faint", "no entries\n"));
-  if (next !== null) io.out(tone(io, "faint", `... newer entries: --after ${next}\n`));
+  if (next === null) return Math.max(code, await showDraft(io, view, workerId));
+  io.out(tone(io, "faint", `... newer entries: --after ${next}\n`));
   return code;
 }
 
@@ -67,7 +69,18 @@ async function printRanges(
     }
   }
   if (ranges.length === 0 && !options.json) io.out(tone(io, "faint", "no entries\n"));
-  return code;
+  if (options.json || options.context) return code;
+  return Math.max(code, await showDraft(io, view, state.record.workerId));
+}
+
+/** Prints the draft of an open or interrupted run, which follows the newest entry; returns the exit code. */
+async function showDraft(io: Io, view: RuntimeReader, workerId: string): Promise<number> {
+  const draft = await draftOf(view, workerId);
+  if (draft === undefined) return exitCodes.ok;
+  const { title, isDamaged } = draft;
+  const head = `${tone(io, "strong", "draft")}  ${tone(io, "faint", oneLine(title))}`;
+  io.out(`${head}\n  ${tone(io, isDamaged ? "bad" : "faint", draftLine(draft))}\n`);
+  return isDamaged ? exitCodes.damaged : exitCodes.ok;
 }
 
 const ROLE_TONES: ReadonlyMap<string, Tone> = new Map([

@@ -6,6 +6,8 @@
 import { isRuntimeError, type TranscriptEntry, type WorkerState } from "../../mod.ts";
 import { entryParts } from "../content.ts";
 import { contextText, placeText } from "../describe.ts";
+import { draftOf, type ShownDraft } from "../draft.ts";
+import { beginningOf } from "../style.ts";
 import { time, whole } from "../units.ts";
 import { html, type Markup, nothing } from "./html.ts";
 import type { ReportFacts } from "./facts.ts";
@@ -58,6 +60,7 @@ async function transcript(facts: ReportFacts, state: WorkerState, budget: Budget
     bounds.signal.throwIfAborted();
     shown.push(await entryMarkup(facts, state, entry, budget));
   }
+  const draft = await draftOf(view, workerId);
   const left = transcriptLength - items.length;
   const note = problem !== undefined ? html`<p class="note bad">${problem}</p>` : left > 0
     ? html`
@@ -75,7 +78,25 @@ async function transcript(facts: ReportFacts, state: WorkerState, budget: Budget
         transcriptLength,
       )} ${transcriptLength === 1
         ? "entry"
-        : "entries"}</span></summary>${seen}${note}<ol class="said">${shown}</ol></details>
+        : "entries"}</span></summary>${seen}${note}<ol class="said">${shown}</ol>${draft === undefined
+        ? nothing
+        : draftMarkup(draft)}</details>
+  `;
+}
+
+/** Characters of a draft on the page. */
+const DRAFT_CHARS_MAX = 4_000;
+
+/** The draft of a run that is open or was interrupted, after the entries. */
+function draftMarkup({ title, text, isDamaged }: ShownDraft): Markup {
+  if (isDamaged) return html`<p class="note bad">Draft, ${title}: ${text}</p>`;
+  const isCut = text.length > DRAFT_CHARS_MAX;
+  const shown = `${beginningOf(text, DRAFT_CHARS_MAX)}${isCut ? " ..." : ""}`;
+  return html`
+    <div class="said">
+      <p class="head"><b>draft</b> ${title}</p>
+      <pre>${shown}</pre>
+    </div>
   `;
 }
 

@@ -126,12 +126,16 @@ const methods: readonly MakeCall[] = [
     return { name: "sendInput", entries: [one], run: () => worker.sendInput(one) };
   },
   (random, _, worker) => {
-    const how = changed(random, { runId: `r${random.below(9)}`, ...options(random) });
+    const how = changed(random, { runId: `r${random.below(9)}`, draft: "x", ...options(random) });
     return { name: "beginRun", run: () => worker.beginRun(how ?? undefined) };
   },
   (random, _, worker) => {
     const given = changed(random, { ...changes(), finish: { outcome: "completed", reason: "done" } });
     return { name: "Run.commit", entries: given?.entries, run: () => worker.openRun?.commit(given) };
+  },
+  (random, _, worker) => {
+    const given = changed(random, { draft: random.chance(0.2) ? null : "x" });
+    return { name: "Run.commit", run: () => worker.openRun?.commit(given) };
   },
   (random, _, worker) => {
     const [outcome, input] = changedAll(random, ["failed", { reason: "no", usage: { model: "m" } }]);
