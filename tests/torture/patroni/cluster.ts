@@ -6,9 +6,9 @@
  * @module
  */
 import { join } from "@std/path";
-import { binaries } from "../../postgres/server.ts";
+import { binaries, freePort } from "../../postgres/server.ts";
 import { Proxy } from "./proxy.ts";
-import { freePort, isInstalled, Program } from "./program.ts";
+import { isInstalled, Program } from "./program.ts";
 
 /** Seconds after which Patroni takes a silent leader for dead, of its loop, and of its retries. */
 const TIMES = { ttl: 10, loop_wait: 1, retry_timeout: 3 } as const;
@@ -274,7 +274,8 @@ export class Cluster implements AsyncDisposable {
       if (found !== undefined) return found;
       await pause(POLL_MS);
     }
-    const logs = await Promise.all(this.nodes.map(({ name }) => lastLines(`${this.#directory}/${name}.log`)));
+    const programs = ["etcd", ...this.nodes.map(({ name }) => name)];
+    const logs = await Promise.all(programs.map((name) => lastLines(`${this.#directory}/${name}.log`)));
     throw new Error(`no ${what} within ${LIMIT_MS / 1_000} s:\n${logs.join("\n")}`);
   }
 }

@@ -5,7 +5,8 @@
  * @module
  */
 import { type Cluster, kill, pause } from "./cluster.ts";
-import { freePort, Program } from "./program.ts";
+import { freePort } from "../../postgres/server.ts";
+import { Program } from "./program.ts";
 import { Proxy } from "./proxy.ts";
 
 const LOOK_MS = 300;

@@ -33,13 +33,6 @@ async function append(output: ReadableStream<Uint8Array>, log: string): Promise<
   for await (const chunk of output) await file.write(chunk);
 }
 
-/** A port that is free now. */
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
-}
-
 /** Returns true if a program is installed. */
 export async function isInstalled(program: string): Promise<boolean> {
   const command = new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" });
