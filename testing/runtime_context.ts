@@ -171,6 +171,16 @@ export const contextTests: Tests = withWorkers(["a"], {
     });
   },
 
+  "watch() for the context yields compactions and rewinds": async ({ a, runtime }) => {
+    const watch = runtime.watch({ has: ["context"] });
+    await take(a, [3, { through: 2 }, 1, { to: 4 }, 1]);
+    const changes = [await watch.next(), await watch.next()].map(({ value }) =>
+      value !== undefined && "context" in value ? value.context : undefined
+    );
+    await watch.return();
+    deepEqual(changes, [{ compacted: 2 }, { rewound: 4 }]);
+  },
+
   "state() has no context before the first change, and the same one after appending": async (place) => {
     await take(place.a, [3]);
     equal("context" in place.a.state(), false);

@@ -109,7 +109,7 @@ function rewindIssue(state: Contextual, toSeq: number): string | undefined {
     : summary === null
     ? "rewound away"
     : "rewound away, or is a summary that was replaced";
-  return `toSeq: entry ${toSeq} is not in the context, it was ${how}; a fork can begin there`;
+  return `toSeq: entry ${toSeq} is not in the context: it was ${how}; a fork can begin there`;
 }
 
 /** Returns the issue of a context that no compactions and rewinds lead to, or `undefined`. */

@@ -75,6 +75,7 @@ serverTest(
         ["transcript", "reviewer", "--limit", "2"],
         ["search", "PR 42"],
         ["search", "nothing of this"],
+        ["transcript", "reviewer", "--context"],
         ["events"],
         ["events", "--after", "3", "--limit", "5"],
         ["events", "--worker", "reviewer", "--limit", "3"],
