@@ -165,6 +165,7 @@ export const draftTests: Tests = withWorkers(["a", "b"], {
       run.append([{ role: "tool", content: large }]),
       run.commit({ draft: "7" }),
       run.commit({ draft: "8", data: { step: 1 } }),
+      run.commit({ draft: "9", entries: [{ role: "tool", content: "with it" }] }),
       run.commit({ draft: "9" }),
       run.commit({ draft: null }),
       run.commit({ draft: "10" }),
@@ -179,8 +180,9 @@ export const draftTests: Tests = withWorkers(["a", "b"], {
     });
     deepEqual(seen.slice(1), [
       ...["12", "of the run", "3", "of the worker", "4", "of the runtime", "56", "large"],
-      ...["7", "8", "9", null, "10", "completed"],
+      ...["7", "8", "9", "9", null, "10", "completed"],
     ]);
+    deepEqual(await contentsOf(a), ["of the run", "of the worker", large, "with it"]);
   },
 
   "drafts of two workers are joined apart": async ({ a, b }) => {

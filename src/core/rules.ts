@@ -86,7 +86,7 @@ function assertCommits(worker: WorkerState, event: Committed, action: Action): v
     if (runId === undefined) throw invalidRequest(action(), "it begins a run without an id");
     if (worker.run !== null) throw busy(worker, worker.run.runId, action());
   } else if (runId !== undefined || run !== undefined) assertNamesRun(worker, runId, action);
-  if (draft !== undefined) assertDraft(run?.began ? undefined : worker.run?.draft, runId, draft, action);
+  if (draft !== undefined) assertDraft(worker.run?.draft, runId, draft, action);
   const isOpen = run === undefined ? worker.run !== null : run.ended === undefined;
   const endsRun = status === "stopped" || status === "retired" || context?.rewound !== undefined;
   if (isOpen && endsRun) throw busy(worker, worker.run?.runId ?? runId ?? "", action());

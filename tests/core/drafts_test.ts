@@ -1,11 +1,13 @@
 // Drafts of runs: folding, joining of commands that wait, reading.
 
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { type Receipt, type Run, Runtime, RuntimeError, RuntimeReader, type Worker } from "../../mod.ts";
 import { firstDraftEvent } from "../../src/core/drafts.ts";
 import type { EventHead } from "../../src/core/event_types.ts";
+import { parseEvent, parseEventHead } from "../../src/core/events.ts";
 import { limits } from "../../src/core/limits.ts";
-import { snapshotTexts } from "../../src/core/snapshots.ts";
+import { Ledger } from "../../src/core/ledger.ts";
+import { restoreSnapshot, snapshotTexts } from "../../src/core/snapshots.ts";
 import type { OpenRun, WorkerState } from "../../src/core/state.ts";
 import {
   a,
@@ -19,6 +21,7 @@ import {
   ledgerOf,
   numbered,
   purged,
+  runtimeId,
   stateOfA,
 } from "./given.ts";
 import { ScriptedSource } from "./scripted_source.ts";
@@ -143,6 +146,36 @@ Deno.test("evolve() of a draft accepts as much as the limit, and counts a new ru
   assertEquals(stateOfA(...again).run?.draft, { eventId: 8, bytes });
 });
 
+Deno.test("parseEvent() rejects a draft that is neither a text within the limit nor null", () => {
+  for (const draft of [7, {}, ["x"], "字".repeat(limits.draftBytesMax / 3 + 1)]) {
+    const json = JSON.stringify({ ...numbered([text("")], 6)[0], draft });
+    for (const parse of [parseEvent, parseEventHead]) {
+      const error = assertThrows(() => parse(json), RuntimeError) as RuntimeError;
+      assertEquals([error.code, error.message.includes("draft: ")], ["store_corrupt", true]);
+    }
+  }
+});
+
+Deno.test("restoreSnapshot() restores drafts, and rejects invalid ones", () => {
+  for (const events of [[open, text("x")], [open, text("x"), lost]]) {
+    const before = ledgerOf(...born, ...events);
+    const { through, runtimeJson, workers } = snapshotTexts(before);
+    const texts = [...workers].map(({ json }) => json);
+    const after = new Ledger(runtimeId);
+    restoreSnapshot(after, { through, runtimeJson, workers: texts });
+    assertEquals(after.worker(a), before.worker(a));
+    for (
+      const draft of ['"x"', "null", '{"eventId":0,"bytes":1}', '{"eventId":6,"bytes":-1}', '{"eventId":6}']
+    ) {
+      const changed = texts.map((json) => json.replace('{"eventId":6,"bytes":1}', draft));
+      const restore = () =>
+        restoreSnapshot(new Ledger(runtimeId), { through, runtimeJson, workers: changed });
+      const error = assertThrows(restore, RuntimeError) as RuntimeError;
+      assertEquals([error.code, error.message.includes("un.draft")], ["store_corrupt", true], draft);
+    }
+  }
+});
+
 Deno.test("firstDraftEvent() is the oldest event that a draft of an open or an interrupted run needs", () => {
   const ofB = [began(b, "r"), committed(b, { runId: "r", draft: "y" })];
   const needs = (...events: Event[]): number => firstDraftEvent(ledgerOf(...born, ...events));
@@ -218,6 +251,21 @@ Deno.test("commit() of drafts counts what it joins as waiting", async () => {
   assertEquals(codes.slice(0, 4), ["", "", "", "limit_exceeded draft bytes"]);
   assertEquals(codes.at(-1), "limit_exceeded waiting units of JSON");
   assertEquals((await run.commit({ draft: null })).duplicate, false);
+});
+
+Deno.test("commit() of drafts that were joined and rejected waits no longer", async () => {
+  const { store, runtime, run } = await start();
+  await using _ = runtime;
+  const draft = "x".repeat(170_000);
+  store.script.append = () => Promise.reject(full);
+  // More in all than may wait.
+  for (let units = 0; units < limits.queueUnitsMax; units += draft.length) {
+    const given = [run.commit({ draft }), run.commit({ draft })];
+    for (const work of given) assertStrictEquals(await assertRejects(() => work), full);
+    store.batches.length = 0;
+  }
+  delete store.script.append;
+  await Promise.all([run.commit({ draft }), run.commit({ draft })]);
 });
 
 const full = new RuntimeError("no_space", "Cannot append: full", {
