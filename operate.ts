@@ -12,8 +12,9 @@
  * all that lists or measures take no lock, change nothing, work while a
  * program has the store open, and require `--allow-read` of it.
  * {@linkcode repair} changes the store only with `apply`.
- * {@linkcode openRuntime} opens the runtime of an existing store, to prune it
- * or to purge workers; {@linkcode planPrune} previews a pruning.
+ * {@linkcode openRuntime} opens the runtime of an existing store, to prune it,
+ * to purge workers, or to add one of an export with {@linkcode importWorker};
+ * {@linkcode planPrune} previews a pruning.
  *
  * @example Usage
  * ```ts
@@ -79,6 +80,12 @@ export { backup, type BackupOptions, type BackupReport } from "./src/operate/tra
 export type { CopiedBlobs } from "./src/operate/transfer/copy_blobs.ts";
 export { type ExportOptions, exportRuntime } from "./src/operate/transfer/export.ts";
 export { type ImportOptions, type ImportReport, importRuntime } from "./src/operate/transfer/import.ts";
+export {
+  importingLabel,
+  importWorker,
+  type ImportWorkerOptions,
+  type ImportWorkerReport,
+} from "./src/operate/transfer/import_worker.ts";
 export {
   type OpenedStream,
   openStream,

@@ -20,6 +20,6 @@ export type Options =
   & Optional<"regexp" | "ignoreCase", boolean>
   & Optional<"after" | "before" | "through", number>
   & Optional<"runtime" | "space" | "worker" | "output" | "olderThan", string>
-  & Optional<"role" | "since" | "until", string>
+  & Optional<"role" | "since" | "until" | "as", string>
   & Optional<"status", WorkerStatus>
   & Optional<"by", "worker" | "model" | "day">;

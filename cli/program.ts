@@ -103,7 +103,7 @@ function makeProgram(io: Io, action: Action): Command {
 function command(program: Command, name: string, description: string): Command {
   return program.command(name)
     .description(description)
-    .option("-r, --runtime <id>", "the runtime, if DIR holds several")
+    .option("-r, --runtime <id>", "the runtime, if there are several")
     .option("--json", "print JSON");
 }
 
@@ -179,12 +179,14 @@ function addMoving(program: Command, action: Action): void {
   output(anywhere(program, "export <dir>", "write the runtime as JSON lines"))
     .option("-w, --worker <id>", "only this worker, as a runtime of its own")
     .action(action(onStore(exportCommand)));
-  space(program.command("import <file> <to>"))
-    .description(
-      "create a store below the root directory TO, or in a database, from an export (- is the standard input)",
-    )
+  anywhere(
+    program,
+    "import <file> <to>",
+    "create a store below the root directory TO, or in a database, from an export (- is the standard input)",
+  )
+    .option("-w, --worker <id>", "only this worker, into the existing store TO")
+    .option("--as <id>", "with --worker: its new id")
     .option("--dry-run", "only check the stream")
-    .option("--json", "print JSON")
     .action(action(importCommand));
   command(
     program,

@@ -78,6 +78,31 @@ const tests: Tests = {
     },
   })),
 
+  ...each(["stop", "retire"], (end) => ({
+    [`${end}() commits further changes of a running worker with the same event`]: async (place) => {
+      const { a } = place;
+      await a.beginRun({ runId: "r" });
+      const entries = [{ role: "assistant", content: "good bye" }];
+      const commit = { labels: { ended: "yes" }, data: { n: 1 }, entries };
+      const { eventId } = await a[end]({ reason: "why", cancelRun: true, commit });
+      await place.throughout(async () => {
+        const { lastEventId, reason, labels, data, lastRun } = place.a.state();
+        deepEqual([lastEventId, reason, labels, data], [eventId, "why", { ended: "yes" }, { n: 1 }]);
+        deepEqual([lastRun?.runId, lastRun?.outcome], ["r", "cancelled"]);
+        deepEqual((await contentsOf(place.a)).at(-1), "good bye");
+      });
+    },
+  })),
+
+  "retire() of a stopped worker commits nothing else": async (place) => {
+    await place.a.stop();
+    const late = place.a.retire({ commit: { labels: { late: "yes" } } });
+    await place.rejects(late, "worker_not_running", { workerId: "a", status: "stopped" });
+    equal(place.a.state().status, "stopped");
+    await place.a.retire({ commit: { usage: { model: "m", inputTokens: 1 } } });
+    deepEqual([place.a.state().status, place.a.state().usage.inputTokens], ["retired", 1]);
+  },
+
   "usage of a stopped and of a retired worker is still recorded": async (place) => {
     const late = async (): Promise<void> => {
       await place.a.commit({ usage: { model: "m", inputTokens: 5 } }, { meta: { actor: "billing" } });

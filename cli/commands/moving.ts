@@ -8,6 +8,9 @@ import {
   type BackupReport,
   exportRuntime,
   importRuntime,
+  importWorker,
+  type OpenedStream,
+  openRuntime,
   openStream,
   type OperationOptions,
   type PostgresLocation,
@@ -15,7 +18,9 @@ import {
   saveStream,
   type StoreLocation,
 } from "../../operate.ts";
-import { createSchema } from "../../postgres_store.ts";
+import { Runtime } from "../../mod.ts";
+import { createSchema, PostgresRuntimeStore } from "../../postgres_store.ts";
+import { invalidRequest } from "../../store.ts";
 import { isDatabase } from "../database.ts";
 import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
@@ -24,7 +29,7 @@ import { withProgress } from "../progress.ts";
 import { tone } from "../style.ts";
 import { bytes, counted, whole } from "../units.ts";
 import { exitCodeOf, findingsTable } from "./checking.ts";
-import { assertNoSpace, inDatabase, type Located } from "./view.ts";
+import { assertNoSpace, inDatabase, type Located, withStore } from "./view.ts";
 
 /** Runs `export`. */
 export async function exportCommand(io: Io, options: Options, { location }: Located): Promise<void> {
@@ -39,6 +44,10 @@ export async function importCommand(
   file: string,
   to: string,
 ): Promise<void> {
+  if (options.worker !== undefined) return await importOne(io, options, file, to, options.worker);
+  for (const name of ["as", "runtime"] as const) {
+    if (options[name] !== undefined) throw invalidRequest("import", `--${name}: only with --worker`);
+  }
   if (!isDatabase(to)) {
     assertNoSpace(options);
     return await importTo(io, options, file, to);
@@ -69,6 +78,57 @@ async function importTo(
     ? `The stream is intact: ${what}.\n`
     : `Imported ${what} into ${report.directory ?? name}\n`;
   print(io, json, { ...report, dryRun }, text);
+}
+
+/** Imports one worker into an existing store. */
+async function importOne(
+  io: Io,
+  options: Options,
+  file: string,
+  to: string,
+  workerId: string,
+): Promise<void> {
+  const { json, as, dryRun } = options;
+  if (file === "-") throw invalidRequest("import worker", "a file is needed: it is read twice");
+  if (dryRun) throw invalidRequest("import worker", "--dry-run: only without --worker");
+  let opened: OpenedStream | undefined = openStream(file);
+  const { totalBytes } = opened;
+  const stream = (): OpenedStream["stream"] => {
+    const { stream } = opened ?? openStream(file);
+    opened = undefined;
+    return stream;
+  };
+  try {
+    const report = await withOwner(
+      options,
+      to,
+      (runtime) =>
+        withProgress(
+          io,
+          json,
+          (progress) => importWorker(runtime, stream, { ...progress, totalBytes, workerId, as }),
+        ),
+    );
+    const entries = report.entries === 1 ? "1 entry" : `${whole(report.entries)} entries`;
+    const done = report.duplicate ? "Imported before" : "Imported";
+    print(io, json, report, `${done}: worker ${JSON.stringify(report.workerId)} with ${entries}\n`);
+  } finally {
+    await opened?.stream.cancel();
+  }
+}
+
+/** Runs work on the runtime of an existing store, opened for writing. */
+async function withOwner<T>(
+  options: Options,
+  to: string,
+  work: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
+  return await withStore(to, options, async ({ location }) => {
+    await using runtime = "client" in location
+      ? await Runtime.open({ store: new PostgresRuntimeStore(location) })
+      : await openRuntime(location);
+    return await work(runtime);
+  });
 }
 
 /** Runs `backup`. */

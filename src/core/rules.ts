@@ -75,7 +75,8 @@ const WHILE_RUNNING = ["seq", "runId", "run", "displayName", "labels", "data", "
 function assertCommits(worker: WorkerState, event: Committed, action: Action): void {
   const { seq, count, runId, run, status, context, draft } = event;
   if (status !== undefined) assertNextStatus(worker, status, action);
-  else if (worker.status !== "running" && WHILE_RUNNING.some((name) => event[name] !== undefined)) {
+  const isRunning = worker.status === "running" || status === "running";
+  if (!isRunning && WHILE_RUNNING.some((name) => event[name] !== undefined)) {
     throw notRunning(worker, action());
   }
   if (seq !== undefined && count !== undefined) assertNext(worker, seq, count, action);

@@ -61,9 +61,11 @@ export interface BeginRunOptions extends CommitOptions {
 }
 
 /** Options of {@linkcode Worker.stop} and {@linkcode Worker.retire}. */
-export interface StopOptions extends ReasonOptions {
+export interface StopOptions<Types extends HostTypes = HostTypes> extends ReasonOptions {
   /** Cancels an open run, instead of throwing `worker_busy`. */
   readonly cancelRun?: boolean | undefined;
+  /** Further changes of a running worker, committed with the same event. */
+  readonly commit?: CommitInput<Types> | undefined;
 }
 
 /** Options of {@linkcode Worker.rewind}. */
@@ -231,7 +233,7 @@ export class Worker<Types extends HostTypes = HostTypes> {
    * Throws `worker_busy` while a run is open, unless `cancelRun` is set, and
    * `worker_not_running`.
    */
-  async stop(options: StopOptions = {}): Promise<Receipt> {
+  async stop(options: StopOptions<Types> = {}): Promise<Receipt> {
     return await this.#setStatus("stop worker", "stopped", options);
   }
 
@@ -241,17 +243,17 @@ export class Worker<Types extends HostTypes = HostTypes> {
   }
 
   /** Retires the worker permanently. Throws `worker_busy` while a run is open, unless `cancelRun` is set. */
-  async retire(options: StopOptions = {}): Promise<Receipt> {
+  async retire(options: StopOptions<Types> = {}): Promise<Receipt> {
     return await this.#setStatus("retire worker", "retired", options);
   }
 
   async #setStatus(
     action: string,
     status: WorkerState["status"],
-    { reason, cancelRun, ...options }: StopOptions,
+    { reason, cancelRun, commit = {}, ...options }: StopOptions<Types>,
   ): Promise<Receipt> {
     const request = { action, cancelsRun: cancelRun, own: { status, reason } };
-    return await commitTo(this.#commits, request, {}, options, receipt);
+    return await commitTo(this.#commits, request, commit, options, receipt);
   }
 
   /**

@@ -74,9 +74,18 @@ export async function importRuntime(
   stream: AsyncIterable<Uint8Array>,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
-  const target = targetOf(to, options);
+  return await importStream(targetOf(to, options), stream, options);
+}
+
+/** Reads and checks a whole stream, and writes it to a target. */
+export async function importStream(
+  target: Target,
+  stream: AsyncIterable<Uint8Array>,
+  options: ImportOptions,
+  stage = "import",
+): Promise<ImportReport> {
   const meter = new Meter(options);
-  meter.stage("import", options.totalBytes ?? 0, "bytes");
+  meter.stage(stage, options.totalBytes ?? 0, "bytes");
   const lines = decodeStream(untilAborted(stream, options.signal));
   try {
     return await importLines(target, lines, meter, options);
@@ -87,8 +96,10 @@ export async function importRuntime(
 }
 
 /** A target, and the facts about the place of a runtime in it. */
-interface Target {
+export interface Target {
+  /** The target. */
   readonly target: ImportTarget;
+  /** The place of a runtime in it, for the report. */
   readonly placeOf: (runtimeId: RuntimeId) => Pick<ImportReport, "directory" | "space">;
 }
 

@@ -8,10 +8,11 @@ import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { limits } from "../../core/limits.ts";
 import { takeSnapshot } from "../../core/snapshots.ts";
-import type { BlobFacts, BlobInput, BlobOwner } from "../../core/store.ts";
+import type { BlobFacts, BlobOwner } from "../../core/store.ts";
 import { type OldEvent, PostgresImport } from "../../postgres/import.ts";
 import type { PostgresSpace } from "../../postgres/location.ts";
 import type { ExportHeader } from "./export_format.ts";
+import { PipedBlob } from "./piped_blob.ts";
 import { createdAtOf, type ImportedBlob, type ImportTarget, type ImportWriter } from "./import_target.ts";
 
 /** The runtimes of a space. */
@@ -70,7 +71,9 @@ class ImportedRows implements ImportWriter {
   }
 
   blob(owner: BlobOwner, blob: BlobFacts): ImportedBlob {
-    return new BlobRows(this.#imported, owner, blob);
+    return new PipedBlob((bytes) =>
+      this.#imported.putBlob(owner, { facts: blob, [Symbol.asyncIterator]: () => bytes.values() })
+    );
   }
 
   async finish(ledger: Ledger): Promise<void> {
@@ -84,37 +87,5 @@ class ImportedRows implements ImportWriter {
     const old = this.#old;
     [this.#old, this.#oldUnits] = [[], 0];
     await this.#imported.addOld(old);
-  }
-}
-
-/** A blob whose pieces are passed on as they arrive. */
-class BlobRows implements ImportedBlob {
-  readonly #pieces: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #put: Promise<void>;
-
-  constructor(imported: PostgresImport, owner: BlobOwner, facts: BlobFacts) {
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    const input: BlobInput = { facts, [Symbol.asyncIterator]: () => readable.values() };
-    this.#pieces = writable.getWriter();
-    // Its error is thrown by the next call.
-    this.#pieces.closed.catch(() => {});
-    this.#put = imported.putBlob(owner, input);
-    this.#put.catch(() => {});
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    const written = this.#pieces.write(bytes);
-    written.catch(() => {});
-    // Ends before all bytes are written only if it fails.
-    await Promise.race([written, this.#put]);
-  }
-
-  async finish(): Promise<void> {
-    this.#pieces.close().catch(() => {});
-    await this.#put;
-  }
-
-  close(): void {
-    this.#pieces.abort().catch(() => {});
   }
 }
