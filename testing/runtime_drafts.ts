@@ -246,6 +246,21 @@ export const draftTests: Tests = withWorkers(["a", "b"], {
     equal((await place.a.draft())?.text, "own");
   },
 
+  "drafts, the end of their run and the beginning of the next one in the same turn": async ({ a }) => {
+    const run = await a.beginRun();
+    const [first, , ended, next] = await Promise.all([
+      run.commit({ draft: "a" }),
+      run.commit({ draft: "b" }),
+      run.finish("completed"),
+      a.beginRun({ draft: "of the next " }),
+      refused(run.commit({ draft: "late" }), "run_ended"),
+      refused(run.commit({ draft: "later" }), "run_ended"),
+    ]);
+    deepEqual([ended.eventId, next.eventId], [first.eventId + 1, first.eventId + 2]);
+    await Promise.all([next.commit({ draft: "one" }), a.openRun?.commit({ draft: "." })]);
+    equal((await a.draft())?.text, "of the next one.");
+  },
+
   ...each([["stop", "run_ended"], ["purge", "worker_not_found"]], ([end, code]) => ({
     [`drafts after ${end}() in the same turn are ${code}, those before it are not`]: async ({ a }) => {
       const run = await a.beginRun();

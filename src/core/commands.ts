@@ -88,18 +88,18 @@ export function joinedDraft(first: Command, second: Command): Command | undefine
   if (before === undefined || after === undefined) return undefined;
   if (second.requested.run?.eventId !== requested.run?.eventId) return undefined;
   const draft = before + after;
-  // Never more than is allowed, so that no text is rejected for those that it is joined with.
+  // At most what fits a draft of its own, without counting bytes.
   if (draft.length * 3 > limits.draftBytesMax) return undefined;
   const { type, action, workerId, life, run } = requested;
   const joined = new Requested(type, action, workerId, life, { draft }, undefined, run);
   return new Command(joined, first.units + second.units, undefined, undefined);
 }
 
-/** Returns the text that a command adds to a draft, if it does nothing else. */
+/** Returns the text that a command adds to the draft of its run, if it does nothing else. */
 export function draftText(command: Command): string | undefined {
-  const { requested: { members, entries }, key, expected } = command;
+  const { requested: { members, entries, run }, key, expected } = command;
   const draft = members?.draft;
-  if (typeof draft !== "string" || entries !== undefined) return undefined;
+  if (typeof draft !== "string" || entries !== undefined || run === undefined) return undefined;
   if (key !== undefined || expected !== undefined) return undefined;
   return Object.keys(members ?? {}).length === 1 ? draft : undefined;
 }

@@ -50,7 +50,6 @@ export async function readDraft(
     const page = await store.readEvents({ from, to, keep: "first", workerId, limit: limits.pageItemsMax });
     for (const json of page.events) {
       const head = parseEventHead(json);
-      // The end of the draft lies within the range only if it is not complete.
       if (!isWorkerChange(head) || typeof head.draft !== "string") continue;
       text += head.draft;
       bytes += byteLength(head.draft);

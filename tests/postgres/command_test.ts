@@ -53,6 +53,8 @@ serverTest(
     await everyEventStore({ root });
     const filled = await openRuntime({ root, runtimeId: "blobs" });
     await fill(filled);
+    const begun = await filled.worker("a").beginRun({ runId: "r" });
+    for (const draft of ["half of ", "it"]) await begun.commit({ draft });
     await filled.close();
     for (const runtimeId of ["local", "blobs"]) {
       const file = join(directory, runtimeId);
@@ -87,6 +89,7 @@ serverTest(
       ],
       blobs: [
         ["inspect"],
+        ["show", "a"],
         ["transcript", "a", "--all"],
         ["blobs", "a"],
         ["blob", "a", hashOf(large)],
@@ -95,6 +98,8 @@ serverTest(
         ["export"],
       ],
     };
+    const shown = await run("show", url, "a", "-r", "blobs", "--space", "a b");
+    assertStringIncludes(shown.out, "of the open run r: half of it");
     for (const [runtimeId, lines] of Object.entries(commands)) {
       for (const [name = "", ...args] of lines) {
         for (
