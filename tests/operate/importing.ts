@@ -25,6 +25,10 @@ async function fillWorker(w: Worker): Promise<void> {
     });
   }, { runId: "first" });
   await w.append([{ role: "system", content: "between" }]);
+  await w.compact({ through: 3, summary: { role: "system", content: "an earlier summary" } });
+  await w.append([{ role: "user", content: "rewound away" }, { role: "user", content: "and this" }]);
+  await w.rewind({ toSeq: 6 });
+  await w.compact({ through: 4, summary: { role: "system", content: spilled } });
   const run = await w.beginRun({ runId: "second" });
   await run.append([{ role: "assistant", content: { z: 1, a: [{ "9": "x", "1": "y" }] } }]);
   const blobs = [await w.putBlob(small), await w.putBlob(new Uint8Array())];
@@ -52,6 +56,7 @@ export async function facts(worker: Worker): Promise<Record<string, unknown>> {
     entries.push({ ...entry, content: JSON.stringify(content), contentBlob, bytes });
   }
   const { workerId: _workerId, ...description } = record;
+  const context = (await worker.context()).entries.map(({ seq }) => seq);
   return {
     description,
     labels,
@@ -62,6 +67,7 @@ export async function facts(worker: Worker): Promise<Record<string, unknown>> {
     usage,
     usageByModel,
     transcriptLength,
+    context,
     entries,
   };
 }

@@ -21,6 +21,7 @@ import type { Worker } from "../../core/worker.ts";
 import type { OldEvent } from "../../postgres/import.ts";
 import type { OperationOptions } from "../options.ts";
 import { importStream } from "./import.ts";
+import { rewindSeq, rewindsTo } from "./import_context.ts";
 import type { ImportedBlob, ImportWriter } from "./import_target.ts";
 import { PipedBlob } from "./piped_blob.ts";
 
@@ -55,7 +56,7 @@ export interface ImportWorkerReport {
  * `stream` opens the export; it is read twice: checked as a whole before the first
  * change, and then imported.
  *
- * The worker gets the record, labels, name, data, usage and status (with the reason,
+ * The worker gets the record, labels, name, data, usage, context and status (with the reason,
  * unless it is running) that it has at the end of the stream, and all entries: content, role, `name`, `id`, `metadata`,
  * blobs and the time of each, which becomes its `at`. Entries keep their run ids: each
  * sequence of them is a run. Not preserved are ids and times of events, idempotency
@@ -86,6 +87,7 @@ export async function importWorker(
   if (isComplete) return { workerId: as, entries, duplicate: true };
   const writer = new WorkerWriter(worker, source.state, options.signal);
   await importStream(targetFor(writer), stream(), options);
+  await writer.rewindBefore(entries + 1);
   await writer.endRun();
   // The patch of the last event removes a label as well, and a patch has a bound.
   for (const label of Object.entries(source.state.labels).slice(LABELS_AT_ONCE)) {
@@ -186,12 +188,14 @@ async function complete(
 class WorkerWriter implements ImportWriter {
   readonly #worker: Worker;
   readonly #state: WorkerState;
+  readonly #rewinds: ReadonlyMap<number, number>;
   readonly #signal: AbortSignal | undefined;
 
   /** Writes to `worker` the one that has this state at the end of the stream. */
   constructor(worker: Worker, state: WorkerState, signal: AbortSignal | undefined) {
     this.#worker = worker;
     this.#state = state;
+    this.#rewinds = rewindsTo(state);
     this.#signal = signal;
   }
 
@@ -222,7 +226,7 @@ class WorkerWriter implements ImportWriter {
   async #add(json: string): Promise<void> {
     const event = parseEvent(json);
     if (event.type === "unknown" || !addsEntries(event)) return;
-    const { seq, count, runId } = event;
+    const { seq, count, runId, context } = event;
     const { transcriptLength } = this.#worker.state();
     if (seq + count - 1 <= transcriptLength) return;
     if (seq !== transcriptLength + 1) {
@@ -231,9 +235,24 @@ class WorkerWriter implements ImportWriter {
     }
     const entries: EntryInput[] = [];
     for (const entry of entriesOf(event)) entries.push(await this.#input(entry));
+    await this.rewindBefore(seq);
     const run = await this.#runOf(runId);
     const { lastEventId } = this.#worker.state();
-    await (run ?? this.#worker).append(entries, { expect: { lastEventId }, signal: this.#signal });
+    const options = { expect: { lastEventId }, signal: this.#signal };
+    const [summary] = entries;
+    if (context?.compacted !== undefined && summary !== undefined) {
+      await this.#worker.compact({ through: context.compacted, summary }, options);
+    } else await (run ?? this.#worker).append(entries, options);
+  }
+
+  /** Rewinds what the context at the end lacks before a sequence. Repeated after an interruption, this changes nothing. */
+  async rewindBefore(seq: number): Promise<void> {
+    const through = this.#rewinds.get(seq);
+    if (through === undefined) return;
+    await this.endRun();
+    const state = this.#worker.state();
+    const toSeq = rewindSeq(state, through, this.#state);
+    await this.#worker.rewind({ toSeq }, { expect: { lastEventId: state.lastEventId } });
   }
 
   async #input(entry: TranscriptEntry): Promise<EntryInput> {
