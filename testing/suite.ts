@@ -12,6 +12,7 @@ import { blobTests, seamBlobTests } from "./runtime_blobs.ts";
 import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
 import { contextTests } from "./runtime_context.ts";
+import { contextOptionTests } from "./runtime_context_options.ts";
 import { endTests } from "./runtime_end.ts";
 import { keyTests } from "./runtime_keys.ts";
 import { lifeTests } from "./runtime_life.ts";
@@ -62,6 +63,7 @@ const groups: readonly Tests[] = [
   contentTests,
   commitTests,
   contextTests,
+  contextOptionTests,
   blobTests,
   refusalTests,
   endTests,
