@@ -14,6 +14,7 @@ import { contentTests } from "./runtime_content.ts";
 import { creationTests, seamCreationTests } from "./runtime_creations.ts";
 import { contextTests } from "./runtime_context.ts";
 import { draftTests } from "./runtime_drafts.ts";
+import { contextOptionTests } from "./runtime_context_options.ts";
 import { endTests } from "./runtime_end.ts";
 import { keyTests } from "./runtime_keys.ts";
 import { lifeTests } from "./runtime_life.ts";
@@ -65,6 +66,7 @@ const groups: readonly Tests[] = [
   contentTests,
   commitTests,
   contextTests,
+  contextOptionTests,
   blobTests,
   creationTests,
   refusalTests,
