@@ -9,8 +9,8 @@ import { type Commits, commitTo, compactIn } from "./commit.ts";
 import {
   type CommitInput,
   type CommitOptions,
-  type DraftInput,
   type CompactInput,
+  type DraftInput,
   reasonOf,
   type ReasonOptions,
   type RequestedRun,
