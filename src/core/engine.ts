@@ -119,7 +119,7 @@ export class Engine extends Session<RuntimeStore> {
     const discard = async (): Promise<void> => {
       if (!isAdopted && this.failure === undefined) await this.store.discardBlobs(owner);
     };
-    // What could not be removed is left to the next opening.
+    // Left to the next opening if that fails.
     const discarded = created.then(discard, discard).catch(() => {});
     // Closing waits for it.
     await this.run(discarded);

@@ -92,7 +92,7 @@ export class Creations {
     });
   }
 
-  /** What cannot be removed is left to the next opening. */
+  /** Leaves to the next opening what cannot be removed. */
   #removeQuietly(owner: NewWorker): void {
     try {
       this.discard(owner);
