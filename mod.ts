@@ -72,6 +72,7 @@ export {
   type RuntimeErrorDetails,
 } from "./src/core/errors.ts";
 export type { EntryInput } from "./src/core/entries.ts";
+export type { ForkSpec } from "./src/core/fork.ts";
 export type {
   CustomEvent,
   EventBase,
@@ -90,6 +91,7 @@ export type {
   WorkerCommitted,
   WorkerCreated,
   WorkerEventBase,
+  WorkerFork,
   WorkerPurged,
   WorkerStatus,
 } from "./src/core/event_types.ts";

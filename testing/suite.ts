@@ -12,6 +12,7 @@ import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
 import { creationTests, seamCreationTests } from "./runtime_creations.ts";
 import { endTests } from "./runtime_end.ts";
+import { forkTests } from "./runtime_forks.ts";
 import { keyTests } from "./runtime_keys.ts";
 import { lifeTests } from "./runtime_life.ts";
 import { pageTests } from "./runtime_pages.ts";
@@ -63,6 +64,7 @@ const groups: readonly Tests[] = [
   commitTests,
   blobTests,
   creationTests,
+  forkTests,
   refusalTests,
   endTests,
   watchTests,

@@ -137,6 +137,18 @@ export interface WorkerEventBase extends EventBase {
   readonly workerId: WorkerId;
 }
 
+/** Origin of a worker that was forked, and the entries that it has from there. */
+export interface WorkerFork {
+  /** The worker that it was forked from. */
+  readonly workerId: WorkerId;
+  /** The event that created that worker: its id may be used again after a purge. */
+  readonly createdEventId: number;
+  /** Entries copied from its transcript, 1 to this sequence. */
+  readonly seq: number;
+  /** The blob that lists the blobs with these entries; absent if there are none. */
+  readonly base?: BlobRef;
+}
+
 /** A worker was created, with its first changes. */
 export interface WorkerCreated<Types extends HostTypes = HostTypes>
   extends WorkerEventBase, WorkerChanges<Types> {
@@ -144,6 +156,8 @@ export interface WorkerCreated<Types extends HostTypes = HostTypes>
   readonly type: "worker.created";
   /** The worker. */
   readonly record: WorkerRecord;
+  /** Its origin, if it was forked from another worker. */
+  readonly fork?: WorkerFork;
 }
 
 /** A worker changed. */
@@ -216,6 +230,8 @@ export interface EventRecord {
   readonly creates?: true | undefined;
   /** The creation whose blobs become those of the worker that it creates. */
   readonly adopts?: number | undefined;
+  /** Entries of the new worker's transcript that are in the base of a fork: its own begin after them. */
+  readonly before?: number | undefined;
   /** It purges the worker: whatever is kept of it besides the log is deleted. */
   readonly purges?: true | undefined;
   /** Sequence of its first transcript entry, if it adds any. */

@@ -126,13 +126,14 @@ function createdWorker(event: Extract<EventHead, { type: "worker.created" }>): W
     run: null,
     lastRun: null,
     data: Object.freeze({}),
-    transcriptLength: 0,
+    transcriptLength: event.fork?.seq ?? 0,
     usage: noUsage,
     usageByModel: Object.freeze({}),
     createdAt: event.at,
     updatedAt: event.at,
     createdEventId: event.id,
     lastEventId: event.id,
+    ...(event.fork === undefined ? {} : { fork: event.fork }),
   };
 }
 

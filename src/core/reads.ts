@@ -252,11 +252,8 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
     this.session.assertOpen();
     const workerId = workerIdOf(worker, this.runtimeId);
     const state = existingWorker(this.session.view, workerId);
-    const { transcriptLength } = state;
-    const range = pageRange(options, transcriptLength, "read transcript");
-    const page = await this.session.run(
-      readTranscriptPage(this.session.store, workerId, transcriptLength, range),
-    );
+    const range = pageRange(options, state.transcriptLength, "read transcript");
+    const page = await this.session.run(readTranscriptPage(this.session.store, state, range));
     if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
     if (!isGapless(range, page)) throw incompleteTranscript(workerId);
     return page as TranscriptPage<Types>;

@@ -137,14 +137,19 @@ function assertCreates(
   event: Extract<EventHead, { type: "worker.created" }>,
   action: Action,
 ): void {
-  const { workerId, record, seq, count, run, runId, status } = event;
+  const { workerId, record, seq, count, run, runId, status, fork } = event;
   if (record.workerId !== workerId) {
     throw invalidRequest(action(), `its record is of worker ${JSON.stringify(record.workerId)}`);
   }
   if (run !== undefined || runId !== undefined || status !== undefined) {
     throw invalidRequest(action(), "a new worker is running and has no run");
   }
-  if (seq !== undefined && count !== undefined) assertNext({ transcriptLength: 0 }, seq, count, action);
+  if (fork !== undefined && (fork.seq === 0) !== (fork.base === undefined)) {
+    throw invalidRequest(action(), "a fork has a base if it has entries of another worker");
+  }
+  if (seq !== undefined && count !== undefined) {
+    assertNext({ transcriptLength: fork?.seq ?? 0 }, seq, count, action);
+  }
   if (worker !== undefined) {
     const message = `Cannot ${withWorker(action(), workerId)}: the id is in use`;
     throw new RuntimeError("worker_exists", message, { workerId });

@@ -77,13 +77,19 @@ const changes = {
   events: list(object(hostEvent), limits.listItemsMax),
 };
 
+/** Origin of a fork. */
+const fork = object(
+  { workerId: idShape, createdEventId: integer(1), seq: integer(0) },
+  { base: blobRefShape },
+);
+
 /** The shapes of events, without the entries. */
 export const eventShapes: Readonly<Record<KnownEvent["type"], Shape>> = {
   "runtime.created": object({ ...base, runtimeId: idShape }, keyed),
   "runtime.opened": object({ ...base, epoch: integer(1) }, keyed),
   "runtime.closed": object(base, keyed),
   "runtime.retired": object(base, { ...keyed, reason }),
-  "worker.created": object({ ...ofWorker, record: recordShape }, changes),
+  "worker.created": object({ ...ofWorker, record: recordShape }, { ...changes, fork }),
   "worker.committed": object(ofWorker, changes),
   "worker.purged": object(ofWorker, keyed),
   "custom": object({ ...base, ...hostEvent }, keyed),
@@ -131,7 +137,7 @@ const workerState = object({
   createdEventId: integer(1),
   ...times,
   ...usage,
-}, { displayName: name, reason });
+}, { displayName: name, reason, fork });
 
 /** The runtime's part of a snapshot. */
 export const runtimePartShape: Shape = object({ state: runtimeState, keys }, { purged: purgedKeys });

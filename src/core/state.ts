@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RunOutcome, WorkerStatus } from "./event_types.ts";
+import type { RunOutcome, WorkerFork, WorkerStatus } from "./event_types.ts";
 import type { DataOf, HostTypes } from "./host_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import { deepFreeze } from "./json.ts";
@@ -64,6 +64,8 @@ export interface WorkerState<Types extends HostTypes = HostTypes> {
   readonly createdEventId: number;
   /** Its last event. */
   readonly lastEventId: number;
+  /** Its origin, if it was forked from another worker. */
+  readonly fork?: WorkerFork;
 }
 
 /** The state of the runtime itself. */
