@@ -60,7 +60,17 @@
  */
 export type { BlobRef } from "./src/core/blob_ref.ts";
 export type { BlobSource } from "./src/core/blobs.ts";
-export type { CommandOptions, CommitInput, CommitOptions, ReasonOptions } from "./src/core/commands.ts";
+export type {
+  CommandOptions,
+  CommitInput,
+  CommitOptions,
+  CompactInput,
+  Expectation,
+  ReasonOptions,
+  RewindInput,
+} from "./src/core/commands.ts";
+export { contextRanges } from "./src/core/context.ts";
+export type { ContextEntry, ContextOptions, WorkerContext } from "./src/core/context_read.ts";
 export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
 export type { RuntimeOptions } from "./src/core/engine.ts";
 export {
@@ -74,6 +84,7 @@ export {
 export type { EntryInput } from "./src/core/entries.ts";
 export type { ForkSpec } from "./src/core/fork.ts";
 export type {
+  ContextChange,
   CustomEvent,
   EventBase,
   EventEntry,
@@ -145,7 +156,14 @@ export {
 } from "./src/core/runtime.ts";
 export type { SessionOptions } from "./src/core/session.ts";
 export type { RuntimeSource } from "./src/core/store.ts";
-export type { EndedRun, OpenRun, RuntimeState, WorkerState } from "./src/core/state.ts";
+export type {
+  ContextState,
+  EndedRun,
+  OpenRun,
+  RuntimeState,
+  SeqRange,
+  WorkerState,
+} from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";
 export type { WatchOptions } from "./src/core/watch.ts";
 export {
@@ -153,6 +171,7 @@ export {
   type EntriesOptions,
   type PutBlobOptions,
   type RemoveBlobsOptions,
+  type RewindOptions,
   type StopOptions,
   Worker,
 } from "./src/core/worker.ts";

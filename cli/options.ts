@@ -13,7 +13,10 @@ type Optional<Name extends string, Value> = { readonly [Key in Name]?: Value | u
 export type Options =
   & Given<"limit" | "entries" | "workers", number>
   & Given<"verify", boolean>
-  & Optional<"json" | "all" | "full" | "quick" | "follow" | "force" | "apply" | "salvage" | "dryRun", boolean>
+  & Optional<
+    "json" | "all" | "full" | "quick" | "follow" | "force" | "apply" | "salvage" | "dryRun" | "context",
+    boolean
+  >
   & Optional<"after" | "before" | "through", number>
   & Optional<"runtime" | "space" | "worker" | "output" | "olderThan", string>
   & Optional<"status", WorkerStatus>

@@ -126,6 +126,10 @@ function addReading(program: Command, action: Action): void {
   paged(anywhere(program, "transcript <dir> <worker>", "the transcript of a worker"), "entries")
     .option("--all", "all entries")
     .option("--full", "long parts in full")
+    .addOption(
+      new Option("--context", "what the model sees: the summary and the entries of the context")
+        .conflicts(["all", "limit", "after", "before"]),
+    )
     .action(action(onView(transcriptCommand)));
   paged(anywhere(program, "events <dir>", "the log of events"), "events")
     .option("-w, --worker <id>", "only events of this worker")

@@ -79,6 +79,18 @@ export const commands: Readonly<Record<string, SampleCommand>> = {
     ...onEndedToo,
     run: ({ a }, options) => a.commit({ usage: { model: "m", inputTokens: 3 } }, options),
   },
+  "Worker.compact": {
+    ...onWorker,
+    prepare: spoken,
+    run: ({ a }, options) =>
+      a.compact({ through: 1, summary: { role: "summary", content: "so far" } }, options),
+  },
+  "Worker.rewind": { ...onWorker, prepare: spoken, run: ({ a }, options) => a.rewind({ toSeq: 1 }, options) },
+  "Worker.rewind that cancels a run": {
+    ...onWorker,
+    prepare: openRun,
+    run: ({ a }, options) => a.rewind({ toSeq: 0 }, { ...options, cancelRun: true }),
+  },
   "Worker.beginRun": {
     ...onWorker,
     run: async ({ a }, options) => {
@@ -136,6 +148,11 @@ const fresh: WorkerSpec = {
 /** Returns the run of the commands of a run: begun the first time, found by its key after that. */
 async function openRun({ a }: Place): Promise<Run> {
   return await a.beginRun({ runId: "open", key: "begin" });
+}
+
+async function spoken({ a }: Place): Promise<void> {
+  if (a.state().transcriptLength > 0) return;
+  await a.append([{ role: "user", content: "1" }, { role: "user", content: "2" }]);
 }
 
 async function stopped({ a }: Place): Promise<void> {

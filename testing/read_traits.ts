@@ -11,6 +11,7 @@ const reads: Readonly<Record<string, (runtime: Runtime, workerId: string) => Pro
   "Runtime.events": async (runtime) => (await runtime.events({ after: 0, limit: 4 })).items,
   "Worker.events": async (runtime, id) => (await runtime.worker(id).events({ after: 0, limit: 4 })).items,
   "Worker.transcript": (runtime, id) => runtime.worker(id).transcript(),
+  "Worker.context": (runtime, id) => runtime.worker(id).context(),
   "Runtime.flush": (runtime) => runtime.flush(),
 };
 
@@ -28,7 +29,7 @@ const traits: Tests = {
       await refused(() => read(runtime, "a"), "runtime_closed");
     },
   })),
-  ...each(["Worker.events", "Worker.transcript"], (name) => ({
+  ...each(["Worker.events", "Worker.transcript", "Worker.context"], (name) => ({
     [`${name}() of a missing worker is worker_not_found`]: ({ runtime }) =>
       refused(() => reads[name]?.(runtime, "nobody"), "worker_not_found"),
   })),

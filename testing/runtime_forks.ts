@@ -19,6 +19,21 @@ async function say(worker: Worker, ...contents: readonly string[]): Promise<void
   for (const content of contents) await worker.sendInput({ role: "user", content });
 }
 
+const summary = { role: "system", content: "so far" };
+
+/** A fork of `a`: the title, its preparation, where it is forked, and the sequences of the context. */
+type ContextRow = readonly [string, (a: Worker) => Promise<unknown>, number | undefined, readonly number[]];
+
+async function compactAndSay(a: Worker): Promise<void> {
+  await a.compact({ through: 3, summary });
+  await say(a, "seven", "eight", "nine");
+}
+
+async function rewindAndSay(a: Worker): Promise<void> {
+  await a.rewind({ toSeq: 2 });
+  await say(a, "six", "seven", "eight");
+}
+
 /** The source `a`, with entries of every kind: 5 in 4 events. */
 async function fill({ a }: Place): Promise<void> {
   await say(a, "one");
@@ -146,6 +161,42 @@ export const forkTests: Tests = withWorkers(["a", "b"], {
       deepEqual(await allEntries(runtime.worker("a")), source);
     });
   },
+
+  ...each<ContextRow>([
+    ["of a compacted worker", (a) => a.compact({ through: 3, summary }), undefined, [6, 4, 5]],
+    ["of a compacted worker at its summary", (a) => a.compact({ through: 3, summary }), 6, [6, 4, 5]],
+    ["of a compacted worker before its summary", (a) => a.compact({ through: 3, summary }), 4, [1, 2, 3, 4]],
+    ["of a compacted worker at a compacted entry", (a) => a.compact({ through: 3, summary }), 2, [1, 2]],
+    ["of a compacted worker that went on", compactAndSay, 8, [6, 4, 5, 7, 8]],
+    ["of a rewound worker", (a) => a.rewind({ toSeq: 2 }), undefined, [1, 2]],
+    ["of a worker rewound to nothing", (a) => a.rewind({ toSeq: 0 }), undefined, []],
+    ["of a rewound worker at an entry in its context", (a) => a.rewind({ toSeq: 3 }), 2, [1, 2]],
+    ["of a rewound worker at an entry that was rewound away", (a) => a.rewind({ toSeq: 2 }), 4, [1, 2, 3, 4]],
+    ["of a rewound worker that went on", rewindAndSay, 7, [1, 2, 6, 7]],
+    ["of a rewound worker that went on, between", rewindAndSay, 6, [1, 2, 6]],
+    ["at nothing of a compacted worker", (a) => a.compact({ through: 3, summary }), 0, []],
+  ], ([what, prepare, atSeq, seqs]) => ({
+    [`forkWorker() ${what} has the context up to there, or all of the entries`]: async (place) => {
+      await fill(place);
+      await prepare(place.a);
+      const { entries } = await place.a.context();
+      const fork = await place.runtime.forkWorker("a", { workerId: "f", atSeq });
+      if (atSeq === undefined) deepEqual((await fork.context()).entries, entries);
+      await say(fork, "next");
+      const length = fork.state().transcriptLength;
+      await place.throughout(async (runtime) => {
+        const { entries, version } = await runtime.worker("f").context();
+        deepEqual(entries.map(({ seq }) => seq), [...seqs, length]);
+        equal(version, runtime.worker("f").state().createdEventId);
+        equal("context" in (runtime.worker("f").state().fork ?? {}), false);
+      });
+      const again = place.runtime.worker("f");
+      await again.compact({ through: length, summary });
+      deepEqual((await again.context()).entries.map(({ seq }) => seq), [length + 1]);
+      const second = await place.runtime.forkWorker("f", { workerId: "g" });
+      deepEqual((await second.context()).entries, (await again.context()).entries);
+    },
+  })),
 
   "forkWorker() has the record of its origin where its spec is silent, and nothing else": async (
     place,

@@ -4,12 +4,14 @@
  * @module
  */
 import { commandTraits } from "./command_traits.ts";
+import { contextModelTests } from "./context_model.ts";
 import { modelTests } from "./model_tests.ts";
 import { Place, type StorePlace, type Tests } from "./place.ts";
 import { readTraits } from "./read_traits.ts";
 import { blobTests, seamBlobTests } from "./runtime_blobs.ts";
 import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
+import { contextTests } from "./runtime_context.ts";
 import { creationTests, seamCreationTests } from "./runtime_creations.ts";
 import { endTests } from "./runtime_end.ts";
 import { forkTests } from "./runtime_forks.ts";
@@ -38,7 +40,7 @@ export interface RuntimeStoreSuite {
   readonly test: (name: string, fn: () => Promise<void>) => void;
   /** Creates a new, empty place for stores of the runtime with this id. */
   readonly open: (runtimeId: string) => StorePlace | Promise<StorePlace>;
-  /** Number of random histories compared with the model. @default {50} */
+  /** Number of random histories compared with the model; a fifth as many of a context. @default {50} */
   readonly histories?: number | undefined;
 }
 
@@ -62,6 +64,7 @@ const groups: readonly Tests[] = [
   pageTests,
   contentTests,
   commitTests,
+  contextTests,
   blobTests,
   creationTests,
   forkTests,
@@ -85,7 +88,7 @@ export function testRuntimeStore(suite: RuntimeStoreSuite): void {
   for (const id of oddIds) {
     register(`a store keeps the runtime ${JSON.stringify(id).slice(0, 20)}`, keepsRuntimeId, id);
   }
-  for (const tests of [...groups, modelTests(histories)]) {
+  for (const tests of [...groups, modelTests(histories), contextModelTests(Math.ceil(histories / 5))]) {
     for (const [title, body] of Object.entries(tests)) register(title, body);
   }
 }

@@ -24,9 +24,9 @@ const root = Deno.realPathSync(`${import.meta.dirname}/..`);
 const config: { exports: Record<string, string> } = JSON.parse(Deno.readTextFileSync(`${root}/deno.json`));
 const entryPoints = Object.values(config.exports);
 /** Pages whose code is checked; that of postgres.md needs a server to run. */
-const pages = ["README.md", "docs/errors.md", "docs/postgres.md"];
+const pages = ["README.md", "docs/errors.md", "docs/conversations.md", "docs/postgres.md"];
 /** Entry points only re-export: most examples are in the files that they re-export from. */
-const documented = [...entryPoints, "src", "testing", "README.md", "docs/errors.md"];
+const documented = [...entryPoints, "src", "testing", "README.md", "docs/errors.md", "docs/conversations.md"];
 
 function steps(scratch: string, junit: string | undefined): Step[] {
   const report = (name: string): string[] => junit === undefined ? [] : [`--junit-path=${junit}/${name}.xml`];

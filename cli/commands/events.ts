@@ -114,11 +114,24 @@ function summary(event: RuntimeEvent): string {
 
 /** The changes of a worker that an event records, the most telling first. */
 function changesOf(event: WorkerChanges): string[] {
-  const { runId = "", run, status, reason, entries = [], usage = [], events = [], data, labels, meta } =
-    event;
+  const {
+    runId = "",
+    run,
+    status,
+    reason,
+    entries = [],
+    usage = [],
+    events = [],
+    data,
+    labels,
+    meta,
+    context,
+  } = event;
   const parts: string[] = [];
   if (run !== undefined) parts.push(withReason(`run ${run.ended ?? "began"} ${runId}`, run.reason));
   if (status !== undefined) parts.push(withReason(status === "running" ? "restarted" : status, reason));
+  if (context?.compacted !== undefined) parts.push(`compacted through #${whole(context.compacted)}`);
+  if (context?.rewound !== undefined) parts.push(`rewound to #${whole(context.rewound)}`);
   const [entry] = entries;
   if (entry !== undefined) {
     const more = entries.length > 1 ? ` (${whole(entries.length)} entries)` : "";

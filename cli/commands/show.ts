@@ -4,7 +4,7 @@
  * @module
  */
 import type { WorkerState } from "../../mod.ts";
-import { intentOf, labelsText } from "../describe.ts";
+import { contextText, intentOf, labelsText } from "../describe.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { oneLine, tone, visible } from "../style.ts";
@@ -63,6 +63,7 @@ function facts(io: Io, state: WorkerState): [string, string][] {
   add("mounts", mounts.map(({ name, reference }) => `${name} = ${reference}`).join(", "));
   add("labels", labelsText(labels));
   add("transcript", `${whole(transcriptLength)} entries`);
+  add("context", contextText(state));
   add("created", `${time(createdAt)} (event ${whole(createdEventId)})`);
   add("last event", `${time(updatedAt)}, ${ago(updatedAt, io.now())} (event ${whole(lastEventId)})`);
   return entries;

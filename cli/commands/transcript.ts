@@ -3,8 +3,15 @@
  *
  * @module
  */
-import type { RuntimeReader, TranscriptEntry, TranscriptPage } from "../../mod.ts";
+import {
+  contextRanges,
+  type RuntimeReader,
+  type SeqRange,
+  type TranscriptEntry,
+  type WorkerState,
+} from "../../mod.ts";
 import { entryParts } from "../content.ts";
+import { placeText } from "../describe.ts";
 import { exitCodes } from "../failure.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
@@ -20,34 +27,46 @@ export async function transcriptCommand(
   { view }: OpenedStore,
   workerId: string,
 ): Promise<number | void> {
-  const { all, limit, after, before, json } = options;
-  if (all) return await printAll(io, options, view, workerId);
+  const { all, context, limit, after, before, json } = options;
+  const state = view.worker(workerId);
+  if (context && json) return print(io, json, await view.context(workerId), "");
+  if (context || all) {
+    const ranges = context ? contextRanges(state) : [[1, state.transcriptLength]] as const;
+    return await printRanges(io, options, view, state, ranges);
+  }
   const page = await view.transcript(workerId, { limit, after, before });
   if (json) return print(io, json, page, "");
   const { items, length, previous, next } = page;
   if (previous !== null) io.out(tone(io, "faint", `... older entries: --before ${previous}\n\n`));
   let code: number = exitCodes.ok;
-  for (const entry of items) code = Math.max(code, await show(io, options, view, workerId, entry));
+  for (const entry of items) code = Math.max(code, await show(io, options, view, state, entry));
   if (length === 0) io.out(tone(io, "faint", "no entries\n"));
   if (next !== null) io.out(tone(io, "faint", `... newer entries: --after ${next}\n`));
   return code;
 }
 
-async function printAll(
+async function printRanges(
   io: Io,
   options: Options,
   view: RuntimeReader,
-  workerId: string,
+  state: WorkerState,
+  ranges: readonly SeqRange[],
 ): Promise<number> {
   let code: number = exitCodes.ok;
-  for (let after: number | null = 0; after !== null;) {
-    const page: TranscriptPage = await view.transcript(workerId, { after, limit: 500 });
-    for (const entry of page.items) {
-      if (options.json) io.out(`${JSON.stringify(entry)}\n`);
-      else code = Math.max(code, await show(io, options, view, workerId, entry));
+  for (const [from, to] of ranges) {
+    for (let after = from - 1; after < to;) {
+      const { items } = await view.transcript(state.record.workerId, {
+        after,
+        limit: Math.min(500, to - after),
+      });
+      for (const entry of items) {
+        if (options.json) io.out(`${JSON.stringify(entry)}\n`);
+        else code = Math.max(code, await show(io, options, view, state, entry));
+      }
+      after += items.length;
     }
-    after = page.next;
   }
+  if (ranges.length === 0 && !options.json) io.out(tone(io, "faint", "no entries\n"));
   return code;
 }
 
@@ -68,18 +87,19 @@ async function show(
   io: Io,
   { full = false }: Options,
   view: RuntimeReader,
-  workerId: string,
+  state: WorkerState,
   entry: TranscriptEntry,
 ): Promise<number> {
   const { seq, role, name, at, runId, metadata } = entry;
   const who = oneLine(name === undefined ? role : `${role} ${name}`);
   const run = runId === undefined ? "" : `  run ${oneLine(runId)}`;
+  const place = placeText(state, entry);
   const head = `${tone(io, ROLE_TONES.get(role) ?? "strong", who)}  ${
     tone(io, "faint", `#${whole(seq)}  ${time(at)}${run}`)
-  }\n`;
+  }${place === "" ? "" : `  ${tone(io, "warn", place)}`}\n`;
   const { parts, note, isDamaged } = await entryParts(
     view,
-    workerId,
+    state.record.workerId,
     entry,
     full ? Infinity : BLOB_BYTES_MAX,
   );

@@ -75,6 +75,7 @@ summary:focus-visible, a:focus-visible { outline: 2px solid var(--bar); outline-
 .said figure { margin: .35rem 0 0; }
 .said img { display: block; max-width: min(100%, 20rem); max-height: 12rem; border: 1px solid var(--line);
   border-radius: .4rem; background: var(--said); }
+.said .placed { border-left: 3px dotted var(--line); padding-left: .6rem; } .said em { color: var(--warn); font-style: normal; }
 .said .user pre { border-color: var(--bar); } .said .system pre { border-color: var(--warn); }
 footer { padding-top: 2rem; padding-bottom: 2rem; }
 @media (max-width: 40rem) { .bars { gap: .3rem .6rem; }

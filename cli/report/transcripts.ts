@@ -5,6 +5,7 @@
  */
 import { isRuntimeError, type TranscriptEntry, type WorkerState } from "../../mod.ts";
 import { entryParts } from "../content.ts";
+import { contextText, placeText } from "../describe.ts";
 import { time, whole } from "../units.ts";
 import { html, type Markup, nothing } from "./html.ts";
 import type { ReportFacts } from "./facts.ts";
@@ -55,7 +56,7 @@ async function transcript(facts: ReportFacts, state: WorkerState, budget: Budget
   const shown: Markup[] = [];
   for (const entry of items) {
     bounds.signal.throwIfAborted();
-    shown.push(await entryMarkup(facts, workerId, entry, budget));
+    shown.push(await entryMarkup(facts, state, entry, budget));
   }
   const left = transcriptLength - items.length;
   const note = problem !== undefined ? html`<p class="note bad">${problem}</p>` : left > 0
@@ -66,13 +67,15 @@ async function transcript(facts: ReportFacts, state: WorkerState, budget: Budget
         )} entries. The command <code>transcript</code> shows the rest.</p>
     `
     : nothing;
+  const context = contextText(state);
+  const seen = context === "" ? nothing : html`<p class="soft small">In the context: ${context}.</p>`;
   return html`
     <details
       id="w${createdEventId}"><summary><strong>${title}</strong> <span class="soft">${whole(
         transcriptLength,
       )} ${transcriptLength === 1
         ? "entry"
-        : "entries"}</span></summary>${note}<ol class="said">${shown}</ol></details>
+        : "entries"}</span></summary>${seen}${note}<ol class="said">${shown}</ol></details>
   `;
 }
 
@@ -102,10 +105,11 @@ const ROLES: ReadonlySet<string> = new Set(["user", "system", "assistant", "tool
 
 async function entryMarkup(
   { view }: ReportFacts,
-  workerId: string,
+  state: WorkerState,
   entry: TranscriptEntry,
   budget: Budget,
 ): Promise<Markup> {
+  const { workerId } = state.record;
   const { seq, role, name, at, runId, contentBlob } = entry;
   const { parts, note, isDamaged } = await entryParts(
     view,
@@ -121,10 +125,15 @@ async function entryMarkup(
     ${name}
   `;
   const run = runId === undefined ? "" : `, run ${runId}`;
+  const place = placeText(state, entry);
   return html`
     <li
-      class="${ROLES.has(role) ? role : "other"}"><div class="head"><b>${role}</b>${who} #${whole(
-        seq,
-      )}, <time datetime="${at}">${time(at)}</time>${run}</div>${shown}</li>
+      class="${ROLES.has(role) ? role : "other"}${place === ""
+        ? ""
+        : " placed"}"><div class="head"><b>${role}</b>${who} #${whole(
+          seq,
+        )}, <time datetime="${at}">${time(at)}</time>${run}${place === ""
+        ? nothing
+        : html`, <em>${place}</em>`}</div>${shown}</li>
   `;
 }

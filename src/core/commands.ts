@@ -7,13 +7,30 @@
 import type { HostEventOf, HostTypes, PatchOf } from "./host_types.ts";
 import { invalidRequest } from "./errors.ts";
 import type { EntryTexts } from "./entries.ts";
-import type { KnownEvent, RunChange, WorkerChanges, WorkerCreated, WorkerStatus } from "./event_types.ts";
+import type {
+  ContextChange,
+  KnownEvent,
+  RunChange,
+  WorkerChanges,
+  WorkerCreated,
+  WorkerStatus,
+} from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
 import { fingerprint } from "./keys.ts";
 import { limits } from "./limits.ts";
 import { encodeEntries, type EntryInput } from "./entries.ts";
-import { assertShape, dictionary, list, nullable, object, type Shape, text, textIssue } from "./shape.ts";
+import {
+  assertShape,
+  dictionary,
+  integer,
+  list,
+  nullable,
+  object,
+  type Shape,
+  text,
+  textIssue,
+} from "./shape.ts";
 import { truncated } from "./text.ts";
 import { parseUsage, type UsageReport } from "./usage.ts";
 
@@ -49,14 +66,22 @@ export class Requested {
   ) {}
 }
 
+/** State that a caller has seen; at least one member. */
+export interface Expectation {
+  /** The last event of the worker (or runtime). */
+  readonly lastEventId?: number | undefined;
+  /** The version of the worker's context. That of a context that was never changed is the event that created the worker. */
+  readonly contextVersion?: number | undefined;
+}
+
 /** A validated command. Made by a constructor: see the queue of the group commit. */
 export class Command {
-  /** Creates a command from its request, size in UTF-16 units, idempotency key, fingerprint and expected last event id. */
+  /** Creates a command from its request, size in UTF-16 units, idempotency key, fingerprint and expectation. */
   constructor(
     readonly requested: Requested,
     readonly units: number,
     readonly key: { readonly key: string; readonly request: string } | undefined,
-    readonly expectedLastEventId: number | undefined,
+    readonly expected: Expectation | undefined,
   ) {}
 }
 
@@ -68,11 +93,11 @@ export interface CommandOptions {
    * `key_reused`.
    */
   readonly key?: string | undefined;
-  /** Optimistic concurrency: rejected with `conflict` unless this is the last event of the worker (or runtime). */
-  readonly expect?: {
-    /** The last event id that the caller has seen. */
-    readonly lastEventId: number;
-  } | undefined;
+  /**
+   * Optimistic concurrency: rejected with `conflict` if the worker (or runtime) has a newer event, or the
+   * context was compacted or rewound since.
+   */
+  readonly expect?: Expectation | undefined;
   /** Cancels the command while it is queued. Ignored once it is being written. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -113,6 +138,22 @@ export interface OwnChanges {
   readonly status?: WorkerStatus | undefined;
   /** Reason for the status. */
   readonly reason?: string | undefined;
+  /** Change of the context. */
+  readonly context?: ContextChange | undefined;
+}
+
+/** Argument of `Worker.compact`. */
+export interface CompactInput<Types extends HostTypes = HostTypes> {
+  /** The sequence through which the context is replaced, from 0 to the length of the transcript. */
+  readonly through: number;
+  /** The entry in its place, added to the transcript. */
+  readonly summary: EntryInput<Types>;
+}
+
+/** Argument of `Worker.rewind`. */
+export interface RewindInput {
+  /** The sequence of the last entry to keep; 0 keeps none. */
+  readonly toSeq: number;
 }
 
 const name = text(limits.nameBytesMax);
@@ -120,6 +161,8 @@ const anything: Shape = () => undefined;
 const eventsShape = list(object({ name, data: anything }), limits.listItemsMax);
 const labelsShape = dictionary(name, nullable(name), limits.listItemsMax);
 const displayNameShape = nullable(name);
+const compactShape = object({ through: integer(0), summary: anything });
+const rewindShape = object({ toSeq: integer(0) });
 const COMMIT_MEMBERS: ReadonlySet<string> = new Set([
   "entries",
   "usage",
@@ -132,7 +175,7 @@ const COMMIT_MEMBERS: ReadonlySet<string> = new Set([
 /** Validates changes and copies them. Throws `invalid_request`, `limit_exceeded`. */
 export function changesOf(
   changes: CommitInput,
-  { run, status, reason }: OwnChanges,
+  { run, status, reason, context }: OwnChanges,
   meta: JsonObject | undefined,
   action: string,
 ): { readonly members: RequestedMembers | undefined; readonly entries: EntryTexts | undefined } {
@@ -162,12 +205,25 @@ export function changesOf(
     checked(eventsShape, events, "events", action);
     members.events = events.map(({ name, data }) => ({ name, data: copiedJson(data, action, "data") }));
   }
+  if (context !== undefined) members.context = context;
   const texts = entries === undefined ? undefined : encodeEntries(entries, action);
   const hasMembers = Object.keys(members).length > 0;
   if (texts === undefined && !Object.keys(members).some((name) => name !== "meta")) {
     throw invalidRequest(action, "there is nothing to commit");
   }
   return { members: hasMembers ? members : undefined, entries: texts };
+}
+
+/** The change of a compaction. Throws `invalid_request`. */
+export function compactionOf(input: CompactInput, action: string): ContextChange {
+  assertShape(compactShape, input, action);
+  return { compacted: input.through };
+}
+
+/** The change of a rewind. Throws `invalid_request`. */
+export function rewindOf(input: RewindInput, action: string): ContextChange {
+  assertShape(rewindShape, input, action);
+  return { rewound: input.toSeq };
 }
 
 function checked<Value>(shape: Shape, value: Value, name: string, action: string): Value {
@@ -207,15 +263,27 @@ export function command(
 ): Command {
   const { action, members, entries } = requested;
   checkOptions(options, action);
-  const { key, expect } = options;
-  if (expect !== undefined && !(Number.isSafeInteger(expect.lastEventId) && expect.lastEventId >= 0)) {
-    throw invalidRequest(action, "expect.lastEventId: a count from 0 is needed");
-  }
+  const { key } = options;
+  const expected = options.expect === undefined ? undefined : expectationOf(options.expect, requested);
   const units = (members === undefined ? 0 : JSON.stringify(members).length) + (entries?.units ?? 0);
-  if (key === undefined) return new Command(requested, units, undefined, expect?.lastEventId);
+  if (key === undefined) return new Command(requested, units, undefined, expected);
   checkText(key, action, "key", limits.keyBytesMax);
   const request = fingerprint(`${requested.type} ${canonicalText(content)}`);
-  return new Command(requested, units, { key, request }, expect?.lastEventId);
+  return new Command(requested, units, { key, request }, expected);
+}
+
+const expectationShape = object({}, { lastEventId: integer(0), contextVersion: integer(0) });
+
+function expectationOf(expect: Expectation, { action, type, workerId }: Requested): Expectation {
+  checked(expectationShape, expect, "expect", action);
+  const { lastEventId, contextVersion } = expect;
+  if (lastEventId === undefined && contextVersion === undefined) {
+    throw invalidRequest(action, "expect: lastEventId or contextVersion is needed");
+  }
+  if (contextVersion !== undefined && (workerId === undefined || type === "worker.created")) {
+    throw invalidRequest(action, "expect.contextVersion: a command of a worker is needed");
+  }
+  return { lastEventId, contextVersion };
 }
 
 /** Throws `invalid_request` unless `options` is an object: a key in its place would be ignored without notice. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Command, Requested } from "./commands.ts";
+import { contextVersion } from "./context.ts";
 import { limitExceeded, RuntimeError } from "./errors.ts";
 import type { EventHead } from "./event_types.ts";
 import { type Json, mergePatch } from "./json.ts";
@@ -61,13 +62,18 @@ export function sameRequest(earlier: KeyEntry, { key, request }: NonNullable<Com
 }
 
 function checkExpectation(view: StateView, worker: WorkerState | undefined, command: Command): void {
-  const expected = command.expectedLastEventId;
+  const { expected, requested: { action, type } } = command;
   if (expected === undefined) return;
-  const isOfRuntime = worker === undefined || command.requested.type === "worker.created";
-  const actual = isOfRuntime ? view.runtime.lastEventId : worker.lastEventId;
+  const isOfRuntime = worker === undefined || type === "worker.created";
+  const { lastEventId } = isOfRuntime ? view.runtime : worker;
+  assertExpected("the last event", lastEventId, expected.lastEventId, action);
+  if (worker === undefined) return;
+  assertExpected("the version of the context", contextVersion(worker), expected.contextVersion, action);
+}
+
+function assertExpected(what: string, actual: number, expected = actual, action: string): void {
   if (expected === actual) return;
-  const { action } = command.requested;
-  const message = `Cannot ${action}: the last event is ${actual}, not ${expected} as expected`;
+  const message = `Cannot ${action}: ${what} is ${actual}, not ${expected} as expected`;
   throw new RuntimeError("conflict", message, { expected, actual });
 }
 

@@ -9,6 +9,7 @@ import type { ContentOf, HostEvent, HostEventOf, HostTypes, PatchOf } from "./ho
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
+import type { ForkContext } from "./state.ts";
 import type { UsageTotals } from "./usage.ts";
 
 /** An entry in an event. Its sequence follows from its position. */
@@ -47,6 +48,14 @@ export interface RunChange {
   readonly reason?: string;
 }
 
+/** Change of the context: either member. */
+export interface ContextChange {
+  /** The entry of the event is a summary: it replaces all of the context through this sequence, and the summary before. */
+  readonly compacted?: number;
+  /** The context ends with the entry of this sequence; 0 leaves none. */
+  readonly rewound?: number;
+}
+
 /** Usage of one model. */
 export interface RecordedUsage extends UsageTotals {
   /** The model. */
@@ -79,6 +88,8 @@ export interface WorkerChanges<Types extends HostTypes = HostTypes> {
   readonly usage?: readonly RecordedUsage[];
   /** Events that the host defines. */
   readonly events?: readonly HostEventOf<Types>[];
+  /** The context was compacted or rewound. */
+  readonly context?: ContextChange;
   /** Entries added to the transcript, in order. */
   readonly entries?: readonly EventEntry<Types>[];
 }
@@ -147,6 +158,8 @@ export interface WorkerFork {
   readonly seq: number;
   /** The blob that lists the blobs with these entries; absent if there are none. */
   readonly base?: BlobRef;
+  /** The context with which it begins; absent if that is all of these entries. */
+  readonly context?: ForkContext;
 }
 
 /** A worker was created, with its first changes. */

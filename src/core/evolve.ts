@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { changedContext } from "./context.ts";
 import { isRuntimeError, RuntimeError } from "./errors.ts";
-import type { EventHead, RecordedUsage, RunChange } from "./event_types.ts";
+import type { EventHead, RecordedUsage, RunChange, WorkerFork } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { type JsonObject, mergePatch } from "./json.ts";
 import { assertFollows } from "./rules.ts";
@@ -73,7 +74,7 @@ function evolveWorker(state: WorkerState | undefined, event: EventHead): WorkerS
 
 /** Returns a worker after its changes. Only entries are frequent, so they take the short path. */
 function changed(state: WorkerState, event: ChangeHead): WorkerState {
-  const { count = 0, run, status, displayName, labels, data, usage } = event;
+  const { count = 0, run, status, displayName, labels, data, usage, context } = event;
   const next = {
     ...state,
     transcriptLength: state.transcriptLength + count,
@@ -87,6 +88,7 @@ function changed(state: WorkerState, event: ChangeHead): WorkerState {
   if (labels !== undefined) next.labels = mergePatch(state.labels, labels) as WorkerState["labels"];
   if (data !== undefined) next.data = mergePatch(state.data, data) as JsonObject;
   if (usage !== undefined) Object.assign(next, withUsage(state, usage));
+  if (context !== undefined) next.context = changedContext(state, context, event.id);
   return next;
 }
 
@@ -133,8 +135,16 @@ function createdWorker(event: Extract<EventHead, { type: "worker.created" }>): W
     updatedAt: event.at,
     createdEventId: event.id,
     lastEventId: event.id,
-    ...(event.fork === undefined ? {} : { fork: event.fork }),
+    ...(event.fork === undefined ? {} : forkedFrom(event.id, event.fork)),
   };
+}
+
+/** Members of the state of a fork. */
+function forkedFrom(
+  version: number,
+  { context, ...fork }: WorkerFork,
+): Pick<WorkerState, "fork" | "context"> {
+  return context === undefined ? { fork } : { fork, context: { version, ...context } };
 }
 
 function endedRun(

@@ -62,6 +62,10 @@ export const limits = {
   pageScanBytesMax: 8_388_608,
   /** Events a watcher reads at a time. */
   watchItemsMax: 256,
+  /** Ranges of a context, including the open one. */
+  contextRangesMax: 64,
+  /** Bytes of content of a context, as JSON, that are read when the caller names no bound. */
+  contextBytesDefault: 67_108_864,
   /** Diagnostics kept; the oldest is dropped first and the drop counted. */
   diagnosticsKept: 256,
 } as const;

@@ -17,10 +17,12 @@ export interface RuntimeOverview extends RuntimeState {
 }
 
 /** Summary of a worker. */
-export interface WorkerRow
-  extends
-    Pick<WorkerRecord, "workerId">,
-    Omit<WorkerState, "record" | "reason" | "run" | "lastRun" | "data" | "usageByModel" | "createdEventId"> {
+export interface WorkerRow extends
+  Pick<WorkerRecord, "workerId">,
+  Omit<
+    WorkerState,
+    "record" | "reason" | "run" | "lastRun" | "data" | "context" | "usageByModel" | "createdEventId"
+  > {
   /** The open run, or null. */
   readonly runId: string | null;
 }

@@ -53,6 +53,8 @@ export interface TranscriptEntry<Types extends HostTypes = HostTypes> extends Ev
   readonly runId?: string;
   /** The event that appended it, to the worker that was forked if it came from there. */
   readonly eventId: number;
+  /** Present if it is the summary of a compaction: the sequence through which it replaced the context. */
+  readonly compacted?: number;
 }
 
 /** A page of a transcript. */
@@ -222,9 +224,10 @@ export function isGapless({ from, to, keep }: PageRange, { items }: TranscriptPa
 }
 
 function entryOf(
-  { at, runId, id: eventId }: WorkerChange,
+  { at, runId, id: eventId, context }: WorkerChange,
   seq: number,
   entry: EventEntry,
 ): TranscriptEntry {
-  return runId === undefined ? { seq, at, eventId, ...entry } : { seq, at, runId, eventId, ...entry };
+  const own = context?.compacted === undefined ? entry : { compacted: context.compacted, ...entry };
+  return runId === undefined ? { seq, at, eventId, ...own } : { seq, at, runId, eventId, ...own };
 }

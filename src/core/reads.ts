@@ -6,10 +6,11 @@
  */
 import type { ContentOf, HostTypes } from "./host_types.ts";
 import { blobFactsShape, type BlobRef } from "./blob_ref.ts";
+import { type ContextOptions, readContext, type WorkerContext } from "./context_read.ts";
 import type { RuntimeEvent, WorkerStatus } from "./event_types.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "./ids.ts";
 import { invalidRequest, RuntimeError } from "./errors.ts";
-import { isJsonObject } from "./json.ts";
+import { isJsonObject, type Json } from "./json.ts";
 import { limits } from "./limits.ts";
 import { overviewOf, type RuntimeOverview } from "./overview.ts";
 import {
@@ -17,6 +18,7 @@ import {
   isGapless,
   isPageOf,
   type PageOptions,
+  type PageRange,
   pageRange,
   readEventPage,
   readTranscriptPage,
@@ -253,10 +255,30 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
     const workerId = workerIdOf(worker, this.runtimeId);
     const state = existingWorker(this.session.view, workerId);
     const range = pageRange(options, state.transcriptLength, "read transcript");
+    return await this.#page(state, range) as TranscriptPage<Types>;
+  }
+
+  async #page(state: WorkerState, range: PageRange): Promise<TranscriptPage> {
+    const { record: { workerId } } = state;
     const page = await this.session.run(readTranscriptPage(this.session.store, state, range));
     if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
     if (!isGapless(range, page)) throw incompleteTranscript(workerId);
-    return page as TranscriptPage<Types>;
+    return page;
+  }
+
+  /**
+   * The context of a worker, whole and of one moment. Throws `worker_not_found`, `limit_exceeded` if its
+   * contents have more than `bytesMax` bytes, and the errors of `transcript` and `content`.
+   */
+  async context(worker: WorkerName, options: ContextOptions = {}): Promise<WorkerContext<Types>> {
+    this.session.assertOpen();
+    const workerId = workerIdOf(worker, this.runtimeId);
+    const state = existingWorker(this.session.view, workerId);
+    const context = await readContext(state, options, {
+      page: (range) => this.#page(state, range),
+      content: (entry) => this.content(workerId, entry as TranscriptEntry<Types>) as Promise<Json>,
+    });
+    return context as WorkerContext<Types>;
   }
 
   /** The bytes of a worker's blob, verified as they are read. Throws `worker_not_found`, `blob_missing`, `blob_corrupt`. */

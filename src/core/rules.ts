@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { assertChangesContext, contextIssue } from "./context.ts";
 import { invalidRequest, limitExceeded, RuntimeError } from "./errors.ts";
 import type { EventHead, WorkerChange } from "./event_types.ts";
 import { isKnownEvent, SALVAGED } from "./events.ts";
@@ -68,10 +69,10 @@ function assertFitsWorker(worker: WorkerState, event: OfWorker, action: Action):
 }
 
 /** Members that only a running worker accepts. Costs may arrive late, and so may members of a newer version. */
-const WHILE_RUNNING = ["seq", "runId", "run", "displayName", "labels", "data", "events"] as const;
+const WHILE_RUNNING = ["seq", "runId", "run", "displayName", "labels", "data", "events", "context"] as const;
 
 function assertCommits(worker: WorkerState, event: Committed, action: Action): void {
-  const { seq, count, runId, run, status } = event;
+  const { seq, count, runId, run, status, context } = event;
   if (status !== undefined) assertNextStatus(worker, status, action);
   else if (worker.status !== "running" && WHILE_RUNNING.some((name) => event[name] !== undefined)) {
     throw notRunning(worker, action());
@@ -85,8 +86,9 @@ function assertCommits(worker: WorkerState, event: Committed, action: Action): v
     if (worker.run !== null) throw busy(worker, worker.run.runId, action());
   } else if (runId !== undefined || run !== undefined) assertNamesRun(worker, runId, action);
   const isOpen = run === undefined ? worker.run !== null : run.ended === undefined;
-  if (!isOpen || status === undefined || status === "running") return;
-  throw busy(worker, worker.run?.runId ?? runId ?? "", action());
+  const endsRun = status === "stopped" || status === "retired" || context?.rewound !== undefined;
+  if (isOpen && endsRun) throw busy(worker, worker.run?.runId ?? runId ?? "", action());
+  if (context !== undefined) assertChangesContext(worker, context, count, action);
 }
 
 /** Statuses that may follow each status. */
@@ -137,16 +139,23 @@ function assertCreates(
   event: Extract<EventHead, { type: "worker.created" }>,
   action: Action,
 ): void {
-  const { workerId, record, seq, count, run, runId, status, fork } = event;
+  const { workerId, record, seq, count, run, runId, status, context, fork } = event;
   if (record.workerId !== workerId) {
     throw invalidRequest(action(), `its record is of worker ${JSON.stringify(record.workerId)}`);
   }
-  if (run !== undefined || runId !== undefined || status !== undefined) {
-    throw invalidRequest(action(), "a new worker is running and has no run");
+  if (run !== undefined || runId !== undefined || status !== undefined || context !== undefined) {
+    throw invalidRequest(action(), "a new worker is running, has no run, and its context is its transcript");
   }
   if (fork !== undefined && (fork.seq === 0) !== (fork.base === undefined)) {
     throw invalidRequest(action(), "a fork has a base if it has entries of another worker");
   }
+  const issue = fork?.context === undefined ? undefined : contextIssue({
+    context: { version: event.id, ...fork.context },
+    transcriptLength: fork.seq,
+    createdEventId: event.id,
+    lastEventId: event.id,
+  });
+  if (issue !== undefined) throw invalidRequest(action(), `context of the fork: ${issue}`);
   if (seq !== undefined && count !== undefined) {
     assertNext({ transcriptLength: fork?.seq ?? 0 }, seq, count, action);
   }

@@ -17,6 +17,7 @@ import {
   Requested,
   type RequestedMembers,
 } from "./commands.ts";
+import { forkedContext } from "./context.ts";
 import type { DiagnosticReport } from "./diagnostics.ts";
 import { Engine, type RuntimeOptions } from "./engine.ts";
 import { blobMissing, invalidRequest, isRuntimeError, type RuntimeError } from "./errors.ts";
@@ -129,7 +130,8 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
    * Creates a worker that begins with the entries 1 to `atSeq` of another one: one event. They, and the blobs
    * that they refer to, are copied first, so that the other worker may be purged later; more is appended to it
    * meanwhile or not. What `spec` does not say is as in the record of that worker; display name, labels,
-   * data, usage and keys are not copied. `state().fork` names the origin. Throws `worker_not_found`, `invalid_request` for an
+   * data, usage and keys are not copied. Its context is that of the other worker, cut after `atSeq`, or all of
+   * the entries if `atSeq` is not in that context. `state().fork` names the origin. Throws `worker_not_found`, `invalid_request` for an
    * `atSeq` beyond the transcript, the errors of {@linkcode Runtime.createWorker}, and those of reading the
    * transcript and its blobs. With a `key`, a repetition returns the same worker.
    */
@@ -145,7 +147,9 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
     if (repeated !== undefined) return this.#created(repeated);
     const state = existingWorker(this.#engine.view, workerId);
     const { createdEventId } = state;
-    const fork = { workerId, createdEventId, seq: forkedSeq(state, spec.atSeq) };
+    const seq = forkedSeq(state, spec.atSeq);
+    const context = forkedContext(state, spec.atSeq);
+    const fork = { workerId, createdEventId, seq, ...(context === undefined ? {} : { context }) };
     return await this.#create(forkSpec(state, spec), options, content, fork);
   }
 

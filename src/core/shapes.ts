@@ -75,12 +75,21 @@ const changes = {
   data: jsonObject,
   usage: list(usageShape, limits.listItemsMax),
   events: list(object(hostEvent), limits.listItemsMax),
+  context: object({}, { compacted: integer(0), rewound: integer(0) }),
+};
+
+/** Members of a context without its version. */
+const forkContext = {
+  summary: nullable(integer(1)),
+  compacted: integer(0),
+  ranges: list(tuple(integer(1), integer(1)), limits.contextRangesMax - 1),
+  openFrom: integer(1),
 };
 
 /** Origin of a fork. */
 const fork = object(
   { workerId: idShape, createdEventId: integer(1), seq: integer(0) },
-  { base: blobRefShape },
+  { base: blobRefShape, context: object(forkContext) },
 );
 
 /** The shapes of events, without the entries. */
@@ -126,6 +135,8 @@ const runtimeState = object({
   ...usage,
 });
 
+const contextState = object({ version: integer(1), ...forkContext });
+
 const workerState = object({
   record: recordShape,
   labels: dictionary(name, name, limits.listItemsMax),
@@ -137,7 +148,7 @@ const workerState = object({
   createdEventId: integer(1),
   ...times,
   ...usage,
-}, { displayName: name, reason, fork });
+}, { displayName: name, reason, context: contextState, fork });
 
 /** The runtime's part of a snapshot. */
 export const runtimePartShape: Shape = object({ state: runtimeState, keys }, { purged: purgedKeys });

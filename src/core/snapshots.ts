@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { contextIssue } from "./context.ts";
 import { RuntimeError } from "./errors.ts";
 import type { RuntimeId } from "./ids.ts";
 import { plainLines } from "./json.ts";
@@ -126,6 +127,8 @@ function assertCoherent({ through, runtimePart, workerParts }: CheckedSnapshot):
       throw corruptSnapshot(`${what}: createdEventId or lastEventId is out of order`);
     }
     createdBefore = createdEventId;
+    const issue = contextIssue(state);
+    if (issue !== undefined) throw corruptSnapshot(`${what}: context: ${issue}`);
     const isLive = runtimePart.state.status === "running";
     const isPossible = status === "running" ? isLive : run === null && (isLive || status === "retired");
     if (isPossible) continue;

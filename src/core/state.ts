@@ -32,6 +32,26 @@ export interface EndedRun extends OpenRun {
   readonly reason?: string;
 }
 
+/** Sequences of entries, from the first to the last. */
+export type SeqRange = readonly [from: number, to: number];
+
+/** The part of a transcript that a model sees: the summary first, then the entries of the ranges in order. */
+export interface ContextState {
+  /** The event of the last compaction or rewind. */
+  readonly version: number;
+  /** Sequence of the summary, or null. */
+  readonly summary: number | null;
+  /** The summary stands for the entries up to this sequence; 0 without one. */
+  readonly compacted: number;
+  /** Ranges that do not grow: at most 63, ascending and apart from each other. */
+  readonly ranges: readonly SeqRange[];
+  /** Every entry from this sequence on is in the context. */
+  readonly openFrom: number;
+}
+
+/** The context with which a fork begins: its version is the creation of the fork. */
+export type ForkContext = Omit<ContextState, "version">;
+
 /** Everything about a worker but its transcript and its events. */
 export interface WorkerState<Types extends HostTypes = HostTypes> {
   /** Immutable description. */
@@ -52,6 +72,8 @@ export interface WorkerState<Types extends HostTypes = HostTypes> {
   readonly data: DataOf<Types>;
   /** Entries in its transcript, which is also the sequence of the newest. */
   readonly transcriptLength: number;
+  /** The context; absent before the first compaction or rewind: then it is the whole transcript. */
+  readonly context?: ContextState;
   /** Usage in total. */
   readonly usage: UsageTotals;
   /** Usage by model. */
@@ -65,7 +87,7 @@ export interface WorkerState<Types extends HostTypes = HostTypes> {
   /** Its last event. */
   readonly lastEventId: number;
   /** Its origin, if it was forked from another worker. */
-  readonly fork?: WorkerFork;
+  readonly fork?: Omit<WorkerFork, "context">;
 }
 
 /** The state of the runtime itself. */

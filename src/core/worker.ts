@@ -13,9 +13,14 @@ import {
   type CommandOptions,
   type CommitInput,
   type CommitOptions,
+  type CompactInput,
+  compactionOf,
   type ReasonOptions,
   Requested,
+  type RewindInput,
+  rewindOf,
 } from "./commands.ts";
+import type { ContextOptions, WorkerContext } from "./context_read.ts";
 import type { Engine } from "./engine.ts";
 import type { EntryInput } from "./entries.ts";
 import { isRuntimeError } from "./errors.ts";
@@ -55,6 +60,12 @@ export interface BeginRunOptions extends CommitOptions {
 
 /** Options of {@linkcode Worker.stop} and {@linkcode Worker.retire}. */
 export interface StopOptions extends ReasonOptions {
+  /** Cancels an open run, instead of throwing `worker_busy`. */
+  readonly cancelRun?: boolean | undefined;
+}
+
+/** Options of {@linkcode Worker.rewind}. */
+export interface RewindOptions extends CommitOptions {
   /** Cancels an open run, instead of throwing `worker_busy`. */
   readonly cancelRun?: boolean | undefined;
 }
@@ -274,6 +285,41 @@ export class Worker<Types extends HostTypes = HostTypes> {
         after = entry.seq;
       }
     }
+  }
+
+  /**
+   * The context: what a model sees of the transcript. The whole transcript until it is first compacted or
+   * rewound. All entries with their content, of one moment, never truncated: throws `limit_exceeded` if the
+   * contents have more than `bytesMax` bytes as JSON (64 MiB by default), and the errors of `content`.
+   */
+  async context(options: ContextOptions = {}): Promise<WorkerContext<Types>> {
+    this.#current();
+    return await this.#engine.reads.context(this.ref, options) as WorkerContext<Types>;
+  }
+
+  /**
+   * Compacts the context: `summary` is added to the transcript, and replaces the entries of the context through
+   * `through`, and the summary before. Later entries stay in the context, after the summary. Nothing of the
+   * transcript is lost. Allowed while a run is open. Throws `worker_not_running`, `invalid_request` if there is
+   * nothing to replace, and `limit_exceeded` if the context would have more than 64 ranges.
+   */
+  async compact(input: CompactInput<Types>, options: CommitOptions = {}): Promise<TranscriptReceipt> {
+    const action = "compact context";
+    const request = { action, own: { context: compactionOf(input as CompactInput, action) } };
+    return await commitTo(this.#commits, request, { entries: [input.summary] }, options, transcriptReceipt);
+  }
+
+  /**
+   * Rewinds the context: it ends with the entry `toSeq`, in the order of the context; with 0 it is empty, with
+   * the sequence of the summary that alone is left. Entries that are appended later follow. Nothing of the
+   * transcript is lost. Throws `worker_busy` while a run is open, unless `cancelRun` is set,
+   * `worker_not_running`, `invalid_request` if the entry is not in the context, and `limit_exceeded` if the
+   * context would have more than 64 ranges.
+   */
+  async rewind(input: RewindInput, { cancelRun, ...options }: RewindOptions = {}): Promise<Receipt> {
+    const action = "rewind context";
+    const request = { action, cancelsRun: cancelRun, own: { context: rewindOf(input, action) } };
+    return await commitTo(this.#commits, request, {}, options, receipt);
   }
 
   /** The content of an entry, also if it is kept as a blob. Throws `blob_missing` and `blob_corrupt`. */

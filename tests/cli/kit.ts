@@ -53,6 +53,7 @@ export function readingCommands(root: string): string[][] {
     ["inspect", root],
     ["show", root, "reviewer"],
     ["transcript", root, "reviewer", "--all"],
+    ["transcript", root, "reviewer", "--context"],
     ["events", root, "--worker", "reviewer"],
     ["usage", root],
     ["blobs", root, "reviewer"],

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { main } from "../../cli/mod.ts";
-import { limits } from "../../mod.ts";
+import { limits, type Runtime, type Worker } from "../../mod.ts";
 import { copyTree } from "../kit/place.ts";
 import { capture, command, readingCommands, snapshot, withDirectory } from "./kit.ts";
 import { everyEvent, everyEventStore, everyPart, openRuntime, PNG } from "./stores.ts";
@@ -235,6 +235,77 @@ Deno.test("transcript shows the parts of messages, and content in blobs with --f
     const { json } = await command("transcript", root, "coder", "--json");
     assertEquals(json.items[7].contentBlob.bytes, 2_000_013);
     assertEquals(json.items[1].content.tool_calls[0].function.arguments, '{"path":"a.ts"}');
+  });
+});
+
+/** Appends eight entries, rewinds to the sixth, and compacts through the third; then one more. */
+async function contextOf(runtime: Runtime): Promise<Worker> {
+  const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+  await worker.append(
+    Array.from({ length: 8 }, (_, index) => ({ role: "user", content: `entry ${index + 1}` })),
+  );
+  await worker.rewind({ toSeq: 6 });
+  const content = `entry 9 ${"so far ".repeat(50_000)}`;
+  await worker.compact({ through: 3, summary: { role: "note", content } });
+  await worker.sendInput({ role: "user", content: "entry 10" });
+  return worker;
+}
+
+Deno.test("transcript and show say what is in the context, and transcript --context shows that alone", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const worker = await contextOf(runtime);
+    await runtime.flush();
+    const heads = async (...args: string[]): Promise<string[]> => {
+      const { code, out, err } = await command("transcript", root, "w", ...args);
+      assertEquals([code, err], [0, ""]);
+      return out.split("\n").filter((line) => /^\w+ {2}#/.test(line)).map((line) =>
+        line.replace(/ {2}2026\S+ \S+/, "")
+      );
+    };
+    const outside = "  not in the context";
+    const all = [
+      ...[1, 2, 3].map((seq) => `user  #${seq}${outside}`),
+      ...[4, 5, 6].map((seq) => `user  #${seq}`),
+      ...[7, 8].map((seq) => `user  #${seq}${outside}`),
+      "note  #9  summary through #3",
+      "user  #10",
+    ];
+    assertEquals(await heads(), all);
+    assertEquals(await heads("--all"), all);
+    assertEquals(await heads("--context"), [all[8], all[3], all[4], all[5], all[9]]);
+    const shown = await command("show", root, "w");
+    assertStringIncludes(shown.out, "5 of 10 entries, summary #9, #4 to #6, #10");
+    const { json } = await command("transcript", root, "w", "--context", "--json");
+    assertEquals(json, JSON.parse(JSON.stringify(await worker.context())));
+    assertEquals(json.entries[0].content.length, 350_008);
+    const events = await command("events", root, "-w", "w");
+    for (const text of ["rewound to #6", "compacted through #3; note: "]) {
+      assertStringIncludes(events.out, text);
+    }
+    await worker.compact({ through: 9, summary: { role: "note", content: "entry 11" } });
+    assertEquals((await heads())[8], "note  #9  summary through #3, not in the context");
+    await worker.rewind({ toSeq: 0 });
+    assertEquals((await command("transcript", root, "w", "--context")).out, "no entries\n");
+    assertStringIncludes((await command("show", root, "w")).out, "0 of 11 entries\n");
+    await runtime.close();
+    const refused = await command("transcript", root, "w", "--context", "--all");
+    assertEquals(refused.code, 1);
+    assertStringIncludes(refused.err, "--context");
+  });
+});
+
+Deno.test("show names the first ranges of a context with many", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+    for (let seq = 1; seq < 20; seq += 2) {
+      await worker.append([{ role: "user", content: "a" }, { role: "user", content: "b" }]);
+      await worker.rewind({ toSeq: seq });
+    }
+    await runtime.close();
+    const { out } = await command("show", root, "w");
+    assertStringIncludes(out, "10 of 20 entries, #1, #3, #5, #7, #9, #11, 4 more ranges");
   });
 });
 

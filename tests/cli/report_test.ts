@@ -52,6 +52,25 @@ Deno.test("report writes a page without script that names nothing outside of it"
   });
 });
 
+Deno.test("report marks summaries, and the entries that are outside of the context", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+    await worker.append(["one", "two", "three"].map((content) => ({ role: "user", content })));
+    const before = (await command("report", root)).out;
+    assert(!before.includes("In the context") && !before.includes("<em>"));
+    await worker.compact({ through: 2, summary: { role: "user", content: "so far" } });
+    const { out } = await command("report", root);
+    assertStringIncludes(out, "In the context: 2 of 4 entries, summary #4, #3.");
+    assertEquals(out.match(/<em>.*?<\/em>/g), [
+      "<em>not in the context</em>",
+      "<em>not in the context</em>",
+      "<em>summary through #2</em>",
+    ]);
+    await runtime.close();
+  });
+});
+
 Deno.test("report shows what is damaged, and what can be read of it", async () => {
   await withDirectory(async (root) => {
     await everyEventStore({ root });

@@ -284,6 +284,20 @@ Deno.test("decide() checks the expectation against the worker's last event, or t
   given(other).when(patch, { expect: 0 }).isRejected("conflict");
 });
 
+Deno.test("decide() checks the expectation against the version of the context, first the creation of the worker", () => {
+  const rewound = committed(a, { context: { rewound: 1 } });
+  const events = [said(a, 1, 2), rewound, said(a, 3)];
+  given(said(a, 1)).when(say, { expect: { contextVersion: LIFE_OF_A } }).becomes(said(a, 2, 2));
+  given(...events).when(say, { expect: { contextVersion: 6 } }).becomes(said(a, 4, 2));
+  given(...events).when(say, { expect: { contextVersion: 6, lastEventId: 7 } }).becomes(said(a, 4, 2));
+  given(...events).when(say, { expect: { contextVersion: LIFE_OF_A } })
+    .isRejected("conflict", { expected: LIFE_OF_A, actual: 6 });
+  given(...events).when(say, { expect: { contextVersion: 6, lastEventId: 6 } })
+    .isRejected("conflict", { expected: 6, actual: 7 });
+  given(...events).when(say, { expect: { contextVersion: 7, lastEventId: 7 } })
+    .isRejected("conflict", { expected: 7, actual: 6 });
+});
+
 Deno.test("decide() repeats the receipt of a key before anything else is checked", () => {
   const event = keyed(open, "k", fingerprint("same"));
   given(event).when(begin, { key: "k", content: "same" }).repeats(5);

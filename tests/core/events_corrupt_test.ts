@@ -99,6 +99,9 @@ const invalid: readonly (readonly [members: string, issue: string])[] = [
   ['"usage":[{"model":"m"}]', "usage.0."],
   ['"events":[{"name":"n"}]', "events.0.data: missing"],
   ['"events":[{"data":1}]', "events.0.name: missing"],
+  ['"context":null', "context: "],
+  ['"context":{"rewound":-1}', "context.rewound: "],
+  ['"context":{"compacted":"1"}', "context.compacted: "],
   ['"key":1,"request":"0"', "key: "],
   [`"later":${deep}`, "later: nested deeper"],
 ];

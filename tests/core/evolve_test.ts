@@ -117,6 +117,28 @@ const table: Readonly<
     used("m", 1),
   ],
   "events": [{ events: [{ name: "e", data: [1] }] }, {}],
+  "a compaction": [
+    { seq: 4, count: 1, context: { compacted: 2 } },
+    {
+      transcriptLength: 4,
+      context: { version: 6, summary: 4, compacted: 2, ranges: [[3, 3]], openFrom: 5 },
+    },
+    said(a, 1, 3),
+  ],
+  "a rewind": [
+    { context: { rewound: 2 } },
+    { context: { version: 6, summary: null, compacted: 0, ranges: [[1, 2]], openFrom: 4 } },
+    said(a, 1, 3),
+  ],
+  "a rewind that cancels the run": [
+    { runId: "r", run: { ended: "cancelled" }, context: { rewound: 0 } },
+    {
+      run: null,
+      lastRun: { ...run, endedAt: AT, outcome: "cancelled" },
+      context: { version: 6, summary: null, compacted: 0, ranges: [], openFrom: 1 },
+    },
+    open,
+  ],
   "everything together": [
     {
       seq: 1,
@@ -161,6 +183,7 @@ const full: Changes = {
   labels: { zz: "1" },
   data: { zz: 1 },
   usage: [{ ...tokens(100), model: "zz" }],
+  context: { rewound: 0 },
 };
 
 for (const [what, [changes, expected, ...before]] of Object.entries(table)) {

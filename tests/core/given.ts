@@ -1,7 +1,13 @@
 // Given events, when a command, then an event or an error: decide() and evolve() in the words of the domain.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { Command, Requested, type RequestedMembers, type RequestedRun } from "../../src/core/commands.ts";
+import {
+  Command,
+  type Expectation,
+  Requested,
+  type RequestedMembers,
+  type RequestedRun,
+} from "../../src/core/commands.ts";
 import { decide } from "../../src/core/decide.ts";
 import { EntryTexts } from "../../src/core/entries.ts";
 import { RuntimeError, type RuntimeErrorCode } from "../../src/core/errors.ts";
@@ -109,12 +115,14 @@ export function commit(
 interface Options {
   readonly key?: string;
   readonly content?: string;
-  readonly expect?: number;
+  /** The last event id, or a whole expectation. */
+  readonly expect?: number | Expectation;
 }
 
 export function commandOf(requested: Requested, { key, content = "", expect }: Options = {}): Command {
   const keyed = key === undefined ? undefined : { key, request: fingerprint(content) };
-  return new Command(requested, 0, keyed, expect);
+  const expected = typeof expect === "number" ? { lastEventId: expect } : expect;
+  return new Command(requested, 0, keyed, expected);
 }
 
 /** The result of a command. */

@@ -118,7 +118,7 @@ Deno.test("submit() decides on the state after the commands before it in the bat
     submit(committer, note("b", "k"), 10),
     submit(
       committer,
-      new Command(new Requested("runtime.retired", "retire runtime"), 1, undefined, 3),
+      new Command(new Requested("runtime.retired", "retire runtime"), 1, undefined, { lastEventId: 3 }),
       1,
     ),
     submit(committer, note("late"), 10),

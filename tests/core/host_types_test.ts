@@ -47,6 +47,11 @@ Deno.test("a runtime with types of the host gives and takes data, content and ev
     else assertEquals(event.data.length, 4);
   }
   assertEquals(named.length, 2);
+  const summary = { role: "user", content: [{ type: "text", text: "All good" }] } as const;
+  await worker.compact({ through: 1, summary: { ...summary, content: [...summary.content] } });
+  const { entries } = await worker.context();
+  const contents: (string | Part[])[] = entries.map(({ content }) => content);
+  assertEquals(contents, [[...summary.content]]);
 });
 
 Deno.test("a runtime without types of the host takes any JSON", async () => {
@@ -66,6 +71,8 @@ export async function mustNotCompile(): Promise<void> {
   await worker.commit({ data: { title: "x" } });
   // @ts-expect-error: an unknown member of a member
   await worker.commit({ data: { state: { over: true } } });
+  // @ts-expect-error: a summary of another type
+  await worker.compact({ through: 0, summary: { role: "user", content: 42 } });
   // @ts-expect-error: content of another type
   await worker.sendInput({ role: "user", content: 42 });
   // @ts-expect-error: a part of another type

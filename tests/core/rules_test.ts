@@ -4,6 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { RuntimeError, type RuntimeErrorCode } from "../../src/core/errors.ts";
 import type { EventHead } from "../../src/core/event_types.ts";
 import { assertFollows } from "../../src/core/rules.ts";
+import { limits } from "../../src/core/limits.ts";
 import { noUsage } from "../../src/core/usage.ts";
 import {
   a,
@@ -29,6 +30,15 @@ const stopped = committed(a, { status: "stopped" });
 const retired = committed(a, { status: "retired" });
 const base = { sha256: "0f".repeat(32), bytes: 9, mediaType: "application/json" };
 const usage = [{ ...noUsage, model: "m" }];
+const compacted = (seq: number, through: number, count = 1): Event =>
+  committed(a, { seq, count, context: { compacted: through } });
+const rewound = (toSeq: number): Event => committed(a, { context: { rewound: toSeq } });
+/** Each pair leaves a range of one entry. */
+const manyRanges = Array.from({ length: limits.contextRangesMax - 1 }, (_, index) => [
+  said(a, 2 * index + 1, 2),
+  rewound(2 * index + 1),
+]).flat();
+const lastOfMany = manyRanges.length;
 
 /** Each violated precondition: the event, the code of the rejected command, and the events before. */
 const violations: Readonly<Record<string, readonly [Event, RuntimeErrorCode, ...Event[]]>> = {
@@ -90,6 +100,75 @@ const violations: Readonly<Record<string, readonly [Event, RuntimeErrorCode, ...
   ],
   "a creation with a run": [created(z, { runId: "r", run: { began: true } }), "invalid_request"],
   "a creation of a run": [created(z, { runId: "r" }), "invalid_request"],
+  "a context that is neither compacted nor rewound": [committed(a, { context: {} }), "invalid_request"],
+  "a context that is both compacted and rewound": [
+    committed(a, { seq: 2, count: 1, context: { compacted: 1, rewound: 1 } }),
+    "invalid_request",
+    said(a, 1),
+  ],
+  "a compaction without a summary": [
+    committed(a, { context: { compacted: 1 } }),
+    "invalid_request",
+    said(a, 1),
+  ],
+  "a compaction with two entries": [compacted(2, 1, 2), "invalid_request", said(a, 1)],
+  "a compaction through its own summary": [compacted(2, 2), "invalid_request", said(a, 1)],
+  "a compaction of nothing": [compacted(2, 0), "invalid_request", said(a, 1)],
+  "a compaction of entries that were rewound away": [
+    compacted(4, 2),
+    "invalid_request",
+    said(a, 1, 2),
+    rewound(0),
+    said(a, 3),
+  ],
+  "a rewind that adds an entry": [
+    committed(a, { seq: 2, count: 1, context: { rewound: 1 } }),
+    "invalid_request",
+    said(a, 1),
+  ],
+  "a rewind after the newest entry": [rewound(2), "invalid_request", said(a, 1)],
+  "a rewind to an entry that was compacted": [
+    rewound(1),
+    "invalid_request",
+    said(a, 1, 2),
+    compacted(3, 1),
+  ],
+  "a rewind to an entry that was rewound away": [rewound(2), "invalid_request", said(a, 1, 2), rewound(1)],
+  "a rewind to a summary that was replaced": [
+    rewound(2),
+    "invalid_request",
+    said(a, 1),
+    compacted(2, 1),
+    compacted(3, 1),
+  ],
+  "a rewind while a run is open": [rewound(0), "worker_busy", open],
+  "a rewind that the open run only names": [
+    committed(a, { runId: "r", context: { rewound: 0 } }),
+    "worker_busy",
+    open,
+  ],
+  "a rewind that begins a run": [
+    committed(a, { runId: "r", run: { began: true }, context: { rewound: 0 } }),
+    "worker_busy",
+  ],
+  "a rewind that creates one range too many": [
+    rewound(lastOfMany + 1),
+    "limit_exceeded",
+    ...manyRanges,
+    said(a, lastOfMany + 1, 2),
+  ],
+  "a compaction that creates one range too many": [
+    compacted(lastOfMany + 5, 0),
+    "limit_exceeded",
+    ...manyRanges.slice(0, -2),
+    compacted(lastOfMany - 1, 1),
+    said(a, lastOfMany, 2),
+    rewound(lastOfMany),
+    said(a, lastOfMany + 2, 2),
+    rewound(lastOfMany + 2),
+    said(a, lastOfMany + 4),
+  ],
+  "a creation with a context": [created(z, { context: { rewound: 0 } }), "invalid_request"],
   "a creation with a status": [created(z, { status: "stopped" }), "invalid_request"],
   "a creation whose entries do not begin at 1": [created(z, { seq: 2, count: 1 }), "invalid_request"],
 };
@@ -107,6 +186,7 @@ const changes: Readonly<Record<string, Changes>> = {
   "labels": { labels: {} },
   "data": { data: {} },
   "events": { events: [] },
+  "a context": { context: { rewound: 0 } },
   "usage with data": { usage, data: {} },
 };
 
@@ -116,7 +196,7 @@ for (const [what, change] of Object.entries(changes)) {
       assertRejected(committed(a, change), "worker_not_running", [end]);
     }
     assertAccepted(committed(a, change));
-    if ("run" in change) return;
+    if ("run" in change || "context" in change) return;
     assertAccepted(committed(a, { runId: "r", ...change }), open);
   });
 }
@@ -147,6 +227,17 @@ Deno.test("events that a retired runtime still accepts", () => {
 
 /** Events that follow those before them, at the borders of the rules. */
 const accepted: Readonly<Record<string, readonly [Event, ...Event[]]>> = {
+  "a compaction while a run is open": [compacted(2, 1), said(a, 1), open],
+  "a rewind that ends the run": [
+    committed(a, { runId: "r", run: { ended: "cancelled" }, context: { rewound: 0 } }),
+    open,
+  ],
+  "a rewind to the newest entry of the most ranges": [
+    rewound(lastOfMany + 2),
+    ...manyRanges,
+    said(a, lastOfMany + 1, 2),
+  ],
+  "entries beyond the most ranges": [said(a, lastOfMany + 1), ...manyRanges],
   "usage of a stopped worker": [committed(a, { meta: {}, usage }), stopped],
   "usage of a retired worker": [committed(a, { usage }), retired],
   "a restart": [committed(a, { status: "running", reason: "back" }), stopped],

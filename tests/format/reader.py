@@ -203,6 +203,39 @@ def end_run(state, at, outcome, source):
     state["run"] = None
 
 
+WHOLE = {"summary": None, "compacted": 0, "ranges": [], "openFrom": 1}
+
+
+def context_of(state):
+    """The sequences of the context, in its order."""
+    context = state.get("context", WHOLE)
+    ranges = context["ranges"] + [[context["openFrom"], state["transcriptLength"]]]
+    summary = [] if context["summary"] is None else [context["summary"]]
+    return summary + [number for first, last in ranges for number in range(first, last + 1)]
+
+
+def change_context(state, change, number):
+    """The context after a compaction or a rewind; the transcript does not include the entry of the event yet."""
+    length = state["transcriptLength"]
+    kept = state.get("context", WHOLE)
+    context = {"version": number, "summary": kept["summary"], "compacted": kept["compacted"]}
+    ranges = kept["ranges"] + [[kept["openFrom"], length]] * (kept["openFrom"] <= length)
+    if "compacted" in change:
+        through = change["compacted"]
+        ranges = [[max(first, through + 1), last] for first, last in ranges if last > through]
+        context |= {"summary": length + 1, "compacted": max(through, kept["compacted"])}
+        context |= {"ranges": ranges, "openFrom": length + 2}
+    else:
+        to = change["rewound"]
+        if to == 0:
+            context |= {"summary": None, "compacted": 0}
+        ranges = [] if to == kept["summary"] else [[first, min(last, to)] for first, last in ranges if first <= to]
+        is_open = bool(ranges) and ranges[-1][1] == length
+        context |= {"ranges": ranges[:-1] if is_open else ranges}
+        context |= {"openFrom": ranges[-1][0] if is_open else length + 1}
+    state["context"] = context
+
+
 def set_or_remove(state, member, value):
     if value is None:
         state.pop(member, None)
@@ -230,6 +263,8 @@ def change(state, event):
         state[member] = merge_patch(state[member], event.get(member, {}))
     for usage in event.get("usage", []):
         add_usage(state, usage)
+    if "context" in event:
+        change_context(state, event["context"], event["id"])
     state["transcriptLength"] += event.get("count", 0)
 
 
@@ -258,8 +293,11 @@ def fold(runtime, workers, event):
             "record": event["record"], "labels": {}, "status": "running", "run": None, "lastRun": None, "data": {},
             "transcriptLength": before(event), "usage": dict.fromkeys(AMOUNTS, 0), "usageByModel": {},
             "createdAt": at, "updatedAt": at, "createdEventId": number, "lastEventId": number,
-            **({"fork": event["fork"]} if "fork" in event else {}),
         }
+        if "fork" in event:
+            fork = dict(event["fork"])
+            context = {"context": {"version": number, **fork.pop("context")}} if "context" in fork else {}
+            workers[event["workerId"]] |= {"fork": fork, **context}
     state = workers.get(event.get("workerId"))
     if state is None:
         return
@@ -336,6 +374,7 @@ def read_transcript(directory, runtime_id, log, state, synced):
     for event in events:
         common = {"at": event["at"], "eventId": event["id"]}
         common |= {"runId": event["runId"]} if "runId" in event else {}
+        common |= {"compacted": event["context"]["compacted"]} if "compacted" in event.get("context", {}) else {}
         entries += [{"seq": event["seq"] + n, **common, **entry} for n, entry in enumerate(event["entries"])]
     if [entry["seq"] for entry in entries] != list(range(1, state["transcriptLength"] + 1)):
         raise Damage(file, 0, f"it does not hold the entries 1 to {state['transcriptLength']}")
@@ -415,6 +454,7 @@ def read_store(root, runtime_id):
             worker: [read_content(directory, worker, entry) for entry in entries]
             for worker, entries in transcripts.items()
         },
+        "contexts": {worker: context_of(state) for worker, state in workers.items()},
         "events": log.events,
         "tail": log.tail,
     }

@@ -18,16 +18,19 @@ export async function seenIn(root: string): Promise<unknown> {
   const workers = [...view.allWorkers()];
   const transcripts: Record<string, unknown> = {};
   const contents: Record<string, unknown> = {};
+  const contexts: Record<string, number[]> = {};
   for (const { record: { workerId } } of workers) {
     const { items } = await view.transcript(workerId, { limit: 1_000 });
     transcripts[workerId] = items;
     contents[workerId] = await Promise.all(items.map((entry) => view.content(workerId, entry)));
+    contexts[workerId] = (await view.context(workerId)).entries.map(({ seq }) => seq);
     for (const ref of items.flatMap(({ blobs = [] }) => blobs)) {
       await new Response(await view.blob(workerId, ref)).bytes();
     }
   }
   const { items: events } = await view.events({ limit: 1_000 });
-  return JSON.parse(JSON.stringify({ overview: view.overview(), workers, transcripts, contents, events }));
+  const overview = view.overview();
+  return JSON.parse(JSON.stringify({ overview, workers, transcripts, contents, contexts, events }));
 }
 
 /** A value whose long strings are replaced by their beginning and length, so that a file of it stays small. */

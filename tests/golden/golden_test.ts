@@ -24,7 +24,7 @@ const types = [
 
 /** Every member of a commit and of an entry: a golden directory has them all. */
 const members = [
-  "at, count, data, displayName, entries, events, id, key, labels, meta, reason, request, run, runId, seq, status, type,",
+  "at, context, count, data, displayName, entries, events, id, key, labels, meta, reason, request, run, runId, seq, status, type,",
   "usage, workerId",
 ].join(" ").split(", ");
 const entryMembers = "at, blobs, content, contentBlob, id, metadata, name, role".split(", ");
@@ -72,6 +72,8 @@ for (const version of versions) {
       assertEquals(runtime.overview().displayName, `Golden ${version}`);
       const page = await runtime.worker("reviewer").transcript({ limit: 1_000 });
       assertEquals(page.items, expected.transcripts.reviewer);
+      const { entries } = await runtime.worker("coder").context();
+      assertEquals(entries.map(({ seq }) => seq), [8, 5, 6, 9]);
       await runtime.flush();
       await runtime.close();
       assertEquals(codes, []);

@@ -36,7 +36,7 @@ for (const name of ["lock", "owner.json"]) Deno.removeSync(join(directory, "runt
 const expected = JSON.stringify(shortened(await seenIn(directory)), null, 2);
 Deno.writeTextFileSync(join(directory, "expected.json"), `${expected}\n`);
 
-/** Commits every member of an event and of an entry: parts, blobs, a spilled content, unusual JSON. */
+/** Commits every member of an event and of an entry: parts, blobs, a spilled content, unusual JSON, a context with a gap. */
 async function everyMember(runtime: Runtime): Promise<void> {
   const coder = await runtime.createWorker({
     workerId: "coder",
@@ -76,4 +76,8 @@ async function everyMember(runtime: Runtime): Promise<void> {
   await coder.stop({ reason: "for the night" });
   await coder.restart();
   await coder.commit({ displayName: null });
+  await coder.append(["Why is it red?", "And now?"].map((content) => ({ role: "user", content })));
+  await coder.rewind({ toSeq: 6 });
+  await coder.compact({ through: 4, summary: { role: "user", content: "A test of a.ts fails" } });
+  await coder.sendInput({ role: "user", content: "Go on" });
 }

@@ -73,6 +73,7 @@ serverTest(
         ["show", "nobody"],
         ["transcript", "reviewer", "--all", "--full"],
         ["transcript", "reviewer", "--limit", "2"],
+        ["transcript", "reviewer", "--context"],
         ["events"],
         ["events", "--after", "3", "--limit", "5"],
         ["events", "--worker", "reviewer", "--limit", "3"],

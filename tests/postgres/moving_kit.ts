@@ -63,7 +63,7 @@ async function recreatedStore(fileSystem: SimulatedDisk): Promise<void> {
   });
 }
 
-/** A pruned log in which a worker of the snapshot is purged and created again. */
+/** A pruned log in which a worker of the snapshot has a context, and another is purged and created again. */
 async function prunedRecreatedStore(fileSystem: SimulatedDisk): Promise<void> {
   const config = new TextEncoder().encode('{ "limits": { "segmentBytes": 4096 } }');
   fileSystem.plant.file(`${SOURCE}/config.jsonc`, config);
@@ -72,6 +72,9 @@ async function prunedRecreatedStore(fileSystem: SimulatedDisk): Promise<void> {
       const worker = await runtime.createWorker({ workerId, intent });
       for (let line = 0; line < 4; line++) await say(worker, `${line} ${"x".repeat(900)}`, small);
     }
+    const kept = runtime.worker("kept");
+    await kept.rewind({ toSeq: 3 });
+    await kept.compact({ through: 1, summary: { role: "user", content: "so far ".repeat(50_000) } });
   });
   for (let turn = 0; turn < 2; turn++) {
     await opened(fileSystem, async (runtime) => {

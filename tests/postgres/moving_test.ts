@@ -50,6 +50,7 @@ async function everythingOf(source: RuntimeSource): Promise<unknown> {
     for (const { sha256, bytes } of await source.blobs(workerId)) blobs.push([sha256, bytes].join());
     const newest = await reader.transcript(workerId, { limit: 3 });
     read.push(state, entries, contents, blobs.sort(), newest, await allEvents(reader, workerId));
+    read.push(await reader.context(workerId));
   }
   return read;
 }

@@ -10,7 +10,7 @@ import type { SimulatedDisk } from "../disk/mod.ts";
 import { HOME } from "../kit/opened.ts";
 import { checkBlobs, checkNoTemporaries } from "./script/blobs.ts";
 import { checkKept, filesOf } from "./script/kept.ts";
-import { foldOf, stableText, transcriptsOf } from "./kit/fold.ts";
+import { contextsOf, foldOf, seqsOf, stableText, transcriptsOf } from "./kit/fold.ts";
 import { Finding, type History } from "./script/history.ts";
 import { checkProjections } from "./script/projections.ts";
 import { Session } from "./script/session.ts";
@@ -110,7 +110,10 @@ async function checkReads(runtime: Runtime, history: History): Promise<void> {
   same("I5", "overview", runtime.overview(), overviewOf(fold, undefined));
   same("I5", "workers", runtime.workers({ limit: 1_000 }).items, [...fold.workers()]);
   const transcripts = transcriptsOf(history.texts);
-  for (const { record: { workerId } } of fold.workers()) {
+  const contexts = contextsOf(history.texts);
+  for (const state of fold.workers()) {
+    const { record: { workerId } } = state;
+    same("I5", `context of ${workerId}`, seqsOf(state), contexts.get(workerId));
     const { items } = await runtime.worker(workerId).transcript({ after: 0, limit: 1_000 });
     same("I1", `transcript of ${workerId}`, items, transcripts.get(workerId));
   }

@@ -487,7 +487,10 @@ export const workloads: readonly Workload[] = [
       await session.ask("b", (worker) => worker.commit({ usage: { model: "m-1", outputTokens: 1 } }));
       await session.ask("b", (worker) => worker.restart());
       await commitAll(session, "b", 40);
+      await session.ask("b", (worker) => worker.compact({ through: 1, summary: says(text(size)) }));
+      await session.ask("b", (worker) => worker.beginRun());
       await session.reopen();
+      await session.ask("b", (worker) => worker.rewind({ toSeq: 0 }, { cancelRun: true }));
       await session.ask("c", (worker) => worker.commit({ labels: { gone: null }, displayName: null }));
       await session.ask("c", (worker) => worker.retire());
       await session.read("b");

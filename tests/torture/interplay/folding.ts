@@ -59,9 +59,11 @@ function isOfOpening(event: RuntimeEvent): boolean {
   return event.type !== "worker.committed" || event.run?.ended === "interrupted";
 }
 
-/** Returns true for the end of a run that did not complete, and that nobody stopped with its worker. */
+/** Returns true for the end of a run that did not complete, and that no stop, retirement or rewind cancelled. */
 function isOtherEnd(event: RuntimeEvent): event is WorkerCommitted {
-  if (event.type !== "worker.committed" || event.status !== undefined) return false;
+  if (event.type !== "worker.committed" || event.status !== undefined || event.context !== undefined) {
+    return false;
+  }
   return event.run?.ended === "failed" || event.run?.ended === "cancelled";
 }
 
@@ -92,7 +94,9 @@ function otherKindOf(event: Exclude<RuntimeEvent, { type: "worker.committed" | "
 const STATUS_KINDS = { stopped: "stop", running: "restart", retired: "retire" } as const;
 
 /** The kind of command, and the number that its arguments were made from. */
-function kindOf({ run, status, reason, usage, data, events, entries }: WorkerCommitted): Numbered {
+function kindOf({ run, status, reason, usage, data, events, entries, context }: WorkerCommitted): Numbered {
+  if (context?.compacted !== undefined) return ["compact", context.compacted];
+  if (context !== undefined) return ["rewind", context.rewound ?? 0];
   if (status !== undefined) return [STATUS_KINDS[status], Number(reason ?? 0)];
   if (run?.began) return ["begin", 0];
   if (run !== undefined) return ["finish", 0];

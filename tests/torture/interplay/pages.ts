@@ -9,9 +9,11 @@ import {
   isRuntimeError,
   type PageOptions,
   type Runtime,
+  type RuntimeEvent,
   type TranscriptPage,
 } from "../../../mod.ts";
 import type { Random } from "../../disk/mod.ts";
+import { seqsOf } from "../kit/fold.ts";
 import type { Archive } from "./archive.ts";
 
 /** Reads a page of events, of the runtime or of one worker. */
@@ -109,6 +111,34 @@ export async function readBlobs(
   } catch (error) {
     mustBePurged(archive, workerId, lastEventId, error);
   }
+}
+
+/** Reads the context of a worker, which is that of an event. */
+export async function readContext(runtime: Runtime, archive: Archive, workerId: string): Promise<void> {
+  const worker = runtime.worker(workerId);
+  const state = worker.state();
+  const { lastEventId, createdEventId } = state;
+  try {
+    const { entries, version } = await worker.context();
+    const seqs = entries.map(({ seq }) => seq);
+    const wanted = seqsOf(state);
+    archive.claim(() => {
+      const changes = archive.events.slice(createdEventId - 1, lastEventId)
+        .filter((event) =>
+          isOfWorker(event, workerId) && ("context" in event || event.id === createdEventId)
+        );
+      const last = changes.at(-1)?.id;
+      return version === last && `${seqs}` === `${wanted}`
+        ? undefined
+        : `context of ${workerId}: ${seqs} of event ${version}, not ${wanted} of event ${last}`;
+    });
+  } catch (error) {
+    mustBePurged(archive, workerId, lastEventId, error);
+  }
+}
+
+function isOfWorker(event: RuntimeEvent, workerId: string): boolean {
+  return "workerId" in event && event.workerId === workerId;
 }
 
 /** A blob may only be missing because its worker was purged after an event. Throws any other error. */

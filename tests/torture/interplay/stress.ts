@@ -11,7 +11,7 @@ import type { Command } from "../model/reference.ts";
 import { Finding } from "../script/history.ts";
 import type { Archive } from "./archive.ts";
 import type { HeldRuns } from "./held_runs.ts";
-import { mustBePurged, readBlobs, readEvents, readTranscript } from "./pages.ts";
+import { mustBePurged, readBlobs, readContext, readEvents, readTranscript } from "./pages.ts";
 import { pause, type Pending } from "./pending.ts";
 import type { Activity, Scenario } from "./scenario.ts";
 import { WaitingRuns } from "./waiting_runs.ts";
@@ -159,6 +159,7 @@ export class Stress {
       case "pages": {
         const scope = random.chance(0.5) ? workerId : undefined;
         await this.#try("events", () => readEvents(runtime, archive, random, scope));
+        await this.#try("context", () => readContext(runtime, archive, workerId));
         return await this.#try("transcript", () => readTranscript(runtime, archive, random, workerId));
       }
       case "watch":

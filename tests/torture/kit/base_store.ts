@@ -53,7 +53,7 @@ export async function baseStore(ending: Ending): Promise<BaseStore> {
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Workers, one of them purged and created again, runs, usage, keys, data, blobs, events of the host. */
+/** Workers, one of them purged and created again, runs, usage, keys, data, blobs, contexts, events of the host. */
 async function early(runtime: Runtime): Promise<void> {
   for (const workerId of workerIds) {
     await runtime.createWorker({ workerId, intent: { kind: "task", objective: `work of ${workerId}` } });
@@ -74,6 +74,8 @@ async function early(runtime: Runtime): Promise<void> {
     await run.finish("completed", { usage: { model: "m-1", inputTokens: 7, costMicroUsd: 3 } });
   }
   await runtime.worker("alpha").append([{ role: "tool", content: "z".repeat(limits.contentInlineBytesMax) }]);
+  await runtime.worker("alpha").compact({ through: 1, summary: { role: "user", content: "so far" } });
+  await runtime.worker("gamma").rewind({ toSeq: 1 });
   await runtime.worker("gamma").putBlob(bytesOf("nobody refers to it"));
   await runtime.record("host.event", { answer: 42 });
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RuntimeEvent, TranscriptEntry } from "../../../mod.ts";
+import type { RuntimeEvent, TranscriptEntry, WorkerFork, WorkerState } from "../../../mod.ts";
 import { parseEvent } from "../../../src/core/events.ts";
 import { parseRuntimeId, type WorkerId } from "../../../src/core/ids.ts";
 import { Ledger } from "../../../src/core/ledger.ts";
@@ -31,17 +31,58 @@ export function transcriptsOf(events: readonly (RuntimeEvent | string)[]): Map<s
     }
     if (event.type === "worker.purged") transcripts.delete(event.workerId);
     if (event.type !== "worker.created" && event.type !== "worker.committed") continue;
-    const { at, runId, id: eventId, seq = 0, entries: added = [] } = event;
+    const { at, runId, id: eventId, seq = 0, entries: added = [], context } = event;
     const entries = added.map((entry, index) => ({
       seq: seq + index,
       at,
       ...(runId === undefined ? {} : { runId }),
       eventId,
+      ...(context?.compacted === undefined ? {} : { compacted: context.compacted }),
       ...entry,
     }));
     transcripts.get(event.workerId)?.push(...entries);
   }
   return transcripts;
+}
+
+/** The context with which a worker begins, as a list. */
+function forkedContext(fork: WorkerFork | undefined): { seqs: number[]; summary: number | undefined } {
+  const { seq = 0, context: { summary = null, ranges = [], openFrom = 1 } = {} } = fork ?? {};
+  const all = [...ranges, [openFrom, seq] as const];
+  const seqs = all.flatMap(([from, to]) =>
+    Array.from({ length: Math.max(0, to + 1 - from) }, (_, n) => from + n)
+  );
+  return { seqs: summary === null ? seqs : [summary, ...seqs], summary: summary ?? undefined };
+}
+
+/** Sequences of the context of each worker after these events, in their order; folded as plain lists. */
+export function contextsOf(texts: readonly string[]): Map<string, number[]> {
+  const contexts = new Map<string, { seqs: number[]; summary: number | undefined }>();
+  for (const event of texts.map(parseEvent)) {
+    if (event.type === "worker.created") contexts.set(event.workerId, forkedContext(event.fork));
+    if (event.type === "worker.purged") contexts.delete(event.workerId);
+    if (event.type !== "worker.created" && event.type !== "worker.committed") continue;
+    const { workerId, seq = 0, count = 0, context } = event;
+    const kept = contexts.get(workerId);
+    if (kept === undefined) continue;
+    const { compacted, rewound } = context ?? {};
+    if (compacted !== undefined) {
+      const later = kept.seqs.filter((each) => each > compacted && each !== kept.summary);
+      contexts.set(workerId, { seqs: [seq, ...later], summary: seq });
+    } else if (rewound !== undefined) {
+      kept.seqs.length = kept.seqs.indexOf(rewound) + 1;
+      if (rewound === 0) kept.summary = undefined;
+    } else kept.seqs.push(...Array.from({ length: count }, (_, index) => seq + index));
+  }
+  return new Map([...contexts].map(([workerId, { seqs }]) => [workerId, seqs]));
+}
+
+/** Sequences of the context of a state, in their order. */
+export function seqsOf({ context, transcriptLength }: WorkerState): number[] {
+  const { summary = null, ranges = [], openFrom = 1 } = context ?? {};
+  const all = [...ranges, [openFrom, transcriptLength] as const];
+  const seqs = all.flatMap(([from, to]) => Array.from({ length: to + 1 - from }, (_, index) => from + index));
+  return summary === null ? seqs : [summary, ...seqs];
 }
 
 /** The ids of the events that each worker's transcript holds. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Runtime, WorkerState } from "../../../mod.ts";
+import type { Json, Runtime, WorkerState } from "../../../mod.ts";
 import type { Random } from "../../disk/mod.ts";
 import { transcript } from "../kit/readings.ts";
 import type { Reference, ReferenceWorker } from "./reference.ts";
@@ -57,6 +57,7 @@ function stateText(state: WorkerState): string {
     tokensOf(state.usageByModel),
     state.createdEventId,
     state.lastEventId,
+    state.context?.version ?? state.createdEventId,
   ]);
 }
 
@@ -72,6 +73,7 @@ function workerText(workerId: string, worker: ReferenceWorker): string {
     sumsOf(worker.tokens),
     worker.createdEventId,
     worker.lastEventId,
+    worker.context.version,
   ]);
 }
 
@@ -91,13 +93,20 @@ export async function checkTranscripts(
 ): Promise<string | undefined> {
   const all = [...reference.workers];
   const chosen = some === undefined || all.length === 0 ? all : [some.pick(all), some.pick(all)];
-  for (const [workerId, { contents }] of chosen) {
+  for (const [workerId, { contents, context: { seqs } }] of chosen) {
     const entries = await transcript(runtime, workerId, some === undefined ? 50 : 1 + some.below(60));
     const worker = runtime.worker(workerId);
+    const seen = (await worker.context()).entries.map(({ content }) => textOf(content));
+    if (JSON.stringify(seen) !== JSON.stringify(seqs.map((seq) => contents[seq - 1]))) {
+      return `context of ${workerId}: ${seen.length} entries ${seen.slice(-3)}, not ${seqs.length}`.slice(
+        0,
+        2_000,
+      );
+    }
     const found = [];
     for (const entry of entries) {
       const content = await worker.content(entry);
-      found.push(typeof content === "string" ? content : JSON.stringify(content));
+      found.push(textOf(content));
       for (const ref of entry.blobs ?? []) {
         const text = await new Response(await worker.blob(ref)).text();
         const wanted = `blob ${`${content}`.slice("show ".length)}`;
@@ -111,6 +120,10 @@ export async function checkTranscripts(
     }
   }
   return undefined;
+}
+
+function textOf(content: Json): string {
+  return typeof content === "string" ? content : JSON.stringify(content);
 }
 
 /** Pages read at a time. */

@@ -14,7 +14,7 @@ import type {
   WorkerChanges,
 } from "../../../mod.ts";
 import type { Random } from "../../disk/mod.ts";
-import { type Command, isOfWorker, type Reference, saidBy } from "./reference.ts";
+import { type Command, isOfWorker, type Reference, type ReferenceWorker, saidBy } from "./reference.ts";
 
 /** Kinds of commands, the frequent ones several times. */
 const KINDS: readonly Command["kind"][] = [
@@ -27,6 +27,10 @@ const KINDS: readonly Command["kind"][] = [
   ...Array<"runSay">(3).fill("runSay"),
   ...Array<"usage">(3).fill("usage"),
   ...Array<"mixed">(4).fill("mixed"),
+  "compact",
+  "compact",
+  "rewind",
+  "rewind",
   "note",
   "hostNote",
   "stop",
@@ -62,7 +66,8 @@ export function randomCommand(
   const kind = isOfRun ? "note" : any;
   const workerId = kind === "hostNote" || kind === "retireRuntime" ? "" : random.pick(workerIds);
   const worker = reference.workers.get(workerId);
-  const number = 1 + random.below(40);
+  const isOfContext = kind === "compact" || kind === "rewind";
+  const number = isOfContext ? seqOf(random, worker) : 1 + random.below(40);
   const key = random.chance(0.3) ? `k${random.below(30)}` : undefined;
   const last = worker !== undefined ? worker.lastEventId : reference.lastEventId;
   const expect = random.chance(0.05) ? last - (random.chance(0.3) ? 1 : 0) : undefined;
@@ -77,6 +82,12 @@ export function randomCommand(
     runEventId: 0,
     life: purged?.life ?? worker?.createdEventId ?? 0,
   };
+}
+
+/** A sequence of the context, or any other one. */
+function seqOf(random: Random, worker: ReferenceWorker | undefined): number {
+  const { contents = [], context: { seqs } = { seqs: [] } } = worker ?? {};
+  return seqs.length > 0 && random.chance(0.7) ? random.pick(seqs) : random.below(contents.length + 2);
 }
 
 /** A command of a run that this process began: usually of an open one. */
@@ -150,6 +161,12 @@ async function giveWorker(
       return await worker.restart(options);
     case "purge":
       return await worker.purge(options);
+    case "compact": {
+      const [content = ""] = saidBy(command);
+      return await worker.compact({ through: number, summary: { role: "summary", content } }, options);
+    }
+    case "rewind":
+      return await worker.rewind({ toSeq: number }, { ...options, cancelRun: number % 2 === 0 });
     case "show": {
       const blob = await worker.putBlob(new TextEncoder().encode(`blob ${number}`));
       return await worker.append(entriesOf(command).map((entry) => ({ ...entry, blobs: [blob] })), options);
@@ -195,6 +212,8 @@ const MEMBERS: Partial<Record<Command["kind"], (event: WorkerChanges, command: C
   finish: ({ run, runId }, command) => run?.ended === "completed" && runId === command.runId,
   usage: ({ usage }, { number }) => usage?.[0]?.inputTokens === number,
   mixed: ({ usage, data, labels, events }) => (usage && data && labels && events) !== undefined,
+  compact: ({ context }, { number }) => context?.compacted === number,
+  rewind: ({ context }, { number }) => context?.rewound === number,
   note: ({ events }, { number }) => events?.[0]?.data === number,
   stop: ({ status }) => status === "stopped",
   restart: ({ status }) => status === "running",

@@ -22,6 +22,8 @@ export interface Command {
     | "show"
     | "large"
     | "runSay"
+    | "compact"
+    | "rewind"
     | "stop"
     | "restart"
     | "retire"
@@ -64,6 +66,8 @@ export interface ReferenceWorker {
   readonly data: Map<string, number>;
   /** Contents of the transcript, oldest first. */
   readonly contents: string[];
+  /** Sequences of the context, in its order, its summary, and the event that it is of. */
+  readonly context: { seqs: number[]; summary: number; version: number };
   /** The label `phase`. */
   label: string | undefined;
   /** Input tokens by model. */
@@ -162,12 +166,14 @@ export class Reference {
     if (kind === "retireRuntime") return this.#retire();
     const worker = this.workers.get(workerId);
     if (worker === undefined) return;
+    this.#changeContext(worker, command);
     worker.contents.push(...saidBy(command));
     if (kind === "patch" && number % 3 === 0) worker.data.delete(`m${number % 5}`);
     else if (kind === "patch" || kind === "mixed") worker.data.set(`m${number % 5}`, number);
     if (kind === "mixed") worker.label = number % 4 === 0 ? undefined : `${number}`;
     if (kind === "begin") [worker.run, worker.runEventId] = [runId, this.lastEventId];
     if (kind === "finish") [worker.run, worker.outcome] = [null, "completed"];
+    if (kind === "rewind") end(worker, worker.status);
     if (kind === "usage" || kind === "mixed") {
       for (const sums of [worker.tokens, this.tokens]) {
         sums.set(`m-${number % 3}`, (sums.get(`m-${number % 3}`) ?? 0) + number);
@@ -181,6 +187,19 @@ export class Reference {
     }
   }
 
+  #changeContext({ contents, context }: ReferenceWorker, command: Command): void {
+    const { kind, number } = command;
+    const next = contents.length + 1;
+    if (kind === "compact") {
+      context.seqs = [next, ...remainingAfter(context, number)];
+      context.summary = next;
+    } else if (kind === "rewind") {
+      context.seqs = context.seqs.slice(0, context.seqs.indexOf(number) + 1);
+      if (number === 0) context.summary = 0;
+    } else context.seqs.push(...saidBy(command).map((_, index) => next + index));
+    if (kind === "compact" || kind === "rewind") context.version = this.lastEventId;
+  }
+
   #create(workerId: string): void {
     this.workers.set(workerId, {
       createdEventId: this.lastEventId,
@@ -191,6 +210,7 @@ export class Reference {
       outcome: undefined,
       data: new Map(),
       contents: [],
+      context: { seqs: [], summary: 0, version: this.lastEventId },
       tokens: new Map(),
       lastEventId: this.lastEventId,
     });
@@ -231,10 +251,32 @@ export function largeContent(number: number): string {
 export function saidBy({ kind, number }: Command): string[] {
   if (kind === "input") return [`in ${number}`];
   if (kind === "mixed" && number % 2 === 0) return [JSON.stringify([{ text: `${number}` }])];
-  if (kind === "runSay" || kind === "show") return [`${kind} ${number}`];
+  if (kind === "runSay" || kind === "show" || kind === "compact") return [`${kind} ${number}`];
   if (kind === "large") return [largeContent(number)];
   if (kind !== "say") return [];
   return Array.from({ length: 1 + number % 4 }, (_, index) => `${number}.${index} ${"y".repeat(number)}`);
+}
+
+/** Sequences of a context that a compaction through another one leaves, without its own summary. */
+function remainingAfter({ seqs, summary }: ReferenceWorker["context"], through: number): number[] {
+  return seqs.filter((seq) => seq > through && seq !== summary);
+}
+
+/** Returns the code that rejects a change of the context, or `undefined`. */
+function contextRefusal(
+  { contents, context }: ReferenceWorker,
+  { kind, number }: Command,
+): string | undefined {
+  const isPossible = kind === "compact"
+    ? number <= contents.length && remainingAfter(context, number).length < context.seqs.length
+    : number === 0 || context.seqs.includes(number);
+  if (!isPossible) return "invalid_request";
+  const length = contents.length + Number(kind === "compact");
+  const seqs = kind === "compact"
+    ? remainingAfter(context, number)
+    : context.seqs.slice(0, context.seqs.indexOf(number) + 1).filter((seq) => seq !== context.summary);
+  const ends = seqs.filter((seq, index) => seq !== length && seqs[index + 1] !== seq + 1);
+  return ends.length < 64 ? undefined : "limit_exceeded";
 }
 
 function end(worker: ReferenceWorker, status: string): void {
@@ -242,10 +284,11 @@ function end(worker: ReferenceWorker, status: string): void {
   [worker.status, worker.run] = [status, null];
 }
 
-function refusal(
-  worker: ReferenceWorker | undefined,
-  { kind, number, runEventId }: Command,
-): string | undefined {
+/** Commands that cancel the open run if their number is even. */
+const ENDING: readonly string[] = ["stop", "retire", "rewind"];
+
+function refusal(worker: ReferenceWorker | undefined, command: Command): string | undefined {
+  const { kind, number, runEventId } = command;
   if (kind === "create") return worker === undefined ? undefined : "worker_exists";
   if (worker === undefined || kind === "hostNote" || kind === "retireRuntime") return undefined;
   if (kind === "usage") return undefined;
@@ -257,6 +300,7 @@ function refusal(
     return kind === "restart" || kind === "retire" ? undefined : "worker_not_running";
   }
   const cancels = number % 2 === 0;
-  const isBusy = kind === "begin" || (kind === "stop" || kind === "retire") && !cancels;
-  return worker.run !== null && isBusy ? "worker_busy" : undefined;
+  const isBusy = kind === "begin" || ENDING.includes(kind) && !cancels;
+  if (worker.run !== null && isBusy) return "worker_busy";
+  return kind === "compact" || kind === "rewind" ? contextRefusal(worker, command) : undefined;
 }

@@ -143,6 +143,26 @@ const methods: readonly MakeCall[] = [
     return { name, run: () => worker[name](how ?? undefined) };
   },
   (random, _, worker) => {
+    const { transcriptLength } = worker.state();
+    const [input, how] = changedAll(random, [
+      { through: random.below(transcriptLength + 1), summary: entry() },
+      options(random),
+    ]);
+    return { name: "compact", run: () => worker.compact(input, how ?? undefined) };
+  },
+  (random, _, worker) => {
+    const { transcriptLength } = worker.state();
+    const [input, how] = changedAll(random, [
+      { toSeq: random.below(transcriptLength + 1) },
+      { cancelRun: random.chance(0.7), ...options(random) },
+    ]);
+    return { name: "rewind", run: () => worker.rewind(input, how ?? undefined) };
+  },
+  (random, _, worker) => {
+    const how = changed(random, { bytesMax: 1_000 });
+    return { name: "context", run: () => worker.context(how ?? undefined) };
+  },
+  (random, _, worker) => {
     const [source, how] = changedAll(random, [sourceOf(random), { mediaType: "image/png" }]);
     return { name: "putBlob", run: () => worker.putBlob(source, how ?? undefined) };
   },

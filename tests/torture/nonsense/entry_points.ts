@@ -17,6 +17,7 @@ import {
 import type { SimulatedDisk } from "../../disk/mod.ts";
 import { openReader } from "../../fs/reading/reader.ts";
 import { HOME, openOn, ROOT } from "../../kit/opened.ts";
+import { seqsOf } from "../kit/fold.ts";
 import { readAll } from "../kit/readings.ts";
 import { Finding } from "../script/history.ts";
 import { settled } from "../script/stage.ts";
@@ -85,6 +86,7 @@ export function viewed(disk: SimulatedDisk): Promise<Came<string | undefined>> {
     await using reader = await RuntimeReader.open({ source });
     const text = stateOf(reader);
     for (const { record: { workerId } } of reader.allWorkers()) {
+      await typed("context", () => reader.context(workerId));
       for (const limit of [3, 1_000]) await typed("transcript", () => reader.transcript(workerId, { limit }));
     }
     await typed("events", () => reader.events({ after: source.segments[0] === 1 ? 0 : undefined, limit: 7 }));
@@ -102,6 +104,7 @@ function stateOf(reader: RuntimeReader): string {
     state.run?.runId ?? null,
     state.lastRun?.outcome ?? null,
     state.transcriptLength,
+    seqsOf(state),
     sorted(state.data),
     sorted(state.labels),
     state.displayName ?? null,

@@ -85,6 +85,12 @@ async function addChanges(disk: SimulatedDisk): Promise<void> {
     events: [{ name: "note", data: { entries: [1] } }],
     entries: [{ role: "user", name: "n", id: "i", at: "2026-01-02T03:04:05.678Z", content: null }],
   });
+  await worker.append([{ role: "user", content: "again" }, { role: "tool", content: [1] }]);
+  await worker.rewind({ toSeq: 3 });
+  await worker.compact({ through: 1, summary: { role: "user", content: "so far" } });
+  await worker.beginRun();
+  await worker.rewind({ toSeq: 2 }, { cancelRun: true });
+  await worker.sendInput({ role: "user", content: "and now?" });
   await worker.beginRun();
   await runtime.close();
 }

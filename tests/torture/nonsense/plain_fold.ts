@@ -15,6 +15,9 @@ interface PlainWorker {
   run: string | null;
   last: string | null;
   length: number;
+  /** Sequences of the context. */
+  context: number[];
+  summary: number | undefined;
   data: Any;
   labels: Any;
   name: string | null;
@@ -54,6 +57,7 @@ export function textOfState(state: PlainState): string {
     worker.run,
     worker.last,
     worker.length,
+    worker.context,
     sorted(worker.data),
     sorted(worker.labels),
     worker.name,
@@ -106,7 +110,7 @@ const effects: Record<string, (state: PlainState, event: Any, runtimeId: string)
     const { workerId: id, record, run, runId, status } = event;
     must(state.status === "running" && isText(id, 80) && !state.workers.has(id));
     must(isObject(record) && record.workerId === id && isWorkerRecord(record));
-    must(run === undefined && runId === undefined && status === undefined);
+    must(run === undefined && runId === undefined && status === undefined && event.context === undefined);
     const worker: PlainWorker = {
       id,
       status: "running",
@@ -114,6 +118,8 @@ const effects: Record<string, (state: PlainState, event: Any, runtimeId: string)
       run: null,
       last: null,
       length: 0,
+      context: [],
+      summary: undefined,
       data: {},
       labels: {},
       name: null,
@@ -148,7 +154,18 @@ const NEXT: Record<string, readonly string[]> = {
 };
 
 /** Members of events that a worker accepts only while it is running. */
-const ACTIVE = ["seq", "count", "entries", "runId", "run", "displayName", "labels", "data", "events"];
+const ACTIVE = [
+  "seq",
+  "count",
+  "entries",
+  "runId",
+  "run",
+  "displayName",
+  "labels",
+  "data",
+  "events",
+  "context",
+];
 
 function changeStatus(worker: PlainWorker, event: Any): void {
   const { status, reason } = event;
@@ -173,10 +190,12 @@ function changeRun(worker: PlainWorker, { run, runId }: Any): void {
 }
 
 function change(worker: PlainWorker, event: Any, state: PlainState): void {
-  const { seq, count, entries, meta, displayName, labels, data, usage = [], events = [] } = event;
+  const { seq, count, entries, meta, displayName, labels, data, usage = [], events = [], context } = event;
   const adds = entries !== undefined;
   must(adds === (seq !== undefined) && adds === (count !== undefined));
+  const before = [...worker.context];
   if (adds) append(worker, event);
+  if (context !== undefined) changeContext(worker, before, event);
   must(meta === undefined || isObject(meta) && depth(meta) <= 64);
   must(displayName === undefined || displayName === null || isText(displayName, 256));
   if (displayName !== undefined) worker.name = displayName;
@@ -223,6 +242,26 @@ function append(worker: PlainWorker, { seq, count, entries }: Any): void {
     must(entry.contentBlob === undefined || isBlob(entry.contentBlob));
   }
   worker.length += count;
+  for (let added = 0; added < count; added++) worker.context.push(seq + added);
+}
+
+function changeContext(worker: PlainWorker, before: readonly number[], { context, count }: Any): void {
+  must(isObject(context));
+  const { compacted, rewound } = context;
+  if (compacted !== undefined) {
+    must(rewound === undefined && isCount(compacted, 0) && count === 1 && compacted < worker.length);
+    const kept = before.filter((seq) => seq > compacted && seq !== worker.summary);
+    must(kept.length < before.length);
+    [worker.context, worker.summary] = [[worker.length, ...kept], worker.length];
+  } else {
+    must(isCount(rewound, 0) && count === undefined && worker.run === null);
+    must(rewound === 0 || before.includes(rewound));
+    worker.context = before.slice(0, before.indexOf(rewound) + 1);
+    if (rewound === 0) worker.summary = undefined;
+  }
+  const others = worker.context.filter((seq) => seq !== worker.summary);
+  const ends = others.filter((seq) => !others.includes(seq + 1) && seq !== worker.length);
+  must(ends.length < 64);
 }
 
 function isBlob(blob: Any): boolean {

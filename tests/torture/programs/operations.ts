@@ -46,7 +46,12 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "state",
-    run: (session, { step }) => session.ask("a", (worker) => worker.commit({ data: { step, gone: null } })),
+    run: async (session, { step }) => {
+      await session.ask("a", (worker) => worker.commit({ data: { step, gone: null } }));
+      const summary = { role: "user", content: `so far: ${step}` };
+      if (step % 2 === 0) await session.ask("a", (worker) => worker.rewind({ toSeq: 0 }));
+      else await session.ask("a", (worker) => worker.compact({ through: step, summary }));
+    },
   },
   {
     name: "run",
