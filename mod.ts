@@ -84,8 +84,10 @@ export {
   type RuntimeErrorDetails,
 } from "./src/core/errors.ts";
 export type { EntryInput } from "./src/core/entries.ts";
+export type { ForkSpec } from "./src/core/fork.ts";
 export type {
   ContextChange,
+  ContextSeqs,
   CustomEvent,
   EventBase,
   EventEntry,
@@ -98,11 +100,13 @@ export type {
   RuntimeEvent,
   RuntimeOpened,
   RuntimeRetired,
+  SeqRange,
   UnknownEvent,
   WorkerChanges,
   WorkerCommitted,
   WorkerCreated,
   WorkerEventBase,
+  WorkerFork,
   WorkerPurged,
   WorkerStatus,
 } from "./src/core/event_types.ts";
@@ -162,7 +166,6 @@ export type {
   OpenRun,
   RunDraft,
   RuntimeState,
-  SeqRange,
   WorkerState,
 } from "./src/core/state.ts";
 export type { UsageByModel, UsageReport, UsageTotals } from "./src/core/usage.ts";

@@ -16,6 +16,7 @@ import { contextTests } from "./runtime_context.ts";
 import { draftTests } from "./runtime_drafts.ts";
 import { contextOptionTests } from "./runtime_context_options.ts";
 import { endTests } from "./runtime_end.ts";
+import { forkTests } from "./runtime_forks.ts";
 import { keyTests } from "./runtime_keys.ts";
 import { lifeTests } from "./runtime_life.ts";
 import { pageTests } from "./runtime_pages.ts";
@@ -69,6 +70,7 @@ const groups: readonly Tests[] = [
   contextOptionTests,
   blobTests,
   creationTests,
+  forkTests,
   refusalTests,
   endTests,
   watchTests,

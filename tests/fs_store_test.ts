@@ -51,6 +51,6 @@ const small = {
 };
 register(
   "fs in small pieces",
-  /prune|watch|vents\(\)|ranscript\(\)|history/i,
+  /prune|watch|vents\(\)|ranscript\(\)|history|fork/i,
   JSON.stringify({ limits: small }),
 );

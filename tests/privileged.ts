@@ -89,6 +89,7 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "reader.py rejects what requires a feature that it does not know": ["run"],
     "reader.py leaves out a write that was never acknowledged, as the store does": ["run"],
     "reader.py reads a store whose older events were pruned": ["run"],
+    "reader.py reads forks, and notices damage of their bases": ["run"],
     "reader.py reads the drafts of open and of interrupted runs": ["run"],
   },
   "tests/fs/draft_kill_test.ts": {

@@ -34,7 +34,7 @@ export async function showCommand(
 
 function facts(io: Io, state: WorkerState, draft: ShownDraft | undefined): [string, string][] {
   const { record, displayName, labels, status, reason, run, lastRun, transcriptLength } = state;
-  const { createdAt, updatedAt, createdEventId, lastEventId } = state;
+  const { createdAt, updatedAt, createdEventId, lastEventId, fork } = state;
   const { intent, profile, configBundle, capabilities, workspaces, mounts, parent } = record;
   const entries: [string, string][] = [];
   const add = (name: string, value: string | undefined): void => {
@@ -43,6 +43,10 @@ function facts(io: Io, state: WorkerState, draft: ShownDraft | undefined): [stri
   add("name", displayName);
   add(intent.kind, intentOf(intent));
   add("parent", parent);
+  if (fork !== undefined) {
+    const { workerId, createdEventId, seq } = fork;
+    add("forked from", `${workerId} (event ${whole(createdEventId)}) at entry ${whole(seq)}`);
+  }
   add("status", reason === undefined ? status : `${status}: ${reason}`);
   add(
     "run",

@@ -25,8 +25,11 @@ export function isSha256(text: string): boolean {
   return HASH.test(text);
 }
 
+/** Shapes of the hash and the size of a blob. */
+export const blobFacts: Readonly<Record<"sha256" | "bytes", Shape>> = { sha256: sha256, bytes: integer(0) };
+
 /** Hash and size of a blob. */
-export const blobFactsShape: Shape = object({ sha256, bytes: integer(0) });
+export const blobFactsShape: Shape = object(blobFacts);
 
 /** A {@linkcode BlobRef}. */
 export const blobRefShape: Shape = object({

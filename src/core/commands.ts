@@ -7,7 +7,14 @@
 import type { HostEventOf, HostTypes, PatchOf } from "./host_types.ts";
 import { invalidRequest, limitExceeded } from "./errors.ts";
 import type { EntryTexts } from "./entries.ts";
-import type { ContextChange, KnownEvent, RunChange, WorkerChanges, WorkerStatus } from "./event_types.ts";
+import type {
+  ContextChange,
+  KnownEvent,
+  RunChange,
+  WorkerChanges,
+  WorkerCreated,
+  WorkerStatus,
+} from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { canonicalText, type Json, type JsonObject, jsonObjectText, jsonText } from "./json.ts";
 import { fingerprint } from "./keys.ts";
@@ -37,7 +44,7 @@ export interface RequestedRun {
 
 /** Members of the requested event, in the order of its text, without those that are decided later. */
 export type RequestedMembers =
-  & Partial<Omit<WorkerChanges, "seq" | "count" | "runId" | "entries">>
+  & Partial<Omit<WorkerChanges, "seq" | "count" | "runId" | "entries"> & Pick<WorkerCreated, "fork">>
   & { readonly [name: string]: unknown };
 
 /** The event that a command asks for. Made by a constructor: see the queue of the group commit. */

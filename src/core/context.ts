@@ -5,9 +5,9 @@
  * @module
  */
 import { invalidRequest, limitExceeded } from "./errors.ts";
-import type { ContextChange } from "./event_types.ts";
+import type { ContextChange, ContextSeqs, SeqRange } from "./event_types.ts";
 import { limits } from "./limits.ts";
-import type { ContextState, SeqRange, WorkerState } from "./state.ts";
+import type { ContextState, WorkerState } from "./state.ts";
 
 type Contextual = Parameters<typeof contextRanges>[0];
 
@@ -67,6 +67,28 @@ function rewoundContext(state: Contextual, toSeq: number, version: number): Cont
   return { version, summary, compacted, ranges, openFrom: isOpen ? last[0] : transcriptLength + 1 };
 }
 
+/**
+ * Returns the context of a fork at entry `seq`: what the context of the worker has up to there, if it has that entry
+ * and its summary is not a later one. Without `seq`, that of the newest entry, whether the context has it or not.
+ * Returns `undefined` for all entries.
+ */
+export function forkedContext(state: Contextual, seq?: number): ContextSeqs | undefined {
+  const { context, transcriptLength } = state;
+  const end = seq ?? transcriptLength;
+  if (context === undefined || end === 0) return undefined;
+  const isIn = seq === undefined || contextRanges(state).some(([from, to]) => from <= seq && seq <= to);
+  if (!isIn || (context.summary ?? 0) > end) return undefined;
+  const { summary, compacted } = context;
+  const ranges = entryRanges({ context, transcriptLength: end })
+    .filter(([from]) => from <= end)
+    .map(([from, to]) => [from, Math.min(to, end)] as const);
+  const last = ranges.at(-1);
+  const isOpen = last !== undefined && last[1] === end;
+  if (isOpen) ranges.pop();
+  const openFrom = isOpen ? last[0] : end + 1;
+  return openFrom === 1 && summary === null ? undefined : { summary, compacted, ranges, openFrom };
+}
+
 /** Throws a typed error if a change of the context, with this number of entries, cannot follow the state. */
 export function assertChangesContext(
   state: Contextual,
@@ -113,7 +135,9 @@ function rewindIssue(state: Contextual, toSeq: number): string | undefined {
 }
 
 /** Returns the issue of a context that no compactions and rewinds lead to, or `undefined`. */
-export function contextIssue(state: WorkerState): string | undefined {
+export function contextIssue(
+  state: Pick<WorkerState, "context" | "transcriptLength" | "createdEventId" | "lastEventId">,
+): string | undefined {
   const { context, transcriptLength, createdEventId, lastEventId } = state;
   if (context === undefined) return undefined;
   const { version, summary, compacted, ranges, openFrom } = context;

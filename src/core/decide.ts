@@ -51,7 +51,8 @@ function purgeOf(view: DecisionView, { type, workerId, life }: Requested, key: s
   return view.keyEntry(PURGED, purgedKey(workerId, life, key));
 }
 
-function sameRequest(earlier: KeyEntry, { key, request }: NonNullable<Command["key"]>): KeyEntry {
+/** Returns an earlier command with the same key. Throws `key_reused` if its content was another. */
+export function sameRequest(earlier: KeyEntry, { key, request }: NonNullable<Command["key"]>): KeyEntry {
   if (earlier.request === request) return earlier;
   const { eventId } = earlier;
   const message = `Cannot repeat command: key ${
@@ -87,7 +88,8 @@ function headOf(worker: WorkerState | undefined, command: Command, id: number, a
   const { type, workerId, members, entries } = requested;
   const run = requested.run ?? (requested.cancelsRun ? worker?.run ?? undefined : undefined);
   const runId = run?.runId;
-  const seq = type === "worker.created" ? 1 : (worker?.transcriptLength ?? 0) + 1;
+  const length = type === "worker.created" ? members?.fork?.seq : worker?.transcriptLength;
+  const seq = (length ?? 0) + 1;
   if (members === undefined && entries !== undefined && workerId !== undefined) {
     const { count } = entries;
     // Member by member: spreading another object into it takes several times as long.

@@ -6,6 +6,7 @@
  */
 import { type Life, RuntimeBlobs } from "./blobs.ts";
 import { command, type CommandOptions, type Requested } from "./commands.ts";
+import { sameRequest } from "./decide.ts";
 import type { DiagnosticCode } from "./diagnostics.ts";
 import type { EntryTexts } from "./entries.ts";
 import type { RuntimeError } from "./errors.ts";
@@ -13,6 +14,7 @@ import type { EventHead } from "./event_types.ts";
 import { Committer, isFinal, type Outcome } from "./group_commit.ts";
 import type { WorkerId } from "./ids.ts";
 import { callHost } from "./injected.ts";
+import { keyScopeOf } from "./keys.ts";
 import { interruption, opening } from "./opening.ts";
 import { Reads } from "./reads.ts";
 import { ended, OpenRuns } from "./open_runs.ts";
@@ -84,12 +86,23 @@ export class Engine extends Session<RuntimeStore> {
     for (const event of due) await event.recorded();
   }
 
-  /** Commits a command; its key stands for `content`. Resolves with the answer to its outcome. */
+  /** The outcome of an earlier command with the same key, if there is one. Throws `key_reused` if it had other content. */
+  repeated(requested: Requested, options: CommandOptions, content: unknown): Outcome | undefined {
+    const { key } = command(requested, options, content);
+    const earlier = key === undefined ? undefined : this.view.keys(keyScopeOf(requested))?.get(key.key);
+    return key && earlier && { ...sameRequest(earlier, key), duplicate: true };
+  }
+
+  /**
+   * Commits a command; its key stands for `content`. Resolves with the answer to its outcome. `copy` puts blobs of
+   * a worker that is to be created.
+   */
   submit<Answer>(
     requested: Requested,
     options: CommandOptions,
     answer: (outcome: Outcome) => Answer,
     content: unknown,
+    copy?: (owner: NewWorker) => Promise<void>,
   ): Promise<Answer> {
     const asked = command(requested, options, content);
     this.assertOpen();
@@ -97,11 +110,11 @@ export class Engine extends Session<RuntimeStore> {
     const { workerId, life, creation, entries } = requested;
     if (workerId === undefined) return this.#committer.submit(asked, signal, answer);
     const owner: Life | NewWorker = creation === undefined ? { workerId, life } : { workerId, creation };
-    const isReady = !this.#preparing.has(workerId) &&
+    const isReady = copy === undefined && !this.#preparing.has(workerId) &&
       (entries === undefined || this.blobs.isReady(owner, entries));
     if (isReady) return this.#committer.submit(asked, signal, answer);
     const prepared = (answer: (outcome: Outcome) => Answer): Promise<Answer> =>
-      this.#committer.submitWhen(() => this.#prepare(owner, entries), asked, signal, answer);
+      this.#committer.submitWhen(() => this.#prepare(owner, entries, copy), asked, signal, answer);
     return "creation" in owner ? this.#create(owner, prepared, answer) : prepared(answer);
   }
 
@@ -119,7 +132,7 @@ export class Engine extends Session<RuntimeStore> {
     const discard = async (): Promise<void> => {
       if (!isAdopted && this.failure === undefined) await this.store.discardBlobs(owner);
     };
-    // The next opening removes what is left.
+    // Left to the next opening if that fails.
     const discarded = created.then(discard, discard).catch(() => {});
     // Closing waits for it.
     await this.run(discarded);
@@ -130,12 +143,18 @@ export class Engine extends Session<RuntimeStore> {
    * Prepares the blobs of a command, after those of the worker's earlier ones,
    * so that the order of calls is the order of events.
    */
-  #prepare(owner: Life | NewWorker, entries: EntryTexts | undefined): Promise<void> {
+  #prepare(
+    owner: Life | NewWorker,
+    entries: EntryTexts | undefined,
+    copy: ((owner: NewWorker) => Promise<void>) | undefined,
+  ): Promise<void> {
     const { workerId } = owner;
     const before = this.#preparing.get(workerId) ?? Promise.resolve();
-    const ready = before.then(() =>
-      entries === undefined ? undefined : this.run(this.blobs.prepare(owner, entries))
-    );
+    const put = async (): Promise<void> => {
+      if ("creation" in owner) await copy?.(owner);
+      if (entries !== undefined) await this.blobs.prepare(owner, entries);
+    };
+    const ready = before.then(() => this.run(put()));
     const settled = ready.catch(() => {}).then(() => {
       if (this.#preparing.get(workerId) === settled) this.#preparing.delete(workerId);
     });

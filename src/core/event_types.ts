@@ -149,6 +149,35 @@ export interface WorkerEventBase extends EventBase {
   readonly workerId: WorkerId;
 }
 
+/** Sequences of entries, from the first to the last. */
+export type SeqRange = readonly [from: number, to: number];
+
+/** The part of a transcript that a model sees: the summary first, then the entries of the ranges in order. */
+export interface ContextSeqs {
+  /** Sequence of the summary, or null. */
+  readonly summary: number | null;
+  /** The summary stands for the entries up to this sequence; 0 without one. */
+  readonly compacted: number;
+  /** Ranges that do not grow: at most 63, ascending and apart from each other. */
+  readonly ranges: readonly SeqRange[];
+  /** Every entry from this sequence on is in the context. */
+  readonly openFrom: number;
+}
+
+/** Origin of a worker that was forked, and the entries that it has from there. */
+export interface WorkerFork {
+  /** The worker that it was forked from. */
+  readonly workerId: WorkerId;
+  /** The event that created that worker: its id may be used again after a purge. */
+  readonly createdEventId: number;
+  /** Entries copied from its transcript, 1 to this sequence. */
+  readonly seq: number;
+  /** The blob that lists the blobs with these entries; absent if there are none. */
+  readonly base?: BlobRef;
+  /** The context with which it begins; absent if that is all of these entries. */
+  readonly context?: ContextSeqs;
+}
+
 /** A worker was created, with its first changes. */
 export interface WorkerCreated<Types extends HostTypes = HostTypes>
   extends WorkerEventBase, WorkerChanges<Types> {
@@ -156,6 +185,8 @@ export interface WorkerCreated<Types extends HostTypes = HostTypes>
   readonly type: "worker.created";
   /** The worker. */
   readonly record: WorkerRecord;
+  /** Its origin, if it was forked from another worker. */
+  readonly fork?: WorkerFork;
 }
 
 /** A worker changed. */
@@ -228,6 +259,8 @@ export interface EventRecord {
   readonly creates?: true | undefined;
   /** The creation whose blobs become those of the worker that it creates. */
   readonly adopts?: number | undefined;
+  /** Entries of the new worker's transcript that are in the base of a fork: its own begin after them. */
+  readonly before?: number | undefined;
   /** It purges the worker: whatever is kept of it besides the log is deleted. */
   readonly purges?: true | undefined;
   /** Sequence of its first transcript entry, if it adds any. */

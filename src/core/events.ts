@@ -27,6 +27,7 @@ class EncodedEvent implements EventRecord {
     readonly workerId: WorkerId | undefined,
     readonly creates: true | undefined,
     readonly adopts: number | undefined,
+    readonly before: number | undefined,
     readonly purges: true | undefined,
     readonly seq: number | undefined,
     readonly count: number | undefined,
@@ -45,7 +46,8 @@ export function recordOf(
   const workerId = "workerId" in head ? head.workerId : undefined;
   const [seq, count] = addsEntries(head) ? [head.seq, head.count] : [];
   const [creates, purges] = [type === "worker.created" || undefined, type === "worker.purged" || undefined];
-  return new EncodedEvent(id, json, workerId, creates, adopts, purges, seq, count, blobs);
+  const before = head.type === "worker.created" ? head.fork?.seq || undefined : undefined;
+  return new EncodedEvent(id, json, workerId, creates, adopts, before, purges, seq, count, blobs);
 }
 
 /** Returns true if this version knows the type of an event. */

@@ -6,7 +6,7 @@
  */
 import { changedContext } from "./context.ts";
 import { isRuntimeError, RuntimeError } from "./errors.ts";
-import type { EventHead, RecordedUsage, RunChange } from "./event_types.ts";
+import type { EventHead, RecordedUsage, RunChange, WorkerFork } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { type JsonObject, mergePatch } from "./json.ts";
 import { assertFollows } from "./rules.ts";
@@ -148,14 +148,23 @@ function createdWorker(event: Extract<EventHead, { type: "worker.created" }>): W
     run: null,
     lastRun: null,
     data: Object.freeze({}),
-    transcriptLength: 0,
+    transcriptLength: event.fork?.seq ?? 0,
     usage: noUsage,
     usageByModel: Object.freeze({}),
     createdAt: event.at,
     updatedAt: event.at,
     createdEventId: event.id,
     lastEventId: event.id,
+    ...(event.fork === undefined ? {} : forkedFrom(event.id, event.fork)),
   };
+}
+
+/** Members of the state of a fork. */
+function forkedFrom(
+  version: number,
+  { context, ...fork }: WorkerFork,
+): Pick<WorkerState, "fork" | "context"> {
+  return context === undefined ? { fork } : { fork, context: { version, ...context } };
 }
 
 function endedRun(

@@ -6,9 +6,11 @@
  * @module
  */
 import { onAbort } from "./abort.ts";
+import type { BlobRef } from "./blob_ref.ts";
 import { Clock } from "./clock.ts";
 import { type Command, draftText, joinedDraft } from "./commands.ts";
 import { decide } from "./decide.ts";
+import type { EntryTexts } from "./entries.ts";
 import { isRuntimeError, limitExceeded, type RuntimeError } from "./errors.ts";
 import type { EventHead, EventRecord } from "./event_types.ts";
 import { encodeEvent } from "./events.ts";
@@ -301,7 +303,7 @@ export class Committer {
       }
       const { head } = decision;
       const { entries, creation } = waiting.command.requested;
-      const blobs = entries === undefined || entries.blobs.length === 0 ? undefined : entries.blobs;
+      const blobs = blobsOf(head, entries);
       const record = encodeEvent(head, entries?.text() ?? "", blobs, blobs && creation);
       if (!fitsBytes(record.json, limits.eventBytesMax)) {
         throw limitExceeded("write event", "event bytes", limits.eventBytesMax, byteLength(record.json));
@@ -326,6 +328,14 @@ export class Committer {
 }
 
 function nothing(): void {}
+
+/** The blobs that an event refers to; undefined if there are none. */
+function blobsOf(head: EventHead, entries: EntryTexts | undefined): readonly BlobRef[] | undefined {
+  const base = head.type === "worker.created" ? head.fork?.base : undefined;
+  const blobs = entries?.blobs ?? [];
+  if (base !== undefined) return [base, ...blobs];
+  return blobs.length === 0 ? undefined : blobs;
+}
 
 function settle({ outcome, refusal, resolve, reject }: QueuedCommand): void {
   if (outcome === undefined) reject(refusal);

@@ -5,8 +5,9 @@
  * @module
  */
 import { invalidRequest } from "./errors.ts";
-import type { EventEntry, RuntimeEvent, WorkerChange } from "./event_types.ts";
+import type { EventEntry, RuntimeEvent, WorkerChange, WorkerFork } from "./event_types.ts";
 import { parseEvents } from "./events.ts";
+import { readBaseEntries } from "./fork_base.ts";
 import type { HostTypes } from "./host_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -50,7 +51,7 @@ export interface TranscriptEntry<Types extends HostTypes = HostTypes> extends Ev
   readonly at: string;
   /** The run that appended it. */
   readonly runId?: string;
-  /** The event that appended it. */
+  /** The event that appended it, to the worker that was forked if it came from there. */
   readonly eventId: number;
   /** Present if it is the summary of a compaction: the sequence through which it replaced the context. */
   readonly compacted?: number;
@@ -116,15 +117,20 @@ export async function readEventPage(
   };
 }
 
-/** Reads a page of a transcript that has `length` entries. */
+/** A worker as far as a page of its transcript needs it. */
+type PagedWorker = Pick<WorkerState, "transcriptLength" | "fork"> & {
+  readonly record: Pick<WorkerState["record"], "workerId">;
+};
+
+/** Reads a page of the transcript of a worker. */
 export async function readTranscriptPage(
-  store: Pick<StoredRuntime, "readTranscript">,
-  workerId: WorkerId,
-  length: number,
+  store: Pick<StoredRuntime, "readTranscript" | "readBlob">,
+  { record: { workerId }, transcriptLength: length, fork }: PagedWorker,
   range: PageRange,
 ): Promise<TranscriptPage> {
   const { from, to, keep } = range;
-  const items = from > to ? [] : await transcriptItems(store, { workerId, from, to, keep });
+  const read = { workerId, from, to, keep };
+  const items = fork === undefined ? await transcriptItems(store, read) : await forkItems(store, fork, read);
   const isForward = keep === "first";
   const newest = items.at(-1)?.seq ?? (isForward ? from - 1 : to);
   const oldest = items[0]?.seq ?? (isForward ? Math.min(from, length + 1) : to + 1);
@@ -136,10 +142,37 @@ export async function readTranscriptPage(
   };
 }
 
+/** Entries of a fork: those of its base, and its own. */
+async function forkItems(
+  store: Pick<StoredRuntime, "readTranscript" | "readBlob">,
+  fork: WorkerFork,
+  read: ReadTranscript,
+): Promise<TranscriptEntry[]> {
+  const { workerId, keep } = read;
+  const inBase = { ...read, to: Math.min(read.to, fork.seq) };
+  const own = { ...read, from: Math.max(read.from, fork.seq + 1) };
+  const parts = [
+    {
+      range: inBase,
+      items: () => readBaseEntries(store, workerId, fork, inBase) as Promise<TranscriptEntry[]>,
+    },
+    { range: own, items: () => transcriptItems(store, own) },
+  ];
+  const found: TranscriptEntry[][] = [];
+  for (const { range: { from, to }, items } of keep === "first" ? parts : parts.reverse()) {
+    const part = await items();
+    found.push(part);
+    if (part.length < to + 1 - from) break;
+  }
+  const all = keep === "first" ? found.flat() : found.reverse().flat();
+  return found.length === 1 ? all : fitting(all, keep === "last");
+}
+
 async function transcriptItems(
   store: Pick<StoredRuntime, "readTranscript">,
   read: ReadTranscript,
 ): Promise<TranscriptEntry[]> {
+  if (read.from > read.to) return [];
   const texts = await store.readTranscript(read);
   const items: TranscriptEntry[] = [];
   for (const event of parseEvents(texts) as WorkerChange[]) {
@@ -158,7 +191,10 @@ function fittingEntries(
 ): TranscriptEntry[] {
   const all = new Utf8Sum();
   for (const text of texts) all.add(text);
-  if (all.fits(limits.pageBytesMax)) return items;
+  return all.fits(limits.pageBytesMax) ? items : fitting(items, isBackward);
+}
+
+function fitting(items: TranscriptEntry[], isBackward: boolean): TranscriptEntry[] {
   const nearest = (isBackward ? items.toReversed() : items).map((item) => JSON.stringify(item));
   const count = fittingCount(nearest, limits.pageBytesMax);
   return isBackward ? items.slice(items.length - count) : items.slice(0, count);
@@ -170,8 +206,11 @@ function fittingEntries(
  */
 export function isPageOf(state: WorkerState, { from, to }: PageRange, { items }: TranscriptPage): boolean {
   if (from > to) return true;
+  const { createdEventId, lastEventId, fork } = state;
+  // Entries of a base have events of another worker, and are those of a blob that names this one.
+  const before = fork?.seq ?? 0;
   return items.length > 0 &&
-    items.every(({ eventId }) => eventId >= state.createdEventId && eventId <= state.lastEventId);
+    items.every(({ seq, eventId }) => seq <= before || eventId >= createdEventId && eventId <= lastEventId);
 }
 
 /**

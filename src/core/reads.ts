@@ -260,10 +260,8 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
   }
 
   async #page(state: WorkerState, range: PageRange): Promise<TranscriptPage> {
-    const { record: { workerId }, transcriptLength } = state;
-    const page = await this.session.run(
-      readTranscriptPage(this.session.store, workerId, transcriptLength, range),
-    );
+    const { record: { workerId } } = state;
+    const page = await this.session.run(readTranscriptPage(this.session.store, state, range));
     if (!isPageOf(state, range, page)) throw workerNotFound(workerId);
     if (!isGapless(range, page)) throw incompleteTranscript(workerId);
     return page;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertChangesContext } from "./context.ts";
+import { assertChangesContext, contextIssue } from "./context.ts";
 import { invalidRequest, limitExceeded, RuntimeError } from "./errors.ts";
 import type { EventHead, WorkerChange } from "./event_types.ts";
 import { isKnownEvent, SALVAGED } from "./events.ts";
@@ -142,14 +142,26 @@ function assertCreates(
   event: Extract<EventHead, { type: "worker.created" }>,
   action: Action,
 ): void {
-  const { workerId, record, seq, count, run, runId, status, context, draft } = event;
+  const { workerId, record, seq, count, run, runId, status, context, draft, fork } = event;
   if (record.workerId !== workerId) {
     throw invalidRequest(action(), `its record is of worker ${JSON.stringify(record.workerId)}`);
   }
   if ([run, runId, status, context, draft].some((member) => member !== undefined)) {
     throw invalidRequest(action(), "a new worker is running, has no run, and its context is its transcript");
   }
-  if (seq !== undefined && count !== undefined) assertNext({ transcriptLength: 0 }, seq, count, action);
+  if (fork !== undefined && (fork.seq === 0) !== (fork.base === undefined)) {
+    throw invalidRequest(action(), "a fork has a base if it has entries of another worker");
+  }
+  const issue = fork?.context === undefined ? undefined : contextIssue({
+    context: { version: event.id, ...fork.context },
+    transcriptLength: fork.seq,
+    createdEventId: event.id,
+    lastEventId: event.id,
+  });
+  if (issue !== undefined) throw invalidRequest(action(), `context of the fork: ${issue}`);
+  if (seq !== undefined && count !== undefined) {
+    assertNext({ transcriptLength: fork?.seq ?? 0 }, seq, count, action);
+  }
   if (worker !== undefined) {
     const message = `Cannot ${withWorker(action(), workerId)}: the id is in use`;
     throw new RuntimeError("worker_exists", message, { workerId });

@@ -17,10 +17,13 @@ import {
   Requested,
   type RequestedMembers,
 } from "./commands.ts";
+import { forkedContext } from "./context.ts";
 import type { DiagnosticReport } from "./diagnostics.ts";
 import { firstDraftEvent } from "./drafts.ts";
 import { Engine, type RuntimeOptions } from "./engine.ts";
-import { blobMissing, isRuntimeError, type RuntimeError } from "./errors.ts";
+import { blobMissing, invalidRequest, isRuntimeError, type RuntimeError } from "./errors.ts";
+import type { WorkerFork } from "./event_types.ts";
+import { copyBase, forkedSeq, type ForkSpec, forkSpec } from "./fork.ts";
 import { parseWorkerId, type WorkerId, workerIdOf, type WorkerName, type WorkerRef } from "./ids.ts";
 import type { Outcome } from "./group_commit.ts";
 import type { Json } from "./json.ts";
@@ -30,7 +33,7 @@ import { type Receipt, receipt } from "./receipts.ts";
 import { parseWorkerSpec, workerRecord, type WorkerSpec } from "./records.ts";
 import { existingWorker } from "./rules.ts";
 import { openOnce } from "./session.ts";
-import type { PrunedEvents } from "./store.ts";
+import type { NewWorker, PrunedEvents } from "./store.ts";
 import { Worker } from "./worker.ts";
 
 /** Options of {@linkcode Runtime.prune}. */
@@ -121,7 +124,43 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
    * With a `key`, a repetition returns the same worker.
    */
   async createWorker(spec: WorkerSpec, options: CreateWorkerOptions<Types> = {}): Promise<Worker<Types>> {
-    const action = "create worker";
+    return await this.#create(spec, options, [parseWorkerSpec(spec), options.commit ?? null]);
+  }
+
+  /**
+   * Creates a worker that begins with the entries 1 to `atSeq` of another one: one event. They, and the blobs
+   * that they refer to, are copied first, so that the other worker may be purged later; more is appended to it
+   * meanwhile or not. What `spec` does not say is as in the record of that worker; display name, labels,
+   * data, usage and keys are not copied. Its context is that of the other worker, cut after `atSeq`, or all of
+   * the entries if `atSeq` is not in that context. `state().fork` names the origin. Throws `worker_not_found`, `invalid_request` for an
+   * `atSeq` beyond the transcript, the errors of {@linkcode Runtime.createWorker}, and those of reading the
+   * transcript and its blobs. With a `key`, a repetition returns the same worker.
+   */
+  async forkWorker(
+    source: WorkerName,
+    spec: ForkSpec = {},
+    options: CreateWorkerOptions<Types> = {},
+  ): Promise<Worker<Types>> {
+    if (typeof spec !== "object" || spec === null) throw invalidRequest("fork worker", "an object is needed");
+    const workerId = workerIdOf(source, this.runtimeId);
+    const content = ["fork", workerId, spec, options.commit ?? null];
+    const repeated = this.#engine.repeated(new Requested("worker.created", "fork worker"), options, content);
+    if (repeated !== undefined) return this.#created(repeated);
+    const state = existingWorker(this.#engine.view, workerId);
+    const { createdEventId } = state;
+    const seq = forkedSeq(state, spec.atSeq);
+    const context = forkedContext(state, spec.atSeq);
+    const fork = { workerId, createdEventId, seq, ...(context === undefined ? {} : { context }) };
+    return await this.#create(forkSpec(state, spec), options, content, fork);
+  }
+
+  async #create(
+    spec: WorkerSpec,
+    options: CreateWorkerOptions<Types>,
+    content: unknown,
+    fork?: WorkerFork,
+  ): Promise<Worker<Types>> {
+    const action = fork === undefined ? "create worker" : "fork worker";
     const parsed = parseWorkerSpec(spec);
     const { displayName, labels } = parsed;
     const workerId = parseWorkerId(parsed.workerId ?? this.#engine.newId());
@@ -134,21 +173,30 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
     const [blob] = entries?.blobs ?? [];
     if (blob !== undefined) throw blobMissing(workerId, blob.sha256);
     const record = workerRecord(parsed, workerId);
+    const origin: { -readonly [Name in keyof WorkerFork]: WorkerFork[Name] } | undefined = fork &&
+      { ...fork };
     const creation = this.#engine.newCreation();
     const requested = new Requested(
       "worker.created",
       action,
       workerId,
       0,
-      { record, ...members },
+      { record, ...(origin === undefined ? {} : { fork: origin }), ...members },
       entries,
       undefined,
       false,
       creation,
     );
-    const answer = (outcome: Outcome): Worker<Types> =>
-      this.#worker(parseWorkerId(outcome.subject), outcome.eventId, receipt(outcome));
-    return await this.#engine.submit(requested, options, answer, [parsed, options.commit ?? null]);
+    const answer = (outcome: Outcome): Worker<Types> => this.#created(outcome);
+    const copy = origin === undefined || origin.seq === 0 ? undefined : async (owner: NewWorker) => {
+      const source = { runtimeId: this.runtimeId, workerId: origin.workerId };
+      origin.base = await copyBase(this.#engine, source, origin.createdEventId, origin.seq, owner);
+    };
+    return await this.#engine.submit(requested, options, answer, content, copy);
+  }
+
+  #created(outcome: Outcome): Worker<Types> {
+    return this.#worker(parseWorkerId(outcome.subject), outcome.eventId, receipt(outcome));
   }
 
   /**

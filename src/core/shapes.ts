@@ -79,13 +79,27 @@ const changes = {
   draft: nullable(text(limits.draftBytesMax)),
 };
 
+/** Members of a context without its version. */
+const forkContext = {
+  summary: nullable(integer(1)),
+  compacted: integer(0),
+  ranges: list(tuple(integer(1), integer(1)), limits.contextRangesMax - 1),
+  openFrom: integer(1),
+};
+
+/** Origin of a fork. */
+const fork = object(
+  { workerId: idShape, createdEventId: integer(1), seq: integer(0) },
+  { base: blobRefShape, context: object(forkContext) },
+);
+
 /** The shapes of events, without the entries. */
 export const eventShapes: Readonly<Record<KnownEvent["type"], Shape>> = {
   "runtime.created": object({ ...base, runtimeId: idShape }, keyed),
   "runtime.opened": object({ ...base, epoch: integer(1) }, keyed),
   "runtime.closed": object(base, keyed),
   "runtime.retired": object(base, { ...keyed, reason }),
-  "worker.created": object({ ...ofWorker, record: recordShape }, changes),
+  "worker.created": object({ ...ofWorker, record: recordShape }, { ...changes, fork }),
   "worker.committed": object(ofWorker, changes),
   "worker.purged": object(ofWorker, keyed),
   "custom": object({ ...base, ...hostEvent }, keyed),
@@ -123,13 +137,7 @@ const runtimeState = object({
   ...usage,
 });
 
-const contextState = object({
-  version: integer(1),
-  summary: nullable(integer(1)),
-  compacted: integer(0),
-  ranges: list(tuple(integer(1), integer(1)), limits.contextRangesMax - 1),
-  openFrom: integer(1),
-});
+const contextState = object({ version: integer(1), ...forkContext });
 
 const workerState = object({
   record: recordShape,
@@ -142,7 +150,7 @@ const workerState = object({
   createdEventId: integer(1),
   ...times,
   ...usage,
-}, { displayName: name, reason, context: contextState });
+}, { displayName: name, reason, context: contextState, fork });
 
 /** The runtime's part of a snapshot. */
 export const runtimePartShape: Shape = object({ state: runtimeState, keys }, { purged: purgedKeys });

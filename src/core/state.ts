@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RunOutcome, WorkerStatus } from "./event_types.ts";
+import type { ContextSeqs, RunOutcome, WorkerFork, WorkerStatus } from "./event_types.ts";
 import type { DataOf, HostTypes } from "./host_types.ts";
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import { deepFreeze } from "./json.ts";
@@ -45,21 +45,10 @@ export interface EndedRun extends OpenRun {
   readonly reason?: string;
 }
 
-/** Sequences of entries, from the first to the last. */
-export type SeqRange = readonly [from: number, to: number];
-
-/** The part of a transcript that a model sees: the summary first, then the entries of the ranges in order. */
-export interface ContextState {
-  /** The event of the last compaction or rewind. */
+/** The context of a worker. */
+export interface ContextState extends ContextSeqs {
+  /** The event of the last compaction or rewind, or of the creation of a fork. */
   readonly version: number;
-  /** Sequence of the summary, or null. */
-  readonly summary: number | null;
-  /** The summary stands for the entries up to this sequence; 0 without one. */
-  readonly compacted: number;
-  /** Ranges that do not grow: at most 63, ascending and apart from each other. */
-  readonly ranges: readonly SeqRange[];
-  /** Every entry from this sequence on is in the context. */
-  readonly openFrom: number;
 }
 
 /** Everything about a worker but its transcript and its events. */
@@ -96,6 +85,8 @@ export interface WorkerState<Types extends HostTypes = HostTypes> {
   readonly createdEventId: number;
   /** Its last event. */
   readonly lastEventId: number;
+  /** Its origin, if it was forked from another worker. */
+  readonly fork?: Omit<WorkerFork, "context">;
 }
 
 /** The state of the runtime itself. */

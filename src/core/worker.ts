@@ -24,6 +24,7 @@ import type { DraftText } from "./drafts.ts";
 import type { Engine } from "./engine.ts";
 import type { EntryInput } from "./entries.ts";
 import { isRuntimeError } from "./errors.ts";
+import { blobsOfBase } from "./fork_base.ts";
 import type { RuntimeEvent } from "./event_types.ts";
 import type { WorkerId, WorkerRef } from "./ids.ts";
 import { textOf } from "./injected.ts";
@@ -367,14 +368,17 @@ export class Worker<Types extends HostTypes = HostTypes> {
   }
 
   /**
-   * Removes the blobs that no entry of the transcript refers to, and returns
+   * Removes the blobs that no entry of the transcript refers to, and that are not of the base of a fork, and returns
    * them; with `dryRun`, removes none. Blobs that were put, or referred to by a
    * command, since the runtime was opened are never removed. Reads the whole
    * transcript.
    */
   async removeUnreferencedBlobs({ dryRun = false }: RemoveBlobsOptions = {}): Promise<readonly BlobFacts[]> {
     this.#engine.assertUsable();
-    const references = new Set<string>();
+    const base = this.#current().fork?.base;
+    const { engine } = this.#commits;
+    const ofBase = base === undefined ? [] : await engine.run(blobsOfBase(engine.store, this.workerId, base));
+    const references = new Set(ofBase.map(({ sha256 }) => sha256));
     for await (const entry of this.entries()) {
       for (const { sha256 } of blobRefsOf(entry)) references.add(sha256);
     }

@@ -47,6 +47,16 @@ Deno.test("evolve() of a creation gives the first state", () => {
   });
 });
 
+Deno.test("evolve() of a fork gives the entries that it has, and its origin", () => {
+  const base = { sha256: "0f".repeat(32), bytes: 9, mediaType: "application/json" };
+  const fork = { workerId: a, createdEventId: 3, seq: 7, base };
+  const z = "z" as typeof a;
+  const first = created(z, { fork, seq: 8, count: 2 });
+  const ledger = ledgerOf(...born, first, said(z, 10, 3));
+  const { transcriptLength, fork: origin } = ledger.worker(z) ?? {};
+  assertEquals([transcriptLength, origin], [12, fork]);
+});
+
 /** Changes, the members of the state that they change, and the events before them. */
 const table: Readonly<
   Record<

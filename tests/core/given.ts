@@ -11,7 +11,7 @@ import {
 import { decide } from "../../src/core/decide.ts";
 import { EntryTexts } from "../../src/core/entries.ts";
 import { RuntimeError, type RuntimeErrorCode } from "../../src/core/errors.ts";
-import type { EventBody, EventHead, WorkerChanges } from "../../src/core/event_types.ts";
+import type { EventBody, EventHead, WorkerChanges, WorkerCreated } from "../../src/core/event_types.ts";
 import { parseRuntimeId, parseWorkerId, type RuntimeId, type WorkerId } from "../../src/core/ids.ts";
 import { fingerprint } from "../../src/core/keys.ts";
 import { Draft, Ledger } from "../../src/core/ledger.ts";
@@ -42,7 +42,7 @@ export const LIFE_OF_A = 3;
 
 export function created(
   workerId: WorkerId,
-  changes: Changes = {},
+  changes: Changes & Pick<WorkerCreated, "fork"> = {},
   spec: WorkerSpec = { intent: { kind: "assistant" } },
 ): Event {
   return { type: "worker.created", workerId, record: workerRecord(spec, workerId), ...changes };

@@ -203,6 +203,11 @@ function transcript(counts: number[], most = 100): RuntimeStore {
   return { readTranscript } as unknown as RuntimeStore;
 }
 
+/** Worker `a` with so many entries. */
+function lengthOf(transcriptLength: number): Parameters<typeof readTranscriptPage>[1] {
+  return { record: { workerId: a }, transcriptLength };
+}
+
 const entryPages: readonly [PageOptions, number, number[], number | null, number | null][] = [
   [{ after: 0, limit: 2 }, 100, [1, 2], null, 2],
   [{ after: 2, limit: 3 }, 100, [3, 4, 5], 3, 5],
@@ -221,7 +226,7 @@ for (const [options, most, seqs, previous, next] of entryPages) {
   const name = `${JSON.stringify(options)}${most === 1 ? " short" : ""}`;
   Deno.test(`readTranscriptPage() gives the page ${name} of entries 1 2 3 | 4 | 5 6 | 7`, async () => {
     const store = transcript([3, 1, 2, 1], most);
-    const page = await readTranscriptPage(store, a, 7, pageRange(options, 7, "read"));
+    const page = await readTranscriptPage(store, lengthOf(7), pageRange(options, 7, "read"));
     assertEquals(page.items.map(({ seq, content }) => [seq, content]), seqs.map((seq) => [seq, `${seq}`]));
     assertEquals([page.previous, page.next, page.length], [previous, next, 7]);
   });
@@ -230,8 +235,7 @@ for (const [options, most, seqs, previous, next] of entryPages) {
 Deno.test("readTranscriptPage() shows no entry that is not in the state yet", async () => {
   const page = await readTranscriptPage(
     transcript([3, 1, 2, 1]),
-    a,
-    5,
+    lengthOf(5),
     pageRange({ after: 3, limit: 9 }, 5, "read"),
   );
   assertEquals(page.items.map(({ seq }) => seq), [4, 5]);
@@ -252,8 +256,8 @@ Deno.test("readTranscriptPage() returns the entries' own members, and the time o
   ].map(({ id, at, type, workerId, seq, count, ...rest }) =>
     JSON.stringify({ id, at, type, workerId, seq, count, ...rest })
   ).map(async (text) => {
-    const store = { readTranscript: () => Promise.resolve([text]) };
-    return (await readTranscriptPage(store, a, 2, pageRange({ after: 0 }, 2, "read"))).items;
+    const store = { readTranscript: () => Promise.resolve([text]) } as unknown as RuntimeStore;
+    return (await readTranscriptPage(store, lengthOf(2), pageRange({ after: 0 }, 2, "read"))).items;
   });
   const [committed, created] = await Promise.all(pages);
   const expected = [{ seq: 1, at: AT, eventId: 9, ...entries[0] }, { seq: 2, eventId: 9, ...entries[1] }];
@@ -275,15 +279,15 @@ Deno.test("readTranscriptPage() ends a page within an event by its bytes, from e
     count: 40,
     entries,
   });
-  const store = { readTranscript: () => Promise.resolve([text]) };
+  const store = { readTranscript: () => Promise.resolve([text]) } as unknown as RuntimeStore;
   const fits = Math.floor(limits.pageBytesMax / 200_100);
-  const forward = await readTranscriptPage(store, a, 40, pageRange({ after: 0 }, 40, "read"));
+  const forward = await readTranscriptPage(store, lengthOf(40), pageRange({ after: 0 }, 40, "read"));
   assertEquals([forward.items.length, forward.items[0]?.seq, forward.next, forward.previous], [
     fits,
     1,
     fits,
     null,
   ]);
-  const backward = await readTranscriptPage(store, a, 40, pageRange({}, 40, "read"));
+  const backward = await readTranscriptPage(store, lengthOf(40), pageRange({}, 40, "read"));
   assertEquals([backward.items.length, backward.items.at(-1)?.seq, backward.previous], [fits, 40, 41 - fits]);
 });

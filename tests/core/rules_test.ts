@@ -28,6 +28,7 @@ const open = began(a, "r");
 const ended = committed(a, { runId: "r", run: { ended: "completed" } });
 const stopped = committed(a, { status: "stopped" });
 const retired = committed(a, { status: "retired" });
+const base = { sha256: "0f".repeat(32), bytes: 9, mediaType: "application/json" };
 const usage = [{ ...noUsage, model: "m" }];
 const compacted = (seq: number, through: number, count = 1): Event =>
   committed(a, { seq, count, context: { compacted: through } });
@@ -46,6 +47,18 @@ const violations: Readonly<Record<string, readonly [Event, RuntimeErrorCode, ...
   "entries that skip one": [said(a, 2), "invalid_request"],
   "entries that repeat one": [said(a, 3), "invalid_request", said(a, 1, 3)],
   "more entries than can be counted": [said(a, 1, Number.MAX_SAFE_INTEGER + 1), "invalid_request"],
+  "entries of a new worker that do not follow the base of its fork": [
+    created(z, { fork: { workerId: a, createdEventId: 3, seq: 2, base }, seq: 1, count: 1 }),
+    "invalid_request",
+  ],
+  "a fork with entries and without a base": [
+    created(z, { fork: { workerId: a, createdEventId: 3, seq: 2 } }),
+    "invalid_request",
+  ],
+  "a fork without entries and with a base": [
+    created(z, { fork: { workerId: a, createdEventId: 3, seq: 0, base } }),
+    "invalid_request",
+  ],
   "a second run": [began(a, "s"), "worker_busy", open],
   "a second run of the same id": [open, "worker_busy", open],
   "a beginning without a run id": [committed(a, { run: { began: true } }), "invalid_request"],

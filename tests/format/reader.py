@@ -287,6 +287,11 @@ def change(state, event):
     state["transcriptLength"] += event.get("count", 0)
 
 
+def before(owner):
+    """Entries of a worker that are in the base of a fork, by the event that created it or its state."""
+    return owner.get("fork", {}).get("seq", 0)
+
+
 def fold(runtime, workers, event):
     """One event onto the state, in place."""
     kind, at, number = event["type"], event["at"], event["id"]
@@ -305,9 +310,13 @@ def fold(runtime, workers, event):
     elif kind == "worker.created":
         workers[event["workerId"]] = {
             "record": event["record"], "labels": {}, "status": "running", "run": None, "lastRun": None, "data": {},
-            "transcriptLength": 0, "usage": dict.fromkeys(AMOUNTS, 0), "usageByModel": {},
+            "transcriptLength": before(event), "usage": dict.fromkeys(AMOUNTS, 0), "usageByModel": {},
             "createdAt": at, "updatedAt": at, "createdEventId": number, "lastEventId": number,
         }
+        if "fork" in event:
+            fork = dict(event["fork"])
+            context = {"context": {"version": number, **fork.pop("context")}} if "context" in fork else {}
+            workers[event["workerId"]] |= {"fork": fork, **context}
     state = workers.get(event.get("workerId"))
     if state is None:
         return
@@ -366,6 +375,8 @@ def read_transcript(directory, runtime_id, log, state, synced):
             header = check_seal(json.loads(content + b"}"), file, "worker-runtime/transcript", runtime_id)
             if header["workerId"] != worker_id or header["createdEventId"] != state["createdEventId"]:
                 raise Damage(file, 0, "it is of another worker")
+            if header.get("before", 0) != before(state):
+                raise Damage(file, 0, "it begins after another entry")
             continue
         found = parse_line(line) if terminated else None
         if found is None or line != log.lines.get(found[0]["id"], line):
@@ -378,7 +389,7 @@ def read_transcript(directory, runtime_id, log, state, synced):
         event for event in log.events
         if event["type"] in CHANGES and "entries" in event and event["workerId"] == worker_id and event["id"] > last
     ]
-    entries = []
+    entries = read_base(directory, worker_id, state)
     for event in events:
         common = {"at": event["at"], "eventId": event["id"]}
         common |= {"runId": event["runId"]} if "runId" in event else {}
@@ -402,6 +413,22 @@ def read_draft(log, state):
         raise Damage("events", 0, f"they do not have the {draft['bytes']} bytes of the draft")
     # Through UTF-16, where a pair that was divided is one character again.
     return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def read_base(directory, worker_id, state):
+    """The entries of a fork that come from another worker. Verifies all blobs of the base."""
+    fork = state.get("fork", {})
+    if "base" not in fork:
+        return []
+    index = json.loads(read_blob(directory, worker_id, fork["base"]))
+    for ref in index["blobs"]:
+        read_blob(directory, worker_id, ref)
+    entries = []
+    for chunk in index["chunks"]:
+        if chunk["seq"] != len(entries) + 1:
+            raise Damage(f"workers/{encode_name(worker_id)}", 0, "the base of the fork lacks entries")
+        entries += [json.loads(line) for line in read_blob(directory, worker_id, chunk).splitlines()]
+    return entries
 
 
 def read_blob(directory, worker_id, ref):

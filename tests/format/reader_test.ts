@@ -202,6 +202,32 @@ diskTest(
   withPython,
 );
 
+diskTest(
+  "reader.py reads forks, and notices damage of their bases",
+  async (place) => {
+    const runtime = await place.open();
+    await speak(runtime, "a", ["one", "日本語 \u2028 🦊", "x".repeat(300_000)]);
+    await runtime.forkWorker("a", { workerId: "f", atSeq: 3 });
+    await speak(runtime, "f", ["four"]);
+    await runtime.forkWorker("f", { workerId: "g" });
+    await runtime.forkWorker("a", { workerId: "none", atSeq: 0 });
+    await runtime.close();
+    const { code, seen, err } = await readWithPython(place.root);
+    assertEquals([code, err], [0, ""]);
+    assertEquals(seen, await seenIn(place.root));
+    const blobs = place.names("workers/g/blobs");
+    assertEquals(blobs.length, 3);
+    for (const name of blobs) {
+      const path = place.path(`workers/g/blobs/${name}`);
+      const bytes = Deno.readFileSync(path);
+      flipBit(path, 40);
+      assertStringIncludes((await readWithPython(place.root)).err, `workers/g/blobs/${name} @0`);
+      Deno.writeFileSync(path, bytes);
+    }
+  },
+  withPython,
+);
+
 /** A store of several segments and checkpoints. */
 async function filled(place: TestPlace): Promise<void> {
   place.configure({ displayName: "Pruned", limits: { segmentBytes: 4_096 } });

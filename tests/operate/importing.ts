@@ -96,14 +96,17 @@ export async function exports(): Promise<Readonly<Record<string, Exported>>> {
     "of one retired worker": retired as Exported,
     "of a runtime": await exported({ isWhole: true }),
     "of a pruned log": await exported({ isWhole: true, isPruned: true }),
+    "of a fork": await exported({ isFork: true }),
+    "of a fork in a pruned log": await exported({ isWhole: true, isPruned: true, isFork: true }),
   };
 }
 
 async function exported(
-  { end = endings[0], isWhole = false, isPruned = false }: {
+  { end = endings[0], isWhole = false, isPruned = false, isFork = false }: {
     readonly end?: ((w: Worker) => Promise<unknown>) | undefined;
     readonly isWhole?: boolean;
     readonly isPruned?: boolean;
+    readonly isFork?: boolean;
   },
 ): Promise<Exported> {
   const disk = new SimulatedDisk();
@@ -111,8 +114,8 @@ async function exported(
   if (isPruned) disk.plant.file("/source/runtimes/local/config.jsonc", new TextEncoder().encode(config));
   let runtime = await openRuntime({ root: "/source", fileSystem: disk });
   if (isWhole) await earlierLife(runtime);
-  const w = await runtime.createWorker({
-    workerId: "w",
+  const created = await runtime.createWorker({
+    workerId: isFork ? "origin" : "w",
     intent: { kind: "task", objective: "Import" },
     profile: { kind: "named", name: "careful" },
     configBundle: { id: "b", digest: "d" },
@@ -123,7 +126,13 @@ async function exported(
     displayName: "Old name",
     labels: { gone: "x", team: "none" },
   }, { commit: { entries: [{ role: "system", content: "first of all" }] } });
-  await fillWorker(w);
+  await fillWorker(created);
+  if (isFork) {
+    const fork = await runtime.forkWorker("origin", { workerId: "w" });
+    await fork.append([{ role: "user", content: "of the fork" }]);
+    await fork.rewind({ toSeq: 6 });
+    await fork.append([{ role: "user", content: "once more" }]);
+  }
   if (isPruned) {
     for (let turn = 0; turn < 3; turn++) {
       await runtime.close();

@@ -45,7 +45,7 @@ function spilledContent(random: Random): Json {
   return [{ type: "text", text: `${"long ".repeat(60_000)}${randomText(random, 4)}` }, randomContent(random)];
 }
 
-/** Appends random entries to random workers. */
+/** Appends random entries to random workers, and forks one. */
 export async function say(runtime: Runtime, random: Random, commits: number): Promise<void> {
   const workers = [...runtime.allWorkers()].map(({ record }) => runtime.worker(record.workerId));
   for (let commit = 0; commit < commits; commit++) {
@@ -56,6 +56,9 @@ export async function say(runtime: Runtime, random: Random, commits: number): Pr
     }));
     await random.pick(workers).append(entries);
   }
+  const source = random.pick(workers);
+  const atSeq = random.below(source.state().transcriptLength + 1);
+  await runtime.forkWorker(source.ref, { workerId: `x${runtime.lastEventId + 100_000}`, atSeq });
 }
 
 /** Hits of a search, all of them. */

@@ -549,6 +549,29 @@ export const workloads: readonly Workload[] = [
     },
   } satisfies Workload)),
   {
+    name: "forks",
+    base: "blobs",
+    run: async (session, size) => {
+      await session.open();
+      const fork = (source: string, workerId: string, atSeq?: number) =>
+        session.tell((runtime) => runtime.forkWorker(source, { workerId, atSeq }, { key: workerId }));
+      await fork("a", "f");
+      await talk(session, "f", 2, size);
+      await Promise.all([fork("f", "g", 2), talk(session, "f", 1, 40), fork("f", "h")]);
+      await session.ask("f", (worker) => worker.stop());
+      await Promise.all([session.ask("f", (worker) => worker.purge()), createLarge(session, "f", 50)]);
+      await session.read("h");
+      await session.reopen();
+      await fork("a", "f");
+      await talk(session, "h", 1, size);
+      await session.ask("h", (worker) => worker.removeUnreferencedBlobs());
+      await session.read("h");
+      await session.read("g");
+      await session.close();
+    },
+    refusals: ["worker_exists"],
+  },
+  {
     name: "blobs",
     base: "closed",
     run: async (session, size) => {

@@ -92,7 +92,7 @@ export class Creations {
     });
   }
 
-  /** Leaves what cannot be removed to the next opening. */
+  /** Leaves to the next opening what cannot be removed. */
   #removeQuietly(owner: NewWorker): void {
     try {
       this.discard(owner);

@@ -153,8 +153,9 @@ function parsed(file: OpenFile, runtimeId: string, name: string, size: number): 
 
 /** Throws `store_corrupt` unless a row agrees with its snapshot. */
 function assertRowOf(row: CheckpointRow | undefined, state: WorkerState, name: string): void {
-  const { record: { workerId }, createdEventId, transcriptLength } = state;
+  const { record: { workerId }, createdEventId, transcriptLength, fork } = state;
   const isSame = row?.workerId === workerId && row.createdEventId === createdEventId &&
+    (row.transcriptBefore ?? 0) === (fork?.seq ?? 0) &&
     (row.transcriptBytes === undefined || row.transcriptLength === transcriptLength);
   if (!isSame) throw corrupt(name, `the row of worker ${JSON.stringify(workerId)} contradicts its snapshot`);
 }
@@ -167,7 +168,11 @@ function assertHas(shape: Shape, value: unknown, name: string): void {
 const SNAPSHOT = ',"snapshot":';
 const rowShape = object(
   { workerId: idShape, createdEventId: integer(1), transcriptLength: integer(0) },
-  { transcriptBytes: integer(0), transcriptSynced: object({ bytes: integer(0), entries: integer(0) }) },
+  {
+    transcriptBytes: integer(0),
+    transcriptBefore: integer(1),
+    transcriptSynced: object({ bytes: integer(0), entries: integer(0) }),
+  },
 );
 
 /** Parses the members of a row itself; the snapshot that follows is parsed by the runtime. */

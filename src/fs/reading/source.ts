@@ -27,6 +27,7 @@ import { LogPages } from "../log/pages.ts";
 import { segmentSpot } from "../log/segments.ts";
 import { LogFollower, type PendingTail, sleep, untilSteady } from "./follower.ts";
 import { absoluteLocation, findPlace, type FoundPlace, type StoreLocation } from "../place/find.ts";
+import { transcriptOwner } from "../transcripts/file.ts";
 import { readTranscriptPage, type TranscriptPage } from "./transcripts.ts";
 
 /** Further options of a {@linkcode FsRuntimeSource}. */
@@ -234,11 +235,11 @@ export class FsRuntimeSource implements RuntimeSource {
   }
 
   async #transcriptPage(
-    { record: { workerId }, createdEventId, transcriptLength }: WorkerState,
+    state: WorkerState,
     { from, to, keep }: ReadTranscript,
   ): Promise<TranscriptPage> {
-    const owner = { runtimeId: this.runtimeId, workerId, createdEventId };
-    const range = { from, to: Math.min(to, transcriptLength) + 1, keep };
+    const owner = transcriptOwner(this.runtimeId, state);
+    const range = { from, to: Math.min(to, state.transcriptLength) + 1, keep };
     return await readTranscriptPage(this.#place, this.#log.follower, owner, range);
   }
 

@@ -78,7 +78,7 @@ function pageOfFile(
     const isMissing = isNotFound(cause) || systemCode(cause) === "ENOTDIR";
     const isOdd = isRuntimeError(error) && error.code === "store_corrupt";
     if (!isMissing && !isOdd && !(cause instanceof DamagedLine)) throw error;
-    const nothing = { texts: [], cut: false, entries: 0, lastEventId: owner.createdEventId - 1 };
+    const nothing = { texts: [], cut: false, entries: owner.before, lastEventId: owner.createdEventId - 1 };
     // The transcript of a worker that no checkpoint covers need not be on disk yet.
     if (isMissing && owner.createdEventId > log.base.through) return nothing;
     const what = isMissing ? "is missing" : "is damaged";

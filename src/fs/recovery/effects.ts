@@ -28,6 +28,13 @@ function parsed(text: string): unknown {
   }
 }
 
+/** Entries of a new worker's transcript that are in the base of a fork. */
+function beforeOf(event: unknown): number | undefined {
+  const fork = isJsonObject(event) ? event.fork : undefined;
+  const seq = isJsonObject(fork) ? fork.seq : undefined;
+  return typeof seq === "number" && seq > 0 ? seq : undefined;
+}
+
 /**
  * Effects of replayed events, in order. They are applied only once their
  * events are known to be on the device: until then a power cut may undo an
@@ -52,21 +59,24 @@ export class ReplayedEffects {
   add({ bytes, start, end, id }: LogLine): string {
     const span = transcriptSpan(bytes, start, end);
     if (span !== undefined) {
+      const head = eventHeadText(bytes, start, end, span);
       const workerId = parsed(textOf(bytes, span.workerFrom, span.workerEnd)) as WorkerId;
       const line = this.#memory.copy(bytes, start, end + 1);
       if (typeof workerId === "string") {
         // The event that creates a worker may hold its first entries.
         const creates = isOfType(bytes, start, TYPES.creates) || undefined;
-        this.#waiting.push({ id, workerId, creates, line, count: span.count });
+        const before = creates ? beforeOf(parsed(head)) : undefined;
+        this.#waiting.push({ id, workerId, creates, before, line, count: span.count });
       }
-      return eventHeadText(bytes, start, end, span);
+      return head;
     }
     const text = eventText(bytes, start, end);
     const kind = (["creates", "purges"] as const).find((kind) => isOfType(bytes, start, TYPES[kind]));
     const event = kind === undefined ? undefined : parsed(text);
     const workerId = isJsonObject(event) ? event.workerId : undefined;
     if (kind !== undefined && typeof workerId === "string") {
-      this.#waiting.push({ id, workerId: workerId as WorkerId, [kind]: true });
+      const before = kind === "creates" ? beforeOf(event) : undefined;
+      this.#waiting.push({ id, workerId: workerId as WorkerId, before, [kind]: true });
     }
     return text;
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import { plainLines } from "../../core/json.ts";
+import type { WorkerState } from "../../core/state.ts";
 import { byteLength } from "../../core/text.ts";
 import { readBytes, scratch, writeAll } from "../disk/files.ts";
 import type { OpenFile } from "../disk/file_system.ts";
@@ -23,6 +24,16 @@ export interface TranscriptOwner {
   readonly workerId: string;
   /** The event that created the worker. */
   readonly createdEventId: number;
+  /** Entries before those of the file: the base of a fork, which is in blobs. */
+  readonly before: number;
+}
+
+/** The owner of the transcript of a worker. */
+export function transcriptOwner(
+  runtimeId: string,
+  { record: { workerId }, createdEventId, fork }: Pick<WorkerState, "record" | "createdEventId" | "fork">,
+): TranscriptOwner {
+  return { runtimeId, workerId, createdEventId, before: fork?.seq ?? 0 };
 }
 
 /** The header of a transcript. */
@@ -35,9 +46,10 @@ export function transcriptHeaderBytes(owner: TranscriptOwner): number {
   return byteLength(headerJson(owner)) + SEAL_BYTES;
 }
 
-function headerJson({ runtimeId, workerId, createdEventId }: TranscriptOwner): string {
+function headerJson({ runtimeId, workerId, createdEventId, before }: TranscriptOwner): string {
   const format = "worker-runtime/transcript";
-  const header = { format, version: FORMAT_VERSION, runtimeId, workerId, createdEventId };
+  const base = before === 0 ? {} : { before };
+  const header = { format, version: FORMAT_VERSION, runtimeId, workerId, createdEventId, ...base };
   return plainLines(JSON.stringify(header));
 }
 
@@ -63,7 +75,7 @@ export function lastExtent(
   if (last === undefined) {
     return {
       bytes: headerBytes,
-      entries: 0,
+      entries: owner.before,
       lastEventId: owner.createdEventId - 1,
       lastLineOffset: headerBytes,
     };
@@ -132,7 +144,7 @@ export function readTranscriptLines(
     file,
     start: transcriptHeaderBytes(owner),
     end: bytes,
-    first: 1,
+    first: owner.before + 1,
     next: entries + 1,
     numberOf: (bytes, start, end) => own.read(bytes, start, end) ? own.seq : 0,
     countOf: () => own.count,

@@ -48,10 +48,10 @@ export function wholeExtent(
   before: number = Infinity,
 ): WholeExtent {
   let lastEventId = owner.createdEventId - 1;
-  let { bytes, entries } = known;
+  let { bytes, entries } = known.bytes > 0 ? known : nothingOf(owner);
   if (bytes > 0) lastEventId = checkTranscript(file, owner, bytes, entries);
   else if (hasTranscriptHeader(file, owner)) bytes = transcriptHeaderBytes(owner);
-  else return { ...NOTHING, lastEventId };
+  else return nothingOf(owner);
   const own = new WorkerLines(owner.workerId, owner.createdEventId);
   for (const line of scanLines(file, bytes, end)) {
     const id = idOf(line.bytes, line.start);
@@ -63,6 +63,11 @@ export function wholeExtent(
     lastEventId = id;
   }
   return { bytes, entries, lastEventId };
+}
+
+/** No part of the file of an owner. */
+function nothingOf({ before, createdEventId }: TranscriptOwner): WholeExtent {
+  return { bytes: 0, entries: before, lastEventId: createdEventId - 1 };
 }
 
 /** Throws `DamagedLine` unless a file is the owner's and intact up to the end recorded in its state. */
@@ -103,7 +108,7 @@ export function partLeft(
       }
     });
   } catch (error) {
-    if (isNotFound(error) && synced.bytes === 0) return { ...NOTHING, lastEventId: owner.createdEventId - 1 };
+    if (isNotFound(error) && synced.bytes === 0) return nothingOf(owner);
     // The first use reports the damage.
     return undefined;
   }
@@ -130,9 +135,9 @@ export async function rebuildTranscript(
     assertRebuildable(place, owner, log);
     return corrupt(nameOf(layout, path), `entry ${entry} is not in the log`);
   };
-  let entries = 0;
+  let entries = owner.before;
   async function* chunks(): AsyncGenerator<Uint8Array> {
-    entries = 0;
+    entries = owner.before;
     yield transcriptHeader(owner);
     let after = owner.createdEventId - 1;
     if (owner.createdEventId < firstKept) {
@@ -177,7 +182,7 @@ function wholeOf(fs: FileSystem, owner: TranscriptOwner, path: string, before: n
     return withFile(fs, path, "read", (file) => wholeExtent(file, owner, NOTHING, Infinity, before));
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    return { ...NOTHING, lastEventId: owner.createdEventId - 1 };
+    return nothingOf(owner);
   }
 }
 

@@ -26,7 +26,7 @@ import type { WaitingLines } from "../lines/buffer.ts";
 export interface TranscriptExtent {
   /** Bytes, including the header; 0 if not even the header is known to exist. */
   readonly bytes: number;
-  /** Entries in them. */
+  /** Entries in them and before them, which is the sequence of the last. */
   readonly entries: number;
 }
 
@@ -36,7 +36,7 @@ export interface WholeExtent extends TranscriptExtent {
   readonly lastEventId: number;
 }
 
-/** No part of a file. */
+/** No part of a file. Its entries are those before the file. */
 export const NOTHING: TranscriptExtent = Object.freeze({ bytes: 0, entries: 0 });
 
 /** The length of a transcript, as a checkpoint records it. */
@@ -45,8 +45,10 @@ export interface TranscriptLength {
   readonly createdEventId: number;
   /** Bytes of the file that are intact; `undefined` if it must be rebuilt. */
   readonly transcriptBytes: number | undefined;
-  /** Entries in them. */
+  /** Entries in them and before them. */
   readonly transcriptLength: number;
+  /** Entries before the file; absent if there are none. */
+  readonly transcriptBefore?: number | undefined;
   /** The synced part; absent if all of it is synced. Lines after it may be missing after a power cut. */
   readonly transcriptSynced?: TranscriptExtent | undefined;
 }
@@ -93,7 +95,7 @@ export function restored(length: TranscriptLength): TranscriptState {
 
 /** State of a file whose intact part is this one, judged by its end. */
 export function shortened({ bytes, entries }: TranscriptExtent): Written {
-  return bytes === 0 ? { kind: "unwritten", ...NOTHING } : { kind: "unverified", bytes, entries };
+  return bytes === 0 ? { kind: "unwritten", bytes, entries } : { kind: "unverified", bytes, entries };
 }
 
 /** State after lines were appended up to byte `bytes`. */

@@ -134,6 +134,7 @@ export class Transcript {
       createdEventId: owner.createdEventId,
       transcriptBytes: "bytes" in state ? state.bytes + header + waiting.bytes : undefined,
       transcriptLength: state.entries + waiting.entries,
+      ...(owner.before === 0 ? {} : { transcriptBefore: owner.before }),
     };
   }
 
@@ -316,7 +317,7 @@ export class Transcript {
     try {
       const bytes = appendLines(file, [header], 0);
       this.#unsynced = this.#nameUnsynced = true;
-      return { kind: "ready", bytes, entries: 0, mark: markOf(header) };
+      return { kind: "ready", bytes, entries: this.owner.before, mark: markOf(header) };
     } finally {
       closeQuietly(file);
     }
@@ -325,7 +326,7 @@ export class Transcript {
   /** A file that already begins with its owner's header; `undefined` if there is none. */
   #foundBegun(header: Uint8Array): Written | undefined {
     try {
-      const ready = this.#verified({ kind: "unverified", bytes: header.length, entries: 0 });
+      const ready = this.#verified({ kind: "unverified", bytes: header.length, entries: this.owner.before });
       this.#unsynced = true;
       return ready;
     } catch (error) {

@@ -55,7 +55,8 @@ export class Transcripts {
 
   /** Adds a worker's transcript of the length that a checkpoint records. */
   restore({ workerId, ...length }: TranscriptLength & { readonly workerId: string }): void {
-    const owner = { runtimeId: this.#pool.runtimeId, workerId, createdEventId: length.createdEventId };
+    const { createdEventId, transcriptBefore: before = 0 } = length;
+    const owner = { runtimeId: this.#pool.runtimeId, workerId, createdEventId, before };
     const transcript = new Transcript(this.#pool, owner, this.#turns++ % SYNC_TURNS, length);
     this.#known.set(workerId as WorkerId, transcript);
   }
@@ -66,9 +67,10 @@ export class Transcripts {
   }
 
   /** Adds the transcript of a new worker, whose id may have been used before. */
-  create(workerId: WorkerId, createdEventId: number): void {
+  create(workerId: WorkerId, createdEventId: number, before = 0): void {
     this.forget(workerId);
-    this.restore({ workerId, createdEventId, transcriptBytes: 0, transcriptLength: 0 });
+    const base = before === 0 ? {} : { transcriptBefore: before };
+    this.restore({ workerId, createdEventId, transcriptBytes: 0, transcriptLength: before, ...base });
   }
 
   /** Marks the beginning of the replay of the log. */
@@ -83,9 +85,9 @@ export class Transcripts {
   }
 
   /** Applies an event; the bytes of its line must not change until it is flushed. */
-  apply({ id, workerId, creates, purges, count }: AppliedEvent, line: PlacedLine | undefined): void {
+  apply({ id, workerId, creates, before, purges, count }: AppliedEvent, line: PlacedLine | undefined): void {
     if (workerId === undefined) return;
-    if (creates) this.create(workerId, id);
+    if (creates) this.create(workerId, id, before);
     if (count !== undefined && line !== undefined) this.add(workerId, line, count);
     if (purges) this.forget(workerId);
   }

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { blobRefsOf } from "../../core/blob_ref.ts";
-import { workerIdOf, type WorkerName } from "../../core/ids.ts";
+import { type BlobRef, blobRefsOf } from "../../core/blob_ref.ts";
+import { BASE_TYPES, readIndex } from "../../core/fork_base.ts";
+import type { BlobFacts, RuntimeSource } from "../../core/store.ts";
+import { type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { RuntimeReader } from "../../core/reader.ts";
 import type { StoreLocation } from "../../fs/place/find.ts";
@@ -21,7 +23,7 @@ export interface WorkerBlob {
   readonly bytes: number;
   /** Media type in the newest reference; absent if no entry refers to the blob. */
   readonly mediaType?: string;
-  /** Entries that refer to it. */
+  /** Entries that refer to it; 1 for a blob that holds the base of a fork. */
   readonly references: number;
   /** The sequence of the newest of them. */
   readonly seq?: number;
@@ -48,7 +50,13 @@ export async function workerBlobs(
     // Listed first: a blob that is put and referred to meanwhile is not reported as unreferenced.
     const kept = new Map((await source.blobs(workerId)).map(({ sha256, bytes }) => [sha256, bytes]));
     await reader.refresh();
-    const found = await referencedBlobs(reader, workerId, kept, options.signal);
+    const { fork } = reader.worker(workerId);
+    const base = fork?.base === undefined ? [] : await ownBlobsOfBase(source, workerId, fork.base);
+    const ofBase = base.map((blob) => ({
+      ...blob,
+      ...(kept.has(blob.sha256) ? {} : { missing: true as const }),
+    }));
+    const found = await referencedBlobs(reader, workerId, kept, ofBase, options.signal);
     const others = [...kept].filter(([sha256]) => !found.has(sha256)).sort(([a], [b]) => a < b ? -1 : 1);
     return [...found.values(), ...others.map(([sha256, bytes]) => ({ sha256, bytes, references: 0 }))];
   } finally {
@@ -56,14 +64,31 @@ export async function workerBlobs(
   }
 }
 
-/** The blobs that the entries of a worker refer to; `kept` are those that the store keeps. */
+/** The blobs that hold the base of a fork. */
+async function ownBlobsOfBase(
+  source: RuntimeSource,
+  workerId: WorkerId,
+  base: BlobRef,
+): Promise<WorkerBlob[]> {
+  const { chunks } = await readIndex(source, workerId, base);
+  const blob = ({ sha256, bytes }: BlobFacts, mediaType: string) => ({
+    sha256,
+    bytes,
+    mediaType,
+    references: 1,
+  });
+  return [blob(base, base.mediaType), ...chunks.map((chunk) => blob(chunk, BASE_TYPES.lines))];
+}
+
+/** The blobs that the entries of a worker refer to, besides those of a base; `kept` are those that the store keeps. */
 async function referencedBlobs(
   reader: RuntimeReader,
   workerId: string,
   kept: ReadonlyMap<string, number>,
+  ofBase: readonly WorkerBlob[],
   signal: AbortSignal | undefined,
 ): Promise<Map<string, WorkerBlob>> {
-  const found = new Map<string, WorkerBlob>();
+  const found = new Map<string, WorkerBlob>(ofBase.map((blob) => [blob.sha256, blob]));
   for (let after: number | null = 0; after !== null;) {
     signal?.throwIfAborted();
     const page = await reader.transcript(workerId, { after, limit: limits.pageItemsMax });

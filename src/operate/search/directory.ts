@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { BlobRef } from "../../core/blob_ref.ts";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import type { Ledger } from "../../core/ledger.ts";
+import type { BlobFacts } from "../../core/store.ts";
 import { readBlob } from "../../fs/blobs/blobs.ts";
 import { corrupt, isNotFound } from "../../fs/disk/faults.ts";
 import { nameOf, workerLayout } from "../../fs/layout.ts";
@@ -16,6 +16,7 @@ import { eventText } from "../../fs/lines/codec.ts";
 import { logTranscriptLines } from "../../fs/log/scan.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import { foldLog, type LogFollower } from "../../fs/reading/follower.ts";
+import { baseCandidates } from "./base.ts";
 import type { Conduct } from "./conduct.ts";
 import { Missing } from "./missing.ts";
 import type { Needle } from "./needle.ts";
@@ -72,9 +73,10 @@ export class SearchedDirectory implements SearchSource {
   }
 
   async *candidates(): AsyncGenerator<Candidates, void, void> {
+    for (const worker of this.#workers) yield* baseCandidates(this, worker, this.#conduct);
     let left = this.#workers.map((worker): Progress => ({
       worker,
-      missing: new Missing(worker.length, worker.createdEventId - 1),
+      missing: new Missing(worker),
     }));
     for (let round = 1;; round++) {
       for (const progress of left) yield* this.#fromFile(progress, round === 1);
@@ -97,7 +99,11 @@ export class SearchedDirectory implements SearchSource {
   async *#fromFile(progress: Progress, isFirst: boolean): AsyncGenerator<Candidates, void, void> {
     const { worker, missing } = progress;
     if (missing.ranges.length === 0) return;
-    const scan = new TranscriptScan(this.#place, { runtimeId: this.#place.runtimeId, ...worker });
+    const scan = new TranscriptScan(this.#place, {
+      runtimeId: this.#place.runtimeId,
+      before: worker.fork?.seq ?? 0,
+      ...worker,
+    });
     for (const line of scan) {
       if (line.start === 0) await this.#conduct.pause();
       const found = this.#take(progress, line);
@@ -167,7 +173,7 @@ export class SearchedDirectory implements SearchSource {
     }
   }
 
-  async blob(workerId: WorkerId, blob: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     return await Promise.resolve(readBlob(this.#place, workerId, blob));
   }
 

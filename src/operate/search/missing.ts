@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SearchedWorker } from "./source.ts";
 
 /** Consecutive entries. */
 export interface MissingEntries {
@@ -19,9 +20,10 @@ export class Missing {
   /** The ranges. */
   ranges: MissingEntries[] = [];
 
-  /** Entries 1 to `length`, in events after one. */
-  constructor(length: number, after: number) {
-    if (length > 0) this.ranges.push({ from: 1, to: length, after });
+  /** All entries of a worker but those of the base of a fork. */
+  constructor({ length: to, createdEventId, fork }: SearchedWorker) {
+    const from = (fork?.seq ?? 0) + 1;
+    if (from <= to) this.ranges.push({ from, to, after: createdEventId - 1 });
   }
 
   /** Takes out the entries of an event; returns false if they are not among those missing. */

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { BlobRef } from "../../core/blob_ref.ts";
 import { isRuntimeError } from "../../core/errors.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { RuntimeReader } from "../../core/reader.ts";
 import type { TranscriptEntry, TranscriptPage } from "../../core/reading.ts";
 import type { Runtime } from "../../core/runtime.ts";
+import type { BlobFacts } from "../../core/store.ts";
 import type { Worker } from "../../core/worker.ts";
 import type { Conduct } from "./conduct.ts";
 import type { Candidates, SearchedWorker, SearchSource } from "./source.ts";
@@ -58,8 +58,9 @@ export class SearchedPages implements SearchSource {
     }
   }
 
-  async blob(workerId: WorkerId, blob: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-    return await this.#worker(workerId).blob(blob);
+  async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    // Reading needs no media type.
+    return await this.#worker(workerId).blob({ ...blob, mediaType: "" });
   }
 
   #worker(workerId: WorkerId): ReadableWorker {

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { BlobRef } from "../../core/blob_ref.ts";
 import { Folding } from "../../core/folding.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
+import type { BlobFacts } from "../../core/store.ts";
 import type { PostgresLocation } from "../../postgres/location.ts";
 import { PostgresRuntimeSource } from "../../postgres/source.ts";
+import { baseCandidates } from "./base.ts";
 import type { Conduct } from "./conduct.ts";
 import type { Needle } from "./needle.ts";
 import { type Candidates, candidatesIn, type SearchedWorker, type SearchSource } from "./source.ts";
@@ -50,6 +51,7 @@ export class SearchedRows implements SearchSource {
   }
 
   async *candidates(): AsyncGenerator<Candidates, void, void> {
+    for (const worker of this.#workers) yield* baseCandidates(this, worker, this.#conduct);
     const byLife = new Map(this.#workers.map((worker) => [worker.createdEventId, worker]));
     // The events of few workers are found by an index; those of all are read in their order.
     const isAll = this.#workers.length === this.#ledger.workerCount;
@@ -70,7 +72,7 @@ export class SearchedRows implements SearchSource {
     }
   }
 
-  async blob(workerId: WorkerId, blob: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  async readBlob(workerId: WorkerId, blob: BlobFacts): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     return await this.#source.readBlob(workerId, blob);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BlobRef } from "../../core/blob_ref.ts";
-import { type AnyRuntimeError, invalidRequest, isRuntimeError } from "../../core/errors.ts";
+import { invalidRequest } from "../../core/errors.ts";
 import { type RuntimeId, type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import type { Json } from "../../core/json.ts";
 import type { Ledger } from "../../core/ledger.ts";
@@ -18,7 +18,7 @@ import type { WorkerState } from "../../core/state.ts";
 import { absoluteLocation, type StoreLocation } from "../../fs/place/find.ts";
 import type { PostgresLocation } from "../../postgres/location.ts";
 import { type OperationOptions, placeOf } from "../options.ts";
-import type { Finding, FindingCode } from "../verify/finding.ts";
+import type { Finding } from "../verify/finding.ts";
 import { Conduct } from "./conduct.ts";
 import { SearchedDirectory } from "./directory.ts";
 import { type ContentMatch, matchesIn } from "./matches.ts";
@@ -26,7 +26,7 @@ import { type Needle, needleOf } from "./needle.ts";
 import { SearchedPages } from "./pages.ts";
 import { Prefilter } from "./prefilter.ts";
 import { SearchedRows } from "./rows.ts";
-import type { SearchedWorker, SearchSource } from "./source.ts";
+import { reportBlob, type SearchedWorker, type SearchSource } from "./source.ts";
 
 /** Options of {@linkcode search}. */
 export interface SearchOptions extends Pick<OperationOptions, "signal" | "fileSystem"> {
@@ -177,8 +177,10 @@ function chosen(
     ? undefined
     : new Set(workers.map((name) => workerIdOf(name, runtimeId)));
   const found: SearchedWorker[] = [];
-  for (const { record: { workerId }, createdEventId, transcriptLength: length } of states) {
-    if (wanted === undefined || wanted.delete(workerId)) found.push({ workerId, createdEventId, length });
+  for (const { record: { workerId }, createdEventId, transcriptLength: length, fork } of states) {
+    if (wanted === undefined || wanted.delete(workerId)) {
+      found.push({ workerId, createdEventId, length, fork });
+    }
   }
   for (const workerId of wanted ?? []) throw workerNotFound(workerId, "search");
   return found;
@@ -202,9 +204,7 @@ class Contents {
     try {
       return await this.#inBlob(worker.workerId, contentBlob);
     } catch (error) {
-      const code = isRuntimeError(error) ? DAMAGED_BLOB.get(error.code) : undefined;
-      if (code === undefined || !isRuntimeError(error)) throw error;
-      if (!await this.#source.isGone(worker)) this.#conduct.damage(error, code, worker.workerId);
+      await reportBlob(error, this.#source, worker, this.#conduct);
       return null;
     }
   }
@@ -212,7 +212,7 @@ class Contents {
   async #inBlob(workerId: WorkerId, blob: BlobRef): Promise<Json> {
     const { sha256, bytes: size } = blob;
     if (size > limits.contentBytesMax) throw noContent(workerId, sha256, `${size} bytes are too many`);
-    const bytes = await new Response(await this.#source.blob(workerId, blob)).bytes();
+    const bytes = await new Response(await this.#source.readBlob(workerId, blob)).bytes();
     if (!this.#prefilter.mayMatch({ bytes, start: 0, end: bytes.length, offset: 0 })) return null;
     try {
       return JSON.parse(new TextDecoder().decode(bytes));
@@ -221,9 +221,3 @@ class Contents {
     }
   }
 }
-
-const DAMAGED_BLOB: ReadonlyMap<AnyRuntimeError["code"], FindingCode> = new Map([
-  ["blob_missing", "blob_missing"],
-  ["blob_corrupt", "blob_damaged"],
-  ["worker_not_found", "blob_missing"],
-]);

@@ -4,12 +4,14 @@
  *
  * @module
  */
-import type { BlobRef } from "../../core/blob_ref.ts";
 import { addsEntries, parseEvent } from "../../core/events.ts";
-import { isRuntimeError } from "../../core/errors.ts";
+import { type AnyRuntimeError, isRuntimeError } from "../../core/errors.ts";
+import type { WorkerFork } from "../../core/event_types.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { entriesOf, type TranscriptEntry } from "../../core/reading.ts";
+import type { StoredRuntime } from "../../core/store.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
+import type { FindingCode } from "../verify/finding.ts";
 import type { Conduct } from "./conduct.ts";
 
 /** A transcript to search. */
@@ -20,6 +22,8 @@ export interface SearchedWorker {
   readonly createdEventId: number;
   /** Entries to search: those of the moment when the search began. */
   readonly length: number;
+  /** Its origin, if it is a fork: the first entries are in blobs. */
+  readonly fork: WorkerFork | undefined;
 }
 
 /** Entries that may hold a match. */
@@ -31,11 +35,9 @@ export interface Candidates {
 }
 
 /** A runtime to search. */
-export interface SearchSource {
+export interface SearchSource extends Pick<StoredRuntime, "readBlob"> {
   /** The entries that may hold a match: those of each worker in order. */
   candidates(): AsyncIterable<Candidates>;
-  /** The bytes of a blob. Throws `blob_missing`, `blob_corrupt`, `worker_not_found`. */
-  blob(workerId: WorkerId, blob: BlobRef): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
   /** Returns true if a worker was purged since. */
   isGone(worker: SearchedWorker): Promise<boolean>;
   /** Ends the search. */
@@ -56,3 +58,21 @@ export function candidatesIn(worker: SearchedWorker, text: string, conduct: Cond
     return { worker, entries: [] };
   }
 }
+
+/** Reports the error of a blob, unless its worker was purged since. Throws any other error. */
+export async function reportBlob(
+  error: unknown,
+  source: SearchSource,
+  worker: SearchedWorker,
+  conduct: Conduct,
+): Promise<void> {
+  const code = isRuntimeError(error) ? DAMAGED_BLOB.get(error.code) : undefined;
+  if (code === undefined || !isRuntimeError(error)) throw error;
+  if (!await source.isGone(worker)) conduct.damage(error, code, worker.workerId);
+}
+
+const DAMAGED_BLOB: ReadonlyMap<AnyRuntimeError["code"], FindingCode> = new Map([
+  ["blob_missing", "blob_missing"],
+  ["blob_corrupt", "blob_damaged"],
+  ["worker_not_found", "blob_missing"],
+]);

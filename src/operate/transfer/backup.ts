@@ -32,8 +32,8 @@ import { absolutePath, nameOf, runtimeLayout, segmentPath, workerLayout } from "
 import { newOwner, takeLock } from "../../fs/place/lock.ts";
 import { decodeName } from "../../fs/names.ts";
 import { listSegments, removeSegments } from "../../fs/log/segments.ts";
-import { hasTranscriptHeader, type TranscriptOwner } from "../../fs/transcripts/file.ts";
-import { BlobCopy, type CopiedBlobs } from "./copy_blobs.ts";
+import { hasTranscriptHeader, type TranscriptOwner, transcriptOwner } from "../../fs/transcripts/file.ts";
+import { BlobCopy, type BlobsOwner, type CopiedBlobs } from "./copy_blobs.ts";
 import { makeParts, makeRuntimes } from "./import_place.ts";
 import { foldLog, type LogFollower, untilSteady } from "../../fs/reading/follower.ts";
 import { logLines, openKept } from "../../fs/log/scan.ts";
@@ -219,9 +219,9 @@ async function copyBlobs(copy: Copy): Promise<void> {
 }
 
 /** The workers that have an event after this one. */
-function ownersAfter({ from: { runtimeId }, ledger }: Copy, eventId: number): TranscriptOwner[] {
+function ownersAfter({ from: { runtimeId }, ledger }: Copy, eventId: number): BlobsOwner[] {
   const workers = [...ledger.workers()].filter(({ lastEventId }) => lastEventId > eventId);
-  return workers.map(({ record: { workerId }, createdEventId }) => ({ runtimeId, workerId, createdEventId }));
+  return workers.map((state) => ({ ...transcriptOwner(runtimeId, state), base: state.fork?.base }));
 }
 
 async function advance(follower: LogFollower): Promise<void> {
@@ -311,7 +311,9 @@ async function copyTranscripts(copy: Copy, rows: readonly CheckpointRow[]): Prom
   meter.stage("transcripts", rows.length, "workers");
   for (const row of rows) {
     meter.add(1);
-    const isThere = () => hasHeader(from, row.workerId, row.createdEventId);
+    const { workerId, createdEventId, transcriptBefore: before = 0 } = row;
+    const owner = { runtimeId: from.runtimeId, workerId, createdEventId, before };
+    const isThere = () => hasHeader(from, owner);
     try {
       if (isThere()) await copyTranscript(copy, row);
     } catch (error) {
@@ -346,9 +348,9 @@ function removePurged({ to, to: { fs, layout }, ledger }: Copy): void {
     const workerId = kind === "directory" ? decodeName(name) : undefined;
     if (workerId === undefined) continue;
     const { directory, transcript } = workerLayout(layout, workerId);
-    const createdEventId = ledger.worker(workerId as WorkerId)?.createdEventId;
-    if (createdEventId === undefined) removeTree(fs, directory);
-    else if (!hasHeader(to, workerId, createdEventId)) {
+    const state = ledger.worker(workerId as WorkerId);
+    if (state === undefined) removeTree(fs, directory);
+    else if (!hasHeader(to, transcriptOwner(to.runtimeId, state))) {
       guarded("remove", transcript, () => fs.remove(transcript));
     }
   }
@@ -364,9 +366,8 @@ async function copySmall({ to: { fs }, counts }: Copy, path: string, bytes?: Uin
 }
 
 /** Returns true if the transcript of this worker exists, rather than that of a later worker with its id. */
-function hasHeader({ fs, layout, runtimeId }: FoundPlace, workerId: string, createdEventId: number): boolean {
-  const { transcript: path } = workerLayout(layout, workerId);
-  const owner = { runtimeId, workerId, createdEventId };
+function hasHeader({ fs, layout }: FoundPlace, owner: TranscriptOwner): boolean {
+  const { transcript: path } = workerLayout(layout, owner.workerId);
   return guarded("read", path, () => {
     const isFile = fs.stat(path)?.kind === "file";
     return isFile && readIfThere(fs, path, path, (file) => hasTranscriptHeader(file, owner)) === true;

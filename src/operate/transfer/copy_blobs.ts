@@ -5,9 +5,12 @@
  * @module
  */
 import { join } from "@std/path";
+import type { BlobRef } from "../../core/blob_ref.ts";
 import { isRuntimeError } from "../../core/errors.ts";
+import { blobsOfBase } from "../../core/fork_base.ts";
+import type { WorkerId } from "../../core/ids.ts";
 import type { BlobFacts } from "../../core/store.ts";
-import { listBlobs } from "../../fs/blobs/blobs.ts";
+import { listBlobs, readBlob } from "../../fs/blobs/blobs.ts";
 import { blobPath, isBlobName } from "../../fs/blobs/name.ts";
 import { isPresent, readIfThere, writeNew } from "../../fs/disk/files.ts";
 import { guarded, guardedAsync, isNotFound } from "../../fs/disk/faults.ts";
@@ -24,6 +27,12 @@ import { blobBytes } from "../read/blob_bytes.ts";
 import { blobsInText, findBlobs } from "../read/blob_refs.ts";
 import { clearDirectory } from "../remove_tree.ts";
 import { entriesIn } from "../sizes.ts";
+
+/** A worker with blobs. */
+export interface BlobsOwner extends TranscriptOwner {
+  /** The base of a fork. */
+  readonly base: BlobRef | undefined;
+}
 
 /** Numbers of blobs in a backup. */
 export interface CopiedBlobs {
@@ -157,13 +166,14 @@ export class BlobCopy {
    * Removes blobs from the copy that the source does not have and that no entry of a worker refers to: those of
    * an earlier worker with its id, and those that were removed on request. One that the source has lost stays.
    */
-  async removeOthers(owners: readonly TranscriptOwner[], log: ReadLog): Promise<void> {
+  async removeOthers(owners: readonly BlobsOwner[], log: ReadLog): Promise<void> {
     const others = new Map<string, OtherBlobs>();
     for (const owner of owners) {
       const names = this.#namesOfOthers(owner, log);
       if (names.size > 0) others.set(owner.workerId, { owner, names });
     }
     if (others.size === 0) return;
+    for (const { owner, names } of others.values()) await this.#keepBase(owner, names);
     const after = (log.segments[0] ?? 1) - 1;
     for await (const { bytes, start, end, id, workerIdJson } of logTranscriptLines(this.#from, log, after)) {
       const found = others.get(JSON.parse(workerIdJson));
@@ -175,6 +185,19 @@ export class BlobCopy {
       const { blobs } = workerLayout(layout, workerId);
       for (const name of names) guarded("remove", blobs, () => fs.remove(join(blobs, name)));
       await this.#syncNames(workerId);
+    }
+  }
+
+  /** Leaves out the blobs of a fork's base; all, if its index cannot be read. */
+  async #keepBase({ workerId, base }: BlobsOwner, names: Set<string>): Promise<void> {
+    if (base === undefined) return;
+    try {
+      const reads = {
+        readBlob: (id: WorkerId, blob: BlobFacts) => Promise.resolve(readBlob(this.#to, id, blob)),
+      };
+      for (const { sha256 } of await blobsOfBase(reads, workerId as WorkerId, base)) names.delete(sha256);
+    } catch {
+      names.clear();
     }
   }
 
@@ -207,6 +230,6 @@ function statOf({ fs, layout }: FoundPlace, workerId: string, sha256: string): F
 
 /** Blobs of a worker that the source does not have. */
 interface OtherBlobs {
-  readonly owner: TranscriptOwner;
+  readonly owner: BlobsOwner;
   readonly names: Set<string>;
 }

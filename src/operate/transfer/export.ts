@@ -10,6 +10,7 @@ import { parseEvent, startOfEntries } from "../../core/events.ts";
 import { type WorkerId, workerIdOf, type WorkerName } from "../../core/ids.ts";
 import { plainLines } from "../../core/json.ts";
 import { snapshotTexts } from "../../core/snapshots.ts";
+import type { WorkerState } from "../../core/state.ts";
 import type { BlobOwner } from "../../core/store.ts";
 import { absoluteLocation, type StoreLocation } from "../../fs/place/find.ts";
 import type { PostgresLocation } from "../../postgres/location.ts";
@@ -114,10 +115,15 @@ async function* prunedLines(
     yield `{"snapshotWorker":{"createdEventId":${createdEventId},"part":${json}}}`;
   }
   const missing: BlobOwner[] = [];
-  for (const { record: { workerId }, createdEventId, transcriptLength } of ledger.workers()) {
-    if (createdEventId >= firstEventId || transcriptLength === 0) continue;
-    const owner = { workerId, createdEventId };
-    if (!(yield* oldLines(source, owner, blobs))) missing.push(owner);
+  for (const state of ledger.workers()) {
+    const { record: { workerId }, createdEventId, transcriptLength, fork } = state;
+    if (createdEventId >= firstEventId) continue;
+    if (fork?.base !== undefined) {
+      yield* blobs.ofBase(workerId, createdEventId, fork.base);
+      yield plainLines(JSON.stringify({ transcriptBase: { workerId } }));
+    }
+    if (transcriptLength === (fork?.seq ?? 0)) continue;
+    if (!(yield* oldLines(source, state, blobs))) missing.push({ workerId, createdEventId });
   }
   const [purged] = missing.length === 0 ? [] : await source.purgedSince(missing);
   if (purged === undefined) return;
@@ -127,10 +133,10 @@ async function* prunedLines(
 /** The part of a worker's transcript that precedes the log; returns `false` if it does not exist. */
 async function* oldLines(
   source: ExportSource,
-  owner: BlobOwner,
+  state: WorkerState,
   blobs: ExportedBlobs,
 ): AsyncGenerator<string, boolean, void> {
-  const events = source.oldTranscript(owner);
+  const events = source.oldTranscript(state);
   try {
     for (;;) {
       const { done, value } = await events.next();

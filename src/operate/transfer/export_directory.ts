@@ -7,6 +7,7 @@ import type { FileSpot } from "../../core/errors.ts";
 import { parseEvent } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
+import type { WorkerState } from "../../core/state.ts";
 import type { BlobFacts, BlobOwner } from "../../core/store.ts";
 import { openIfThere, readSmallFile } from "../../fs/disk/files.ts";
 import { corrupt, guarded, ifCorrupt, located } from "../../fs/disk/faults.ts";
@@ -18,7 +19,7 @@ import { segmentSpot } from "../../fs/log/segments.ts";
 import type { FoundPlace } from "../../fs/place/find.ts";
 import { readIdentity } from "../../fs/place/identity.ts";
 import { foldLog } from "../../fs/reading/follower.ts";
-import { hasTranscriptHeader, transcriptHeaderBytes } from "../../fs/transcripts/file.ts";
+import { hasTranscriptHeader, transcriptHeaderBytes, transcriptOwner } from "../../fs/transcripts/file.ts";
 import type { Meter } from "../options.ts";
 import { blobBytes } from "../read/blob_bytes.ts";
 import { purgedSince } from "../read/purged_since.ts";
@@ -67,12 +68,10 @@ export class ExportDirectory implements ExportSource {
     return segmentSpot(this.#place.layout, this.#segments, eventId);
   }
 
-  async *oldTranscript(
-    { workerId, createdEventId }: BlobOwner,
-  ): AsyncGenerator<OldTranscriptEvent, boolean, void> {
+  async *oldTranscript(state: WorkerState): AsyncGenerator<OldTranscriptEvent, boolean, void> {
     const { fs, layout, runtimeId } = this.#place;
-    const owner = { runtimeId, workerId, createdEventId };
-    const path = workerLayout(layout, workerId).transcript;
+    const owner = transcriptOwner(runtimeId, state);
+    const path = workerLayout(layout, owner.workerId).transcript;
     const file = guarded("open", path, () => openIfThere(fs, path));
     if (file === undefined) return false;
     try {

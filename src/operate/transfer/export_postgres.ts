@@ -7,6 +7,7 @@ import { RuntimeError } from "../../core/errors.ts";
 import { addsEntries, parseEvent } from "../../core/events.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
+import type { WorkerState } from "../../core/state.ts";
 import type { BlobFacts, BlobOwner } from "../../core/store.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import { readFacts, type RuntimeFacts } from "../../postgres/facts.ts";
@@ -56,9 +57,10 @@ export class ExportRows implements ExportSource {
 
   spotOf(): undefined {}
 
-  async *oldTranscript({ workerId }: BlobOwner): AsyncGenerator<OldTranscriptEvent, boolean, void> {
-    const length = this.ledger.worker(workerId)?.transcriptLength ?? 0;
-    for (let from = 1; from <= length;) {
+  async *oldTranscript(
+    { record: { workerId }, transcriptLength: length, fork }: WorkerState,
+  ): AsyncGenerator<OldTranscriptEvent, boolean, void> {
+    for (let from = (fork?.seq ?? 0) + 1; from <= length;) {
       const texts = await this.#rows.source.readTranscript({ workerId, from, to: length, keep: "first" });
       if (texts.length === 0) return false;
       for (const text of texts) {

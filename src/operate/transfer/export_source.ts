@@ -7,6 +7,7 @@ import type { FileSpot } from "../../core/errors.ts";
 import type { RuntimeEvent } from "../../core/event_types.ts";
 import type { RuntimeId, WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
+import type { WorkerState } from "../../core/state.ts";
 import type { BlobFacts, BlobOwner } from "../../core/store.ts";
 import type { Meter, OperationProgress } from "../options.ts";
 
@@ -35,7 +36,7 @@ export interface ExportSource {
    * The events that precede the log and hold the transcript of a worker. Returns false
    * if there is no transcript of this worker.
    */
-  oldTranscript(owner: BlobOwner): AsyncGenerator<OldTranscriptEvent, boolean, void>;
+  oldTranscript(state: WorkerState): AsyncGenerator<OldTranscriptEvent, boolean, void>;
   /** The bytes of a blob. Throws `blob_missing`, `blob_corrupt`. */
   blobBytes(workerId: WorkerId, blob: BlobFacts): AsyncIterable<Uint8Array>;
   /** Those of these workers that were purged after the last event. */

@@ -5,6 +5,8 @@
  */
 import type { BlobRef } from "../../core/blob_ref.ts";
 import { isRuntimeError, RuntimeError } from "../../core/errors.ts";
+import { blobsOfBase } from "../../core/fork_base.ts";
+import type { BlobFacts } from "../../core/store.ts";
 import type { RuntimeEvent } from "../../core/event_types.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import { blobsOf } from "../read/blob_refs.ts";
@@ -24,18 +26,42 @@ export class ExportedBlobs {
   /** Yields the lines of the blobs that no earlier event refers to. Throws `blob_missing` and `blob_corrupt`. */
   before(event: RuntimeEvent): AsyncIterable<string> | Iterable<string> {
     const refs = blobsOf(event);
-    if (refs.length === 0 || !("workerId" in event) || event.workerId === undefined) return [];
-    return this.#before(event.id, event.workerId, refs);
+    const base = event.type === "worker.created" ? event.fork?.base : undefined;
+    const isBare = refs.length === 0 && base === undefined;
+    if (isBare || !("workerId" in event) || event.workerId === undefined) return [];
+    return this.#before(event.id, event.workerId, refs, base);
+  }
+
+  /** Yields the lines of the blobs of a fork's base. Throws `blob_missing` and `blob_corrupt`. */
+  async *ofBase(
+    workerId: WorkerId,
+    createdEventId: number,
+    base: BlobRef,
+  ): AsyncGenerator<string, void, void> {
+    const reads = {
+      readBlob: (_: WorkerId, blob: BlobFacts) => this.#stream(workerId, createdEventId, blob),
+    };
+    yield* this.#each(workerId, createdEventId, await blobsOfBase(reads, workerId, base));
   }
 
   async *#before(
     id: number,
     workerId: WorkerId,
     refs: readonly BlobRef[],
+    base: BlobRef | undefined,
   ): AsyncGenerator<string, void, void> {
     const createdEventId = this.#source.ledger.worker(workerId)?.createdEventId ?? Infinity;
     // The blobs of an earlier worker with this id were deleted by its purge.
     if (id < createdEventId) return;
+    if (base !== undefined) yield* this.ofBase(workerId, createdEventId, base);
+    yield* this.#each(workerId, createdEventId, refs);
+  }
+
+  async *#each(
+    workerId: WorkerId,
+    createdEventId: number,
+    refs: readonly BlobFacts[],
+  ): AsyncGenerator<string, void, void> {
     let done = this.#done.get(workerId);
     if (done === undefined) this.#done.set(workerId, done = new Set());
     for (const ref of refs) {
@@ -48,11 +74,33 @@ export class ExportedBlobs {
   async *#lines(
     workerId: WorkerId,
     createdEventId: number,
-    { sha256, bytes }: BlobRef,
+    { sha256, bytes }: BlobFacts,
   ): AsyncGenerator<string, void, void> {
+    const blob = { sha256, bytes };
+    yield* blobLines(workerId, blob, this.#chunks(workerId, createdEventId, blob));
+  }
+
+  /** The bytes of a blob as a stream. */
+  #stream(
+    workerId: WorkerId,
+    createdEventId: number,
+    blob: BlobFacts,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const copies = async function* (
+      chunks: AsyncIterable<Uint8Array>,
+    ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+      for await (const chunk of chunks) yield chunk.slice();
+    };
+    return Promise.resolve(ReadableStream.from(copies(this.#chunks(workerId, createdEventId, blob))));
+  }
+
+  async *#chunks(
+    workerId: WorkerId,
+    createdEventId: number,
+    { sha256, bytes }: BlobFacts,
+  ): AsyncGenerator<Uint8Array, void, void> {
     try {
-      const chunks = this.#source.blobBytes(workerId, { sha256, bytes });
-      yield* blobLines(workerId, { sha256, bytes }, chunks);
+      yield* this.#source.blobBytes(workerId, { sha256, bytes });
     } catch (error) {
       if (!isRuntimeError(error) || error.code !== "blob_missing") throw error;
       const purged = await this.#source.purgedSince([{ workerId, createdEventId }]);

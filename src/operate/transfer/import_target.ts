@@ -25,7 +25,7 @@ export interface ImportWriter {
   /** Appends a batch of events. */
   append(batch: readonly EventRecord[]): Promise<void>;
   /** Begins the transcript of a worker of a pruned log, before all events. */
-  create(workerId: WorkerId, createdEventId: number): void;
+  create(workerId: WorkerId, createdEventId: number, before: number): void;
   /** Adds an event that precedes a pruned log to the transcript of such a worker. */
   addOld(event: OldEvent): void | Promise<void>;
   /** Begins a blob. */

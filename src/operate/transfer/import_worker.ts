@@ -8,9 +8,11 @@ import type { EntryInput } from "../../core/entries.ts";
 import { invalidRequest, isRuntimeError } from "../../core/errors.ts";
 import type { EventRecord, RunOutcome } from "../../core/event_types.ts";
 import { addsEntries, parseEvent } from "../../core/events.ts";
+import { BASE_TYPES, readBaseEntries } from "../../core/fork_base.ts";
 import { parseWorkerId, type WorkerId } from "../../core/ids.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { entriesOf, type TranscriptEntry } from "../../core/reading.ts";
+import { limits } from "../../core/limits.ts";
 import { workerNotFound } from "../../core/rules.ts";
 import type { FinishOutcome, Run } from "../../core/run.ts";
 import type { Runtime } from "../../core/runtime.ts";
@@ -60,8 +62,8 @@ export interface ImportWorkerReport {
  * unless it is running) that it has at the end of the stream, and all entries: content, role, `name`, `id`, `metadata`,
  * blobs and the time of each, which becomes its `at`. Entries keep their run ids: each
  * sequence of them is a run. Not preserved are ids and times of events, idempotency
- * keys, `meta`, events of the host, and other facts about runs. Its usage is added to
- * that of the runtime.
+ * keys, `meta`, events of the host, and other facts about runs. A fork becomes a worker of its own, and keeps
+ * the blobs of its base unreferenced. Its usage is added to that of the runtime.
  *
  * Until its last event, which sets all but the record and the entries, the worker has
  * the label `worker-runtime.importing`, and none of its own: hosts must leave such a
@@ -87,6 +89,7 @@ export async function importWorker(
   if (isComplete) return { workerId: as, entries, duplicate: true };
   const writer = new WorkerWriter(worker, source.state, options.signal);
   await importStream(targetFor(writer), stream(), options);
+  await writer.addBase();
   await writer.rewindBefore(entries + 1);
   await writer.endRun();
   // The patch of the last event removes a label as well, and a patch has a bound.
@@ -226,22 +229,47 @@ class WorkerWriter implements ImportWriter {
   async #add(json: string): Promise<void> {
     const event = parseEvent(json);
     if (event.type === "unknown" || !addsEntries(event)) return;
-    const { seq, count, runId, context } = event;
+    await this.addBase();
+    const { seq, count } = event;
     const { transcriptLength } = this.#worker.state();
     if (seq + count - 1 <= transcriptLength) return;
     if (seq !== transcriptLength + 1) {
       const issue = `it has ${transcriptLength} entries, which are not those of an import of this stream`;
       throw invalidRequest(`import worker ${JSON.stringify(this.#worker.workerId)}`, issue);
     }
+    await this.#append(entriesOf(event));
+  }
+
+  /** Adds the entries of the base of a fork, whose blobs precede the events in a stream. */
+  async addBase(): Promise<void> {
+    const { fork } = this.#state;
+    if (fork === undefined) return;
+    const { workerId } = this.#worker;
+    const readBlob = (_workerId: WorkerId, blob: BlobFacts) =>
+      this.#worker.blob({ ...blob, mediaType: BASE_TYPES.lines });
+    for (;;) {
+      const from = this.#worker.state().transcriptLength + 1;
+      const range = { from, to: Math.min(fork.seq, from + limits.entriesMax - 1), keep: "first" } as const;
+      const entries = await readBaseEntries({ readBlob }, workerId, fork, range) as TranscriptEntry[];
+      if (entries.length === 0) return;
+      for (const added of Map.groupBy(entries, ({ eventId }) => eventId).values()) await this.#append(added);
+    }
+  }
+
+  /** Appends the next entries, which one event added. */
+  async #append(added: readonly TranscriptEntry[]): Promise<void> {
+    const [first] = added;
+    if (first === undefined) return;
+    const { seq, runId, compacted } = first;
     const entries: EntryInput[] = [];
-    for (const entry of entriesOf(event)) entries.push(await this.#input(entry));
+    for (const entry of added) entries.push(await this.#input(entry));
     await this.rewindBefore(seq);
     const run = await this.#runOf(runId);
     const { lastEventId } = this.#worker.state();
     const options = { expect: { lastEventId }, signal: this.#signal };
     const [summary] = entries;
-    if (context?.compacted !== undefined && summary !== undefined) {
-      await this.#worker.compact({ through: context.compacted, summary }, options);
+    if (compacted !== undefined && summary !== undefined) {
+      await this.#worker.compact({ through: compacted, summary }, options);
     } else await (run ?? this.#worker).append(entries, options);
   }
 

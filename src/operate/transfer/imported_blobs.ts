@@ -6,13 +6,19 @@
  * @module
  */
 import { createHash, type Hash } from "node:crypto";
-import type { BlobRef } from "../../core/blob_ref.ts";
+import { Buffer } from "node:buffer";
+import { INDEX_BYTES_MAX, parseIndex } from "../../core/fork_base.ts";
 import { limits } from "../../core/limits.ts";
 import type { WorkerId } from "../../core/ids.ts";
 import type { BlobFacts } from "../../core/store.ts";
 import { corrupt } from "../../fs/disk/faults.ts";
 import { type BlobPiece, bytesOf } from "./blob_lines.ts";
 import type { ImportedBlob, ImportWriter } from "./import_target.ts";
+
+/** The first reference to each blob. */
+function distinct(refs: readonly BlobFacts[]): BlobFacts[] {
+  return [...new Map(refs.toReversed().map((ref) => [ref.sha256, ref])).values()].reverse();
+}
 
 /** A blob whose pieces are arriving. */
 interface Arriving extends BlobFacts {
@@ -30,6 +36,8 @@ export class ImportedBlobs {
   readonly #kept = new Map<string, Map<string, number>>();
   /** Blobs that the stream does not have, of workers that have to be purged later in it. */
   readonly #missing = new Map<string, Set<string>>();
+  /** The bytes of the first blob that waits, which may be the index of a base. */
+  #first: Uint8Array[] = [];
   /** Complete blobs that wait for the event that refers to them. */
   #fresh: (BlobFacts & { readonly workerId: string })[] = [];
   #arriving: Arriving | undefined;
@@ -51,6 +59,7 @@ export class ImportedBlobs {
     const decoded = bytesOf(piece);
     hash.update(decoded);
     arriving.offset += decoded.length;
+    if (this.#fresh.length === 0 && bytes <= INDEX_BYTES_MAX) this.#first.push(decoded.slice());
     const isComplete = arriving.offset === bytes;
     if (isComplete && hash.digest("hex") !== sha256) {
       throw corrupt("", `the bytes of blob ${sha256} do not have its hash`);
@@ -75,10 +84,15 @@ export class ImportedBlobs {
     return { workerId, sha256, bytes, hash: createHash("sha256"), blob, offset: 0 };
   }
 
-  /** Takes the references of the next event; `workerId` is the worker whose transcript it adds to. */
-  refer(workerId: string | undefined, refs: readonly BlobRef[]): void {
+  /**
+   * Takes the references of the next event; `workerId` is the worker whose transcript it adds to, `base` the index
+   * of its base if it is a fork.
+   */
+  refer(workerId: string | undefined, own: readonly BlobFacts[], base?: BlobFacts): void {
     if (this.#arriving !== undefined) throw corrupt("", `blob ${this.#arriving.sha256} is incomplete`);
     const fresh = this.#fresh;
+    const refs = base === undefined ? own : distinct([...this.#blobsOf(base), ...own]);
+    this.#first = [];
     if (refs.length === 0 && fresh.length === 0) return;
     this.#fresh = [];
     const kept = this.#kept.get(workerId ?? "") ?? new Map<string, number>();
@@ -94,6 +108,15 @@ export class ImportedBlobs {
     if (workerId === undefined) return;
     if (kept.size > 0) this.#kept.set(workerId, kept);
     if (missing.size > 0) this.#missing.set(workerId, missing);
+  }
+
+  /** The blobs of a base, whose index is the first blob that waits; the index alone if the stream does not have it. */
+  #blobsOf(base: BlobFacts): readonly BlobFacts[] {
+    const [first] = this.#fresh;
+    if (first?.sha256 !== base.sha256) return [base];
+    const index = parseIndex(new TextDecoder().decode(Buffer.concat(this.#first)));
+    if (index === undefined) throw corrupt("", `blob ${base.sha256} is not the index of a base`);
+    return [base, ...index.chunks, ...index.blobs];
   }
 
   /** Follows the purge of a worker: blobs of workers that no longer exist do not belong in a stream. */

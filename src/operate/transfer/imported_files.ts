@@ -64,8 +64,8 @@ export class ImportedFiles implements ImportWriter {
   }
 
   /** Begins the transcript of a worker. */
-  create(workerId: WorkerId, createdEventId: number): void {
-    this.#transcripts.create(workerId, createdEventId);
+  create(workerId: WorkerId, createdEventId: number, before: number): void {
+    this.#transcripts.create(workerId, createdEventId, before);
   }
 
   /** Adds an event that the log does not hold to a transcript. */

@@ -34,12 +34,14 @@ export class ImportedStore {
   readonly ledger: Ledger;
   readonly #blobs: ImportedBlobs;
   /** The last event and the entries so far of each transcript. */
-  readonly #transcripts = new Map<string, { lastId: number; entries: number }>();
+  readonly #transcripts = new Map<string, { lastId: number; entries: number; before: number }>();
   /** The snapshot of a pruned log, of its last event. */
   #snapshot: { through: number; runtimeJson: string; workers: string[] } | undefined;
   #hasTranscripts = false;
   /** The events that created the workers of the snapshot. */
   readonly #created = new Map<string, number>();
+  /** Bases of the forks that the log does not create, and that the stream has yet to have. */
+  readonly #bases = new Map<string, BlobRef>();
   /** The event that created the last worker of the snapshot. */
   #createdEventId = 0;
   /** The last event so far. */
@@ -79,10 +81,23 @@ export class ImportedStore {
       createdEventId <= this.#header.lastEventId && !this.#transcripts.has(workerId);
     if (!isInOrder) throw corrupt("", "it is not the next worker of the snapshot");
     this.#createdEventId = createdEventId;
-    this.#transcripts.set(workerId, { lastId: createdEventId - 1, entries: 0 });
+    const before = part.state.fork?.seq ?? 0;
+    this.#transcripts.set(workerId, { lastId: createdEventId - 1, entries: before, before });
     this.#created.set(workerId, createdEventId);
+    const base = part.state.fork?.base;
+    if (base !== undefined && createdEventId < this.#header.firstEventId) this.#bases.set(workerId, base);
     this.#snapshot.workers.push(JSON.stringify(part));
-    this.#writer?.create(workerId, createdEventId);
+    this.#writer?.create(workerId, createdEventId, before);
+  }
+
+  /** Adds the base of a fork whose creation is not in the log: its blobs precede this line. */
+  transcriptBase(workerId: string): void {
+    this.#assertPrecedesEvents();
+    this.#hasTranscripts = true;
+    const base = this.#bases.get(workerId);
+    if (base === undefined) throw corrupt("", "it is of a worker without such a base");
+    this.#bases.delete(workerId);
+    this.#blobs.refer(workerId, [], base);
   }
 
   /** Adds a transcript event that precedes the first event of a pruned log. */
@@ -118,18 +133,25 @@ export class ImportedStore {
       throw corrupt("", `events 1 to ${firstEventId - 1} are missing, and no snapshot replaces them`);
     }
     this.lastEventId = id;
+    const fork = head.type === "worker.created" ? head.fork : undefined;
     if (isPruned) {
       // The snapshot was taken at the last event: its workers are those that exist at the end.
       const isKept = addsEntries(head) && this.#isKept(head);
       if (isKept) this.#advance(head);
-      this.#blobs.refer(isKept ? head.workerId : undefined, isKept ? refs : []);
-      if (!isKept) return { id, json, workerId: "workerId" in head ? head.workerId : undefined };
+      const workerId = "workerId" in head ? head.workerId : undefined;
+      const base = this.#created.get(workerId ?? "") === id ? fork?.base : undefined;
+      const isOfWorker = isKept || base !== undefined;
+      this.#blobs.refer(isOfWorker ? workerId : undefined, isKept ? refs : [], base);
+      if (!isKept) return { id, json, workerId };
       return { ...recordOf(head, json), creates: undefined };
     }
     this.ledger.apply(head);
-    if (head.type === "worker.created") this.#transcripts.set(head.workerId, { lastId: id - 1, entries: 0 });
+    if (head.type === "worker.created") {
+      const before = fork?.seq ?? 0;
+      this.#transcripts.set(head.workerId, { lastId: id - 1, entries: before, before });
+    }
     if (addsEntries(head)) this.#advance(head);
-    this.#blobs.refer("workerId" in head ? head.workerId : undefined, refs);
+    this.#blobs.refer("workerId" in head ? head.workerId : undefined, refs, fork?.base);
     if (head.type === "worker.purged") {
       this.#transcripts.delete(head.workerId);
       this.#blobs.purge(head.workerId);
@@ -150,6 +172,9 @@ export class ImportedStore {
       const id = JSON.stringify(workerId);
       throw corrupt("", `the transcript of ${id} has ${entries} of ${transcriptLength} entries`);
     }
+    for (const workerId of this.#bases.keys()) {
+      throw corrupt("", `the base of ${JSON.stringify(workerId)} is missing`);
+    }
     this.#blobs.finish();
     await this.#writer?.finish(this.ledger);
   }
@@ -162,7 +187,7 @@ export class ImportedStore {
   /** Returns true for the transcript of a worker that exists at the end, not of an earlier one with its id. */
   #isKept({ id, workerId }: TranscriptPlace): boolean {
     const progress = this.#transcripts.get(workerId);
-    return progress !== undefined && (id > progress.lastId || progress.entries > 0);
+    return progress !== undefined && (id > progress.lastId || progress.entries > progress.before);
   }
 
   /** The event that created a worker whose blob arrives: the next one, if the worker does not exist yet. */
@@ -172,11 +197,11 @@ export class ImportedStore {
   }
 
   #advance({ id, workerId, seq, count }: TranscriptPlace): void {
-    const { lastId = 0, entries = 0 } = this.#transcripts.get(workerId) ?? {};
+    const { lastId = 0, entries = 0, before = 0 } = this.#transcripts.get(workerId) ?? {};
     if (id <= lastId || seq !== entries + 1) {
       throw corrupt("", `it adds entry ${seq} to a transcript of ${entries} entries`);
     }
-    this.#transcripts.set(workerId, { lastId: id, entries: entries + count });
+    this.#transcripts.set(workerId, { lastId: id, entries: entries + count, before });
   }
 
   #assertPrecedesEvents(): void {

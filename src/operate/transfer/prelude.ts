@@ -5,6 +5,7 @@
  */
 import { addsEntries, parseEvent } from "../../core/events.ts";
 import type { JsonObject } from "../../core/json.ts";
+import { idShape } from "../../core/ids.ts";
 import { integer, object } from "../../core/shape.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { runtimePartShape, workerPartShape } from "../../core/shapes.ts";
@@ -22,11 +23,13 @@ interface Prelude {
     readonly createdEventId: number;
     readonly part: { readonly state: WorkerState };
   };
+  readonly transcriptBase?: { readonly workerId: string };
 }
 
 const lineShape = object({}, {
   snapshot: object({ through: integer(1), runtime: runtimePartShape }),
   snapshotWorker: object({ createdEventId: integer(1), part: workerPartShape }),
+  transcriptBase: object({ workerId: idShape }),
 });
 
 /** Adds a line that precedes the events to a store. Throws `store_corrupt`, naming the invalid member. */
@@ -42,7 +45,8 @@ export function addPrelude(text: string, store: ImportedStore): void | Promise<v
   const line = parseObject(text, "");
   const issues = lineShape(line, "stored");
   if (issues !== undefined) throw corrupt("", issues.join("; "));
-  const { snapshot, snapshotWorker } = line as Prelude;
+  const { snapshot, snapshotWorker, transcriptBase } = line as Prelude;
+  if (transcriptBase !== undefined) return store.transcriptBase(transcriptBase.workerId);
   if (snapshot !== undefined) return store.snapshot(snapshot.through, snapshot.runtime);
   if (snapshotWorker !== undefined) {
     return store.snapshotWorker(snapshotWorker.createdEventId, snapshotWorker.part);

@@ -6,8 +6,10 @@
  */
 import { join } from "@std/path";
 import { isRuntimeError } from "../../core/errors.ts";
+import { blobsOfBase } from "../../core/fork_base.ts";
+import type { WorkerId } from "../../core/ids.ts";
 import type { BlobFacts } from "../../core/store.ts";
-import { hasBlobDirectory } from "../../fs/blobs/blobs.ts";
+import { hasBlobDirectory, readBlob } from "../../fs/blobs/blobs.ts";
 import { isBlobName } from "../../fs/blobs/name.ts";
 import { readIfThere, sizeOf } from "../../fs/disk/files.ts";
 import { corrupt, guarded, ifCorrupt } from "../../fs/disk/faults.ts";
@@ -35,7 +37,10 @@ export interface VerifiedBlobs {
 export async function verifyBlobs(check: Check, transcript: ExpectedTranscript): Promise<VerifiedBlobs> {
   const { place, findings, isQuick, meter } = check;
   const { workerId } = transcript.owner;
-  const { references, isComplete } = referencesOf(place, transcript);
+  const base = await baseOf(check, transcript);
+  const { references: own, isComplete: isOwnComplete } = referencesOf(place, transcript);
+  const references = new Map([...base.references, ...own]);
+  const isComplete = base.isComplete && isOwnComplete;
   const { blobs: path } = workerLayout(place.layout, workerId);
   const reports: (() => void)[] = [];
   // Anything else in the place of the directory of workers is reported once, not for each of them.
@@ -86,6 +91,23 @@ export async function blobProblem(
     if (error.code === "blob_missing") return { code: "blob_missing", message: "it is missing" };
     if (error.code === "blob_corrupt") return { code: "blob_damaged", message: error.details.reason };
     throw error;
+  }
+}
+
+/** Sizes of the blobs of a fork's base; the index alone, and incomplete, if that is damaged. */
+async function baseOf(
+  { place, expected: { ledger } }: Check,
+  { owner: { workerId } }: ExpectedTranscript,
+): Promise<{ readonly references: ReadonlyMap<string, number>; readonly isComplete: boolean }> {
+  const base = ledger.worker(workerId as WorkerId)?.fork?.base;
+  if (base === undefined) return { references: new Map(), isComplete: true };
+  const sizes = (blobs: readonly BlobFacts[]) => new Map(blobs.map(({ sha256, bytes }) => [sha256, bytes]));
+  try {
+    const reads = { readBlob: (id: WorkerId, blob: BlobFacts) => Promise.resolve(readBlob(place, id, blob)) };
+    return { references: sizes(await blobsOfBase(reads, workerId as WorkerId, base)), isComplete: true };
+  } catch (error) {
+    if (!isRuntimeError(error) || !error.code.startsWith("blob_")) throw error;
+    return { references: sizes([base]), isComplete: false };
   }
 }
 

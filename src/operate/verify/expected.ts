@@ -60,8 +60,8 @@ export class Expected {
   }
 
   #expect(row: Omit<CheckpointRow, "snapshot" | "transcriptLength">): void {
-    const { workerId, createdEventId, transcriptBytes, transcriptSynced } = row;
-    const owner = { runtimeId: this.ledger.runtime.runtimeId, workerId, createdEventId };
+    const { workerId, createdEventId, transcriptBytes, transcriptSynced, transcriptBefore: before = 0 } = row;
+    const owner = { runtimeId: this.ledger.runtime.runtimeId, workerId, createdEventId, before };
     const base = Math.max(transcriptBytes ?? 0, transcriptHeaderBytes(owner));
     this.transcripts.set(workerId as WorkerId, {
       owner,
@@ -104,7 +104,8 @@ export class Expected {
     if (head.type === "worker.purged") this.transcripts.delete(head.workerId);
     if (head.type !== "worker.created") return;
     const nothing = { transcriptBytes: 0, transcriptSynced: { bytes: 0, entries: 0 } };
-    this.#expect({ workerId: head.workerId, createdEventId: head.id, ...nothing });
+    const { workerId, id: createdEventId, fork } = head;
+    this.#expect({ workerId, createdEventId, transcriptBefore: fork?.seq, ...nothing });
   }
 
   #add(event: WorkerChange, bytes: Uint8Array, start: number, end: number): void {

@@ -330,7 +330,9 @@ function isUnwritten(file: OpenFile, owner: TranscriptOwner): boolean {
   // Also true if the writer has completed it since the last read.
   if (decoder.decode(transcriptHeader(owner)).startsWith(text)) return true;
   const earlier = Number(/"createdEventId":(\d+)/.exec(text)?.[1]);
-  return earlier < owner.createdEventId && hasTranscriptHeader(file, { ...owner, createdEventId: earlier });
+  const before = Number(/"before":(\d+)/.exec(text)?.[1] ?? 0);
+  return earlier < owner.createdEventId &&
+    hasTranscriptHeader(file, { ...owner, createdEventId: earlier, before });
 }
 
 function checksum(file: OpenFile, from: number, to: number): number {

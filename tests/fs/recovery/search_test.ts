@@ -11,7 +11,7 @@ import { joined } from "../lines/bytes_file.ts";
 import { lineOf } from "../log/log_lines.ts";
 
 const PATH = `${HOME}/workers/a/transcript.jsonl`;
-const header = transcriptHeader({ runtimeId: "t", workerId: "a", createdEventId: 2 });
+const header = transcriptHeader({ runtimeId: "t", workerId: "a", createdEventId: 2, before: 0 });
 
 /** A line of input for a worker. */
 function input(id: number, workerId = "a"): Uint8Array {
@@ -48,8 +48,8 @@ Deno.test("aheadOfLog() takes nothing for proof that may be of another worker or
   const event = lineOf('{"id":9,"at":"2027-01-15T08:00:00.000Z","type":"custom","name":"n","data":1}', 8);
   assertEquals(foundIn(joined(header, input(6, "b"), event, damaged(input(6)), input(7).slice(0, -1))), []);
   const others = [
-    transcriptHeader({ runtimeId: "t", workerId: "b", createdEventId: 2 }),
-    transcriptHeader({ runtimeId: "u", workerId: "a", createdEventId: 2 }),
+    transcriptHeader({ runtimeId: "t", workerId: "b", createdEventId: 2, before: 0 }),
+    transcriptHeader({ runtimeId: "u", workerId: "a", createdEventId: 2, before: 0 }),
     sealedBytes('{"runtimeId":"t","workerId":"a","createdEventId":"2"}'),
     damaged(header),
   ];

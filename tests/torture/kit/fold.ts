@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { RuntimeEvent, TranscriptEntry, WorkerState } from "../../../mod.ts";
+import type { RuntimeEvent, TranscriptEntry, WorkerFork, WorkerState } from "../../../mod.ts";
 import { parseEvent } from "../../../src/core/events.ts";
-import { parseRuntimeId } from "../../../src/core/ids.ts";
+import { parseRuntimeId, type WorkerId } from "../../../src/core/ids.ts";
 import { Ledger } from "../../../src/core/ledger.ts";
 
 /** The state after these events. */
@@ -19,9 +19,16 @@ export function foldOf(texts: readonly string[]): Ledger {
 /** Transcripts by worker after these events or texts of events, with entries as pages return them. */
 export function transcriptsOf(events: readonly (RuntimeEvent | string)[]): Map<string, TranscriptEntry[]> {
   const transcripts = new Map<string, TranscriptEntry[]>();
+  /** Also those of workers that were purged, by their creation. */
+  const lives = new Map<number, TranscriptEntry[]>();
   for (const each of events) {
     const event = typeof each === "string" ? parseEvent(each) : each;
-    if (event.type === "worker.created") transcripts.set(event.workerId, []);
+    if (event.type === "worker.created") {
+      const { fork } = event;
+      const entries = fork === undefined ? [] : lives.get(fork.createdEventId)?.slice(0, fork.seq) ?? [];
+      transcripts.set(event.workerId, entries);
+      lives.set(event.id, entries);
+    }
     if (event.type === "worker.purged") transcripts.delete(event.workerId);
     if (event.type !== "worker.created" && event.type !== "worker.committed") continue;
     const { at, runId, id: eventId, seq = 0, entries: added = [], context } = event;
@@ -57,11 +64,21 @@ export function draftsOf(texts: readonly string[]): Map<string, string> {
   return drafts;
 }
 
+/** The context with which a worker begins, as a list. */
+function forkedContext(fork: WorkerFork | undefined): { seqs: number[]; summary: number | undefined } {
+  const { seq = 0, context: { summary = null, ranges = [], openFrom = 1 } = {} } = fork ?? {};
+  const all = [...ranges, [openFrom, seq] as const];
+  const seqs = all.flatMap(([from, to]) =>
+    Array.from({ length: Math.max(0, to + 1 - from) }, (_, n) => from + n)
+  );
+  return { seqs: summary === null ? seqs : [summary, ...seqs], summary: summary ?? undefined };
+}
+
 /** Sequences of the context of each worker after these events, in their order; folded as plain lists. */
 export function contextsOf(texts: readonly string[]): Map<string, number[]> {
   const contexts = new Map<string, { seqs: number[]; summary: number | undefined }>();
   for (const event of texts.map(parseEvent)) {
-    if (event.type === "worker.created") contexts.set(event.workerId, { seqs: [], summary: undefined });
+    if (event.type === "worker.created") contexts.set(event.workerId, forkedContext(event.fork));
     if (event.type === "worker.purged") contexts.delete(event.workerId);
     if (event.type !== "worker.created" && event.type !== "worker.committed") continue;
     const { workerId, seq = 0, count = 0, context } = event;
@@ -90,8 +107,11 @@ export function seqsOf({ context, transcriptLength }: WorkerState): number[] {
 /** The ids of the events that each worker's transcript holds. */
 export function transcriptEventsOf(texts: readonly string[]): Map<string, number[]> {
   const events = new Map<string, number[]>();
+  const fold = foldOf(texts);
   for (const [workerId, entries] of transcriptsOf(texts)) {
-    events.set(workerId, [...new Set(entries.map(({ eventId }) => eventId))]);
+    // Those of the base of a fork are of another worker.
+    const before = fold.worker(workerId as WorkerId)?.fork?.seq ?? 0;
+    events.set(workerId, [...new Set(entries.slice(before).map(({ eventId }) => eventId))]);
   }
   return events;
 }
