@@ -88,6 +88,7 @@ export type {
   CustomEvent,
   EventBase,
   EventEntry,
+  ForkContext,
   KnownEvent,
   RecordedUsage,
   RunChange,

@@ -5,9 +5,9 @@
  * @module
  */
 import { invalidRequest, limitExceeded } from "./errors.ts";
-import type { ContextChange } from "./event_types.ts";
+import type { ContextChange, ForkContext } from "./event_types.ts";
 import { limits } from "./limits.ts";
-import type { ContextState, ForkContext, SeqRange, WorkerState } from "./state.ts";
+import type { ContextState, SeqRange, WorkerState } from "./state.ts";
 
 type Contextual = Parameters<typeof contextRanges>[0];
 

@@ -9,7 +9,6 @@ import type { ContentOf, HostEvent, HostEventOf, HostTypes, PatchOf } from "./ho
 import type { RuntimeId, WorkerId } from "./ids.ts";
 import type { JsonObject } from "./json.ts";
 import type { WorkerRecord } from "./records.ts";
-import type { ForkContext } from "./state.ts";
 import type { UsageTotals } from "./usage.ts";
 
 /** An entry in an event. Its sequence follows from its position. */
@@ -146,6 +145,18 @@ export interface CustomEvent extends EventBase, HostEvent {
 export interface WorkerEventBase extends EventBase {
   /** The worker concerned. */
   readonly workerId: WorkerId;
+}
+
+/** The context with which a fork begins: that of a worker's state without its version, which is the creation of the fork. */
+export interface ForkContext {
+  /** Sequence of the summary, or null. */
+  readonly summary: number | null;
+  /** The summary stands for the entries up to this sequence; 0 without one. */
+  readonly compacted: number;
+  /** Ranges that do not grow: at most 63, ascending and apart from each other. */
+  readonly ranges: readonly (readonly [from: number, to: number])[];
+  /** Every entry from this sequence on is in the context. */
+  readonly openFrom: number;
 }
 
 /** Origin of a worker that was forked, and the entries that it has from there. */

@@ -49,9 +49,6 @@ export interface ContextState {
   readonly openFrom: number;
 }
 
-/** The context with which a fork begins: its version is the creation of the fork. */
-export type ForkContext = Omit<ContextState, "version">;
-
 /** Everything about a worker but its transcript and its events. */
 export interface WorkerState<Types extends HostTypes = HostTypes> {
   /** Immutable description. */
