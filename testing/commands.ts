@@ -103,6 +103,18 @@ export const commands: Readonly<Record<string, SampleCommand>> = {
     run: async (place, options) =>
       await (await openRun(place)).append([{ role: "assistant", content: "within" }], options),
   },
+  "Run.compact": {
+    ...ofRun,
+    prepare: async (place) => {
+      await spoken(place);
+      await openRun(place);
+    },
+    run: async (place, options) =>
+      await (await openRun(place)).compact(
+        { through: 1, summary: { role: "summary", content: "so far" } },
+        options,
+      ),
+  },
   "Run.commit": {
     ...ofRun,
     run: async (place, options) => await (await openRun(place)).commit(changes, options),

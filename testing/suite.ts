@@ -12,6 +12,7 @@ import { blobTests, seamBlobTests } from "./runtime_blobs.ts";
 import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
 import { contextTests } from "./runtime_context.ts";
+import { contextOptionTests } from "./runtime_context_options.ts";
 import { creationTests, seamCreationTests } from "./runtime_creations.ts";
 import { endTests } from "./runtime_end.ts";
 import { forkTests } from "./runtime_forks.ts";
@@ -65,6 +66,7 @@ const groups: readonly Tests[] = [
   contentTests,
   commitTests,
   contextTests,
+  contextOptionTests,
   blobTests,
   creationTests,
   forkTests,

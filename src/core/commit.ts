@@ -7,6 +7,8 @@ import {
   changesOf,
   type CommitInput,
   type CommitOptions,
+  type CompactInput,
+  compactionOf,
   type OwnChanges,
   Requested,
   type RequestedRun,
@@ -15,6 +17,7 @@ import type { Engine } from "./engine.ts";
 import type { Outcome } from "./group_commit.ts";
 import type { HostTypes } from "./host_types.ts";
 import type { WorkerId } from "./ids.ts";
+import { type TranscriptReceipt, transcriptReceipt } from "./receipts.ts";
 
 /** One life of a worker, to which a handle's commands go. */
 export class Commits {
@@ -69,4 +72,16 @@ export function commitTo<Answer, Types extends HostTypes>(
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Compacts the context of a worker, in a run or in none. */
+export async function compactIn<Types extends HostTypes>(
+  commits: Commits,
+  run: RequestedRun | undefined,
+  input: CompactInput<Types>,
+  options: CommitOptions,
+): Promise<TranscriptReceipt> {
+  const action = "compact context";
+  const request = { action, run, own: { context: compactionOf(input as CompactInput, action) } };
+  return await commitTo(commits, request, { entries: [input.summary] }, options, transcriptReceipt);
 }

@@ -5,10 +5,11 @@
  * @module
  */
 import type { HostTypes } from "./host_types.ts";
-import { type Commits, commitTo } from "./commit.ts";
+import { type Commits, commitTo, compactIn } from "./commit.ts";
 import {
   type CommitInput,
   type CommitOptions,
+  type CompactInput,
   reasonOf,
   type ReasonOptions,
   type RequestedRun,
@@ -114,6 +115,14 @@ export class Run<Types extends HostTypes = HostTypes> implements AsyncDisposable
     if (finish === undefined) return commitTo(this.#commits, request, changes, options, commitReceipt);
     const { outcome, ...reason } = finish;
     return this.finish(outcome, { ...changes, ...reason }, options);
+  }
+
+  /**
+   * Compacts the context, as `Worker.compact` does: late, after the run was cancelled and the context rewound, it
+   * has no effect.
+   */
+  async compact(input: CompactInput<Types>, options: CommitOptions = {}): Promise<TranscriptReceipt> {
+    return await compactIn(this.#commits, this.#run, input, options);
   }
 
   /** Ends the run, and commits further changes with the same event. */

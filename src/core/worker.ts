@@ -6,7 +6,7 @@
 import type { ContentOf, HostTypes } from "./host_types.ts";
 import { type BlobRef, blobRefsOf } from "./blob_ref.ts";
 import type { BlobSource } from "./blobs.ts";
-import { Commits, commitTo } from "./commit.ts";
+import { Commits, commitTo, compactIn } from "./commit.ts";
 import {
   checkOptions,
   checkText,
@@ -14,7 +14,6 @@ import {
   type CommitInput,
   type CommitOptions,
   type CompactInput,
-  compactionOf,
   type ReasonOptions,
   Requested,
   type RewindInput,
@@ -300,13 +299,11 @@ export class Worker<Types extends HostTypes = HostTypes> {
   /**
    * Compacts the context: `summary` is added to the transcript, and replaces the entries of the context through
    * `through`, and the summary before. Later entries stay in the context, after the summary. Nothing of the
-   * transcript is lost. Allowed while a run is open. Throws `worker_not_running`, `invalid_request` if there is
+   * transcript is lost. Allowed while a run is open, which itself uses `Run.compact`. Throws `worker_not_running`, `invalid_request` if there is
    * nothing to replace, and `limit_exceeded` if the context would have more than 64 ranges.
    */
   async compact(input: CompactInput<Types>, options: CommitOptions = {}): Promise<TranscriptReceipt> {
-    const action = "compact context";
-    const request = { action, own: { context: compactionOf(input as CompactInput, action) } };
-    return await commitTo(this.#commits, request, { entries: [input.summary] }, options, transcriptReceipt);
+    return await compactIn(this.#commits, undefined, input, options);
   }
 
   /**

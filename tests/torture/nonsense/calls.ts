@@ -148,7 +148,8 @@ const methods: readonly MakeCall[] = [
       { through: random.below(transcriptLength + 1), summary: entry() },
       options(random),
     ]);
-    return { name: "compact", run: () => worker.compact(input, how ?? undefined) };
+    const by = random.chance(0.5) ? worker : worker.openRun ?? worker;
+    return { name: "compact", run: () => by.compact(input, how ?? undefined) };
   },
   (random, _, worker) => {
     const { transcriptLength } = worker.state();
