@@ -17,6 +17,8 @@ interface ExpectedBlobs {
   readonly required: Set<string>;
   /** Blobs whose bytes were written completely. */
   readonly allowed: Set<string>;
+  /** The index of the base of a fork. */
+  readonly base?: string | undefined;
 }
 
 /** The blobs of the workers that exist after the events of a history. */
@@ -24,9 +26,10 @@ export function expectedBlobs(history: History): ReadonlyMap<string, ExpectedBlo
   const workers = new Map<string, ExpectedBlobs>();
   for (const text of history.texts) {
     if (!/^\{"id":\d+,"at":"[^"]*","type":"worker\.(?:created|purged)"/.test(text)) continue;
-    const { id, type, workerId } = JSON.parse(text);
+    const { id, type, workerId, fork } = JSON.parse(text);
+    const base: string | undefined = fork?.base?.sha256;
     if (type === "worker.purged") workers.delete(workerId);
-    else workers.set(workerId, { createdEventId: id, required: new Set(), allowed: new Set() });
+    else workers.set(workerId, { createdEventId: id, required: new Set(), allowed: new Set(), base });
   }
   for (const { kind, workerId, createdEventId, sha256 } of history.blobSteps) {
     const worker = workers.get(workerId);
@@ -54,9 +57,13 @@ export function expectedBlobs(history: History): ReadonlyMap<string, ExpectedBlo
  * earlier life of a worker (I3).
  */
 export function checkBlobs(disk: SimulatedDisk, history: History): void {
-  for (const [workerId, { required, allowed }] of expectedBlobs(history)) {
+  for (const [workerId, { required, allowed, base }] of expectedBlobs(history)) {
     const directory = disk.intruder.view(`${HOME}/workers/${encoded(workerId)}/blobs`);
     const found = directory?.kind === "directory" ? directory.entries : new Map<string, Image>();
+    for (const sha256 of base === undefined ? [] : [base, ...chunksOf(found.get(base))]) {
+      required.add(sha256);
+      allowed.add(sha256);
+    }
     for (const sha256 of required) {
       if (!found.has(sha256) && !history.isSpoiled(sha256)) {
         throw new Finding("I1", `blob ${sha256} of ${workerId} is missing`);
@@ -68,6 +75,13 @@ export function checkBlobs(disk: SimulatedDisk, history: History): void {
       if (!allowed.has(name)) throw new Finding("I3", `blob ${name} was not put for this worker ${workerId}`);
     }
   }
+}
+
+/** The blobs with the entries of a base, by its index. */
+function chunksOf(index: Image | undefined): string[] {
+  if (index?.kind !== "file") return [];
+  const { chunks } = JSON.parse(new TextDecoder().decode(index.bytes()));
+  return chunks.map(({ sha256 }: { sha256: string }) => sha256);
 }
 
 /** Throws if an interrupted write has left a temporary file. */
