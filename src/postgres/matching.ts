@@ -30,8 +30,8 @@ export interface MatchingEvents {
   readonly scanned: number;
 }
 
-/** Events that one statement examines. */
-const EXAMINED_MAX = 2_000;
+/** Events that one statement examines, and their bytes, so that it ends in time. */
+const [EXAMINED_MAX, EXAMINED_BYTES_MAX] = [2_000, 67_108_864];
 
 /** Content in a blob: the event does not have it. */
 const IN_BLOB = `strpos(json, '"contentBlob":') > 0`;
@@ -46,10 +46,16 @@ export async function matchingEvents(kept: Kept, range: MatchingRange): Promise<
   const own = life === undefined ? [] : [life];
   const condition = conditionOf(written, 4 + own.length);
   const text = `WITH page AS (
-      SELECT id, life, last_seq, json FROM worker_runtime.events
-      WHERE rt = $1 AND first_seq IS NOT NULL AND ${place} > $2 AND ${place} <= $3
-        ${life === undefined ? "" : "AND life = $4"}
-      ORDER BY ${place} LIMIT ${EXAMINED_MAX}
+      SELECT * FROM (
+        SELECT id, life, last_seq, json, row_number() OVER (ORDER BY id) AS position,
+          sum(octet_length(json)) OVER (ORDER BY id) AS total
+        FROM (
+          SELECT id, life, last_seq, json FROM worker_runtime.events
+          WHERE rt = $1 AND first_seq IS NOT NULL AND ${place} > $2 AND ${place} <= $3
+            ${life === undefined ? "" : "AND life = $4"}
+          ORDER BY ${place} LIMIT ${EXAMINED_MAX}
+        ) AS next
+      ) AS measured WHERE position = 1 OR total <= ${EXAMINED_BYTES_MAX}
     ), found AS (
       SELECT id, ${place} AS place, life, json, row_number() OVER (ORDER BY id) AS position,
         sum(octet_length(json)) OVER (ORDER BY id) AS total

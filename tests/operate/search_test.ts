@@ -269,6 +269,17 @@ Deno.test("search() reads a missing transcript from the log, and reports it", as
   ]]]);
 });
 
+Deno.test("search() reads what the end of a transcript lacks from the log, and reports it", async () => {
+  const disk = await storeOf(numbered);
+  const lines = new TextDecoder().decode(disk.peek(TRANSCRIPT)).split("\n");
+  disk.plant.file(TRANSCRIPT, new TextEncoder().encode(`${lines.slice(0, 5).join("\n")}\n`));
+  const { seqs, findings } = await searched(disk, "needle");
+  assertEquals([seqs, findings.map(({ code, severity }) => [code, severity])], [all, [[
+    "transcript_behind",
+    "healable",
+  ]]]);
+});
+
 Deno.test("search() finds all but the damaged lines when the log was pruned, and reports which are lost", async () => {
   const disk = configured({ limits: { segmentBytes: 4_096, checkpointBytes: 4_096 } });
   await storeOf(numbered.map((text) => `${text} ${"x".repeat(900)}`), disk);

@@ -116,6 +116,11 @@ serverTest(
         }
       }
     }
+    const taken = ["--worker", "a", "--as", "again", "--runtime", "blobs"];
+    const one = await run("import", join(directory, "blobs"), url, "--space", "a b", ...taken);
+    assertEquals([one.code, one.out], [0, 'Imported: worker "again" with 3 entries\n']);
+    const found = await run("search", url, "again", "-r", "blobs", "--space", "a b", "--worker", "again");
+    assertEquals([found.code, found.out.split("\n").length], [0, 3]);
   },
 );
 

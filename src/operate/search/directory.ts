@@ -150,9 +150,12 @@ export class SearchedDirectory implements SearchSource {
     { workerId }: SearchedWorker,
     { file, isMissing, damagedAt: byteOffset }: TranscriptScan,
   ): void {
-    const what = `Transcript of ${JSON.stringify(workerId)} is ${isMissing ? "missing" : "damaged"}`;
-    const message = `${what}; it is read from the log`;
-    const code = isMissing ? "transcript_missing" : "transcript_damaged";
+    const [code, what] = isMissing
+      ? ["transcript_missing", "is missing"] as const
+      : byteOffset === undefined
+      ? ["transcript_behind", "lacks entries"] as const
+      : ["transcript_damaged", "is damaged"] as const;
+    const message = `Transcript of ${JSON.stringify(workerId)} ${what}; it is read from the log`;
     this.#conduct.note({
       code,
       message,
