@@ -74,6 +74,17 @@ export const draftTests: Tests = withWorkers(["a", "b"], {
     },
   })),
 
+  "rewind() drops the draft of an interrupted run, and compact() keeps it": async (place) => {
+    const { lastSeq } = await place.a.sendInput({ role: "user", content: "question" });
+    await interrupted(place, "partial");
+    await place.a.compact({ through: lastSeq, summary: { role: "user", content: "summary" } });
+    await place.throughout(async () => equal((await place.a.draft())?.text, "partial"));
+    await place.a.rewind({ toSeq: lastSeq + 1 });
+    await place.throughout(async () => {
+      deepEqual([place.a.state().lastRun?.draft, await place.a.draft()], [undefined, null]);
+    });
+  },
+
   "retire() of the runtime drops all drafts": async (place) => {
     await interrupted(place, "partial");
     await (await place.b.beginRun()).commit({ draft: "open" });

@@ -65,6 +65,9 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "chat_anthropic that is killed after an answer asks nothing again": ["run", "net"],
     "chat_anthropic keeps no half answer, and says why a run failed": ["run", "net"],
   },
+  "tests/examples/host_test.ts": {
+    "docs/chat.md answers, compacts, edits, continues after SIGKILL, finds and forgets": ["run", "net"],
+  },
   "tests/examples/hosts_test.ts": {
     "hosts share the runtimes, and one takes over when the other is killed": ["run", "net", "env"],
   },

@@ -85,7 +85,8 @@ function changed(state: WorkerState, event: ChangeHead): WorkerState {
   if (run !== undefined) Object.assign(next, changedRun(state, event, run));
   if (status !== undefined) setOrDelete(next, "reason", event.reason);
   if (status !== undefined) next.status = status;
-  if (status !== undefined && status !== "running") next.lastRun = withoutDraft(next.lastRun);
+  const endsDraft = status === "stopped" || status === "retired" || context?.rewound !== undefined;
+  if (endsDraft) next.lastRun = withoutDraft(next.lastRun);
   // The end of a run drops its draft.
   if (draft !== undefined && next.run !== null) next.run = withDraft(next.run, event.id, draft);
   if (displayName !== undefined) setOrDelete(next, "displayName", displayName ?? undefined);

@@ -284,7 +284,7 @@ export class Reads<Types extends HostTypes = HostTypes> extends RuntimeView<Type
 
   /**
    * The partial answer of a worker's run: of the open one, or of the last one if it
-   * was interrupted and none has begun since; null if there is none. Up to 1 MiB,
+   * was interrupted, and none has begun and the context was not rewound since; null if there is none. Up to 1 MiB,
    * read from the events in pages. Throws `worker_not_found`, `store_corrupt` if
    * events of it are missing, and `cursor_expired` if they were pruned after the
    * draft had ended.

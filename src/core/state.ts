@@ -30,7 +30,7 @@ export interface OpenRun {
   readonly startedAt: string;
   /**
    * Its partial answer, if it has one. Of runs that ended, only an interrupted one
-   * keeps it, until the next run begins or the worker is stopped or retired.
+   * keeps it, until the next run begins or the worker is rewound, stopped or retired.
    */
   readonly draft?: RunDraft;
 }

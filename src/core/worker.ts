@@ -326,8 +326,8 @@ export class Worker<Types extends HostTypes = HostTypes> {
   }
 
   /**
-   * The partial answer of the open run, or of the last run if it was interrupted
-   * and none has begun since; null if there is none. Up to 1 MiB, read from the
+   * The partial answer of the open run, or of the last run if it was interrupted,
+   * and none has begun and the context was not rewound since; null if there is none. Up to 1 MiB, read from the
    * events in pages. Throws `store_corrupt` if events of it are missing.
    */
   async draft(): Promise<DraftText | null> {

@@ -77,6 +77,13 @@ const folds: Readonly<Record<string, readonly [Pick<WorkerState, "run" | "lastRu
     lost,
     open,
   ],
+  "a rewind after an interruption": [
+    { run: null, lastRun },
+    open,
+    text("x"),
+    lost,
+    committed(a, { context: { rewound: 0 } }),
+  ],
   "a stop after an interruption": [
     { run: null, lastRun },
     open,

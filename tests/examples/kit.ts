@@ -11,6 +11,11 @@ import { privileged } from "../privileged.ts";
 
 const repository = fromFileUrl(new URL("../..", import.meta.url));
 
+/** The file of an example by its name, or of a program by its path. */
+function fileOf(name: string): string {
+  return name.endsWith(".ts") ? name : `${repository}examples/${name}.ts`;
+}
+
 /** Output and end of a process. */
 export interface Ended {
   /** Exit code. */
@@ -30,7 +35,7 @@ export class Example {
   readonly #ended: Promise<Ended>;
   #err = "";
 
-  /** Starts an example in a directory. */
+  /** Starts an example, or the program at a path, in a directory. */
   constructor(
     name: string,
     directory: string,
@@ -40,7 +45,7 @@ export class Example {
   ) {
     const config = `--config=${repository}deno.json`;
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--quiet", config, ...flags, `${repository}examples/${name}.ts`, ...args],
+      args: ["run", "--no-prompt", "--quiet", config, ...flags, fileOf(name), ...args],
       cwd: directory,
       env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...env },
       stdin: "piped",

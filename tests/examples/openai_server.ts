@@ -19,7 +19,8 @@ type Part =
   | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
 
 type Message =
-  | { readonly role: "user"; readonly content: readonly Part[] }
+  | { readonly role: "system"; readonly content: string }
+  | { readonly role: "user"; readonly content: string | readonly Part[] }
   | {
     readonly role: "assistant";
     readonly content: string | null;
@@ -35,7 +36,7 @@ interface Body {
   readonly messages: readonly Message[];
   readonly stream: boolean;
   readonly stream_options?: { readonly include_usage: boolean };
-  readonly tools: readonly unknown[];
+  readonly tools?: readonly unknown[];
 }
 
 const protocol: Protocol<Body> = {
@@ -43,7 +44,7 @@ const protocol: Protocol<Body> = {
   linesOf({ messages, stream, stream_options, tools }, headers): string[] {
     if (headers.get("authorization") !== "Bearer secret") throw new Error("authorization");
     if (stream !== true || stream_options?.include_usage !== true) throw new Error("stream");
-    if (tools.length === 0) throw new Error("tools");
+    if (tools?.length === 0) throw new Error("tools");
     return messages.flatMap((message, index) => {
       const followers = messages.slice(index + 1);
       const end = followers.findIndex(({ role }) => role !== "tool");
@@ -71,7 +72,12 @@ const protocol: Protocol<Body> = {
 
 function linesOf(message: Message, results: readonly string[]): string[] {
   if (message.role === "tool") return [`result of ${message.tool_call_id}: ${message.content}`];
-  if (message.role === "user") return message.content.map((part) => `user: ${textOf(part)}`);
+  if (message.role === "system") return [`system: ${message.content}`];
+  if (message.role === "user") {
+    const { content } = message;
+    if (typeof content === "string") return [`user: ${content}`];
+    return content.map((part) => `user: ${textOf(part)}`);
+  }
   const { content, tool_calls: calls = [] } = message;
   assertResults(calls.map(({ id }) => id), results);
   return [

@@ -274,6 +274,8 @@ def change(state, event):
         end_run(state, event["at"], run["ended"], run)
     if "status" in event:
         set_status(state, event["status"], event)
+    if "rewound" in event.get("context", {}):
+        state["lastRun"] = without_draft(state["lastRun"])
     if "draft" in event and state["run"]:
         change_draft(state, event["draft"], event["id"])
     if "displayName" in event:

@@ -189,8 +189,10 @@ diskTest(
       await first.commit({ draft });
       await second.commit({ draft, data: { draft } });
     }
+    await (await runtime.worker("c").beginRun()).commit({ draft: "of what is cut off" });
     await place.kill(runtime);
     const again = await place.open();
+    await again.worker("c").rewind({ toSeq: 0 });
     await (await again.worker("b").beginRun({ draft: "more" })).commit({ draft: " of it" });
     await place.kill(again);
     const { code, seen, err } = await readWithPython(place.root);

@@ -172,6 +172,10 @@ Deno.test("search() rejects what it cannot search for, before the first step", a
     ["x", { limit: 1.5 }],
     ["x", { since: "yesterday" }],
     ["x", { until: new Date(NaN) }],
+    ["x", { roles: "user" } as unknown as SearchOptions],
+    ["x", { workers: "a" } as unknown as SearchOptions],
+    ["x", { ignoreCase: "yes" } as unknown as SearchOptions],
+    ["x", { role: ["user"] } as SearchOptions],
   ];
   for (const [searched, options] of wrong) {
     const error = assertThrows(() => search(location, searched as string, options), Error);

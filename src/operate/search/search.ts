@@ -14,6 +14,7 @@ import type { TranscriptEntry } from "../../core/reading.ts";
 import { noContent } from "../../core/reads.ts";
 import { workerNotFound } from "../../core/rules.ts";
 import { Runtime } from "../../core/runtime.ts";
+import { assertShape, list, object, oneOf, type Shape, text } from "../../core/shape.ts";
 import type { WorkerState } from "../../core/state.ts";
 import { absoluteLocation, type StoreLocation } from "../../fs/place/find.ts";
 import type { PostgresLocation } from "../../postgres/location.ts";
@@ -65,6 +66,20 @@ export interface SearchHit extends ContentMatch {
   readonly name?: string;
 }
 
+/** Checked elsewhere. */
+const any: Shape = () => undefined;
+const optionsShape = object({}, {
+  workers: list(any),
+  roles: list(text(limits.nameBytesMax)),
+  since: any,
+  until: any,
+  ignoreCase: oneOf(true, false),
+  limit: any,
+  onFinding: any,
+  signal: any,
+  fileSystem: any,
+});
+
 /**
  * Searches the transcripts of a runtime on disk, in a PostgreSQL database, or open in
  * this process (then page by page, which is slower), as they are when it begins.
@@ -89,6 +104,7 @@ export function search(
   searched: string | RegExp,
   options: SearchOptions = {},
 ): AsyncGenerator<SearchHit, void, void> {
+  assertShape(optionsShape, options, "search");
   const needle = needleOf(searched, options.ignoreCase ?? false);
   const filter = filterOf(options);
   const { limit = Infinity } = options;
@@ -182,7 +198,7 @@ function chosen(
       found.push({ workerId, createdEventId, length, fork });
     }
   }
-  for (const workerId of wanted ?? []) throw workerNotFound(workerId, "search");
+  for (const workerId of wanted ?? []) throw workerNotFound(workerId, "search transcript");
   return found;
 }
 

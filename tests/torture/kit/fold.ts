@@ -53,8 +53,9 @@ export function draftsOf(texts: readonly string[]): Map<string, string> {
     if (event.type === "worker.purged") drafts.delete(event.workerId);
     if (event.type === "runtime.retired") drafts.clear();
     if (event.type !== "worker.committed") continue;
-    const { workerId, run, status, draft } = event;
+    const { workerId, run, status, context, draft } = event;
     if (run !== undefined && run.ended !== "interrupted") drafts.delete(workerId);
+    if (context?.rewound !== undefined) drafts.delete(workerId);
     if (status !== undefined && status !== "running") drafts.delete(workerId);
     if (draft === null) drafts.delete(workerId);
     else if (draft !== undefined && run?.ended === undefined) {

@@ -205,8 +205,8 @@ function checkDraft({ draft: before }: PlainWorker, { run, runId, draft }: Any):
   must(draft === null || kept + new TextEncoder().encode(draft).length <= DRAFT_MAX);
 }
 
-function changeDraft(worker: PlainWorker, { id, run, draft }: Any): void {
-  const isKept = run === undefined || run.ended === "interrupted";
+function changeDraft(worker: PlainWorker, { id, run, context, draft }: Any): void {
+  const isKept = (run === undefined || run.ended === "interrupted") && context?.rewound === undefined;
   if (!isKept || worker.status !== "running") worker.draft = null;
   if (worker.run === null || draft === undefined) return;
   const [first, bytes] = worker.draft ?? [id, 0];
