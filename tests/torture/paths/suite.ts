@@ -92,15 +92,20 @@ function report(tally: Tally, { share, only }: Budget): SuiteReport {
   const possible = combinations.filter(({ intrusion, object }) =>
     intrusion.name !== "swapped" || object.sibling
   );
+  const seen = new Set(tally.seen.combinations);
+  const missing = possible.map(({ name }) => name).filter((name) => !seen.has(name));
   return {
     counts: [
       { what: "cases", count: tally.counts.cases ?? 0, target: all ? Math.floor(20_000 * share) : 1 },
       {
         what: "objects and operations",
-        count: tally.seen.combinations?.length ?? 0,
+        count: possible.length - missing.length,
         target: all && share >= 1 ? possible.length : 0,
       },
     ],
-    notes: [`another process intrudes before or during ${tally.seen.calls?.length ?? 0} calls`],
+    notes: [
+      `another process intrudes before or during ${tally.seen.calls?.length ?? 0} calls`,
+      ...(all && share >= 1 ? missing.map((name) => `never: ${name}`) : []),
+    ],
   };
 }
