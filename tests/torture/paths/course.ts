@@ -72,6 +72,8 @@ export class Course {
   isHeld = false;
   /** True if an opening cannot notice the intrusion: it had not opened the object yet, or reads it only once. */
   isUnseen = false;
+  /** The call before which it happened, or during which: calls may come in another order than in the sound run. */
+  call: DiskCall | undefined;
   /** Tree at the path directly after the intrusion. */
   left: Image | undefined;
   /** The same, once the calls that were under way have ended. */
@@ -122,7 +124,7 @@ export class Course {
     }
     if (call.index === Math.floor(index / 2)) this.#takeOlder();
     if (call.index === index) {
-      // Calls before it may differ from those of the sound run, so that it is another one.
+      this.call = call;
       if (isDuring && isAsynchronous(call)) queueMicrotask(() => this.#intrude());
       else this.#intrude();
     }

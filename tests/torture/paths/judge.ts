@@ -89,9 +89,9 @@ function checkRefusal({ refused, acknowledged, intruded }: Course, disk: Simulat
  * such a call created there was removed again.
  */
 function checkUntouched(course: Course, disk: SimulatedDisk): void {
-  const { path, left, leftBehindCalls, intruded: { call } } = course;
+  const { path, call, left, leftBehindCalls } = course;
   if (leftBehindCalls === undefined) return;
-  const expected = call.operation === "open" ? left : leftBehindCalls;
+  const expected = call?.operation === "open" ? left : leftBehindCalls;
   const changed = differences(expected, disk.intruder.view(path) ?? NOTHING);
   if (changed.length > 0) throw new Finding("I11", `written into what is at ${path} now: ${changed}`);
 }

@@ -13,6 +13,7 @@ const PARTS = [
   "mod.ts",
   "fs_store.ts",
   "memory_store.ts",
+  "postgres_store.ts",
   "operate.ts",
   "store.ts",
   "src",
