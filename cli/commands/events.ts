@@ -3,7 +3,14 @@
  *
  * @module
  */
-import type { EventPage, EventsOptions, RuntimeEvent, RuntimeReader, WorkerChanges } from "../../mod.ts";
+import type {
+  EventPage,
+  EventsOptions,
+  RuntimeEvent,
+  RuntimeReader,
+  WorkerChanges,
+  WorkerCreated,
+} from "../../mod.ts";
 import { type Io, print } from "../io.ts";
 import type { Options } from "../options.ts";
 import { excerptOf } from "../parts.ts";
@@ -98,7 +105,9 @@ function summary(event: RuntimeEvent): string {
     case "runtime.opened":
       return `epoch ${event.epoch}`;
     case "worker.created":
-      return [event.displayName ?? event.record.intent.kind, ...changesOf(event)].join("; ");
+      return [event.displayName ?? event.record.intent.kind, ...originOf(event), ...changesOf(event)].join(
+        "; ",
+      );
     case "worker.committed":
       return [...changesOf(event), ...nameOf(event)].join("; ");
     case "runtime.retired":
@@ -110,6 +119,10 @@ function summary(event: RuntimeEvent): string {
     default:
       return "";
   }
+}
+
+function originOf({ fork }: WorkerCreated): string[] {
+  return fork === undefined ? [] : [`forked from ${fork.workerId} at #${whole(fork.seq)}`];
 }
 
 /** The changes of a worker that an event records, the most telling first. */

@@ -295,6 +295,23 @@ Deno.test("transcript and show say what is in the context, and transcript --cont
   });
 });
 
+Deno.test("show and events name the origin of a fork, and transcript shows all of it", async () => {
+  await withDirectory(async (root) => {
+    const runtime = await openRuntime({ root });
+    const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
+    for (const content of ["one", "two", "three"]) await worker.append([{ role: "user", content }]);
+    const fork = await runtime.forkWorker("w", { workerId: "f", atSeq: 2 });
+    await fork.append([{ role: "assistant", content: "another" }]);
+    await runtime.close();
+    assertStringIncludes((await command("show", root, "f")).out, "w (event 3) at entry 2");
+    assertStringIncludes((await command("events", root, "-w", "f")).out, "forked from w at #2");
+    const { out } = await command("transcript", root, "f");
+    for (const content of ["one", "two", "another"]) assertStringIncludes(out, content);
+    assertEquals(out.includes("three"), false);
+    assertEquals((await command("verify", root)).code, 0);
+  });
+});
+
 Deno.test("show names the first ranges of a context with many", async () => {
   await withDirectory(async (root) => {
     const runtime = await openRuntime({ root });

@@ -1,62 +1,18 @@
 // Operations on stores with forks: verify, backup, export and import, lists of blobs.
 
 import { assert, assertEquals } from "@std/assert";
-import type { Runtime } from "../../mod.ts";
 import { backup, exportRuntime, importRuntime, verify, workerBlobs } from "../../operate.ts";
 import { streamOf, textOf } from "../cli/kit.ts";
 import { openRuntime } from "../cli/stores.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { refused } from "../kit/place.ts";
-import { large, local, say, small, SOURCE, spilled } from "./blobs.ts";
+import { local, say, SOURCE } from "./blobs.ts";
+import { forkStore, prunedForkStore } from "./forks.ts";
 
 const source = local("/source");
 const target = local("/target");
-const intent = { kind: "assistant" } as const;
 
-/** Forks of `a`, whose creation is pruned or not; the origin of one is purged. */
-async function fill(runtime: Runtime): Promise<void> {
-  const a = await runtime.createWorker({ workerId: "a", intent });
-  await say(a, "one", large, small);
-  await a.append([{ role: "tool", content: spilled }, { role: "user", content: "x".repeat(3_000) }]);
-  await say(a, "four");
-  await runtime.forkWorker("a", { workerId: "none", atSeq: 0 });
-  await runtime.forkWorker("a", { workerId: "f", atSeq: 3 });
-  const g = await runtime.forkWorker("f", { workerId: "g" }, {
-    commit: { entries: [{ role: "user", content: "own" }] },
-  });
-  await say(g, "more", small, new Uint8Array([7]));
-  const gone = await runtime.forkWorker("g", { workerId: "gone" });
-  await gone.retire();
-  await gone.purge();
-  await runtime.worker("f").retire();
-}
-
-async function whole(disk: SimulatedDisk): Promise<void> {
-  const runtime = await openRuntime({ root: "/source", fileSystem: disk });
-  await fill(runtime);
-  await runtime.close();
-}
-
-async function pruned(disk: SimulatedDisk): Promise<void> {
-  disk.plant.file(
-    `${SOURCE}/config.jsonc`,
-    new TextEncoder().encode('{ "limits": { "segmentBytes": 4096 } }'),
-  );
-  for (let turn = 0; turn < 3; turn++) {
-    const runtime = await openRuntime({ root: "/source", fileSystem: disk });
-    if (turn === 0) await fill(runtime);
-    for (let line = 0; line < 8; line++) await say(runtime.worker("a"), "x".repeat(500));
-    if (turn === 2) {
-      const { firstEventId } = await runtime.prune();
-      assert(firstEventId > runtime.worker("g").state().createdEventId, `${firstEventId}`);
-      await say(runtime.worker("g"), "after pruning", small);
-      await runtime.forkWorker("g", { workerId: "late" });
-    }
-    await runtime.close();
-  }
-}
-
-const makers = { "a whole log": whole, "a pruned log": pruned } as const;
+const makers = { "a whole log": forkStore, "a pruned log": prunedForkStore } as const;
 
 async function diskWith(make: (disk: SimulatedDisk) => Promise<void>): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk();
@@ -133,7 +89,7 @@ for (const [what, make] of Object.entries(makers)) {
 }
 
 Deno.test("an export of one fork is a runtime of its own", async () => {
-  const disk = await diskWith(whole);
+  const disk = await diskWith(forkStore);
   const stream = await textOf(exportRuntime(source, { fileSystem: disk, worker: "g" }));
   await importRuntime("/target", streamOf(stream), { fileSystem: disk });
   const runtime = await openRuntime({ root: "/target", fileSystem: disk });
@@ -144,7 +100,7 @@ Deno.test("an export of one fork is a runtime of its own", async () => {
 });
 
 Deno.test("workerBlobs() lists the blobs of a base before those that entries refer to", async () => {
-  const disk = await diskWith(whole);
+  const disk = await diskWith(forkStore);
   const blobs = await workerBlobs(source, "f", { fileSystem: disk });
   const facts = blobs.map(({ mediaType, references, seq }) => [mediaType, references, seq]);
   assertEquals(facts, [

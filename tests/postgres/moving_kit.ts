@@ -11,6 +11,7 @@ import { textOf } from "../cli/kit.ts";
 import { everyEventStore, openRuntime } from "../cli/stores.ts";
 import { SimulatedDisk } from "../disk/mod.ts";
 import { blobStore, prunedBlobStore, say, small, SOURCE } from "../operate/blobs.ts";
+import { forkStore, prunedForkStore } from "../operate/forks.ts";
 import { pgliteClient } from "./clients.ts";
 
 const root = "/source";
@@ -111,6 +112,8 @@ export const stores: Readonly<Record<string, (disk: SimulatedDisk) => Promise<vo
   "workers that were purged and created again": recreatedStore,
   "a pruned log with blobs": prunedBlobStore,
   "a pruned log and purged workers": prunedRecreatedStore,
+  "forks": forkStore,
+  "forks in a pruned log": prunedForkStore,
   "a config of the operator": configuredStore,
   "nothing in it": (fileSystem) => opened(fileSystem, () => Promise.resolve()),
 };

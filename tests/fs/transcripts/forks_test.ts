@@ -1,7 +1,8 @@
 // The file of a fork's transcript, which begins after the entries of the base: damaged, lost, pruned, cut.
 
 import { assert, assertEquals } from "@std/assert";
-import type { Runtime } from "../../../mod.ts";
+import { type Runtime, RuntimeReader } from "../../../mod.ts";
+import { FsRuntimeSource } from "../../../fs_store.ts";
 import { verify } from "../../../operate.ts";
 import { failAt, loseAll, SimulatedDisk } from "../../disk/mod.ts";
 import { configured, LOCAL_HOME as HOME, open } from "../../kit/opened.ts";
@@ -112,6 +113,25 @@ for (const own of [0, 1, 8, 40]) {
     assertEquals((await findingsOf(disk)).filter((finding) => !finding.startsWith("info")), []);
   });
 }
+
+Deno.test("a reader of another process reads a fork, also as it goes on", async () => {
+  const disk = configured(small);
+  const runtime = await forked(disk);
+  const fileSystem = disk.attach();
+  await using reader = await RuntimeReader.open({ source: new FsRuntimeSource(source, { fileSystem }) });
+  for (const own of [8, 9, 29]) {
+    await speak(runtime.worker("f"), own - runtime.worker("f").state().transcriptLength + 12);
+    await reader.refresh();
+    const length = 12 + own;
+    for (const after of [0, 11, 12, 13, length - 1]) {
+      const { items } = await reader.transcript("f", { after, limit: 100 });
+      assertEquals(items, (await runtime.worker("f").transcript({ after, limit: 100 })).items);
+      assertEquals([items[0]?.seq, items.length], [after + 1, length - after]);
+    }
+    assertEquals((await reader.context("f")).entries.length, length);
+  }
+  await runtime.close();
+});
 
 Deno.test("a missing or damaged blob of a base is damage of the fork alone", async () => {
   const disk = new SimulatedDisk();
