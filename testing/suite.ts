@@ -10,6 +10,7 @@ import { readTraits } from "./read_traits.ts";
 import { blobTests, seamBlobTests } from "./runtime_blobs.ts";
 import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
+import { draftReadTests } from "./runtime_draft_reads.ts";
 import { draftTests } from "./runtime_drafts.ts";
 import { endTests } from "./runtime_end.ts";
 import { keyTests } from "./runtime_keys.ts";
@@ -65,6 +66,7 @@ const groups: readonly Tests[] = [
   endTests,
   watchTests,
   draftTests,
+  draftReadTests,
 ];
 
 /** Registers the tests that a store must pass. */
