@@ -14,6 +14,7 @@ import { contentTests } from "./runtime_content.ts";
 import { creationTests, seamCreationTests } from "./runtime_creations.ts";
 import { contextTests } from "./runtime_context.ts";
 import { draftBatchTests } from "./runtime_draft_batches.ts";
+import { draftReadTests } from "./runtime_draft_reads.ts";
 import { draftTests } from "./runtime_drafts.ts";
 import { contextOptionTests } from "./runtime_context_options.ts";
 import { endTests } from "./runtime_end.ts";
@@ -77,6 +78,7 @@ const groups: readonly Tests[] = [
   watchTests,
   draftTests,
   draftBatchTests,
+  draftReadTests,
 ];
 
 /** Registers the tests that a store must pass. */
