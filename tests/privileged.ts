@@ -66,7 +66,10 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "chat_anthropic keeps no half answer, and says why a run failed": ["run", "net"],
   },
   "tests/examples/host_test.ts": {
-    "docs/chat.md answers, compacts, edits, continues after SIGKILL, finds and forgets": ["run", "net"],
+    "docs/chat.md answers, compacts, edits, continues after SIGKILL, forks, finds and forgets": [
+      "run",
+      "net",
+    ],
   },
   "tests/examples/hosts_test.ts": {
     "hosts share the runtimes, and one takes over when the other is killed": ["run", "net", "env"],
