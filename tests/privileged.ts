@@ -13,6 +13,9 @@ export type Privilege = "run" | "net" | "env" | "sys";
 
 /** Names of the tests by file, with the permissions that each needs besides read and write. */
 export const privilegedTests: Readonly<Record<string, Readonly<Record<string, readonly Privilege[]>>>> = {
+  "tests/bench_test.ts": {
+    "bench:long stores a conversation, opens it in processes of their own, and prints every figure": ["run"],
+  },
   "tests/cli/fifo_test.ts": {
     "no command is blocked by FIFOs in the place of files, and repair restores the store": ["run"],
     "no command is blocked by a FIFO in the place of a directory": ["run"],
