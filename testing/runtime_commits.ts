@@ -81,6 +81,14 @@ export const commitTests: Tests = withWorkers(["a", "b"], {
     },
   })),
 
+  "createWorker() takes meta without a commit": async ({ runtime }) => {
+    const meta = { actor: "me" };
+    const worker = await runtime.createWorker({ workerId: "c", intent: { kind: "assistant" } }, { meta });
+    const [event] = (await worker.events({ after: 0 })).items;
+    ok(event?.type === "worker.created");
+    deepEqual(event.meta, meta);
+  },
+
   "createWorker() with a commit is one event": async (place) => {
     const { displayName, labels, ...commit } = changes;
     const spec = { workerId: "c", intent: { kind: "assistant" }, displayName, labels } as const;

@@ -13,6 +13,7 @@ import { commitTests } from "./runtime_commits.ts";
 import { contentTests } from "./runtime_content.ts";
 import { creationTests, seamCreationTests } from "./runtime_creations.ts";
 import { contextTests } from "./runtime_context.ts";
+import { draftBatchTests } from "./runtime_draft_batches.ts";
 import { draftTests } from "./runtime_drafts.ts";
 import { contextOptionTests } from "./runtime_context_options.ts";
 import { endTests } from "./runtime_end.ts";
@@ -75,6 +76,7 @@ const groups: readonly Tests[] = [
   endTests,
   watchTests,
   draftTests,
+  draftBatchTests,
 ];
 
 /** Registers the tests that a store must pass. */

@@ -245,9 +245,6 @@ export function changesOf(
   if (draft !== undefined) members.draft = checkedDraft(draft, action);
   const texts = entries === undefined ? undefined : encodeEntries(entries, action);
   const hasMembers = Object.keys(members).length > 0;
-  if (texts === undefined && !Object.keys(members).some((name) => name !== "meta")) {
-    throw invalidRequest(action, "there is nothing to commit");
-  }
   return { members: hasMembers ? members : undefined, entries: texts };
 }
 

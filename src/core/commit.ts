@@ -15,6 +15,7 @@ import {
   type RequestedRun,
 } from "./commands.ts";
 import type { Engine } from "./engine.ts";
+import { invalidRequest } from "./errors.ts";
 import type { Outcome } from "./group_commit.ts";
 import type { HostTypes } from "./host_types.ts";
 import type { WorkerId } from "./ids.ts";
@@ -56,6 +57,9 @@ export function commitTo<Answer, Types extends HostTypes>(
 ): Promise<Answer> {
   try {
     const { members, entries } = changesOf(changes as CommitInput & DraftInput, own, options.meta, action);
+    if (entries === undefined && !Object.keys(members ?? {}).some((name) => name !== "meta")) {
+      throw invalidRequest(action, "there is nothing to commit");
+    }
     const requested = new Requested(
       "worker.committed",
       action,

@@ -166,10 +166,7 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
     const workerId = parseWorkerId(parsed.workerId ?? this.#engine.newId());
     this.#engine.store.admits?.(workerId);
     const first = { ...options.commit, displayName, labels } as CommitInput;
-    const isEmpty = Object.values(first).every((value) => value === undefined);
-    const { members, entries } = isEmpty && options.meta === undefined
-      ? { members: {}, entries: undefined }
-      : changesOf(first, {}, options.meta, action);
+    const { members, entries } = changesOf(first, {}, options.meta, action);
     const [blob] = entries?.blobs ?? [];
     if (blob !== undefined) throw blobMissing(workerId, blob.sha256);
     const record = workerRecord(parsed, workerId);

@@ -80,6 +80,7 @@ async function everyMember(runtime: Runtime): Promise<void> {
   await coder.rewind({ toSeq: 6 });
   await coder.compact({ through: 4, summary: { role: "user", content: "A test of a.ts fails" } });
   await coder.sendInput({ role: "user", content: "Go on" });
+  await runtime.forkWorker("coder", { workerId: "coder-2" }, { meta: { actor: "ann" } });
   // Left open: the next opening interrupts it.
   const second = await coder.beginRun({ runId: "run-2", draft: "I will" });
   for (const draft of [null, "It is red because \uD83E", "\uDD8A", ""]) await second.commit({ draft });

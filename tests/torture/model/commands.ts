@@ -84,9 +84,10 @@ export function randomCommand(
   };
 }
 
-/** A sequence of the context, or any other one. */
+/** No sequence, one of the context, or any other one. */
 function seqOf(random: Random, worker: ReferenceWorker | undefined): number {
   const { contents = [], context: { seqs } = { seqs: [] } } = worker ?? {};
+  if (random.chance(0.2)) return 0;
   return seqs.length > 0 && random.chance(0.7) ? random.pick(seqs) : random.below(contents.length + 2);
 }
 

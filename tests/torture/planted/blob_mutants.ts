@@ -75,10 +75,15 @@ export const blobMutants: readonly Mutant[] = [
   {
     name: "a commit of several members loses the usage",
     file: "core/evolve.ts",
-    find: "  if (usage !== undefined) Object.assign(next, withUsage(state, usage));\n  return next;",
-    replace:
-      "  if (usage !== undefined && data === undefined) Object.assign(next, withUsage(state, usage));\n" +
-      "  return next;",
+    find: "  if (usage !== undefined) Object.assign(next, withUsage(state, usage));",
+    replace: "  if (usage !== undefined && data === undefined) Object.assign(next, withUsage(state, usage));",
+    first: ["model"],
+  },
+  {
+    name: "a rewind to 0 leaves the summary",
+    file: "core/context.ts",
+    find: "if (toSeq === 0) return { ...WHOLE, version,",
+    replace: "if (toSeq === 0) return { ...WHOLE, summary, version,",
     first: ["model"],
   },
   {
