@@ -1,6 +1,6 @@
 /**
- * A conversation of 100,000 entries, 200 compactions and 50 rewinds, and one of a
- * tenth: what a fresh process takes to open it and to read its context, as the
+ * A conversation of 100,000 entries, 200 compactions, 50 rewinds and 20 forks, and one
+ * of a tenth: what a fresh process takes to open it and to read its context, as the
  * owner of the store and as a reader, beside the same entries in a file of their own.
  *
  * ```sh
@@ -20,6 +20,8 @@ const [BETWEEN, KEPT] = [500, 100];
 /** Every so many compactions a rewind cuts off so many entries. */
 const [REWIND_EVERY, REWOUND] = [4, 20];
 const APPENDED = 20;
+/** Forks, one after each of the first compactions. */
+const FORKS = 20;
 const READS = 31;
 const [MS, MB] = ["ms", "MB"] as const;
 
@@ -31,6 +33,7 @@ const measured = [
   ["context(), mean processor time", MS],
   ["the same entries in a file, read and parsed, the fastest of 31", MS],
   ["the same, mean processor time", MS],
+  ["context() of the last fork, mean processor time", MS],
   ["memory after opening, beyond that of the process", MB],
   ["memory after all reads, beyond that of the process", MB],
 ] as const;
@@ -44,6 +47,10 @@ const stored = [
   ["content of the context", "KiB"],
   ["store on disk", MB],
   ["storing all of it", MS],
+  ["forks", ""],
+  ["entries that the forks copied", ""],
+  ["entries of the context of the last fork", ""],
+  ["forking, of the time of storing", MS],
 ] as const;
 
 const rows = [
@@ -55,6 +62,7 @@ const rows = [
 
 const runtimeId = "long";
 const workerId = "agent";
+const forkId = (number: number): string => `fork-${number}`;
 
 /** Stores the conversation, and its last context as lines of a file. */
 async function store(root: string, entries: number): Promise<number[]> {
@@ -68,7 +76,7 @@ async function store(root: string, entries: number): Promise<number[]> {
   await using runtime = await Runtime.open({ store });
   const worker = await runtime.ensureWorker({ workerId, intent: { kind: "assistant" } });
   const start = performance.now();
-  let [compactions, rewinds] = [0, 0];
+  let [compactions, rewinds, forks, copied, forkMs] = [0, 0, 0, 0, 0];
   while (true) {
     await append(worker, entry);
     if (compactions % REWIND_EVERY === REWIND_EVERY / 2) {
@@ -80,6 +88,10 @@ async function store(root: string, entries: number): Promise<number[]> {
     if (compactions >= entries / BETWEEN) break;
     await worker.compact({ through: length - KEPT, summary: { role: "system", content: contents[0] ?? "" } });
     compactions++;
+    if (forks === FORKS) continue;
+    const [ms, fork] = await timed(() => runtime.forkWorker(workerId, { workerId: forkId(++forks) }));
+    copied += fork.state().transcriptLength;
+    forkMs += ms;
   }
   const storedMs = performance.now() - start;
   const context = await worker.context();
@@ -97,6 +109,10 @@ async function store(root: string, entries: number): Promise<number[]> {
     context.bytes / 1_024,
     mb(sizeOf(store.directory)),
     storedMs,
+    forks,
+    copied,
+    (await runtime.worker(forkId(forks)).context()).entries.length,
+    forkMs,
   ];
 }
 
@@ -148,35 +164,48 @@ async function measure(kind: keyof typeof opened, root: string): Promise<number[
   const read = (): unknown[] =>
     Deno.readTextFileSync(`${root}/context.jsonl`).split("\n").map((line) => JSON.parse(line));
   const before = Deno.memoryUsage().rss;
-  const [openMs, { context, close }] = await timed(() => opened[kind](root));
+  const [openMs, { workers, context, close }] = await timed(() => opened[kind](root));
   const openRss = Deno.memoryUsage().rss;
-  const contexts: Timed[] = [];
-  const raw: Timed[] = [];
+  const [contexts, raw, ofFork]: [Timed[], Timed[], Timed[]] = [[], [], []];
   for (let count = 0; count < READS; count++) {
-    contexts.push(await withProcessor(context));
+    contexts.push(await withProcessor(() => context(workerId)));
     raw.push(await withProcessor(read));
   }
   const rss = Deno.memoryUsage().rss;
   // What was measured is the context that was stored.
-  if (JSON.stringify((await context()).entries) !== JSON.stringify(read())) throw new Error("Other entries");
+  if (JSON.stringify((await context(workerId)).entries) !== JSON.stringify(read())) {
+    throw new Error("Other entries");
+  }
+  const last = forkId(workers() - 1);
+  for (let count = 0; count < READS; count++) ofFork.push(await withProcessor(() => context(last)));
   await close();
   const memory = [openRss - before, rss - before].map(mb);
-  return [openMs, contexts[0]?.ms ?? 0, ...summary(contexts), ...summary(raw), ...memory];
+  return [openMs, contexts[0]?.ms ?? 0, ...summary(contexts), ...summary(raw), summary(ofFork)[1], ...memory];
 }
 
 interface Opened {
-  context(): Promise<WorkerContext>;
+  /** Number of workers. */
+  workers(): number;
+  context(workerId: string): Promise<WorkerContext>;
   close(): Promise<void>;
 }
 
 const opened = {
   async owner(root: string): Promise<Opened> {
     const runtime = await Runtime.open({ store: new FsRuntimeStore({ root, runtimeId }) });
-    return { context: () => runtime.worker(workerId).context(), close: () => runtime.close() };
+    return {
+      workers: () => runtime.overview().workers.running,
+      context: (id) => runtime.worker(id).context(),
+      close: () => runtime.close(),
+    };
   },
   async reader(root: string): Promise<Opened> {
     const reader = await RuntimeReader.open({ source: new FsRuntimeSource({ root, runtimeId }) });
-    return { context: () => reader.context(workerId), close: () => reader.close() };
+    return {
+      workers: () => reader.overview().workers.running,
+      context: (id) => reader.context(id),
+      close: () => reader.close(),
+    };
   },
 };
 
@@ -212,7 +241,7 @@ if (import.meta.main) {
   if (kind === "owner" || kind === "reader") {
     console.log(JSON.stringify(await measure(kind, root)));
   } else {
-    const entries = kind === "--quick" ? 5_000 : 100_000;
+    const entries = kind === "--quick" ? 2_000 : 100_000;
     const columns = [await figuresOf(entries / 10), await figuresOf(entries)];
     console.log("| figure | a tenth | in full |\n| --- | --- | --- |");
     for (const [index, [label, unit]] of rows.entries()) {

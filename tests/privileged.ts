@@ -13,6 +13,9 @@ export type Privilege = "run" | "net" | "env" | "sys";
 
 /** Names of the tests by file, with the permissions that each needs besides read and write. */
 export const privilegedTests: Readonly<Record<string, Readonly<Record<string, readonly Privilege[]>>>> = {
+  "tests/bench_test.ts": {
+    "bench:long stores a conversation, opens it in processes of their own, and prints every figure": ["run"],
+  },
   "tests/cli/fifo_test.ts": {
     "no command is blocked by FIFOs in the place of files, and repair restores the store": ["run"],
     "no command is blocked by a FIFO in the place of a directory": ["run"],
@@ -66,7 +69,10 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
     "chat_anthropic keeps no half answer, and says why a run failed": ["run", "net"],
   },
   "tests/examples/host_test.ts": {
-    "docs/chat.md answers, compacts, edits, continues after SIGKILL, finds and forgets": ["run", "net"],
+    "docs/chat.md answers, compacts, edits, continues after SIGKILL, forks, finds and forgets": [
+      "run",
+      "net",
+    ],
   },
   "tests/examples/hosts_test.ts": {
     "hosts share the runtimes, and one takes over when the other is killed": ["run", "net", "env"],

@@ -16,10 +16,10 @@ function writeProgram(directory: string): void {
   Deno.writeTextFileSync(`${directory}/host.ts`, blocks.map(([, code]) => code).join("\n"));
 }
 
-function start(directory: string, { url }: ModelServer, ...flags: string[]): Example {
+function start(directory: string, { url }: ModelServer, worker: string, ...flags: string[]): Example {
   const permissions = ["--allow-env", "--allow-net", "--allow-read=./data", "--allow-write=./data"];
   const env = { OPENAI_BASE_URL: `${url}/v1`, OPENAI_MODEL: "m-1", OPENAI_API_KEY: "secret" };
-  return new Example(`${directory}/host.ts`, directory, [...flags, ...permissions], ["ada"], env);
+  return new Example(`${directory}/host.ts`, directory, [...flags, ...permissions], [worker], env);
 }
 
 /** What a process beside the host reads of a store that may not be there yet. */
@@ -50,7 +50,7 @@ const whole = (text: string): Answer => ({ kind: "whole", text });
 const stalled = (text: string): Answer => ({ kind: "stalled", text });
 
 exampleTest(
-  "docs/chat.md answers, compacts, edits, continues after SIGKILL, finds and forgets",
+  "docs/chat.md answers, compacts, edits, continues after SIGKILL, forks, finds and forgets",
   async (directory) => {
     writeProgram(directory);
     await keepOld(directory);
@@ -63,14 +63,16 @@ exampleTest(
       stalled("The wrong "),
       stalled("The right "),
       whole("answer"),
+      whole("They spoke about clocks"), // the summary of the fork
+      whole("The first"),
     ]);
 
-    const checked = start(directory, server, "--check");
+    const checked = start(directory, server, "ada", "--check");
     await checked.type("m1 Hello");
     const greeted = await checked.finish();
     assertEquals([greeted.code, greeted.err, greeted.out], [0, "", "Good day\n"]);
 
-    const first = start(directory, server);
+    const first = start(directory, server, "ada");
     await first.type("m1 Hello", `m2 ${clocks}`, `m3 ${queues}`, "m4 Which one?");
     await until(async () => await draftIn(directory) === "The wrong ");
     await first.type("m5 /edit m4 Which two?");
@@ -79,31 +81,41 @@ exampleTest(
     assertEquals([killed.signal, killed.err], ["SIGKILL", ""]);
     assertMatch(killed.out, /^Many of them\nSome of them\nThe wrong \([^)]+\)\nThe right $/);
 
-    const second = start(directory, server);
+    const second = start(directory, server, "ada");
     await until(async () => await lengthIn(directory) === 10);
-    await second.type("m5 /edit m4 Which two?", "m6 /search CLOCKS", "m7 /search wrong");
+    await second.type(
+      "m5 /edit m4 Which two?",
+      "m6 /search CLOCKS",
+      "m7 /search wrong",
+      "m8 /fork m4",
+      "m8 /fork m4",
+    );
     const { code, out, err } = await second.finish();
     assertEquals([code, err], [0, ""]);
     assertStringIncludes(out, "The right answer\n#3 user: clocks clocks ");
-    assertMatch(out, /\n#8 system: We spoke about clocks\n$/);
+    const [, fork = ""] = /\n#8 system: We spoke about clocks\n(\S+)\n\1\n$/.exec(out) ?? [];
+    const third = await start(directory, server, fork).finish();
+    assertEquals([third.code, third.err, third.out], [0, "", "The first\n"]);
 
     const summary = "system: We spoke about clocks";
     const [hello, answered] = [["user: Hello"], ["user: Hello", "assistant: Good day"]];
     const context = [summary, "assistant: Many of them", `user: ${queues}`, "assistant: Some of them"];
-    const third = [...answered, `user: ${clocks}`, "assistant: Many of them", `user: ${queues}`];
+    const longer = [...answered, `user: ${clocks}`, "assistant: Many of them", `user: ${queues}`];
     const CONTINUE = "user: You were interrupted. Continue exactly where your answer ends.";
     assertEquals(server.requests, [
       hello,
       [...answered, `user: ${clocks}`],
-      third,
+      longer,
       [...answered, `user: ${clocks}`, "user: Summarize our conversation for yourself."],
       [...context, "user: Which one?"],
       [...context, "user: Which two?"],
       [...context, "user: Which two?", "assistant: The right ", CONTINUE],
+      [...answered, `user: ${clocks}`, "user: Summarize our conversation for yourself."],
+      ["system: They spoke about clocks", ...context.slice(1), "user: Which one?"],
     ]);
 
     await using runtime = await openKept(directory, "chats");
-    assertEquals([...runtime.allWorkers()].map(({ record }) => record.workerId), ["ada"]);
+    assertEquals([...runtime.allWorkers()].map(({ record }) => record.workerId), ["ada", fork]);
     const worker = runtime.worker("ada");
     const { entries } = await worker.context();
     assertEquals(entries.map(({ seq }) => seq), [8, 4, 5, 6, 9, 10]);
