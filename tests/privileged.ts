@@ -13,6 +13,12 @@ export type Privilege = "run" | "net" | "env" | "sys";
 
 /** Names of the tests by file, with the permissions that each needs besides read and write. */
 export const privilegedTests: Readonly<Record<string, Readonly<Record<string, readonly Privilege[]>>>> = {
+  "tests/cli/conversation_test.ts": {
+    "report is a conversation for keyboards and screen readers, 320 wide and light": ["run", "net", "env"],
+    "report is a conversation for keyboards and screen readers, 320 wide and dark": ["run", "net", "env"],
+    "report is a conversation for keyboards and screen readers, 1200 wide and light": ["run", "net", "env"],
+    "report is a conversation for keyboards and screen readers, 1200 wide and dark": ["run", "net", "env"],
+  },
   "tests/cli/fifo_test.ts": {
     "no command is blocked by FIFOs in the place of files, and repair restores the store": ["run"],
     "no command is blocked by a FIFO in the place of a directory": ["run"],
