@@ -63,6 +63,7 @@ export {
   type InterruptedRun,
   readHistory,
 } from "./src/operate/read/history.ts";
+export type { DraftBeginning, Milestone } from "./src/operate/read/milestones.ts";
 export { type WorkerBlob, workerBlobs } from "./src/operate/read/worker_blobs.ts";
 export { isManualStep, type RepairPlan, type RepairStep } from "./src/operate/repair/plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlan } from "./src/operate/repair/prune_plan.ts";

@@ -28,6 +28,10 @@ export interface Part {
   readonly base64?: string;
   /** The blob that holds the image or file. */
   readonly blob?: BlobRef;
+  /** Id of the call that it is, or whose result it belongs to. */
+  readonly callId?: string;
+  /** True if it belongs to the result of a call that failed. */
+  readonly isError?: true;
 }
 
 /** Parts of one content; what follows is shown as one part of JSON. */
@@ -151,8 +155,7 @@ class PartReader {
     } else if (type === "function_call" || type.endsWith("tool_use")) this.#call(value);
     else if (type === "function_call_output" || type.endsWith("tool_result")) {
       const { content, output, tool_use_id: useId, call_id: callId, is_error: isError } = value;
-      const id = textOf(useId ?? callId);
-      this.#result(isError === true ? `error ${id}` : id, content ?? output ?? null, level);
+      this.#result(textOf(useId ?? callId), content ?? output ?? null, level, isError === true);
       const result = content === undefined || content === null ? "output" : "content";
       this.#others(value, (name) => name === result || RESULT_MEMBERS.has(name));
     } else if (image === undefined) this.#json("", value);
@@ -171,19 +174,23 @@ class PartReader {
     }
     const argument = given ?? input;
     const json = typeof argument === "string" ? argument : compactJson(argument);
-    this.#add("call", name, indented(json), Buffer.byteLength(json));
+    const callId = textOf(call.call_id ?? call.id);
+    const made = part("call", name, indented(json), Buffer.byteLength(json));
+    this.parts.push({ ...made, ...callId === "" ? {} : { callId } });
     const shown = given === undefined || given === null ? "input" : "arguments";
     this.#others(named, (name) => name === "name" || name === shown);
     if (named !== call) this.#others(call, (_name, value) => value === named);
   }
 
-  #result(title: string, content: Json, level: number): void {
+  #result(callId: string, content: Json, level: number, isError = false): void {
     const inner = new PartReader();
     if (content !== null) inner.read(content, level + 1);
-    if (inner.parts.length === 0) return this.#add("result", title, "");
-    const parts = asResults(inner.parts, title);
+    if (inner.parts.length === 0) inner.#add("result", "", "");
+    const of = { ...callId === "" ? {} : { callId }, ...isError ? { isError } as const : {} };
     // One by one: an argument list has a limit.
-    for (const part of parts) this.parts.push(part);
+    for (const part of asResults(inner.parts, isError ? `error ${callId}` : callId)) {
+      this.parts.push({ ...part, ...of });
+    }
   }
 
   /** The members of an object that no part has shown. */
@@ -214,7 +221,7 @@ function part(kind: PartKind, title: string, text: string, bytes: number = Buffe
 
 function asResults(parts: readonly Part[], title: string): Part[] {
   return parts.map((part) =>
-    part.kind === "text" || part.kind === "json"
+    part.kind === "text" || part.kind === "json" || part.kind === "result" && part.title === ""
       ? { ...part, kind: "result", title: beginningOf(title === "" ? part.title : title, TITLE_MAX) }
       : part
   );

@@ -16,6 +16,12 @@ export const privilegedTests: Readonly<Record<string, Readonly<Record<string, re
   "tests/bench_test.ts": {
     "bench:long stores a conversation, opens it in processes of their own, and prints every figure": ["run"],
   },
+  "tests/cli/conversation_test.ts": {
+    "report is a conversation for keyboards and screen readers, 320 wide and light": ["run", "net", "env"],
+    "report is a conversation for keyboards and screen readers, 320 wide and dark": ["run", "net", "env"],
+    "report is a conversation for keyboards and screen readers, 1200 wide and light": ["run", "net", "env"],
+    "report is a conversation for keyboards and screen readers, 1200 wide and dark": ["run", "net", "env"],
+  },
   "tests/cli/fifo_test.ts": {
     "no command is blocked by FIFOs in the place of files, and repair restores the store": ["run"],
     "no command is blocked by a FIFO in the place of a directory": ["run"],

@@ -59,26 +59,44 @@ summary:focus-visible, a:focus-visible { outline: 2px solid var(--bar); outline-
 .chartdata { background: none; border: 0; margin: .5rem 0 0; }
 .chartdata summary { padding: .25rem 0; color: var(--soft); font-size: .875rem; }
 .chartdata > *:not(summary) { margin: 0; }
-.said { list-style: none; padding: 0; }
-.said li { margin: .9rem 0; }
-.said .head { font-size: .8125rem; color: var(--soft); }
-.said b { color: var(--ink); text-transform: capitalize; overflow-wrap: anywhere; }
-.said .head { overflow-wrap: anywhere; }
-.said pre { margin: .25rem 0 0; padding: .6rem .8rem; background: var(--said); border-radius: .4rem; white-space: pre-wrap;
-  overflow-wrap: anywhere; font: .875rem/1.5 ui-monospace, monospace; border-left: 3px solid var(--line); }
-.said .part { background: none; margin: .35rem 0 0; }
-.said .part > *:not(summary) { margin: 0 .6rem .6rem; }
-.said .part summary { padding: .35rem .7rem; font-size: .875rem; }
-.said .part code { overflow-wrap: anywhere; }
-.said .part[open] summary code { display: none; }
-.said .kind { font-weight: 600; overflow-wrap: anywhere; }
-.said figure { margin: .35rem 0 0; }
-.said img { display: block; max-width: min(100%, 20rem); max-height: 12rem; border: 1px solid var(--line);
+article { border-top: 1px solid var(--line); margin-top: 1.25rem; }
+h3 { font-size: 1rem; margin: .9rem 0 0; overflow-wrap: anywhere; } h3 span { font-weight: 400; }
+article p { overflow-wrap: anywhere; }
+.said { scroll-margin-top: 9rem; } .said, .said ol { list-style: none; padding: 0; margin-top: 0; margin-bottom: 0; }
+.said > li { scroll-margin-top: 1rem; }
+.entry { margin: 1.1rem 0; padding-left: .8rem; border-left: 3px solid var(--line); }
+.user { border-color: var(--bar); } .system { border-color: var(--warn); } .summary { border-color: var(--good); }
+.head { font-size: .8125rem; color: var(--soft); overflow-wrap: anywhere; }
+h4 { display: inline; font-size: .9375rem; margin: 0 .35rem 0 0; color: var(--ink); text-transform: capitalize; }
+h4 span { font-weight: 400; text-transform: none; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; margin: .2rem 0; max-width: 46rem; }
+pre { margin: .35rem 0 0; padding: .6rem .8rem; background: var(--said); border-radius: .4rem; white-space: pre-wrap;
+  overflow-wrap: anywhere; font: .875rem/1.5 ui-monospace, monospace; }
+.part { background: none; margin: .4rem 0 0; }
+.part > *:not(summary) { margin: 0 .6rem .6rem; }
+.part > .label { margin-bottom: .1rem; }
+.part summary { padding: .35rem .7rem; font-size: .875rem; }
+.part[open] summary code { display: none; }
+.label { font-size: .8125rem; color: var(--soft); }
+.kind { font-weight: 600; overflow-wrap: anywhere; }
+.outcome { display: block; padding-left: 1.1rem; }
+code { overflow-wrap: anywhere; } time { white-space: nowrap; }
+figure { margin: .4rem 0 0; }
+figure img { display: block; max-width: min(100%, 20rem); max-height: 12rem; border: 1px solid var(--line);
   border-radius: .4rem; background: var(--said); }
-.said .placed { border-left: 3px dotted var(--line); padding-left: .6rem; } .said em { color: var(--warn); font-style: normal; }
-.said .user pre { border-color: var(--bar); } .said .system pre { border-color: var(--warn); }
+.mark { margin: .7rem 0; font-size: .8125rem; color: var(--soft); overflow-wrap: anywhere; }
+.mark > p { margin: 0; display: flex; flex-wrap: wrap; gap: 0 .4rem; align-items: center; }
+.mark > p::before, .mark > p::after { content: ""; flex: 1 1 1.5rem; border-top: 1px solid var(--line); }
+.mark .part { color: var(--ink); font-size: 1rem; }
+.boundary { margin: 1.4rem 0; } .boundary p { margin: 0; padding: .3rem 0; border-top: 3px double var(--ink); font-weight: 600; }
+.gone > details { background: none; border-style: dashed; border-color: var(--soft); }
+.gone > details > summary { color: var(--soft); font-size: .875rem; }
+.gone .text, .gone h4 { color: var(--soft); }
+.skip { position: absolute; left: -999rem; } .skip:focus { left: 1rem; top: .5rem; padding: .3rem .6rem; background: var(--card); }
 footer { padding-top: 2rem; padding-bottom: 2rem; }
 @media (max-width: 40rem) { .bars { gap: .3rem .6rem; }
+  details > *:not(summary) { margin-left: .6rem; margin-right: .6rem; }
+  .part summary code { display: block; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
   svg text { font-size: 21px; } th, td { padding-right: .6rem; } }
-@media print { details { break-inside: avoid; } }
+@media print { .skip { display: none; } .entry, .part, tr { break-inside: avoid; } h2, h3, .head { break-after: avoid; } }
 `;

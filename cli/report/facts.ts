@@ -11,9 +11,9 @@ import type { OpenedStore } from "../store.ts";
 
 /** Bounds of a report. */
 export interface ReportBounds {
-  /** Entries of each transcript, the newest. */
+  /** Entries of each conversation, the newest. */
   readonly entries: number;
-  /** Workers with their transcripts, the last active. */
+  /** Workers with their conversations, the last active. */
   readonly workers: number;
   /** The time, in milliseconds since 1970. */
   readonly now: number;
@@ -31,7 +31,9 @@ export interface ReportFacts {
   readonly store: OpenedStore;
   /** Its workers, the last active first. */
   readonly workers: readonly WorkerState[];
-  /** Its days. */
+  /** Those whose conversations are shown. */
+  readonly shown: readonly WorkerState[];
+  /** Its days, and the milestones of conversations. */
   readonly history: History;
   /** Its sizes. */
   readonly sizes: StoreSizes;
@@ -48,22 +50,28 @@ export async function factsOf(store: OpenedStore, bounds: ReportBounds): Promise
   const { view } = store;
   const workers = [...view.allWorkers()].sort((a, b) => b.lastEventId - a.lastEventId);
   const sizes = await store.sizes();
-  const { history, problem } = await historyOf(store, bounds);
+  const shown = workers.filter(({ transcriptLength }) => transcriptLength > 0).slice(0, bounds.workers);
+  const { history, problem } = await historyOf(store, shown, bounds);
   const closed = problem === undefined && await isClosed(store);
-  return { view, store, workers, history, sizes, closed, problem, bounds };
+  return { view, store, workers, shown, history, sizes, closed, problem, bounds };
 }
 
 async function historyOf(
   { location, view }: OpenedStore,
-  { signal, fileSystem }: ReportBounds,
+  shown: readonly WorkerState[],
+  { entries, signal, fileSystem }: ReportBounds,
 ): Promise<{ history: History; problem: string | undefined }> {
+  const conversations = new Map(
+    shown.map(({ record, transcriptLength }) => [record.workerId, transcriptLength - entries + 1]),
+  );
+  const through = view.lastEventId;
   try {
     return {
-      history: await readHistory(location, { through: view.lastEventId, signal, fileSystem }),
+      history: await readHistory(location, { through, conversations, signal, fileSystem }),
       problem: undefined,
     };
   } catch (error) {
     if (!isRuntimeError(error) || error.code !== "store_corrupt") throw error;
-    return { history: { days: [], interrupted: [] }, problem: error.message };
+    return { history: { days: [], interrupted: [], milestones: new Map() }, problem: error.message };
   }
 }

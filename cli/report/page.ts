@@ -6,11 +6,11 @@
 import { conditionOf } from "../describe.ts";
 import type { OpenedStore } from "../store.ts";
 import { time, whole } from "../units.ts";
+import { conversationSection } from "./conversations.ts";
 import { css } from "./css.ts";
 import { factsOf, type ReportBounds, type ReportFacts } from "./facts.ts";
 import { html, Markup } from "./html.ts";
 import { byDay, byModel, diagnostics, interrupted, tiles, workersOverTime, workerTable } from "./sections.ts";
-import { transcriptSection } from "./transcripts.ts";
 
 /** The page, in pieces. */
 export async function* reportHtml(
@@ -21,14 +21,14 @@ export async function* reportHtml(
   yield head(facts).text;
   for (const part of [tiles(facts), byDay(facts), byModel(facts), workersOverTime(facts)]) yield part.text;
   for (const part of [interrupted(facts), diagnostics(facts), workerTable(facts)]) yield part.text;
-  yield* transcriptSection(facts);
+  yield* conversationSection(facts);
   yield `</main>${footer(facts).text}</body></html>\n`;
 }
 
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-function head({ view, store, closed, problem, bounds }: ReportFacts): Markup {
+function head({ view, store, shown, closed, problem, bounds }: ReportFacts): Markup {
   const { runtimeId, displayName, status } = view.overview();
   const title = displayName ?? runtimeId;
   const damage = store.damage?.message ?? problem;
@@ -36,6 +36,9 @@ function head({ view, store, closed, problem, bounds }: ReportFacts): Markup {
     <p class="note bad"
       role="alert"><strong class="bad">Damaged.</strong> ${damage}. What follows is what could be read; the command <code>verify</code> shows all damage.</p>
   `;
+  const conversations = shown.length === 0
+    ? html``
+    : html`<a class="skip" href="#conversations">Skip to the conversations</a>`;
   return html`
     <!doctype html>
     <html lang="en">
@@ -50,6 +53,7 @@ function head({ view, store, closed, problem, bounds }: ReportFacts): Markup {
         <style>${new Markup(css)}</style>
       </head>
       <body>
+        <a class="skip" href="#workers">Skip to the workers</a>${conversations}
         <header><h1>${title}</h1><p class="soft">Runtime <code>${runtimeId}</code>, ${conditionOf(
           status,
           closed,

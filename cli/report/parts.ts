@@ -29,6 +29,16 @@ const IMAGE_TYPES = new Set([
   "image/bmp",
 ]);
 
+/** The reads of a worker's blobs. */
+export interface BlobReads {
+  /** The runtime. */
+  readonly view: ReportFacts["view"];
+  /** The worker. */
+  readonly workerId: string;
+  /** Bytes that may still be read. */
+  readonly budget: Budget;
+}
+
 /** Bytes that may still be read for the page. */
 export interface Budget {
   /** Bytes of images. */
@@ -37,26 +47,89 @@ export interface Budget {
   contents: number;
 }
 
+/** A call of a tool, and what came of it. */
+export interface Call {
+  /** Its name and its arguments. */
+  readonly part: Part;
+  /** What is shown of its result as long as the call is folded. */
+  readonly outcomes: Markup[];
+  /** Its result. */
+  readonly results: Markup[];
+  /** Images of its result, which are not folded. */
+  readonly images: Markup[];
+}
+
 /** The markup of a part. */
-export async function partMarkup(
-  view: ReportFacts["view"],
-  workerId: string,
-  part: Part,
-  budget: Budget,
-): Promise<Markup> {
+export async function partMarkup(reads: BlobReads, part: Part): Promise<Markup> {
   const { kind, title, text, bytes: size } = part;
-  if (kind === "image") return await image(view, workerId, part, budget);
+  if (kind === "image") return await image(reads, part);
   if (kind === "file") return html`<p class="soft small">${title}, ${bytes(size)}, ${text}</p>`;
-  const isOpen = kind === "text" && title === "" && text.length <= OPEN_CHARS_MAX;
-  if (isOpen) return preformatted(text);
-  const name = title === "" ? kind : `${kind} ${title}`;
-  const heading = html`<summary><span class="kind">${name}</span> <span class="soft">${bytes(size)}</span>${
-    previewOf(part)
-  }</summary>`;
-  const body = html`${preformatted(beginningOf(text, CHARS_MAX))}${cutNote(text)}`;
+  if (kind === "text" && title === "" && text.length <= OPEN_CHARS_MAX) return prose(text);
+  const body = html`${summaryOf(part, [])}${bodyOf(part)}`;
   return (kind === "result" || kind === "json") && text.length <= UNFOLDED_CHARS_MAX
-    ? html`<details class="part" open>${heading}${body}</details>`
-    : html`<details class="part">${heading}${body}</details>`;
+    ? html`<details class="part" open>${body}</details>`
+    : html`<details class="part">${body}</details>`;
+}
+
+/** Returns true for a call, as opposed to markup. */
+export function isCall(piece: Markup | Call): piece is Call {
+  return !(piece instanceof Markup);
+}
+
+/** A call of which at most so much is kept as a page shows. */
+export function callOf(part: Part): Call {
+  const text = part.text.length <= CHARS_MAX ? part.text : beginningOf(part.text, CHARS_MAX);
+  const note = part.text.length <= CHARS_MAX ? [] : [cutNote(part.text)];
+  return { part: { ...part, text }, outcomes: [], results: note, images: [] };
+}
+
+/** The markup of a call, with its result next to its arguments. */
+export function callMarkup({ part, outcomes, results, images }: Call): Markup {
+  return html`<details class="part">${summaryOf(part, outcomes)}${bodyOf(part)}${results}</details>${images}`;
+}
+
+/** Adds a part of its result to a call. `from` says which entry it is of. */
+export async function addResult(reads: BlobReads, call: Call, part: Part, from: Markup): Promise<void> {
+  const failed = part.isError === true
+    ? html`
+      <span class="bad">failed</span>
+    `
+    : nothing;
+  const label = html`<p class="label">${failed}result ${from}</p>`;
+  if (part.kind === "image") {
+    call.images.push(label, await image(reads, part));
+    return;
+  }
+  if (call.outcomes.length === 0) {
+    const size = html`<span class="soft">${bytes(part.bytes)}</span>`;
+    const name = html`${failed}<span class="kind">result</span> ${size}`;
+    call.outcomes.push(html`<span class="outcome">${name}${previewOf(part)}</span>`);
+  }
+  call.results.push(html`${label}${bodyOf(part)}`);
+}
+
+function summaryOf(part: Part, more: readonly Markup[]): Markup {
+  const name = part.title === "" ? part.kind : `${part.kind} ${part.title}`;
+  return html`<summary><span class="kind">${name}</span> <span class="soft">${bytes(part.bytes)}</span>${
+    previewOf(part)
+  }${more}</summary>`;
+}
+
+function bodyOf({ text }: Part): Markup {
+  return html`${preformatted(beginningOf(text, CHARS_MAX))}${cutNote(text)}`;
+}
+
+/** A block of code between fences, up to the end of the text if it is not closed. */
+const FENCED = /(^```[^\n]*\n[\s\S]*?(?:^```[ \t]*$|(?![\s\S])))/m;
+
+/** A text in paragraphs, with blocks of code as they are. */
+function prose(text: string): Markup {
+  const pieces = text.split(FENCED).map((piece, index) => {
+    if (index % 2 === 1) return preformatted(piece);
+    const shown = piece.trimEnd().replace(/^\n+/, "");
+    return shown === "" ? nothing : html`<div class="text" dir="auto">${shown}</div>`;
+  });
+  return html`${pieces}`;
 }
 
 /** The beginning of a folded part, on one line. */
@@ -78,10 +151,8 @@ function cutNote({ length }: string): Markup {
 }
 
 async function image(
-  view: ReportFacts["view"],
-  workerId: string,
+  { view, workerId, budget }: BlobReads,
   { title, text, bytes: size, base64, blob }: Part,
-  budget: Budget,
 ): Promise<Markup> {
   const name = title === "" ? "image" : title;
   if (base64 === undefined && blob === undefined) {

@@ -218,27 +218,27 @@ export function diagnostics({ view, store }: ReportFacts): Markup {
 }
 
 /** All workers, the last active first. */
-export function workerTable({ workers, bounds }: ReportFacts): Markup {
+export function workerTable({ workers, shown }: ReportFacts): Markup {
   if (workers.length === 0) {
     return html`
-      <section>
+      <section id="workers">
         <h2>Workers</h2>
         <p class="soft">There are none.</p>
       </section>
     `;
   }
   const tones: Record<string, string> = { running: "good", busy: "warn", stopped: "", retired: "soft" };
-  const rows = workers.slice(0, ROWS_MAX).map((state, index) => {
+  const linked = new Set(shown);
+  const rows = workers.slice(0, ROWS_MAX).map((state) => {
     const { record, displayName, status, run, transcriptLength, usage, updatedAt } = state;
-    const shown = run === null ? status : "busy";
-    const hasTranscript = index < bounds.workers && transcriptLength > 0;
-    const name = hasTranscript
+    const condition = run === null ? status : "busy";
+    const name = linked.has(state)
       ? html`<a href="#w${state.createdEventId}">${record.workerId}</a>`
       : html`${record.workerId}`;
     return [
       name,
       html`<span class="clamp">${(displayName ?? intentOf(record.intent)).slice(0, 200)}</span>`,
-      html`<span class="${tones[shown] ?? ""}">${shown}</span>`,
+      html`<span class="${tones[condition] ?? ""}">${condition}</span>`,
       whole(transcriptLength),
       amount(usage.inputTokens + usage.outputTokens),
       dollars(usage.costMicroUsd),
@@ -259,5 +259,7 @@ export function workerTable({ workers, bounds }: ReportFacts): Markup {
       whole(workers.length)
     } workers are listed.</p>`
     : nothing;
-  return html`<section><h2>Workers</h2>${dataTable("The last active first", heads, rows)}${more}</section>\n`;
+  return html`<section id="workers"><h2>Workers</h2>${
+    dataTable("The last active first", heads, rows)
+  }${more}</section>\n`;
 }

@@ -29,6 +29,18 @@ export interface Look {
   readonly width: number;
   /** The person prefers dark. */
   readonly dark: boolean;
+  /** Times that Tab is pressed after the expressions. @default {0} */
+  readonly tabs?: number;
+}
+
+/** A node of the accessibility tree. */
+export interface Spoken {
+  /** Its role. */
+  readonly role: string;
+  /** Its name. */
+  readonly name: string;
+  /** Level of a heading, 0 for anything else. */
+  readonly level: number;
 }
 
 /** Observations of a page. */
@@ -39,7 +51,31 @@ export interface Seen {
   readonly values: readonly unknown[];
   /** Messages of the console and uncaught errors. */
   readonly console: readonly string[];
+  /** The accessibility tree in its order, without what it ignores, after the expressions. */
+  readonly spoken: readonly Spoken[];
+  /** Label of the element that has the focus after each Tab: the beginning of its text, on one line. */
+  readonly focused: readonly string[];
 }
+
+/** An expression: the lowest contrast between a text of the page and what it stands on (WCAG 2). */
+export const CONTRAST: string = `(() => {
+  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => channels(color).slice(0, 3).map((c) => c / 255)
+    .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if ((channels(color)[3] ?? 1) === 1) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const hasText = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
+  return Math.min(...[...document.body.querySelectorAll("*")].filter(hasText).filter((e) => !e.closest("svg")).map((e) => {
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a);
+    return (a + 0.05) / (b + 0.05);
+  }));
+})()`;
 
 type Message = {
   id?: number;
@@ -146,8 +182,45 @@ async function withPage(
     });
     values.push(Reflect.get(result ?? {}, "value"));
   }
+  const { nodes } = await page("Accessibility.getFullAXTree");
+  const spoken = inOrder(nodes as readonly AxNode[]);
+  const focused: string[] = [];
+  for (let tab = 0; tab < (how.tabs ?? 0); tab++) {
+    for (const type of ["keyDown", "keyUp"]) {
+      await page("Input.dispatchKeyEvent", { type, key: "Tab", code: "Tab", windowsVirtualKeyCode: 9 });
+    }
+    const expression =
+      "(({ ariaLabel, textContent }) => (ariaLabel ?? textContent).trim().replace(/\\s+/g, ' ').slice(0, 30))(document.activeElement)";
+    const { result } = await page("Runtime.evaluate", { expression, returnByValue: true });
+    focused.push(String(Reflect.get(result ?? {}, "value")));
+  }
   const closed = new Promise((resolve) => socket.onclose = resolve);
   socket.close();
   await closed;
-  return { requests, values, console };
+  return { requests, values, console, spoken, focused };
+}
+
+interface AxNode {
+  readonly nodeId: string;
+  readonly ignored: boolean;
+  readonly role?: { value: string };
+  readonly name?: { value: string };
+  readonly properties?: readonly { name: string; value: { value: unknown } }[];
+  readonly childIds?: readonly string[];
+}
+
+/** The nodes from the root on, each before its children. */
+function inOrder(nodes: readonly AxNode[]): Spoken[] {
+  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+  const spoken: Spoken[] = [];
+  const visit = ({ ignored, role, name, properties = [], childIds = [] }: AxNode): void => {
+    const level = Number(properties.find(({ name }) => name === "level")?.value.value ?? 0);
+    if (!ignored) spoken.push({ role: role?.value ?? "", name: name?.value ?? "", level });
+    for (const id of childIds) {
+      const child = byId.get(id);
+      if (child !== undefined) visit(child);
+    }
+  };
+  if (nodes[0] !== undefined) visit(nodes[0]);
+  return spoken;
 }

@@ -42,7 +42,7 @@ Deno.test("show, transcript, events and report show the draft of an open and of 
       }
       const page = await command("report", root);
       assertStringIncludes(page.out, `<b>draft</b> ${title}`);
-      assertStringIncludes(page.out, "<pre>&lt;b&gt;half&lt;/b&gt; of␛[2J an\nanswer </pre>");
+      assertStringIncludes(page.out, `dir="auto">&lt;b&gt;half&lt;/b&gt; of␛[2J an\nanswer </div>`);
       await crashed(root, () => Promise.resolve());
     }
     const { out } = await command("events", root, "--worker", "w");
@@ -64,7 +64,7 @@ Deno.test("show, transcript and report cut a long draft", async () => {
       const { out } = await command(name, root, "w");
       assertStringIncludes(out, `${"word ".repeat(40)}...\n`);
     }
-    assertStringIncludes((await command("report", root)).out, `${"word ".repeat(800)} ...</pre>`);
+    assertStringIncludes((await command("report", root)).out, `${"word ".repeat(800)} ...</div>`);
   });
 });
 

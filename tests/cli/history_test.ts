@@ -3,8 +3,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readHistory } from "../../operate.ts";
-import { parseWorkerId, type Runtime } from "../../mod.ts";
+import { FsRuntimeStore } from "../../fs_store.ts";
+import { parseWorkerId, Runtime } from "../../mod.ts";
 import { encodeLines, logText } from "../../src/fs/lines/codec.ts";
+import { openReader } from "../fs/reading/reader.ts";
 import { appendTo } from "../kit/place.ts";
 import { command, segments, withDirectory } from "./kit.ts";
 import { openRuntime } from "./stores.ts";
@@ -94,5 +96,107 @@ Deno.test("events shows an event of a newer version by the type that it was writ
     assertStringIncludes(out, "4  2026-07-30 22:00:00  worker.cloned    a       of a newer version");
     const { json: page } = await command("events", root, "--json");
     assertEquals(page.items.at(-1), { id: 4, at, type: "unknown", event: JSON.parse(json), workerId: "a" });
+  });
+});
+
+/** The milestones of a worker, each as its members besides its event and its time. */
+async function milestonesOf(
+  root: string,
+  workerId: string,
+  firstSeq = 1,
+): Promise<Record<string, unknown>[]> {
+  const through = (await openReader({ root, runtimeId: "local" })).lastEventId;
+  const conversations = new Map([[parseWorkerId(workerId), firstSeq]]);
+  const { milestones } = await readHistory({ root, runtimeId: "local" }, { through, conversations });
+  return (milestones.get(parseWorkerId(workerId)) ?? []).map(({ eventId: _, at: _at, ...members }) =>
+    members
+  );
+}
+
+Deno.test("readHistory() lists runs, rewinds and changes of status of the conversations that it is given", async () => {
+  await withDirectory(async (root) => {
+    await onDay(root, "2026-07-01", async (runtime) => {
+      const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+      await runtime.createWorker({ workerId: "b", intent: { kind: "assistant" } });
+      await runtime.worker("b").beginRun({ runId: "r-b" });
+      const run = await worker.beginRun({ runId: "r-1" });
+      await run.append([{ role: "assistant", content: 1 }, { role: "assistant", content: 2 }]);
+      await run.commit({ draft: "dropped" });
+      await run.finish("failed", { reason: "x".repeat(600) });
+      await worker.beginRun({ runId: "r-2" });
+      await worker.rewind({ toSeq: 1 }, { cancelRun: true });
+      await worker.compact({ through: 1, summary: { role: "user", content: "3" } });
+      await worker.stop({ reason: "a break" });
+      await worker.restart();
+      await worker.beginRun({ runId: "r-3" });
+      await runtime.retire({ reason: "over" });
+    });
+    const at = "2026-07-01T12:00:00.000Z";
+    const all = [
+      { runId: "r-1", began: true },
+      { runId: "r-1", ended: "failed", reason: `${"x".repeat(500)} ...`, startedAt: at },
+      { runId: "r-2", began: true },
+      { runId: "r-2", ended: "cancelled", startedAt: at },
+      { runId: "r-2", rewound: 1 },
+      { status: "stopped", reason: "a break" },
+      { status: "running" },
+      { runId: "r-3", began: true },
+      { runId: "r-3", ended: "cancelled", reason: "over", startedAt: at },
+      { status: "retired", reason: "over" },
+    ];
+    assertEquals(await milestonesOf(root, "a"), all);
+    // The run that is open at the first entry, and what follows the entry before it.
+    assertEquals(await milestonesOf(root, "a", 2), all);
+    assertEquals(await milestonesOf(root, "a", 3), all.slice(0, 10));
+    assertEquals(await milestonesOf(root, "a", 4), all.slice(5));
+    assertEquals(await milestonesOf(root, "b"), [{ runId: "r-b", began: true }, {
+      runId: "r-b",
+      ended: "cancelled",
+      reason: "over",
+      startedAt: at,
+    }, { status: "retired", reason: "over" }]);
+    const without = await readHistory({ root, runtimeId: "local" }, { through: 5 });
+    assertEquals([...without.milestones], []);
+  });
+});
+
+Deno.test("readHistory() keeps the drafts of interrupted runs, and nothing of an earlier life of a worker", async () => {
+  await withDirectory(async (root) => {
+    const intent = { kind: "assistant" } as const;
+    const drafts = [["gone", null, "half ", "an answer"], ["é".repeat(5_000)], []] as const;
+    for (const [index, texts] of drafts.entries()) {
+      const store = new FsRuntimeStore({ root, runtimeId: "local" });
+      const runtime = await Runtime.open({ store, now: () => Date.parse("2026-07-01") });
+      if (index === 0) {
+        const old = await runtime.createWorker({ workerId: "a", intent });
+        await old.retire();
+        await old.purge();
+        await runtime.createWorker({ workerId: "a", intent });
+      }
+      const run = await runtime.worker("a").beginRun({ runId: `r-${index}` });
+      for (const draft of texts) await run.commit({ draft });
+      await (texts.length === 0 ? runtime.close() : store.close());
+    }
+    const ends = (await milestonesOf(root, "a")).filter(({ ended }) => ended !== undefined);
+    assertEquals(
+      ends.map(({ runId, ended, draft }) => [runId, ended, draft]),
+      [
+        ["r-0", "interrupted", { text: "half an answer", bytes: 14 }],
+        ["r-1", "interrupted", { text: "é".repeat(4_001), bytes: 10_000 }],
+        ["r-2", "interrupted", undefined],
+      ].slice(0, ends.length),
+    );
+    assertEquals((await milestonesOf(root, "a")).some(({ status }) => status !== undefined), false);
+  });
+});
+
+Deno.test("readHistory() keeps the newest 500 milestones of a conversation", async () => {
+  await withDirectory(async (root) => {
+    await onDay(root, "2026-07-01", async (runtime) => {
+      const worker = await runtime.createWorker({ workerId: "a", intent: { kind: "assistant" } });
+      for (let n = 0; n < 251; n++) await (await worker.beginRun({ runId: `r-${n}` })).finish("completed");
+    });
+    const milestones = await milestonesOf(root, "a");
+    assertEquals([milestones.length, milestones[0]?.runId, milestones.at(-1)?.runId], [500, "r-1", "r-250"]);
   });
 });

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { findChromium, look } from "./chromium.ts";
+import { CONTRAST, findChromium, look } from "./chromium.ts";
 import { command, flip, segments, withDirectory } from "./kit.ts";
 import { privileged } from "../privileged.ts";
 import { everyEvent, everyEventStore, everyPart, openRuntime, PNG } from "./stores.ts";
@@ -44,7 +44,7 @@ Deno.test("report writes a page without script that names nothing outside of it"
     const tags = new Set([...page.matchAll(/<([a-z0-9]+)/gi)].map(([, tag = ""]) => tag.toLowerCase()));
     for (const tag of ["script", "img", "iframe", "base", "object", "form"]) assert(!tags.has(tag), tag);
     for (const [, value = ""] of page.matchAll(/ (?:src|href)="([^"]*)"/g)) {
-      assert(/^(?:#w\d+|data:,)$/.test(value), value);
+      assert(/^(?:#(?:w\d+(?:end)?|workers|conversations)|data:,)$/.test(value), value);
     }
     assertStringIncludes(page, "default-src 'none'");
     assertStringIncludes(page, "The last 155 of 158 entries");
@@ -58,15 +58,12 @@ Deno.test("report marks summaries, and the entries that are outside of the conte
     const worker = await runtime.createWorker({ workerId: "w", intent: { kind: "assistant" } });
     await worker.append(["one", "two", "three"].map((content) => ({ role: "user", content })));
     const before = (await command("report", root)).out;
-    assert(!before.includes("In the context") && !before.includes("<em>"));
+    assert(!before.includes("In the context") && !before.includes("not in the context"));
     await worker.compact({ through: 2, summary: { role: "user", content: "so far" } });
     const { out } = await command("report", root);
     assertStringIncludes(out, "In the context: 2 of 4 entries, summary #4, #3.");
-    assertEquals(out.match(/<em>.*?<\/em>/g), [
-      "<em>not in the context</em>",
-      "<em>not in the context</em>",
-      "<em>summary through #2</em>",
-    ]);
+    assertStringIncludes(out, "<summary>#1 to #2: not in the context, replaced by summary #4</summary>");
+    assertStringIncludes(out, "through #2. The model sees it first.");
     await runtime.close();
   });
 });
@@ -100,13 +97,13 @@ Deno.test({
         [
           "document.title",
           "[...document.querySelectorAll('h2')].map((e) => e.textContent)",
-          "document.querySelectorAll('details[id] ol > li').length",
+          "document.querySelectorAll('article li.entry').length",
           "document.querySelectorAll('svg rect.bar').length > 0 && document.querySelectorAll('svg polyline').length",
           "document.documentElement.scrollWidth <= innerWidth",
           "getComputedStyle(document.body).backgroundColor",
           "[...document.querySelectorAll('svg, .wide')].every((e) => e.getAttribute('aria-label'))",
           "document.querySelectorAll('script, img, iframe, base').length",
-          "[...document.querySelectorAll('pre')].some((e) => e.textContent.includes('<script>document.title'))",
+          "[...document.querySelectorAll('.text')].some((e) => e.textContent.includes('<script>document.title'))",
           "[...document.querySelectorAll('a[href]')].every((a) => document.querySelector(a.getAttribute('href')))",
         ],
       );
@@ -119,7 +116,7 @@ Deno.test({
         "Usage by model",
         "Workers over time",
         "Workers",
-        "Transcripts",
+        "Conversations",
       ]);
       assertEquals([entries, charts, fits, background], [104, 1, true, "rgb(21, 23, 26)"]);
       assertEquals([labelled, active, shown, links], [true, 0, true, true]);
@@ -173,25 +170,6 @@ Deno.test("report and transcript name a missing blob, and show the rest", async 
   });
 });
 
-/** The lowest contrast between a text of a part and what it stands on (WCAG 2). */
-const CONTRAST = `(() => {
-  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
-  const light = (color) => channels(color).slice(0, 3).map((c) => c / 255)
-    .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const color = getComputedStyle(at).backgroundColor;
-      if ((channels(color)[3] ?? 1) === 1) return color;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  return Math.min(...[...document.querySelectorAll("pre, .kind, .soft, .note, summary code, figcaption")].map((e) => {
-    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a);
-    return (a + 0.05) / (b + 0.05);
-  }));
-})()`;
-
 for (
   const { width, dark } of [360, 1200].flatMap((width) => [{ width, dark: false }, { width, dark: true }])
 ) {
@@ -215,12 +193,12 @@ for (
           "document.querySelectorAll('script, iframe, base, object, form, style:not(head *), [href^=http], [src^=http]').length",
           "[...document.querySelectorAll('*')].filter((e) => [...e.attributes].some(({ name }) => name.startsWith('on'))).length",
           "[document.title, getComputedStyle(document.body).backgroundColor]",
-          "[...document.querySelectorAll('pre')].filter((e) => e.textContent.includes('<script>document.title')).length",
+          "[...document.querySelectorAll('pre, .text')].filter((e) => e.textContent.includes('<script>document.title')).length",
         ]);
         assertEquals(seen.requests.filter((request) => request !== url && !request.startsWith("data:")), []);
         assertEquals(seen.console, []);
         const [folded, , images, fits, contrast, active, handlers, state, shown] = seen.values;
-        assertEquals(folded, ["call <script", "thinking", "call grep", "result toolu", "result"]);
+        assertEquals(folded, ["call <script", "result", "thinking", "call grep", "result", "result"]);
         assertEquals(images, [[4, true], [4, true], "broken"]);
         assertEquals([fits, active, handlers], [true, 0, 0]);
         assert(Number(contrast) >= 4.5, `contrast ${contrast}`);

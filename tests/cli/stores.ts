@@ -144,3 +144,57 @@ export async function everyPart(runtime: Runtime, said = "Here it is"): Promise<
   await worker.append([{ role: "tool", content: `${said} ${"blob".repeat(500_000)}` }]);
   return worker;
 }
+
+/**
+ * A conversation that was compacted, rewound, interrupted and continued, with calls of tools: 14 entries of the
+ * worker "coder", whose parent is "lead". Its last run is open, with a draft.
+ */
+export async function conversationStore(root: string): Promise<void> {
+  const now = steadyClock("2026-07-29T10:00:00.000Z", 1_000);
+  const store = new FsRuntimeStore({ root, runtimeId: "local" }, { now });
+  const crashed = await Runtime.open({ store, now, newId: countingIds() });
+  const lead = await crashed.createWorker({ workerId: "lead", intent: { kind: "role", role: "lead" } });
+  await lead.append([{ role: "user", content: "Ship it." }]);
+  const intent = { kind: "task", objective: "Fix the test" } as const;
+  const worker = await crashed.createWorker({
+    workerId: "coder",
+    displayName: "Coder",
+    parent: "lead",
+    intent,
+  });
+  const used = (id: string, name: string) => ({ type: "tool_use", id, name, input: { of: id } });
+  const result = (id: string, content: string, isError = false) => ({
+    role: "user",
+    content: [{ type: "tool_result", tool_use_id: id, content, ...isError ? { is_error: true } : {} }],
+  });
+  await worker.append([{ role: "user", name: "Mika", content: "Why does it fail?" }]);
+  const first = await worker.beginRun({ runId: "r-1" });
+  await first.append([
+    {
+      role: "assistant",
+      content: [{ type: "text", text: "I read it." }, used("t-1", "read"), used("t-2", "run")],
+    },
+    result("t-2", "exit code 1", true),
+    result("t-1", `line ${"long ".repeat(4_000)}`),
+    { role: "assistant", content: "It is the clock:\n```ts\nDate.now()\n```\nShall I?" },
+  ]);
+  await first.finish("completed");
+  await worker.compact({ through: 4, summary: { role: "user", content: "The clock is the cause." } });
+  await worker.append([{ role: "user", content: "Yes." }]);
+  const second = await worker.beginRun({ runId: "r-2" });
+  await second.append([{ role: "assistant", content: [used("t-3", "rewrite")] }]);
+  await second.append([result("t-3", "everything is new")]);
+  await worker.rewind({ toSeq: 7 }, { cancelRun: true });
+  const third = await worker.beginRun({ runId: "r-3" });
+  await third.append([{ role: "assistant", content: [used("t-4", "edit")] }]);
+  await third.commit({ draft: "Half of an answer" });
+  await store.close();
+  const runtime = await openRuntime({ root, now });
+  const again = runtime.worker("coder");
+  const fourth = await again.beginRun({ runId: "r-4" });
+  await fourth.append([result("t-4", "edited"), { role: "assistant", content: "It is fixed." }]);
+  await fourth.finish("failed", { reason: "overloaded" });
+  await again.append([{ role: "user", content: "And the docs?" }, { role: "system", content: "Be brief." }]);
+  await (await again.beginRun({ runId: "r-5" })).commit({ draft: "The docs are" });
+  await runtime.close();
+}

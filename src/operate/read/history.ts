@@ -15,6 +15,7 @@ import { logLines } from "../../fs/log/scan.ts";
 import type { FoundPlace, StoreLocation } from "../../fs/place/find.ts";
 import type { PostgresLocation } from "../../postgres/location.ts";
 import { Meter, type OperationOptions, placeOf } from "../options.ts";
+import { type Milestone, MilestoneReader } from "./milestones.ts";
 import { foldRows, rowTexts } from "./rows.ts";
 import { untilSteady } from "../../fs/reading/follower.ts";
 
@@ -56,6 +57,8 @@ export interface History {
   readonly days: readonly HistoryDay[];
   /** The newest interrupted runs, at most a hundred, newest first. */
   readonly interrupted: readonly InterruptedRun[];
+  /** The newest milestones of each worker of {@linkcode HistoryOptions.conversations}, at most 500, in order. */
+  readonly milestones: ReadonlyMap<WorkerId, readonly Milestone[]>;
 }
 
 type Day = { -readonly [Name in keyof HistoryDay]: HistoryDay[Name] };
@@ -68,6 +71,8 @@ export interface HistoryOptions extends OperationOptions {
   readonly through: number;
   /** Only this worker. */
   readonly worker?: WorkerId | undefined;
+  /** Workers whose milestones are read, each with the sequence of the entry at which they begin. @default none */
+  readonly conversations?: ReadonlyMap<WorkerId, number> | undefined;
 }
 
 /**
@@ -106,13 +111,15 @@ async function* rowHeads(location: PostgresLocation, options: HistoryOptions): A
 
 async function daysOf(
   events: AsyncIterable<EventHead>,
-  { worker }: Pick<HistoryOptions, "worker">,
+  { worker, conversations = new Map() }: Pick<HistoryOptions, "worker" | "conversations">,
 ): Promise<History> {
+  const milestones = new MilestoneReader(conversations);
   const days = new Map<string, Day>();
   const interrupted: InterruptedRun[] = [];
   const running = new Map<WorkerId, boolean>();
   for await (const event of events) {
     if (worker !== undefined && !("workerId" in event && event.workerId === worker)) continue;
+    milestones.read(event);
     const day = dayOf(days, event.at.slice(0, 10));
     countStatus(day, event, running);
     if (!isWorkerChange(event)) continue;
@@ -122,7 +129,11 @@ async function daysOf(
     interrupted.unshift({ eventId: event.id, at: event.at, workerId, runId });
     if (interrupted.length > INTERRUPTED_MAX) interrupted.pop();
   }
-  return { days: [...days.values()].sort((a, b) => a.day < b.day ? -1 : 1), interrupted };
+  return {
+    days: [...days.values()].sort((a, b) => a.day < b.day ? -1 : 1),
+    interrupted,
+    milestones: milestones.items,
+  };
 }
 
 const NOTHING = { created: 0, ended: 0, restarted: 0, entries: 0, interrupted: 0 };
