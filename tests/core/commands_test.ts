@@ -109,8 +109,6 @@ Deno.test("changesOf() has no members if there are entries alone, and no entries
 
 const commits: Readonly<Record<string, unknown>> = {
   "null as changes": null,
-  "no changes": {},
-  "undefined changes alone": { entries: undefined, data: undefined },
   "an unknown change": { entry: [] },
   "the end of a run": { data: {}, run: { ended: "completed" } },
   "a status": { status: "retired" },
@@ -156,14 +154,13 @@ for (const [what, value] of [...Object.entries(wrong.json), ...Object.entries(wr
   });
 }
 
-Deno.test("changesOf() bounds meta at 4 KiB, and does not commit it alone", () => {
+Deno.test("changesOf() bounds meta at 4 KiB", () => {
   const meta = (size: number): JsonObject => ({ a: "x".repeat(size - 8) });
   assertEquals(
     membersOf({ displayName: "A" }, {}, meta(limits.metaBytesMax)).meta,
     meta(limits.metaBytesMax),
   );
   issueOf(() => membersOf({ displayName: "A" }, {}, meta(limits.metaBytesMax + 1)));
-  assertEquals(issueOf(() => membersOf({}, {}, { by: "me" })), "there is nothing to commit");
 });
 
 Deno.test("reasonOf() truncates to whole code points, replaces lone surrogates, and drops blank reasons", () => {

@@ -213,6 +213,21 @@ Deno.test("errors name the rejected action", async () => {
   ]);
 });
 
+Deno.test("commit() rejects no changes, undefined ones and meta alone", async () => {
+  await using runtime = await Runtime.open({ store: new ScriptedStore() });
+  const worker = await runtime.createWorker({ workerId: "a", intent });
+  const { lastEventId } = runtime;
+  for (
+    const [changes, meta] of [[{}, undefined], [{ entries: undefined }, undefined], [{}, {
+      by: "me",
+    }]] as const
+  ) {
+    const message = await worker.commit(changes, { meta }).then(() => "done", (error) => error.message);
+    assertEquals(message, "Cannot commit: there is nothing to commit");
+  }
+  assertEquals(runtime.lastEventId, lastEventId);
+});
+
 for (const again of [false, true]) {
   const what = again ? "its id was used again" : "it was purged";
   Deno.test(`transcript() throws worker_not_found if ${what} while the page was read`, async () => {
