@@ -35,7 +35,7 @@ async function play(steps: readonly Step[]): Promise<Played> {
       const end = await run.finish("completed", { entries: [{ role: "user", content: "" }] });
       milestones.push({ eventId: end.eventId, at: "", runId: run.runId, ended: "completed" });
     } else if (kind === "compact") {
-      const isPossible = context?.summary != null ||
+      const isPossible = (context?.summary ?? null) !== null ||
         contextRanges(worker.state()).some(([from]) => from <= value);
       if (value > transcriptLength || !isPossible) continue;
       await worker.compact({ through: value, summary: { role: "user", content: "" } });
