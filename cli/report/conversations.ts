@@ -86,7 +86,7 @@ async function conversation(facts: ReportFacts, state: WorkerState, budget: Budg
   `;
 }
 
-/** What a worker is for, its status and where it comes from. */
+/** Purpose, status and parent of a worker. */
 function about({ shown }: ReportFacts, { record, status, reason }: WorkerState): Markup {
   const { intent, parent } = record;
   const of = shown.find(({ record }) => record.workerId === parent);

@@ -51,7 +51,7 @@ export interface Budget {
 export interface Call {
   /** Its name and its arguments. */
   readonly part: Part;
-  /** What is shown of its result as long as the call is folded. */
+  /** The beginning of its result, for the folded call. */
   readonly outcomes: Markup[];
   /** Its result. */
   readonly results: Markup[];

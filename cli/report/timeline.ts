@@ -7,7 +7,7 @@
 import { contextRanges, type TranscriptEntry, type WorkerState } from "../../mod.ts";
 import type { Milestone } from "../../operate.ts";
 
-/** What took entries out of the context. Entries with the same one belong together. */
+/** The reason why entries are outside of the context. Entries with the same one belong together. */
 export interface Removal {
   /** Sequence of the summary that replaced them. */
   readonly summary?: number;
@@ -20,7 +20,7 @@ export type Item = TranscriptEntry | Milestone | "boundary";
 
 /** Successive items that are in the context, or that left it together. */
 export interface Block {
-  /** What took its entries out of the context; absent if they are in it. */
+  /** The reason why its entries are outside of the context; absent if they are in it. */
   readonly removal: Removal | undefined;
   /** Its items, in order. */
   readonly items: Item[];
@@ -74,7 +74,7 @@ function inOrder(entries: readonly TranscriptEntry[], milestones: readonly Miles
 
 const UNKNOWN: Removal = {};
 
-/** What took each entry out of the context, by sequence: the changes once more, in order. The state decides which are outside. */
+/** Repeats the changes of the context in order; returns a reason for each entry that is outside by the state, by sequence. */
 function removalsOf(state: WorkerState, items: readonly Item[]): Map<number, Removal> {
   const removals = new Map<number, Removal>();
   let inside: TranscriptEntry[] = [];

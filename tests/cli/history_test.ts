@@ -183,8 +183,7 @@ Deno.test("readHistory() keeps the drafts of interrupted runs, and nothing of an
       [
         ["r-0", "interrupted", { text: "half an answer", bytes: 14 }],
         ["r-1", "interrupted", { text: "é".repeat(4_001), bytes: 10_000 }],
-        ["r-2", "interrupted", undefined],
-      ].slice(0, ends.length),
+      ],
     );
     assertEquals((await milestonesOf(root, "a")).some(({ status }) => status !== undefined), false);
   });

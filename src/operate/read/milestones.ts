@@ -1,6 +1,6 @@
 /**
- * What happens in a conversation besides its entries, from a scan of the log:
- * runs, rewinds and changes of status.
+ * Milestones of conversations, from a scan of the log: runs, rewinds and changes
+ * of status.
  *
  * @module
  */
