@@ -86,18 +86,23 @@ async function conversation(facts: ReportFacts, state: WorkerState, budget: Budg
   `;
 }
 
-/** Purpose, status and parent of a worker. */
-function about({ shown }: ReportFacts, { record, status, reason }: WorkerState): Markup {
-  const { intent, parent } = record;
-  const of = shown.find(({ record }) => record.workerId === parent);
-  const origin = parent === undefined ? nothing : of === undefined
-    ? html`
-      Its parent is ${parent}.
+/** Purpose, status, parent and origin of a worker. */
+function about({ shown }: ReportFacts, state: WorkerState): Markup {
+  const { record: { intent, parent }, status, reason, fork } = state;
+  const named = (workerId: string, of: WorkerState | undefined): Markup =>
+    of === undefined ? html`${workerId}` : html`<a href="#w${of.createdEventId}">${workerId}</a>`;
+  const parentState = shown.find(({ record }) => record.workerId === parent);
+  // The id may have been used again since.
+  const forked = shown.find(({ createdEventId }) => createdEventId === fork?.createdEventId);
+  return html`${intentOf(intent)} (${reason === undefined ? status : `${status}: ${reason}`}).${
+    parent === undefined ? nothing : html`
+      Its parent is ${named(parent, parentState)}.
     `
-    : html`
-      Its parent is <a href="#w${of.createdEventId}">${parent}</a>.
-    `;
-  return html`${intentOf(intent)} (${reason === undefined ? status : `${status}: ${reason}`}).${origin}`;
+  }${
+    fork === undefined ? nothing : html`
+      It was forked from ${named(fork.workerId, forked)} after entry ${whole(fork.seq)}.
+    `
+  }`;
 }
 
 function entriesText(count: number): string {

@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import { CONTRAST, findChromium, look, type Spoken } from "./chromium.ts";
 import { command, flip, segments, withDirectory } from "./kit.ts";
 import { privileged } from "../privileged.ts";
-import { conversationStore } from "./stores.ts";
+import { conversationStore, openRuntime } from "./stores.ts";
 
 /** The conversation of "coder" as lines of text, without its markup. */
 async function conversation(root: string, ...options: readonly string[]): Promise<string[]> {
@@ -124,6 +124,19 @@ Deno.test("report begins a shortened conversation with the run that it is in", a
     const from = lines.findIndex((line) => line.startsWith("The last 3 of "));
     assertStringIncludes(lines.slice(from).join("\n"), "Run r-4 began");
     assert(!lines.some((line) => line.includes("Run r-1")));
+  });
+});
+
+Deno.test("report links a fork to its origin", async () => {
+  await withDirectory(async (root) => {
+    await using runtime = await openRuntime({ root });
+    const worker = await runtime.createWorker({ workerId: "origin", intent: { kind: "assistant" } });
+    await worker.append([{ role: "user", content: "one" }, { role: "user", content: "two" }]);
+    await runtime.forkWorker("origin", { workerId: "branch", atSeq: 1 });
+    const { out } = await command("report", root);
+    const [, id] = /It was forked from <a href="#(w\d+)">origin<\/a> after entry 1\./
+      .exec(out.replace(/\s+/g, " ")) ?? [];
+    assertStringIncludes(out, `id="${id}"`);
   });
 });
 
