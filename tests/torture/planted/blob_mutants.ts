@@ -60,8 +60,8 @@ export const blobMutants: readonly Mutant[] = [
   {
     name: "a command overtakes an earlier one whose content is kept first",
     file: "core/engine.ts",
-    find: "    const isReady = !this.#preparing.has(workerId) &&\n      (entries",
-    replace: "    const isReady = (entries",
+    find: "    const isReady = copy === undefined && !this.#preparing.has(workerId) &&\n      (entries",
+    replace: "    const isReady = copy === undefined &&\n      (entries",
     first: ["interleavings"],
   },
   {
