@@ -115,7 +115,7 @@ export class WaitingRuns {
         event.type === "worker.committed" && event.runId === runId && event.run?.ended !== undefined
       );
       const found = end?.type === "worker.committed" ? end : undefined;
-      if (found === undefined || found.status !== undefined) return undefined;
+      if (found === undefined || found.status !== undefined || found.context !== undefined) return undefined;
       const ended = found.run?.ended;
       return ended === outcome
         ? undefined
