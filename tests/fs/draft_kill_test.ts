@@ -9,15 +9,16 @@ import { Child } from "./children/child.ts";
 
 const KILLS = 15;
 
-/** Runs a streamer for a moment and kills it. Returns where it began, and what it was acknowledged. */
-async function killed(root: string, afterMs: number): Promise<readonly [from: number, numbers: number[]]> {
+/** Runs a streamer and kills it after some acknowledgements. Returns where it began, and what it was acknowledged. */
+async function killed(
+  root: string,
+  acknowledged: number,
+): Promise<readonly [from: number, numbers: number[]]> {
   const child = new Child("streamer.ts", root);
   try {
     const from = Number((await child.line())?.slice(2));
-    const lines = child.rest();
-    await new Promise((resolve) => setTimeout(resolve, afterMs));
-    child.kill();
-    return [from, (await lines).map((line) => Number(line.slice(2)))];
+    const lines = await child.killAfter(acknowledged, "");
+    return [from, lines.map((line) => Number(line.slice(2)))];
   } finally {
     await child.end();
   }

@@ -27,15 +27,12 @@ function readPrinted(lines: readonly string[]): Printed {
   return { acknowledged, open: [...open] };
 }
 
-/** Runs a writer for a moment and kills it. */
-async function killedRound(place: TestPlace, round: string, afterMs: number): Promise<Printed> {
+/** Runs a writer and kills it after some acknowledgements. */
+async function killedRound(place: TestPlace, round: string, acknowledged: number): Promise<Printed> {
   const child = new Child("writer.ts", place.root, round);
   try {
     assertEquals(await child.line(), "open");
-    const lines = child.rest();
-    await new Promise((resolve) => setTimeout(resolve, afterMs));
-    child.kill();
-    return readPrinted(await lines);
+    return readPrinted(await child.killAfter(acknowledged, "<"));
   } finally {
     await child.end();
   }

@@ -56,6 +56,19 @@ export class Child {
     return lines;
   }
 
+  /** SIGKILL, once so many more lines began with `mark`. Returns all whole lines. */
+  async killAfter(count: number, mark: string): Promise<string[]> {
+    const lines: string[] = [];
+    for (let left = count; left > 0;) {
+      const line = await this.line();
+      if (line === undefined) break;
+      lines.push(line);
+      if (line.startsWith(mark)) left--;
+    }
+    this.kill();
+    return [...lines, ...await this.rest()];
+  }
+
   /** SIGKILL. */
   kill(): void {
     this.#killed = true;
