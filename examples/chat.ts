@@ -19,8 +19,6 @@ type Call = OpenAI.ChatCompletionMessageToolCall;
 
 const model = Deno.env.get("OPENAI_MODEL") ?? "gpt-4o-mini";
 const client = new OpenAI();
-/** Entries of the transcript that the model is shown. */
-const CONTEXT_ENTRIES = 200;
 /** Asks for the rest of an answer that was broken off. */
 const CONTINUE = "You were interrupted. Continue your answer exactly where it ends; repeat nothing of it.";
 const tools: OpenAI.ChatCompletionTool[] = [{
@@ -32,17 +30,12 @@ const tools: OpenAI.ChatCompletionTool[] = [{
   },
 }];
 
-/** The newest messages. Their images are blobs. */
+/** The messages of the context. Their images are blobs. */
 async function context(worker: Worker<Chat>): Promise<Message[]> {
-  const after = Math.max(0, worker.state().transcriptLength - CONTEXT_ENTRIES);
-  const entries = await Array.fromAsync(worker.entries({ after }));
-  // From a question on: a result without its call is rejected.
-  const from = entries.findIndex(({ role }) => role === "user");
-  if (from < 0 && after > 0) throw new Error(`Cannot ask ${model}: the question is too far back`);
+  const { entries } = await worker.context();
   return await Promise.all(
-    entries.slice(Math.max(0, from)).map(async (entry) => {
-      const message = await worker.content(entry);
-      const images = await Promise.all((entry.blobs ?? []).map(async (ref) => {
+    entries.map(async ({ content: message, blobs = [] }) => {
+      const images = await Promise.all(blobs.map(async (ref) => {
         const bytes = await new Response(await worker.blob(ref)).bytes();
         return {
           type: "image_url" as const,

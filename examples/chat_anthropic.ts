@@ -6,7 +6,7 @@
 
 // deno-lint-ignore-file no-console camelcase -- the names of the protocol
 import Anthropic from "@anthropic-ai/sdk";
-import { type Run, Runtime, type TranscriptEntry, type Worker } from "@yoi/worker-runtime";
+import { type ContextEntry, type Run, Runtime, type Worker } from "@yoi/worker-runtime";
 import { FsRuntimeStore } from "@yoi/worker-runtime/fs-store";
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
@@ -19,8 +19,6 @@ type MediaType = Anthropic.Base64ImageSource["media_type"];
 
 const model = Deno.env.get("ANTHROPIC_MODEL") ?? "claude-haiku-4-5";
 const client = new Anthropic();
-/** Entries of the transcript that the model is shown. */
-const CONTEXT_ENTRIES = 200;
 /** Asks for the rest of an answer that was broken off. */
 const CONTINUE = "You were interrupted. Continue your answer exactly where it ends; repeat nothing of it.";
 const tools: Anthropic.Tool[] = [{
@@ -30,9 +28,11 @@ const tools: Anthropic.Tool[] = [{
 }];
 
 /** The blocks of an entry. Images are blobs: those of a tool belong to its result. */
-async function blocksOf(worker: Worker<Chat>, entry: TranscriptEntry<Chat>): Promise<Block[]> {
-  const blocks = await worker.content(entry);
-  const images = await Promise.all((entry.blobs ?? []).map(async (ref) => {
+async function blocksOf(
+  worker: Worker<Chat>,
+  { content: blocks, blobs = [] }: ContextEntry<Chat>,
+): Promise<Block[]> {
+  const images = await Promise.all(blobs.map(async (ref) => {
     const data = (await new Response(await worker.blob(ref)).bytes()).toBase64();
     const source = { type: "base64" as const, media_type: ref.mediaType as MediaType, data };
     return { type: "image" as const, source };
@@ -42,15 +42,11 @@ async function blocksOf(worker: Worker<Chat>, entry: TranscriptEntry<Chat>): Pro
     : blocks.map((block) => block.type === "tool_result" ? { ...block, content: images } : block);
 }
 
-/** The newest messages: entries of one role in a row are one message. */
+/** The messages of the context: entries of one role in a row are one message. */
 async function context(worker: Worker<Chat>): Promise<Message[]> {
-  const after = Math.max(0, worker.state().transcriptLength - CONTEXT_ENTRIES);
-  const entries = await Array.fromAsync(worker.entries({ after }));
+  const { entries } = await worker.context();
   const messages: Message[] = [];
-  // From a question on: a result without its call is rejected.
-  const from = entries.findIndex(({ role }) => role === "user");
-  if (from < 0 && after > 0) throw new Error(`Cannot ask ${model}: the question is too far back`);
-  for (const entry of entries.slice(Math.max(0, from))) {
+  for (const entry of entries) {
     const role = entry.role === "assistant" ? "assistant" : "user";
     if (messages.at(-1)?.role !== role) messages.push({ role, content: [] });
     messages.at(-1)?.content.push(...await blocksOf(worker, entry));
