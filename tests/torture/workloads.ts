@@ -13,6 +13,8 @@ import type { Session } from "./script/session.ts";
 export interface Workload {
   /** Codes with which commands that race each other may be rejected. */
   readonly refusals?: readonly string[];
+  /** Workers that are forked from worker `a` or its forks: damage of its files prevents their creation. */
+  readonly forks?: readonly string[];
   readonly name: string;
   /** Initial store. */
   readonly base: keyof Bases;
@@ -570,6 +572,7 @@ export const workloads: readonly Workload[] = [
       await session.close();
     },
     refusals: ["worker_exists"],
+    forks: ["f", "g", "h"],
   },
   {
     name: "blobs",

@@ -63,10 +63,11 @@ async function checkAt(what: string, check: () => Promise<unknown>): Promise<voi
 
 /** I9: the files of one worker concern no other one. */
 function checkOthers({ intruded }: Course, refused: ReadonlySet<string>): void {
-  const { object, intrusion, refusedWorkers } = intruded;
+  const { object, intrusion, refusedWorkers, workload: { forks = [] } } = intruded;
   const isOfOne = object.name === "blob" || object.name.startsWith("workers/a");
   if (!isOfOne || intrusion.name === "swapped") return;
-  const others = [...refused].filter((workerId) => workerId !== "a" && !refusedWorkers.has(workerId));
+  const concerned = new Set(["a", ...forks, ...refusedWorkers]);
+  const others = [...refused].filter((workerId) => !concerned.has(workerId));
   if (others.length > 0) throw new Finding("I9", `commands of ${others} are rejected`);
 }
 
