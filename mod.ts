@@ -70,7 +70,7 @@ export type {
   ReasonOptions,
   RewindInput,
 } from "./src/core/commands.ts";
-export { contextRanges } from "./src/core/context.ts";
+export { contextRanges, isInContext } from "./src/core/context.ts";
 export type { ContextEntry, ContextOptions, WorkerContext } from "./src/core/context_read.ts";
 export type { Diagnostic, DiagnosticCode, DiagnosticReport, Notice } from "./src/core/diagnostics.ts";
 export type { DraftText } from "./src/core/drafts.ts";

@@ -172,7 +172,7 @@ async function measure(kind: keyof typeof opened, root: string): Promise<number[
     raw.push(await withProcessor(read));
   }
   const rss = Deno.memoryUsage().rss;
-  // What was measured is the context that was stored.
+  // The measured context is the stored one.
   if (JSON.stringify((await context(workerId)).entries) !== JSON.stringify(read())) {
     throw new Error("Other entries");
   }

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { contextRanges, type RuntimeOverview, type TranscriptEntry, type WorkerState } from "../mod.ts";
+import {
+  contextRanges,
+  isInContext,
+  type RuntimeOverview,
+  type TranscriptEntry,
+  type WorkerState,
+} from "../mod.ts";
 import type { OpenedStore } from "./store.ts";
 import { counted, whole } from "./units.ts";
 
@@ -38,9 +44,8 @@ export function contextText(state: WorkerState): string {
 
 /** Place of an entry in the context of its worker; empty for an ordinary one that is in it. */
 export function placeText(state: WorkerState, { seq, compacted }: TranscriptEntry): string {
-  const isOutside = !contextRanges(state).some(([from, to]) => from <= seq && seq <= to);
   const summary = compacted === undefined ? [] : [`summary through #${whole(compacted)}`];
-  return [...summary, ...isOutside ? ["not in the context"] : []].join(", ");
+  return [...summary, ...isInContext(state, seq) ? [] : ["not in the context"]].join(", ");
 }
 
 /** Condition of a runtime, given whether the last writer closed it. */

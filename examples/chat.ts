@@ -124,7 +124,7 @@ async function perform(run: Run<Chat>, call: Call): Promise<void> {
 /** Does what is left to do until the last message is an answer. */
 async function answer(worker: Worker<Chat>): Promise<void> {
   try {
-    // What a kill has left of an answer.
+    // The part of an answer before a kill.
     const draft = (await worker.draft())?.text;
     await worker.run(async (run) => {
       for (let messages = await context(worker); !isAnswered(messages); messages = await context(worker)) {

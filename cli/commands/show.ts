@@ -27,7 +27,7 @@ export async function showCommand(
     ? ""
     : `\n${tone(io, "strong", "data")}\n${visible(JSON.stringify(state.data, null, 2))}\n`;
   const usage = state.usage.requests === 0 ? "" : `\n${modelTable(io, state.usageByModel)}`;
-  const draft = await draftOf(view, workerId);
+  const draft = options.json ? undefined : await draftOf(view, workerId);
   const text = `${title}${pairs(io, facts(io, state, draft))}${data}${usage}`;
   print(io, options.json, { runtimeId: view.runtimeId, ...state }, text);
 }

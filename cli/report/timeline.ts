@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { contextRanges, type TranscriptEntry, type WorkerState } from "../../mod.ts";
+import { contextRanges, isInContext, type TranscriptEntry, type WorkerState } from "../../mod.ts";
 import type { Milestone } from "../../operate.ts";
 
 /** The reason why entries are outside of the context. Entries with the same one belong together. */
@@ -98,9 +98,8 @@ function removalsOf(state: WorkerState, items: readonly Item[]): Map<number, Rem
       keep({ rewound }, (entry) => entry.seq <= last || rewound > 0 && entry === summary);
     }
   }
-  const ranges = contextRanges(state);
   for (const { seq } of items.filter(isEntry)) {
-    if (ranges.some(([from, to]) => from <= seq && seq <= to)) removals.delete(seq);
+    if (isInContext(state, seq)) removals.delete(seq);
     else if (!removals.has(seq)) removals.set(seq, UNKNOWN);
   }
   return removals;

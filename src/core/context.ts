@@ -27,6 +27,14 @@ export function contextRanges(
   return summary === null ? entryRanges(state) : [[summary, summary], ...entryRanges(state)];
 }
 
+/** Returns true if an entry is in the context of a worker, as its summary or otherwise. */
+export function isInContext(
+  state: Pick<WorkerState, "context" | "transcriptLength">,
+  seq: number,
+): boolean {
+  return contextRanges(state).some(([from, to]) => from <= seq && seq <= to);
+}
+
 /** The sequences of a context without its summary. */
 function entryRanges(
   { context: { ranges, openFrom } = WHOLE, transcriptLength }: Contextual,
@@ -57,14 +65,20 @@ function compactedContext(state: Contextual, through: number, version: number): 
 function rewoundContext(state: Contextual, toSeq: number, version: number): ContextState {
   const { context: { summary, compacted } = WHOLE, transcriptLength } = state;
   if (toSeq === 0) return { ...WHOLE, version, openFrom: transcriptLength + 1 };
-  const ranges = toSeq === summary ? [] : entryRanges(state)
-    .filter(([from]) => from <= toSeq)
-    .map(([from, to]) => [from, Math.min(to, toSeq)] as const);
+  const kept = toSeq === summary ? [] : entryRanges(state);
+  return { version, summary, compacted, ...cutAfter(kept, toSeq, transcriptLength) };
+}
+
+/** Cuts ranges after an entry of a transcript of `length` entries. A range up to the newest entry stays open. */
+function cutAfter(
+  all: readonly SeqRange[],
+  end: number,
+  length: number,
+): Pick<ContextSeqs, "ranges" | "openFrom"> {
+  const ranges = all.filter(([from]) => from <= end).map(([from, to]) => [from, Math.min(to, end)] as const);
   const last = ranges.at(-1);
-  // A range up to the newest entry stays open.
-  const isOpen = last !== undefined && last[1] === transcriptLength;
-  if (isOpen) ranges.pop();
-  return { version, summary, compacted, ranges, openFrom: isOpen ? last[0] : transcriptLength + 1 };
+  if (last === undefined || last[1] !== length) return { ranges, openFrom: length + 1 };
+  return { ranges: ranges.slice(0, -1), openFrom: last[0] };
 }
 
 /**
@@ -76,17 +90,11 @@ export function forkedContext(state: Contextual, seq?: number): ContextSeqs | un
   const { context, transcriptLength } = state;
   const end = seq ?? transcriptLength;
   if (context === undefined || end === 0) return undefined;
-  const isIn = seq === undefined || contextRanges(state).some(([from, to]) => from <= seq && seq <= to);
+  const isIn = seq === undefined || isInContext(state, seq);
   if (!isIn || (context.summary ?? 0) > end) return undefined;
   const { summary, compacted } = context;
-  const ranges = entryRanges({ context, transcriptLength: end })
-    .filter(([from]) => from <= end)
-    .map(([from, to]) => [from, Math.min(to, end)] as const);
-  const last = ranges.at(-1);
-  const isOpen = last !== undefined && last[1] === end;
-  if (isOpen) ranges.pop();
-  const openFrom = isOpen ? last[0] : end + 1;
-  return openFrom === 1 && summary === null ? undefined : { summary, compacted, ranges, openFrom };
+  const cut = cutAfter(entryRanges(state), end, end);
+  return cut.openFrom === 1 && summary === null ? undefined : { summary, compacted, ...cut };
 }
 
 /** Throws a typed error if a change of the context, with this number of entries, cannot follow the state. */
@@ -123,9 +131,7 @@ function compactionIssue(state: Contextual, through: number): string | undefined
 function rewindIssue(state: Contextual, toSeq: number): string | undefined {
   const { context: { summary, compacted } = WHOLE, transcriptLength } = state;
   if (toSeq > transcriptLength) return `toSeq: the transcript ends with entry ${transcriptLength}`;
-  if (toSeq === 0 || contextRanges(state).some(([from, to]) => from <= toSeq && toSeq <= to)) {
-    return undefined;
-  }
+  if (toSeq === 0 || isInContext(state, toSeq)) return undefined;
   const how = toSeq <= compacted
     ? `compacted into entry ${summary}`
     : summary === null

@@ -9,7 +9,7 @@ import { isRuntimeError, RuntimeError } from "./errors.ts";
 import type { EventHead, RecordedUsage, RunChange, WorkerFork } from "./event_types.ts";
 import type { WorkerId } from "./ids.ts";
 import { type JsonObject, mergePatch } from "./json.ts";
-import { assertFollows } from "./rules.ts";
+import { assertFollows, leavesNoRun } from "./rules.ts";
 import type { EndedRun, OpenRun, RuntimeState, StateView, WorkerState } from "./state.ts";
 import { byteLength } from "./text.ts";
 import { addUsage, addUsageOf, noUsage, type UsageByModel, type UsageTotals } from "./usage.ts";
@@ -85,8 +85,7 @@ function changed(state: WorkerState, event: ChangeHead): WorkerState {
   if (run !== undefined) Object.assign(next, changedRun(state, event, run));
   if (status !== undefined) setOrDelete(next, "reason", event.reason);
   if (status !== undefined) next.status = status;
-  const endsDraft = status === "stopped" || status === "retired" || context?.rewound !== undefined;
-  if (endsDraft) next.lastRun = withoutDraft(next.lastRun);
+  if (leavesNoRun(event)) next.lastRun = withoutDraft(next.lastRun);
   // The end of a run drops its draft.
   if (draft !== undefined && next.run !== null) next.run = withDraft(next.run, event.id, draft);
   if (displayName !== undefined) setOrDelete(next, "displayName", displayName ?? undefined);

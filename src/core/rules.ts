@@ -89,9 +89,13 @@ function assertCommits(worker: WorkerState, event: Committed, action: Action): v
   } else if (runId !== undefined || run !== undefined) assertNamesRun(worker, runId, action);
   if (draft !== undefined) assertDraft(worker.run?.draft, runId, draft, action);
   const isOpen = run === undefined ? worker.run !== null : run.ended === undefined;
-  const endsRun = status === "stopped" || status === "retired" || context?.rewound !== undefined;
-  if (isOpen && endsRun) throw busy(worker, worker.run?.runId ?? runId ?? "", action());
+  if (isOpen && leavesNoRun(event)) throw busy(worker, worker.run?.runId ?? runId ?? "", action());
   if (context !== undefined) assertChangesContext(worker, context, count, action);
+}
+
+/** Returns true for a change that leaves no run open, and no draft. */
+export function leavesNoRun({ status, context }: Pick<WorkerChange, "status" | "context">): boolean {
+  return status === "stopped" || status === "retired" || context?.rewound !== undefined;
 }
 
 /** Statuses that may follow each status. */

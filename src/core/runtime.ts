@@ -124,7 +124,7 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
    * With a `key`, a repetition returns the same worker.
    */
   async createWorker(spec: WorkerSpec, options: CreateWorkerOptions<Types> = {}): Promise<Worker<Types>> {
-    return await this.#create(spec, options, [parseWorkerSpec(spec), options.commit ?? null]);
+    return await this.#create(spec, options);
   }
 
   /**
@@ -151,14 +151,13 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
     const seq = forkedSeq(state, spec.atSeq);
     const context = forkedContext(state, spec.atSeq);
     const fork = { workerId, createdEventId, seq, ...(context === undefined ? {} : { context }) };
-    return await this.#create(forkSpec(state, spec), options, content, fork);
+    return await this.#create(forkSpec(state, spec), options, { fork, content });
   }
 
   async #create(
     spec: WorkerSpec,
     options: CreateWorkerOptions<Types>,
-    content: unknown,
-    fork?: WorkerFork,
+    { fork, content }: { readonly fork?: WorkerFork; readonly content?: unknown } = {},
   ): Promise<Worker<Types>> {
     const action = fork === undefined ? "create worker" : "fork worker";
     const parsed = parseWorkerSpec(spec);
@@ -189,7 +188,8 @@ export class Runtime<Types extends HostTypes = HostTypes> extends RuntimeView<Ty
       const source = { runtimeId: this.runtimeId, workerId: origin.workerId };
       origin.base = await copyBase(this.#engine, source, origin.createdEventId, origin.seq, owner);
     };
-    return await this.#engine.submit(requested, options, answer, content, copy);
+    const keyed = content ?? [parsed, options.commit ?? null];
+    return await this.#engine.submit(requested, options, answer, keyed, copy);
   }
 
   #created(outcome: Outcome): Worker<Types> {

@@ -195,7 +195,7 @@ for (
   });
 }
 
-/** What Tab reaches after the first skip link, in order. */
+/** The focus order after the first skip link. */
 const FOCUSED: readonly string[] = [
   "Skip to the conversations",
   "The numbers",
@@ -217,7 +217,7 @@ const FOCUSED: readonly string[] = [
 
 const ROLES = ["User Mika", "Assistant", "Assistant", "User", "User", "Assistant", "Assistant", "Assistant"];
 
-/** What a screen reader says: landmarks, headings in order, and folds with their names. */
+/** The accessibility tree: landmarks, headings in order, and folds with their names. */
 function checkSpoken(spoken: readonly Spoken[]): void {
   const of = (role: string) => spoken.filter((node) => node.role === role);
   for (const role of ["banner", "main", "contentinfo"]) assertEquals(of(role).length, 1, role);

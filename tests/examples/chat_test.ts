@@ -112,7 +112,7 @@ async function draftIn(directory: string): Promise<string | undefined> {
   }
 }
 
-/** What the chats say to continue an answer. */
+/** The message with which the chats ask for the rest of an answer. */
 const CONTINUE = "You were interrupted. Continue your answer exactly where it ends; repeat nothing of it.";
 
 const whole = (text: string): Answer => ({ kind: "whole", text });

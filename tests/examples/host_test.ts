@@ -22,7 +22,7 @@ function start(directory: string, { url }: ModelServer, worker: string, ...flags
   return new Example(`${directory}/host.ts`, directory, [...flags, ...permissions], [worker], env);
 }
 
-/** What a process beside the host reads of a store that may not be there yet. */
+/** Reads a store beside its host, as another process; the store may not exist yet. */
 async function read<T>(
   directory: string,
   of: (reader: RuntimeReader) => T | Promise<T>,

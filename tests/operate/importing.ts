@@ -42,7 +42,7 @@ async function fillWorker(w: Worker): Promise<void> {
   });
 }
 
-/** What an import keeps of a worker. */
+/** The facts of a worker that an import preserves. */
 export async function facts(worker: Worker): Promise<Record<string, unknown>> {
   const { record, labels, displayName, status, reason, data, usage, usageByModel, transcriptLength } = worker
     .state();

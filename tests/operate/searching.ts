@@ -105,7 +105,7 @@ function readable(view: RuntimeReader | Runtime, workerId: string): Readable {
   };
 }
 
-/** What a search should find: a plain scan of the pages of all transcripts. */
+/** The expected hits of a search, from a plain scan of all transcript pages. */
 export async function scan(view: RuntimeReader | Runtime, find: Find): Promise<unknown[]> {
   const found: unknown[] = [];
   for (const { record: { workerId } } of view.allWorkers()) {

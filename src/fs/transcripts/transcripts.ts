@@ -69,8 +69,8 @@ export class Transcripts {
   /** Adds the transcript of a new worker, whose id may have been used before. */
   create(workerId: WorkerId, createdEventId: number, before = 0): void {
     this.forget(workerId);
-    const base = before === 0 ? {} : { transcriptBefore: before };
-    this.restore({ workerId, createdEventId, transcriptBytes: 0, transcriptLength: before, ...base });
+    const length = { transcriptBytes: 0, transcriptLength: before, transcriptBefore: before };
+    this.restore({ workerId, createdEventId, ...length });
   }
 
   /** Marks the beginning of the replay of the log. */

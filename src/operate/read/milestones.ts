@@ -61,7 +61,15 @@ export class MilestoneReader {
   read(event: EventHead): void {
     if (event.type === "runtime.retired") {
       for (const worker of this.#workers.values()) worker.retire(event.id, event.at, event.reason);
-    } else if (isWorkerChange(event)) this.#workers.get(event.workerId)?.read(event);
+      return;
+    }
+    if (!isWorkerChange(event)) return;
+    const { type, workerId } = event;
+    const worker = this.#workers.get(workerId);
+    if (worker !== undefined && type === "worker.created") {
+      this.#workers.set(workerId, new WorkerReader(worker.firstSeq, 0));
+    }
+    this.#workers.get(workerId)?.read(event);
   }
 
   /** The milestones of each worker, in order. */
@@ -71,30 +79,21 @@ export class MilestoneReader {
 }
 
 class WorkerReader {
-  readonly #firstSeq: number;
-  items: Milestone[] = [];
+  readonly firstSeq: number;
+  readonly items: Milestone[] = [];
   /** The newest entry; Infinity as long as the log does not say. */
-  #length = Infinity;
+  #length: number;
   #status: WorkerStatus = "running";
   /** The beginning of the open run. */
   #run: Milestone | undefined;
   #draft: DraftBeginning | undefined;
 
-  constructor(firstSeq: number) {
-    this.#firstSeq = firstSeq;
+  constructor(firstSeq: number, length = Infinity) {
+    [this.firstSeq, this.#length] = [firstSeq, length];
   }
 
   read(event: Omit<WorkerChange, "entries">): void {
-    const { type, id: eventId, at, runId, run, context, status, reason, seq, count = 0 } = event;
-    if (type === "worker.created") {
-      [this.items, this.#length, this.#status, this.#run, this.#draft] = [
-        [],
-        0,
-        "running",
-        undefined,
-        undefined,
-      ];
-    }
+    const { id: eventId, at, runId, run, context, status, reason, seq, count = 0 } = event;
     if (seq !== undefined) this.#length = seq + count - 1;
     const of = runId === undefined ? { eventId, at } : { eventId, at, runId };
     if (run?.began === true) this.#begin({ ...of, began: true });
@@ -138,7 +137,7 @@ class WorkerReader {
   }
 
   get #isWanted(): boolean {
-    return this.#length >= this.#firstSeq - 1;
+    return this.#length >= this.firstSeq - 1;
   }
 
   #add(milestone: Milestone): void {
